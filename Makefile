@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+.PHONY: help install run test check protos bench lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTO := protos/loyalty/v1/loyalty.proto
+
+help:  ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## Make .venv/ with everything that run, test and check need
+
+$(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: install  ## Start everything on the loopback with two demo shops, and print the page's address
+	@exec $(BIN)/python deploy/local.py
+
+test: install  ## Run the whole suite
+	$(BIN)/python -m pytest
+
+check: install  ## Lint, types, import contracts, stub drift
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python deploy/stubs.py --check
+
+protos: install  ## Regenerate the stubs beside the .proto
+	$(BIN)/python deploy/stubs.py
+
+bench: install  ## Measure against the machine's floors; writes bench/results/
+	$(BIN)/python -m bench
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+
+clean:  ## Remove the environment and what make run keeps
+	rm -rf $(VENV) var

@@ -1,0 +1,1 @@
+"""Values and rules of a loyalty programme; no I/O."""

@@ -1,0 +1,180 @@
+"""What can go wrong, in the domain's words.
+
+LoyaltyError
+├── BadValueError
+├── CallerUnknownError
+├── MerchantNotFoundError · MerchantExistsError
+├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · WalletDisabledError
+├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
+└── ProviderError
+    ├── ProviderCredentialsError
+    ├── ProviderThrottledError
+    ├── ProviderUnavailableError
+    ├── ProviderTimeoutError
+    ├── ProviderContractError
+    └── ProviderRefusedError
+
+`reason` is a name of the proto's ErrorReason. A message is for people and holds no token, e-mail or phone number.
+"""
+
+from datetime import UTC, datetime
+from typing import ClassVar
+
+
+class LoyaltyError(Exception):
+    """Base of all errors that a caller may see. `metadata` travels with it: texts under snake_case names."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = metadata
+
+
+class BadValueError(LoyaltyError):
+    """A field of the request is missing or malformed. `description` completes "`field` …"."""
+
+    reason = "BAD_VALUE"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field} {description}")
+        self.field = field
+        self.description = description
+
+
+class CallerUnknownError(LoyaltyError):
+    reason = "CALLER_UNKNOWN"
+
+
+class MerchantNotFoundError(LoyaltyError):
+    reason = "MERCHANT_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("no merchant has this id")
+
+
+class MerchantExistsError(LoyaltyError):
+    reason = "MERCHANT_EXISTS"
+
+    def __init__(self, merchant_id: str) -> None:
+        super().__init__(f"merchant {merchant_id} is there already")
+
+
+class MemberNotFoundError(LoyaltyError):
+    """The provider knows no such member, or only an anonymised one. `fetch_time`: when it was asked."""
+
+    reason = "MEMBER_NOT_FOUND"
+
+    def __init__(self, fetch_time: datetime) -> None:
+        super().__init__("no such member", fetch_time=rfc3339(fetch_time))
+        self.fetch_time = fetch_time
+
+
+class MemberAmbiguousError(LoyaltyError):
+    """`member_count` members answer to one identity. `fetch_time`: when the provider was asked."""
+
+    reason = "MEMBER_AMBIGUOUS"
+
+    def __init__(self, member_count: int, fetch_time: datetime) -> None:
+        message = f"{member_count} members have this identity"
+        super().__init__(message, member_count=str(member_count), fetch_time=rfc3339(fetch_time))
+        self.member_count = member_count
+        self.fetch_time = fetch_time
+
+
+class MemberBlockedError(LoyaltyError):
+    reason = "MEMBER_BLOCKED"
+
+    def __init__(self) -> None:
+        super().__init__("this member is blocked at the provider")
+
+
+class WalletDisabledError(LoyaltyError):
+    reason = "WALLET_DISABLED"
+
+    def __init__(self) -> None:
+        super().__init__("points are switched off for this member")
+
+
+class AwardNotFoundError(LoyaltyError):
+    reason = "AWARD_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("no such award")
+
+
+class RequestIdReusedError(LoyaltyError):
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, award_id: str) -> None:
+        super().__init__(f"this request_id belongs to award {award_id}, which has other content", award_id=award_id)
+
+
+class AwardInDoubtError(LoyaltyError):
+    reason = "AWARD_IN_DOUBT"
+
+    def __init__(self, award_id: str) -> None:
+        super().__init__(f"award {award_id} of this member is not settled yet", award_id=award_id)
+
+
+class LimitExceededError(LoyaltyError):
+    """`limit` names it ("per_award"); `maximum` is what it allows, in points."""
+
+    reason = "LIMIT_EXCEEDED"
+
+    def __init__(self, limit: str, maximum: int) -> None:
+        super().__init__(f"the limit {limit} is {maximum} points", limit=limit, maximum=str(maximum))
+
+
+class ProviderError(LoyaltyError):
+    """The provider failed us. Its own text stays in the log."""
+
+
+class ProviderCredentialsError(ProviderError):
+    """Token refused, expired, or without a role."""
+
+    reason = "PROVIDER_CREDENTIALS"
+
+
+class ProviderThrottledError(ProviderError):
+    """`retry_after_s`: when it is worth asking again."""
+
+    reason = "PROVIDER_THROTTLED"
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderUnavailableError(ProviderError):
+    """Not reached, or answered 5xx."""
+
+    reason = "PROVIDER_UNAVAILABLE"
+
+
+class ProviderTimeoutError(ProviderError):
+    reason = "PROVIDER_TIMEOUT"
+
+
+class ProviderContractError(ProviderError):
+    """The answer is not what the wire profile says."""
+
+    reason = "PROVIDER_CONTRACT"
+
+
+class ProviderRefusedError(ProviderError):
+    """Understood, and refused for good: the provider's 400 and 402."""
+
+    reason = "PROVIDER_REFUSED"
+
+
+class CreditUnknownError(Exception):
+    """A credit was sent and its outcome is not known: 5xx, reset, timeout, or an answer that cannot be read.
+
+    Never leaves the awards: it becomes the state UNKNOWN.
+    """
+
+
+def rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,119 @@
+"""Who a member is, and what is theirs, at one instant."""
+
+import enum
+import re
+import unicodedata
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from loyalty_service.domain.errors import BadValueError
+
+MAX_IDENTITY_CHARS = 320
+_PHONE_PUNCTUATION = re.compile(r"[\s()./-]+")
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+
+IdentityKind = Literal["email", "phone", "support_id", "member_id"]
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """How a member is named. `value` is normalised: build one with `parse_identity`."""
+
+    kind: IdentityKind
+    value: str
+
+
+def parse_identity(kind: IdentityKind, text: str) -> Identity:
+    """NFC, trimmed; an e-mail case-folded, a phone number in E.164.
+
+    Raises BadValueError for an empty or overlong value, control characters, and a phone number without its country.
+    """
+    value = unicodedata.normalize("NFC", text).strip()
+    if not value or len(value) > MAX_IDENTITY_CHARS or not value.isprintable():
+        raise BadValueError(f"identity.{kind}", f"must be 1 to {MAX_IDENTITY_CHARS} printable characters")
+    if kind == "email":
+        value = unicodedata.normalize("NFC", value.casefold())
+    if kind == "phone":
+        value = _parse_phone(value)
+    return Identity(kind=kind, value=value)
+
+
+def _parse_phone(text: str) -> str:
+    digits = _PHONE_PUNCTUATION.sub("", text)
+    if digits.startswith("00"):
+        digits = "+" + digits[2:]
+    if not _E164.fullmatch(digits):
+        raise BadValueError("identity.phone", "must be international, for example +421900000000")
+    return digits
+
+
+class MemberStatus(enum.Enum):
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+
+
+class Wallet(msgspec.Struct, frozen=True, kw_only=True):
+    """Points. `balance` may be fractional or negative."""
+
+    balance: Decimal
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    tier_id: str
+    display_name: str
+
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    venue_id: str
+    display_name: str
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    slug: str
+    display_name: str
+
+
+class CouponState(enum.Enum):
+    ASSIGNED = "assigned"
+    ACTIVATED = "activated"
+
+
+class Coupon(msgspec.Struct, frozen=True, kw_only=True):
+    """A member's own coupon, usable now. `redeem_value` is the merchant's text, or empty."""
+
+    coupon_id: str
+    display_name: str
+    redeem_value: str
+    code: str
+    state: CouponState
+    expire_time: datetime | None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
+
+    `wallet` is None where points are switched off, `tier` where the programme has none, `favorite_venue` where the
+    member chose none; `support_id` and `full_name` are empty where they are not on file.
+    """
+
+    member_id: str
+    support_id: str
+    full_name: str
+    status: MemberStatus
+    wallet: Wallet | None
+    tier: Tier | None
+    favorite_venue: Venue | None
+    segments: tuple[Segment, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
+
+    `coupons`: assigned and activated ones, soonest to expire first.
+    """
+
+    member: Member
+    coupons: tuple[Coupon, ...]
+    fetch_time: datetime
