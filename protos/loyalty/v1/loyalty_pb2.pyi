@@ -970,9 +970,12 @@ class CreateMerchantRequest(_message.Message):
     MERCHANT_FIELD_NUMBER: _builtins.int
     PROVIDER_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_PROBE_FIELD_NUMBER: _builtins.int
+    ALLOW_PRIVATE_URL_FIELD_NUMBER: _builtins.int
     provider_token: _builtins.str
     """The provider's bearer token. Goes in, never comes out."""
     skip_probe: _builtins.bool
+    allow_private_url: _builtins.bool
+    """`provider_url` may be something else than https to a public name. (The loopback always may.)"""
     @_builtins.property
     def merchant(self) -> Global___Merchant:
         """`create_time` and `update_time` are ignored."""
@@ -983,10 +986,11 @@ class CreateMerchantRequest(_message.Message):
         merchant: Global___Merchant | None = ...,
         provider_token: _builtins.str = ...,
         skip_probe: _builtins.bool = ...,
+        allow_private_url: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["merchant", b"merchant"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant", b"merchant", "provider_token", b"provider_token", "skip_probe", b"skip_probe"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_private_url", b"allow_private_url", "merchant", b"merchant", "provider_token", b"provider_token", "skip_probe", b"skip_probe"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1105,9 +1109,12 @@ class UpdateMerchantRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     PROVIDER_TOKEN_FIELD_NUMBER: _builtins.int
     SKIP_PROBE_FIELD_NUMBER: _builtins.int
+    ALLOW_PRIVATE_URL_FIELD_NUMBER: _builtins.int
     provider_token: _builtins.str
     """A new token. Empty: the old one stays."""
     skip_probe: _builtins.bool
+    allow_private_url: _builtins.bool
+    """As in CreateMerchantRequest."""
     @_builtins.property
     def merchant(self) -> Global___Merchant:
         """`merchant_id` names it."""
@@ -1123,10 +1130,11 @@ class UpdateMerchantRequest(_message.Message):
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         provider_token: _builtins.str = ...,
         skip_probe: _builtins.bool = ...,
+        allow_private_url: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["merchant", b"merchant", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant", b"merchant", "provider_token", b"provider_token", "skip_probe", b"skip_probe", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_private_url", b"allow_private_url", "merchant", b"merchant", "provider_token", b"provider_token", "skip_probe", b"skip_probe", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
