@@ -1,0 +1,1 @@
+"""The edge: takes Gorgias' widget and action requests, and knows nothing of TRIFFT."""

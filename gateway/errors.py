@@ -1,0 +1,137 @@
+"""What goes wrong at the edge, and the one table from a reason to an HTTP status.
+
+GatewayError
+├── CredentialError            the widget's or button's credential is missing or wrong
+├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
+├── RequestError               malformed body or value (400, 413, 415)
+├── RateLimitedError           this shop presses buttons too fast
+└── LoyaltyCallError           the loyalty service said no, or could not be asked
+"""
+
+from datetime import datetime
+from http import HTTPStatus
+
+import grpc
+
+# The reason picks the exact status; it is a name of the proto's ErrorReason, or one of the edge's own below.
+HTTP_STATUS = {
+    "BAD_VALUE": HTTPStatus.BAD_REQUEST,
+    "CALLER_UNKNOWN": HTTPStatus.UNAUTHORIZED,
+    "MERCHANT_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "MERCHANT_EXISTS": HTTPStatus.CONFLICT,
+    "MEMBER_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "MEMBER_AMBIGUOUS": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "MEMBER_BLOCKED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "WALLET_DISABLED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "AWARD_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "REQUEST_ID_REUSED": HTTPStatus.CONFLICT,
+    "AWARD_IN_DOUBT": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "LIMIT_EXCEEDED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "PROVIDER_CREDENTIALS": HTTPStatus.BAD_GATEWAY,
+    "PROVIDER_THROTTLED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "PROVIDER_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "PROVIDER_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
+    "PROVIDER_CONTRACT": HTTPStatus.BAD_GATEWAY,
+    "PROVIDER_REFUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
+    # The edge's own.
+    "CREDENTIAL": HTTPStatus.UNAUTHORIZED,
+    "AWARD_TOKEN": HTTPStatus.BAD_REQUEST,
+    "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
+    "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "ROUTE_NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
+    "LOYALTY_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "LOYALTY_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+# The code picks the family, for a reason that a newer loyalty service knows and this table does not.
+HTTP_STATUS_BY_CODE = {
+    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    grpc.StatusCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    grpc.StatusCode.ALREADY_EXISTS: HTTPStatus.CONFLICT,
+    grpc.StatusCode.FAILED_PRECONDITION: HTTPStatus.UNPROCESSABLE_ENTITY,
+    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+
+class GatewayError(Exception):
+    """Base. `reason` is a key of HTTP_STATUS; the message is fit for the caller."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    @property
+    def status(self) -> HTTPStatus:
+        return HTTP_STATUS[self.reason]
+
+
+class CredentialError(GatewayError):
+    """The same words whether the credential is missing, unknown or another shop's."""
+
+    def __init__(self) -> None:
+        super().__init__("CREDENTIAL", "a valid credential is needed: install the integration again")
+
+
+class AwardTokenError(GatewayError):
+    """`made_time`: when the panel was made, where the token is ours but too old. `is_absent`: the panel had none."""
+
+    def __init__(self, message: str, *, made_time: datetime | None = None, is_absent: bool = False) -> None:
+        super().__init__("AWARD_TOKEN", message)
+        self.made_time = made_time
+        self.is_absent = is_absent
+
+
+class RequestError(GatewayError):
+    """The request itself is at fault. `field` names the parameter, where one is."""
+
+    def __init__(self, message: str, *, reason: str = "BAD_VALUE", field: str = "") -> None:
+        super().__init__(reason, message)
+        self.field = field
+
+
+class RateLimitedError(GatewayError):
+    """`retry_after_s`: whole seconds until the next press is taken."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("RATE_LIMITED", f"too many actions: try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class LoyaltyCallError(GatewayError):
+    """An RPC failed. `metadata` is the ErrorInfo's; `retry_after_s` the RetryInfo's.
+
+    `is_answered`: the loyalty service itself said so, and for an award that means that nothing was sent.
+    `is_sent`: False where the request certainly never left here.
+    """
+
+    def __init__(  # noqa: PLR0913 - one value per thing that a status carries
+        self,
+        reason: str,
+        message: str,
+        *,
+        code: grpc.StatusCode,
+        metadata: dict[str, str],
+        field: str = "",
+        retry_after_s: float | None = None,
+        is_answered: bool,
+        is_sent: bool = True,
+    ) -> None:
+        super().__init__(reason, message)
+        self.code = code
+        self.metadata = metadata
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.is_answered = is_answered
+        self.is_sent = is_sent
+
+    @property
+    def status(self) -> HTTPStatus:
+        by_code = HTTP_STATUS_BY_CODE.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return HTTP_STATUS.get(self.reason, by_code)

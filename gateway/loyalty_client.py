@@ -1,0 +1,140 @@
+"""The loyalty service as the gateway calls it: one channel, one method per RPC, one error."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
+
+import grpc
+from google.protobuf import duration_pb2, field_mask_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from gateway.errors import LoyaltyCallError
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceStub, MerchantServiceStub
+
+_Detail = TypeVar("_Detail", error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo, error_details_pb2.BadRequest)
+
+# Reconnects within 1 s, so that a restarted service is found again at once; DNS is asked again as often.
+_CHANNEL_OPTIONS = (
+    ("grpc.lb_policy_name", "round_robin"),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.dns_min_time_between_resolutions_ms", 1000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_retries", 0),
+)
+# grpc-core's own words for a call that found no connection, and so never left this process.
+_NEVER_SENT = "failed to connect to all addresses"
+
+
+class LoyaltyClient:
+    """Open with `async with`. Every method raises LoyaltyCallError, and takes the time it may use."""
+
+    def __init__(self, target: str, key: str) -> None:
+        self._target = target
+        self._metadata = (("authorization", f"Bearer {key}"),) if key else ()
+
+    async def __aenter__(self) -> Self:
+        self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
+        self._loyalty = LoyaltyServiceStub(self._channel)
+        self._merchants = MerchantServiceStub(self._channel)
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._channel.close()
+
+    async def get_snapshot(  # noqa: PLR0913 - the request's own fields
+        self, merchant_id: str, email: str, *, max_staleness_s: float | None, timeout_s: float, request_id: str = ""
+    ) -> pb.Snapshot:
+        request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=pb.MemberIdentity(email=email))
+        if max_staleness_s is not None:
+            request.max_staleness.CopyFrom(_duration(max_staleness_s))
+        response = await self._call(self._loyalty.GetSnapshot, request, timeout_s, request_id)
+        return response.snapshot
+
+    async def award_points(
+        self, request: pb.AwardPointsRequest, *, timeout_s: float, request_id: str = ""
+    ) -> pb.AwardPointsResponse:
+        return await self._call(self._loyalty.AwardPoints, request, timeout_s, request_id)
+
+    async def list_awards(
+        self, merchant_id: str, *, page_size: int = 100, page_token: str = "", timeout_s: float
+    ) -> pb.ListAwardsResponse:
+        request = pb.ListAwardsRequest(merchant_id=merchant_id, page_size=page_size, page_token=page_token)
+        return await self._call(self._loyalty.ListAwards, request, timeout_s)
+
+    async def create_merchant(self, request: pb.CreateMerchantRequest, *, timeout_s: float) -> pb.Merchant:
+        response = await self._call(self._merchants.CreateMerchant, request, timeout_s)
+        return response.merchant
+
+    async def get_merchant(self, merchant_id: str, *, timeout_s: float) -> pb.Merchant:
+        response = await self._call(
+            self._merchants.GetMerchant, pb.GetMerchantRequest(merchant_id=merchant_id), timeout_s
+        )
+        return response.merchant
+
+    async def list_merchants(self, *, page_token: str = "", timeout_s: float) -> pb.ListMerchantsResponse:
+        request = pb.ListMerchantsRequest(page_token=page_token)
+        return await self._call(self._merchants.ListMerchants, request, timeout_s)
+
+    async def update_merchant(
+        self, request: pb.UpdateMerchantRequest, fields: Sequence[str], *, timeout_s: float
+    ) -> pb.Merchant:
+        request.update_mask.CopyFrom(field_mask_pb2.FieldMask(paths=fields))
+        response = await self._call(self._merchants.UpdateMerchant, request, timeout_s)
+        return response.merchant
+
+    async def delete_merchant(self, merchant_id: str, *, timeout_s: float) -> None:
+        await self._call(self._merchants.DeleteMerchant, pb.DeleteMerchantRequest(merchant_id=merchant_id), timeout_s)
+
+    async def check_merchant(self, merchant_id: str, *, timeout_s: float) -> None:
+        await self._call(self._merchants.CheckMerchant, pb.CheckMerchantRequest(merchant_id=merchant_id), timeout_s)
+
+    async def _call(self, method: Callable[..., Any], request: object, timeout_s: float, request_id: str = "") -> Any:  # noqa: ANN401 - the stub knows the type, and each method above names it
+        metadata = (*self._metadata, ("x-request-id", request_id)) if request_id else self._metadata
+        try:
+            return await method(request, timeout=timeout_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise _parse_error(error) from error
+
+
+def _duration(seconds: float) -> duration_pb2.Duration:
+    whole = int(seconds)
+    return duration_pb2.Duration(seconds=whole, nanos=int((seconds - whole) * 1e9))
+
+
+def _parse_error(error: grpc.aio.AioRpcError) -> LoyaltyCallError:
+    code, message = error.code(), error.details() or ""
+    status = rpc_status.from_call(cast("grpc.Call", error))
+    info = _detail(status, error_details_pb2.ErrorInfo) if status else None
+    if status is None or info is None:
+        is_late = code is grpc.StatusCode.DEADLINE_EXCEEDED
+        return LoyaltyCallError(
+            "LOYALTY_TIMEOUT" if is_late else "LOYALTY_UNAVAILABLE",
+            "the loyalty service did not answer",
+            code=code,
+            metadata={},
+            is_answered=False,
+            is_sent=_NEVER_SENT not in message,
+        )
+    retry = _detail(status, error_details_pb2.RetryInfo)
+    bad = _detail(status, error_details_pb2.BadRequest)
+    return LoyaltyCallError(
+        info.reason,
+        message,
+        code=code,
+        metadata=dict(info.metadata),
+        field=bad.field_violations[0].field if bad and bad.field_violations else "",
+        retry_after_s=retry.retry_delay.ToNanoseconds() / 1e9 if retry else None,
+        is_answered=True,
+    )
+
+
+def _detail(status: status_pb2.Status, kind: type[_Detail]) -> _Detail | None:
+    for packed in status.details:
+        detail = kind()
+        if packed.Unpack(detail):
+            return detail
+    return None
