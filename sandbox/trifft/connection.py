@@ -1,0 +1,56 @@
+"""What a broken server does to a connection."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+
+from aiohttp import web
+
+_POLL_S = 0.1
+
+
+async def wait(request: web.Request, done: Callable[[], bool], seconds: float | None = None) -> None:
+    """Hold a request until `done`, the client has left, or `seconds` are over."""
+    loop = asyncio.get_running_loop()
+    end = None if seconds is None else loop.time() + seconds
+    while not done() and not has_left(request):
+        left = _POLL_S if end is None else end - loop.time()
+        if left <= 0:
+            return
+        await asyncio.sleep(min(_POLL_S, left))
+
+
+def has_left(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def break_off(request: web.Request, *, reset: bool) -> web.Response:
+    """Close the connection without an answer, by a reset or in the ordinary way."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            _reset_on_close(transport)
+        transport.abort()
+    return web.Response()  # there is nobody to send it to
+
+
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def drip(request: web.Request, body: bytes, pause_s: float, done: Callable[[], bool]) -> web.StreamResponse:
+    """Send a JSON body byte by byte; at once what is left when `done`."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    for position in range(len(body)):
+        if done():
+            await response.write(body[position:])
+            break
+        await response.write(body[position : position + 1])
+        await wait(request, done, pause_s)
+    await response.write_eof()
+    return response

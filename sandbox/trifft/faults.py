@@ -1,0 +1,124 @@
+"""The switches: how a project's API misbehaves, for one operation or all, until cleared or for the next few calls."""
+
+from typing import Literal
+
+import msgspec
+
+from sandbox.trifft.member import make_id
+
+Operation = Literal["find", "get", "coupons", "credit", "debit", "movements", "assign", "probe"]
+FaultTarget = Literal["find", "get", "coupons", "credit", "debit", "movements", "assign", "probe", "*"]
+FaultKind = Literal[
+    "latency",
+    "status",
+    "refuse",
+    "reset",
+    "lost_answer",
+    "hang",
+    "slow_body",
+    "bad_json",
+    "half_json",
+    "html",
+    "wrong_types",
+]
+
+FAULT_STATUSES = (400, 401, 402, 403, 404, 429, 500, 503)
+HTML_STATUSES = (200, 502)
+MAX_SECONDS = 120.0
+_DEFAULT_SECONDS = {"latency": 1.0, "slow_body": 0.2}
+_BEFORE_COMMIT: frozenset[FaultKind] = frozenset({"status", "refuse", "reset", "hang", "html"})
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One misbehaviour.
+
+    - latency: every answer `seconds` later (default 1)
+    - status: `status` with the error envelope
+    - refuse: the connection is closed, reset: it is reset; nothing was done
+    - lost_answer: the call takes effect, then the connection is reset
+    - hang: the request is held until the switch is cleared, then goes on; or until the client leaves
+    - slow_body: a byte each `seconds` (default 0.2)
+    - bad_json, half_json, wrong_types: the true answer, spoiled
+    - html: a page with `status` 200 (default) or 502
+
+    status, hang and html act before the call takes effect, or after it with `after_commit`.
+    `times`: for how many calls; None: until cleared. Raises ValueError for a value that does not fit the kind.
+    """
+
+    kind: FaultKind
+    operation: FaultTarget = "*"
+    status: int | None = None
+    seconds: float | None = None
+    times: int | None = None
+    after_commit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == "status" and self.status not in FAULT_STATUSES:
+            raise ValueError(f"a status fault needs a status, one of {', '.join(map(str, FAULT_STATUSES))}")
+        if self.kind == "html" and self.status not in (None, *HTML_STATUSES):
+            raise ValueError("an html fault has status 200 or 502")
+        if self.seconds is not None and not 0 < self.seconds <= MAX_SECONDS:
+            raise ValueError(f"seconds must be above 0 and at most {MAX_SECONDS:g}")
+        if self.times is not None and self.times < 1:
+            raise ValueError("times must be 1 or more, or left out")
+
+    @property
+    def pause_s(self) -> float:
+        return self.seconds if self.seconds is not None else _DEFAULT_SECONDS.get(self.kind, 0.0)
+
+    @property
+    def acts_first(self) -> bool:
+        """Whether it strikes before the call takes effect."""
+        return self.kind in _BEFORE_COMMIT and not self.after_commit
+
+
+class Switch(msgspec.Struct, kw_only=True):
+    """A fault that was set. `remaining`: calls that it still strikes, None: all. `on` ends what it holds."""
+
+    fault: Fault
+    id: str = msgspec.field(default_factory=make_id)
+    remaining: int | None = None
+    on: bool = True
+
+
+class Faults:
+    """The switches of one project. The newest that fits a call strikes; latency comes on top of any other."""
+
+    def __init__(self) -> None:
+        self._switches: list[Switch] = []
+
+    def set(self, fault: Fault) -> Switch:
+        """Switch a fault on, in place of an earlier one of the same kind and operation."""
+        for switch in list(self._switches):
+            if (switch.fault.kind, switch.fault.operation) == (fault.kind, fault.operation):
+                self._drop(switch)
+        switch = Switch(fault=fault, remaining=fault.times)
+        self._switches.append(switch)
+        return switch
+
+    def list(self) -> "list[Switch]":
+        return list(self._switches)
+
+    def clear(self, switch_id: str | None = None) -> bool:
+        """Switch one fault off, or all; held requests go on. False: no switch has this id."""
+        chosen = [switch for switch in self._switches if switch_id in (None, switch.id)]
+        for switch in chosen:
+            self._drop(switch)
+        return bool(chosen) or switch_id is None
+
+    def take(self, operation: Operation) -> tuple[Switch | None, Switch | None]:
+        """The latency and the other fault that strike this call; each use counts."""
+        return self._take(operation, latency=True), self._take(operation, latency=False)
+
+    def _take(self, operation: Operation, *, latency: bool) -> Switch | None:
+        for switch in reversed(self._switches):
+            fits = switch.fault.operation in ("*", operation) and (switch.fault.kind == "latency") is latency
+            if fits and switch.remaining != 0:
+                if switch.remaining is not None:
+                    switch.remaining -= 1
+                return switch
+        return None
+
+    def _drop(self, switch: Switch) -> None:
+        switch.on = False
+        self._switches.remove(switch)

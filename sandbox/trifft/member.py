@@ -1,0 +1,93 @@
+"""What a project knows of its members: plain, editable records, in points and UNIX seconds."""
+
+import uuid
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+MemberStatus = Literal["active", "blocked", "anonymised"]
+CouponState = Literal["assigned", "activated", "redeemed", "expired"]
+
+AVAILABLE_STATES: frozenset[CouponState] = frozenset({"assigned", "activated"})
+
+
+def make_id() -> str:
+    return str(uuid.uuid4())
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    slug: str
+    name: str
+
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+
+
+class Coupon(msgspec.Struct, frozen=True, kw_only=True):
+    """The template that user coupons are made from. `points`: its price, if it has one."""
+
+    id: str = msgspec.field(default_factory=make_id)
+    name: str = ""
+    description: str = ""
+    type: str = "GENERAL"
+    points: int | None = None
+    redeem_value: str | None = None
+
+
+class UserCoupon(msgspec.Struct, kw_only=True):
+    """A member's own coupon. `valid_until`: UNIX seconds, None without an end."""
+
+    coupon: Coupon
+    id: str = msgspec.field(default_factory=make_id)
+    state: CouponState = "assigned"
+    redeem_value: str | None = None
+    code: str | None = None
+    valid_until: int | None = None
+
+
+class Movement(msgspec.Struct, kw_only=True):
+    """A change of a wallet, in points, at `created_at`. `pending`: asked for then, but not booked yet."""
+
+    id: str = msgspec.field(default_factory=make_id)
+    change: Decimal
+    note: str | None = None
+    reference: str | None = None
+    created_at: int
+    pending: bool = False
+
+
+class Member(msgspec.Struct, kw_only=True):
+    """A member with everything that is theirs; each field may be set directly.
+
+    `wallet` False: points are switched off for this member; `delayed_credits`: a credit waits until it is released.
+    An anonymised member keeps its fields here, so that it is still found; the wire shows none of them.
+    """
+
+    id: str = msgspec.field(default_factory=make_id)
+    email: str | None = None
+    phone: str | None = None
+    support_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    points: Decimal = Decimal(0)
+    tier: Tier | None = None
+    segments: list[Segment] = msgspec.field(default_factory=list)
+    favorite_venue: Venue | None = None
+    locale: str = "en"
+    status: MemberStatus = "active"
+    created_at: int = 1723125758
+    wallet: bool = True
+    delayed_credits: bool = False
+    coupons: list[UserCoupon] = msgspec.field(default_factory=list)
+    movements: list[Movement] = msgspec.field(default_factory=list)
+
+    def get_coupon(self, user_coupon_id: str) -> UserCoupon | None:
+        return next((coupon for coupon in self.coupons if coupon.id == user_coupon_id), None)

@@ -1,0 +1,45 @@
+"""TRIFFT's rate rule: 50 requests in 10 s; past it every new request is refused for the next 60 s."""
+
+from collections import defaultdict, deque
+
+MAX_REQUESTS = 50
+WINDOW_S = 10.0
+BLOCK_S = 60.0
+
+
+class RateRule:
+    """Counts arrivals per token over a sliding window. Times are seconds of one clock, the caller's."""
+
+    def __init__(self) -> None:
+        self._arrivals: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._blocked_until: dict[str, float] = {}
+
+    def admit(self, token: str, now: float) -> bool:
+        """Count one arrival; False: refused. A refused request neither counts nor lengthens the block."""
+        if now < self._blocked_until.get(token, now):
+            return False
+        arrivals = self._prune(token, now)
+        if len(arrivals) >= MAX_REQUESTS:
+            self._blocked_until[token] = now + BLOCK_S
+            arrivals.clear()
+            return False
+        arrivals.append(now)
+        return True
+
+    def count(self, token: str, now: float) -> int:
+        """How many requests of the last 10 s count."""
+        return len(self._prune(token, now))
+
+    def blocked_for(self, token: str, now: float) -> float:
+        """Seconds that the block still lasts; 0 without one."""
+        return max(0.0, self._blocked_until.get(token, now) - now)
+
+    def clear(self) -> None:
+        self._arrivals.clear()
+        self._blocked_until.clear()
+
+    def _prune(self, token: str, now: float) -> deque[float]:
+        arrivals = self._arrivals[token]
+        while arrivals and arrivals[0] <= now - WINDOW_S:
+            arrivals.popleft()
+        return arrivals

@@ -1,0 +1,129 @@
+"""How a project spells its answers: the one place that knows field names, envelopes, times and the point scale."""
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from sandbox.trifft.errors import ApiError
+from sandbox.trifft.member import Member, Movement, UserCoupon
+from sandbox.trifft.project import Project, Settings
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+Json = dict[str, object]
+
+
+def encode(value: object) -> bytes:
+    """JSON; decimals as numbers."""
+    return _ENCODER.encode(value)
+
+
+def render_success(data: object, settings: Settings) -> object:
+    return {"status": 200, "success": True, "data": data} if settings.wrapped else data
+
+
+def render_error(error: ApiError) -> Json:
+    detail = {
+        "code": error.status,
+        "message": error.message,
+        "exception": error.exception,
+        "event_id": uuid.uuid4().hex,
+    }
+    return {"status": error.status, "success": False, "error": detail}
+
+
+def render_member(member: Member, project: Project) -> Json:
+    settings = project.settings
+    gone = member.status == "anonymised"
+    tier = member.tier if settings.tiers and not gone else None
+    return {
+        "id": member.id,
+        "email": "" if gone else member.email,
+        "phone": None if gone else member.phone,
+        "support_id": None if gone else member.support_id,
+        "points": _number(member.points) if project.has_wallet(member) else None,
+        "tier": tier,
+        "segments": [] if gone else member.segments,
+        "favorite_venue": None if gone else member.favorite_venue,
+        "params": _render_names(member, settings),
+        "locale": member.locale,
+        "status": member.status,
+        "created_at": _time(member.created_at, settings),
+    }
+
+
+def _render_names(member: Member, settings: Settings) -> Json:
+    if member.status == "anonymised":
+        return {settings.first_name_slug: "", settings.last_name_slug: ""}
+    names = {settings.first_name_slug: member.first_name, settings.last_name_slug: member.last_name}
+    return {slug: name for slug, name in names.items() if name is not None}
+
+
+def render_user_coupon(user_coupon: UserCoupon, settings: Settings) -> Json:
+    coupon = user_coupon.coupon
+    return {
+        "id": user_coupon.id,
+        "state": user_coupon.state,
+        "redeem_value": user_coupon.redeem_value,
+        "code": user_coupon.code,
+        "valid_until": None if user_coupon.valid_until is None else _time(user_coupon.valid_until, settings),
+        "coupon": {
+            "id": coupon.id,
+            "name": coupon.name,
+            "description": coupon.description,
+            "type": coupon.type,
+            "points": coupon.points,
+        },
+    }
+
+
+def render_receipt(movement: Movement, member: Member, settings: Settings) -> Json:
+    """The answer of a credit or a debit; `points` as they were asked for."""
+    return {
+        "id": movement.id,
+        "points": _scaled(abs(movement.change), settings),
+        "balance": _scaled(member.points, settings),
+        "pending": movement.pending,
+    }
+
+
+def render_movement(movement: Movement, settings: Settings) -> Json:
+    return {
+        "id": movement.id,
+        "change": _scaled(movement.change, settings),
+        "note": movement.note,
+        "reference": movement.reference,
+        "created_at": _time(movement.created_at, settings),
+    }
+
+
+def parse_points(wire_points: Decimal, settings: Settings) -> Decimal:
+    return wire_points / settings.point_scale
+
+
+def spoil_types(value: object) -> object:
+    """The same shape with every value of another type: ids become numbers, points lists, lists texts."""
+    if isinstance(value, dict):
+        return {key: spoil_types(item) for key, item in value.items()}
+    if isinstance(value, bool):
+        return "yes"
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        return "a list"
+    return value if value is None else [value]
+
+
+def _scaled(points: Decimal, settings: Settings) -> Decimal | int:
+    return _number(points * settings.point_scale)
+
+
+def _number(points: Decimal) -> Decimal | int:
+    """Whole numbers without a fraction, whatever the decimal's exponent."""
+    return int(points) if points == points.to_integral_value() else points.normalize()
+
+
+def _time(unix_s: int, settings: Settings) -> int | str:
+    return unix_s if settings.time_format == "unix" else datetime.fromtimestamp(unix_s, UTC).isoformat()
