@@ -1,0 +1,1 @@
+"""Gorgias' REST API and its spellings: nothing outside this package spells them."""

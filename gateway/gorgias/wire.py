@@ -1,0 +1,270 @@
+"""Gorgias' spellings: every one that this product relies on stands here.
+
+The bodies of integrations and widgets are documented. The parameter names of a button, the `list` node and the `meta`
+of a card were only seen in others' public code: a first real account corrects them here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+INTEGRATION_NAME = "TRIFFT Loyalty"
+INTEGRATION_DESCRIPTION = "Shows the customer's TRIFFT loyalty data on tickets. Installed and kept by trifft-gorgias."
+WIDGET_ROUTE = "/gorgias/widget"
+TRIGGERS = (
+    "ticket-created",
+    "ticket-updated",
+    "ticket-message-created",
+    "ticket-status-updated",
+    "ticket-assignment-updated",
+    "ticket-self-unsnoozed",
+    "ticket-handed-over",
+)
+# What the widget's route reads, and the variable that Gorgias puts in its place.
+WIDGET_VARIABLES = {
+    "email": "{{ticket.customer.email}}",
+    "ticket_id": "{{ticket.id}}",
+    "customer_id": "{{ticket.customer.id}}",
+}
+CREDENTIAL_PARAMETER = "token"
+
+Node = dict[str, Any]
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a button's form. `editable`: the agent fills it in; `label` is what the agent reads."""
+
+    key: str
+    value: str = ""
+    label: str = ""
+    editable: bool = False
+    mandatory: bool = False
+
+
+class Integration(msgspec.Struct, frozen=True, kw_only=True):
+    """An HTTP integration as Gorgias has it. Header names are lower-case, triggers hyphenated and only the set ones."""
+
+    integration_id: int
+    name: str
+    url: str
+    method: str
+    headers: dict[str, str]
+    triggers: frozenset[str]
+    is_deactivated: bool
+
+    def __repr__(self) -> str:
+        """Without the URL and the headers: both hold the credential."""
+        return f"Integration({self.integration_id}, {self.name!r})"
+
+    @property
+    def credential(self) -> str:
+        """The credential in its URL, else in its header, else empty."""
+        values = parse_qs(urlsplit(self.url).query).get(CREDENTIAL_PARAMETER)
+        if values:
+            return values[0]
+        kind, _, value = self.headers.get("authorization", "").partition(" ")
+        return value.strip() if kind.lower() == "bearer" else ""
+
+
+class Widget(msgspec.Struct, frozen=True, kw_only=True):
+    """A widget as Gorgias has it."""
+
+    widget_id: int
+    integration_id: int | None
+    context: str
+    template: Node
+    is_deactivated: bool
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list; `next_cursor` is None on the last."""
+
+    items: list[Any]
+    next_cursor: str | None
+
+
+def render_widget_url(public_url: str, credential: str) -> str:
+    """The URL that Gorgias calls. Concatenated: in percent-encoded braces nothing would be substituted."""
+    query = "&".join(f"{name}={variable}" for name, variable in WIDGET_VARIABLES.items())
+    return f"{public_url}{WIDGET_ROUTE}?{query}&{CREDENTIAL_PARAMETER}={credential}"
+
+
+def render_headers(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+def render_integration(*, public_url: str, credential: str) -> Node:
+    """The integration's body. GET without a `form`: Gorgias would send one as an odd query key."""
+    return {
+        "name": INTEGRATION_NAME,
+        "description": INTEGRATION_DESCRIPTION,
+        "type": "http",
+        "http": {
+            "url": render_widget_url(public_url, credential),
+            "method": "GET",
+            "headers": render_headers(credential),
+            "request_content_type": "application/json",
+            "response_content_type": "application/json",
+            "triggers": dict.fromkeys(TRIGGERS, True),
+        },
+    }
+
+
+def render_integration_update(*, public_url: str, credential: str) -> Node:
+    """The whole `http` object anew, and the integration switched on again."""
+    body = render_integration(public_url=public_url, credential=credential)
+    return {"name": body["name"], "http": body["http"], "deactivated_datetime": None}
+
+
+def render_widget(*, integration_id: int, template: Mapping[str, Any]) -> Node:
+    return {
+        "type": "http",
+        "context": "ticket",
+        "integration_id": integration_id,
+        "order": 0,
+        "template": template,
+    }
+
+
+def render_widget_update(*, integration_id: int, template: Mapping[str, Any]) -> Node:
+    """Everything again: what an update leaves out is lost."""
+    return {**render_widget(integration_id=integration_id, template=template), "deactivated_datetime": None}
+
+
+def render_wrapper(nodes: Sequence[Mapping[str, Any]]) -> Node:
+    """The root of a template."""
+    return {"type": "wrapper", "widgets": list(nodes)}
+
+
+def render_card(  # noqa: PLR0913 - a card has as many parts
+    path: str,
+    title: str,
+    nodes: Sequence[Mapping[str, Any]],
+    *,
+    links: Sequence[Mapping[str, str]] = (),
+    buttons: Sequence[Mapping[str, Any]] = (),
+    link: str = "",
+    display: bool = True,
+    order: int = 0,
+) -> Node:
+    """A card over the object at `path`; "" is the root of the answer. `links` have `label` and `url`.
+
+    `link` is the title's own. Links and buttons may hold `{{field}}` of the answer.
+    """
+    custom: Node = {}
+    if links:
+        custom["links"] = list(links)
+    if buttons:
+        custom["buttons"] = list(buttons)
+    meta: Node = {"displayCard": display}
+    if link:
+        meta["link"] = link
+    if custom:
+        meta["custom"] = custom
+    return {"type": "card", "path": path, "title": title, "order": order, "meta": meta, "widgets": list(nodes)}
+
+
+def render_text(path: str, title: str, order: int) -> Node:
+    """One line: the value at `path` under `title`."""
+    return {"type": "text", "path": path, "title": title, "order": order}
+
+
+def render_list(path: str, card: Mapping[str, Any], order: int) -> Node:
+    """`card` once for each item of the array at `path`; its paths and `{{field}}`s are relative to the item."""
+    return {"type": "list", "path": path, "order": order, "meta": {"limit": "", "orderBy": ""}, "widgets": [card]}
+
+
+def render_button(label: str, url: str, credential: str, parameters: Sequence[Parameter]) -> Node:
+    """A button that POSTs a form to `url`."""
+    form = "application/x-www-form-urlencoded"
+    return {
+        "label": label,
+        "action": {
+            "method": "POST",
+            "url": url,
+            "headers": [{"key": key, "value": value} for key, value in render_headers(credential).items()],
+            "params": [],
+            "body": {
+                "contentType": form,
+                "application/json": {},
+                form: [msgspec.to_builtins(parameter) for parameter in parameters],
+            },
+        },
+    }
+
+
+def parse_page(body: object) -> Page:
+    """A list as Gorgias gives it: bare, or under `data` with cursors. Raises msgspec.ValidationError."""
+    if isinstance(body, list):
+        return Page(items=body, next_cursor=None)
+    listed = msgspec.convert(body, _List)
+    return Page(items=listed.data, next_cursor=listed.meta.next_cursor or None)
+
+
+def parse_integration(body: object) -> Integration:
+    """Raises msgspec.ValidationError for what is no HTTP integration."""
+    found = msgspec.convert(body, _Integration, strict=False)
+    return Integration(
+        integration_id=found.id,
+        name=found.name,
+        url=found.http.url,
+        method=found.http.method,
+        headers={name.lower(): str(value) for name, value in (found.http.headers or {}).items()},
+        triggers=frozenset(name.replace("_", "-") for name, is_set in (found.http.triggers or {}).items() if is_set),
+        is_deactivated=found.deactivated_datetime is not None,
+    )
+
+
+def parse_widget(body: object) -> Widget:
+    """Raises msgspec.ValidationError."""
+    found = msgspec.convert(body, _Widget, strict=False)
+    return Widget(
+        widget_id=found.id,
+        integration_id=found.integration_id,
+        context=found.context or "ticket",
+        template=found.template or {},
+        is_deactivated=found.deactivated_datetime is not None,
+    )
+
+
+def parse_error_message(body: object) -> str:
+    """What Gorgias says is wrong, or ""."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return ""
+    fields = error.get("data")
+    names = ", ".join(str(name) for name in fields) if isinstance(fields, dict) else ""
+    return f"{error.get('msg', '')}{f' ({names})' if names else ''}"
+
+
+class _Meta(msgspec.Struct):
+    next_cursor: str | None = None
+
+
+class _List(msgspec.Struct):
+    data: list[Any]
+    meta: _Meta = msgspec.field(default_factory=_Meta)
+
+
+class _Http(msgspec.Struct):
+    url: str
+    method: str = ""
+    headers: dict[str, Any] | None = None
+    triggers: dict[str, Any] | None = None
+
+
+class _Integration(msgspec.Struct):
+    id: int
+    http: _Http
+    name: str = ""
+    deactivated_datetime: str | None = None
+
+
+class _Widget(msgspec.Struct):
+    id: int
+    integration_id: int | None = None
+    context: str | None = None
+    template: dict[str, Any] | None = None
+    deactivated_datetime: str | None = None

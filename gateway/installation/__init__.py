@@ -1,0 +1,1 @@
+"""What is installed in which Gorgias account."""

@@ -1,0 +1,95 @@
+"""Whose widget is asking: credential → merchant, held in memory."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import structlog
+
+from gateway.database import DatabaseError
+from gateway.installation.store import InstallationStore, hash_credential
+
+REVALIDATE_AFTER_S = 5.0
+# A credential that nobody used for so long is looked up before it is believed again, so that a revoked one ends here.
+_WAIT_AFTER_S = 60.0
+_WAIT_S = 0.25
+_CAPACITY = 10_000
+_PLAUSIBLE = re.compile(r"tg_[A-Za-z0-9_-]{43}")
+
+
+class _Held(msgspec.Struct):
+    merchant_id: str
+    check_time: float
+
+
+class Credentials:
+    """Knows the credentials that were used lately; asks the store for others. Close it with `async with`.
+
+    A known credential is answered at once and looked up again every 5 s of use, behind the answer; while the store is
+    down, what is known stays known. At most 10,000 are held, those used least recently go first.
+    """
+
+    def __init__(self, store: InstallationStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._held: dict[bytes, _Held] = {}
+        self._lookups: dict[bytes, asyncio.Task[None]] = {}
+        self._log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        tasks = list(self._lookups.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def find(self, credential: str) -> str | None:
+        """The merchant whose credential this is. Raises DatabaseError for an unheld one while the store is down."""
+        if not _PLAUSIBLE.fullmatch(credential):
+            return None
+        digest = hash_credential(credential)
+        held = self._held.pop(digest, None)
+        if held is None:
+            return await self._ask(digest)
+        self._held[digest] = held
+        age_s = self._clock() - held.check_time
+        if age_s >= REVALIDATE_AFTER_S:
+            lookup = self._revalidate(digest)
+            if age_s >= _WAIT_AFTER_S:
+                await asyncio.wait({lookup}, timeout=_WAIT_S)
+                if digest not in self._held:
+                    return None
+        return held.merchant_id
+
+    async def _ask(self, digest: bytes) -> str | None:
+        began = self._clock()
+        merchant_id = await self._store.find_merchant_id(digest)
+        if merchant_id is None:
+            self._held.pop(digest, None)
+            return None
+        self._held[digest] = _Held(merchant_id, began)
+        if len(self._held) > _CAPACITY:
+            del self._held[next(iter(self._held))]
+        return merchant_id
+
+    def _revalidate(self, digest: bytes) -> asyncio.Task[None]:
+        """The one lookup of this credential that is under way."""
+        lookup = self._lookups.get(digest)
+        if lookup is None:
+            lookup = self._lookups[digest] = asyncio.create_task(self._look_again(digest))
+            lookup.add_done_callback(lambda _task: self._lookups.pop(digest, None))
+        return lookup
+
+    async def _look_again(self, digest: bytes) -> None:
+        try:
+            await self._ask(digest)
+        except DatabaseError:
+            self._log.warning("credential_not_revalidated", reason="the store does not answer")

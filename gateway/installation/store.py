@@ -1,0 +1,246 @@
+"""The installations on record: one row per merchant, its secrets encrypted."""
+
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.types import TypeDecorator
+
+from gateway.database import DatabaseError
+from gateway.keys import SecretKeys
+
+CREDENTIAL_PREFIX = "tg_"
+_CREDENTIAL_BYTES = 32
+
+Template = Literal["list", "conservative"]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator wants: where to install, as whom, and what. URLs have no trailing slash."""
+
+    gorgias_url: str
+    gorgias_user: str
+    gorgias_key: str
+    template: Template
+    public_url: str
+
+    def __repr__(self) -> str:
+        """Without the key and the user's e-mail."""
+        return f"Target({self.gorgias_url!r})"
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """One merchant's widget in one Gorgias account. `gorgias_key` and `credential` are in clear here.
+
+    `integration_id` and `widget_id` are Gorgias' numbers, None until they are known. `last_event_time` is when Gorgias
+    last asked for the widget, `last_status` what it was told.
+    """
+
+    merchant_id: str
+    gorgias_url: str
+    gorgias_user: str
+    gorgias_key: str
+    credential: str
+    integration_id: int | None
+    widget_id: int | None
+    template: Template
+    public_url: str
+    last_event_time: datetime | None
+    last_status: str | None
+    last_error_time: datetime | None
+    last_error: str | None
+    create_time: datetime
+    update_time: datetime
+
+    def __repr__(self) -> str:
+        """Without the secrets and the user's e-mail, so that no log and no traceback has them."""
+        return f"Installation({self.merchant_id!r}, {self.gorgias_url!r})"
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened last at one merchant's widget; None: nothing new of that kind."""
+
+    event_time: datetime | None = None
+    status: str | None = None
+    error_time: datetime | None = None
+    error: str | None = None
+
+
+class _UtcDateTime(TypeDecorator[datetime]):
+    """UTC in, UTC out: SQLite keeps no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_INSTALLATIONS = Table(
+    "installations",
+    MetaData(),
+    Column("merchant_id", String, primary_key=True),
+    Column("gorgias_url", Text),
+    Column("gorgias_user", Text),
+    Column("gorgias_key_encrypted", Text),
+    Column("credential_encrypted", Text),
+    Column("credential_sha256", LargeBinary),
+    Column("integration_id", BigInteger),
+    Column("widget_id", BigInteger),
+    Column("template", String),
+    Column("public_url", Text),
+    Column("last_event_time", _UtcDateTime),
+    Column("last_status", String),
+    Column("last_error_time", _UtcDateTime),
+    Column("last_error", Text),
+    Column("create_time", _UtcDateTime),
+    Column("update_time", _UtcDateTime),
+)
+_row = _INSTALLATIONS.c
+
+
+def make_credential() -> str:
+    """A new widget credential: 256 random bits."""
+    return CREDENTIAL_PREFIX + secrets.token_urlsafe(_CREDENTIAL_BYTES)
+
+
+def hash_credential(credential: str) -> bytes:
+    """What a credential is looked up by. It is random, so a plain hash gives nothing away."""
+    return hashlib.sha256(credential.encode()).digest()
+
+
+class InstallationStore:
+    """Every method raises DatabaseError when the database does not answer."""
+
+    def __init__(
+        self, engine: AsyncEngine, keys: SecretKeys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._now = now
+
+    async def ping(self) -> None:
+        """Ask the database anything."""
+        async with self._transaction() as connection:
+            await connection.execute(select(1))
+
+    async def get(self, merchant_id: str) -> Installation | None:
+        """Raises SecretKeyError when the row was written with a key that is not in use any more."""
+        async with self._transaction() as connection:
+            row = (
+                await connection.execute(select(_INSTALLATIONS).where(_row.merchant_id == merchant_id))
+            ).one_or_none()
+        return None if row is None else self._parse(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for it
+
+    async def find_merchant_id(self, credential_sha256: bytes) -> str | None:
+        """Whose credential has this hash."""
+        query = select(_row.merchant_id).where(_row.credential_sha256 == credential_sha256)
+        async with self._transaction() as connection:
+            merchant_id: str | None = (await connection.execute(query)).scalar_one_or_none()
+        return merchant_id
+
+    async def add(self, merchant_id: str, target: Target) -> bool:
+        """Put a merchant on record with a new credential. False: it was there already, and is as it was."""
+        credential = make_credential()
+        now = self._now()
+        values = {
+            "merchant_id": merchant_id,
+            "gorgias_url": target.gorgias_url,
+            "credential_encrypted": self._keys.encrypt(credential),
+            "credential_sha256": hash_credential(credential),
+            "create_time": now,
+            "update_time": now,
+            **self._render_target(target),
+        }
+        try:
+            async with self._transaction() as connection:
+                await connection.execute(insert(_INSTALLATIONS).values(values))
+        except IntegrityError:
+            return False
+        return True
+
+    async def update(self, merchant_id: str, target: Target) -> None:
+        """Take over what may change, all but the account. The key is encrypted with the newest secret key."""
+        await self._set(merchant_id, **self._render_target(target))
+
+    async def record(self, merchant_id: str, *, integration_id: int | None, widget_id: int | None) -> None:
+        """Note under which numbers Gorgias has the integration and the widget."""
+        await self._set(merchant_id, integration_id=integration_id, widget_id=widget_id)
+
+    async def record_activity(self, activities: dict[str, Activity]) -> None:
+        """Note what happened last, by merchant. An older happening never replaces a newer one."""
+        async with self._transaction() as connection:
+            for merchant_id, activity in activities.items():
+                for time_column, time, values in (
+                    (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
+                    (_row.last_error_time, activity.error_time, {"last_error": activity.error}),
+                ):
+                    if time is not None:
+                        newer = or_(time_column.is_(None), time_column <= time)
+                        await connection.execute(
+                            update(_INSTALLATIONS)
+                            .where(_row.merchant_id == merchant_id, newer)
+                            .values({time_column.name: time, **values})
+                        )
+
+    async def delete(self, merchant_id: str) -> None:
+        """Forget a merchant. Harmless when it is not there."""
+        async with self._transaction() as connection:
+            await connection.execute(delete(_INSTALLATIONS).where(_row.merchant_id == merchant_id))
+
+    def _render_target(self, target: Target) -> dict[str, object]:
+        return {
+            "gorgias_user": target.gorgias_user,
+            "gorgias_key_encrypted": self._keys.encrypt(target.gorgias_key),
+            "template": target.template,
+            "public_url": target.public_url,
+        }
+
+    async def _set(self, merchant_id: str, **values: object) -> None:
+        statement = update(_INSTALLATIONS).where(_row.merchant_id == merchant_id)
+        async with self._transaction() as connection:
+            await connection.execute(statement.values(update_time=self._now(), **values))
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError) as error:
+            raise DatabaseError("the gateway's database does not answer") from error
+
+    def _parse(self, row: RowMapping) -> Installation:
+        values: dict[str, Any] = {name: row[name] for name in Installation.__struct_fields__ if name in row}
+        return Installation(
+            **values,
+            gorgias_key=self._keys.decrypt(row["gorgias_key_encrypted"]),
+            credential=self._keys.decrypt(row["credential_encrypted"]),
+        )
