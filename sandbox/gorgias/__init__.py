@@ -1,0 +1,1 @@
+"""A stand-in of the Gorgias helpdesk: REST API, HTTP integrations, action buttons."""

@@ -1,0 +1,72 @@
+"""What happens to a ticket, by whoever's hand, and the trigger that it fires.
+
+Each function changes the ticket and fires its trigger once; what changes nothing fires nothing. Opening a ticket is no
+event. That a change of tags fires `ticket-updated` is assumed (contract section 6).
+"""
+
+import html
+from typing import Literal
+
+from sandbox.gorgias.account import Account
+from sandbox.gorgias.ticket import Message, Ticket
+from sandbox.gorgias.triggers import Triggers
+
+
+def set_tags(account: Account, triggers: Triggers, ticket: Ticket, tags: list[str]) -> bool:
+    if tags == ticket.tags:
+        return False
+    ticket.tags = tags
+    _finish(account, triggers, ticket, "ticket-updated")
+    return True
+
+
+def set_status(account: Account, triggers: Triggers, ticket: Ticket, status: Literal["open", "closed"]) -> bool:
+    if status == ticket.status:
+        return False
+    ticket.status = status
+    _finish(account, triggers, ticket, "ticket-status-updated")
+    return True
+
+
+def set_assignee(account: Account, triggers: Triggers, ticket: Ticket, email: str | None) -> bool:
+    if email == ticket.assignee_email:
+        return False
+    ticket.assignee_email = email
+    _finish(account, triggers, ticket, "ticket-assignment-updated")
+    return True
+
+
+def add_message(  # noqa: PLR0913 - a message has that many parts
+    account: Account,
+    triggers: Triggers,
+    ticket: Ticket,
+    *,
+    channel: str,
+    from_agent: bool,
+    via: str,
+    sender_name: str,
+    sender_email: str | None,
+    body_text: str,
+    body_html: str | None = None,
+) -> Message:
+    message = Message(
+        id=account.make_id(),
+        ticket_id=ticket.id,
+        channel=channel,
+        from_agent=from_agent,
+        via=via,
+        sender_name=sender_name,
+        sender_email=sender_email,
+        body_text=body_text,
+        body_html=html.escape(body_text) if body_html is None else body_html,
+        created_datetime=account.get_time(),
+    )
+    account.state.messages[message.id] = message
+    _finish(account, triggers, ticket, "ticket-message-created")
+    return message
+
+
+def _finish(account: Account, triggers: Triggers, ticket: Ticket, trigger: str) -> None:
+    ticket.updated_datetime = account.get_time()
+    account.save("ticket", ticket_id=ticket.id)
+    triggers.fire(account, ticket, trigger)

@@ -1,0 +1,199 @@
+"""The helpdesk page's own JSON API, under `/sandbox/gorgias/`. Reading fires nothing."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from sandbox.gorgias import actions, events
+from sandbox.gorgias.account import Account
+from sandbox.gorgias.errors import make_json
+from sandbox.gorgias.outbound import Outgoing, send
+from sandbox.gorgias.switches import Switches
+from sandbox.gorgias.template import Place, find_button, find_card
+from sandbox.gorgias.ticket import Ticket
+from sandbox.gorgias.triggers import Triggers
+from sandbox.gorgias.variables import make_scope
+from sandbox.gorgias.view import render_account, render_ticket, render_ticket_row, render_widgets
+
+Body = TypeVar("Body")
+DEFAULT_TEXT = {
+    "customer-message": "Hello, is there any news?",
+    "agent-reply": "Thank you for your patience, we are looking into it.",
+}
+
+
+class EventRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`value`: the tag, the text of the message, or the assignee's e-mail (null: nobody). `agent`: who is working."""
+
+    event: Literal["add-tag", "remove-tag", "customer-message", "agent-reply", "assign", "close", "reopen"]
+    value: str | None = None
+    agent: str | None = None
+
+
+class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Execute: which button of which card, and what the agent typed, by parameter key."""
+
+    widget_id: int
+    place: Place
+    button: int
+    values: dict[str, str]
+    agent: str | None = None
+
+
+class PageApi:
+    def __init__(self, accounts: Mapping[str, Account], triggers: Triggers, session: aiohttp.ClientSession) -> None:
+        self._accounts = accounts
+        self._triggers = triggers
+        self._session = session
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        base = "/sandbox/gorgias"
+        router.add_get(base, self.list_accounts)
+        router.add_get(base + "/{account}/tickets", self.list_tickets)
+        router.add_get(base + "/{account}/tickets/{id}", self.get_ticket)
+        router.add_post(base + "/{account}/tickets/{id}/events", self.create_event)
+        router.add_post(base + "/{account}/tickets/{id}/actions", self.execute_action)
+        router.add_get(base + "/{account}/calls", self.list_calls)
+        router.add_delete(base + "/{account}/calls", self.clear_calls)
+        router.add_get(base + "/{account}/switches", self.get_switches)
+        router.add_put(base + "/{account}/switches", self.set_switches)
+        router.add_get(base + "/{account}/updates", self.stream_updates)
+
+    async def list_accounts(self, _request: web.Request) -> web.Response:
+        return make_json([render_account(account) for account in self._accounts.values()])
+
+    async def list_tickets(self, request: web.Request) -> web.Response:
+        account = self._find_account(request)
+        return make_json([render_ticket_row(account, t) for _, t in sorted(account.state.tickets.items())])
+
+    async def get_ticket(self, request: web.Request) -> web.Response:
+        account, ticket = self._find_ticket(request)
+        return make_json(render_ticket(account, ticket) | {"widgets": render_widgets(account, ticket)})
+
+    async def create_event(self, request: web.Request) -> web.Response:
+        """Answers `{"changed"}`: false where the event would change nothing, so that nothing was fired."""
+        account, ticket = self._find_ticket(request)
+        wanted = await _read(request, EventRequest)
+        return make_json({"changed": _apply(account, self._triggers, ticket, wanted)})
+
+    async def execute_action(self, request: web.Request) -> web.Response:
+        """Answers `{"status", "message", "body"}`; a success does not refresh the widget (contract section 3)."""
+        account, ticket = self._find_ticket(request)
+        wanted = await _read(request, ActionRequest)
+        try:
+            outgoing = _make_outgoing(account, ticket, wanted)
+        except actions.ActionError as error:
+            return make_json({"error": str(error)}, status=422)
+        answer = await send(self._session, account, outgoing)
+        hide = account.state.switches.hide_refusals
+        sentence = actions.make_sentence(answer, hide_refusals=hide)
+        hidden = hide and answer.status in actions.CLIENT_ERRORS
+        return make_json({"status": answer.status, "message": sentence, "body": "" if hidden else answer.body})
+
+    async def list_calls(self, request: web.Request) -> web.Response:
+        return make_json(self._find_account(request).calls.list_newest_first())
+
+    async def clear_calls(self, request: web.Request) -> web.Response:
+        account = self._find_account(request)
+        account.calls.clear()
+        account.save("calls")
+        return web.Response(status=204)
+
+    async def get_switches(self, request: web.Request) -> web.Response:
+        return make_json(self._find_account(request).state.switches)
+
+    async def set_switches(self, request: web.Request) -> web.Response:
+        account = self._find_account(request)
+        account.state.switches = await _read(request, Switches)
+        account.save("switches")
+        return make_json(account.state.switches)
+
+    async def stream_updates(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events: `{"topic"}` is "ticket", "sidebar", "calls" or "switches"."""
+        account = self._find_account(request)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        with account.updates.listen() as queue:
+            await response.prepare(request)
+            await response.write(b"retry: 1000\n\n")
+            while (update := await queue.get()) is not None:
+                await response.write(b"data: " + msgspec.json.encode(update) + b"\n\n")
+        return response
+
+    def _find_account(self, request: web.Request) -> Account:
+        account = self._accounts.get(request.match_info["account"])
+        if account is None:
+            raise web.HTTPNotFound
+        return account
+
+    def _find_ticket(self, request: web.Request) -> tuple[Account, Ticket]:
+        account, text = self._find_account(request), request.match_info["id"]
+        ticket = account.state.tickets.get(int(text)) if text.isascii() and text.isdigit() else None
+        if ticket is None:
+            raise web.HTTPNotFound
+        return account, ticket
+
+
+async def _read(request: web.Request, kind: type[Body]) -> Body:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise web.HTTPBadRequest(
+            text=msgspec.json.encode({"error": str(error)}).decode(), content_type="application/json"
+        ) from error
+
+
+def _apply(account: Account, triggers: Triggers, ticket: Ticket, wanted: EventRequest) -> bool:
+    tag = (wanted.value or "").strip()
+    match wanted.event:
+        case "add-tag":
+            tags = ticket.tags if not tag or tag in ticket.tags else [*ticket.tags, tag]
+            return events.set_tags(account, triggers, ticket, tags)
+        case "remove-tag":
+            return events.set_tags(account, triggers, ticket, [name for name in ticket.tags if name != tag])
+        case "assign":
+            return events.set_assignee(account, triggers, ticket, wanted.value)
+        case "close" | "reopen":
+            return events.set_status(account, triggers, ticket, "closed" if wanted.event == "close" else "open")
+        case "customer-message" | "agent-reply":
+            _add_message(account, triggers, ticket, wanted)
+            return True
+
+
+def _add_message(account: Account, triggers: Triggers, ticket: Ticket, wanted: EventRequest) -> None:
+    customer = account.state.customers[ticket.customer_id]
+    agent = account.find_agent(wanted.agent) or account.profile.agents[0]
+    from_agent = wanted.event == "agent-reply"
+    events.add_message(
+        account,
+        triggers,
+        ticket,
+        channel=ticket.channel,
+        from_agent=from_agent,
+        via="helpdesk" if from_agent else ticket.channel,
+        sender_name=agent.name if from_agent else customer.name,
+        sender_email=agent.email if from_agent else customer.email,
+        body_text=(wanted.value or "").strip() or DEFAULT_TEXT[wanted.event],
+    )
+
+
+def _make_outgoing(account: Account, ticket: Ticket, wanted: ActionRequest) -> Outgoing:
+    """Raises ActionError."""
+    widget = account.state.widgets.get(wanted.widget_id)
+    if widget is None:
+        raise actions.ActionError("This widget is not installed any more.")
+    held = account.get_held(widget.integration_id or 0, ticket.customer_id)
+    card = find_card(widget.template, held.body if held else {}, wanted.place)
+    button = find_button(card, wanted.button) if card else None
+    if card is None or button is None:
+        raise actions.ActionError("This button is not there any more.")
+    agent = account.find_agent(wanted.agent) or account.profile.agents[0]
+    fields = card.scope if isinstance(card.scope, dict) else {}
+    press = actions.Press(
+        scope=fields | make_scope(account, ticket, agent),
+        typed=wanted.values,
+        absent=account.state.switches.absent_value,
+    )
+    return actions.make_outgoing(actions.parse_button(button), press, ticket.id)

@@ -1,0 +1,48 @@
+"""The REST API of every account, under `/gorgias/{account}/api/`."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from sandbox.gorgias import integrations_api, tickets_api, widgets_api
+from sandbox.gorgias.account import Account
+from sandbox.gorgias.gate import Gate, Handler
+from sandbox.gorgias.triggers import Triggers
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "integrations", integrations_api.create_integration),
+    ("GET", "integrations", integrations_api.list_integrations),
+    ("GET", "integrations/{id}", integrations_api.get_integration),
+    ("PUT", "integrations/{id}", integrations_api.update_integration),
+    ("DELETE", "integrations/{id}", integrations_api.delete_integration),
+    ("POST", "widgets", widgets_api.create_widget),
+    ("GET", "widgets", widgets_api.list_widgets),
+    ("GET", "widgets/{id}", widgets_api.get_widget),
+    ("PUT", "widgets/{id}", widgets_api.update_widget),
+    ("DELETE", "widgets/{id}", widgets_api.delete_widget),
+    ("GET", "tickets/{id}", tickets_api.get_ticket),
+    ("PUT", "tickets/{id}", tickets_api.update_ticket),
+    ("POST", "tickets/{id}/messages", tickets_api.create_message),
+    ("GET", "messages", tickets_api.list_messages),
+    ("GET", "customers/{id}", tickets_api.get_customer),
+)
+"""Each with and without a slash at its end."""
+
+
+def create_rest_app(accounts: Mapping[str, Account], triggers: Triggers) -> web.Application:
+    gate = Gate(accounts)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await gate.handle(request, handler)
+
+    app = web.Application(middlewares=[guard])
+    app[tickets_api.TRIGGERS] = triggers
+    for method, path, handler in ROUTES:
+        app.router.add_route(method, f"/{{account}}/api/{path}{{slash:/?}}", handler)
+    app.router.add_route("*", "/{account}/{rest:.*}", answer_not_found)
+    return app
+
+
+async def answer_not_found(_request: web.Request) -> web.Response:
+    raise web.HTTPNotFound

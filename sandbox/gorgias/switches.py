@@ -1,0 +1,31 @@
+"""What is not known of the real Gorgias, or changes with the day: a switch each."""
+
+import enum
+from typing import Annotated
+
+import msgspec
+
+
+class AbsentValue(enum.Enum):
+    """What a template variable without a value becomes (contract: all three were seen)."""
+
+    NONE = "none"
+    EMPTY = "empty"
+    LITERAL = "literal"
+
+
+class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`encode_values` percent-encodes what a variable is replaced by; off is a plain concatenation.
+
+    `timeout_s` bounds each outgoing request. `retries`: how often a failed trigger call is sent again.
+    `disable_after`: failed calls in a row, retries not counted, after which an integration is switched off.
+    """
+
+    encode_values: bool = False
+    absent_value: AbsentValue = AbsentValue.NONE
+    send_custom_headers: bool = True
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 5.0
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
+    disable_after: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    hide_refusals: bool = False
+    """The text of a 4xx answer to an action does not reach the agent."""

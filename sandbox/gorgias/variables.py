@@ -1,0 +1,72 @@
+"""`{{variables}}`: looked up and written the way Gorgias does.
+
+Rendered the Python way (`None`, `True`, everything a string) into plain concatenations; percent-encoded braces are not
+variables (contract section 1, seen).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from sandbox.gorgias.account import Account
+from sandbox.gorgias.switches import AbsentValue
+from sandbox.gorgias.ticket import Agent, Ticket
+
+VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+LEGAL_IN_URL = "!#$%&'()*+,/:;=?@[]~"
+STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def find_value(scope: Any, path: str) -> Any:  # noqa: ANN401 - any JSON in, any JSON out
+    """The value at a dotted path, None where there is none. An empty path is the scope itself."""
+    for name in path.split(".") if path else ():
+        if isinstance(scope, Mapping):
+            scope = scope.get(name)
+        elif isinstance(scope, list) and name.isascii() and name.isdigit() and int(name) < len(scope):
+            scope = scope[int(name)]
+        else:
+            return None
+    return scope
+
+
+def render(text: str, scope: Mapping[str, Any], absent: AbsentValue, encode: Callable[[str], str] = str) -> str:
+    """Replace each variable in `text`; `encode` is applied to what replaces it."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = find_value(scope, match[1])
+        if value is not None:
+            return encode(str(value))
+        return {AbsentValue.NONE: "None", AbsentValue.EMPTY: "", AbsentValue.LITERAL: match[0]}[absent]
+
+    return VARIABLE.sub(replace, text)
+
+
+def encode_value(value: str) -> str:
+    return quote(value, safe="")
+
+
+def requote(url: str) -> str:
+    """The URL with what HTTP cannot carry percent-encoded, everything else as it stands.
+
+    Gorgias renders the Python way, so this takes Python's usual client for the model: spaces, quotes, controls and
+    non-ASCII are encoded; `+ & # =` and valid escapes stay. So a `+` in a value reads as a space at the other end.
+    """
+    return quote(STRAY_PERCENT.sub("%25", url), safe=LEGAL_IN_URL)
+
+
+def make_scope(account: Account, ticket: Ticket, agent: Agent | None = None) -> dict[str, Any]:
+    """What `{{ticket.…}}` and `{{current_user.…}}` see."""
+    customer = account.state.customers[ticket.customer_id]
+    scope: dict[str, Any] = {
+        "ticket": {
+            "id": ticket.id,
+            "channel": ticket.channel,
+            "subject": ticket.subject,
+            "status": ticket.status,
+            "customer": {"id": customer.id, "name": customer.name, "email": customer.email},
+        }
+    }
+    if agent:
+        scope["current_user"] = {"id": agent.id, "name": agent.name, "email": agent.email}
+    return scope

@@ -1,0 +1,24 @@
+"""What a provisioning script has to know of the demo shops; the URLs are its own business."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox.gorgias.account import Account
+from sandbox.trifft import Trifft
+
+
+def render_shops(accounts: Iterable[Account], trifft: Trifft) -> list[dict[str, Any]]:
+    """Credentials in clear: they are made up and open nothing but the stand-ins."""
+    return [
+        {
+            "merchant_id": account.profile.name,
+            "trifft_token": trifft.projects[account.profile.project].get_token(),
+            "gorgias_account": account.profile.name,
+            "gorgias_user": account.profile.api_user,
+            "gorgias_key": account.profile.api_key,
+            "time_zone": account.profile.time_zone,
+            "locale": account.profile.locale,
+            "profile": "",
+        }
+        for account in accounts
+    ]
