@@ -7,7 +7,8 @@ from aiohttp import web
 
 from sandbox.trifft import connection, wire
 from sandbox.trifft.access import TokenKind, check_access
-from sandbox.trifft.admin import add_admin_routes
+from sandbox.trifft.admin import add_project_routes
+from sandbox.trifft.admin_members import add_member_routes
 from sandbox.trifft.body import MAX_BODY_BYTES, read_body
 from sandbox.trifft.errors import ApiError
 from sandbox.trifft.faults import Switch
@@ -32,7 +33,8 @@ def add_trifft_routes(app: web.Application, trifft: Trifft) -> None:
     for route in make_routes():
         app.router.add_route(route.method, route.path, _make_handler(trifft, route))
     app.router.add_route("*", "/v1/{rest:.*}", _make_handler(trifft, None))
-    add_admin_routes(app, trifft)
+    add_project_routes(app, trifft)
+    add_member_routes(app, trifft)
 
     async def serve_webhooks(_: web.Application) -> AsyncIterator[None]:
         trifft.closing = False
@@ -125,7 +127,7 @@ class _Exchange:
         fault = switch.fault
         if fault.kind == "hang":
             await connection.wait(self._request, self._ended(switch))
-            return None if not self._trifft.closing else _answer(ApiError(503))
+            return _answer(ApiError(503)) if self._trifft.closing or connection.has_left(self._request) else None
         if fault.kind == "html":
             return web.Response(status=fault.status or 200, text=_HTML, content_type="text/html")
         if fault.kind == "status" and fault.status is not None:

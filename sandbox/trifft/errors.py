@@ -9,6 +9,7 @@ _EXCEPTIONS = {
     403: "AccessDeniedException",
     404: "NotFoundException",
     413: "PayloadTooLargeException",
+    415: "UnsupportedMediaTypeException",
     429: "RateLimitExceededException",
     500: "InternalErrorException",
     503: "ServiceUnavailableException",

@@ -32,11 +32,11 @@ _BEFORE_COMMIT: frozenset[FaultKind] = frozenset({"status", "refuse", "reset", "
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One misbehaviour.
 
-    - latency: every answer `seconds` later (default 1)
+    - latency: the call begins `seconds` later (default 1), even if the client has left
     - status: `status` with the error envelope
     - refuse: the connection is closed, reset: it is reset; nothing was done
     - lost_answer: the call takes effect, then the connection is reset
-    - hang: the request is held until the switch is cleared, then goes on; or until the client leaves
+    - hang: the request is held until the switch is cleared, then goes on; a client that leaves is forgotten
     - slow_body: a byte each `seconds` (default 0.2)
     - bad_json, half_json, wrong_types: the true answer, spoiled
     - html: a page with `status` 200 (default) or 502

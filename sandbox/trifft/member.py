@@ -2,12 +2,14 @@
 
 import uuid
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 MemberStatus = Literal["active", "blocked", "anonymised"]
 CouponState = Literal["assigned", "activated", "redeemed", "expired"]
+
+Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 AVAILABLE_STATES: frozenset[CouponState] = frozenset({"assigned", "activated"})
 
@@ -17,18 +19,18 @@ def make_id() -> str:
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    name: str
+    id: Text = msgspec.field(default_factory=make_id)
+    name: Text
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    slug: str
-    name: str
+    slug: Text
+    name: Text
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    name: str
+    id: Text = msgspec.field(default_factory=make_id)
+    name: Text
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):

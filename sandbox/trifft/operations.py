@@ -13,6 +13,8 @@ from sandbox.trifft.member import AVAILABLE_STATES, Member, Movement
 from sandbox.trifft.project import Project, make_movement
 from sandbox.trifft.trifft import Trifft
 
+_MAX_WIRE_POINTS = 10**9
+
 _Body = TypeVar("_Body")
 _Text = Annotated[str, msgspec.Meta(max_length=2000)]
 
@@ -40,7 +42,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _WalletBody(msgspec.Struct, frozen=True, kw_only=True):
-    points: Decimal
+    points: int | float
     note: _Text | None = None
     reference: _Text | None = None
 
@@ -123,9 +125,9 @@ def probe(call: Call) -> object:
 
 def _parse_movement(call: Call, *, sign: Literal[1, -1]) -> Movement:
     body = call.parse(_WalletBody)
-    if not (body.points.is_finite() and 0 < body.points <= 10**9):
-        raise ApiError(400, "points must be above 0 and at most 1000000000.")
-    change = sign * wire.parse_points(body.points, call.project.settings)
+    if not 0 < body.points <= _MAX_WIRE_POINTS:
+        raise ApiError(400, f"points must be above 0 and at most {_MAX_WIRE_POINTS}.")
+    change = sign * wire.parse_points(Decimal(str(body.points)), call.project.settings)
     return make_movement(change, call.trifft.clock(), body.note, body.reference)
 
 

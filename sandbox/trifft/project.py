@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -14,6 +14,8 @@ from sandbox.trifft.member import Coupon, Member, Movement, UserCoupon
 from sandbox.trifft.rate import RateRule
 
 _MAX_LOGGED = 2000
+
+_Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -26,8 +28,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     wrapped: bool = False
     time_format: Literal["unix", "iso"] = "unix"
     point_scale: Literal[1, 100] = 1
-    first_name_slug: str = "first_name"
-    last_name_slug: str = "last_name"
+    first_name_slug: _Slug = "first_name"
+    last_name_slug: _Slug = "last_name"
     tiers: bool = True
     wallets: bool = True
     rate_limit: bool = True
@@ -36,9 +38,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a project sends its events, with the secret header that the receiver asked for."""
 
-    url: str
-    header_name: str
-    header_value: str
+    url: Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^\s/]+(/\S*)?$")]
+    header_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+    header_value: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e][\x20-\x7e]{0,999}$")]
 
 
 class ProjectState(msgspec.Struct, kw_only=True):
