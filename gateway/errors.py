@@ -2,6 +2,7 @@
 
 GatewayError
 ├── CredentialError            the widget's or button's credential is missing or wrong
+├── StoreUnavailableError      the installations' database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
 ├── RequestError               malformed body or value (400, 413, 415)
 ├── RateLimitedError           this shop presses buttons too fast
@@ -42,6 +43,7 @@ HTTP_STATUS = {
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "ROUTE_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
+    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "LOYALTY_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "LOYALTY_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
 }
@@ -77,6 +79,13 @@ class CredentialError(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("CREDENTIAL", "a valid credential is needed: install the integration again")
+
+
+class StoreUnavailableError(GatewayError):
+    """Whose credential this is cannot be looked up now."""
+
+    def __init__(self) -> None:
+        super().__init__("STORE_UNAVAILABLE", "the installations' database does not answer")
 
 
 class AwardTokenError(GatewayError):

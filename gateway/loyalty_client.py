@@ -1,7 +1,7 @@
 """The loyalty service as the gateway calls it: one channel, one method per RPC, one error."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import grpc
 from google.protobuf import duration_pb2, field_mask_pb2
@@ -10,8 +10,16 @@ from grpc_status import rpc_status
 
 from gateway.errors import LoyaltyCallError
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceStub, MerchantServiceStub
+from protos.loyalty.v1.loyalty_pb2_grpc import (
+    LoyaltyServiceStub,
+    MerchantServiceStub,
+)
 
+if TYPE_CHECKING:  # they exist in the stubs' .pyi only
+    from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceAsyncStub, MerchantServiceAsyncStub
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
 _Detail = TypeVar("_Detail", error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo, error_details_pb2.BadRequest)
 
 # Reconnects within 1 s, so that a restarted service is found again at once; DNS is asked again as often.
@@ -38,14 +46,14 @@ class LoyaltyClient:
 
     async def __aenter__(self) -> Self:
         self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
-        self._loyalty = LoyaltyServiceStub(self._channel)
-        self._merchants = MerchantServiceStub(self._channel)
+        self._loyalty: LoyaltyServiceAsyncStub = LoyaltyServiceStub(self._channel)
+        self._merchants: MerchantServiceAsyncStub = MerchantServiceStub(self._channel)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._channel.close()
 
-    async def get_snapshot(  # noqa: PLR0913 - the request's own fields
+    async def get_snapshot(
         self, merchant_id: str, email: str, *, max_staleness_s: float | None, timeout_s: float, request_id: str = ""
     ) -> pb.Snapshot:
         request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=pb.MemberIdentity(email=email))
@@ -92,7 +100,13 @@ class LoyaltyClient:
     async def check_merchant(self, merchant_id: str, *, timeout_s: float) -> None:
         await self._call(self._merchants.CheckMerchant, pb.CheckMerchantRequest(merchant_id=merchant_id), timeout_s)
 
-    async def _call(self, method: Callable[..., Any], request: object, timeout_s: float, request_id: str = "") -> Any:  # noqa: ANN401 - the stub knows the type, and each method above names it
+    async def _call(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[_Request, _Response],
+        request: _Request,
+        timeout_s: float,
+        request_id: str = "",
+    ) -> _Response:
         metadata = (*self._metadata, ("x-request-id", request_id)) if request_id else self._metadata
         try:
             return await method(request, timeout=timeout_s, metadata=metadata)

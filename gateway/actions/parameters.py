@@ -1,0 +1,110 @@
+"""What a button press brings: JSON, form or query parameters, every value a string, possibly padded or quoted."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import hdrs, web
+
+from gateway.errors import RequestError
+from gateway.gorgias.variables import parse_variable
+
+_POINTS = re.compile(r"[1-9][0-9]{0,17}")
+_MAX_FIELDS = 50
+MAX_NOTE_CHARS = 500
+MAX_TICKET_CHARS = 64
+MAX_AGENT_CHARS = 320
+
+_Json = dict[str, str | int | float | bool | None]
+
+
+class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of "Add Loyalty Points", parsed. Texts are empty where Gorgias had nothing."""
+
+    award_token: str | None
+    points: int
+    note: str
+    ticket_id: str
+    agent_email: str
+    agent_name: str
+
+
+async def fetch_parameters(request: web.Request) -> dict[str, str]:
+    """Query and body in one, the body first. Raises RequestError."""
+    parameters = dict(request.query)
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
+    if body:
+        parameters.update(_parse_body(request.content_type, request.charset, body))
+    return parameters
+
+
+def parse_award_token(parameters: Mapping[str, str]) -> str | None:
+    return parse_variable(parameters.get("award_token"))
+
+
+def parse_award_form(parameters: Mapping[str, str]) -> AwardForm:
+    """Raises RequestError, which names the field."""
+    return AwardForm(
+        award_token=parse_award_token(parameters),
+        points=parse_points(parameters.get("points")),
+        note=_parse_text(parameters, "note", MAX_NOTE_CHARS),
+        ticket_id=_parse_text(parameters, "ticket_id", MAX_TICKET_CHARS),
+        agent_email=_parse_text(parameters, "agent_email", MAX_AGENT_CHARS),
+        agent_name=_parse_text(parameters, "agent_name", MAX_AGENT_CHARS),
+    )
+
+
+def parse_points(text: str | None) -> int:
+    """Whole points from 1: trimmed, one pair of quotes dropped, then ASCII digits; all else raises RequestError."""
+    value = (text or "").strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    if not _POINTS.fullmatch(value):
+        raise RequestError("points must be a whole number from 1", field="points")
+    return int(value)
+
+
+def _parse_text(parameters: Mapping[str, str], field: str, max_chars: int) -> str:
+    value = parse_variable(parameters.get(field)) or ""
+    if len(value) > max_chars:
+        raise RequestError(f"{field} may have at most {max_chars} characters", field=field)
+    # A lone surrogate cannot be said in UTF-8, and a NUL cannot be stored.
+    return value.encode("utf-8", "ignore").decode().replace("\x00", "")
+
+
+def _parse_body(content_type: str, charset: str | None, body: bytes) -> dict[str, str]:
+    if (charset or "utf-8").lower().replace("_", "-") not in {"utf-8", "utf8", "us-ascii"}:
+        raise RequestError("send the body in UTF-8", reason="UNSUPPORTED_TYPE")
+    if content_type == "application/json":
+        return _parse_json(body)
+    if content_type == "application/x-www-form-urlencoded":
+        return _parse_form(body)
+    raise RequestError(
+        f"send {hdrs.CONTENT_TYPE} application/json or application/x-www-form-urlencoded", reason="UNSUPPORTED_TYPE"
+    )
+
+
+def _parse_json(body: bytes) -> dict[str, str]:
+    try:
+        values = msgspec.json.decode(body, type=_Json)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError("the body must be one JSON object of plain values, in UTF-8") from None
+    return {name: value if isinstance(value, str) else _spell(value) for name, value in values.items()}
+
+
+def _spell(value: float | bool | None) -> str:  # noqa: FBT001 - a JSON value, not a flag
+    return "None" if value is None else str(value)
+
+
+def _parse_form(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=_MAX_FIELDS
+        )
+    except ValueError:
+        raise RequestError(f"the body must be a UTF-8 form of at most {_MAX_FIELDS} fields") from None
+    return dict(pairs)

@@ -1,0 +1,80 @@
+"""What the edge needs to know of a shop to speak to its agents: zone, locale, limit."""
+
+import asyncio
+import time
+from zoneinfo import ZoneInfo
+
+import babel
+import msgspec
+import structlog
+
+from gateway.errors import LoyaltyCallError
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+REVALIDATE_S = 5.0
+_LOG = structlog.get_logger()
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """How a merchant's agents read times and numbers, and the most points of one award."""
+
+    zone: ZoneInfo
+    locale: babel.Locale
+    max_points_per_award: int
+
+
+DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"), max_points_per_award=500)
+
+
+def parse_shop(merchant: pb.Merchant) -> Shop:
+    return Shop(
+        zone=ZoneInfo(merchant.time_zone),
+        locale=babel.Locale.parse(merchant.locale, sep="-"),
+        max_points_per_award=merchant.max_points_per_award,
+    )
+
+
+class Merchants:
+    """Shops in memory, asked for again when older than 5 s; what is known is served meanwhile.
+
+    Only authenticated merchants are asked for, so there are never more entries than installations.
+    """
+
+    def __init__(self, client: LoyaltyClient, *, timeout_s: float) -> None:
+        self._client = client
+        self._timeout_s = timeout_s
+        self._shops: dict[str, tuple[Shop, float]] = {}
+        self._fetches: dict[str, asyncio.Task[Shop]] = {}
+
+    async def get(self, merchant_id: str) -> Shop:
+        """The shop as known; the defaults where the loyalty service cannot be asked and never was."""
+        known = self._shops.get(merchant_id)
+        if known is not None:
+            if time.monotonic() - known[1] > REVALIDATE_S:
+                self._start_fetch(merchant_id)
+            return known[0]
+        return await asyncio.shield(self._start_fetch(merchant_id))
+
+    async def close(self) -> None:
+        for task in self._fetches.values():
+            task.cancel()
+        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
+
+    def _start_fetch(self, merchant_id: str) -> asyncio.Task[Shop]:
+        task = self._fetches.get(merchant_id)
+        if task is None:
+            task = asyncio.create_task(self._fetch(merchant_id))
+            self._fetches[merchant_id] = task
+            task.add_done_callback(lambda _done: self._fetches.pop(merchant_id, None))
+        return task
+
+    async def _fetch(self, merchant_id: str) -> Shop:
+        try:
+            shop = parse_shop(await self._client.get_merchant(merchant_id, timeout_s=self._timeout_s))
+        except LoyaltyCallError as error:
+            _LOG.warning("merchant_not_read", merchant_id=merchant_id, reason=error.reason)
+            known = self._shops.get(merchant_id)
+            return known[0] if known else DEFAULT_SHOP
+        self._shops[merchant_id] = (shop, time.monotonic())
+        return shop

@@ -1,0 +1,98 @@
+"""What every request passes: its id, its log line, its counts, and the last resort for errors."""
+
+import math
+import re
+import time
+import uuid
+from http import HTTPStatus
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from gateway.edge import MERCHANT_ID, REQUEST_ID
+from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError, RequestError
+from gateway.metrics import Metrics
+from gateway.problem import render_problem
+
+REQUEST_ID_HEADER = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNMATCHED = "unmatched"
+_LOG = structlog.get_logger()
+
+_REASONS = {
+    HTTPStatus.NOT_FOUND: "ROUTE_NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "TOO_LARGE",
+}
+
+
+def make_observer(metrics: Metrics) -> Middleware:
+    """The outermost: gives the request its id, counts it, and writes its line. A query string is never logged."""
+
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        given = request.headers.get(REQUEST_ID_HEADER, "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request[REQUEST_ID] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await handler(request)
+            seconds = time.perf_counter() - began
+            resource = request.match_info.route.resource
+            route = resource.canonical if resource else _UNMATCHED
+            metrics.requests.labels(route, _known_method(request.method), response.status).inc()
+            metrics.seconds.labels(route).observe(seconds)
+            _LOG.info(
+                "request",
+                method=_known_method(request.method),
+                route=route,
+                status=response.status,
+                ms=round(seconds * 1000, 1),
+                merchant_id=request.get(MERCHANT_ID),
+            )
+        response.headers[REQUEST_ID_HEADER] = request_id
+        return response
+
+    return observe
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error as a problem document; what nobody foresaw is a 500 without a word of its own."""
+    try:
+        return await handler(request)
+    except GatewayError as error:
+        response = render_problem(
+            error.status, reason=error.reason, detail=error.message, request_id=request[REQUEST_ID]
+        )
+        add_retry_after(response, error)
+        return response
+    except web.HTTPException as error:
+        return _render_http_error(error, request[REQUEST_ID])
+    except Exception:  # noqa: BLE001 - the outermost boundary
+        _LOG.exception("request_failed")
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return render_problem(status, reason="INTERNAL_ERROR", detail="", request_id=request[REQUEST_ID])
+
+
+def add_retry_after(response: web.StreamResponse, error: GatewayError) -> None:
+    """Whole seconds, where waiting helps and we know how long."""
+    if isinstance(error, RateLimitedError | LoyaltyCallError) and error.retry_after_s is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(math.ceil(error.retry_after_s))
+
+
+def _render_http_error(error: web.HTTPException, request_id: str) -> web.Response:
+    status = HTTPStatus(error.status)
+    reason = _REASONS.get(
+        status, RequestError("").reason if status < HTTPStatus.INTERNAL_SERVER_ERROR else "INTERNAL_ERROR"
+    )
+    response = render_problem(status, reason=reason, detail=error.reason, request_id=request_id)
+    if hdrs.ALLOW in error.headers:
+        response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+    return response
+
+
+def _known_method(method: str) -> str:
+    """A caller's invention must not become a label."""
+    return method if method in hdrs.METH_ALL else "other"

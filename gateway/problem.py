@@ -1,0 +1,38 @@
+"""Errors as RFC 9457 problem documents."""
+
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`reason` is for machines; `message` and `award_id` are there for actions only, for agents."""
+
+    type: str = ""
+    title: str
+    status: int
+    detail: str
+    reason: str
+    request_id: str
+    message: str = ""
+    award_id: str = ""
+
+
+def render_problem(  # noqa: PLR0913 - the document's own members
+    status: HTTPStatus, *, reason: str, detail: str, request_id: str, message: str = "", award_id: str = ""
+) -> web.Response:
+    """`detail` of a 5xx is the title: what an inner service said is for the log."""
+    problem = Problem(
+        type="about:blank",
+        title=status.phrase,
+        status=status,
+        detail=status.phrase if status >= HTTPStatus.INTERNAL_SERVER_ERROR else detail,
+        reason=reason,
+        request_id=request_id,
+        message=message,
+        award_id=award_id,
+    )
+    return web.Response(status=status, body=msgspec.json.encode(problem), content_type=CONTENT_TYPE)

@@ -1,0 +1,1 @@
+"""The sidebar: parse who the customer is, ask for the snapshot, render."""

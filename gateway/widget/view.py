@@ -1,0 +1,172 @@
+"""Snapshot → the JSON that the template reads. Pure: no clock, no I/O.
+
+Gorgias keeps the answer on the customer for days and shows it on each of their tickets, so nothing in it is about one
+ticket, and every time is absolute with its zone. Each fact is there twice: in the arrays that the `list` template draws
+(an array of none makes the rows absent), and flat for the conservative template, where "–" stands for nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from gateway.errors import LoyaltyCallError
+from gateway.merchants import Shop
+from gateway.widget.wording import (
+    NONE,
+    NOT_USED,
+    format_clock,
+    format_day,
+    format_echo,
+    format_number,
+    format_points,
+    format_time,
+)
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+PROFILE_LABEL = "Loyalty Member Profile"
+
+# What the provider did, as an agent reads it before "at 14:07".
+_FAILURES = {
+    "PROVIDER_CREDENTIALS": "TRIFFT refused this shop's access",
+    "PROVIDER_THROTTLED": "TRIFFT took no more requests",
+    "PROVIDER_CONTRACT": "TRIFFT's answer could not be read",
+    "PROVIDER_UNAVAILABLE": "TRIFFT did not answer",
+    "PROVIDER_TIMEOUT": "TRIFFT did not answer",
+    "MERCHANT_NOT_FOUND": "The loyalty service does not know this shop",
+}
+
+
+class MemberRows(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of a member; the fields are the template's paths."""
+
+    segments: str = NONE
+    full_name: str = NONE
+    support_id: str = NONE
+    points: str = NONE
+    tier: str = NONE
+    favorite_venue: str = NONE
+
+
+class CouponRow(msgspec.Struct, frozen=True, kw_only=True):
+    line: str
+
+
+class CouponRows(msgspec.Struct, frozen=True, kw_only=True):
+    coupons: Sequence[CouponRow]
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer of the widget route.
+
+    `status`: member, blocked, not_member, ambiguous, no_identity, unavailable. `stale`: older than was asked for.
+    `member` and `coupon_list` hold none or one.
+    """
+
+    status: str
+    summary: str
+    as_of: str = NONE
+    stale: bool = False
+    profile_url: str = ""
+    profile_label: str = ""
+    award_token: str = ""
+    member: Sequence[MemberRows] = ()
+    coupon_list: Sequence[CouponRows] = ()
+    segments: str = NONE
+    full_name: str = NONE
+    support_id: str = NONE
+    points: str = NONE
+    tier: str = NONE
+    favorite_venue: str = NONE
+    coupons_text: str = NONE
+
+
+def render_member(snapshot: pb.Snapshot, award_token: str, shop: Shop, now: datetime) -> View:
+    """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for."""
+    member = snapshot.member
+    is_blocked = member.status == pb.MEMBER_STATUS_BLOCKED
+    rows = _render_rows(member, shop)
+    lines = [_render_coupon(coupon, shop) for coupon in snapshot.coupons]
+    return View(
+        status="blocked" if is_blocked else "member",
+        summary=_render_summary(snapshot, shop, now),
+        as_of=format_time(snapshot.fetch_time.ToDatetime(UTC), shop),
+        stale=snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED,
+        profile_url=member.profile_url,
+        profile_label=PROFILE_LABEL if member.profile_url else "",
+        award_token=award_token,
+        member=(rows,),
+        coupon_list=(CouponRows(coupons=[CouponRow(line=line) for line in lines]),) if lines else (),
+        coupons_text="\n".join(lines) or NONE,
+        **msgspec.structs.asdict(rows),
+    )
+
+
+def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
+    """Not a member, several members, or no answer."""
+    fetch_time = error.metadata.get("fetch_time")
+    as_of = format_time(datetime.fromisoformat(fetch_time), shop) if fetch_time else NONE
+    if error.reason == "MEMBER_NOT_FOUND":
+        return View(status="not_member", summary=f"No loyalty member with {format_echo(email)}", as_of=as_of)
+    if error.reason == "MEMBER_AMBIGUOUS":
+        count = error.metadata.get("member_count", "Several")
+        summary = f"{count} members have {format_echo(email)}. Points cannot be added here."
+        return View(status="ambiguous", summary=summary, as_of=as_of)
+    if error.reason == "BAD_VALUE":
+        summary = "The e-mail on this ticket cannot be read, so no member can be found."
+        return View(status="no_identity", summary=summary, as_of=format_time(now, shop))
+    return render_unavailable(error.reason, shop, now)
+
+
+def render_no_identity(shop: Shop, now: datetime) -> View:
+    summary = "No e-mail on this ticket, so no member can be found."
+    return View(status="no_identity", summary=summary, as_of=format_time(now, shop))
+
+
+def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
+    """Nothing is known, because of `reason`: a name of ErrorReason, or the edge's own."""
+    summary = f"{_render_failure(reason, shop, now)}. Add or remove a tag to try again."
+    return View(status="unavailable", summary=summary)
+
+
+def _render_failure(reason: str, shop: Shop, now: datetime) -> str:
+    return f"{_FAILURES.get(reason, 'The loyalty service did not answer')} at {format_clock(now, shop)}"
+
+
+def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
+    member = snapshot.member
+    facts = [member.tier.display_name] if member.tier.display_name else []
+    if member.HasField("wallet"):
+        facts.append(format_points(member.wallet.points_balance, shop))
+    if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED:
+        count = len(snapshot.coupons)
+        facts.append("1 coupon" if count == 1 else f"{count or 'no'} coupons")
+    if member.status == pb.MEMBER_STATUS_BLOCKED:
+        facts.insert(0, "Blocked in TRIFFT")
+    if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED:
+        return " · ".join(facts)
+    failure = _render_failure(pb.ErrorReason.Name(snapshot.stale_reason), shop, now)
+    return f"OLD DATA: {' · '.join(facts) or 'member'}. {failure}"
+
+
+def _render_rows(member: pb.Member, shop: Shop) -> MemberRows:
+    has_wallet, has_tier = member.HasField("wallet"), member.HasField("tier")
+    exact = Decimal(member.wallet.points_balance_exact) if has_wallet else Decimal(0)
+    return MemberRows(
+        segments=", ".join(segment.display_name for segment in member.segments) or NONE,
+        full_name=member.full_name or NONE,
+        support_id=member.support_id or NONE,
+        points=format_number(exact, shop) if has_wallet else NOT_USED,
+        tier=(member.tier.display_name or NONE) if has_tier else NOT_USED,
+        favorite_venue=member.favorite_venue.display_name or NONE,
+    )
+
+
+def _render_coupon(coupon: pb.Coupon, shop: Shop) -> str:
+    facts = [coupon.display_name or "Coupon"]
+    if coupon.redeem_value:
+        facts.append(coupon.redeem_value)
+    if coupon.HasField("expire_time"):
+        facts.append(f"until {format_day(coupon.expire_time.ToDatetime(UTC), shop)}")
+    return " · ".join(facts)
