@@ -18,13 +18,14 @@ Made-up data only: a member, a project and its settings are plain records that a
 """
 
 from sandbox.trifft.app import add_trifft_routes, create_trifft_app
-from sandbox.trifft.demo import make_demo_projects
+from sandbox.trifft.demo import BLOOM_PROFILE, make_demo_projects
 from sandbox.trifft.faults import Fault
 from sandbox.trifft.member import Coupon, Member, Segment, Tier, UserCoupon, Venue
 from sandbox.trifft.project import Project, Settings, Webhook, make_project
 from sandbox.trifft.trifft import Trifft
 
 __all__ = [
+    "BLOOM_PROFILE",
     "Coupon",
     "Fault",
     "Member",

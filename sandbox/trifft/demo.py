@@ -8,6 +8,16 @@ from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
+# What a reader of the default wire profile must be told about bloom, in the form of that profile's overrides.
+BLOOM_PROFILE = """\
+[member]
+full_name = "[params.meno, params.priezvisko]"
+
+[credit]
+point_scale = 100
+answered_balance_scale = 100
+"""
+
 _END_OF_2026 = 1798757999  # 31 Dec 2026, 23:59:59 in Bratislava
 _START_OF_2027 = _END_OF_2026 + 1
 _DAY_S = 86400
