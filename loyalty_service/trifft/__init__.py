@@ -1,0 +1,1 @@
+"""The TRIFFT adapter: the only room that spells TRIFFT."""

@@ -1,0 +1,110 @@
+"""What an answer means: its data, or the domain's error for it. Nothing of the provider's text gets into a message."""
+
+import re
+from datetime import datetime
+from typing import Any, NoReturn
+
+import structlog
+
+from loyalty_service.domain.errors import (
+    CreditUnknownError,
+    MemberNotFoundError,
+    ProviderContractError,
+    ProviderCredentialsError,
+    ProviderRefusedError,
+    ProviderThrottledError,
+    ProviderUnavailableError,
+)
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.trifft.expression import Expression
+from loyalty_service.trifft.profile import Profile
+from loyalty_service.trifft.transport import Answer, Request
+from loyalty_service.trifft.wire import WireError, parse_json
+
+# Documented: past 50 requests in 10 s every request is refused for the next 60 s; no Retry-After.
+THROTTLED_S = 60.0
+_ROLE = re.compile(r"\bROLE_[A-Z_]{1,60}\b")
+_LOG_SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
+_ANY_TEXT = re.compile(r".{0,1000}", re.DOTALL)
+
+_log = structlog.get_logger(__name__)
+
+
+def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whatever the provider sent
+    """The data of a 2xx, bare or wrapped. Raises WireError."""
+    if not answer.is_json:
+        raise WireError("is not of a JSON type")
+    body = parse_json(answer.body)
+    if profile.envelope.is_wrapped.search(body) is True:
+        return profile.envelope.data.search(body)
+    if isinstance(body, dict) and body.get("success") is False:
+        raise WireError("says that it failed")
+    return body
+
+
+def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
+    """Raises the error for every answer to a read that is not a 2xx."""
+    if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
+        return
+    error = _log_refusal(answer, profile, merchant, request)
+    _raise_common(answer.status, error)
+    if answer.status == 404 and request.operation in {"get_member", "list_coupons"}:  # noqa: PLR2004 - likewise
+        raise MemberNotFoundError(now)
+    if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
+        raise ProviderUnavailableError(f"the provider answered {answer.status}")
+    raise ProviderContractError(f"the provider answered {answer.status} to {request.operation}")
+
+
+def raise_for_credit(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
+    """Raises the error for every answer to a credit that is not a 2xx; what is not known to be refused is unknown."""
+    if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
+        return
+    error = _log_refusal(answer, profile, merchant, request)
+    _raise_common(answer.status, error)
+    match answer.status:
+        case 404:
+            raise MemberNotFoundError(now)
+        case 400 | 402:
+            raise ProviderRefusedError(f"the provider refused the credit with {answer.status}")
+        case _:
+            raise CreditUnknownError(f"the provider answered {answer.status}")
+
+
+def _raise_common(status: int, message: str) -> None:
+    if status in {401, 403}:
+        _raise_credentials(status, message)
+    if status == 429:  # noqa: PLR2004 - HTTP's own number
+        raise ProviderThrottledError("the provider refuses further requests for now", THROTTLED_S)
+
+
+def _raise_credentials(status: int, message: str) -> NoReturn:
+    role = _ROLE.search(message)
+    if status == 403 and role:  # noqa: PLR2004 - HTTP's own number
+        raise ProviderCredentialsError(f"the merchant's token lacks {role.group()}")
+    raise ProviderCredentialsError("the provider refuses the merchant's token")
+
+
+def _log_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: Request) -> str:
+    """Logs what identifies the failure at the provider, and returns its message (not to be shown)."""
+    try:
+        body = parse_json(answer.body)
+    except WireError:
+        body = None
+    fields = profile.error
+    _log.warning(
+        "provider_refused",
+        merchant_id=merchant.merchant_id,
+        operation=request.operation,
+        status=answer.status,
+        exception=_search_safe(fields.exception, body, _LOG_SAFE),
+        event_id=_search_safe(fields.event_id, body, _LOG_SAFE),
+    )
+    return _search_safe(fields.message, body, _ANY_TEXT)
+
+
+def _search_safe(expression: Expression, body: object, pattern: re.Pattern[str]) -> str:
+    try:
+        text = expression.search(body)
+    except WireError:
+        return ""
+    return text if isinstance(text, str) and pattern.fullmatch(text) else ""

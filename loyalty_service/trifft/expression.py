@@ -1,0 +1,51 @@
+"""JMESPath, compiled once, with joins that pass over nulls."""
+
+import contextlib
+from typing import Any
+
+import jmespath
+from jmespath import exceptions, functions
+
+from loyalty_service.trifft.wire import WireError
+
+MAX_EXPRESSION_CHARS = 500
+
+
+class _NullSafeFunctions(functions.Functions):
+    """`join` of JMESPath fails on a null; the part of a name that is not on file must not break the name."""
+
+    @functions.signature({"types": ["string"]}, {"types": ["array", "null"]})
+    def _func_join(self, separator: str, parts: list[object] | None) -> str:
+        return separator.join(part for part in parts or () if isinstance(part, str) and part)
+
+
+_OPTIONS = jmespath.Options(custom_functions=_NullSafeFunctions())
+
+
+class Expression:
+    """One line of a wire profile. Raises ValueError, with a sentence, for text that is no JMESPath."""
+
+    def __init__(self, text: str) -> None:
+        if len(text) > MAX_EXPRESSION_CHARS:
+            raise ValueError(f"is longer than {MAX_EXPRESSION_CHARS} characters")
+        try:
+            self._compiled = jmespath.compile(text)
+            self._try_functions()
+        except (exceptions.JMESPathError, RecursionError) as error:
+            raise ValueError("is not JMESPath") from error
+        self._text = text
+
+    def __repr__(self) -> str:
+        return f"Expression({self._text!r})"
+
+    def _try_functions(self) -> None:
+        """Unknown functions and wrong counts of arguments show only when evaluated; wrong types depend on the data."""
+        with contextlib.suppress(exceptions.JMESPathTypeError):
+            self._compiled.search({}, options=_OPTIONS)
+
+    def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
+        """What is there, or None. Raises WireError where a function meets a type that it does not take."""
+        try:
+            return self._compiled.search(data, options=_OPTIONS)
+        except (exceptions.JMESPathError, RecursionError) as error:
+            raise WireError(f"{self._text} cannot be evaluated") from error

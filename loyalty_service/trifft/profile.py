@@ -1,0 +1,159 @@
+"""The wire profile: TRIFFT's paths, fields and units as data, with a merchant's own lines over the default."""
+
+import re
+import tomllib
+from importlib import resources
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.trifft.expression import Expression
+
+MAX_PROFILE_CHARS = 16_384
+_PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of profile.toml; its comments there say what each line means."""
+
+
+class Envelope(_Section, frozen=True, kw_only=True):
+    is_wrapped: Expression
+    data: Expression
+
+
+class ErrorFields(_Section, frozen=True, kw_only=True):
+    exception: Expression
+    event_id: Expression
+    message: Expression
+
+
+class Operation(_Section, frozen=True, kw_only=True):
+    method: Literal["GET", "POST"]
+    path: Text
+
+
+class FindMember(Operation, frozen=True, kw_only=True):
+    email: str
+    phone: str
+    support_id: str
+    items: Expression
+
+
+class GetMember(Operation, frozen=True, kw_only=True):
+    pass
+
+
+class ListCoupons(Operation, frozen=True, kw_only=True):
+    query: dict[str, str]
+    items: Expression
+
+
+class CreditWallet(Operation, frozen=True, kw_only=True):
+    method: Literal["POST"]  # the HTTP client sends a GET again on its own where a pooled connection was dropped
+    points: Text
+    note: Text
+    reference: Text
+    point_scale: Scale
+    answered_reference: Expression
+    answered_balance: Expression
+    answered_balance_scale: Scale
+    answered_pending: Expression
+
+
+class Probe(Operation, frozen=True, kw_only=True):
+    body: dict[str, int | str]
+
+
+class MemberFields(_Section, frozen=True, kw_only=True):
+    member_id: Expression
+    email: Expression
+    phone: Expression
+    support_id: Expression
+    full_name: Expression
+    status: Expression
+    blocked_states: frozenset[str]
+    anonymised_states: frozenset[str]
+    points: Expression
+    points_scale: Scale
+    tier: Expression
+    favorite_venue: Expression
+    segments: Expression
+
+
+class CouponFields(_Section, frozen=True, kw_only=True):
+    coupon_id: Expression
+    display_name: Expression
+    redeem_value: Expression
+    code: Expression
+    state: Expression
+    expire_time: Expression
+    assigned_states: frozenset[str]
+    activated_states: frozenset[str]
+
+
+class Profile(_Section, frozen=True, kw_only=True):
+    envelope: Envelope
+    error: ErrorFields
+    find_member: FindMember
+    get_member: GetMember
+    list_coupons: ListCoupons
+    credit: CreditWallet
+    probe: Probe
+    member: MemberFields
+    coupon: CouponFields
+
+
+def parse_profile(overrides_toml: str) -> Profile:
+    """The default profile with a merchant's lines over it; the empty text changes nothing.
+
+    Raises BadValueError("profile", …) for text that is no TOML, an unknown line, a value of the wrong type, an
+    expression that is no JMESPath, and a path without the placeholder that it needs.
+    """
+    if len(overrides_toml) > MAX_PROFILE_CHARS:
+        raise BadValueError("profile", f"must have at most {MAX_PROFILE_CHARS} characters")
+    try:
+        overrides = tomllib.loads(overrides_toml)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadValueError("profile", f"is not TOML: {error}") from error
+    try:
+        profile = msgspec.convert(_merge(_default_lines(), overrides), Profile, dec_hook=_parse_line)
+    except msgspec.ValidationError as error:
+        raise BadValueError("profile", f"has a bad line: {error}") from error
+    _check_paths(profile)
+    return profile
+
+
+def _default_lines() -> dict[str, Any]:
+    return tomllib.loads(resources.files(__package__).joinpath("profile.toml").read_text(encoding="utf-8"))
+
+
+def _merge(default: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(default)
+    for section, lines in overrides.items():
+        if isinstance(lines, dict) and section in default:
+            merged[section] = default[section] | lines
+        else:
+            merged[section] = lines  # refused as an unknown or mistyped line
+    return merged
+
+
+def _parse_line(kind: type, line: object) -> Expression:
+    if kind is Expression and isinstance(line, str):
+        return Expression(line)
+    raise ValueError("must be a text")
+
+
+def _check_paths(profile: Profile) -> None:
+    of_member = {"get_member": 1, "list_coupons": 1, "credit": 1, "find_member": 0, "probe": 0}
+    for section, placeholders in of_member.items():
+        path = getattr(profile, section).path
+        if not _PATH.fullmatch(path):
+            raise BadValueError("profile", f"has a bad line: {section}.path must look like /v1/member/{{member_id}}")
+        if path.count("{member_id}") != placeholders:
+            needs = "needs {member_id} once" if placeholders else "has no member_id to put in"
+            raise BadValueError("profile", f"has a bad line: {section}.path {needs}")

@@ -1,0 +1,139 @@
+"""HTTP to the provider: one request, its bounds, and nothing of what an answer means."""
+
+import json
+import socket
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from loyalty_service.domain.merchant import Merchant
+
+MAX_BODY_BYTES = 1024 * 1024
+CONNECT_TIMEOUT_S = 1.0
+# All merchants share TRIFFT's one host: the bound is there to protect sockets, not to ration.
+_CONNECTIONS = 1024
+_CONNECTIONS_PER_HOST = 256
+_KEEPALIVE_S = 30.0
+_DNS_CACHE_S = 30
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `path` is already quoted; `body` is sent as JSON."""
+
+    operation: str
+    method: str
+    path: str
+    query: dict[str, str] = {}
+    body: dict[str, Any] | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back, read to its end. `is_json`: by its content type."""
+
+    status: int
+    is_json: bool
+    body: bytes
+
+
+class BodyTooLargeError(Exception):
+    """The body is larger than MAX_BODY_BYTES."""
+
+
+class Sending:
+    """Watches one request. `may_have_left`: a connection stood, so the provider may have got something."""
+
+    def __init__(self) -> None:
+        self.may_have_left = False
+
+
+class Transport:
+    """Two pools: `pooled` for reads, and one that uses each connection once, for what must not be sent twice."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._pooled = await self._open(keepalive_timeout=_KEEPALIVE_S)
+        self._fresh = await self._open(force_close=True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def fetch(self, merchant: Merchant, request: Request, sending: Sending | None = None) -> Answer:
+        """The caller keeps the deadline. With `sending` the request travels on a connection of its own.
+
+        Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError and BodyTooLargeError.
+        """
+        session = self._fresh if sending else self._pooled
+        async with session.request(
+            request.method,
+            _make_url(merchant.provider_url, request),
+            headers={"Authorization": f"Bearer {merchant.provider_token}"},
+            data=None if request.body is None else json.dumps(request.body).encode(),
+            allow_redirects=False,
+            trace_request_ctx=sending,
+        ) as response:
+            return Answer(
+                status=response.status,
+                is_json=response.content_type.endswith("json"),
+                body=await _read_body(response),
+            )
+
+    async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own names
+        connector = aiohttp.TCPConnector(
+            limit=_CONNECTIONS,
+            limit_per_host=_CONNECTIONS_PER_HOST,
+            ttl_dns_cache=_DNS_CACHE_S,
+            socket_factory=_make_socket,
+            **connector_options,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_make_trace()],
+        )
+        return await self._stack.enter_async_context(session)
+
+
+def _make_trace() -> aiohttp.TraceConfig:
+    """A connection stands, its TLS included, before the first byte of a request leaves."""
+
+    async def mark(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx.may_have_left = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(mark)
+    trace.on_connection_reuseconn.append(mark)
+    return trace
+
+
+def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, proto, *_ = address
+    made = socket.socket(family, kind, proto)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return made
+
+
+def _make_url(origin: str, request: Request) -> URL:
+    query = "?" + urlencode(request.query, quote_via=quote) if request.query else ""
+    return URL(origin.rstrip("/") + request.path + query, encoded=True)
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65_536):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLargeError
+    return bytes(body)
