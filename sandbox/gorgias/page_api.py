@@ -1,7 +1,7 @@
 """The helpdesk page's own JSON API, under `/sandbox/gorgias/`. Reading fires nothing."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 import msgspec
@@ -34,9 +34,14 @@ class EventRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Execute: which button of which card, and what the agent typed, by parameter key."""
+    """Execute: which button of which card, and what the agent typed, by parameter key.
+
+    `response` is the one that the panel showed when the modal was opened: a modal keeps its values while the panel
+    behind it may be refreshed (assumed).
+    """
 
     widget_id: int
+    response: Any
     place: Place
     button: int
     values: dict[str, str]
@@ -94,7 +99,10 @@ class PageApi:
         return make_json({"status": answer.status, "message": sentence, "body": "" if hidden else answer.body})
 
     async def list_calls(self, request: web.Request) -> web.Response:
-        return make_json(self._find_account(request).calls.list_newest_first())
+        """The newest `limit`, 50 without it."""
+        text = request.query.get("limit", "50")
+        limit = int(text) if text.isascii() and text.isdigit() else 0
+        return make_json(self._find_account(request).calls.list_newest_first()[:limit])
 
     async def clear_calls(self, request: web.Request) -> web.Response:
         account = self._find_account(request)
@@ -184,8 +192,7 @@ def _make_outgoing(account: Account, ticket: Ticket, wanted: ActionRequest) -> O
     widget = account.state.widgets.get(wanted.widget_id)
     if widget is None:
         raise actions.ActionError("This widget is not installed any more.")
-    held = account.get_held(widget.integration_id or 0, ticket.customer_id)
-    card = find_card(widget.template, held.body if held else {}, wanted.place)
+    card = find_card(widget.template, wanted.response, wanted.place)
     button = find_button(card, wanted.button) if card else None
     if card is None or button is None:
         raise actions.ActionError("This button is not there any more.")

@@ -1,0 +1,139 @@
+// The helpdesk page: which account and ticket are shown, and what is drawn anew when something changed.
+
+import { ActionDialog } from "/page/action.js";
+import { ApiError, get, send } from "/page/api.js";
+import { CallPanel } from "/page/calls.js";
+import { Conversation } from "/page/conversation.js";
+import { make } from "/page/elements.js";
+import { makeRoute, parseRoute } from "/page/route.js";
+import { SettingsDrawer } from "/page/settings.js";
+import { Sidebar } from "/page/sidebar.js";
+import { TicketList } from "/page/tickets.js";
+import { makeAnnouncer } from "/page/toast.js";
+
+const GATHER_MS = 40;
+const byId = (id) => document.getElementById(id);
+
+class Helpdesk {
+  constructor(accounts) {
+    this.accounts = accounts;
+    this.announce = makeAnnouncer(byId("toasts"));
+    this.tickets = new TicketList(byId("tickets"));
+    this.conversation = new Conversation(byId("conversation"), (event, value) => this.fire(event, value));
+    this.dialog = new ActionDialog(byId("action-dialog"), () => this.getContext(), this.announce);
+    this.sidebar = new Sidebar(byId("sidebar"), (pressed) => this.dialog.open(pressed));
+    this.calls = new CallPanel(byId("calls"), byId("calls-button"));
+    this.settings = new SettingsDrawer(byId("settings"), byId("settings-button"), () => this.account, this.announce);
+    this.drawAccounts();
+    this.listenToViews();
+    byId("agent").addEventListener("change", () => this.refreshTicket());
+    byId("skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      byId("conversation").focus();
+    });
+    addEventListener("hashchange", () => this.follow());
+  }
+
+  get agent() {
+    return this.account.agents.find((agent) => agent.email === byId("agent").value) ?? this.account.agents[0];
+  }
+
+  getContext() {
+    return { account: this.account.name, ticketId: this.ticketId, agent: this.agent.email };
+  }
+
+  /** Show what the address names; without a ticket in it, the account's first. */
+  async follow() {
+    const { account: name, ticketId } = parseRoute(location.hash);
+    const account = this.accounts.find((one) => one.name === name) ?? this.accounts[0];
+    if (account !== this.account) await this.enter(account);
+    if (ticketId === null) {
+      location.replace(makeRoute(account.name, this.rows[0].id));
+      return;
+    }
+    this.ticketId = ticketId;
+    await this.refresh();
+  }
+
+  async enter(account) {
+    this.account = account;
+    this.rows = await get(`gorgias/${account.name}/tickets`);
+    byId("agent").replaceChildren(...account.agents.map((agent) => make("option", { value: agent.email }, agent.name)));
+    for (const link of byId("accounts").children) {
+      if (link.dataset.account === account.name) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+    this.listenToUpdates(account.name);
+    await this.calls.setAccount(account.name);
+  }
+
+  async refresh() {
+    this.rows = await get(`gorgias/${this.account.name}/tickets`);
+    this.tickets.show(this.account.name, this.rows, this.ticketId);
+    await this.refreshTicket();
+  }
+
+  async refreshTicket({ sidebarOnly = false } = {}) {
+    const wanted = this.ticketId;
+    try {
+      const ticket = await get(`gorgias/${this.account.name}/tickets/${wanted}`);
+      if (wanted !== this.ticketId) return;
+      document.title = `#${ticket.id} ${ticket.subject} · Sandbox helpdesk`;
+      if (!sidebarOnly) this.conversation.show(ticket, this.agent, this.account.agents);
+      this.sidebar.show(ticket);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.conversation.clear(`There is no ticket ${wanted} in this account. Choose one from the list.`);
+      this.sidebar.clear();
+    }
+  }
+
+  async fire(event, value = null) {
+    const { account, ticketId, agent } = this.getContext();
+    try {
+      const { changed } = await send("POST", `gorgias/${account}/tickets/${ticketId}/events`, { event, value, agent });
+      if (!changed) this.announce("Nothing changed, so nothing was sent.");
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.announce(error.message);
+    }
+  }
+
+  /** News come in bursts: what they touch is drawn once per burst. */
+  listenToUpdates(name) {
+    this.source?.close();
+    this.source = new EventSource(`/sandbox/gorgias/${name}/updates`);
+    const topics = new Set();
+    const drawAnew = () => {
+      const seen = [...topics];
+      topics.clear();
+      if (seen.includes("ticket")) this.refresh();
+      else if (seen.includes("sidebar")) this.refreshTicket({ sidebarOnly: true });
+      if (seen.includes("calls")) this.calls.refresh();
+    };
+    this.source.addEventListener("message", (event) => {
+      if (!topics.size) setTimeout(drawAnew, GATHER_MS);
+      topics.add(JSON.parse(event.data).topic);
+    });
+  }
+
+  drawAccounts() {
+    const links = this.accounts.map((account) => make("a", { href: `#/${account.name}`, "data-account": account.name }, account.title));
+    byId("accounts").replaceChildren(...links);
+  }
+
+  listenToViews() {
+    for (const button of byId("views").children) button.addEventListener("click", () => this.setView(button.dataset.view));
+    byId("tickets").addEventListener("click", (event) => event.target.closest("a") && this.setView("conversation"));
+    this.setView(parseRoute(location.hash).ticketId === null ? "tickets" : "conversation");
+  }
+
+  /** On a narrow page one of the three columns is seen. */
+  setView(view) {
+    document.body.dataset.view = view;
+    for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
+  }
+}
+
+const helpdesk = new Helpdesk(await get("gorgias"));
+await helpdesk.follow();

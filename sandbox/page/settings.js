@@ -1,0 +1,96 @@
+// The stand-ins' switches: how Gorgias and TRIFFT behave, where the real ones are unknown or have a bad day.
+
+import { ApiError, get, send } from "/page/api.js";
+import { icon, make } from "/page/elements.js";
+import { drawFaults } from "/page/faults.js";
+
+const GORGIAS = [
+  { key: "encode_values", kind: "flag", label: "Percent-encode values in URLs", note: "Off: values are put in as they are, so a + reads as a space." },
+  { key: "absent_value", kind: "choice", label: "A variable without a value becomes", choices: [["none", "None"], ["empty", "nothing"], ["literal", "the literal {{variable}}"]] },
+  { key: "send_custom_headers", kind: "flag", label: "Send custom headers" },
+  { key: "hide_refusals", kind: "flag", label: "Hide the text of a 4xx answer to an action" },
+  { key: "timeout_s", kind: "number", label: "Time limit of a call, seconds", step: "0.1" },
+  { key: "retries", kind: "number", label: "Times a failed call is sent again", step: "1" },
+  { key: "disable_after", kind: "number", label: "Failed calls in a row that switch an integration off", step: "1" },
+];
+const TRIFFT = [
+  { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },
+  { key: "time_format", kind: "choice", label: "Times are", choices: [["unix", "UNIX seconds"], ["iso", "ISO-8601"]] },
+  { key: "point_scale", kind: "choice", label: "One point on the wire is", choices: [[1, "1"], [100, "100"]] },
+  { key: "tiers", kind: "flag", label: "Tiers are in use" },
+  { key: "wallets", kind: "flag", label: "Wallets are in use" },
+  { key: "rate_limit", kind: "flag", label: "Refuse more than 50 requests in 10 s" },
+];
+
+export class SettingsDrawer {
+  /** `getAccount()` gives the account that is shown, `announce` shows a toast. */
+  constructor(dialog, button, getAccount, announce) {
+    this.dialog = dialog;
+    this.getAccount = getAccount;
+    this.announce = announce;
+    button.addEventListener("click", () => this.open());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  }
+
+  async open() {
+    await this.draw();
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  async draw() {
+    const { name, title, project } = this.getAccount();
+    const switches = await get(`gorgias/${name}/switches`);
+    const trifft = await get(`trifft/${project}/settings`);
+    const faults = await get(`trifft/${project}/faults`);
+    const saveSwitch = (key, value) => this.run(() => send("PUT", `gorgias/${name}/switches`, Object.assign(switches, { [key]: value })));
+    const saveSetting = (key, value) => this.run(() => send("PATCH", `trifft/${project}/settings`, { [key]: value }));
+    const admin = make("a", { href: `/trifft-admin/${project}/`, target: "_blank", rel: "noopener" }, "Open TRIFFT Admin");
+    this.dialog.replaceChildren(
+      make(
+        "header",
+        { class: "drawer-head" },
+        make("h2", { id: "settings-title" }, "Stand-in settings"),
+        make("p", {}, `${title}. Changes act at once.`),
+        make("button", { type: "button", class: "bare", "aria-label": "Close", onclick: () => this.dialog.close() }, icon("close")),
+      ),
+      drawGroup("Gorgias", GORGIAS, switches, saveSwitch),
+      drawGroup("TRIFFT", TRIFFT, trifft.settings, saveSetting, admin),
+      drawFaults(faults, project, (change) => this.run(change, true)),
+    );
+  }
+
+  async run(change, redraw = false) {
+    try {
+      await change();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.announce(error.message);
+      redraw = true;
+    }
+    if (redraw) await this.draw();
+  }
+}
+
+function drawGroup(title, settings, values, save, ...more) {
+  const drawn = settings.map((setting) => drawSetting(setting, values[setting.key], (value) => save(setting.key, value)));
+  return make("fieldset", {}, make("legend", {}, title), drawn, more);
+}
+
+function drawSetting(setting, value, save) {
+  const id = `setting-${setting.key}`;
+  const control = CONTROLS[setting.kind](setting, value, save);
+  control.id = id;
+  const label = make("label", { for: id }, setting.label, setting.note ? make("small", {}, setting.note) : null);
+  return make("div", { class: `setting ${setting.kind}` }, label, control);
+}
+
+const CONTROLS = {
+  flag: (_, value, save) => make("input", { type: "checkbox", role: "switch", checked: value, onchange: (event) => save(event.target.checked) }),
+  number: (setting, value, save) => make("input", { type: "number", step: setting.step, min: 0, value, onchange: (event) => save(event.target.valueAsNumber) }),
+  choice: (setting, value, save) =>
+    make(
+      "select",
+      { onchange: (event) => save(setting.choices[event.target.selectedIndex][0]) },
+      setting.choices.map(([key, label]) => make("option", { value: key, selected: key === value }, label)),
+    ),
+};

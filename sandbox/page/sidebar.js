@@ -1,0 +1,61 @@
+// The right-hand sidebar: the customer, and each installed widget.
+
+import { make, refill } from "/page/elements.js";
+import { WidgetView } from "/page/widget.js";
+
+export class Sidebar {
+  /** `press` is told of a click on an action button. */
+  constructor(container, press) {
+    this.container = container;
+    this.press = press;
+    this.open = new Map();
+  }
+
+  show(ticket) {
+    const widgets = ticket.widgets.map((widget) => this.drawWidget(widget, ticket));
+    const nothing = "No widget is installed in this account. Install one over the Gorgias REST API, and it appears here.";
+    refill(this.container, drawCustomer(ticket.customer), widgets.length ? widgets : drawHint(nothing));
+  }
+
+  clear() {
+    this.container.replaceChildren();
+  }
+
+  drawWidget(widget, ticket) {
+    const integration = widget.integration;
+    if (!integration) return drawHint("The integration of this widget is gone. Install it again, or remove the widget.");
+    const warning = integration.deactivated_datetime
+      ? drawHint(`Gorgias has switched “${integration.name}” off after too many failed calls. Switch it on over its REST API.`)
+      : null;
+    const view = new WidgetView(widget, {
+      isOpen: (key, byDefault) => this.open.get(`${ticket.customer_id}/${key}`) ?? byDefault,
+      setOpen: (key, open) => this.open.set(`${ticket.customer_id}/${key}`, open),
+      press: this.press,
+    });
+    const drawn = widget.held ? view.draw() : [];
+    const waiting = "No data for this customer yet. Add a tag or write a message: a ticket event fetches it.";
+    const empty = `“${integration.name}” answered without anything that this widget shows.`;
+    const content = drawn.length ? drawn : drawHint(widget.held ? empty : waiting);
+    return make("div", { class: "widget", "data-testid": `widget-${widget.id}` }, warning, content);
+  }
+}
+
+function drawCustomer(customer) {
+  const lines = [customer.email, customer.phone].filter(Boolean);
+  const details = lines.length ? lines : ["No e-mail address"];
+  return make(
+    "section",
+    { class: "customer", "aria-label": "Customer" },
+    make("span", { class: "avatar", "aria-hidden": "true" }, [...customer.name][0]?.toUpperCase() ?? "?"),
+    make(
+      "div",
+      {},
+      make("h2", { dir: "auto" }, customer.name),
+      details.map((line) => make("p", { dir: "auto" }, line)),
+    ),
+  );
+}
+
+function drawHint(text) {
+  return make("p", { class: "hint" }, text);
+}

@@ -1,0 +1,13 @@
+// Short news that goes away by itself.
+
+import { make } from "/page/elements.js";
+
+const SHOWN_MS = 6000;
+
+export function makeAnnouncer(container) {
+  return (sentence) => {
+    const toast = make("p", { class: "toast", dir: "auto", "data-testid": "toast" }, sentence);
+    container.append(toast);
+    setTimeout(() => toast.remove(), SHOWN_MS);
+  };
+}
