@@ -1,0 +1,60 @@
+"""What is held under a key, and how it is written."""
+
+from datetime import datetime
+
+import msgspec
+from aiocache.serializers import BaseSerializer
+
+from loyalty_service.domain.member import Snapshot
+
+
+class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):
+    """A member's state, read from `begin_s` on (the store's time).
+
+    `since_s`: the oldest beginning among the reads put here since the member was last invalidated. What was learnt
+    before it, such as whose e-mail this is, is no longer held, only remembered.
+    """
+
+    begin_s: float
+    since_s: float
+    snapshot: Snapshot
+
+
+class AliasEntry(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=True):
+    """Whom an e-mail, a phone number or a support ID named."""
+
+    begin_s: float
+    member_id: str
+
+
+class NobodyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
+    """An identity that named no member (`member_count` 0), or several."""
+
+    begin_s: float
+    member_count: int
+    fetch_time: datetime
+
+
+Entry = MemberEntry | AliasEntry | NobodyEntry
+
+
+class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publishes no types
+    """MessagePack. What does not decode, say a form of an older release, is a miss."""
+
+    DEFAULT_ENCODING = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[Entry] = msgspec.msgpack.Decoder(Entry)
+
+    def dumps(self, value: Entry) -> bytes:
+        return self._encoder.encode(value)
+
+    def loads(self, value: bytes | None) -> Entry | None:
+        if value is None:
+            return None
+        try:
+            return self._decoder.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None

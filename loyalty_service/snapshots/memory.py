@@ -1,0 +1,55 @@
+"""An in-memory aiocache cache with a bound."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from aiocache.base import BaseCache
+
+
+class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache publishes no types
+    """At most `capacity` values, the least recently used goes first; an expired value is found out when it is read.
+
+    aiocache's own memory cache has no bound, and a timer per key. No operation here ever suspends.
+    """
+
+    NAME = "memory"
+
+    def __init__(self, *, capacity: int, monotonic: Callable[[], float], serializer: object) -> None:
+        super().__init__(serializer=serializer, timeout=None)
+        self._capacity = capacity
+        self._monotonic = monotonic
+        self._values: OrderedDict[str, tuple[float | None, bytes]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    async def _get(self, key: str, encoding: str | None = None, _conn: object = None) -> bytes | None:  # noqa: ARG002
+        held = self._values.get(key)
+        if held is None:
+            return None
+        expiry, value = held
+        if expiry is not None and expiry <= self._monotonic():
+            del self._values[key]
+            return None
+        self._values.move_to_end(key)
+        return value
+
+    async def _set(
+        self, key: str, value: bytes, ttl: float | None = None, _cas_token: object = None, _conn: object = None
+    ) -> bool:
+        self._values[key] = (None if ttl is None else self._monotonic() + ttl, value)
+        self._values.move_to_end(key)
+        while len(self._values) > self._capacity:
+            self._values.popitem(last=False)
+        return True
+
+    async def _delete(self, key: str, _conn: object = None) -> int:
+        return 0 if self._values.pop(key, None) is None else 1
+
+    async def _clear(self, namespace: str | None = None, _conn: object = None) -> bool:  # noqa: ARG002
+        self._values.clear()
+        return True
+
+    async def _close(self, *_args: Any, **_options: Any) -> None:  # noqa: ANN401 - aiocache's signature
+        self._values.clear()

@@ -1,0 +1,43 @@
+"""Opens the snapshots that a setting names."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
+from loyalty_service.snapshots.entries import EntrySerializer
+from loyalty_service.snapshots.keys import Keys
+from loyalty_service.snapshots.memory import MemoryCache
+from loyalty_service.snapshots.reads import CachedSnapshots, Times
+from loyalty_service.snapshots.store import CacheStore
+
+DEFAULT_FETCH_TIMEOUT_S = 1.6
+_SECRET_BYTES = 32
+
+
+@asynccontextmanager
+async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
+    url: str,
+    provider: LoyaltyProvider,
+    clock: Clock,
+    *,
+    hold_time_s: float,
+    stale_if_error_s: float,
+    capacity: int,
+    fetch_timeout_s: float = DEFAULT_FETCH_TIMEOUT_S,
+) -> AsyncIterator[Snapshots]:
+    """At most `capacity` entries (two for a member found by e-mail). Leaving ends the reads that are under way.
+
+    Raises ValueError for a URL other than memory://.
+    """
+    if url != "memory://":
+        raise ValueError("LOYALTY_SNAPSHOTS_URL must be memory://")
+    cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
+    times = Times(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s, fetch_timeout_s=fetch_timeout_s)
+    store = CacheStore(cache, clock, keep_s=times.longest_s, keep_nobody_s=hold_time_s)
+    snapshots = CachedSnapshots(provider, store, Keys(secrets.token_bytes(_SECRET_BYTES)), times)
+    try:
+        yield snapshots
+    finally:
+        await snapshots.close()
+        await cache.close()
