@@ -6,6 +6,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from gateway.config import ConfigError
+
 DERIVED_BYTES = 32
 
 
@@ -16,16 +18,16 @@ class SecretKeyError(ValueError):
 class SecretKeys:
     """Fernet keys, newest first: the first encrypts, all decrypt.
 
-    Raises ValueError, with a sentence that holds no key, when there is none or one is malformed.
+    Raises ConfigError when there is none or one is malformed; the message holds no key.
     """
 
     def __init__(self, fernet_keys: Sequence[str]) -> None:
         if not fernet_keys:
-            raise ValueError("no secret key is given: make one with Fernet.generate_key()")
+            raise ConfigError("GATEWAY_SECRET_KEYS holds no key: make one with Fernet.generate_key()")
         try:
             self._fernet = MultiFernet([Fernet(key) for key in fernet_keys])
         except ValueError:
-            raise ValueError("each secret key must be 32 bytes in URL-safe base64, 44 characters") from None
+            raise ConfigError("GATEWAY_SECRET_KEYS: each key must be 32 bytes in URL-safe base64") from None
         self._keys = tuple(key.encode("ascii") for key in fernet_keys)
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ import msgspec
 INTEGRATION_NAME = "TRIFFT Loyalty"
 INTEGRATION_DESCRIPTION = "Shows the customer's TRIFFT loyalty data on tickets. Installed and kept by trifft-gorgias."
 WIDGET_ROUTE = "/gorgias/widget"
+TICKET_CONTEXT = "ticket"
 TRIGGERS = (
     "ticket-created",
     "ticket-updated",
@@ -44,12 +45,16 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Integration(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP integration as Gorgias has it. Header names are lower-case, triggers hyphenated and only the set ones."""
+    """An HTTP integration as Gorgias has it.
+
+    `content_types` of request and answer; `headers` by lower-case name; `triggers` hyphenated, only those that are set.
+    """
 
     integration_id: int
     name: str
     url: str
     method: str
+    content_types: tuple[str, str]
     headers: dict[str, str]
     triggers: frozenset[str]
     is_deactivated: bool
@@ -121,7 +126,7 @@ def render_integration_update(*, public_url: str, credential: str) -> Node:
 def render_widget(*, integration_id: int, template: Mapping[str, Any]) -> Node:
     return {
         "type": "http",
-        "context": "ticket",
+        "context": TICKET_CONTEXT,
         "integration_id": integration_id,
         "order": 0,
         "template": template,
@@ -211,6 +216,7 @@ def parse_integration(body: object) -> Integration:
         name=found.name,
         url=found.http.url,
         method=found.http.method,
+        content_types=(found.http.request_content_type, found.http.response_content_type),
         headers={name.lower(): str(value) for name, value in (found.http.headers or {}).items()},
         triggers=frozenset(name.replace("_", "-") for name, is_set in (found.http.triggers or {}).items() if is_set),
         is_deactivated=found.deactivated_datetime is not None,
@@ -223,7 +229,7 @@ def parse_widget(body: object) -> Widget:
     return Widget(
         widget_id=found.id,
         integration_id=found.integration_id,
-        context=found.context or "ticket",
+        context=found.context or TICKET_CONTEXT,
         template=found.template or {},
         is_deactivated=found.deactivated_datetime is not None,
     )
@@ -251,6 +257,8 @@ class _List(msgspec.Struct):
 class _Http(msgspec.Struct):
     url: str
     method: str = ""
+    request_content_type: str = ""
+    response_content_type: str = ""
     headers: dict[str, Any] | None = None
     triggers: dict[str, Any] | None = None
 

@@ -1,0 +1,125 @@
+"""Why a widget is empty: one check for each thing that has to work, each with what to do."""
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from gateway.errors import LoyaltyCallError
+from gateway.gorgias.client import GorgiasClient, GorgiasError
+from gateway.gorgias.wire import TICKET_CONTEXT, Integration
+from gateway.installation.differences import find_integration_differences, find_widget_differences
+from gateway.installation.service import render_installed_template
+from gateway.installation.store import Installation
+from gateway.loyalty_client import LoyaltyClient
+
+_TIMEOUT_S = 10.0
+_ADVICE = {
+    "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",
+    "PROVIDER_THROTTLED": "wait a minute: TRIFFT takes 50 requests in 10 s for each token",
+    "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
+    "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
+    "PROVIDER_CONTRACT": "correct the address or the wire profile: trifft-gorgias merchant update {id} --profile F",
+    "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
+    "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
+    "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
+    "LOYALTY_TIMEOUT": "look at the loyalty service: it is up, and slow",
+}
+
+
+class CheckState(enum.Enum):
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found; `advice` says what to do, and is empty where nothing is."""
+
+    name: str
+    state: CheckState
+    detail: str
+    advice: str = ""
+
+
+async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
+    """Whether the loyalty service reaches TRIFFT with the merchant's token, now."""
+    try:
+        await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
+    except LoyaltyCallError as error:
+        advice = _ADVICE.get(error.reason, "look for this in the log of the loyalty service").format(id=merchant_id)
+        return Check(name="TRIFFT", state=CheckState.FAILED, detail=f"{error.reason}: {error.message}", advice=advice)
+    return Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
+
+
+async def check_gorgias(client: GorgiasClient, installation: Installation, public_url: str) -> list[Check]:
+    """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today."""
+    again = f"run the install command for {installation.merchant_id} again"
+    try:
+        listed = await client.list_integrations()
+        gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} takes the API key")
+        found = next((one for one in listed if one.integration_id == installation.integration_id), None)
+        if found is None:
+            missing = Check(name="integration", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
+            return [gorgias, missing, _make_unknown("widget", "nothing to show without the integration")]
+        integration = _check_integration(found, installation, public_url, again)
+        return [gorgias, integration, await _check_widget(client, installation, found.integration_id, again)]
+    except GorgiasError as error:
+        detail, _, advice = str(error).partition(": ")
+        gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=detail, advice=advice or "try again later")
+        return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
+
+
+def make_not_installed(merchant_id: str) -> list[Check]:
+    """What the checks of Gorgias say where nothing is installed."""
+    advice = f"trifft-gorgias install {merchant_id} --gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
+    checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
+    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget")]
+
+
+def check_activity(installation: Installation | None, render_time: Callable[[datetime], str]) -> list[Check]:
+    """When Gorgias last asked, what it was told, and what went wrong last."""
+    if installation is None or installation.last_event_time is None:
+        advice = "add a tag to a ticket of a known member, wait some seconds, and check again"
+        event = Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not asked yet", advice=advice)
+    else:
+        when = render_time(installation.last_event_time)
+        event = Check(name="last event", state=CheckState.OK, detail=f"{when}, answered: {installation.last_status}")
+    return [event, _check_last_error(installation, render_time)]
+
+
+def _check_last_error(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:
+    if installation is None or installation.last_error_time is None:
+        return Check(name="last error", state=CheckState.OK, detail="none")
+    detail = f"{render_time(installation.last_error_time)}: {installation.last_error}"
+    event_time = installation.last_event_time
+    if event_time is not None and event_time > installation.last_error_time:
+        return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since)")
+    advice = _ADVICE.get(installation.last_error or "", "add a tag to a ticket and check again")
+    advice = advice.format(id=installation.merchant_id)
+    return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
+
+
+def _check_integration(found: Integration, installation: Installation, public_url: str, again: str) -> Check:
+    differences = find_integration_differences(found, public_url=public_url, credential=installation.credential)
+    if differences:
+        detail = f"{found.integration_id} is not as installed: {', '.join(differences)}"
+        return Check(name="integration", state=CheckState.FAILED, detail=detail, advice=again)
+    return Check(name="integration", state=CheckState.OK, detail=f"{found.integration_id} calls {public_url}")
+
+
+async def _check_widget(client: GorgiasClient, installation: Installation, integration_id: int, again: str) -> Check:
+    listed = [one for one in await client.list_widgets(integration_id) if one.context == TICKET_CONTEXT]
+    found = next((one for one in listed if one.widget_id == installation.widget_id), None)
+    if found is None:
+        return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
+    differences = find_widget_differences(found, template=render_installed_template(installation))
+    if differences:
+        detail = f"{found.widget_id} is not as installed: {', '.join(differences)}"
+        return Check(name="widget", state=CheckState.FAILED, detail=detail, advice=again)
+    return Check(name="widget", state=CheckState.OK, detail=f"{found.widget_id}, template {installation.template}")
+
+
+def _make_unknown(name: str, detail: str) -> Check:
+    return Check(name=name, state=CheckState.UNKNOWN, detail=detail)
