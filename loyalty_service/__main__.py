@@ -1,0 +1,39 @@
+"""`python -m loyalty_service`: runs until SIGTERM or SIGINT, then drains and leaves."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import uvloop
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.config import Config, ConfigError
+from loyalty_service.logs import configure_logs
+from loyalty_service.server import serve
+from loyalty_service.trifft.client import TrifftProvider
+
+
+async def run(config: Config) -> None:
+    """Serve until a signal comes. Raises ConfigError."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = SystemClock()
+    async with TrifftProvider(clock) as provider, serve(config, provider, clock):
+        await stop.wait()
+
+
+def main() -> int:
+    try:
+        config = Config.from_env(os.environ)
+        configure_logs(config.log_level)
+        uvloop.run(run(config))
+    except ConfigError as error:
+        sys.stderr.write(f"loyalty_service: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

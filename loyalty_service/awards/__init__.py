@@ -1,0 +1,1 @@
+"""Points given by support: the ledger, and the way from a request to its outcome."""

@@ -1,0 +1,49 @@
+"""The tables of the ledger, as the migrations have made them. Times are milliseconds since 1970."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
+
+_metadata = MetaData()
+
+# The last number given to an award, per merchant. Its row is the lock under which a merchant's awards are opened.
+award_numbers = Table(
+    "award_numbers", _metadata, Column("merchant_id", Text, primary_key=True), Column("last_number", BigInteger)
+)
+
+awards = Table(
+    "awards",
+    _metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", Text),
+    Column("member_id", Text),
+    Column("points", BigInteger),
+    Column("note", Text),
+    Column("ticket_id", Text),
+    Column("claimed_agent_email", Text),
+    Column("claimed_agent_name", Text),
+    Column("state", Text),
+    Column("attempt", Integer),
+    Column("attempt_time_ms", BigInteger),
+    Column("lease_expire_time_ms", BigInteger),
+    Column("rejection_reason", Text),
+    Column("retryable", Boolean),
+    Column("provider_reference", Text),
+    Column("balance", Text),
+    Column("delayed", Boolean),
+    Column("create_time_ms", BigInteger),
+    Column("update_time_ms", BigInteger),
+)
+
+# Every change of state, appended in the transaction that makes it. Triggers refuse to change or delete a row.
+award_changes = Table(
+    "award_changes",
+    _metadata,
+    Column("change_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("merchant_id", Text),
+    Column("number", BigInteger),
+    Column("attempt", Integer),
+    Column("state", Text),
+    Column("rejection_reason", Text),
+    Column("provider_reference", Text),
+    Column("change_time_ms", BigInteger),
+)

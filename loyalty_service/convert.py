@@ -1,0 +1,156 @@
+"""Messages of the proto as the domain's values, and back."""
+
+from datetime import datetime
+from decimal import ROUND_FLOOR
+from urllib.parse import quote
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from loyalty_service.awards.parse import GivenAward
+from loyalty_service.domain.award import Award, AwardState
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import HeldSnapshot
+from loyalty_service.merchants.parse import MEMBER_ID_PLACE, GivenFields
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+_MEMBER_STATUS = {
+    MemberStatus.ACTIVE: pb.MEMBER_STATUS_ACTIVE,
+    MemberStatus.BLOCKED: pb.MEMBER_STATUS_BLOCKED,
+}
+_COUPON_STATE = {
+    CouponState.ASSIGNED: pb.COUPON_STATE_ASSIGNED,
+    CouponState.ACTIVATED: pb.COUPON_STATE_ACTIVATED,
+}
+_AWARD_STATE = {
+    AwardState.PENDING: pb.AWARD_STATE_PENDING,
+    AwardState.APPLIED: pb.AWARD_STATE_APPLIED,
+    AwardState.REJECTED: pb.AWARD_STATE_REJECTED,
+    AwardState.UNKNOWN: pb.AWARD_STATE_UNKNOWN,
+    AwardState.NOT_APPLIED: pb.AWARD_STATE_NOT_APPLIED,
+}
+
+
+def read_identity(message: pb.MemberIdentity) -> Identity:
+    """Raises BadValueError, also when none of the kinds is set."""
+    kind = message.WhichOneof("identity")
+    if kind is None:
+        raise BadValueError("identity", "must be set")
+    return parse_identity(kind, getattr(message, kind))
+
+
+def read_member_id(text: str) -> str:
+    """Raises BadValueError."""
+    try:
+        return parse_identity("member_id", text).value
+    except BadValueError as error:
+        raise BadValueError("member_id", error.description) from None
+
+
+def read_staleness_s(message: Duration) -> float:
+    """Raises BadValueError when it is negative."""
+    if message.seconds < 0 or message.nanos < 0:
+        raise BadValueError("max_staleness", "must not be negative")
+    return message.seconds + message.nanos / 1e9
+
+
+def read_award(message: pb.AwardPointsRequest) -> GivenAward:
+    return GivenAward(**{name: getattr(message, name) for name in GivenAward.__struct_fields__})
+
+
+def read_merchant_fields(message: pb.Merchant) -> GivenFields:
+    return GivenFields(**{name: getattr(message, name) for name in GivenFields.__struct_fields__})
+
+
+def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
+    snapshot = held.snapshot
+    return pb.Snapshot(
+        merchant_id=merchant.merchant_id,
+        member=_write_member(snapshot.member, merchant),
+        coupons=[_write_coupon(coupon) for coupon in snapshot.coupons],
+        fetch_time=_write_time(snapshot.fetch_time),
+        stale_reason=_write_reason(held.stale_reason),
+    )
+
+
+def write_award(award: Award) -> pb.Award:
+    request, receipt = award.request, award.receipt
+    return pb.Award(
+        award_id=award.award_id,
+        merchant_id=request.merchant_id,
+        member_id=request.member_id,
+        request_id=request.request_id,
+        points=request.points,
+        note=request.note,
+        ticket_id=request.ticket_id,
+        claimed_agent_email=request.claimed_agent_email,
+        claimed_agent_name=request.claimed_agent_name,
+        state=_AWARD_STATE[award.state],
+        rejection_reason=_write_reason(award.rejection_reason),
+        retryable=award.retryable,
+        delayed=receipt.delayed if receipt else False,
+        balance=_write_wallet(receipt.balance) if receipt else None,
+        provider_reference=receipt.provider_reference if receipt else "",
+        create_time=_write_time(award.create_time),
+        update_time=_write_time(award.update_time),
+    )
+
+
+def write_merchant(merchant: Merchant) -> pb.Merchant:
+    """Without the token, which never comes out."""
+    return pb.Merchant(
+        merchant_id=merchant.merchant_id,
+        provider_url=merchant.provider_url,
+        admin_member_url=merchant.admin_member_url,
+        time_zone=merchant.time_zone,
+        locale=merchant.locale,
+        profile=merchant.profile,
+        max_points_per_award=merchant.max_points_per_award,
+        create_time=_write_time(merchant.create_time),
+        update_time=_write_time(merchant.update_time),
+    )
+
+
+def _write_member(member: Member, merchant: Merchant) -> pb.Member:
+    tier, venue = member.tier, member.favorite_venue
+    return pb.Member(
+        member_id=member.member_id,
+        support_id=member.support_id,
+        full_name=member.full_name,
+        status=_MEMBER_STATUS[member.status],
+        wallet=_write_wallet(member.wallet),
+        tier=pb.Tier(tier_id=tier.tier_id, display_name=tier.display_name) if tier else None,
+        favorite_venue=pb.Venue(venue_id=venue.venue_id, display_name=venue.display_name) if venue else None,
+        segments=[pb.Segment(slug=segment.slug, display_name=segment.display_name) for segment in member.segments],
+        profile_url=merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe="")),
+    )
+
+
+def _write_coupon(coupon: Coupon) -> pb.Coupon:
+    return pb.Coupon(
+        coupon_id=coupon.coupon_id,
+        display_name=coupon.display_name,
+        redeem_value=coupon.redeem_value,
+        code=coupon.code,
+        state=_COUPON_STATE[coupon.state],
+        expire_time=_write_time(coupon.expire_time) if coupon.expire_time else None,
+    )
+
+
+def _write_wallet(wallet: Wallet | None) -> pb.Wallet | None:
+    if wallet is None:
+        return None
+    whole = int(wallet.balance.to_integral_value(ROUND_FLOOR))
+    return pb.Wallet(points_balance=whole, points_balance_exact=f"{wallet.balance:f}")
+
+
+def _write_reason(name: str | None) -> pb.ErrorReason.ValueType:
+    return pb.ErrorReason.Value(name) if name else pb.ERROR_REASON_UNSPECIFIED
+
+
+def _write_time(time: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message

@@ -1,0 +1,1 @@
+"""Shops, and how the provider is reached for each."""

@@ -1,0 +1,175 @@
+"""What an operator may say about a merchant: each value checked once, at the edge."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+from babel import Locale, UnknownLocaleError
+
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.merchant import DEFAULT_MAX_POINTS_PER_AWARD
+
+MAX_POINTS_PER_AWARD = 1_000_000
+MAX_URL_CHARS = 2_000
+MAX_PROFILE_CHARS = 20_000
+MAX_TOKEN_CHARS = 4_096
+MEMBER_ID_PLACE = "{member_id}"
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?")
+_PATH = re.compile(r"(/[A-Za-z0-9!$&'()*+,;=:@._~%-]*)*")
+# RFC 6761, RFC 6762, RFC 8375 and .internal: names that no public DNS answers for.
+_PRIVATE_SUFFIXES = ("local", "localhost", "internal", "test", "invalid", "example", "onion", "home.arpa", "lan")
+
+
+class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that an operator sets, as they came from outside; empty and 0 mean the default."""
+
+    provider_url: str = ""
+    admin_member_url: str = ""
+    time_zone: str = ""
+    locale: str = ""
+    profile: str = ""
+    max_points_per_award: int = 0
+
+
+FIELD_NAMES = frozenset(GivenFields.__struct_fields__)
+
+
+def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
+    """The named fields, checked, with defaults for what is empty.
+
+    Raises BadValueError. What the lines of a profile mean is the provider's business and is not looked at here.
+    """
+    parsers: dict[str, Callable[[], Any]] = {
+        "provider_url": lambda: parse_provider_url(given.provider_url, allow_private_url=allow_private_url),
+        "admin_member_url": lambda: parse_admin_member_url(given.admin_member_url, allow_private_url=allow_private_url),
+        "time_zone": lambda: _parse_time_zone(given.time_zone or "UTC"),
+        "locale": lambda: _parse_locale(given.locale or "en"),
+        "profile": lambda: _parse_profile_text(given.profile),
+        "max_points_per_award": lambda: _parse_max_points(given.max_points_per_award or DEFAULT_MAX_POINTS_PER_AWARD),
+    }
+    return {name: parse() for name, parse in parsers.items() if name in names}
+
+
+def parse_field_names(paths: Collection[str]) -> frozenset[str]:
+    """The names of an update mask. Raises BadValueError for one that no operator sets."""
+    if set(paths) - FIELD_NAMES:
+        raise BadValueError("update_mask", f"may name {', '.join(sorted(FIELD_NAMES))}")
+    return frozenset(paths)
+
+
+def is_merchant_id(text: str) -> bool:
+    """Whether it is one DNS label in lower case."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def parse_merchant_id(text: str) -> str:
+    if not is_merchant_id(text):
+        raise BadValueError("merchant_id", "must be 1 to 63 of a-z 0-9 -, neither first nor last a dash")
+    return text
+
+
+def parse_token(text: str) -> str:
+    if not 1 <= len(text) <= MAX_TOKEN_CHARS or not all("!" <= character <= "~" for character in text):
+        raise BadValueError("provider_token", f"must be 1 to {MAX_TOKEN_CHARS} printable ASCII characters, no spaces")
+    return text
+
+
+def parse_provider_url(text: str, *, allow_private_url: bool) -> str:
+    """An origin, with a path if need be; without the slash at its end. Raises BadValueError."""
+    field = "merchant.provider_url"
+    url = _split(field, text)
+    if url.query or url.fragment or "?" in text or "#" in text or not _PATH.fullmatch(url.path):
+        raise BadValueError(field, "must be an origin, for example https://api.trifft.io")
+    host = url.hostname or ""
+    if not (_is_loopback(host) or (url.scheme == "https" and _is_public_name(host)) or allow_private_url):
+        raise BadValueError(field, "must be https to a public name; a private one must be allowed expressly")
+    return text.rstrip("/")
+
+
+def parse_admin_member_url(text: str, *, allow_private_url: bool) -> str:
+    """A template with one `{member_id}` behind its host, or nothing. Raises BadValueError."""
+    if not text:
+        return ""
+    field = "merchant.admin_member_url"
+    before, place, after = text.partition(MEMBER_ID_PLACE)
+    if not place or "{" in before + after or "}" in before + after:
+        raise BadValueError(field, f"must hold {MEMBER_ID_PLACE} once, and no other braces")
+    url = _split(field, before + "x" + after)
+    if len(urlsplit(before).path) == 0:
+        raise BadValueError(field, f"must have {MEMBER_ID_PLACE} in its path")
+    if url.scheme != "https" and not _is_loopback(url.hostname or "") and not allow_private_url:
+        raise BadValueError(field, "must be https")
+    return text
+
+
+def _split(field: str, text: str) -> SplitResult:
+    """An http(s) URL with a host and without a user. Raises BadValueError."""
+    malformed = BadValueError(field, f"must be an https URL of at most {MAX_URL_CHARS} characters")
+    if len(text) > MAX_URL_CHARS or not _URL.fullmatch(text):
+        raise malformed
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError:
+        raise malformed from None
+    if url.scheme not in {"http", "https"} or not host or port == 0 or url.netloc.endswith(":"):
+        raise malformed
+    if "@" in url.netloc:
+        raise BadValueError(field, "must hold no user name or password")
+    if _address(host) is None and not _HOST_NAME.fullmatch(host):
+        raise malformed
+    return url
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _is_public_name(host: str) -> bool:
+    """A name with a dot whose end is a public one, and no odd spelling of an address: those end in a digit."""
+    host = host.rstrip(".")
+    if _address(host) is not None or "." not in host or not host.rpartition(".")[2][0].isalpha():
+        return False
+    return not host.endswith(tuple(f".{suffix}" for suffix in _PRIVATE_SUFFIXES))
+
+
+def _parse_time_zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (KeyError, ValueError, OSError):
+        raise BadValueError("merchant.time_zone", "must be an IANA name, for example Europe/Bratislava") from None
+
+
+def _parse_locale(text: str) -> str:
+    try:
+        Locale.parse(text, sep="-")
+    except (ValueError, UnknownLocaleError):
+        raise BadValueError("merchant.locale", "must be a BCP 47 name, for example sk or en-US") from None
+    return text
+
+
+def _parse_profile_text(text: str) -> str:
+    if len(text) > MAX_PROFILE_CHARS or "\x00" in text:
+        raise BadValueError("merchant.profile", f"must be TOML text of at most {MAX_PROFILE_CHARS} characters")
+    return text
+
+
+def _parse_max_points(points: int) -> int:
+    if not 1 <= points <= MAX_POINTS_PER_AWARD:
+        raise BadValueError("merchant.max_points_per_award", f"must be 1 to {MAX_POINTS_PER_AWARD}")
+    return points

@@ -1,0 +1,104 @@
+"""Adding, changing and removing merchants: checked, and tried at the provider before anything is kept."""
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from loyalty_service.domain.errors import BadValueError, MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import LoyaltyProvider
+from loyalty_service.merchants.parse import (
+    FIELD_NAMES,
+    GivenFields,
+    parse_field_names,
+    parse_fields,
+    parse_merchant_id,
+    parse_token,
+)
+from loyalty_service.merchants.store import MerchantStore, make_generation
+
+# A change of one of these may lead to another project at the provider: nothing held before it may be seen after it.
+_WAY_TO_PROVIDER = frozenset({"provider_url", "provider_token", "profile"})
+
+
+class MerchantService:
+    """`check_profile` raises BadValueError for a line that the provider's adapter cannot read."""
+
+    def __init__(
+        self,
+        store: MerchantStore,
+        provider: LoyaltyProvider,
+        *,
+        check_profile: Callable[[str], object],
+        probe_timeout_s: float,
+    ) -> None:
+        self._store = store
+        self._provider = provider
+        self._check_profile = check_profile
+        self._probe_timeout_s = probe_timeout_s
+
+    async def create(
+        self, merchant_id: str, given: GivenFields, token: str, *, probe: bool, allow_private_url: bool
+    ) -> Merchant:
+        """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails: then nothing is added."""
+        now = datetime.now(UTC)
+        merchant = Merchant(
+            merchant_id=parse_merchant_id(merchant_id),
+            provider_token=parse_token(token),
+            generation=make_generation(),
+            create_time=now,  # the database's clock has the last word
+            update_time=now,
+            **self._parse(given, FIELD_NAMES, allow_private_url=allow_private_url),
+        )
+        if await self._exists(merchant_id):
+            raise MerchantExistsError(merchant_id)
+        if probe:
+            await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
+        return await self._store.add(merchant)
+
+    async def update(  # noqa: PLR0913  one argument per thing that the request may say
+        self,
+        merchant_id: str,
+        given: GivenFields,
+        paths: Collection[str],
+        token: str,
+        *,
+        probe: bool,
+        allow_private_url: bool,
+    ) -> Merchant:
+        """Take over the fields that `paths` name, and the token unless it is empty.
+
+        Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe fails: then nothing is changed.
+        """
+        names = parse_field_names(paths)
+        if not names and not token:
+            raise BadValueError("update_mask", "must name a field, or provider_token must be given")
+        current = await self._store.get(merchant_id)
+        changes = self._parse(given, names, allow_private_url=allow_private_url)
+        if token:
+            changes["provider_token"] = parse_token(token)
+        if _WAY_TO_PROVIDER & changes.keys():
+            changes["generation"] = make_generation()
+            if probe:
+                changed = msgspec.structs.replace(current, **changes)
+                await self._provider.probe(changed, timeout_s=self._probe_timeout_s)
+        return await self._store.change(merchant_id, changes)
+
+    async def check(self, merchant_id: str) -> None:
+        """Ask the provider now whether the token works. Raises MerchantNotFoundError, ProviderError."""
+        await self._provider.probe(await self._store.get(merchant_id), timeout_s=self._probe_timeout_s)
+
+    async def _exists(self, merchant_id: str) -> bool:
+        try:
+            await self._store.get(merchant_id)
+        except MerchantNotFoundError:
+            return False
+        return True
+
+    def _parse(self, given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
+        fields = parse_fields(given, names, allow_private_url=allow_private_url)
+        if "profile" in fields:
+            self._check_profile(fields["profile"])
+        return fields

@@ -1,0 +1,109 @@
+"""Merchants in the database, their tokens encrypted; those in use also in memory."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, select, update
+
+from loyalty_service.database import Database, make_insert, now_ms
+from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Clock
+from loyalty_service.keys import Keys
+from loyalty_service.merchants.parse import is_merchant_id
+from loyalty_service.merchants.table import merchants
+
+REVALIDATE_S = 5.0
+
+
+class MerchantStore:
+    """Reads come from memory for at most 5 s; an id that is not there asks the database. Own writes act at once."""
+
+    def __init__(self, database: Database, keys: Keys, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._held: dict[str, tuple[Merchant, float]] = {}
+        self._writes = 0
+
+    async def get(self, merchant_id: str) -> Merchant:
+        """Raises MerchantNotFoundError."""
+        held = self._held.get(merchant_id)
+        if held is not None and self._clock.monotonic() - held[1] < REVALIDATE_S:
+            return held[0]
+        if not is_merchant_id(merchant_id):
+            raise MerchantNotFoundError
+        asked, writes = self._clock.monotonic(), self._writes
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(merchants).where(merchants.c.merchant_id == merchant_id))).first()
+        if row is None:
+            self._held.pop(merchant_id, None)
+            raise MerchantNotFoundError
+        merchant = self._read_row(row)
+        if writes == self._writes:  # else what was read may be older than a write of ours
+            self._held[merchant_id] = (merchant, asked)
+        return merchant
+
+    async def list_after(self, merchant_id: str, count: int) -> list[Merchant]:
+        """At most `count` merchants whose id is above `merchant_id`, by id."""
+        query = select(merchants).where(merchants.c.merchant_id > merchant_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(query.order_by(merchants.c.merchant_id).limit(count))
+            return [self._read_row(row) for row in rows]
+
+    async def add(self, merchant: Merchant) -> Merchant:
+        """Raises MerchantExistsError. Times are the database's."""
+        values = self._spell(msgspec.structs.asdict(merchant))
+        values |= {"create_time_ms": now_ms(), "update_time_ms": now_ms()}
+        async with self._database.write() as connection:
+            row = make_insert(connection, merchants).values(values).on_conflict_do_nothing()
+            added = (await connection.execute(row.returning(merchants.c.merchant_id))).first()
+        if added is None:
+            raise MerchantExistsError(merchant.merchant_id)
+        return await self._get_written(merchant.merchant_id)
+
+    async def change(self, merchant_id: str, changes: Mapping[str, object]) -> Merchant:
+        """Write some fields, named as in Merchant. Raises MerchantNotFoundError."""
+        values = self._spell(changes) | {"update_time_ms": now_ms()}
+        query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(values)
+        async with self._database.write() as connection:
+            await connection.execute(query)
+        return await self._get_written(merchant_id)
+
+    async def remove(self, merchant_id: str) -> None:
+        """Raises MerchantNotFoundError."""
+        async with self._database.write() as connection:
+            removed = await connection.execute(delete(merchants).where(merchants.c.merchant_id == merchant_id))
+        self._forget(merchant_id)
+        if removed.rowcount == 0:
+            raise MerchantNotFoundError
+
+    async def _get_written(self, merchant_id: str) -> Merchant:
+        self._forget(merchant_id)
+        return await self.get(merchant_id)
+
+    def _forget(self, merchant_id: str) -> None:
+        self._writes += 1
+        self._held.pop(merchant_id, None)
+
+    def _spell(self, fields: Mapping[str, object]) -> dict[str, object]:
+        """Fields of a Merchant as columns; the times are left to the database."""
+        columns = {name: value for name, value in fields.items() if name in merchants.c}
+        if "provider_token" in fields:
+            columns["provider_token_encrypted"] = self._keys.encrypt(str(fields["provider_token"]))
+        return columns
+
+    def _read_row(self, row: Row[Any]) -> Merchant:
+        values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping
+        token = self._keys.decrypt(str(values.pop("provider_token_encrypted")))
+        for name in ("create_time", "update_time"):
+            values[name] = datetime.fromtimestamp(values.pop(f"{name}_ms") / 1000, UTC)
+        return Merchant(**values, provider_token=token)
+
+
+def make_generation() -> str:
+    """Random, so that nothing held under an older one is ever found."""
+    return secrets.token_hex(8)

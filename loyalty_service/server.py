@@ -1,0 +1,145 @@
+"""The server: everything that it needs, opened in order, and closed in the other."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.sender import Sender, make_lease_s
+from loyalty_service.awards.service import AwardService
+from loyalty_service.config import Config, ConfigError, parse_listen
+from loyalty_service.database import Database, DatabaseUnavailableError, open_database
+from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
+from loyalty_service.interceptors import CallBoundary, CallerAuth
+from loyalty_service.keys import Keys
+from loyalty_service.merchants.service import MerchantService
+from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
+from loyalty_service.snapshots import open_snapshots
+from loyalty_service.trifft.profile import parse_profile
+from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+
+# Of the 8 s that a process has to leave in, the rest is for closing what is open.
+DRAIN_S = 7.0
+OWN_SERVICES = tuple(service.full_name for service in loyalty_pb2.DESCRIPTOR.services_by_name.values())
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # or a second server on the same port would start, and take half of the calls
+    ("grpc.max_receive_message_length", 256 * 1024),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+)
+
+logger = structlog.get_logger()
+
+
+def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantServicer) -> grpc.aio.Server:
+    """A server with both services and reflection, neither bound nor started. Call it in the running loop."""
+    interceptors: list[grpc.aio.ServerInterceptor] = [CallBoundary()]
+    if config.api_key is not None:
+        interceptors.append(CallerAuth(config.api_key))
+    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    loyalty_pb2_grpc.add_LoyaltyServiceServicer_to_server(loyalty, server)
+    loyalty_pb2_grpc.add_MerchantServiceServicer_to_server(merchants, server)
+    reflection.enable_server_reflection([*OWN_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    return server
+
+
+@asynccontextmanager
+async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> AsyncIterator[int]:
+    """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
+
+    Raises ConfigError for what a setting keeps from opening.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(_open_database(config))
+        snapshots = await stack.enter_async_context(_open_snapshots(config, provider, clock))
+        store = MerchantStore(database, Keys(config.secret_keys), clock)
+        awards = _make_awards(config, database, provider, snapshots, store)
+        await awards.expire_leases()
+        merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
+        loyalty = LoyaltyServicer(
+            store,
+            snapshots,
+            awards,
+            read_timeout_s=config.read_timeout_s,
+            award_answer_s=config.award_answer_s,
+        )
+        server = create_server(config, loyalty, MerchantServicer(store, merchants))
+        yield await stack.enter_async_context(_start(config, server, awards))
+
+
+def _make_awards(
+    config: Config, database: Database, provider: LoyaltyProvider, snapshots: Snapshots, merchants: MerchantStore
+) -> AwardService:
+    lease_s = make_lease_s(config.award_timeout_s)
+    ledger = Ledger(database, lease_s=lease_s, repeat_window_s=config.award_repeat_window_s)
+    sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s)
+    return AwardService(ledger, sender, snapshots, merchants, read_timeout_s=config.read_timeout_s)
+
+
+@asynccontextmanager
+async def _open_database(config: Config) -> AsyncIterator[Database]:
+    try:
+        opened = await (stack := AsyncExitStack()).enter_async_context(open_database(config.database_url))
+    except DatabaseUnavailableError as error:
+        raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from error
+    async with stack:
+        yield opened
+
+
+@asynccontextmanager
+async def _open_snapshots(config: Config, provider: LoyaltyProvider, clock: Clock) -> AsyncIterator[Snapshots]:
+    try:
+        opening = open_snapshots(
+            config.snapshots_url,
+            provider,
+            clock,
+            hold_time_s=config.hold_time_s,
+            stale_if_error_s=config.stale_if_error_s,
+            capacity=config.snapshots_capacity,
+        )
+        opened = await (stack := AsyncExitStack()).enter_async_context(opening)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    async with stack:
+        yield opened
+
+
+@asynccontextmanager
+async def _start(config: Config, server: grpc.aio.Server, awards: AwardService) -> AsyncIterator[int]:
+    states = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(states, server)
+    port = _bind(server, config.listen)
+    for service in ("", *OWN_SERVICES):
+        await states.set(service, health_pb2.HealthCheckResponse.SERVING)
+    await server.start()
+    logger.info("listening", address=f"{parse_listen(config.listen)[0]}:{port}")
+    try:
+        yield port
+    finally:
+        logger.info("draining")
+        await states.enter_graceful_shutdown()
+        await asyncio.gather(server.stop(DRAIN_S), awards.drain(DRAIN_S))
+        logger.info("stopped")
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> int:
+    host, port = parse_listen(listen)
+    refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is taken, or not an address of ours")
+    try:
+        # Tried first with a plain socket: gRPC would print lines of its own about a port that is taken.
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    except (OSError, RuntimeError) as error:
+        raise refusal from error

@@ -1,0 +1,179 @@
+"""The two services of the proto: each call parsed, handed on, and its answer written."""
+# The proto names the methods, and each gets the context, whether it needs it or not.
+# ruff: noqa: ARG002, N802
+
+import asyncio
+from typing import Any, TypeAlias
+
+import grpc
+
+from loyalty_service.awards.service import AwardService
+from loyalty_service.convert import (
+    read_award,
+    read_identity,
+    read_member_id,
+    read_merchant_fields,
+    read_staleness_s,
+    write_award,
+    write_merchant,
+    write_snapshot,
+)
+from loyalty_service.domain.errors import BadValueError, LoyaltyError, ProviderTimeoutError
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Snapshots
+from loyalty_service.merchants.service import MerchantService
+from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.pages import make_page_token, parse_page_size, parse_page_token
+from loyalty_service.status import make_status
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
+
+MAX_BATCH = 100
+BATCH_CONCURRENCY = 8
+# What is kept of a caller's deadline for the answer's way back.
+ANSWER_MARGIN_S = 0.1
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
+    """`read_timeout_s`, `award_answer_s`: as in Config; a caller's own deadline counts where it is sooner."""
+
+    def __init__(
+        self,
+        merchants: MerchantStore,
+        snapshots: Snapshots,
+        awards: AwardService,
+        *,
+        read_timeout_s: float,
+        award_answer_s: float,
+    ) -> None:
+        self._merchants = merchants
+        self._snapshots = snapshots
+        self._awards = awards
+        self._read_timeout_s = read_timeout_s
+        self._award_answer_s = award_answer_s
+
+    async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
+        merchant = await self._merchants.get(request.merchant_id)
+        staleness_s = read_staleness_s(request.max_staleness) if request.HasField("max_staleness") else None
+        return pb.GetSnapshotResponse(snapshot=await self._get(merchant, request.identity, staleness_s, context))
+
+    async def BatchGetSnapshots(
+        self, request: pb.BatchGetSnapshotsRequest, context: Context
+    ) -> pb.BatchGetSnapshotsResponse:
+        if not 1 <= len(request.identities) <= MAX_BATCH:
+            raise BadValueError("identities", f"must be 1 to {MAX_BATCH}")
+        merchant = await self._merchants.get(request.merchant_id)
+        staleness_s = read_staleness_s(request.max_staleness) if request.HasField("max_staleness") else None
+        places = asyncio.Semaphore(BATCH_CONCURRENCY)
+
+        async def get_one(identity: pb.MemberIdentity) -> pb.BatchGetSnapshotsResponse.Result:
+            async with places:
+                try:
+                    snapshot = await self._get(merchant, identity, staleness_s, context)
+                except LoyaltyError as error:
+                    return pb.BatchGetSnapshotsResponse.Result(error=make_status(error))
+                return pb.BatchGetSnapshotsResponse.Result(snapshot=snapshot)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(get_one(identity)) for identity in request.identities]
+        return pb.BatchGetSnapshotsResponse(results=[task.result() for task in tasks])
+
+    async def InvalidateSnapshot(
+        self,
+        request: pb.InvalidateSnapshotRequest,
+        context: Context,
+    ) -> pb.InvalidateSnapshotResponse:
+        merchant = await self._merchants.get(request.merchant_id)
+        await self._snapshots.invalidate(merchant, read_member_id(request.member_id))
+        return pb.InvalidateSnapshotResponse()
+
+    async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
+        answer_s = _left_s(context, self._award_answer_s)
+        merchant = await self._merchants.get(request.merchant_id)
+        answer = await self._awards.award(merchant, read_award(request), answer_s=answer_s)
+        return pb.AwardPointsResponse(
+            award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
+        )
+
+    async def GetAward(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+        merchant = await self._merchants.get(request.merchant_id)
+        key = request.WhichOneof("key")
+        if key is None:
+            raise BadValueError("key", "must be award_id or request_id")
+        award = await self._awards.get(merchant.merchant_id, request_id=request.request_id, award_id=request.award_id)
+        return pb.GetAwardResponse(award=write_award(award))
+
+    async def ListAwards(self, request: pb.ListAwardsRequest, context: Context) -> pb.ListAwardsResponse:
+        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        size = parse_page_size(request.page_size)
+        list_name = f"awards/{merchant_id}"
+        last = parse_page_token(list_name, request.page_token)
+        if last and not (last.isdigit() and len(last) < 19):  # noqa: PLR2004  fits int64
+            raise BadValueError("page_token", "is not one that this list gave")
+        found = await self._awards.list_before(merchant_id, int(last) if last else None, size + 1)
+        more = make_page_token(list_name, str(found[size - 1].number)) if len(found) > size else ""
+        return pb.ListAwardsResponse(awards=[write_award(award) for award in found[:size]], next_page_token=more)
+
+    async def _get(
+        self, merchant: Merchant, identity: pb.MemberIdentity, staleness_s: float | None, context: Context
+    ) -> pb.Snapshot:
+        timeout_s = _left_s(context, self._read_timeout_s)
+        if timeout_s <= 0:
+            raise ProviderTimeoutError("no time was left to ask the provider")
+        held = await self._snapshots.get(
+            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s
+        )
+        return write_snapshot(held, merchant)
+
+
+class MerchantServicer(pb_grpc.MerchantServiceServicer):
+    def __init__(self, store: MerchantStore, service: MerchantService) -> None:
+        self._store = store
+        self._service = service
+
+    async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
+        merchant = await self._service.create(
+            request.merchant.merchant_id,
+            read_merchant_fields(request.merchant),
+            request.provider_token,
+            probe=not request.skip_probe,
+            allow_private_url=request.allow_private_url,
+        )
+        return pb.CreateMerchantResponse(merchant=write_merchant(merchant))
+
+    async def GetMerchant(self, request: pb.GetMerchantRequest, context: Context) -> pb.GetMerchantResponse:
+        return pb.GetMerchantResponse(merchant=write_merchant(await self._store.get(request.merchant_id)))
+
+    async def ListMerchants(self, request: pb.ListMerchantsRequest, context: Context) -> pb.ListMerchantsResponse:
+        size = parse_page_size(request.page_size)
+        found = await self._store.list_after(parse_page_token("merchants", request.page_token), size + 1)
+        more = make_page_token("merchants", found[size - 1].merchant_id) if len(found) > size else ""
+        merchants = [write_merchant(merchant) for merchant in found[:size]]
+        return pb.ListMerchantsResponse(merchants=merchants, next_page_token=more)
+
+    async def UpdateMerchant(self, request: pb.UpdateMerchantRequest, context: Context) -> pb.UpdateMerchantResponse:
+        merchant = await self._service.update(
+            request.merchant.merchant_id,
+            read_merchant_fields(request.merchant),
+            request.update_mask.paths,
+            request.provider_token,
+            probe=not request.skip_probe,
+            allow_private_url=request.allow_private_url,
+        )
+        return pb.UpdateMerchantResponse(merchant=write_merchant(merchant))
+
+    async def DeleteMerchant(self, request: pb.DeleteMerchantRequest, context: Context) -> pb.DeleteMerchantResponse:
+        await self._store.remove(request.merchant_id)
+        return pb.DeleteMerchantResponse()
+
+    async def CheckMerchant(self, request: pb.CheckMerchantRequest, context: Context) -> pb.CheckMerchantResponse:
+        await self._service.check(request.merchant_id)
+        return pb.CheckMerchantResponse()
+
+
+def _left_s(context: Context, limit_s: float) -> float:
+    """`limit_s`, or what the caller's deadline leaves where that is less; may be below 0."""
+    remaining_s = context.time_remaining()
+    return limit_s if remaining_s is None else min(limit_s, remaining_s - ANSWER_MARGIN_S)

@@ -1,0 +1,63 @@
+"""The one table from the domain's errors to gRPC's status codes, and the details that travel with a status."""
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from loyalty_service.domain import errors
+
+ERROR_DOMAIN = "loyalty.v1"
+INTERNAL_REASON = "INTERNAL_ERROR"
+
+CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
+    errors.BadValueError: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.CallerUnknownError: grpc.StatusCode.UNAUTHENTICATED,
+    errors.MerchantNotFoundError: grpc.StatusCode.NOT_FOUND,
+    errors.MerchantExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    errors.MemberNotFoundError: grpc.StatusCode.NOT_FOUND,
+    errors.MemberAmbiguousError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.MemberBlockedError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.WalletDisabledError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.AwardNotFoundError: grpc.StatusCode.NOT_FOUND,
+    errors.RequestIdReusedError: grpc.StatusCode.ALREADY_EXISTS,
+    errors.AwardInDoubtError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.LimitExceededError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ProviderCredentialsError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ProviderThrottledError: grpc.StatusCode.UNAVAILABLE,
+    errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    errors.ProviderTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.ProviderContractError: grpc.StatusCode.INTERNAL,
+    # Only a probe can fail with it: of an award it is the rejection_reason.
+    errors.ProviderRefusedError: grpc.StatusCode.FAILED_PRECONDITION,
+}
+
+
+def make_status(error: errors.LoyaltyError) -> Status:
+    """The status of an error, with ErrorInfo, and RetryInfo or BadRequest where they apply."""
+    details: list[Message] = [ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata)]
+    if isinstance(error, errors.BadValueError):
+        violation = BadRequest.FieldViolation(field=error.field, description=error.description)
+        details.append(BadRequest(field_violations=[violation]))
+    if isinstance(error, errors.ProviderThrottledError):
+        delay = Duration()
+        delay.FromNanoseconds(round(error.retry_after_s * 1e9))
+        details.append(RetryInfo(retry_delay=delay))
+    return _make_status(CODES[type(error)], error.message, details)
+
+
+def make_internal_status(request_id: str) -> Status:
+    """The status of anything that is no error of ours: it says where to look, and nothing else."""
+    info = ErrorInfo(reason=INTERNAL_REASON, domain=ERROR_DOMAIN, metadata={"request_id": request_id})
+    return _make_status(grpc.StatusCode.INTERNAL, "internal error", [info])
+
+
+def _make_status(code: grpc.StatusCode, message: str, details: list[Message]) -> Status:
+    status = Status(code=code.value[0], message=message)
+    for detail in details:
+        packed = AnyMessage()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status
