@@ -10,9 +10,10 @@ import uvloop
 from aiohttp import web
 
 from gateway.app import create_app
-from gateway.config import Config, ConfigError
+from gateway.config import Config, ConfigError, Listen
 from gateway.database import DatabaseError
 from gateway.logs import configure_logs
+from gateway.request_line import FirstLine
 
 DRAIN_S = 8.0
 # A customer's name of 3,000 characters, percent-encoded, must still reach the widget's 200.
@@ -40,32 +41,42 @@ async def serve(config: Config) -> None:
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-    runner = web.AppRunner(
-        create_app(config),
+    runner = make_runner(create_app(config))
+    try:
+        await runner.setup()
+        server = await listen(runner, config.listen)
+        structlog.get_logger().info("listening", listen="{}:{}".format(*server.sockets[0].getsockname()))
+        await stop.wait()
+        server.close()
+    finally:
+        await runner.cleanup()
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """How the gateway is served, everywhere and in tests."""
+    return web.AppRunner(
+        app,
         access_log=None,
         keepalive_timeout=_KEEPALIVE_S,
         max_line_size=_MAX_LINE_BYTES,
         max_field_size=_MAX_LINE_BYTES,
         shutdown_timeout=DRAIN_S,
     )
-    try:
-        await runner.setup()
-        await _listen(runner, config)
-        await stop.wait()
-    finally:
-        await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> None:
-    host, port = config.listen.host, config.listen.port
-    site = web.TCPSite(runner, host, port, backlog=_BACKLOG, reuse_port=False)
+async def listen(runner: web.AppRunner, at: Listen) -> asyncio.Server:
+    """Raises ConfigError where the address cannot be had."""
+    make_http = runner.server
+    if make_http is None:
+        raise RuntimeError("the runner is not set up")
+    loop = asyncio.get_running_loop()
     try:
-        await site.start()
+        return await loop.create_server(
+            lambda: FirstLine(make_http), at.host, at.port, backlog=_BACKLOG, reuse_port=False, reuse_address=True
+        )
     except OSError as error:
-        raise ConfigError(
-            f"GATEWAY_LISTEN: cannot listen on {host}:{port} ({error.strerror}): set another one"
-        ) from None
-    structlog.get_logger().info("listening", listen=f"{host}:{runner.addresses[0][1]}")
+        reason = error.strerror or "no such address"
+        raise ConfigError(f"GATEWAY_LISTEN: cannot listen on {at.host}:{at.port} ({reason}): set another one") from None
 
 
 if __name__ == "__main__":

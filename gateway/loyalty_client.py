@@ -34,7 +34,7 @@ _CHANNEL_OPTIONS = (
     ("grpc.enable_retries", 0),
 )
 # grpc-core's own words for a call that found no connection, and so never left this process.
-_NEVER_SENT = "failed to connect to all addresses"
+_NEVER_SENT = ("connections to all backends failing", "failed to connect to all addresses", "errors resolving")
 
 
 class LoyaltyClient:
@@ -131,7 +131,7 @@ def _parse_error(error: grpc.aio.AioRpcError) -> LoyaltyCallError:
             code=code,
             metadata={},
             is_answered=False,
-            is_sent=_NEVER_SENT not in message,
+            is_sent=not message.startswith(_NEVER_SENT),
         )
     retry = _detail(status, error_details_pb2.RetryInfo)
     bad = _detail(status, error_details_pb2.BadRequest)

@@ -1,0 +1,32 @@
+"""The gateway before a scripted loyalty service, both on real ports."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import ScriptedLoyalty
+
+
+@pytest.fixture
+async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server]]:
+    scripted = ScriptedLoyalty()
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    scripted.add_to_server(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield scripted, f"127.0.0.1:{port}", server
+    await server.stop(None)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
+    async with run_gateway(tmp_path, loyalty[1]) as running:
+        yield running
+
+
+@pytest.fixture
+def scripted(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> ScriptedLoyalty:
+    return loyalty[0]

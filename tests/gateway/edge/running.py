@@ -1,0 +1,84 @@
+"""The gateway on a real port, with two shops installed."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+from cryptography.fernet import Fernet
+from yarl import URL
+
+from gateway.__main__ import listen, make_runner
+from gateway.actions.token import AwardTokens
+from gateway.app import create_app
+from gateway.config import Config, Listen
+from gateway.database import open_database
+from gateway.edge import EDGE
+from gateway.installation.store import InstallationStore, Target
+from gateway.keys import SecretKeys
+
+NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One running gateway with one installed shop, `acme`."""
+
+    url: str
+    credential: str
+    foreign_credential: str
+    session: aiohttp.ClientSession
+    tokens: AwardTokens
+
+    async def get_widget(self, query: str, *, token: str | None = None) -> aiohttp.ClientResponse:
+        """`query` goes onto the wire as it stands."""
+        credential = self.credential if token is None else token
+        url = f"{self.url}/gorgias/widget?{query}&token={credential}"
+        return await self.session.get(URL(url, encoded=True))
+
+    async def press(self, **values: str) -> aiohttp.ClientResponse:
+        """The button, as a form, with a token of a fresh panel unless one is given."""
+        form = {"award_token": self.tokens.make("acme", "member-1"), "points": "100", "ticket_id": "4711", **values}
+        return await self.session.post(
+            f"{self.url}/gorgias/actions/award-points",
+            data=form,
+            headers={"Authorization": f"Bearer {self.credential}"},
+        )
+
+
+@asynccontextmanager
+async def run_gateway(folder: Path, target: str, **settings: object) -> AsyncIterator[Gateway]:
+    """A gateway on port 0 with `acme` and `bloom` on record."""
+    keys = (Fernet.generate_key().decode(),)
+    url = f"sqlite:///{folder / 'gateway.db'}"
+    config = Config(database_url=url, secret_keys=keys, loyalty_target=target, loyalty_key="inner-key", **settings)  # type: ignore[arg-type]
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(url))
+        store = InstallationStore(engine, SecretKeys(keys))
+        for merchant_id in ("acme", "bloom"):
+            wanted = Target(
+                gorgias_url=f"https://{merchant_id}.gorgias.com",
+                gorgias_user="ops@shop.example",
+                gorgias_key="key",
+                template="list",
+                public_url="https://edge.example",
+            )
+            await store.add(merchant_id, wanted)
+        acme, bloom = await store.get("acme"), await store.get("bloom")
+        assert acme is not None
+        assert bloom is not None
+        runner = make_runner(create_app(config, now=lambda: NOW))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        server = await listen(runner, Listen("127.0.0.1", 0))
+        stack.callback(server.close)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Gateway(
+            url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            credential=acme.credential,
+            foreign_credential=bloom.credential,
+            session=session,
+            tokens=runner.app[EDGE].tokens,
+        )

@@ -1,0 +1,91 @@
+"""A loyalty service that answers what a test says, on a real port."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A status as the loyalty service sends it; without a `reason`, as the transport would."""
+
+    code: grpc.StatusCode
+    reason: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    retry_after_s: int | None = None
+    field_name: str = ""
+
+    async def abort(self, context: Context) -> None:
+        if not self.reason:
+            await context.abort(self.code, "secret inner text")
+        details = [error_details_pb2.ErrorInfo(reason=self.reason, domain="loyalty.v1", metadata=self.metadata)]
+        if self.retry_after_s is not None:
+            delay = duration_pb2.Duration(seconds=self.retry_after_s)
+            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        if self.field_name:
+            violation = error_details_pb2.BadRequest.FieldViolation(field=self.field_name)
+            details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        packed = []
+        for detail in details:
+            packed.append(any_pb2.Any())
+            packed[-1].Pack(detail)
+        status = status_pb2.Status(code=self.code.value[0], message="secret inner text", details=packed)
+        await context.abort_with_status(rpc_status.to_status(status))
+
+
+class ScriptedLoyalty:
+    """Answers what a test says, and keeps what it was asked. An Event holds GetSnapshot until it is set."""
+
+    def __init__(self) -> None:
+        self.snapshot: pb.Snapshot | Failure | asyncio.Event = Failure(grpc.StatusCode.INTERNAL)
+        self.award: pb.AwardPointsResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
+        self.merchant = pb.Merchant(time_zone="Europe/Bratislava", locale="en", max_points_per_award=500)
+        self.snapshot_requests: list[pb.GetSnapshotRequest] = []
+        self.award_requests: list[pb.AwardPointsRequest] = []
+        self.authorizations: set[str] = set()
+
+    def add_to_server(self, server: grpc.aio.Server) -> None:
+        services: tuple[tuple[str, dict[str, Callable[..., Any]]], ...] = (
+            ("LoyaltyService", {"GetSnapshot": self._get_snapshot, "AwardPoints": self._award_points}),
+            ("MerchantService", {"GetMerchant": self._get_merchant}),
+        )
+        for service, methods in services:
+            handlers = {
+                name: grpc.unary_unary_rpc_method_handler(
+                    handler,
+                    request_deserializer=getattr(pb, f"{name}Request").FromString,
+                    response_serializer=getattr(pb, f"{name}Response").SerializeToString,
+                )
+                for name, handler in methods.items()
+            }
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(f"loyalty.v1.{service}", handlers),))
+
+    async def _get_snapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
+        self.snapshot_requests.append(request)
+        self.authorizations.add(str(dict(context.invocation_metadata() or ())["authorization"]))
+        if isinstance(self.snapshot, asyncio.Event):
+            await self.snapshot.wait()
+        if isinstance(self.snapshot, Failure):
+            await self.snapshot.abort(context)
+        assert isinstance(self.snapshot, pb.Snapshot)
+        return pb.GetSnapshotResponse(snapshot=self.snapshot)
+
+    async def _award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
+        self.award_requests.append(request)
+        if isinstance(self.award, Failure):
+            await self.award.abort(context)
+        assert isinstance(self.award, pb.AwardPointsResponse)
+        return self.award
+
+    async def _get_merchant(self, _request: pb.GetMerchantRequest, _context: Context) -> pb.GetMerchantResponse:
+        return pb.GetMerchantResponse(merchant=self.merchant)

@@ -1,0 +1,376 @@
+"""`POST /gorgias/actions/award-points` as the button sends it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.actions.parameters import parse_points
+from gateway.actions.replies import render_refusal
+from gateway.actions.token import AwardTokens
+from gateway.errors import HTTP_STATUS, AwardTokenError, RequestError
+from gateway.merchants import DEFAULT_SHOP
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+
+Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
+
+
+def make_response(state: pb.AwardState.ValueType, *, replayed: bool = False, **award: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field
+    response = pb.AwardPointsResponse(
+        award=pb.Award(award_id="A-10482", points=100, state=state, claimed_agent_name="Ana", **award),
+        replayed=replayed,
+        member_name="Jana Nováková",
+    )
+    response.award.create_time.FromDatetime(datetime(2026, 11, 23, 12, 2, tzinfo=UTC))
+    return response
+
+
+APPLIED = make_response(pb.AWARD_STATE_APPLIED, balance=pb.Wallet(points_balance=1340, points_balance_exact="1340"))
+
+
+async def test_award_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.award = APPLIED
+    response = await gateway.press(note="Sorry for the wait", agent_email="ana@acme.example", agent_name="Ana")
+    assert response.status == 200
+    assert await response.json() == {
+        "status": "applied",
+        "message": "100 points added for Jana Nováková. Balance 1,340. Award A-10482.",
+        "award_id": "A-10482",
+    }
+    [request] = scripted.award_requests
+    assert (request.merchant_id, request.member_id, request.points) == ("acme", "member-1", 100)
+    assert (request.note, request.ticket_id) == ("Sorry for the wait", "4711")
+    assert (request.claimed_agent_email, request.claimed_agent_name) == ("ana@acme.example", "Ana")
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "message"),
+    [
+        (
+            make_response(pb.AWARD_STATE_APPLIED, delayed=True),
+            "applied",
+            "100 points added; TRIFFT books them later. Award A-10482.",
+        ),
+        (make_response(pb.AWARD_STATE_APPLIED), "applied", "100 points added for Jana Nováková. Award A-10482."),
+        (
+            make_response(pb.AWARD_STATE_APPLIED, replayed=True),
+            "replayed",
+            (
+                "Already added by Ana at 13:02: 100 points (A-10482). Nothing was added now. "
+                "To give more, update the ticket first."
+            ),
+        ),
+        (
+            make_response(pb.AWARD_STATE_PENDING),
+            "checking",
+            "We do not know yet whether the 100 points arrived. Do not add them again. Award A-10482 is being checked.",
+        ),
+        (
+            make_response(pb.AWARD_STATE_UNKNOWN, replayed=True),
+            "checking",
+            "We do not know yet whether the 100 points arrived. Do not add them again. Award A-10482 is being checked.",
+        ),
+    ],
+)
+async def test_award_on_record_is_a_200(
+    gateway: Gateway, scripted: ScriptedLoyalty, response: pb.AwardPointsResponse, status: str, message: str
+) -> None:
+    scripted.award = response
+    answer = await gateway.press()
+    assert answer.status == 200
+    assert await answer.json() == {"status": status, "message": message, "award_id": "A-10482"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "message"),
+    [
+        (
+            Failure(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_BLOCKED"),
+            422,
+            "Not added: this member is blocked in TRIFFT.",
+        ),
+        (
+            Failure(grpc.StatusCode.FAILED_PRECONDITION, "WALLET_DISABLED"),
+            422,
+            "Not added: points are switched off for this member.",
+        ),
+        (
+            Failure(grpc.StatusCode.FAILED_PRECONDITION, "LIMIT_EXCEEDED", {"limit": "per_award", "maximum": "500"}),
+            422,
+            "Not added. Enter whole points from 1 to 500, for example 100.",
+        ),
+        (
+            Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+            503,
+            "Not added. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
+        ),
+        (
+            Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
+            409,
+            (
+                "Not added: this panel was already used for award A-7. Nothing was added now. "
+                "To give more, update the ticket first."
+            ),
+        ),
+        (
+            Failure(grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
+            422,
+            "Not added: award A-7 of this member is still being checked. Try again when it is settled.",
+        ),
+        (
+            Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
+            500,
+            "Not added. Something went wrong on our side, nothing was changed. Try again in a few minutes.",
+        ),
+    ],
+)
+async def test_award_refused_says_so(
+    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure, status: int, message: str
+) -> None:
+    scripted.award = failure
+    response = await gateway.press()
+    body = await response.json()
+    assert (response.status, body["message"], body["reason"]) == (status, message, failure.reason)
+    assert response.content_type == "application/problem+json"
+    assert "secret inner text" not in (await response.text() if status >= 500 else body["message"])
+
+
+async def test_award_rejected_by_the_provider_has_its_reasons_status(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    scripted.award = make_response(pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_THROTTLED, retryable=True)
+    response = await gateway.press()
+    body = await response.json()
+    assert (response.status, body["award_id"]) == (503, "A-10482")
+    assert (
+        body["message"] == "Not added. TRIFFT takes no more requests now, nothing was changed. Try again in a minute."
+    )
+
+
+async def test_award_lost_answer_of_the_service_is_not_called_a_failure(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    """A status without a reason says nothing about what happened at the other end."""
+    scripted.award = Failure(grpc.StatusCode.UNAVAILABLE)
+    response = await gateway.press()
+    body = await response.json()
+    assert (response.status, body["status"]) == (200, "checking")
+    assert body["message"].startswith("We do not know yet whether the 100 points arrived. Do not add them again.")
+
+
+async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
+    await loyalty[2].stop(None)
+    response = await gateway.press()
+    body = await response.json()
+    assert response.status == 503
+    assert body["message"] == (
+        "Not added. The loyalty service is not answering, nothing was changed. Try again in a few minutes."
+    )
+
+
+async def test_award_refusals_as_200_where_the_setting_says_so(tmp_path: Path, loyalty: Loyalty) -> None:
+    async with run_gateway(tmp_path, loyalty[1], refusal_status="200") as gateway:
+        response = await gateway.press(points="0")
+        assert response.status == 200
+        assert await response.json() == {
+            "status": "refused",
+            "message": "Not added. Enter whole points from 1 to 500, for example 100.",
+            "award_id": "",
+        }
+        wrong = await gateway.session.post(f"{gateway.url}/gorgias/actions/award-points")
+        assert wrong.status == 401
+
+
+async def test_award_retry_after_is_passed_on(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.award = Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_THROTTLED", retry_after_s=60)
+    response = await gateway.press()
+    assert (response.status, response.headers["Retry-After"]) == (503, "60")
+
+
+async def test_award_too_many_clicks(tmp_path: Path, loyalty: Loyalty) -> None:
+    loyalty[0].award = APPLIED
+    async with run_gateway(tmp_path, loyalty[1], actions_per_minute=2) as gateway:
+        answers = [await gateway.press() for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        assert 0 < int(answers[2].headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("typed", [" 100 ", '"100"', "'100'", "100"])
+async def test_award_points_padded_or_quoted(gateway: Gateway, scripted: ScriptedLoyalty, typed: str) -> None:
+    scripted.award = APPLIED
+    assert (await gateway.press(points=typed)).status == 200
+    assert scripted.award_requests[0].points == 100
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "None",
+        "0",
+        "-5",
+        "1.5",
+        "1e3",
+        "\u0661\u0660\u0660",
+        "1" + "0" * 30,
+        "1\x000",
+        "007",
+        "+5",
+        "5 5",
+        "{{points}}",
+        "½",
+    ],
+)
+async def test_award_points_malformed(gateway: Gateway, scripted: ScriptedLoyalty, typed: str) -> None:
+    response = await gateway.press(points=typed)
+    body = await response.json()
+    assert (response.status, body["reason"]) == (400, "BAD_VALUE")
+    assert body["message"] == "Not added. Enter whole points from 1 to 500, for example 100."
+    assert scripted.award_requests == []
+
+
+@given(st.text(max_size=20))
+def test_points_are_whole_or_refused(text: str) -> None:
+    try:
+        points = parse_points(text)
+    except RequestError:
+        return
+    digits = text.strip().strip("\"'")
+    assert points >= 1
+    assert str(points) == digits
+    assert digits.isascii()
+
+
+async def test_award_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """Numbers and nulls may come as such, and a parameter may stand in the URL."""
+    scripted.award = APPLIED
+    response = await gateway.session.post(
+        f"{gateway.url}/gorgias/actions/award-points?ticket_id=4711&token={gateway.credential}",
+        json={"award_token": gateway.tokens.make("acme", "member-1"), "points": 100, "note": None},
+    )
+    assert response.status == 200
+    [request] = scripted.award_requests
+    assert (request.points, request.note, request.ticket_id) == (100, "", "4711")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b'{"points": {"a": 1}}', "application/json", 400),
+        (b"[" * 30_000, "application/json", 400),
+        (b'{"points": "\xff"}', "application/json", 400),
+        (b"points=\xff", "application/x-www-form-urlencoded", 400),
+        (b"points=%FF", "application/x-www-form-urlencoded", 400),
+        (b"&".join(b"a%d=1" % n for n in range(60)), "application/x-www-form-urlencoded", 400),
+        (b"points=100", "text/plain", 415),
+        (b"points=100", "application/x-www-form-urlencoded; charset=utf-16", 415),
+        (b"--x--", "multipart/form-data; boundary=x", 415),
+        (b"note=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
+    ],
+)
+async def test_award_malformed_body(gateway: Gateway, body: bytes, content_type: str, status: int) -> None:
+    response = await gateway.session.post(
+        f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}",
+        data=body,
+        headers={"Content-Type": content_type},
+    )
+    problem = await response.json()
+    assert response.status == status
+    assert problem["message"].startswith("Not added. ")
+
+
+async def test_award_note_too_long_or_hostile(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.award = APPLIED
+    long = await gateway.press(note="x" * 10_000)
+    assert (long.status, (await long.json())["message"]) == (
+        400,
+        "Not added. The note is too long: at most 500 characters.",
+    )
+    hostile = await gateway.press(note="<b>\u202e\x00</b>")
+    assert hostile.status == 200
+
+
+async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """Retyped values change nothing; another ticket, agent or panel does."""
+    scripted.award = APPLIED
+    panel = gateway.tokens.make("acme", "member-1")
+    await gateway.press(award_token=panel, agent_email="ana@acme.example")
+    await gateway.press(award_token=panel, agent_email="Ana@acme.example", note="again", points="50")
+    await gateway.press(award_token=panel, agent_email="ben@acme.example")
+    await gateway.press(award_token=panel, agent_email="ana@acme.example", ticket_id="4712")
+    await gateway.press(agent_email="ana@acme.example")
+    ids = [request.request_id for request in scripted.award_requests]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 4
+
+
+@pytest.mark.parametrize("token", ["", "None", "{{award_token}}"])
+async def test_award_without_a_member(gateway: Gateway, token: str) -> None:
+    response = await gateway.press(award_token=token)
+    body = await response.json()
+    assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
+    assert body["message"] == "Not added: there is no loyalty member on this ticket."
+
+
+async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """Another shop's panel, a tampered one and plain nonsense read the same."""
+    own = gateway.tokens.make("acme", "member-1")
+    for token in (gateway.tokens.make("bloom", "member-1"), own[:-2], "x." + own, "nonsense", "é", "x" * 5000):
+        response = await gateway.press(award_token=token)
+        body = await response.json()
+        assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
+        assert body["message"] == (
+            "Not added: this panel cannot be used. Add a tag to the ticket to refresh it, then try again."
+        )
+    assert scripted.award_requests == []
+
+
+def test_award_token_lives_as_long_as_it_may() -> None:
+    tokens = AwardTokens([b"k" * 32], life_s=86_400)
+    token = tokens.make("acme", "member-1")
+    made = datetime.now(UTC)
+    assert tokens.parse(token, "acme", made + timedelta(hours=23)).member_id == "member-1"
+    with pytest.raises(AwardTokenError) as old:
+        tokens.parse(token, "acme", made + timedelta(hours=25))
+    assert old.value.made_time is not None
+
+
+def test_award_old_panel_names_its_day() -> None:
+    error = AwardTokenError("old", made_time=datetime(2026, 10, 20, 12, tzinfo=UTC))
+    reply = render_refusal(error, None, DEFAULT_SHOP)
+    assert reply.message == (
+        "Not added: this panel is from 20 Oct. Add a tag to the ticket to refresh it, then try again."
+    )
+
+
+def test_request_id_outlives_a_rotation() -> None:
+    """Two clicks on one panel stay one award when the secret keys are rotated between them."""
+    before, after = AwardTokens([b"a" * 32], life_s=60), AwardTokens([b"b" * 32, b"a" * 32], life_s=60)
+    token, now = before.make("acme", "member-1"), datetime.now(UTC)
+    first = before.parse(token, "acme", now).make_request_id("4711", "ana")
+    assert after.parse(token, "acme", now).make_request_id("4711", "ana") == first
+    with pytest.raises(AwardTokenError):
+        AwardTokens([b"b" * 32], life_s=60).parse(token, "acme", now)
+
+
+def test_every_reason_of_the_contract_has_a_status() -> None:
+    reasons = {name for name in pb.ErrorReason.keys() if name != "ERROR_REASON_UNSPECIFIED"}  # noqa: SIM118 - an enum, not a dict
+    assert reasons <= HTTP_STATUS.keys()
+
+
+async def test_award_answer_is_json_even_for_a_query_only_press(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.award = APPLIED
+    token = gateway.tokens.make("acme", "member-1")
+    url = f"{gateway.url}/gorgias/actions/award-points?points=100&award_token={token}&token={gateway.credential}"
+    async with aiohttp.ClientSession() as session, session.post(url) as response:
+        assert json.loads(await response.read())["status"] == "applied"

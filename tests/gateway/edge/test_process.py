@@ -1,0 +1,150 @@
+"""`python -m gateway` as an operator starts and stops it."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from cryptography.fernet import Fernet
+
+from gateway.config import Config, ConfigError, Listen
+
+KEY = Fernet.generate_key().decode()
+
+
+def make_settings(folder: Path, **settings: str) -> dict[str, str]:
+    return {
+        "GATEWAY_LISTEN": "127.0.0.1:0",
+        "GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
+        "GATEWAY_SECRET_KEYS": KEY,
+        **settings,
+    }
+
+
+@asynccontextmanager
+async def run_process(settings: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", env=dict(settings), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def read_address(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
+    while True:
+        line = json.loads(await process.stderr.readline())
+        if line["event"] == "listening":
+            return f"http://{line['listen']}"
+
+
+async def test_process_is_ready_alone_and_leaves_on_sigterm(tmp_path: Path) -> None:
+    """On an empty database, with no shop and no loyalty service."""
+    async with run_process(make_settings(tmp_path)) as process, aiohttp.ClientSession() as session:
+        url = await read_address(process)
+        async with session.get(f"{url}/readyz") as response:
+            assert response.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"GATEWAY_SECRET_KEYS": ""}, "GATEWAY_SECRET_KEYS"),
+        ({"GATEWAY_SECRET_KEYS": "too-short"}, "GATEWAY_SECRET_KEYS"),
+        ({"GATEWAY_DATABASE_URL": "sqlite:////proc/nowhere/x.db"}, "GATEWAY_DATABASE_URL"),
+        ({"GATEWAY_LISTEN": "nonsense"}, "GATEWAY_LISTEN"),
+        ({"GATEWAY_PUBLIC_URL": "ftp://edge"}, "GATEWAY_PUBLIC_URL"),
+    ],
+)
+async def test_process_refuses_a_bad_setting_in_one_line(tmp_path: Path, settings: dict[str, str], named: str) -> None:
+    async with run_process(make_settings(tmp_path, **settings)) as process:
+        _, errors = await process.communicate()
+        assert process.returncode == 2
+        assert errors.decode().count("\n") == 1
+        assert named in errors.decode()
+        assert "too-short" not in errors.decode()
+
+
+async def test_process_names_a_taken_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = make_settings(tmp_path, GATEWAY_LISTEN=f"127.0.0.1:{taken.getsockname()[1]}")
+        async with run_process(settings) as process:
+            _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().startswith("gateway: GATEWAY_LISTEN: cannot listen on 127.0.0.1:")
+    assert errors.decode().count("\n") == 1
+
+
+def test_config_defaults() -> None:
+    config = Config.from_env({"GATEWAY_DATABASE_URL": "sqlite:///x.db", "GATEWAY_SECRET_KEYS": f"{KEY}, {KEY}"})
+    assert config == Config(database_url="sqlite:///x.db", secret_keys=(KEY, KEY))
+
+
+def test_config_everything_set(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("inner\n")
+    config = Config.from_env(
+        {
+            "GATEWAY_LISTEN": "[::1]:81",
+            "GATEWAY_DATABASE_URL": "postgresql://u:p@db/x",
+            "GATEWAY_LOYALTY_TARGET": "dns:///loyalty:50051",
+            "GATEWAY_LOYALTY_KEY_FILE": str(tmp_path / "key"),
+            "GATEWAY_PUBLIC_URL": "https://edge.example/",
+            "GATEWAY_SECRET_KEYS": KEY,
+            "GATEWAY_WIDGET_TIMEOUT_S": "1.5",
+            "GATEWAY_READ_TIMEOUT_S": "1.2",
+            "GATEWAY_ACTION_TIMEOUT_S": "3",
+            "GATEWAY_MAX_STALENESS_S": "0.5",
+            "GATEWAY_AWARD_TOKEN_LIFE_S": "60",
+            "GATEWAY_ACTIONS_PER_MINUTE": "7",
+            "GATEWAY_REFUSAL_STATUS": "200",
+            "GATEWAY_LOG_LEVEL": "debug",
+        }
+    )
+    assert config == Config(
+        listen=Listen("::1", 81),
+        database_url="postgresql://u:p@db/x",
+        loyalty_target="dns:///loyalty:50051",
+        loyalty_key="inner",
+        public_url="https://edge.example",
+        secret_keys=(KEY,),
+        widget_timeout_s=1.5,
+        read_timeout_s=1.2,
+        action_timeout_s=3.0,
+        max_staleness_s=0.5,
+        award_token_life_s=60.0,
+        actions_per_minute=7,
+        refusal_status="200",
+        log_level="debug",
+    )
+    assert KEY not in repr(config)
+    assert "inner" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_WIDGET_TIMEOUT_S", "0"),
+        ("GATEWAY_WIDGET_TIMEOUT_S", "soon"),
+        ("GATEWAY_WIDGET_TIMEOUT_S", "inf"),
+        ("GATEWAY_ACTIONS_PER_MINUTE", "-1"),
+        ("GATEWAY_REFUSAL_STATUS", "418"),
+        ("GATEWAY_LISTEN", "127.0.0.1:99999"),
+        ("GATEWAY_LOYALTY_KEY_FILE", "/nowhere/key"),
+    ],
+)
+def test_config_names_the_wrong_setting(name: str, value: str) -> None:
+    settings = {"GATEWAY_DATABASE_URL": "sqlite:///x.db", "GATEWAY_SECRET_KEYS": KEY, name: value}
+    with pytest.raises(ConfigError, match=name):
+        Config.from_env(settings)

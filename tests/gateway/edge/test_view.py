@@ -1,0 +1,195 @@
+"""What agents read, and that the template reads nothing else."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import babel
+import grpc
+import msgspec
+import pytest
+
+from gateway.errors import LoyaltyCallError
+from gateway.merchants import Shop
+from gateway.widget.template import Variant, render_template
+from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+NOW = datetime(2026, 11, 23, 13, 7, tzinfo=UTC)
+SHOP = Shop(zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"), max_points_per_award=500)
+EMAIL = "jana@example.com"
+
+
+def make_snapshot(**changes: Any) -> pb.Snapshot:  # noqa: ANN401 - any field of the message
+    snapshot = pb.Snapshot(
+        merchant_id="acme",
+        member=pb.Member(
+            member_id="bf428af0",
+            support_id="JN-4821",
+            full_name="Jana Nováková",
+            status=pb.MEMBER_STATUS_ACTIVE,
+            wallet=pb.Wallet(points_balance=1240, points_balance_exact="1240"),
+            tier=pb.Tier(tier_id="t", display_name="Gold"),
+            favorite_venue=pb.Venue(venue_id="v", display_name="Bratislava, Eurovea"),
+            segments=[
+                pb.Segment(slug="vip", display_name="VIP"),
+                pb.Segment(slug="new-7d", display_name="Registered in last 7 days"),
+            ],
+            profile_url="https://admin.example/m/bf428af0",
+        ),
+        coupons=[
+            pb.Coupon(coupon_id="1", display_name="Welcome!", redeem_value="5 EUR", state=pb.COUPON_STATE_ACTIVATED),
+            pb.Coupon(coupon_id="2", display_name="Coffee", state=pb.COUPON_STATE_ASSIGNED),
+        ],
+    )
+    snapshot.coupons[0].expire_time.FromDatetime(datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC))
+    snapshot.fetch_time.FromDatetime(datetime(2026, 11, 23, 12, 55, tzinfo=UTC))
+    snapshot.MergeFrom(pb.Snapshot(**changes))
+    return snapshot
+
+
+def make_error(reason: str, **metadata: str) -> LoyaltyCallError:
+    code = grpc.StatusCode.NOT_FOUND
+    return LoyaltyCallError(reason, "inner words", code=code, metadata=metadata, is_answered=True)
+
+
+def make_views() -> dict[str, View]:
+    """One for every status."""
+    blocked = make_snapshot()
+    blocked.member.status = pb.MEMBER_STATUS_BLOCKED
+    return {
+        "member": render_member(make_snapshot(), "token", SHOP, NOW),
+        "blocked": render_member(blocked, "token", SHOP, NOW),
+        "not_member": render_error(make_error("MEMBER_NOT_FOUND"), EMAIL, SHOP, NOW),
+        "ambiguous": render_error(make_error("MEMBER_AMBIGUOUS", member_count="2"), EMAIL, SHOP, NOW),
+        "no_identity": render_no_identity(SHOP, NOW),
+        "unavailable": render_unavailable("PROVIDER_TIMEOUT", SHOP, NOW),
+    }
+
+
+def iter_missing(node: Any, scope: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Every path and `{{field}}` of a template that its scope does not have."""
+    path = node.get("path", "")
+    if path and path not in scope:
+        yield path
+        return
+    meta = node.get("meta", {})
+    for field in re.findall(r"\{\{(\w+)\}\}", str(meta)):
+        if field not in scope:
+            yield field
+    inner = scope[path] if path else scope
+    scopes = inner if node["type"] == "list" else [inner]
+    for item in scopes:
+        for child in node.get("widgets", ()):
+            yield from iter_missing(child, item)
+
+
+@pytest.mark.parametrize("variant", ["list", "conservative"])
+@pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
+def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
+    view = make_views()[status]
+    assert view.status == status
+    template = render_template(variant=variant, action_url="https://edge.example/a", credential="tg_x")
+    assert list(iter_missing(template, msgspec.to_builtins(view))) == []
+
+
+def test_template_conservative_has_cards_and_texts_only() -> None:
+    template = render_template(variant="conservative", action_url="https://edge.example/a", credential="tg_x")
+    assert set(re.findall(r"'type': '(\w+)'", str(template))) == {"wrapper", "card", "text"}
+
+
+def test_member_reads_as_the_product_says() -> None:
+    view = make_views()["member"]
+    assert view.summary == "Gold · 1,240 points · 2 coupons"
+    assert view.as_of == "Mon 23 Nov 2026, 13:55 CET"
+    assert msgspec.structs.asdict(view.member[0]) == {
+        "segments": "VIP, Registered in last 7 days",
+        "full_name": "Jana Nováková",
+        "support_id": "JN-4821",
+        "points": "1,240",
+        "tier": "Gold",
+        "favorite_venue": "Bratislava, Eurovea",
+    }
+    assert [row.line for row in view.coupon_list[0].coupons] == ["Welcome! · 5 EUR · until 31 Dec 2026", "Coffee"]
+    assert view.coupons_text == "Welcome! · 5 EUR · until 31 Dec 2026\nCoffee"
+    assert (view.profile_url, view.profile_label) == ("https://admin.example/m/bf428af0", "Loyalty Member Profile")
+
+
+def test_flat_rows_are_the_member_rows() -> None:
+    """Both shapes of the answer say the same."""
+    view = msgspec.to_builtins(make_views()["member"])
+    assert {name: view[name] for name in view["member"][0]} == view["member"][0]
+
+
+@pytest.mark.parametrize(
+    ("status", "summary"),
+    [
+        ("blocked", "Blocked in TRIFFT · Gold · 1,240 points · 2 coupons"),
+        ("not_member", "No loyalty member with jana@example.com"),
+        ("ambiguous", "2 members have jana@example.com. Points cannot be added here."),
+        ("no_identity", "No e-mail on this ticket, so no member can be found."),
+        ("unavailable", "TRIFFT did not answer at 14:07. Add or remove a tag to try again."),
+    ],
+)
+def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
+    assert make_views()[status].summary == summary
+
+
+@pytest.mark.parametrize("status", ["not_member", "ambiguous", "no_identity", "unavailable"])
+def test_without_a_member_there_are_no_rows_and_no_token(status: str) -> None:
+    view = make_views()[status]
+    assert (view.member, view.coupon_list, view.award_token, view.profile_label) == ((), (), "", "")
+
+
+def test_old_data_says_so_first_and_keeps_its_own_time() -> None:
+    view = render_member(make_snapshot(stale_reason=pb.PROVIDER_TIMEOUT), "token", SHOP, NOW)
+    assert view.summary == "OLD DATA: Gold · 1,240 points. TRIFFT did not answer at 14:07"
+    assert view.as_of == "Mon 23 Nov 2026, 13:55 CET"
+    assert view.stale
+
+
+def test_not_member_says_when_it_was_asked() -> None:
+    error = make_error("MEMBER_NOT_FOUND", fetch_time="2026-11-23T12:55:00.000Z")
+    assert render_error(error, EMAIL, SHOP, NOW).as_of == "Mon 23 Nov 2026, 13:55 CET"
+
+
+def test_wallet_and_tier_off_are_not_used() -> None:
+    snapshot = make_snapshot()
+    snapshot.member.ClearField("wallet")
+    snapshot.member.ClearField("tier")
+    del snapshot.coupons[1]
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert (view.points, view.tier, view.summary) == ("Not used", "Not used", "1 coupon")
+
+
+def test_member_with_nothing_has_dashes() -> None:
+    snapshot = pb.Snapshot(member=pb.Member(member_id="m", status=pb.MEMBER_STATUS_ACTIVE, wallet=pb.Wallet()))
+    snapshot.member.wallet.points_balance_exact = "0"
+    snapshot.fetch_time.FromDatetime(NOW)
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert view.summary == "0 points · no coupons"
+    assert (view.full_name, view.support_id, view.segments, view.favorite_venue) == ("–", "–", "–", "–")
+    assert view.coupons_text == "–"
+
+
+def test_fractional_balance_is_whole_in_the_summary_and_exact_in_the_row() -> None:
+    snapshot = make_snapshot()
+    snapshot.member.wallet.points_balance = 99
+    snapshot.member.wallet.points_balance_exact = "99.75"
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert view.summary.startswith("Gold · 99 points")
+    assert view.points == "99.75"
+
+
+def test_numbers_and_times_are_the_shops() -> None:
+    shop = Shop(zone=ZoneInfo("America/Sao_Paulo"), locale=babel.Locale("sk"), max_points_per_award=500)
+    view = render_member(make_snapshot(), "token", shop, NOW)
+    assert view.points == "1\N{NO-BREAK SPACE}240"
+    assert view.as_of == "Mon 23 Nov 2026, 09:55 UTC-03"
+
+
+def test_customers_text_cannot_turn_our_sentence_around() -> None:
+    view = render_error(make_error("MEMBER_NOT_FOUND"), "\u202eevil\x00" + "x" * 3000, SHOP, NOW)
+    assert view.summary == "No loyalty member with evil" + "x" * 75 + "…"

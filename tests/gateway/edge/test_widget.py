@@ -1,0 +1,216 @@
+"""`GET /gorgias/widget` as Gorgias calls it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import grpc
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.widget.handler import parse_email
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.test_view import make_snapshot
+
+
+async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """What the agent sees, asked for as of a second ago, with the service's own key."""
+    scripted.snapshot = make_snapshot()
+    response = await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+    body = await response.json()
+    assert (response.status, body["status"]) == (200, "member")
+    assert body["summary"] == "Gold · 1,240 points · 2 coupons"
+    assert body["as_of"] == "Mon 23 Nov 2026, 13:55 CET"
+    assert body["award_token"]
+    [request] = scripted.snapshot_requests
+    assert (request.merchant_id, request.identity.email) == ("acme", "jana@example.com")
+    assert request.max_staleness.ToSeconds() == 1
+    assert scripted.authorizations == {"Bearer inner-key"}
+
+
+async def test_widget_credential_in_the_header(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.snapshot = make_snapshot()
+    response = await gateway.session.get(
+        f"{gateway.url}/gorgias/widget?email=jana@example.com",
+        headers={"Authorization": f"Bearer {gateway.credential}"},
+    )
+    assert (response.status, (await response.json())["status"]) == (200, "member")
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "tg_" + "A" * 43, "x" * 5000])
+async def test_widget_unknown_credential_is_401_with_the_same_words(gateway: Gateway, token: str) -> None:
+    wrong = await gateway.get_widget("email=jana@example.com", token=token)
+    missing = await gateway.session.get(f"{gateway.url}/gorgias/widget?email=jana@example.com")
+    assert wrong.status == missing.status == 401
+    bodies = [await wrong.json(), await missing.json()]
+    for body in bodies:
+        assert body.pop("request_id")
+    assert bodies[0] == bodies[1]
+    assert wrong.content_type == "application/problem+json"
+
+
+async def test_widget_merchant_is_the_credentials(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.snapshot = make_snapshot()
+    await gateway.get_widget("email=jana@example.com", token=gateway.foreign_credential)
+    assert [request.merchant_id for request in scripted.snapshot_requests] == ["bloom"]
+
+
+@pytest.mark.parametrize("email", ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"])
+async def test_widget_without_identity_asks_nobody(gateway: Gateway, scripted: ScriptedLoyalty, email: str) -> None:
+    response = await gateway.get_widget(f"email={email}")
+    body = await response.json()
+    assert (response.status, body["status"]) == (200, "no_identity")
+    assert body["summary"] == "No e-mail on this ticket, so no member can be found."
+    assert scripted.snapshot_requests == []
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "x" * 3000 + "@example.com",
+        "%C3%A9" * 3000,
+        "é@example.com",
+        "\"quotes'@example.com",
+        "%E2%80%AEevil@example.com",
+        "%FF%FE@example.com",
+        "a%00b@example.com",
+        "<script>@example.com",
+        "a@example.com%0d%0aX-Evil:1",
+        "%zz@example.com",
+    ],
+)
+async def test_widget_answers_200_for_every_identity(gateway: Gateway, scripted: ScriptedLoyalty, email: str) -> None:
+    scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity.email")
+    response = await gateway.get_widget(f"email={email}")
+    assert (response.status, (await response.json())["status"]) == (200, "no_identity")
+
+
+async def test_widget_raw_bytes_in_the_request_line(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """Gorgias substitutes values without encoding them, so raw UTF-8 may arrive."""
+    scripted.snapshot = make_snapshot()
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    line = f'GET /gorgias/widget?email="jána k"@example.com&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n'
+    writer.write(line.encode())
+    status = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert status.startswith(b"HTTP/1.1 200")
+    assert scripted.snapshot_requests[0].identity.email == '"jána+k"@example.com'
+
+
+@pytest.mark.parametrize("arrived", ["a+b@example.com", "a b@example.com", "a%2Bb@example.com", "a%20b@example.com"])
+async def test_widget_plus_survives_missing_encoding(gateway: Gateway, scripted: ScriptedLoyalty, arrived: str) -> None:
+    scripted.snapshot = make_snapshot()
+    await gateway.get_widget(f"email={arrived.replace(' ', '%20')}")
+    assert scripted.snapshot_requests[0].identity.email == "a+b@example.com"
+
+
+@given(st.text(max_size=40))
+def test_email_is_never_empty_nor_padded(text: str) -> None:
+    email = parse_email({"email": text})
+    assert email is None or (email == email.strip() and email not in {"", "None"} and " " not in email)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "summary"),
+    [
+        ("MEMBER_NOT_FOUND", "not_member", "No loyalty member with jana@example.com"),
+        ("MEMBER_AMBIGUOUS", "ambiguous", "2 members have jana@example.com. Points cannot be added here."),
+        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
+        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
+        (
+            "PROVIDER_THROTTLED",
+            "unavailable",
+            "TRIFFT took no more requests at 13:55. Add or remove a tag to try again.",
+        ),
+        (
+            "PROVIDER_CREDENTIALS",
+            "unavailable",
+            "TRIFFT refused this shop's access at 13:55. Add or remove a tag to try again.",
+        ),
+        (
+            "PROVIDER_CONTRACT",
+            "unavailable",
+            "TRIFFT's answer could not be read at 13:55. Add or remove a tag to try again.",
+        ),
+        (
+            "SOMETHING_NEWER",
+            "unavailable",
+            "The loyalty service did not answer at 13:55. Add or remove a tag to try again.",
+        ),
+    ],
+)
+async def test_widget_failure_is_a_200_with_a_sentence(
+    gateway: Gateway, scripted: ScriptedLoyalty, reason: str, status: str, summary: str
+) -> None:
+    scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, reason, {"member_count": "2"})
+    response = await gateway.get_widget("email=jana@example.com")
+    body = await response.json()
+    assert (response.status, body["status"], body["summary"]) == (200, status, summary)
+    assert "secret inner text" not in await response.text()
+
+
+async def test_widget_loyalty_service_gone(
+    gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
+) -> None:
+    await loyalty[2].stop(None)
+    response = await gateway.get_widget("email=jana@example.com")
+    assert (response.status, (await response.json())["status"]) == (200, "unavailable")
+    ready = await gateway.session.get(f"{gateway.url}/readyz")
+    assert ready.status == 200
+
+
+async def test_widget_loyalty_service_hangs(
+    tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
+) -> None:
+    """The answer comes at the read's deadline, while the other end still holds the call."""
+    scripted, target, _ = loyalty
+    scripted.snapshot = release = asyncio.Event()
+    async with run_gateway(tmp_path, target, read_timeout_s=0.2) as gateway:
+        response = await gateway.get_widget("email=jana@example.com")
+        assert (response.status, (await response.json())["status"]) == (200, "unavailable")
+        assert not release.is_set()
+    release.set()
+
+
+async def test_logs_name_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND")
+    with structlog.testing.capture_logs() as lines:
+        await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+    [line] = [line for line in lines if line["event"] == "request"]
+    assert (line["route"], line["status"], line["merchant_id"]) == ("/gorgias/widget", 200, "acme")
+    written = str(lines)
+    assert "jana" not in written
+    assert gateway.credential not in written
+
+
+async def test_metrics_count_what_the_widget_said(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.snapshot = make_snapshot()
+    await gateway.get_widget("email=jana@example.com")
+    await gateway.session.request("PURGE", f"{gateway.url}/coffee")
+    text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
+    assert 'gateway_widgets_total{status="member"} 1.0' in text
+    assert 'gateway_requests_total{method="GET",route="/gorgias/widget",status="200"} 1.0' in text
+    assert 'gateway_requests_total{method="other",route="unmatched",status="404"} 1.0' in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "reason"),
+    [("GET", "/nowhere", 404, "ROUTE_NOT_FOUND"), ("DELETE", "/gorgias/widget", 405, "METHOD_NOT_ALLOWED")],
+)
+async def test_wrong_route_is_a_problem(gateway: Gateway, method: str, path: str, status: int, reason: str) -> None:
+    response = await gateway.session.request(method, gateway.url + path)
+    body: dict[str, Any] = await response.json()
+    assert (response.status, body["reason"], response.content_type) == (status, reason, "application/problem+json")
+
+
+async def test_request_id_is_the_callers_or_a_new_one(gateway: Gateway) -> None:
+    given_id = await gateway.session.get(f"{gateway.url}/healthz", headers={"X-Request-Id": "call-1"})
+    made_up = await gateway.session.get(f"{gateway.url}/healthz", headers={"X-Request-Id": quote("a b")})
+    assert given_id.headers["X-Request-Id"] == "call-1"
+    assert made_up.headers["X-Request-Id"] not in {"", quote("a b")}
