@@ -21,7 +21,6 @@ export class CallPanel {
   async toggle() {
     const open = this.panel.hidden;
     this.panel.hidden = !open;
-    document.body.classList.toggle("with-calls", open);
     this.button.setAttribute("aria-expanded", String(open));
     if (!open) return this.button.focus();
     await this.refresh();

@@ -25,9 +25,9 @@ export function drawFaults(faults, project, run) {
   const list = faults.map((fault) => drawFault(fault, () => run(() => send("DELETE", `trifft/${project}/faults/${fault.id}`))));
   const none = make("p", { class: "hint" }, "TRIFFT behaves well.");
   return make(
-    "fieldset",
-    {},
-    make("legend", {}, "TRIFFT misbehaves"),
+    "section",
+    { role: "group", "aria-label": "TRIFFT misbehaves" },
+    make("h3", {}, "TRIFFT misbehaves"),
     faults.length ? make("ul", { class: "faults", role: "list" }, list) : none,
     drawForm((fault) => run(() => send("POST", `trifft/${project}/faults`, fault))),
   );

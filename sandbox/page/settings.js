@@ -73,7 +73,7 @@ export class SettingsDrawer {
 
 function drawGroup(title, settings, values, save, ...more) {
   const drawn = settings.map((setting) => drawSetting(setting, values[setting.key], (value) => save(setting.key, value)));
-  return make("fieldset", {}, make("legend", {}, title), drawn, more);
+  return make("section", { role: "group", "aria-label": title }, make("h3", {}, title), drawn, more);
 }
 
 function drawSetting(setting, value, save) {

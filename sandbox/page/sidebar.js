@@ -45,7 +45,7 @@ function drawCustomer(customer) {
   const details = lines.length ? lines : ["No e-mail address"];
   return make(
     "section",
-    { class: "customer", "aria-label": "Customer" },
+    { class: "person", "aria-label": "Customer" },
     make("span", { class: "avatar", "aria-hidden": "true" }, [...customer.name][0]?.toUpperCase() ?? "?"),
     make(
       "div",

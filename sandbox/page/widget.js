@@ -115,9 +115,10 @@ function drawLink(href, label, focusKey, ...children) {
 function groupRows(elements) {
   const grouped = [];
   for (const element of elements) {
-    if (!element.classList.contains("row")) grouped.push(element);
-    else if (grouped.at(-1)?.tagName === "DL") grouped.at(-1).append(element);
-    else grouped.push(make("dl", { class: "rows" }, element));
+    const rows = element.classList.contains("row") ? [element] : element.tagName === "DL" ? [...element.children] : null;
+    if (!rows) grouped.push(element);
+    else if (grouped.at(-1)?.tagName === "DL") grouped.at(-1).append(...rows);
+    else grouped.push(make("dl", { class: "rows" }, rows));
   }
   return grouped;
 }

@@ -1,0 +1,62 @@
+// A member's own coupons: each cell is saved when it is left.
+
+import { icon, make } from "/page/elements.js";
+
+const STATES = ["assigned", "activated", "redeemed", "expired"];
+
+/** `change(method, path, body)` changes the member. */
+export function drawCoupons(member, change) {
+  const head = ["Name", "Value", "State", "Last day", ""].map((name) => make("th", { scope: "col" }, name));
+  const rows = member.coupons.map((coupon) => drawCoupon(coupon, change));
+  const table = make("div", { class: "table" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
+  return make(
+    "section",
+    { class: "panel", "aria-label": "Coupons" },
+    make("h2", {}, `Coupons (${member.coupons.length})`),
+    member.coupons.length ? table : make("p", { class: "hint" }, "This member has no coupons."),
+    drawNew(change),
+  );
+}
+
+function drawCoupon(coupon, change) {
+  const save = (key, value) => change("PATCH", `/coupons/${coupon.id}`, { [key]: value });
+  const name = drawInput("Name", coupon.coupon.name, (value) => save("name", value));
+  const value = drawInput("Value", coupon.redeem_value ?? "", (text) => save("redeem_value", text || null));
+  const state = make(
+    "select",
+    { "aria-label": "State", onchange: (event) => save("state", event.target.value) },
+    STATES.map((one) => make("option", { selected: one === coupon.state }, one)),
+  );
+  const until = drawInput("Last day", readDay(coupon.valid_until), (day) => save("valid_until", endOfDay(day)), "date");
+  const label = `Remove ${coupon.coupon.name}`;
+  const remove = make("button", { type: "button", class: "bare", "aria-label": label, onclick: () => change("DELETE", `/coupons/${coupon.id}`) }, icon("close"));
+  return make("tr", {}, [name, value, state, until, remove].map((control) => make("td", {}, control)));
+}
+
+function drawInput(label, value, save, type = "text") {
+  const input = make("input", { type, "aria-label": label, dir: "auto", onchange: () => save(input.value) });
+  input.value = value;
+  return input;
+}
+
+function drawNew(change) {
+  const name = make("input", { "aria-label": "New coupon", placeholder: "New coupon", dir: "auto" });
+  const value = make("input", { "aria-label": "Its value", placeholder: "Value, for example 5 EUR", dir: "auto" });
+  const form = make("form", { class: "new-coupon", novalidate: true }, name, value, make("button", { class: "quiet" }, "Add coupon"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    change("POST", "/coupons", { name: name.value, redeem_value: value.value || null });
+  });
+  return form;
+}
+
+/** Days are the reader's own: a coupon lasts until the end of its last day. */
+function readDay(seconds) {
+  if (seconds === null) return "";
+  const time = new Date(seconds * 1000);
+  return [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
+
+function endOfDay(day) {
+  return day ? Math.floor(new Date(`${day}T23:59:59`).getTime() / 1000) : null;
+}

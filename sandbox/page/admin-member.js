@@ -1,0 +1,126 @@
+// One member: everything that can be changed, and what became of the wallet.
+
+import { drawCoupons } from "/page/admin-coupons.js";
+import { drawMovements } from "/page/admin-movements.js";
+import { ApiError, get, send } from "/page/api.js";
+import { make } from "/page/elements.js";
+
+const SAVED = "Saved. The helpdesk shows it after the next ticket event.";
+
+export class MemberPage {
+  constructor(main, project, memberId) {
+    this.main = main;
+    this.project = project;
+    this.path = `trifft/${project}/members/${memberId}`;
+    this.status = make("p", { class: "saved", role: "status", "data-testid": "saved" });
+  }
+
+  async load() {
+    this.show(await get(this.path));
+  }
+
+  show(member) {
+    const name = [member.first_name, member.last_name].filter(Boolean).join(" ").trim() || "No name";
+    document.title = `${name} · TRIFFT Admin (sandbox)`;
+    const change = (method, path, body) => this.change(method, path, body);
+    this.main.replaceChildren(
+      make("p", { class: "crumbs" }, make("a", { href: `/trifft-admin/${this.project}/` }, "Members")),
+      make("h1", { dir: "auto" }, name),
+      make("p", { class: "member-id" }, member.id),
+      this.status,
+      this.drawForm(member),
+      drawCoupons(member, change),
+      drawMovements(member, change),
+    );
+  }
+
+  /** Send a change, and show the member that it made. */
+  async change(method, path, body) {
+    try {
+      this.show(await send(method, `${this.path}${path}`, body));
+      this.say(SAVED, true);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.say(error.message, false);
+    }
+  }
+
+  say(text, good) {
+    this.status.textContent = text;
+    this.status.classList.toggle("bad", !good);
+  }
+
+  drawForm(member) {
+    const fields = FIELDS.map((field) => ({ field, input: field.draw(field.read(member)) }));
+    const form = make(
+      "form",
+      { class: "panel member-form", novalidate: true, "aria-label": "Member" },
+      fields.map(({ field, input }) => make("label", { class: field.kind }, make("span", {}, field.label), input)),
+      make("button", { type: "submit", class: "primary" }, "Save"),
+    );
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const changed = fields.filter(({ field, input }) => field.value(input) !== field.read(member));
+      const body = Object.fromEntries(changed.map(({ field, input }) => [field.key, field.write(field.value(input), member)]));
+      this.change("PATCH", "", body);
+    });
+    return form;
+  }
+}
+
+/** A field of text; `write` makes the member's value of it. Empty is none. */
+function text(key, label, { read = (member) => member[key] ?? "", write = (value) => value || null, ...attributes } = {}) {
+  return {
+    key,
+    label,
+    kind: "text",
+    read,
+    write,
+    value: (input) => input.value,
+    draw: (value) => {
+      const input = make("input", { name: key, dir: "auto", autocomplete: "off", ...attributes });
+      input.value = value;
+      return input;
+    },
+  };
+}
+
+function choice(key, label, choices) {
+  const draw = (value) => make("select", { name: key }, choices.map((one) => make("option", { selected: one === value }, one)));
+  return { key, label, kind: "text", draw, read: (member) => member[key], write: (value) => value, value: (input) => input.value };
+}
+
+function flag(key, label) {
+  const draw = (value) => make("input", { name: key, type: "checkbox", checked: value });
+  return { key, label, kind: "flag", draw, read: (member) => member[key], write: (value) => value, value: (input) => input.checked };
+}
+
+const makeSlug = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "x";
+
+const SEGMENTS = {
+  read: (member) => member.segments.map((segment) => segment.name).join(", "),
+  write: (value, member) => {
+    const names = [...new Set(value.split(",").map((name) => name.trim()).filter(Boolean))];
+    return names.map((name) => member.segments.find((segment) => segment.name === name) ?? { slug: makeSlug(name), name });
+  },
+};
+const byName = (key) => ({
+  read: (member) => member[key]?.name ?? "",
+  write: (value) => (value.trim() ? { id: makeSlug(value), name: value } : null),
+});
+
+const FIELDS = [
+  text("first_name", "First name"),
+  text("last_name", "Last name"),
+  text("email", "E-mail", { type: "email" }),
+  text("phone", "Phone"),
+  text("support_id", "Support ID"),
+  text("points", "Points", { inputmode: "decimal", read: (member) => String(member.points), write: (value) => value.trim() }),
+  text("tier", "Tier", byName("tier")),
+  text("favorite_venue", "Favourite location", byName("favorite_venue")),
+  text("segments", "Segments, separated by commas", SEGMENTS),
+  text("locale", "Language", { write: (value) => value }),
+  choice("status", "Status", ["active", "blocked", "anonymised"]),
+  flag("wallet", "Points are in use for this member"),
+  flag("delayed_credits", "Credits wait until they are booked"),
+];
