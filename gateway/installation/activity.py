@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 import structlog
+from aiohttp import web
 
 from gateway.database import DatabaseError
 from gateway.installation.store import Activity as Noted
@@ -83,3 +84,6 @@ class Activity:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
             await self.flush()
+
+
+ACTIVITY = web.AppKey("activity", Activity)

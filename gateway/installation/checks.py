@@ -9,23 +9,13 @@ import msgspec
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient, GorgiasError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration
+from gateway.installation.advice import get_advice
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
 
 _TIMEOUT_S = 10.0
-_ADVICE = {
-    "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",
-    "PROVIDER_THROTTLED": "wait a minute: TRIFFT takes 50 requests in 10 s for each token",
-    "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
-    "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
-    "PROVIDER_CONTRACT": "correct the address or the wire profile: trifft-gorgias merchant update {id} --profile F",
-    "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
-    "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
-    "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
-    "LOYALTY_TIMEOUT": "look at the loyalty service: it is up, and slow",
-}
 
 
 class CheckState(enum.Enum):
@@ -48,7 +38,7 @@ async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
     try:
         await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
     except LoyaltyCallError as error:
-        advice = _ADVICE.get(error.reason, "look for this in the log of the loyalty service").format(id=merchant_id)
+        advice = get_advice(error.reason, merchant_id)
         return Check(name="TRIFFT", state=CheckState.FAILED, detail=f"{error.reason}: {error.message}", advice=advice)
     return Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
 
@@ -96,8 +86,7 @@ def _check_last_error(installation: Installation | None, render_time: Callable[[
     event_time = installation.last_event_time
     if event_time is not None and event_time > installation.last_error_time:
         return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since)")
-    advice = _ADVICE.get(installation.last_error or "", "add a tag to a ticket and check again")
-    advice = advice.format(id=installation.merchant_id)
+    advice = get_advice(installation.last_error or "", installation.merchant_id)
     return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
 
 

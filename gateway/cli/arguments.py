@@ -1,0 +1,111 @@
+"""What an operator types, checked before anything is asked."""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.cli.errors import UsageError
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_EMAIL = re.compile(r"[^\s@:]+@[^\s@:]+")
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_GORGIAS_DOMAIN = ".gorgias.com"
+# Names that only a private network, or nobody, answers to.
+_PRIVATE_DOMAINS = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid", ".onion")
+_MAX_HOST_CHARS = 253
+_MAX_FILE_BYTES = 64 * 1024
+
+
+def parse_merchant_id(text: str) -> str:
+    """One DNS label. Raises UsageError."""
+    if not _LABEL.fullmatch(text):
+        raise UsageError(f"ID must be 1 to 63 of a-z, 0-9 and -, neither first nor last a dash: not {text[:80]!r}")
+    return text
+
+
+def parse_gorgias_user(text: str) -> str:
+    """The e-mail that the API key belongs to. Raises UsageError."""
+    user = text.strip()
+    if not _EMAIL.fullmatch(user):
+        raise UsageError("--gorgias-user must be the e-mail address of the user whom the API key belongs to")
+    return user
+
+
+def parse_gorgias_url(text: str, *, allow_private: bool) -> str:
+    """The account's address without a trailing slash: https and a public name, or the loopback. Raises UsageError."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError:
+        raise UsageError("--gorgias-url is no URL: use https://ACCOUNT.gorgias.com") from None
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in _DEFAULT_PORTS or not _is_host(host):
+        raise UsageError("--gorgias-url must be like https://ACCOUNT.gorgias.com")
+    if "@" in parts.netloc or parts.query or parts.fragment or not _is_path(parts):
+        raise UsageError("--gorgias-url must hold a host and at most a plain path: no user, query or fragment")
+    if host.endswith(_GORGIAS_DOMAIN) and not _LABEL.fullmatch(host.removesuffix(_GORGIAS_DOMAIN)):
+        raise UsageError("--gorgias-url must name one account: https://ACCOUNT.gorgias.com")
+    is_public = parts.scheme == "https" and _is_public_name(host)
+    if not (is_public or _is_loopback(host) or allow_private):
+        raise UsageError("--gorgias-url must be https to a public name: --allow-private-url takes it as it is")
+    shown_host = f"[{host}]" if ":" in host else host
+    shown_port = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{shown_host}{shown_port}{parts.path.rstrip('/')}"
+
+
+def read_secret(path: Path, option: str) -> str:
+    """The first line of a file. Raises UsageError, which never shows the content."""
+    lines = read_text(path, option).strip().splitlines()
+    secret = lines[0].strip() if lines else ""
+    if not secret:
+        raise UsageError(f"{option}: {path} is empty: its first line must be the secret")
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        raise UsageError(f"{option}: the first line of {path} is no key: it holds spaces or unusual characters")
+    return secret
+
+
+def read_text(path: Path, option: str) -> str:
+    """A small UTF-8 file. Raises UsageError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_FILE_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"{option}: there is no file {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{option}: {path} cannot be read as text ({type(error).__name__})") from None
+    if len(raw) > _MAX_FILE_BYTES:
+        raise UsageError(f"{option}: {path} is larger than {_MAX_FILE_BYTES // 1024} KiB: it is not the right file")
+    return text
+
+
+def _is_host(host: str) -> bool:
+    if not host or len(host) > _MAX_HOST_CHARS:
+        return False
+    return _is_address(host) or all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(host: str) -> bool:
+    return ip_address(host).is_loopback if _is_address(host) else host == "localhost"
+
+
+def _is_public_name(host: str) -> bool:
+    """A name with a dot that the public DNS could know; no address, and no number that is read as one."""
+    name = host.removesuffix(".")
+    is_numeric = name.rpartition(".")[2].isdigit()
+    return "." in name and not is_numeric and not _is_address(name) and not name.endswith(_PRIVATE_DOMAINS)
+
+
+def _is_path(parts: SplitResult) -> bool:
+    path = parts.path.rstrip("/")
+    return _PATH.fullmatch(path) is not None and not {".", ".."} & set(path.split("/"))

@@ -1,0 +1,101 @@
+"""Parses the command line, runs one command, and turns what went wrong into a line and an exit code.
+
+0: done. 1: what was asked for could not be done, or a check failed. 2: wrong usage or settings.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from gateway.cli.errors import CommandError, UsageError
+from gateway.config import ConfigError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+_EXIT_INTERRUPTED = 130
+
+
+def make_app() -> App:
+    """The commands by noun. The module of a command is loaded only when it runs."""
+    app = App(
+        name="trifft-gorgias",
+        help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
+        version=lambda: version("trifft-gorgias"),
+    )
+    merchant = App(name="merchant", help="Shops: one TRIFFT project each.")
+    merchant.command("gateway.cli.merchant:add", name="add", help="Add a shop.")
+    merchant.command("gateway.cli.merchant:list_all", name="list", help="List the shops.")
+    merchant.command("gateway.cli.merchant:update", name="update", help="Change a shop.")
+    merchant.command("gateway.cli.merchant:remove", name="remove", help="Remove a shop.")
+    member = App(name="member", help="Members of a shop's loyalty programme.")
+    member.command("gateway.cli.member:show", name="show", help="Show a member as TRIFFT has them now.")
+    award = App(name="award", help="Points given by support.")
+    award.command("gateway.cli.award:list_all", name="list", help="List a shop's awards, newest first.")
+    app.command("gateway.cli.installation:install", name="install", help="Install a widget, or bring it up to date.")
+    app.command("gateway.cli.installation:uninstall", name="uninstall", help="Remove what install has made.")
+    app.command("gateway.cli.installation:check", name="check", help="Say why a widget is empty, and what to do.")
+    for noun in (merchant, member, award):
+        app.command(noun)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command of `arguments`, or of the process. Returns the exit code."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would mix with the one line that a failure gets
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a name is no failure
+    try:
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        return EXIT_FAILED
+
+
+def _run(arguments: list[str]) -> int:
+    app = make_app()
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _fail(f"{error} See --help.", EXIT_USAGE)
+    except (UsageError, ConfigError) as error:
+        return _fail(str(error), EXIT_USAGE)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: an operator gets a line, not a traceback
+        return _fail(_explain(error), EXIT_FAILED)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(error: Exception) -> str:
+    from gateway.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
+    from gateway.errors import LoyaltyCallError  # noqa: PLC0415 - likewise
+    from gateway.gorgias.client import GorgiasError  # noqa: PLC0415 - likewise
+    from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
+    from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
+    from gateway.keys import SecretKeyError  # noqa: PLC0415 - likewise
+
+    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError, SecretKeyError)):
+        return str(error)
+    if isinstance(error, LoyaltyCallError):
+        return f"{error.message} ({error.reason}): {get_advice(error.reason, 'ID')}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"internal error ({type(error).__name__}{place}): please report it"
+
+
+def _fail(sentence: str, code: int) -> int:
+    line = " ".join(sentence.split())
+    print(f"trifft-gorgias: {line}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
+    return code

@@ -1,0 +1,184 @@
+"""`trifft-gorgias merchant`: which shops there are."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gateway.cli.arguments import parse_merchant_id, read_secret, read_text
+from gateway.cli.errors import CommandError, UsageError
+from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_time
+from gateway.cli.settings import load_config
+from gateway.config import Config
+from gateway.errors import LoyaltyCallError
+from gateway.installation.advice import get_advice
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+PROBE_TIMEOUT_S = 20.0
+_TIMEOUT_S = 10.0
+
+MerchantId = Annotated[str, Parameter(name="ID", help="The shop: one DNS label, for example acme.")]
+TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API, https://api.trifft.io")]
+TrifftTokenFile = Annotated[Path | None, Parameter(help="File whose first line is the project's API token.")]
+AdminMemberUrl = Annotated[str, Parameter(help="https address of a member in TRIFFT Admin, with one {member_id}.")]
+TimeZone = Annotated[str, Parameter(help="Zone of the times that agents read, Europe/Bratislava. UTC unless set.")]
+Locale = Annotated[str, Parameter(help="Locale of the numbers that agents read, sk. en unless set.")]
+ProfileFile = Annotated[Path | None, Parameter(help="TOML file with the lines of the wire profile that differ.")]
+NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether the token works.")]
+AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Take a URL that is not https to a public name.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+async def add(  # noqa: PLR0913 - one argument per option
+    merchant_id: MerchantId,
+    /,
+    *,
+    trifft_url: TrifftUrl,
+    trifft_token_file: Annotated[Path, Parameter(help="File whose first line is the project's API token.")],
+    admin_member_url: AdminMemberUrl = "",
+    time_zone: TimeZone = "",
+    locale: Locale = "",
+    profile: ProfileFile = None,
+    no_probe: NoProbe = False,
+    allow_private_url: AllowPrivateUrl = False,
+) -> None:
+    """Add a shop; TRIFFT is asked at once whether the token works."""
+    merchant = pb.Merchant(
+        merchant_id=parse_merchant_id(merchant_id),
+        provider_url=trifft_url,
+        admin_member_url=admin_member_url,
+        time_zone=time_zone,
+        locale=locale,
+        profile=read_text(profile, "--profile") if profile else "",
+    )
+    request = pb.CreateMerchantRequest(
+        merchant=merchant,
+        provider_token=read_secret(trifft_token_file, "--trifft-token-file"),
+        skip_probe=no_probe,
+        allow_private_url=allow_private_url,
+    )
+    async with _open_loyalty(load_config()) as loyalty:
+        try:
+            await loyalty.create_merchant(request, timeout_s=PROBE_TIMEOUT_S)
+        except LoyaltyCallError as error:
+            raise _explain_refused(error, merchant_id) from error
+    probed = "" if no_probe else ": TRIFFT takes the token"
+    print_line(f"{merchant_id} added{probed}. Next: trifft-gorgias install {merchant_id}")
+
+
+async def list_all(*, json: Json = False) -> None:
+    """List the shops."""
+    merchants: list[pb.Merchant] = []
+    async with _open_loyalty(load_config()) as loyalty:
+        page_token = ""
+        while True:
+            page = await loyalty.list_merchants(page_token=page_token, timeout_s=_TIMEOUT_S)
+            merchants += page.merchants
+            page_token = page.next_page_token
+            if not page_token:
+                break
+    if json:
+        print_json([_render(merchant) for merchant in merchants])
+    elif merchants:
+        print_table(
+            ("shop", "TRIFFT", "time zone", "locale", "most points", "since"),
+            (
+                (
+                    one.merchant_id,
+                    one.provider_url,
+                    one.time_zone,
+                    one.locale,
+                    str(one.max_points_per_award),
+                    read_timestamp(one.create_time),
+                )
+                for one in merchants
+            ),
+        )
+    else:
+        print_line("No shop yet. Add one: trifft-gorgias merchant add ID --trifft-url ORIGIN --trifft-token-file F")
+
+
+async def update(  # noqa: PLR0913 - one argument per option
+    merchant_id: MerchantId,
+    /,
+    *,
+    trifft_url: TrifftUrl | None = None,
+    trifft_token_file: TrifftTokenFile = None,
+    admin_member_url: AdminMemberUrl | None = None,
+    time_zone: TimeZone | None = None,
+    locale: Locale | None = None,
+    profile: ProfileFile = None,
+    no_probe: NoProbe = False,
+    allow_private_url: AllowPrivateUrl = False,
+) -> None:
+    """Change a shop; what is not given stays as it is."""
+    given = {
+        "provider_url": trifft_url,
+        "admin_member_url": admin_member_url,
+        "time_zone": time_zone,
+        "locale": locale,
+        "profile": read_text(profile, "--profile") if profile else None,
+    }
+    changes = {field: value for field, value in given.items() if value is not None}
+    if not changes and trifft_token_file is None:
+        raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
+    merchant = pb.Merchant(merchant_id=parse_merchant_id(merchant_id))
+    for field, value in changes.items():
+        setattr(merchant, field, value)
+    request = pb.UpdateMerchantRequest(
+        merchant=merchant,
+        provider_token=read_secret(trifft_token_file, "--trifft-token-file") if trifft_token_file else "",
+        skip_probe=no_probe,
+        allow_private_url=allow_private_url,
+    )
+    async with _open_loyalty(load_config()) as loyalty:
+        try:
+            await loyalty.update_merchant(request, list(changes), timeout_s=PROBE_TIMEOUT_S)
+        except LoyaltyCallError as error:
+            raise _explain_refused(error, merchant_id) from error
+    print_line(f"{merchant_id} changed.")
+
+
+async def remove(merchant_id: MerchantId, /) -> None:
+    """Remove a shop and its token; its awards stay on record. Uninstall it first."""
+    from gateway.cli.installation import open_store  # noqa: PLC0415 - slow to load, and only needed here
+
+    parse_merchant_id(merchant_id)
+    config = load_config()
+    async with open_store(config) as store, _open_loyalty(config) as loyalty:
+        if await store.get(merchant_id) is not None:
+            raise CommandError(f"{merchant_id} is installed in Gorgias: trifft-gorgias uninstall {merchant_id} first")
+        try:
+            await loyalty.delete_merchant(merchant_id, timeout_s=_TIMEOUT_S)
+        except LoyaltyCallError as error:
+            raise _explain_refused(error, merchant_id) from error
+    print_line(f"{merchant_id} removed.")
+
+
+def _open_loyalty(config: Config) -> LoyaltyClient:
+    return LoyaltyClient(config.loyalty_target, config.loyalty_key)
+
+
+def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError:
+    """While a token or an address is being set, it is the one just given that is wrong."""
+    advice = get_advice(error.reason, merchant_id)
+    if error.reason == "PROVIDER_CREDENTIALS":
+        advice = "check --trifft-url and the token in --trifft-token-file, or use --no-probe"
+    elif error.reason.startswith("PROVIDER_"):
+        advice = "check --trifft-url, try again, or use --no-probe"
+    return CommandError(f"{error.message} ({error.reason}): {advice}")
+
+
+def _render(merchant: pb.Merchant) -> dict[str, object]:
+    return {
+        "merchant_id": merchant.merchant_id,
+        "trifft_url": merchant.provider_url,
+        "admin_member_url": merchant.admin_member_url,
+        "time_zone": merchant.time_zone,
+        "locale": merchant.locale,
+        "profile": merchant.profile,
+        "max_points_per_award": merchant.max_points_per_award,
+        "create_time": render_time(merchant.create_time),
+        "update_time": render_time(merchant.update_time),
+    }

@@ -1,0 +1,60 @@
+"""What a command prints: lines and tables for people, JSON with stable keys for scripts."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_PIPED_WIDTH = 200
+
+
+def make_console() -> Console:
+    """Shows text as it is: no markup, no emoji codes. Into a pipe lines are wide, so that nothing is cut."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
+
+
+def print_line(text: str) -> None:
+    make_console().print(clean(text), soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    print(json.dumps(value, indent=2))  # noqa: T201 - a script's input; escaped, so that any encoding carries it
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(clean(cell) for cell in row))
+    make_console().print(table)
+
+
+def print_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """One thing: a name and a value a line."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in fields:
+        table.add_row(name, clean(value))
+    make_console().print(table)
+
+
+def clean(text: str) -> str:
+    """Without control and bidi characters: others wrote some of this, and a terminal would obey them."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def render_time(timestamp: Timestamp) -> str:
+    """RFC 3339 in UTC, for scripts."""
+    return timestamp.ToJsonString()
+
+
+def read_time(time: datetime) -> str:
+    """A time for people: "2026-11-23 12:55:04 UTC"."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def read_timestamp(timestamp: Timestamp) -> str:
+    return read_time(timestamp.ToDatetime(tzinfo=UTC))

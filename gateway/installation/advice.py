@@ -1,0 +1,20 @@
+"""What an operator does about a reason for which a shop's loyalty data could not be had."""
+
+_ADVICE = {
+    "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",
+    "PROVIDER_THROTTLED": "wait a minute: TRIFFT takes 50 requests in 10 s for each token",
+    "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
+    "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
+    "PROVIDER_CONTRACT": "correct the address or the wire profile: trifft-gorgias merchant update {id} --profile F",
+    "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
+    "MERCHANT_EXISTS": "to change it: trifft-gorgias merchant update {id}",
+    "BAD_VALUE": "correct the value",
+    "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
+    "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
+    "LOYALTY_TIMEOUT": "look at the loyalty service: it is slow, or GATEWAY_LOYALTY_TARGET names something else",
+}
+
+
+def get_advice(reason: str, merchant_id: str) -> str:
+    """A line for the name of an ErrorReason, or for one of the gateway's own."""
+    return _ADVICE.get(reason, "look for this in the log of the loyalty service").format(id=merchant_id)
