@@ -1,40 +1,41 @@
 """The gateway as an aiohttp application: its routes, and what is open while it runs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.actions.handler import handle_award_points
-from gateway.actions.limiter import ActionsLimiter
-from gateway.actions.token import AwardTokens
-from gateway.config import Config
+from gateway.actions.limiter import LIMITER, ActionsLimiter
+from gateway.actions.token import TOKENS, AwardTokens
+from gateway.authentication import CREDENTIALS
+from gateway.clock import CLOCK, Clock
+from gateway.config import CONFIG, Config
 from gateway.database import DatabaseError, open_database
-from gateway.edge import EDGE, Edge
-from gateway.installation.activity import Activity
+from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
 from gateway.keys import SecretKeys
-from gateway.loyalty_client import LoyaltyClient
-from gateway.merchants import Merchants
-from gateway.metrics import Metrics
+from gateway.loyalty_client import CLIENT, LoyaltyClient
+from gateway.merchants import MERCHANTS, Merchants
+from gateway.metrics import METRICS, Metrics
 from gateway.middlewares import answer_errors, make_observer
 from gateway.widget.handler import handle_widget
 
+STORE = web.AppKey("store", InstallationStore)
 MAX_BODY_BYTES = 64 * 1024
 _MERCHANT_TIMEOUT_S = 0.5
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def create_app(config: Config, *, now: Callable[[], datetime] = utc_now) -> web.Application:
-    """Builds without starting; the stores and channels open with the application. `now` is what people read."""
+def create_app(config: Config, clock: Clock | None = None) -> web.Application:
+    """Builds without starting; the stores and channels open with the application."""
     metrics = Metrics()
     app = web.Application(middlewares=[make_observer(metrics), answer_errors], client_max_size=MAX_BODY_BYTES)
+    app[CONFIG] = config
+    app[CLOCK] = clock or Clock()
+    app[METRICS] = metrics
+    app[LIMITER] = ActionsLimiter(config.actions_per_minute)
     app.router.add_get("/gorgias/widget", handle_widget)
     app.router.add_post("/gorgias/actions/award-points", handle_award_points)
     app.router.add_get("/healthz", _handle_health)
@@ -46,20 +47,12 @@ def create_app(config: Config, *, now: Callable[[], datetime] = utc_now) -> web.
             keys = SecretKeys(config.secret_keys)
             store = InstallationStore(await stack.enter_async_context(open_database(config.database_url)), keys)
             client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
-            merchants = Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S)
-            stack.push_async_callback(merchants.close)
-            app[EDGE] = Edge(
-                config=config,
-                metrics=metrics,
-                now=now,
-                store=store,
-                credentials=await stack.enter_async_context(Credentials(store)),
-                activity=await stack.enter_async_context(Activity(store)),
-                client=client,
-                merchants=merchants,
-                tokens=AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s),
-                limiter=ActionsLimiter(config.actions_per_minute),
-            )
+            app[STORE] = store
+            app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))
+            app[ACTIVITY] = await stack.enter_async_context(Activity(store))
+            app[CLIENT] = client
+            app[MERCHANTS] = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
+            app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
             yield
 
     app.cleanup_ctx.append(open_edge)
@@ -74,12 +67,12 @@ async def _handle_health(_request: web.Request) -> web.Response:
 async def _handle_ready(request: web.Request) -> web.Response:
     """The gateway's own: settings and store. A loyalty service that is down must not take the widget's 200 away."""
     try:
-        await request.app[EDGE].store.ping()
+        await request.app[STORE].ping()
     except DatabaseError:
         return web.json_response({"status": "the installations' database does not answer"}, status=503)
     return web.json_response({"status": "ok"})
 
 
 async def _handle_metrics(request: web.Request) -> web.Response:
-    body = generate_latest(request.app[EDGE].metrics.registry)
+    body = generate_latest(request.app[METRICS].registry)
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from aiohttp import web
 
 DAY_S = 86_400.0
 
@@ -70,6 +71,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             refusal_status=settings.choice("GATEWAY_REFUSAL_STATUS", ("4xx", "200"), default["refusal_status"]),
             log_level=settings.choice("GATEWAY_LOG_LEVEL", ("debug", "info", "warning", "error"), default["log_level"]),
         )
+
+
+CONFIG = web.AppKey("config", Config)
 
 
 class _Settings:

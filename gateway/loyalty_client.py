@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import grpc
+from aiohttp import web
 from google.protobuf import duration_pb2, field_mask_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -112,6 +113,9 @@ class LoyaltyClient:
             return await method(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise _parse_error(error) from error
+
+
+CLIENT = web.AppKey("client", LoyaltyClient)
 
 
 def _duration(seconds: float) -> duration_pb2.Duration:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import babel
 import msgspec
 import structlog
+from aiohttp import web
 
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
@@ -47,6 +49,14 @@ class Merchants:
         self._shops: dict[str, tuple[Shop, float]] = {}
         self._fetches: dict[str, asyncio.Task[Shop]] = {}
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        for task in self._fetches.values():
+            task.cancel()
+        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
+
     async def get(self, merchant_id: str) -> Shop:
         """The shop as known; the defaults where the loyalty service cannot be asked and never was."""
         known = self._shops.get(merchant_id)
@@ -55,11 +65,6 @@ class Merchants:
                 self._start_fetch(merchant_id)
             return known[0]
         return await asyncio.shield(self._start_fetch(merchant_id))
-
-    async def close(self) -> None:
-        for task in self._fetches.values():
-            task.cancel()
-        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
     def _start_fetch(self, merchant_id: str) -> asyncio.Task[Shop]:
         task = self._fetches.get(merchant_id)
@@ -78,3 +83,6 @@ class Merchants:
             return known[0] if known else DEFAULT_SHOP
         self._shops[merchant_id] = (shop, time.monotonic())
         return shop
+
+
+MERCHANTS = web.AppKey("merchants", Merchants)

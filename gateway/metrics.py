@@ -1,5 +1,6 @@
 """What the gateway counts. Labels are ours and few; nobody and no shop is named in one."""
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 # Where the widget's promise (2 s) and Gorgias' patience (4 s for an action) lie.
@@ -19,3 +20,6 @@ class Metrics:
         )
         self.widgets = Counter("gateway_widgets", "Widgets by what they said.", ("status",), registry=self.registry)
         self.actions = Counter("gateway_actions", "Actions by what came of them.", ("status",), registry=self.registry)
+
+
+METRICS = web.AppKey("metrics", Metrics)

@@ -1,6 +1,5 @@
 """What every request passes: its id, its log line, its counts, and the last resort for errors."""
 
-import math
 import re
 import time
 import uuid
@@ -10,10 +9,10 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.edge import MERCHANT_ID, REQUEST_ID
-from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError, RequestError
+from gateway.authentication import MERCHANT_ID
+from gateway.errors import GatewayError
 from gateway.metrics import Metrics
-from gateway.problem import render_problem
+from gateway.problem import REQUEST_ID, render_error, render_problem
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -63,11 +62,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except GatewayError as error:
-        response = render_problem(
-            error.status, reason=error.reason, detail=error.message, request_id=request[REQUEST_ID]
-        )
-        add_retry_after(response, error)
-        return response
+        return render_error(error, request[REQUEST_ID])
     except web.HTTPException as error:
         return _render_http_error(error, request[REQUEST_ID])
     except Exception:  # noqa: BLE001 - the outermost boundary
@@ -76,17 +71,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return render_problem(status, reason="INTERNAL_ERROR", detail="", request_id=request[REQUEST_ID])
 
 
-def add_retry_after(response: web.StreamResponse, error: GatewayError) -> None:
-    """Whole seconds, where waiting helps and we know how long."""
-    if isinstance(error, RateLimitedError | LoyaltyCallError) and error.retry_after_s is not None:
-        response.headers[hdrs.RETRY_AFTER] = str(math.ceil(error.retry_after_s))
-
-
 def _render_http_error(error: web.HTTPException, request_id: str) -> web.Response:
     status = HTTPStatus(error.status)
-    reason = _REASONS.get(
-        status, RequestError("").reason if status < HTTPStatus.INTERNAL_SERVER_ERROR else "INTERNAL_ERROR"
-    )
+    other = "INTERNAL_ERROR" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "BAD_VALUE"
+    reason = _REASONS.get(status, other)
     response = render_problem(status, reason=reason, detail=error.reason, request_id=request_id)
     if hdrs.ALLOW in error.headers:
         response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]

@@ -1,11 +1,15 @@
-"""Errors as RFC 9457 problem documents."""
+"""Errors as RFC 9457 problem documents, and the id that a request's answer, problem and log lines share."""
 
+import math
 from http import HTTPStatus
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
+
+from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError
 
 CONTENT_TYPE = "application/problem+json"
+REQUEST_ID = web.RequestKey("request_id", str)
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,6 +23,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str
     message: str = ""
     award_id: str = ""
+
+
+def render_error(error: GatewayError, request_id: str, *, message: str = "", award_id: str = "") -> web.Response:
+    """With Retry-After (whole seconds) where waiting helps and we know how long."""
+    response = render_problem(
+        error.status,
+        reason=error.reason,
+        detail=error.message,
+        request_id=request_id,
+        message=message,
+        award_id=award_id,
+    )
+    if isinstance(error, RateLimitedError | LoyaltyCallError) and error.retry_after_s is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(math.ceil(error.retry_after_s))
+    return response
 
 
 def render_problem(  # noqa: PLR0913 - the document's own members

@@ -5,6 +5,7 @@ import time
 import msgspec
 from aiohttp import web
 
+from gateway.actions.limiter import LIMITER
 from gateway.actions.parameters import (
     AwardForm,
     fetch_parameters,
@@ -12,12 +13,15 @@ from gateway.actions.parameters import (
     parse_award_token,
 )
 from gateway.actions.replies import Reply, render_award, render_refusal
-from gateway.actions.token import Panel
-from gateway.edge import EDGE, REQUEST_ID, Edge, authenticate
+from gateway.actions.token import TOKENS, Panel
+from gateway.authentication import authenticate
+from gateway.clock import CLOCK
+from gateway.config import CONFIG
 from gateway.errors import CredentialError, GatewayError
-from gateway.merchants import DEFAULT_SHOP, Shop
-from gateway.middlewares import add_retry_after
-from gateway.problem import render_problem
+from gateway.loyalty_client import CLIENT
+from gateway.merchants import DEFAULT_SHOP, MERCHANTS, Shop
+from gateway.metrics import METRICS
+from gateway.problem import REQUEST_ID, render_error
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # What is kept of the action's time for parsing before the call and the answer after it.
@@ -26,25 +30,25 @@ _MARGIN_S = 0.5
 
 async def handle_award_points(request: web.Request) -> web.Response:
     """Answers every outcome itself, with a `message` for the agent; problems are documents with that message."""
-    edge = request.app[EDGE]
-    deadline = time.monotonic() + edge.config.action_timeout_s - _MARGIN_S
+    app = request.app
+    deadline = time.monotonic() + app[CONFIG].action_timeout_s - _MARGIN_S
     shop, form = DEFAULT_SHOP, None
     try:
         merchant_id = await authenticate(request)
-        edge.limiter.take(merchant_id)
-        shop = await edge.merchants.get(merchant_id)
+        app[LIMITER].take(merchant_id)
+        shop = await app[MERCHANTS].get(merchant_id)
         parameters = await fetch_parameters(request)
-        panel = edge.tokens.parse(parse_award_token(parameters), merchant_id, edge.now())
+        panel = app[TOKENS].parse(parse_award_token(parameters), merchant_id, app[CLOCK].now())
         form = parse_award_form(parameters)
-        response = await edge.client.award_points(
+        response = await app[CLIENT].award_points(
             _make_request(panel, form),
             timeout_s=max(0.05, deadline - time.monotonic()),
             request_id=request[REQUEST_ID],
         )
     except GatewayError as error:
         reply = render_refusal(error, form.points if form else None, shop)
-        return _respond(edge, request, reply, error)
-    return _respond_award(edge, request, response, shop)
+        return _respond(request, reply, error)
+    return _respond_award(request, response, shop)
 
 
 def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
@@ -60,29 +64,20 @@ def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
     )
 
 
-def _respond_award(edge: Edge, request: web.Request, response: pb.AwardPointsResponse, shop: Shop) -> web.Response:
-    reply = render_award(response, shop, edge.now())
+def _respond_award(request: web.Request, response: pb.AwardPointsResponse, shop: Shop) -> web.Response:
+    reply = render_award(response, shop, request.app[CLOCK].now())
     if reply.status != "refused":
-        return _respond(edge, request, reply, None)
+        return _respond(request, reply, None)
     award = response.award
     is_rejected = award.state == pb.AWARD_STATE_REJECTED
     reason = pb.ErrorReason.Name(award.rejection_reason) if is_rejected else "REQUEST_ID_REUSED"
-    return _respond(edge, request, reply, GatewayError(reason, reply.message))
+    return _respond(request, reply, GatewayError(reason, reply.message))
 
 
-def _respond(edge: Edge, request: web.Request, reply: Reply, error: GatewayError | None) -> web.Response:
+def _respond(request: web.Request, reply: Reply, error: GatewayError | None) -> web.Response:
     """A refusal has the status of its reason, unless the setting says that agents only see the text of a 200."""
-    edge.metrics.actions.labels(reply.status).inc()
-    is_shown_as_200 = edge.config.refusal_status == "200" and not isinstance(error, CredentialError)
+    request.app[METRICS].actions.labels(reply.status).inc()
+    is_shown_as_200 = request.app[CONFIG].refusal_status == "200" and not isinstance(error, CredentialError)
     if error is None or reply.status != "refused" or is_shown_as_200:
         return web.Response(body=msgspec.json.encode(reply), content_type="application/json")
-    response = render_problem(
-        error.status,
-        reason=error.reason,
-        detail=error.message,
-        request_id=request[REQUEST_ID],
-        message=reply.message,
-        award_id=reply.award_id,
-    )
-    add_retry_after(response, error)
-    return response
+    return render_error(error, request[REQUEST_ID], message=reply.message, award_id=reply.award_id)

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable
 
+from aiohttp import web
+
 from gateway.errors import RateLimitedError
 
 _WINDOW_S = 60.0
@@ -26,3 +28,6 @@ class ActionsLimiter:
         if used >= self._most:
             raise RateLimitedError(math.ceil(began + _WINDOW_S - now))
         self._windows[merchant_id] = (began, used + 1)
+
+
+LIMITER = web.AppKey("limiter", ActionsLimiter)

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.errors import AwardTokenError, GatewayError, LoyaltyCallError, RateLimitedError, RequestError
 from gateway.merchants import Shop
-from gateway.widget.wording import format_clock, format_day, format_number, format_points
+from gateway.wording import format_clock, format_day, format_number, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _REFRESH = "Add a tag to the ticket to refresh it, then try again."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from aiohttp import web
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from gateway.errors import AwardTokenError
@@ -72,3 +73,6 @@ class AwardTokens:
             raise AwardTokenError("the award token is too old", made_time=made_time)
         request_key = hmac.digest(key, b"award-request-id", "sha256")
         return Panel(merchant_id=merchant_id, member_id=member_id, nonce=nonce, request_key=request_key)
+
+
+TOKENS = web.AppKey("tokens", AwardTokens)

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
-from gateway.widget.wording import (
+from gateway.wording import (
     NONE,
     NOT_USED,
     format_clock,

@@ -11,11 +11,11 @@ from cryptography.fernet import Fernet
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
-from gateway.actions.token import AwardTokens
+from gateway.actions.token import TOKENS, AwardTokens
 from gateway.app import create_app
+from gateway.clock import Clock
 from gateway.config import Config, Listen
 from gateway.database import open_database
-from gateway.edge import EDGE
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
 
@@ -69,7 +69,7 @@ async def run_gateway(folder: Path, target: str, **settings: object) -> AsyncIte
         acme, bloom = await store.get("acme"), await store.get("bloom")
         assert acme is not None
         assert bloom is not None
-        runner = make_runner(create_app(config, now=lambda: NOW))
+        runner = make_runner(create_app(config, Clock(lambda: NOW)))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = await listen(runner, Listen("127.0.0.1", 0))
@@ -80,5 +80,5 @@ async def run_gateway(folder: Path, target: str, **settings: object) -> AsyncIte
             credential=acme.credential,
             foreign_credential=bloom.credential,
             session=session,
-            tokens=runner.app[EDGE].tokens,
+            tokens=runner.app[TOKENS],
         )
