@@ -1,0 +1,104 @@
+"""The adapter against the TRIFFT stand-in, and against servers that answer one fixed thing."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.trifft.client import TrifftProvider
+from sandbox.trifft import Coupon, Member, Project, Segment, Tier, Trifft, UserCoupon, Venue, make_project
+from sandbox.trifft.app import create_trifft_app
+from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, make_answering_app
+
+LAST_DAY_OF_2126 = 4954607999
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[TrifftProvider]:
+    async with TrifftProvider(SystemClock()) as provider:
+        yield provider
+
+
+@pytest.fixture
+def jana() -> Member:
+    """A member with everything."""
+    return Member(
+        id="jana",
+        email="jana@example.com",
+        phone="+421900000000",
+        support_id="JN-4821",
+        first_name="Jana",
+        last_name="Nováková",
+        points=Decimal(1240),
+        tier=Tier(id="gold", name="Gold"),
+        segments=[Segment(slug="vip", name="VIP"), Segment(slug="new-7d", name="Registered in last 7 days")],
+        favorite_venue=Venue(id="eurovea", name="Bratislava, Eurovea"),
+        coupons=[
+            UserCoupon(
+                id="welcome",
+                coupon=Coupon(name="Welcome! "),
+                state="activated",
+                redeem_value="5 EUR",
+                code="WELCOME5",
+                valid_until=LAST_DAY_OF_2126,
+            )
+        ],
+    )
+
+
+@pytest.fixture
+def acme(jana: Member) -> Project:
+    return make_project("acme", [jana])
+
+
+@pytest.fixture
+async def trifft_url(acme: Project) -> AsyncIterator[str]:
+    async with TestServer(create_trifft_app(Trifft([acme]))) as server:
+        yield str(server.make_url(""))
+        acme.faults.clear()
+
+
+@pytest.fixture
+def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
+    def make(provider_url: str = trifft_url, *, token: str = acme.get_token(), profile: str = "") -> Merchant:
+        return Merchant(
+            merchant_id="acme",
+            provider_url=provider_url,
+            provider_token=token,
+            admin_member_url="",
+            time_zone="UTC",
+            locale="en",
+            profile=profile,
+            max_points_per_award=500,
+            generation="1",
+            create_time=datetime(2026, 11, 23, tzinfo=UTC),
+            update_time=datetime(2026, 11, 23, tzinfo=UTC),
+        )
+
+    return make
+
+
+@pytest.fixture
+def merchant(make_merchant: MakeMerchant) -> Merchant:
+    return make_merchant()
+
+
+@pytest.fixture
+async def start_answering() -> AsyncIterator[StartAnswering]:
+    """Starts a server that answers every request alike; returns its URL."""
+    servers: list[TestServer] = []
+
+    async def start(answer: web.Response) -> str:
+        server = TestServer(make_answering_app(answer))
+        servers.append(server)
+        await server.start_server()
+        return str(server.make_url(""))
+
+    yield start
+    for server in servers:
+        await server.close()

@@ -1,0 +1,229 @@
+"""A member and their coupons, read from the stand-in."""
+
+import time
+from decimal import Decimal
+
+import pytest
+
+from loyalty_service.domain.errors import BadValueError, MemberAmbiguousError, MemberNotFoundError
+from loyalty_service.domain.member import CouponState, Identity, MemberStatus, Snapshot, parse_identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.trifft.client import TrifftProvider
+from sandbox.trifft import BLOOM_PROFILE, Coupon, Member, Project, Settings, UserCoupon
+from tests.loyalty_service.trifft.servers import MakeMerchant
+
+JANA = parse_identity("email", "jana@example.com")
+
+
+async def fetch(
+    provider: TrifftProvider, merchant: Merchant, identity: Identity = JANA, remembered: str | None = None
+) -> Snapshot:
+    return await provider.fetch(merchant, identity, remembered_member_id=remembered, timeout_s=5)
+
+
+def add(acme: Project, **fields: object) -> Member:
+    member = Member(**fields)  # type: ignore[arg-type]
+    acme.members[member.id] = member
+    return member
+
+
+async def test_member_comes_with_everything_that_the_widget_shows(
+    provider: TrifftProvider, merchant: Merchant, jana: Member
+) -> None:
+    snapshot = await fetch(provider, merchant)
+    member = snapshot.member
+    assert (member.member_id, member.support_id, member.full_name) == (jana.id, "JN-4821", "Jana Nováková")
+    assert member.status is MemberStatus.ACTIVE
+    assert member.wallet is not None
+    assert str(member.wallet.balance) == "1240"
+    assert member.tier is not None
+    assert (member.tier.tier_id, member.tier.display_name) == ("gold", "Gold")
+    assert member.favorite_venue is not None
+    assert member.favorite_venue.display_name == "Bratislava, Eurovea"
+    assert [(segment.slug, segment.display_name) for segment in member.segments] == [
+        ("vip", "VIP"),
+        ("new-7d", "Registered in last 7 days"),
+    ]
+    [coupon] = snapshot.coupons
+    assert (coupon.coupon_id, coupon.display_name, coupon.redeem_value) == ("welcome", "Welcome!", "5 EUR")
+    assert (coupon.code, coupon.state) == ("WELCOME5", CouponState.ACTIVATED)
+    assert coupon.expire_time is not None
+
+
+async def test_member_with_nothing_is_a_member(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+    add(acme, email="empty@example.com")
+    snapshot = await fetch(provider, merchant, parse_identity("email", "empty@example.com"))
+    member = snapshot.member
+    assert (member.support_id, member.full_name, member.tier, member.favorite_venue) == ("", "", None, None)
+    assert (member.segments, snapshot.coupons) == ((), ())
+    assert member.wallet is not None
+    assert member.wallet.balance == 0
+
+
+@pytest.mark.parametrize("kind", ["email", "phone", "support_id", "member_id"])
+async def test_member_is_found_by_each_identity(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member, kind: str
+) -> None:
+    value = {"email": jana.email, "phone": jana.phone, "support_id": jana.support_id, "member_id": jana.id}[kind]
+    snapshot = await fetch(provider, merchant, parse_identity(kind, value or ""))  # type: ignore[arg-type]
+    assert snapshot.member.member_id == jana.id
+    assert acme.count_requests() == 2
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(wrapped=True, time_format="iso", point_scale=100)])
+async def test_both_spellings_say_the_same(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, settings: Settings
+) -> None:
+    """Bare or wrapped, UNIX or ISO-8601: data of the project, not of the profile. Its member's points have no scale."""
+    before = await fetch(provider, merchant)
+    acme.state.settings = settings
+    after = await fetch(provider, merchant)
+    assert (after.member, after.coupons) == (before.member, before.coupons)
+
+
+async def test_override_names_the_slugs_of_a_project(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    acme.state.settings = Settings(first_name_slug="meno", last_name_slug="priezvisko")
+    assert (await fetch(provider, make_merchant())).member.full_name == ""
+    assert (await fetch(provider, make_merchant(profile=BLOOM_PROFILE))).member.full_name == "Jana Nováková"
+
+
+async def test_fetch_time_is_when_the_read_began(provider: TrifftProvider, merchant: Merchant) -> None:
+    earliest = time.time()
+    snapshot = await fetch(provider, merchant)
+    assert earliest <= snapshot.fetch_time.timestamp() <= time.time()
+
+
+async def test_wallet_and_tier_that_are_switched_off_are_absent(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
+    acme.state.settings = Settings(tiers=False, wallets=False)
+    member = (await fetch(provider, merchant)).member
+    assert (member.wallet, member.tier) == (None, None)
+
+
+async def test_fractional_balance_is_exact(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
+    jana.points = Decimal("99.75")
+    member = (await fetch(provider, merchant)).member
+    assert member.wallet is not None
+    assert str(member.wallet.balance) == "99.75"
+
+
+async def test_blocked_member_is_shown_as_blocked(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
+    jana.status = "blocked"
+    assert (await fetch(provider, merchant)).member.status is MemberStatus.BLOCKED
+
+
+@pytest.mark.parametrize("kind", ["email", "member_id"])
+async def test_anonymised_member_is_not_there(
+    provider: TrifftProvider, merchant: Merchant, jana: Member, kind: str
+) -> None:
+    jana.status = "anonymised"
+    identity = JANA if kind == "email" else parse_identity("member_id", jana.id)
+    with pytest.raises(MemberNotFoundError):
+        await fetch(provider, merchant, identity)
+
+
+async def test_anonymised_twin_is_passed_over(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, jana: Member
+) -> None:
+    """Where an anonymised member keeps its support ID on the wire, the real one with the same is meant."""
+    add(acme, status="blocked", email=jana.email)
+    profile = "[member]\nblocked_states = []\nanonymised_states = ['blocked']"
+    assert (await fetch(provider, make_merchant(profile=profile))).member.member_id == jana.id
+
+
+async def test_two_members_on_one_email_are_ambiguous(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
+    add(acme, email="JANA@example.com")
+    with pytest.raises(MemberAmbiguousError) as caught:
+        await fetch(provider, merchant)
+    assert caught.value.member_count == 2
+
+
+@pytest.mark.parametrize("kind", ["email", "phone", "support_id", "member_id"])
+async def test_nobody_is_not_found(provider: TrifftProvider, merchant: Merchant, kind: str) -> None:
+    value = {"email": "nobody@example.com", "phone": "+421911111111"}.get(kind, "nobody")
+    with pytest.raises(MemberNotFoundError):
+        await fetch(provider, merchant, parse_identity(kind, value))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("member_id", [".", "..", "a/b?c=d#e", "../../v1/member", "%2e%2e", "ž"])
+async def test_member_id_cannot_leave_its_place_in_the_path(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, member_id: str
+) -> None:
+    with pytest.raises(MemberNotFoundError):
+        await fetch(provider, merchant, parse_identity("member_id", member_id))
+    assert {entry.operation for entry in acme.requests} <= {"get", "coupons"}
+
+
+@pytest.mark.parametrize(
+    "email", ["a+b@example.com", "o'neill@example.com", "jürgen@bücher.example", "a&email=b@x.example"]
+)
+async def test_email_reaches_the_provider_as_it_is(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, email: str
+) -> None:
+    member = add(acme, email=email)
+    assert (await fetch(provider, merchant, parse_identity("email", email))).member.member_id == member.id
+
+
+async def test_looser_match_of_the_provider_is_no_match(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    """The query goes to another field than the one that is compared: the provider's word alone is not enough."""
+    add(acme, email="other@example.com", phone="+421911111111")
+    profile = "[find_member]\nsupport_id = 'email'"
+    with pytest.raises(MemberNotFoundError):
+        await fetch(provider, make_merchant(profile=profile), parse_identity("support_id", "other@example.com"))
+
+
+async def test_identity_that_the_profile_cannot_search_for_is_refused(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    merchant = make_merchant(profile="[find_member]\nphone = ''")
+    with pytest.raises(BadValueError) as caught:
+        await fetch(provider, merchant, parse_identity("phone", "+421900000000"))
+    assert caught.value.field == "identity.phone"
+    assert acme.count_requests() == 0
+
+
+async def test_coupons_are_usable_ones_soonest_to_expire_first(
+    provider: TrifftProvider, make_merchant: MakeMerchant, jana: Member
+) -> None:
+    later = int(time.time()) + 86_400
+    template = Coupon(name="Coffee")
+    jana.coupons = [
+        UserCoupon(id="endless", coupon=template),
+        UserCoupon(id="late", coupon=template, valid_until=later + 1),
+        UserCoupon(id="soon", coupon=template, valid_until=later, state="activated"),
+        UserCoupon(id="over", coupon=template, valid_until=1),
+        UserCoupon(id="redeemed", coupon=template, valid_until=later, state="redeemed"),
+        UserCoupon(id="expired", coupon=template, valid_until=1, state="expired"),
+    ]
+    for profile in ("", "[list_coupons]\nquery = {}"):  # with and without the provider's own filter
+        snapshot = await fetch(provider, make_merchant(profile=profile))
+        assert [coupon.coupon_id for coupon in snapshot.coupons] == ["soon", "late", "endless"]
+
+
+async def test_remembered_member_who_moved_lends_no_coupons(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
+) -> None:
+    other = add(acme, email="other@example.com", coupons=[UserCoupon(id="others", coupon=Coupon(name="Tea"))])
+    snapshot = await fetch(provider, merchant, remembered=other.id)
+    assert snapshot.member.member_id == jana.id
+    assert [coupon.coupon_id for coupon in snapshot.coupons] == ["welcome"]
+
+
+async def test_remembered_member_who_is_gone_does_not_fail_the_read(
+    provider: TrifftProvider, merchant: Merchant, jana: Member
+) -> None:
+    assert (await fetch(provider, merchant, remembered="gone")).member.member_id == jana.id
+
+
+async def test_remembered_member_is_read_in_two_requests(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
+) -> None:
+    await fetch(provider, merchant, remembered=jana.id)
+    assert sorted(str(entry.operation) for entry in acme.requests) == ["coupons", "find"]

@@ -1,0 +1,75 @@
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.trifft.profile import parse_profile
+
+
+def test_profile_without_overrides_is_the_default() -> None:
+    profile = parse_profile("")
+    assert profile.find_member.path == "/v1/member"
+    assert profile.credit.point_scale == 1
+    assert profile.member.full_name.search({"params": {"first_name": "Jana"}}) == ["Jana", None]
+
+
+def test_profile_with_one_line_keeps_the_others_of_its_table() -> None:
+    profile = parse_profile("[credit]\npoint_scale = 100")
+    assert profile.credit.point_scale == 100
+    assert profile.credit.points == "points"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["[params.meno, params.priezvisko]", "join(' ', [params.meno, params.priezvisko])", "params.meno"],
+)
+def test_expression_of_a_name_survives_that_no_part_is_on_file(expression: str) -> None:
+    profile = parse_profile(f'[member]\nfull_name = "{expression}"')
+    assert not any(profile.member.full_name.search({"params": {"meno": None}}) or [])
+
+
+def test_join_passes_over_nulls() -> None:
+    profile = parse_profile("[member]\nfull_name = \"join(' ', [params.meno, params.priezvisko])\"")
+    assert profile.member.full_name.search({"params": {"meno": "Zuzana"}}) == "Zuzana"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("point_scale 100", "is not TOML"),
+        ("[member]\nnickname = 'x'", "unknown field `nickname`"),
+        ("[wallet]\npath = '/v1/x'", "unknown field `wallet`"),
+        ("member = 3", "Expected `object`"),
+        ("[member]\nemail = 3", "must be a text - at `$.member.email`"),
+        ("[member]\nblocked_states = 'blocked'", "$.member.blocked_states"),
+        ("[member]\nemail = 'a['", "is not JMESPath - at `$.member.email`"),
+        ("[member]\nemail = 'shout(email)'", "is not JMESPath - at `$.member.email`"),
+        ("[member]\nemail = 'length()'", "is not JMESPath - at `$.member.email`"),
+        (f"[member]\nemail = '{'(' * 500}'", "is not JMESPath - at `$.member.email`"),
+        (f"[member]\nemail = '{'a' * 501}'", "is longer than 500 characters"),
+        ("[credit]\npoint_scale = 0", "$.credit.point_scale"),
+        ("[credit]\npoint_scale = 1.5", "$.credit.point_scale"),
+        ("[credit]\nmethod = 'GET'", "$.credit.method"),
+        ("[credit]\npath = '/v1/wallet/credit'", "credit.path needs {member_id} once"),
+        ("[find_member]\npath = '/v1/member/{member_id}'", "find_member.path has no member_id to put in"),
+        ("[get_member]\npath = '/v1/member/{id}'", "get_member.path must look like"),
+        ("[get_member]\npath = '//elsewhere.example/{member_id}'", "get_member.path must look like"),
+        ("[get_member]\npath = '/v1/../{member_id}'", "get_member.path must look like"),
+        ("[get_member]\npath = '/v1/{member_id}?a=b'", "get_member.path must look like"),
+        ("#" * 16_385, "must have at most 16384 characters"),
+    ],
+)
+def test_profile_with_a_bad_line_says_which(line: str, sentence: str) -> None:
+    with pytest.raises(BadValueError, match="profile") as caught:
+        parse_profile(line)
+    assert caught.value.field == "profile"
+    assert sentence in caught.value.description
+
+
+@given(st.text(max_size=200), st.sampled_from(["{}", "[member]\nemail = '{}'", "[credit]\n{} = 1"]))
+def test_profile_of_any_text_is_read_or_refused(text: str, form: str) -> None:
+    """No other error comes out."""
+    with contextlib.suppress(BadValueError):
+        parse_profile(form.replace("{}", text))
