@@ -1,13 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check protos bench lock clean
+.PHONY: help install run test check compose-test protos bench lock clean
 
 PYTHON ?= python3
+VAR ?= var
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := protos/loyalty/v1/loyalty.proto
 
 help:  ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## Make .venv/ with everything that run, test and check need
 
@@ -19,7 +20,7 @@ $(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml
 	@touch $@
 
 run: install  ## Start everything on the loopback with two demo shops, and print the page's address
-	@exec $(BIN)/python deploy/local.py
+	@exec $(BIN)/python -m deploy.local --var "$(VAR)"
 
 test: install  ## Run the whole suite
 	$(BIN)/python -m pytest
@@ -30,6 +31,9 @@ check: install  ## Lint, types, import contracts, stub drift
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python deploy/stubs.py --check
+
+compose-test: install  ## Build the image and try the containers (needs a Docker engine and docker-compose 1.29)
+	$(BIN)/python -m deploy.compose_check
 
 protos: install  ## Regenerate the stubs beside the .proto
 	$(BIN)/python deploy/stubs.py

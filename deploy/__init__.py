@@ -1,0 +1,1 @@
+"""What runs the three processes: on one machine, and in containers."""

@@ -1,0 +1,133 @@
+"""Builds the image, brings the containers up where no registry is reached, and sees a member's widget through them.
+
+Needs a running engine, `docker` and docker-compose 1.29; takes everything down again, the volumes too.
+"""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from deploy.probes import fetch_json, is_ready
+from deploy.processes import ROOT
+
+COMPOSE = ["docker-compose", "-p", "trifft-gorgias-check", "-f", "deploy/docker-compose.offline.yml"]
+IMAGE = "trifft-gorgias"
+SERVICES = ("loyalty", "gateway", "sandbox")
+PAGE = "http://127.0.0.1:28090"
+LOYALTY = "127.0.0.1:25051"
+WAIT_S = 60.0
+# Asked inside of each container: who am I, and is the image's file system closed to me?
+CONFINED = f"""
+import os
+try:
+    open("/app/written", "w")
+except OSError as error:
+    print(os.getuid(), error.errno == {errno.EROFS})
+"""
+
+
+class CheckError(Exception):
+    """What is not as it should be, in a sentence."""
+
+
+def main() -> int:
+    try:
+        run("docker", "build", "--network=host", "--quiet", "--tag", IMAGE, "--file", "deploy/Dockerfile", ".")
+        with stack():
+            check_first_start()
+            check_restart()
+    except (CheckError, subprocess.CalledProcessError) as error:
+        print(f"containers: {error}", file=sys.stderr)
+        return 1
+    print("containers: the image builds, the stack comes up confined, keeps its data, and shows a member")
+    return 0
+
+
+@contextmanager
+def stack() -> Iterator[None]:
+    """The services' last lines are printed where a check fails."""
+    try:
+        yield
+    except BaseException:
+        run(*COMPOSE, "logs", "--no-color", "--tail=30")
+        raise
+    finally:
+        run(*COMPOSE, "down", "--volumes", "--timeout", "10")
+
+
+def check_first_start() -> None:
+    bring_up()
+    for service in SERVICES:
+        told = read(*COMPOSE, "exec", "-T", service, "python", "-c", CONFINED).split()
+        if told[1:] != ["True"] or told[0] == "0":
+            raise CheckError(f"{service} runs as user {told[0]}, read-only: {told[1:]}")
+    if not is_ready(LOYALTY):
+        raise CheckError("the loyalty service's health is not SERVING from outside")
+    check_widget("first")
+
+
+def check_restart() -> None:
+    """SIGTERM ends each process well; what was installed and held is there again."""
+    run(*COMPOSE, "stop")
+    for service in SERVICES:
+        container = read(*COMPOSE, "ps", "-q", service)
+        code = read("docker", "inspect", "--format", "{{.State.ExitCode}}", container)
+        if code != "0":
+            raise CheckError(f"{service} was stopped and ended with exit code {code}")
+    bring_up()
+    check_widget("second")
+
+
+def bring_up() -> None:
+    """Until the shops are installed."""
+    run(*COMPOSE, "up", "--detach")
+    code = read("docker", "wait", read(*COMPOSE, "ps", "-q", "provision"))
+    if code != "0":
+        raise CheckError(f"provision ended with exit code {code}")
+
+
+def check_widget(tag: str) -> None:
+    """A ticket event through the helpdesk page's own API; then the sidebar of that ticket. Raises CheckError."""
+    ticket = f"{PAGE}/sandbox/gorgias/acme/tickets/4711"
+    before = fetch_held(ticket)
+    fetch_json(f"{ticket}/events", body={"event": "add-tag", "value": tag})
+    deadline = time.monotonic() + WAIT_S
+    while (held := fetch_held(ticket)) == before:
+        if time.monotonic() > deadline:
+            raise CheckError(f"a ticket event brought no widget within {WAIT_S:g} s")
+        time.sleep(0.2)
+    if held.get("status") != "member":
+        raise CheckError(f"the widget of jana@example.com says {held.get('status')!r}, not 'member'")
+
+
+def fetch_held(ticket: str) -> Any:  # noqa: ANN401 - JSON
+    """What the sidebar shows: the newest answer that the helpdesk holds for the ticket's customer; {} without one."""
+    held = fetch_json(ticket)["widgets"][0]["held"]
+    body = held["body"] if held else {}
+    return json.loads(body) if isinstance(body, str) else body
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, cwd=ROOT, env=make_environment())  # noqa: S603 - our own words
+
+
+def read(*command: str) -> str:
+    answer = subprocess.run(  # noqa: S603 - likewise
+        command, check=True, cwd=ROOT, env=make_environment(), stdout=subprocess.PIPE, text=True
+    )
+    return answer.stdout.strip()
+
+
+def make_environment() -> dict[str, str]:
+    """Debian's `docker` first: it builds without a plug-in, and belongs to Debian's docker-compose."""
+    return os.environ | {"DOCKER_BUILDKIT": "1", "PATH": f"/usr/bin:{os.environ['PATH']}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""`make run`: the three processes on this machine, with two demo shops, until Ctrl-C."""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from deploy.addresses import SettingError, render_reachable
+from deploy.probes import fetch_json, is_ready
+from deploy.processes import ROOT, Process, ProcessEndedError
+from deploy.settings import LocalFolder, make_environment, render_settings
+
+READY_S = 60.0
+PROCESSES = {"loyalty_service": "LOYALTY_", "gateway": "GATEWAY_", "sandbox": "SANDBOX_"}
+SETTINGS_FILE = "settings.env"
+"""What the operator's command reads."""
+PROVISIONED_FILE = "provisioned"
+EXIT_SETTING, EXIT_ENDED = 2, 1
+
+
+def main() -> int:
+    """0 after Ctrl-C or SIGTERM; 2 with one line where a setting has to change; 1 when a process ended by itself."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--var", type=Path, default=ROOT / "var", help="the folder that keeps everything")
+    os.umask(0o077)
+    try:
+        return asyncio.run(run_until_signal(parser.parse_args().var))
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return EXIT_SETTING
+    except ProcessEndedError as error:
+        print(error, file=sys.stderr)
+        return EXIT_ENDED
+
+
+async def run_until_signal(path: Path) -> int:
+    """Raises SettingError and ProcessEndedError; nothing runs any more when it returns or raises."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving, stopping = asyncio.create_task(serve(path)), asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        print("Stopping …", flush=True)
+        serving.cancel()
+    await asyncio.wait({serving})
+    if not serving.cancelled():
+        serving.result()
+    return 0
+
+
+async def serve(path: Path) -> None:
+    """Until it is cancelled. Raises SettingError and ProcessEndedError."""
+    start_time = time.monotonic()
+    folder = LocalFolder(path)
+    settings = folder.make_settings(os.environ)
+    is_new = not all((folder.path / name).exists() for name in (PROVISIONED_FILE, "loyalty.db", "gateway.db"))
+    folder.write(SETTINGS_FILE, render_settings(settings))
+    async with AsyncExitStack() as stack:
+        processes = await start_processes(stack, folder, settings)
+        await asyncio.wait_for(wait_ready(processes, settings), READY_S)
+        watching = [asyncio.create_task(process.keep_running()) for process in processes.values()]
+        stack.callback(lambda: [task.cancel() for task in watching])
+        provisioning = asyncio.create_task(provision(stack, folder, settings, is_new=is_new))
+        await race(provisioning, watching)
+        print_next_steps(settings, time.monotonic() - start_time)
+        await race(asyncio.create_task(asyncio.Event().wait()), watching)
+
+
+async def race(work: "asyncio.Task[Any]", watching: "list[asyncio.Task[None]]") -> None:
+    """Until `work` is done. Raises what it raises, and ProcessEndedError when a watched process ends before."""
+    try:
+        done, _ = await asyncio.wait({work, *watching}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        work.cancel()
+
+
+async def start_processes(
+    stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str]
+) -> dict[str, Process]:
+    """All at once; at the end of `stack` all are asked to stop, and then waited for."""
+    processes: dict[str, Process] = {}
+
+    async def stop_all() -> None:
+        await asyncio.gather(*(process.stop() for process in processes.values()))
+
+    stack.push_async_callback(stop_all)
+    for name, prefix in PROCESSES.items():
+        environment = make_environment(os.environ, settings, prefix)
+        command = [sys.executable, "-m", name]
+        processes[name] = await Process.start(name, command, environment, folder.path / "log" / f"{name}.log")
+    return processes
+
+
+async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, str]) -> None:
+    """Raises ProcessEndedError."""
+    places = {
+        "loyalty_service": render_reachable(settings["LOYALTY_LISTEN"]),
+        "gateway": f"http://{render_reachable(settings['GATEWAY_LISTEN'])}/readyz",
+        "sandbox": f"http://{render_reachable(settings['SANDBOX_LISTEN'])}/healthz",
+    }
+    async with asyncio.TaskGroup() as group:
+        for name, process in processes.items():
+            group.create_task(process.wait_until(partial(asyncio.to_thread, is_ready, places[name])))
+
+
+async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str], *, is_new: bool) -> None:
+    """Add and install the demo shops, unless this folder and the stand-in both say that it was done."""
+    sandbox_url = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
+    mark, is_installed = await asyncio.to_thread(inspect_shops, sandbox_url, settings)
+    kept = folder.path / PROVISIONED_FILE
+    if not is_new and is_installed and kept.read_text(encoding="utf-8") == mark:
+        return
+    print("Installing the demo shops …", flush=True)
+    command = [sys.executable, "-m", "deploy.provision", sandbox_url]
+    environment = make_environment(os.environ, settings, "GATEWAY_", "LOYALTY_")
+    process = await Process.start("provision", command, environment, folder.path / "log" / "provision.log")
+    stack.push_async_callback(process.stop)
+    await process.wait()
+    folder.write(PROVISIONED_FILE, mark)
+
+
+def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, bool]:
+    """A mark of which shops belong where, and whether each account of the stand-in has our integration and widget."""
+    try:
+        shops = fetch_json(f"{sandbox_url}/sandbox/shops")
+        names = ("LOYALTY_DATABASE_URL", "GATEWAY_DATABASE_URL", "GATEWAY_PUBLIC_URL")
+        places = [settings.get(name, settings.get(f"{name}_FILE")) for name in names]
+        mark = hashlib.sha256(json.dumps([sandbox_url, shops, places], sort_keys=True).encode()).hexdigest()
+        is_installed = all(_is_installed(sandbox_url, shop, settings["GATEWAY_PUBLIC_URL"]) for shop in shops)
+    except (OSError, HTTPException, ValueError) as error:
+        raise ProcessEndedError(f"sandbox does not say which shops it has: {error}") from error
+    return mark, is_installed
+
+
+def _is_installed(sandbox_url: str, shop: Mapping[str, str], public_url: str) -> bool:
+    api, user, key = f"{sandbox_url}/gorgias/{shop['gorgias_account']}/api", shop["gorgias_user"], shop["gorgias_key"]
+    ours = [
+        item["id"]
+        for item in fetch_json(f"{api}/integrations", user, key)["data"]
+        if item["http"]["url"].startswith(f"{public_url}/")
+    ]
+    return any(widget["integration_id"] in ours for widget in fetch_json(f"{api}/widgets", user, key)["data"])
+
+
+def print_next_steps(settings: Mapping[str, str], seconds: float) -> None:
+    page = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
+    print(
+        f"Ready after {seconds:.1f} s: {page}",
+        "  Open Jana's ticket and add a tag: her loyalty data appears in the sidebar. Then add points to it.",
+        "  Operator's command: .venv/bin/trifft-gorgias check acme",
+        "  Ctrl-C stops everything; the data is kept.",
+        sep="\n",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

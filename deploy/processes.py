@@ -1,0 +1,90 @@
+"""Children that start together, are watched, and leave nothing behind."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+STOP_S = 10.0
+"""Each process drains within 8 s of SIGTERM."""
+ROOT = Path(__file__).resolve().parent.parent
+_POLL_S = 0.03
+_LAST_LINES = 12
+_BAD_SETTING = 2
+_PR_SET_PDEATHSIG = 1
+
+
+class ProcessEndedError(Exception):
+    """A process ended by itself. The message is its own last words."""
+
+
+class Process:
+    """One running child in a process group of its own, so that Ctrl-C in a terminal reaches only its parent."""
+
+    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self._child = child
+        self._log = log
+
+    @classmethod
+    async def start(cls, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> "Process":
+        """Its output goes to `log`. Raises OSError."""
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=ROOT,
+                process_group=0,
+                preexec_fn=_end_with_parent,
+            )
+        return cls(name, child, log)
+
+    async def wait(self) -> None:
+        """Until it has ended well. Raises ProcessEndedError for another exit code than 0."""
+        if await self._child.wait() != 0:
+            raise ProcessEndedError(self._explain())
+
+    async def keep_running(self) -> None:
+        """Never returns. Raises ProcessEndedError."""
+        await self._child.wait()
+        raise ProcessEndedError(self._explain())
+
+    async def wait_until(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
+        """Raises ProcessEndedError."""
+        while not (self._child.returncode is None and await is_ready()):
+            if self._child.returncode is not None:
+                raise ProcessEndedError(self._explain())
+            await asyncio.sleep(_POLL_S)
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL for what is left of its group when it had its time."""
+        if self._child.returncode is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._child.wait(), STOP_S)
+        self._signal(signal.SIGKILL)
+        await self._child.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, number)
+
+    def _explain(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if self._child.returncode == _BAD_SETTING and lines:
+            return lines[-1]
+        last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])
+        return f"{self.name} ended with exit code {self._child.returncode}; the end of {self._log}:{last}"
+
+
+def _end_with_parent() -> None:
+    """Where the system can (Linux), a child gets SIGTERM when its parent is killed and cannot stop it any more."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,112 @@
+"""Adds and installs the shops that the stand-in has, each step through the operator's command. Can be repeated.
+
+`python -m deploy.provision SANDBOX_URL`; the settings are the environment's.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy.probes import fetch_json
+
+COMMAND = Path(sys.executable).with_name("trifft-gorgias")
+TIMEOUT_S = 60.0
+INSTALLED_ELSEWHERE = "is installed in"
+
+
+class ProvisionError(Exception):
+    """A step was refused. The message is the operator's command's own."""
+
+
+class Places:
+    """Where the stand-in is, for the processes and for a browser."""
+
+    def __init__(self, sandbox_url: str, browser_url: str, *, is_private: bool) -> None:
+        self.sandbox_url = sandbox_url
+        self.browser_url = browser_url
+        self.flags = ["--allow-private-url"] if is_private else []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sandbox_url", help="where the gateway and the loyalty service reach the stand-in")
+    parser.add_argument("--browser-url", help="where a browser reaches it, if elsewhere")
+    parser.add_argument("--allow-private-url", action="store_true", help="it is on a private network")
+    options = parser.parse_args()
+    browser_url = options.browser_url or options.sandbox_url
+    places = Places(options.sandbox_url, browser_url, is_private=options.allow_private_url)
+    try:
+        provision_all(places)
+    except (ProvisionError, OSError, HTTPException, ValueError) as error:
+        print(f"provision: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def provision_all(places: Places) -> None:
+    """All shops at once. Raises ProvisionError, and OSError, HTTPException or ValueError where the stand-in is silent."""
+    shops = fetch_json(f"{places.sandbox_url}/sandbox/shops")
+    listed = {merchant["merchant_id"] for merchant in json.loads(run_command("merchant", "list", "--json"))}
+    with ThreadPoolExecutor(max_workers=len(shops)) as pool:
+        steps = [pool.submit(provision, shop, places, is_listed=shop["merchant_id"] in listed) for shop in shops]
+    for step in steps:
+        print(step.result(), flush=True)
+
+
+def provision(shop: Mapping[str, str], places: Places, *, is_listed: bool) -> str:
+    """Gives what the operator's command said. Raises ProvisionError."""
+    with TemporaryDirectory(prefix="provision-") as folder:
+        said = put_merchant(shop, places, Path(folder), is_listed=is_listed)
+        return said + put_installation(shop, places, Path(folder))
+
+
+def put_merchant(shop: Mapping[str, str], places: Places, folder: Path, *, is_listed: bool) -> str:
+    """A shop that is listed is brought up to date: the stand-in may have moved."""
+    admin_member_url = f"{places.browser_url}/trifft-admin/{shop['merchant_id']}/members/{{member_id}}"
+    arguments = ["--trifft-url", places.sandbox_url, "--admin-member-url", admin_member_url]
+    arguments += ["--trifft-token-file", write_private(folder / "trifft-token", shop["trifft_token"])]
+    arguments += ["--time-zone", shop["time_zone"], "--locale", shop["locale"]]
+    if shop["profile"]:
+        arguments += ["--profile", write_private(folder / "profile.toml", shop["profile"])]
+    return run_command("merchant", "update" if is_listed else "add", shop["merchant_id"], *arguments, *places.flags)
+
+
+def put_installation(shop: Mapping[str, str], places: Places, folder: Path) -> str:
+    """An installation at another address is one in a stand-in that has moved: there is nothing to remove any more."""
+    arguments = ["--gorgias-url", f"{places.sandbox_url}/gorgias/{shop['gorgias_account']}"]
+    arguments += ["--gorgias-user", shop["gorgias_user"]]
+    arguments += ["--gorgias-key-file", write_private(folder / "gorgias-key", shop["gorgias_key"])]
+    command = ["install", shop["merchant_id"], *arguments, *places.flags]
+    try:
+        return run_command(*command)
+    except ProvisionError as error:
+        if INSTALLED_ELSEWHERE not in str(error):
+            raise
+    return run_command("uninstall", shop["merchant_id"], "--forget") + run_command(*command)
+
+
+def write_private(path: Path, secret: str) -> str:
+    """Secrets go by file: the arguments of a process are there for everyone to read."""
+    path.touch(mode=0o600)
+    path.write_text(f"{secret}\n", encoding="utf-8")
+    return str(path)
+
+
+def run_command(*arguments: str) -> str:
+    """What `trifft-gorgias` printed. Raises ProvisionError."""
+    done = subprocess.run(  # noqa: S603 - our own command beside this interpreter
+        [COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode != 0:
+        raise ProvisionError(" ".join((done.stderr.strip() or done.stdout.strip()).split()))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
