@@ -5,6 +5,10 @@ from typing import Any
 
 from sandbox.gorgias.account import Account
 from sandbox.trifft import Trifft
+from sandbox.trifft.demo import BLOOM_PROFILE
+
+PROFILES = {"bloom": BLOOM_PROFILE}
+"""What differs from the default wire profile, as TOML, by project."""
 
 
 def render_shops(accounts: Iterable[Account], trifft: Trifft) -> list[dict[str, Any]]:
@@ -18,7 +22,7 @@ def render_shops(accounts: Iterable[Account], trifft: Trifft) -> list[dict[str, 
             "gorgias_key": account.profile.api_key,
             "time_zone": account.profile.time_zone,
             "locale": account.profile.locale,
-            "profile": "",
+            "profile": PROFILES.get(account.profile.project, ""),
         }
         for account in accounts
     ]
