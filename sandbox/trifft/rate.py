@@ -21,7 +21,6 @@ class RateRule:
         arrivals = self._prune(token, now)
         if len(arrivals) >= MAX_REQUESTS:
             self._blocked_until[token] = now + BLOCK_S
-            arrivals.clear()
             return False
         arrivals.append(now)
         return True

@@ -114,7 +114,7 @@ async def test_slow_body_comes_in_bytes_and_at_once_when_cleared(client: Client,
 
     acme.faults.clear()
 
-    assert (await response.content.read()).endswith(b"}")
+    assert (await asyncio.wait_for(response.content.read(), 5)).endswith(b"}")
 
 
 async def test_latency_holds_the_call_and_comes_on_top_of_another_fault(
@@ -129,7 +129,7 @@ async def test_latency_holds_the_call_and_comes_on_top_of_another_fault(
     assert not asked.done()
 
     acme.faults.clear(switch.id)
-    assert (await asked).status == 503
+    assert (await asyncio.wait_for(asked, 5)).status == 503
 
 
 async def test_short_latency_ends_by_itself(client: Client, acme: Project, jana: Member) -> None:
@@ -152,7 +152,7 @@ async def test_hang_holds_the_request_until_cleared(
 
     acme.faults.clear()
 
-    assert (await (await held).json())["balance"] == 1340
+    assert (await (await asyncio.wait_for(held, 5)).json())["balance"] == 1340
     assert acme.requests[0].status == 200
 
 
