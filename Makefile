@@ -12,12 +12,15 @@ help:  ## List the targets
 
 install: $(VENV)/.installed  ## Make .venv/ with everything that run, test and check need
 
-$(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv --clear $(VENV)
+# The environment is made once; a changed lock or project is installed into it.
+$(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
 
 run: install  ## Start everything on the loopback with two demo shops, and print the page's address
 	@exec $(BIN)/python -m deploy.local --var "$(VAR)"
