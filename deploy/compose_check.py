@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from deploy.probes import fetch_json, is_ready
+from deploy.probes import is_ready
 from deploy.processes import ROOT
+from deploy.stand_in import ask_json
 
 COMPOSE = ["docker-compose", "-p", "trifft-gorgias-check", "-f", "deploy/docker-compose.offline.yml"]
 IMAGE = "trifft-gorgias"
@@ -96,7 +97,7 @@ def check_widget(tag: str) -> None:
     """A ticket event through the helpdesk page's own API; then the sidebar of that ticket. Raises CheckError."""
     ticket = f"{PAGE}/sandbox/gorgias/acme/tickets/4711"
     before = fetch_held(ticket)
-    fetch_json(f"{ticket}/events", body={"event": "add-tag", "value": tag})
+    ask_json("POST", f"{ticket}/events", body={"event": "add-tag", "value": tag})
     deadline = time.monotonic() + WAIT_S
     while (held := fetch_held(ticket)) == before:
         if time.monotonic() > deadline:
@@ -108,7 +109,7 @@ def check_widget(tag: str) -> None:
 
 def fetch_held(ticket: str) -> Any:  # noqa: ANN401 - JSON
     """What the sidebar shows: the newest answer that the helpdesk holds for the ticket's customer; {} without one."""
-    held = fetch_json(ticket)["widgets"][0]["held"]
+    held = ask_json("GET", ticket)["widgets"][0]["held"]
     body = held["body"] if held else {}
     return json.loads(body) if isinstance(body, str) else body
 

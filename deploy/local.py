@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.addresses import SettingError, render_reachable
-from deploy.probes import fetch_json, is_ready
+from deploy.probes import is_ready
 from deploy.processes import ROOT, Process, ProcessEndedError
 from deploy.settings import LocalFolder, make_environment, render_settings
+from deploy.stand_in import is_installed, list_shops
 
 READY_S = 60.0
 PROCESSES = {"loyalty_service": "LOYALTY_", "gateway": "GATEWAY_", "sandbox": "SANDBOX_"}
@@ -120,9 +121,9 @@ async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, st
 async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str], *, is_new: bool) -> None:
     """Add and install the demo shops, unless this folder and the stand-in both say that it was done."""
     sandbox_url = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
-    mark, is_installed = await asyncio.to_thread(inspect_shops, sandbox_url, settings)
+    mark, are_installed = await asyncio.to_thread(inspect_shops, sandbox_url, settings)
     kept = folder.path / PROVISIONED_FILE
-    if not is_new and is_installed and kept.read_text(encoding="utf-8") == mark:
+    if not is_new and are_installed and kept.read_text(encoding="utf-8") == mark:
         return
     print("Installing the demo shops …", flush=True)
     command = [sys.executable, "-m", "deploy.provision", sandbox_url]
@@ -134,26 +135,16 @@ async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mappin
 
 
 def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, bool]:
-    """A mark of which shops belong where, and whether each account of the stand-in has our integration and widget."""
+    """A mark of which shops belong where, and whether each account of the stand-in has what makes the widget."""
     try:
-        shops = fetch_json(f"{sandbox_url}/sandbox/shops")
-        names = ("LOYALTY_DATABASE_URL", "GATEWAY_DATABASE_URL", "GATEWAY_PUBLIC_URL")
-        places = [settings.get(name, settings.get(f"{name}_FILE")) for name in names]
-        mark = hashlib.sha256(json.dumps([sandbox_url, shops, places], sort_keys=True).encode()).hexdigest()
-        is_installed = all(_is_installed(sandbox_url, shop, settings["GATEWAY_PUBLIC_URL"]) for shop in shops)
+        shops = list_shops(sandbox_url)
+        are_installed = all(is_installed(sandbox_url, shop, f"{settings['GATEWAY_PUBLIC_URL']}/") for shop in shops)
     except (OSError, HTTPException, ValueError) as error:
-        raise ProcessEndedError(f"sandbox does not say which shops it has: {error}") from error
-    return mark, is_installed
-
-
-def _is_installed(sandbox_url: str, shop: Mapping[str, str], public_url: str) -> bool:
-    api, user, key = f"{sandbox_url}/gorgias/{shop['gorgias_account']}/api", shop["gorgias_user"], shop["gorgias_key"]
-    ours = [
-        item["id"]
-        for item in fetch_json(f"{api}/integrations", user, key)["data"]
-        if item["http"]["url"].startswith(f"{public_url}/")
-    ]
-    return any(widget["integration_id"] in ours for widget in fetch_json(f"{api}/widgets", user, key)["data"])
+        raise ProcessEndedError(f"sandbox does not say what is installed: {error}") from error
+    names = ("LOYALTY_DATABASE_URL", "GATEWAY_DATABASE_URL", "GATEWAY_PUBLIC_URL")
+    places = [settings.get(name, settings.get(f"{name}_FILE")) for name in names]
+    marked = json.dumps([sandbox_url, shops, places], sort_keys=True)
+    return hashlib.sha256(marked.encode()).hexdigest(), are_installed
 
 
 def print_next_steps(settings: Mapping[str, str], seconds: float) -> None:

@@ -1,22 +1,19 @@
 """Is it ready? `python -m deploy.probes PLACE` asks once, over the wire, and exits with 0 for yes and 1 for no."""
 
 import http.client
-import json
 import os
 import sys
 import urllib.request
-from base64 import b64encode
-from typing import Any
 
 _TIMEOUT_S = 2.0
 _OK = 200
 # Everything that is asked here is on this machine or beside it: no proxy of the user's stands between.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def is_http_ready(url: str) -> bool:
     try:
-        with _OPENER.open(url, timeout=_TIMEOUT_S) as answer:
+        with OPENER.open(url, timeout=_TIMEOUT_S) as answer:
             return bool(answer.status == _OK)
     except (OSError, http.client.HTTPException):
         return False
@@ -41,18 +38,6 @@ def is_grpc_ready(target: str) -> bool:
 def is_ready(place: str) -> bool:
     """`place` is a URL that answers 200, or the host:port of a gRPC server."""
     return is_http_ready(place) if "://" in place else is_grpc_ready(place)
-
-
-def fetch_json(url: str, user: str = "", password: str = "", body: object = None) -> Any:  # noqa: ANN401 - JSON
-    """GET, or POST where there is a body. Raises OSError, HTTPException and ValueError."""
-    request = urllib.request.Request(url)  # noqa: S310 - http, from our own settings
-    if body is not None:
-        request.data = json.dumps(body).encode()
-        request.add_header("Content-Type", "application/json")
-    if user:
-        request.add_header("Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}")
-    with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
-        return json.load(answer)
 
 
 if __name__ == "__main__":

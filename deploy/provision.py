@@ -7,13 +7,12 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.probes import fetch_json
+from deploy.stand_in import Shop, list_shops, remove_installed
 
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 TIMEOUT_S = 60.0
@@ -50,8 +49,8 @@ def main() -> int:
 
 
 def provision_all(places: Places) -> None:
-    """All shops at once. Raises ProvisionError, and OSError, HTTPException or ValueError where the stand-in is silent."""
-    shops = fetch_json(f"{places.sandbox_url}/sandbox/shops")
+    """All shops at once. Raises ProvisionError; OSError, HTTPException or ValueError where the stand-in is silent."""
+    shops = list_shops(places.sandbox_url)
     listed = {merchant["merchant_id"] for merchant in json.loads(run_command("merchant", "list", "--json"))}
     with ThreadPoolExecutor(max_workers=len(shops)) as pool:
         steps = [pool.submit(provision, shop, places, is_listed=shop["merchant_id"] in listed) for shop in shops]
@@ -59,14 +58,14 @@ def provision_all(places: Places) -> None:
         print(step.result(), flush=True)
 
 
-def provision(shop: Mapping[str, str], places: Places, *, is_listed: bool) -> str:
+def provision(shop: Shop, places: Places, *, is_listed: bool) -> str:
     """Gives what the operator's command said. Raises ProvisionError."""
     with TemporaryDirectory(prefix="provision-") as folder:
         said = put_merchant(shop, places, Path(folder), is_listed=is_listed)
         return said + put_installation(shop, places, Path(folder))
 
 
-def put_merchant(shop: Mapping[str, str], places: Places, folder: Path, *, is_listed: bool) -> str:
+def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -> str:
     """A shop that is listed is brought up to date: the stand-in may have moved."""
     admin_member_url = f"{places.browser_url}/trifft-admin/{shop['merchant_id']}/members/{{member_id}}"
     arguments = ["--trifft-url", places.sandbox_url, "--admin-member-url", admin_member_url]
@@ -77,8 +76,8 @@ def put_merchant(shop: Mapping[str, str], places: Places, folder: Path, *, is_li
     return run_command("merchant", "update" if is_listed else "add", shop["merchant_id"], *arguments, *places.flags)
 
 
-def put_installation(shop: Mapping[str, str], places: Places, folder: Path) -> str:
-    """An installation at another address is one in a stand-in that has moved: there is nothing to remove any more."""
+def put_installation(shop: Shop, places: Places, folder: Path) -> str:
+    """An installation at another address is one in a stand-in that has moved, and kept what was installed there."""
     arguments = ["--gorgias-url", f"{places.sandbox_url}/gorgias/{shop['gorgias_account']}"]
     arguments += ["--gorgias-user", shop["gorgias_user"]]
     arguments += ["--gorgias-key-file", write_private(folder / "gorgias-key", shop["gorgias_key"])]
@@ -88,7 +87,9 @@ def put_installation(shop: Mapping[str, str], places: Places, folder: Path) -> s
     except ProvisionError as error:
         if INSTALLED_ELSEWHERE not in str(error):
             raise
-    return run_command("uninstall", shop["merchant_id"], "--forget") + run_command(*command)
+    said = run_command("uninstall", shop["merchant_id"], "--forget")
+    remove_installed(places.sandbox_url, shop)
+    return said + run_command(*command)
 
 
 def write_private(path: Path, secret: str) -> str:

@@ -1,0 +1,55 @@
+"""What the stand-in tells and takes: its shops, and Gorgias' REST API of their accounts."""
+
+import json
+import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.probes import OPENER
+
+_TIMEOUT_S = 5.0
+
+Shop = Mapping[str, str]
+
+
+def ask_json(method: str, url: str, user: str = "", password: str = "", body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """What the stand-in answers; None where it says nothing. Raises OSError, HTTPException and ValueError."""
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - http, from our own settings
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    if user:
+        request.add_header("Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}")
+    with OPENER.open(request, timeout=_TIMEOUT_S) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def list_shops(sandbox_url: str) -> list[Shop]:
+    """The shops that the stand-in has, with made-up credentials. Raises as ask_json."""
+    shops: list[Shop] = ask_json("GET", f"{sandbox_url}/sandbox/shops")
+    return shops
+
+
+def is_installed(sandbox_url: str, shop: Shop, public_url: str) -> bool:
+    """Whether the account has an integration that asks the gateway at `public_url`, and a widget for it."""
+    ours = [one["id"] for one in _list(sandbox_url, shop, "integrations") if one["http"]["url"].startswith(public_url)]
+    return any(widget["integration_id"] in ours for widget in _list(sandbox_url, shop, "widgets"))
+
+
+def remove_installed(sandbox_url: str, shop: Shop) -> None:
+    """Empty the account of widgets and integrations. Raises as ask_json."""
+    for kind in ("widgets", "integrations"):
+        for thing in _list(sandbox_url, shop, kind):
+            url = f"{_render_api(sandbox_url, shop)}/{kind}/{thing['id']}"
+            ask_json("DELETE", url, shop["gorgias_user"], shop["gorgias_key"])
+
+
+def _list(sandbox_url: str, shop: Shop, kind: str) -> list[dict[str, Any]]:
+    answer = ask_json("GET", f"{_render_api(sandbox_url, shop)}/{kind}", shop["gorgias_user"], shop["gorgias_key"])
+    things: list[dict[str, Any]] = answer["data"]
+    return things
+
+
+def _render_api(sandbox_url: str, shop: Shop) -> str:
+    return f"{sandbox_url}/gorgias/{shop['gorgias_account']}/api"
