@@ -15,7 +15,7 @@ class ConfigError(Exception):
     """A setting keeps the process from starting. One line: which one, and how to change it. Holds no secret."""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class Config(msgspec.Struct, frozen=True, kw_only=True):
     """What the process runs with. Times in seconds.
 
     `award_answer_s`: an AwardPoints caller is answered by then, the call to the provider may run to `award_timeout_s`.
@@ -48,7 +48,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True)
             listen=environ.get("LOYALTY_LISTEN", "").strip() or DEFAULT_LISTEN,
             database_url=_required(environ, "LOYALTY_DATABASE_URL", "sqlite:///path or postgresql://…"),
             secret_keys=_parse_keys(keys),
-            api_key=_secret(environ, "LOYALTY_API_KEY"),
+            api_key=_parse_api_key(_secret(environ, "LOYALTY_API_KEY")),
             snapshots_url=environ.get("LOYALTY_SNAPSHOTS_URL", "").strip() or "memory://",
             snapshots_capacity=int(_number(environ, "LOYALTY_SNAPSHOTS_CAPACITY", 10_000, 1, 10_000_000)),
             hold_time_s=_number(environ, "LOYALTY_HOLD_TIME_S", 900, 0, 86_400),
@@ -121,6 +121,12 @@ def _parse_keys(text: str) -> tuple[str, ...]:
     if not keys:
         raise ConfigError("LOYALTY_SECRET_KEYS holds no key: set it to comma-separated Fernet keys")
     return keys
+
+
+def _parse_api_key(key: str | None) -> str | None:
+    if key is not None and not all("!" <= character <= "~" for character in key):
+        raise ConfigError("LOYALTY_API_KEY must be printable ASCII without spaces: callers send it in a header")
+    return key
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import URL, Connection, Table, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
@@ -25,6 +25,10 @@ POOL_SIZE = 10
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, so long as no other user of the same PostgreSQL database takes it.
 MIGRATION_LOCK = 7_245_391_068
+
+
+# What a transaction may fail with through no fault of its statements: the driver's, before SQLAlchemy wraps it, too.
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 class DatabaseUnavailableError(Exception):
@@ -160,7 +164,7 @@ async def _migrate(database: Database, database_url: str) -> None:
                 f"cannot be opened ({cause}): the file and its folder must exist and be writable"
             ) from error
         raise DatabaseUnavailableError(f"was refused by PostgreSQL ({type(cause).__name__})") from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (*DATABASE_ERRORS, ValueError) as error:
         raise DatabaseUnavailableError(
             f"cannot be reached ({type(error).__name__}): check host, port, name, user and password"
         ) from error

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from loyalty_service.domain.errors import BadValueError
 
@@ -21,7 +22,7 @@ def make_page_token(list_name: str, last_key: str) -> str:
     return base64.urlsafe_b64encode(f"{list_name} {last_key}".encode()).decode()
 
 
-def parse_page_token(list_name: str, token: str) -> str:
+def parse_page_token(list_name: str, token: str, is_key: Callable[[str], bool]) -> str:
     """The key after which the page begins, empty for the first page. Raises BadValueError for a foreign token."""
     if not token:
         return ""
@@ -29,6 +30,6 @@ def parse_page_token(list_name: str, token: str) -> str:
         name, _, last_key = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii").partition(" ")
     except (binascii.Error, ValueError):
         name, last_key = "", ""
-    if name != list_name or not last_key:
+    if name != list_name or not is_key(last_key):
         raise BadValueError("page_token", "is not one that this list gave")
     return last_key

@@ -17,7 +17,7 @@ from loyalty_service.config import Config, ConfigError, parse_listen
 from loyalty_service.database import Database, DatabaseUnavailableError, open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
 from loyalty_service.interceptors import CallBoundary, CallerAuth
-from loyalty_service.keys import Keys
+from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
@@ -62,6 +62,7 @@ async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> Asyn
         database = await stack.enter_async_context(_open_database(config))
         snapshots = await stack.enter_async_context(_open_snapshots(config, provider, clock))
         store = MerchantStore(database, Keys(config.secret_keys), clock)
+        await _check_keys(store)
         awards = _make_awards(config, database, provider, snapshots, store)
         await awards.expire_leases()
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
@@ -74,6 +75,16 @@ async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> Asyn
         )
         server = create_server(config, loyalty, MerchantServicer(store, merchants))
         yield await stack.enter_async_context(_start(config, server, awards))
+
+
+async def _check_keys(store: MerchantStore) -> None:
+    """Better no start than a service that fails every call."""
+    try:
+        await store.list_after("", 1)
+    except UndecryptableError as error:
+        raise ConfigError(
+            "LOYALTY_SECRET_KEYS does not decrypt this database: add the key that it was made with"
+        ) from error
 
 
 def _make_awards(

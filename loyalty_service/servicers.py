@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from loyalty_service.awards.parse import is_award_number
 from loyalty_service.awards.service import AwardService
 from loyalty_service.convert import (
     read_award,
@@ -21,6 +22,7 @@ from loyalty_service.convert import (
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
+from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.pages import make_page_token, parse_page_size, parse_page_token
@@ -91,6 +93,8 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
 
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         answer_s = _left_s(context, self._award_answer_s)
+        if answer_s <= 0:
+            raise ProviderTimeoutError("no time was left to ask the provider")
         merchant = await self._merchants.get(request.merchant_id)
         answer = await self._awards.award(merchant, read_award(request), answer_s=answer_s)
         return pb.AwardPointsResponse(
@@ -109,9 +113,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
         size = parse_page_size(request.page_size)
         list_name = f"awards/{merchant_id}"
-        last = parse_page_token(list_name, request.page_token)
-        if last and not (last.isdigit() and len(last) < 19):  # noqa: PLR2004  fits int64
-            raise BadValueError("page_token", "is not one that this list gave")
+        last = parse_page_token(list_name, request.page_token, is_award_number)
         found = await self._awards.list_before(merchant_id, int(last) if last else None, size + 1)
         more = make_page_token(list_name, str(found[size - 1].number)) if len(found) > size else ""
         return pb.ListAwardsResponse(awards=[write_award(award) for award in found[:size]], next_page_token=more)
@@ -148,7 +150,8 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
 
     async def ListMerchants(self, request: pb.ListMerchantsRequest, context: Context) -> pb.ListMerchantsResponse:
         size = parse_page_size(request.page_size)
-        found = await self._store.list_after(parse_page_token("merchants", request.page_token), size + 1)
+        last = parse_page_token("merchants", request.page_token, is_merchant_id)
+        found = await self._store.list_after(last, size + 1)
         more = make_page_token("merchants", found[size - 1].merchant_id) if len(found) > size else ""
         merchants = [write_merchant(merchant) for merchant in found[:size]]
         return pb.ListMerchantsResponse(merchants=merchants, next_page_token=more)

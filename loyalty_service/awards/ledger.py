@@ -69,7 +69,7 @@ class Ledger:
                 raise RequestIdReusedError(read_award(own).award_id)
             there = own if own is not None and not own.retryable else await self._find_repeat(connection, request)
             if there is not None:
-                return Opening(award=read_award(there), attempt=there.attempt, is_ours=False)
+                return _make_opening(there, is_ours=False)
             await _refuse_doubt(connection, request)
             if own is None:
                 return await self._insert(connection, request, last_number + 1)
@@ -84,8 +84,7 @@ class Ledger:
                 return read_award(row)
             if row.state == AwardState.UNKNOWN.value and settlement.state is AwardState.REJECTED:
                 settlement = Settlement(state=AwardState.NOT_APPLIED)
-            changed = await _change(connection, key, spell_settlement(settlement))
-            return read_award(changed[0])
+            return read_award(await _change(connection, key, spell_settlement(settlement)))
 
     async def expire_leases(self) -> list[Award]:
         """Turn every PENDING award past its lease into UNKNOWN. Returns those that this call has turned."""
@@ -94,8 +93,11 @@ class Ledger:
             if await _first(connection, select(literal(1)).where(overdue).limit(1)) is None:
                 return []
         async with self._database.write() as connection:
-            rows = await _change(connection, overdue, {"state": AwardState.UNKNOWN.value})
-            return [read_award(row) for row in rows]
+            # Skipped: rows that another process is turning at this moment.
+            found = await connection.execute(select(awards).where(overdue).with_for_update(skip_locked=True))
+            keys = [_by_number(row.merchant_id, row.number) for row in found]
+            unknown = {"state": AwardState.UNKNOWN.value}
+            return [read_award(await _change(connection, key, unknown)) for key in keys]
 
     async def _list(self, wanted: ColumnElement[bool], count: int = 1) -> list[Award]:
         query = select(awards).where(wanted).order_by(awards.c.number.desc()).limit(count)
@@ -118,24 +120,22 @@ class Ledger:
     async def _insert(self, connection: AsyncConnection, request: AwardRequest, number: int) -> Opening:
         own_numbers = award_numbers.c.merchant_id == request.merchant_id
         await connection.execute(update(award_numbers).where(own_numbers).values(last_number=number))
-        values = msgspec.structs.asdict(request) | self._attempt_columns(1) | {"number": number}
-        added = await connection.execute(
-            insert(awards).values(values | {"create_time_ms": values["attempt_time_ms"]}).returning(awards)
-        )
-        return await _record_opening(connection, added.one())
+        values = msgspec.structs.asdict(request) | self._attempt_columns(1)
+        values |= {"number": number, "create_time_ms": now_ms(), "update_time_ms": now_ms()}
+        row = (await connection.execute(insert(awards).values(values).returning(awards))).one()
+        await _record(connection, row)
+        return _make_opening(row, is_ours=True)
 
     async def _reopen(self, connection: AsyncConnection, request: AwardRequest, own: Row[Any]) -> Opening:
         values = msgspec.structs.asdict(request) | self._attempt_columns(own.attempt + 1)
-        key = _by_number(request.merchant_id, own.number)
-        opened = await connection.execute(update(awards).where(key).values(values).returning(awards))
-        return await _record_opening(connection, opened.one())
+        row = await _change(connection, _by_number(request.merchant_id, own.number), values)
+        return _make_opening(row, is_ours=True)
 
     def _attempt_columns(self, attempt: int) -> dict[str, Any]:
         return spell_settlement(Settlement(state=AwardState.PENDING)) | {
             "attempt": attempt,
             "attempt_time_ms": now_ms(),
             "lease_expire_time_ms": now_ms() + self._lease_ms,
-            "update_time_ms": now_ms(),
         }
 
 
@@ -171,22 +171,18 @@ async def _refuse_doubt(connection: AsyncConnection, request: AwardRequest) -> N
         raise AwardInDoubtError(read_award(row).award_id)
 
 
-async def _change(
-    connection: AsyncConnection, wanted: ColumnElement[bool], values: Mapping[str, Any]
-) -> list[Row[Any]]:
-    """Change rows of the ledger and put each change on record, in the caller's transaction."""
-    query = update(awards).where(wanted).values({**values, "update_time_ms": now_ms()}).returning(awards)
-    rows = list(await connection.execute(query))
-    await _record(connection, rows)
-    return rows
+async def _change(connection: AsyncConnection, key: ColumnElement[bool], values: Mapping[str, Any]) -> Row[Any]:
+    """Change one row of the ledger and put the change on record, in the caller's transaction."""
+    query = update(awards).where(key).values({**values, "update_time_ms": now_ms()}).returning(awards)
+    row: Row[Any] = (await connection.execute(query)).one()
+    await _record(connection, row)
+    return row
 
 
-async def _record_opening(connection: AsyncConnection, row: Row[Any]) -> Opening:
-    await _record(connection, [row])
-    return Opening(award=read_award(row), attempt=row.attempt, is_ours=True)
+async def _record(connection: AsyncConnection, row: Row[Any]) -> None:
+    change = {name: getattr(row, name) for name in _AUDITED}
+    await connection.execute(insert(award_changes).values(change | {"change_time_ms": row.update_time_ms}))
 
 
-async def _record(connection: AsyncConnection, rows: list[Row[Any]]) -> None:
-    for row in rows:
-        change = {name: getattr(row, name) for name in _AUDITED}
-        await connection.execute(insert(award_changes).values(change | {"change_time_ms": row.update_time_ms}))
+def _make_opening(row: Row[Any], *, is_ours: bool) -> Opening:
+    return Opening(award=read_award(row), attempt=row.attempt, is_ours=is_ours)

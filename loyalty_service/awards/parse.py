@@ -14,6 +14,7 @@ MAX_AGENT_CHARS = 320
 MAX_MEMBER_ID_CHARS = 320
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _SPACES = re.compile(r"[\s\u2028\u2029]+")
 # Emoji sequences, and scripts from Persian to Malayalam, are written with these two.
 _JOINERS = "\u200c\u200d"
@@ -29,6 +30,11 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     ticket_id: str = ""
     claimed_agent_email: str = ""
     claimed_agent_name: str = ""
+
+
+def is_award_number(text: str) -> bool:
+    """Whether it is a whole number from 1 on that fits an int64."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def is_request_id(text: str) -> bool:

@@ -1,11 +1,13 @@
 """One attempt of an award: the credit sent once, its outcome written down."""
 
 import asyncio
+from typing import TypeAlias
 
 import structlog
 
 from loyalty_service.awards.ledger import Ledger, Opening
 from loyalty_service.awards.rows import Settlement
+from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardState
 from loyalty_service.domain.errors import (
     CreditUnknownError,
@@ -22,6 +24,10 @@ from loyalty_service.domain.ports import Credit, LoyaltyProvider, Snapshots
 OVERRUN_S = 1.0
 # How long after that an outcome may still be written before the award counts as UNKNOWN.
 SETTLE_S = 4.0
+
+SETTLE_TRIES = 4
+
+Log: TypeAlias = structlog.typing.FilteringBoundLogger
 
 logger = structlog.get_logger()
 
@@ -44,10 +50,20 @@ class Sender:
             # Before the row says so: who reads that the points are there must not be shown the balance without them.
             await self._snapshots.invalidate(merchant, award.request.member_id)
         finally:
-            settled = await self._ledger.settle(opening, settlement)
+            settled = await self._settle(opening, settlement, log)
             log.info("award_settled", state=settled.state.value, reason=settled.rejection_reason)
 
-    async def _credit(self, merchant: Merchant, award: Award, log: structlog.typing.FilteringBoundLogger) -> Settlement:
+    async def _settle(self, opening: Opening, settlement: Settlement, log: Log) -> Award:
+        """Write the outcome, again where the database fails: it is known now, and would be lost."""
+        for _ in range(SETTLE_TRIES - 1):
+            try:
+                return await self._ledger.settle(opening, settlement)
+            except DATABASE_ERRORS:
+                log.exception("award_not_settled")
+                await asyncio.sleep(SETTLE_S / SETTLE_TRIES)
+        return await self._ledger.settle(opening, settlement)
+
+    async def _credit(self, merchant: Merchant, award: Award, log: Log) -> Settlement:
         request = award.request
         credit = Credit(
             member_id=request.member_id, points=request.points, note=request.note, reference=make_reference(award)

@@ -8,12 +8,20 @@ import msgspec
 import structlog
 
 from loyalty_service.awards.ledger import Ledger, Opening
-from loyalty_service.awards.parse import GivenAward, check_request_id, is_request_id, is_same_content, parse_award
+from loyalty_service.awards.parse import (
+    GivenAward,
+    check_request_id,
+    is_award_number,
+    is_request_id,
+    is_same_content,
+    parse_award,
+)
 from loyalty_service.awards.sender import Sender
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LimitExceededError,
+    LoyaltyError,
     MemberBlockedError,
     MerchantNotFoundError,
     RequestIdReusedError,
@@ -86,8 +94,9 @@ class AwardService:
         if request_id:
             award = await self._ledger.find(merchant_id, request_id) if is_request_id(request_id) else None
         else:
-            number = _parse_award_id(award_id)
-            award = None if number is None else await self._ledger.find_number(merchant_id, number)
+            number = award_id.removeprefix("A-")
+            is_one = number != award_id and is_award_number(number)
+            award = await self._ledger.find_number(merchant_id, int(number)) if is_one else None
         if award is None:
             raise AwardNotFoundError
         return award
@@ -161,12 +170,12 @@ class AwardService:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        # A caller who is gone hears no error; asked for here, asyncio does not call it forgotten.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(_report)
         return task
 
 
-def _parse_award_id(text: str) -> int | None:
-    digits = text.removeprefix("A-")
-    is_number = text.startswith("A-") and digits.isascii() and digits.isdigit() and len(digits) < 19  # noqa: PLR2004  fits int64
-    return int(digits) if is_number else None
+def _report(task: asyncio.Task[Any]) -> None:
+    """Log what went wrong in a task: whoever waited for it may be gone."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, LoyaltyError):
+        logger.error("award_task_failed", exc_info=error)

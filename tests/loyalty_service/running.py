@@ -2,12 +2,17 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import grpc
+import msgspec
+import pytest
 from cryptography.fernet import Fernet
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status.rpc_status import from_call
 
 from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
@@ -39,6 +44,41 @@ class Client:
         return await self.loyalty.AwardPoints(pb.AwardPointsRequest(**wanted), timeout=timeout_s)
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller learns from a failed call. `field`: of its BadRequest; `retry_s`: of its RetryInfo."""
+
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    metadata: dict[str, str]
+    field: str
+    retry_s: float
+
+
+async def catch_failure(call: Awaitable[object]) -> Failure:
+    """The failure of a call that must fail, its ErrorInfo in domain loyalty.v1."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    status = from_call(caught.value)
+    return read_failure(status)
+
+
+def read_failure(status: Status) -> Failure:
+    info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    for detail in status.details:
+        for message in (info, bad, retry):
+            detail.Unpack(message)
+    assert info.domain == "loyalty.v1"
+    return Failure(
+        code=next(code for code in grpc.StatusCode if code.value[0] == status.code),
+        reason=info.reason,
+        message=status.message,
+        metadata=dict(info.metadata),
+        field=bad.field_violations[0].field if bad.field_violations else "",
+        retry_s=retry.retry_delay.ToNanoseconds() / 1e9,
+    )
+
+
 def make_request_id() -> str:
     return str(uuid.uuid4())
 
@@ -64,5 +104,5 @@ class StartService(Protocol):
 async def wait_until(condition: Callable[[], object]) -> None:
     """Returns once `condition()` is true; fails the test after 5 s."""
     async with asyncio.timeout(5):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  the condition is any, and sets no event
             await asyncio.sleep(0.01)

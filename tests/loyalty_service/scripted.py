@@ -13,6 +13,7 @@ from loyalty_service.domain.member import Identity, Member, MemberStatus, Snapsh
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Credit
 
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
 
