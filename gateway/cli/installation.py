@@ -72,7 +72,12 @@ async def install(  # noqa: PLR0913 - one argument per option
         print_line(f"{merchant_id} is installed in {target.gorgias_url}. Nothing had to change.")
 
 
-async def uninstall(merchant_id: MerchantId, /) -> None:
+async def uninstall(
+    merchant_id: MerchantId,
+    /,
+    *,
+    forget: Annotated[bool, Parameter(negative="", help="Do not ask Gorgias: the account is gone for good.")] = False,
+) -> None:
     """Remove what install has made in Gorgias, and the credential; the shop itself stays."""
     parse_merchant_id(merchant_id)
     async with open_store(load_config()) as store, _open_session() as session:
@@ -80,7 +85,10 @@ async def uninstall(merchant_id: MerchantId, /) -> None:
         if installation is None:
             print_line(f"{merchant_id} is not installed: nothing to remove.")
             return
-        await uninstall_widget(store, _make_client(session, installation), installation)
+        if forget:
+            await store.delete(merchant_id)
+        else:
+            await uninstall_widget(store, _make_client(session, installation), installation)
     print_line(f"{merchant_id} is uninstalled from {installation.gorgias_url}.")
 
 

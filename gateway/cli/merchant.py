@@ -18,6 +18,17 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 PROBE_TIMEOUT_S = 20.0
 _TIMEOUT_S = 10.0
 
+# Which option fills a field of the request.
+_OPTIONS = {
+    "merchant.provider_url": "--trifft-url",
+    "merchant.admin_member_url": "--admin-member-url",
+    "merchant.time_zone": "--time-zone",
+    "merchant.locale": "--locale",
+    "merchant.profile": "--profile",
+    "profile": "--profile",
+    "provider_token": "--trifft-token-file",
+}
+
 MerchantId = Annotated[str, Parameter(name="ID", help="The shop: one DNS label, for example acme.")]
 TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API, https://api.trifft.io")]
 TrifftTokenFile = Annotated[Path | None, Parameter(help="File whose first line is the project's API token.")]
@@ -162,6 +173,10 @@ def _open_loyalty(config: Config) -> LoyaltyClient:
 
 def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError:
     """While a token or an address is being set, it is the one just given that is wrong."""
+    if error.reason == "BAD_VALUE":
+        words = error.message.removeprefix(error.field).strip()
+        allow = " (--allow-private-url)" if error.field.endswith("_url") else ""
+        return CommandError(f"{_OPTIONS.get(error.field, error.field)} {words}{allow}")
     advice = get_advice(error.reason, merchant_id)
     if error.reason == "PROVIDER_CREDENTIALS":
         advice = "check --trifft-url and the token in --trifft-token-file, or use --no-probe"

@@ -78,7 +78,7 @@ class GorgiasClient:
     def __init__(self, session: aiohttp.ClientSession, base_url: str, user: str, key: str) -> None:
         self._session = session
         self._base_url = base_url
-        self._auth = aiohttp.BasicAuth(user, key, encoding="utf-8")
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
 
     async def check_access(self) -> None:
         """Ask for anything that needs the key. Raises GorgiasError."""
@@ -143,7 +143,7 @@ class GorgiasClient:
                     self._base_url + path,
                     params=query,
                     json=body,
-                    auth=self._auth,
+                    headers=self._headers,
                     timeout=_TIMEOUT,
                     allow_redirects=False,
                 ) as response:
