@@ -1,5 +1,6 @@
 """The helpdesk page's own JSON API, under `/sandbox/gorgias/`. Reading fires nothing."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
@@ -15,8 +16,12 @@ from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.template import Place, find_button, find_card
 from sandbox.gorgias.ticket import Ticket
 from sandbox.gorgias.triggers import Triggers
+from sandbox.gorgias.updates import iterate
 from sandbox.gorgias.variables import make_scope
 from sandbox.gorgias.view import render_account, render_ticket, render_ticket_row, render_widgets
+
+HEARTBEAT_S = 15.0
+"""A page that left is noticed at the next write."""
 
 Body = TypeVar("Body")
 DEFAULT_TEXT = {
@@ -123,11 +128,12 @@ class PageApi:
         """Server-sent events: `{"topic"}` is "ticket", "sidebar", "calls" or "switches"."""
         account = self._find_account(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        with account.updates.listen() as queue:
+        with account.updates.listen() as queue, contextlib.suppress(ConnectionResetError):
             await response.prepare(request)
             await response.write(b"retry: 1000\n\n")
-            while (update := await queue.get()) is not None:
-                await response.write(b"data: " + msgspec.json.encode(update) + b"\n\n")
+            async for update in iterate(queue, HEARTBEAT_S):
+                data = b"data: " + msgspec.json.encode(update) if update else b": still here"
+                await response.write(data + b"\n\n")
         return response
 
     def _find_account(self, request: web.Request) -> Account:

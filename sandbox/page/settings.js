@@ -51,7 +51,7 @@ export class SettingsDrawer {
         { class: "drawer-head" },
         make("h2", { id: "settings-title" }, "Stand-in settings"),
         make("p", {}, `${title}. Changes act at once.`),
-        make("button", { type: "button", class: "bare", "aria-label": "Close", onclick: () => this.dialog.close() }, icon("close")),
+        make("button", { type: "button", class: "bare", "aria-label": "Close settings", onclick: () => this.dialog.close() }, icon("close")),
       ),
       drawGroup("Gorgias", GORGIAS, switches, saveSwitch),
       drawGroup("TRIFFT", TRIFFT, trifft.settings, saveSetting, admin),

@@ -15,10 +15,12 @@ export class WidgetView {
     this.press = press;
   }
 
-  /** The widget's elements; none where nothing of it has a value. */
+  /** The widget's elements; none where no row and no link of it has a value: Gorgias hides such a widget. */
   draw() {
+    this.hasValue = false;
     const place = { nodes: [], items: [] };
-    return this.drawChildren(this.widget.template, this.widget.held.body, place);
+    const drawn = this.drawChildren(this.widget.template, this.widget.held.body, place);
+    return this.hasValue ? drawn : [];
   }
 
   drawChildren(parent, scope, place) {
@@ -29,11 +31,17 @@ export class WidgetView {
   }
 
   drawNode(node, scope, place) {
-    if (ROWS.has(node.type)) return drawRow(node, scope, this.key(place)) ?? [];
+    if (ROWS.has(node.type)) return this.drawRow(node, scope, place);
     if (node.type === "card") return this.drawCard(node, findValue(scope, node.path), place);
     if (node.type === "list") return this.drawList(node, findValue(scope, node.path), place);
     if (node.type === "wrapper") return this.drawChildren(node, scope, place);
     return [];
+  }
+
+  drawRow(node, scope, place) {
+    const row = drawRow(node, scope, this.key(place));
+    if (row) this.hasValue = true;
+    return row ?? [];
   }
 
   drawList(node, items, place) {
@@ -96,6 +104,7 @@ export class WidgetView {
     const href = fillUrl(link.url, scope);
     const label = fill(link.label, scope).trim();
     if (!href || !label) return null;
+    this.hasValue = true;
     const drawn = drawLink(href, null, `${this.key(place)}-link-${index}`, make("span", { dir: "auto" }, label), icon("outside"));
     drawn.classList.add("custom-link");
     return drawn;

@@ -1,0 +1,82 @@
+"""Tickets, messages and customers over REST."""
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.gorgias.helpdesk import Helpdesk
+
+NOTE = {
+    "channel": "internal-note",
+    "from_agent": True,
+    "via": "api",
+    "sender": {"email": "ana@acme.example"},
+    "body_text": "100 points, award A-1",
+    "body_html": "<p>100 points, award A-1</p>",
+}
+
+
+async def test_ticket_tells_its_customer_and_its_assignee(helpdesk: Helpdesk) -> None:
+    status, ticket = await helpdesk.rest("GET", "tickets/4711")
+    assert status == 200
+    assert ticket["customer"] == {"id": 101, "name": "Jana Nováková", "email": "jana@example.com"}
+    assert ticket["assignee_user"]["email"] == "ana@acme.example"
+    assert (await helpdesk.rest("GET", "tickets/1"))[0] == 404
+    assert (await helpdesk.rest("GET", "tickets/x"))[0] == 404
+
+
+async def test_customer_lists_the_channels(helpdesk: Helpdesk) -> None:
+    _, jana = await helpdesk.rest("GET", "customers/101")
+    _, visitor = await helpdesk.rest("GET", "customers/104")
+    assert [(c["type"], c["address"]) for c in jana["channels"]] == [
+        ("email", "jana@example.com"),
+        ("phone", "+421900000000"),
+    ]
+    assert (visitor["email"], visitor["channels"]) == (None, [])
+    assert (await helpdesk.rest("GET", "customers/999"))[0] == 404
+
+
+async def test_ticket_update_changes_and_fires_for_each_part(helpdesk: Helpdesk) -> None:
+    triggers = ("ticket-updated", "ticket-status-updated", "ticket-assignment-updated")
+    await helpdesk.install("", *triggers)
+    change = {"tags": [{"name": "vip"}], "status": "closed", "assignee_user": {"email": "ben@acme.example"}}
+    status, ticket = await helpdesk.rest("PUT", "tickets/4711", json=change)
+    assert (status, ticket["status"], ticket["tags"]) == (200, "closed", [{"name": "vip"}])
+    assert ticket["assignee_user"]["id"] == 12
+    assert {call["reason"] for call in await helpdesk.get_calls(3)} == set(triggers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"surprise": 1},
+        {"status": "snoozed"},
+        {"tags": "vip"},
+        {"tags": ["vip"]},
+        {"assignee_user": {"id": 999}},
+        {"assignee_user": 5},
+    ],
+)
+async def test_bad_ticket_update_changes_nothing(helpdesk: Helpdesk, change: dict[str, Any]) -> None:
+    before = await helpdesk.rest("GET", "tickets/4711")
+    status, _ = await helpdesk.rest("PUT", "tickets/4711", json={"assignee_user": None} | change)
+    assert status == 400
+    assert await helpdesk.rest("GET", "tickets/4711") == before
+
+
+async def test_note_is_listed_with_its_ticket_and_refreshes_the_widget(helpdesk: Helpdesk) -> None:
+    await helpdesk.install("", "ticket-message-created")
+    status, note = await helpdesk.rest("POST", "tickets/4712/messages", json=NOTE)
+    assert (status, note["public"], note["sender"]["name"]) == (201, False, "Ana Kovacs")
+    _, page = await helpdesk.rest("GET", "messages?ticket_id=4712")
+    assert page["data"][-1] == note
+    assert {message["ticket_id"] for message in page["data"]} == {4712}
+    assert [call["reason"] for call in await helpdesk.get_calls(1)] == ["ticket-message-created"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"surprise": 1}, {"channel": None}, {"from_agent": "yes"}, {"sender": "Ana"}, {"body_text": 5}]
+)
+async def test_bad_message_is_refused(helpdesk: Helpdesk, change: dict[str, Any]) -> None:
+    assert (await helpdesk.rest("POST", "tickets/4712/messages", json=NOTE | change))[0] == 400
+    assert (await helpdesk.rest("GET", "messages?ticket_id=4712"))[1]["data"][1:] == []
