@@ -1,0 +1,56 @@
+"""Readers of snapshots, as a test speaks of them."""
+
+import asyncio
+
+from loyalty_service.domain.member import IdentityKind, Snapshot, parse_identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import HeldSnapshot, Snapshots
+from tests.loyalty_service.snapshots.scripted import Call, FakeClock, ScriptedProvider, get_points, make_merchant
+
+ACME = make_merchant()
+
+
+class Desk:
+    """Reads for the merchant acme unless told otherwise, with all the time in the world."""
+
+    def __init__(self, snapshots: Snapshots, provider: ScriptedProvider, clock: FakeClock) -> None:
+        self.snapshots = snapshots
+        self.provider = provider
+        self.clock = clock
+
+    @property
+    def fetches(self) -> int:
+        return len(self.provider.calls)
+
+    async def read(
+        self, name: str, staleness_s: float | None = None, *, merchant: Merchant = ACME, timeout_s: float = 60
+    ) -> HeldSnapshot:
+        kind: IdentityKind = "email" if "@" in name else "member_id"
+        identity = parse_identity(kind, name)
+        return await self.snapshots.get(merchant, identity, max_staleness_s=staleness_s, timeout_s=timeout_s)
+
+    async def read_points(self, name: str, staleness_s: float | None = None) -> int:
+        held = await self.read(name, staleness_s)
+        assert held.stale_reason is None
+        return get_points(held.snapshot)
+
+    async def arrive(self, name: str, staleness_s: float | None = None) -> "asyncio.Task[int]":
+        """A reader that has come as far as it can: nothing suspends before the wait for a flight."""
+        reader = asyncio.create_task(self.read_points(name, staleness_s))
+        await self.settle()
+        return reader
+
+    async def settle(self) -> None:
+        """Every task has run as far as it can without the test."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def release(self, call: Call, error: Exception | None = None) -> None:
+        call.release(error)
+        await self.settle()
+
+    async def invalidate(self, member_id: str, merchant: Merchant = ACME) -> None:
+        await self.snapshots.invalidate(merchant, member_id)
+
+    async def get_held(self, member_id: str, merchant: Merchant = ACME) -> Snapshot | None:
+        return await self.snapshots.get_held(merchant, member_id)

@@ -1,0 +1,153 @@
+"""Who shares a read of the provider."""
+
+import asyncio
+
+import pytest
+
+from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.snapshots import open_snapshots
+from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedProvider
+
+JANA = "jana@example.com"
+
+
+@pytest.fixture
+def held_desk(desk: Desk) -> Desk:
+    desk.provider.holds = True
+    return desk
+
+
+async def test_readers_at_once_share_one_flight(held_desk: Desk) -> None:
+    readers = [await held_desk.arrive(JANA, 1) for _ in range(20)]
+    await held_desk.release(held_desk.provider.calls[0])
+    assert await asyncio.gather(*readers) == [100] * 20
+    assert held_desk.fetches == 1
+
+
+async def test_reader_joins_a_flight_that_began_late_enough(held_desk: Desk) -> None:
+    first = await held_desk.arrive(JANA, 1)
+    held_desk.clock.advance(0.9)
+    second = await held_desk.arrive(JANA, 1)
+    await held_desk.release(held_desk.provider.calls[0])
+    assert (await first, await second) == (100, 100)
+    assert held_desk.fetches == 1
+
+
+async def test_all_who_come_too_late_share_the_one_next_flight(held_desk: Desk) -> None:
+    first = await held_desk.arrive(JANA, 1)
+    held_desk.provider.points["jana"] = 200
+    held_desk.clock.advance(1.1)
+    late = [await held_desk.arrive(JANA, 1) for _ in range(5)]
+    late.append(await held_desk.arrive(JANA, 0))
+    assert held_desk.fetches == 1
+    await held_desk.release(held_desk.provider.calls[0])
+    assert held_desk.fetches == 2
+    await held_desk.release(held_desk.provider.calls[1])
+    assert await asyncio.gather(first, *late) == [100] + [200] * 6
+    assert (held_desk.fetches, held_desk.provider.most_at_once) == (2, 1)
+
+
+async def test_reader_of_now_does_not_join_a_flight_of_the_same_instant(held_desk: Desk) -> None:
+    first = await held_desk.arrive(JANA, 0)
+    held_desk.provider.points["jana"] = 200
+    second = await held_desk.arrive(JANA, 0)
+    for call in (0, 1):
+        await held_desk.release(held_desk.provider.calls[call])
+    assert (await first, await second) == (100, 200)
+
+
+async def test_cancelled_reader_does_not_cancel_the_flight(held_desk: Desk) -> None:
+    first, second = await held_desk.arrive(JANA), await held_desk.arrive(JANA)
+    first.cancel()
+    await held_desk.settle()
+    assert first.cancelled()
+    await held_desk.release(held_desk.provider.calls[0])
+    assert await second == 100
+    assert held_desk.fetches == 1
+
+
+async def test_flight_that_nobody_waits_for_any_more_is_held(held_desk: Desk) -> None:
+    reader = await held_desk.arrive(JANA)
+    reader.cancel()
+    await held_desk.settle()
+    await held_desk.release(held_desk.provider.calls[0])
+    assert await held_desk.get_held("jana") is not None
+
+
+async def test_failed_flight_fails_those_who_waited_and_not_those_who_came_too_late(held_desk: Desk) -> None:
+    waited = [await held_desk.arrive(JANA, 1) for _ in range(3)]
+    held_desk.clock.advance(1.1)
+    late = await held_desk.arrive(JANA, 1)
+    await held_desk.release(held_desk.provider.calls[0], ProviderUnavailableError("down"))
+    for reader in waited:
+        with pytest.raises(ProviderUnavailableError, match="down"):
+            await reader
+    await held_desk.release(held_desk.provider.calls[1])
+    assert await late == 100
+
+
+async def test_fault_of_our_own_reaches_the_reader(held_desk: Desk) -> None:
+    reader = await held_desk.arrive(JANA)
+    await held_desk.release(held_desk.provider.calls[0], ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await reader
+    next_reader = await held_desk.arrive(JANA)
+    await held_desk.release(held_desk.provider.calls[1])
+    assert await next_reader == 100
+
+
+async def test_different_members_do_not_wait_for_each_other(held_desk: Desk) -> None:
+    held_desk.provider.add("zoe", "zoe@example.com", points=7)
+    slow, quick = await held_desk.arrive(JANA), await held_desk.arrive("zoe@example.com")
+    await held_desk.release(held_desk.provider.calls[1])
+    assert await quick == 7
+    await held_desk.release(held_desk.provider.calls[0])
+    assert await slow == 100
+
+
+async def test_reader_by_id_joins_the_flight_of_an_email_that_is_remembered_to_be_theirs(desk: Desk) -> None:
+    await desk.read(JANA)
+    desk.provider.holds = True
+    desk.clock.advance(10)
+    by_email, by_id = await desk.arrive(JANA, 1), await desk.arrive("jana", 1)
+    await desk.release(desk.provider.calls[1])
+    assert (await by_email, await by_id) == (100, 100)
+    assert desk.fetches == 2
+
+
+async def test_reader_by_id_is_not_answered_with_the_member_that_the_email_names_now(desk: Desk) -> None:
+    await desk.read(JANA)
+    desk.provider.add("zoe", JANA, points=7)
+    desk.provider.members[JANA] = ["zoe"]
+    desk.provider.holds = True
+    desk.clock.advance(2)
+    by_email, by_id = await desk.arrive(JANA, 1), await desk.arrive("jana", 1)
+    await desk.release(desk.provider.calls[1])
+    await desk.release(desk.provider.calls[2])
+    assert (await by_email, await by_id) == (7, 100)
+
+
+async def test_reader_by_id_is_not_told_that_the_email_names_nobody(desk: Desk) -> None:
+    await desk.read(JANA)
+    desk.provider.members[JANA] = []
+    desk.provider.holds = True
+    desk.clock.advance(2)
+    by_email, by_id = await desk.arrive(JANA, 1), await desk.arrive("jana", 1)
+    await desk.release(desk.provider.calls[1])
+    await desk.release(desk.provider.calls[2])
+    assert await by_id == 100
+    assert by_email.exception() is not None
+
+
+async def test_leaving_ends_what_is_under_way() -> None:
+    clock = FakeClock()
+    provider = ScriptedProvider(clock)
+    provider.add("jana", JANA)
+    provider.holds = True
+    async with open_snapshots("memory://", provider, clock, hold_time_s=1, stale_if_error_s=1, capacity=1) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        reader = await desk.arrive(JANA)
+    with pytest.raises(ProviderUnavailableError):
+        await reader
+    assert not provider.running.total()

@@ -1,0 +1,135 @@
+"""How old an answer may be."""
+
+import pytest
+
+from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
+from loyalty_service.snapshots import open_snapshots
+from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedProvider, make_merchant
+
+JANA = "jana@example.com"
+NOBODY = "nobody@example.com"
+
+
+@pytest.mark.parametrize(
+    ("staleness_s", "later_s", "fetches"), [(None, 899, 1), (None, 901, 2), (1, 0.9, 1), (1, 1.1, 2)]
+)
+@pytest.mark.parametrize("name", [JANA, "jana"])
+async def test_held_member_is_served_as_long_as_the_reader_allows(
+    desk: Desk, name: str, staleness_s: float | None, later_s: float, fetches: int
+) -> None:
+    await desk.read(name)
+    desk.provider.points["jana"] = 200
+    desk.clock.advance(later_s)
+    assert await desk.read_points(name, staleness_s) == (100 if fetches == 1 else 200)
+    assert desk.fetches == fetches
+
+
+async def test_age_counts_from_the_beginning_of_the_read(desk: Desk) -> None:
+    desk.provider.holds = True
+    reader = await desk.arrive(JANA)
+    desk.clock.advance(5)
+    await desk.release(desk.provider.calls[0])
+    await reader
+    desk.provider.holds = False
+    await desk.read(JANA, 6)
+    assert desk.fetches == 1
+    await desk.read(JANA, 4)
+    assert desk.fetches == 2
+
+
+async def test_zero_is_a_read_that_begins_after_the_call(desk: Desk) -> None:
+    """Even where the clock has not moved."""
+    for fetches in (1, 2, 3):
+        await desk.read(JANA, 0)
+        assert desk.fetches == fetches
+
+
+@pytest.mark.parametrize("later_s", [0.5, 1.5])
+async def test_nobody_is_held_under_the_same_rules(desk: Desk, later_s: float) -> None:
+    with pytest.raises(MemberNotFoundError) as first:
+        await desk.read(NOBODY, 1)
+    desk.provider.add("new", NOBODY)
+    desk.clock.advance(later_s)
+    if later_s > 1:
+        assert await desk.read_points(NOBODY, 1) == 100
+        return
+    with pytest.raises(MemberNotFoundError) as second:
+        await desk.read(NOBODY, 1)
+    assert second.value.fetch_time == first.value.fetch_time
+    assert desk.fetches == 1
+
+
+async def test_ambiguity_is_held_under_the_same_rules(desk: Desk) -> None:
+    desk.provider.add("twin", JANA)
+    for _ in range(2):
+        with pytest.raises(MemberAmbiguousError) as caught:
+            await desk.read(JANA, 1)
+        assert caught.value.member_count == 2
+    assert desk.fetches == 1
+    desk.provider.members[JANA] = ["jana"]
+    desk.clock.advance(1.1)
+    assert await desk.read_points(JANA, 1) == 100
+
+
+async def test_member_found_by_email_is_held_for_its_id(desk: Desk) -> None:
+    await desk.read(JANA)
+    await desk.read("jana")
+    assert desk.fetches == 1
+
+
+async def test_member_held_by_its_id_answers_no_email_that_was_never_asked(desk: Desk) -> None:
+    await desk.read("jana")
+    await desk.read(JANA)
+    assert desk.fetches == 2
+
+
+async def test_fresh_member_does_not_make_an_old_alias_fresh(desk: Desk) -> None:
+    """The member was just read by its id; whose e-mail it is was not."""
+    await desk.read(JANA)
+    desk.clock.advance(10)
+    await desk.read("jana", 1)
+    desk.provider.add("zoe", JANA, points=7)
+    desk.provider.members[JANA] = ["zoe"]
+    assert await desk.read_points(JANA, 1) == 7
+
+
+async def test_remembered_member_is_the_next_reads_guess(desk: Desk) -> None:
+    await desk.read(JANA)
+    await desk.read(JANA, 0)
+    assert [call.remembered_member_id for call in desk.provider.calls] == [None, "jana"]
+
+
+@pytest.mark.parametrize(("merchant_id", "generation"), [("acme", "2"), ("bloom", "1")])
+async def test_other_merchant_or_generation_sees_nothing_of_it(desk: Desk, merchant_id: str, generation: str) -> None:
+    other = make_merchant(merchant_id, generation)
+    await desk.read(JANA)
+    assert await desk.get_held("jana", other) is None
+    await desk.read(JANA, merchant=other)
+    assert [call.remembered_member_id for call in desk.provider.calls] == [None, None]
+
+
+async def test_held_member_is_got_without_asking(desk: Desk) -> None:
+    assert await desk.get_held("jana") is None
+    served = await desk.read(JANA)
+    desk.clock.advance(86_399)
+    assert await desk.get_held("jana") == served.snapshot
+    desk.clock.advance(2)
+    assert await desk.get_held("jana") is None
+    assert desk.fetches == 1
+
+
+async def test_nothing_older_than_a_day_is_served_whatever_the_reader_allows(desk: Desk) -> None:
+    await desk.read(JANA)
+    desk.clock.advance(86_401)
+    await desk.read(JANA, 10**9)
+    assert desk.fetches == 2
+
+
+@pytest.mark.parametrize("url", ["redis://localhost", "memory", "memory://x", ""])
+async def test_other_stores_are_refused_by_the_settings_name(url: str) -> None:
+    clock = FakeClock()
+    with pytest.raises(ValueError, match="LOYALTY_SNAPSHOTS_URL"):
+        await open_snapshots(
+            url, ScriptedProvider(clock), clock, hold_time_s=1, stale_if_error_s=1, capacity=1
+        ).__aenter__()

@@ -1,0 +1,170 @@
+"""Readers, writes, invalidations, failures and time in any order: nobody is shown what is older than was promised."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from loyalty_service.domain.errors import MemberNotFoundError, ProviderUnavailableError
+from loyalty_service.domain.ports import HeldSnapshot
+from loyalty_service.snapshots import open_snapshots
+from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.scripted import Call, FakeClock, ScriptedProvider, get_points
+
+HOLD_TIME_S = 100.0
+STALE_S = 400.0
+MEMBERS = ("jana", "zoe")
+EMAILS = ("a@example.com", "b@example.com")
+STALENESS = (None, 0.0, 1.0, 30.0)
+
+
+class Reader(msgspec.Struct, kw_only=True):
+    """One who asked, and the oldest versions of the programme that may answer: one for each member, one for e-mails."""
+
+    name: str
+    task: "asyncio.Task[HeldSnapshot]"
+    oldest_allowed: int
+    oldest_of_member: dict[str, int]
+
+
+class Promise(RuleBasedStateMachine):
+    """Each change makes a new version of the programme; a member's points are the version in which they were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = FakeClock()
+        self.provider = ScriptedProvider(self.clock)
+        self.provider.holds = True
+        self.version = 0
+        self.changes: list[tuple[float, int]] = [(0.0, 0)]
+        self.names_by_version: list[dict[str, str | None]] = [{}]
+        self.invalidated_at: dict[str, int] = dict.fromkeys(MEMBERS, 0)
+        self.newest_held: dict[str, int] = {}
+        self.readers: list[Reader] = []
+        self.opening = open_snapshots(
+            "memory://",
+            self.provider,
+            self.clock,
+            hold_time_s=HOLD_TIME_S,
+            stale_if_error_s=STALE_S,
+            capacity=6,
+        )
+        self.desk = Desk(self.run(self.opening.__aenter__()), self.provider, self.clock)
+        for member in MEMBERS:
+            self.provider.add(member, f"{member}@nowhere.example")
+        self.names: dict[str, str | None] = {member: member for member in MEMBERS} | dict.fromkeys(EMAILS)
+        self.change()
+
+    def run(self, step: Any) -> Any:  # noqa: ANN401 - whatever the step returns
+        return self.loop.run_until_complete(step)
+
+    def change(self) -> None:
+        self.version += 1
+        self.changes.append((self.clock.time_s, self.version))
+        self.names_by_version.append(dict(self.names))
+        for name, member in self.names.items():
+            self.provider.members[name] = [] if member is None else [member]
+        for member in MEMBERS:
+            self.provider.points[member] = self.version
+
+    def get_version_before(self, time_s: float) -> int:
+        """What had been written before; a write at that very instant may or may not be seen."""
+        return max(version for written_s, version in self.changes if written_s < time_s or version == 0)
+
+    @rule()
+    def write(self) -> None:
+        self.change()
+
+    @rule(email=st.sampled_from(EMAILS), member=st.sampled_from([None, *MEMBERS]))
+    def move_email(self, email: str, member: str | None) -> None:
+        self.names[email] = member
+        self.change()
+
+    @rule(member=st.sampled_from(MEMBERS))
+    def invalidate(self, member: str) -> None:
+        self.invalidated_at[member] = self.version
+        self.newest_held.pop(member, None)
+        self.run(self.desk.invalidate(member))
+
+    @rule(seconds=st.sampled_from([0.5, 5.0, 60.0, 300.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule(name=st.sampled_from([*MEMBERS, *EMAILS]), staleness_s=st.sampled_from(STALENESS))
+    def read(self, name: str, staleness_s: float | None) -> None:
+        allowed_s = HOLD_TIME_S if staleness_s is None else staleness_s
+        oldest = self.get_version_before(self.clock.time_s - allowed_s) if allowed_s else self.version
+        task = self.loop.create_task(self.desk.read(name, staleness_s, timeout_s=10_000))
+        self.readers.append(
+            Reader(name=name, task=task, oldest_allowed=oldest, oldest_of_member=dict(self.invalidated_at))
+        )
+        self.settle()
+
+    @precondition(lambda self: self.waiting())
+    @rule(pick=st.integers(min_value=0, max_value=7), fails=st.booleans())
+    def answer(self, pick: int, fails: bool) -> None:  # noqa: FBT001 - drawn
+        calls = self.waiting()
+        calls[pick % len(calls)].release(ProviderUnavailableError("down") if fails else None)
+        self.settle()
+
+    def waiting(self) -> list[Call]:
+        return [call for call in self.provider.calls if not call.is_released]
+
+    def settle(self) -> None:
+        self.run(self.desk.settle())
+        for reader in [reader for reader in self.readers if reader.task.done()]:
+            self.readers.remove(reader)
+            self.check(reader)
+
+    def check(self, reader: Reader) -> None:
+        error = reader.task.exception()
+        if isinstance(error, ProviderUnavailableError):
+            return
+        if error is not None:
+            assert isinstance(error, MemberNotFoundError)
+            self.check_named(reader, None)
+            return
+        held = reader.task.result()
+        member_id = held.snapshot.member.member_id
+        seen = get_points(held.snapshot)
+        assert seen >= reader.oldest_of_member[member_id], "older than an invalidation before the call"
+        if held.stale_reason is None:
+            assert seen >= reader.oldest_allowed, "older than was promised"
+            self.check_named(reader, member_id)
+
+    def check_named(self, reader: Reader, member_id: str | None) -> None:
+        recent = self.names_by_version[reader.oldest_allowed :]
+        assert member_id in [names.get(reader.name) for names in recent], "not whom the name meant"
+
+    @invariant()
+    def one_flight_for_each_name(self) -> None:
+        assert self.provider.most_at_once <= 1
+
+    @invariant()
+    def what_is_held_never_goes_back(self) -> None:
+        for member in MEMBERS:
+            snapshot = self.run(self.desk.get_held(member))
+            if snapshot is None:
+                self.newest_held.pop(member, None)
+                continue
+            seen = get_points(snapshot)
+            assert seen >= self.invalidated_at[member]
+            assert seen >= self.newest_held.get(member, 0)
+            self.newest_held[member] = seen
+
+    def teardown(self) -> None:
+        for _ in range(20):  # a reader that came too late begins a read of its own
+            for call in self.waiting():
+                call.release()
+            self.settle()
+        assert not self.readers, "somebody waits for nothing"
+        self.run(self.opening.__aexit__(None, None, None))
+        self.loop.close()
+
+
+TestPromise = Promise.TestCase
+TestPromise.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
