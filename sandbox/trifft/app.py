@@ -1,5 +1,6 @@
 """TRIFFT's API as a server: every request through token, rate, role and switches, in this order."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -30,9 +31,10 @@ def create_trifft_app(trifft: Trifft) -> web.Application:
 
 def add_trifft_routes(app: web.Application, trifft: Trifft) -> None:
     """Add /v1/… and /sandbox/trifft/…, and end at the app's shutdown whatever is held."""
+    running: set[asyncio.Task[web.StreamResponse]] = set()
     for route in make_routes():
-        app.router.add_route(route.method, route.path, _make_handler(trifft, route))
-    app.router.add_route("*", "/v1/{rest:.*}", _make_handler(trifft, None))
+        app.router.add_route(route.method, route.path, _make_handler(trifft, route, running))
+    app.router.add_route("*", "/v1/{rest:.*}", _make_handler(trifft, None, running))
     add_project_routes(app, trifft)
     add_member_routes(app, trifft)
 
@@ -40,6 +42,7 @@ def add_trifft_routes(app: web.Application, trifft: Trifft) -> None:
         trifft.closing = False
         trifft.webhooks.open()
         yield
+        await asyncio.gather(*running, return_exceptions=True)
         await trifft.webhooks.close()
 
     async def end_held(_: web.Application) -> None:
@@ -49,7 +52,7 @@ def add_trifft_routes(app: web.Application, trifft: Trifft) -> None:
     app.on_shutdown.append(end_held)
 
 
-def _make_handler(trifft: Trifft, route: Route | None) -> _Handler:
+def _make_handler(trifft: Trifft, route: Route | None, running: set[asyncio.Task[web.StreamResponse]]) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         found = trifft.find_token(token)
@@ -57,10 +60,17 @@ def _make_handler(trifft: Trifft, route: Route | None) -> _Handler:
             return _answer(ApiError(401))
         project, kind = found
         entry = _log(trifft, project, kind, request, route)
-        response = await _Exchange(trifft, project, request, entry).answer(route, token)
-        if not connection.has_left(request):
-            entry.status = response.status
-        return response
+        try:
+            body = await read_body(request)
+        except ApiError as error:
+            entry.status = error.status
+            return _answer(error)
+        exchange = _Exchange(trifft, project, request, entry)
+        # A call takes effect whether or not its client waits; a test's server would cancel this handler.
+        task = asyncio.create_task(exchange.answer(route, token, body))
+        running.add(task)
+        task.add_done_callback(running.discard)
+        return await asyncio.shield(task)
 
     return handle
 
@@ -86,19 +96,24 @@ class _Exchange:
         self._request = request
         self._entry = entry
 
-    async def answer(self, route: Route | None, token: str) -> web.StreamResponse:
+    async def answer(self, route: Route | None, token: str, body: bytes) -> web.StreamResponse:
+        response = await self._answer(route, token, body)
+        if not connection.has_left(self._request):
+            self._entry.status = response.status
+        return response
+
+    async def _answer(self, route: Route | None, token: str, body: bytes) -> web.StreamResponse:
         if self._project.settings.rate_limit and not self._project.rate.admit(token, self._trifft.clock()):
             return _answer(ApiError(429))
         if route is None:
             return _answer(ApiError(404))
         try:
-            body = await read_body(self._request)
             check_access(self._entry.token_kind, route.operation)
         except ApiError as error:
             return _answer(error)
         latency, switch = self._project.faults.take(route.operation)
         if latency is not None:
-            await connection.wait(self._request, self._ended(latency), latency.fault.pause_s)
+            await connection.wait(self._ended(latency), latency.fault.pause_s)
         if switch is not None:
             self._entry.fault = switch.fault.kind
             if switch.fault.acts_first and (response := await self._strike(switch)) is not None:
@@ -126,7 +141,8 @@ class _Exchange:
         """Answer in the place of the call; None: it was held and goes on."""
         fault = switch.fault
         if fault.kind == "hang":
-            await connection.wait(self._request, self._ended(switch))
+            ended = self._ended(switch)
+            await connection.wait(lambda: ended() or connection.has_left(self._request))
             return _answer(ApiError(503)) if self._trifft.closing or connection.has_left(self._request) else None
         if fault.kind == "html":
             return web.Response(status=fault.status or 200, text=_HTML, content_type="text/html")

@@ -1,6 +1,7 @@
 """What a broken server does to a connection."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -10,11 +11,11 @@ from aiohttp import web
 _POLL_S = 0.1
 
 
-async def wait(request: web.Request, done: Callable[[], bool], seconds: float | None = None) -> None:
-    """Hold a request until `done`, the client has left, or `seconds` are over."""
+async def wait(done: Callable[[], bool], seconds: float | None = None) -> None:
+    """Wait until `done`, or `seconds` are over."""
     loop = asyncio.get_running_loop()
     end = None if seconds is None else loop.time() + seconds
-    while not done() and not has_left(request):
+    while not done():
         left = _POLL_S if end is None else end - loop.time()
         if left <= 0:
             return
@@ -42,15 +43,16 @@ def _reset_on_close(transport: asyncio.Transport) -> None:
 
 
 async def drip(request: web.Request, body: bytes, pause_s: float, done: Callable[[], bool]) -> web.StreamResponse:
-    """Send a JSON body byte by byte; at once what is left when `done`."""
+    """Send a JSON body byte by byte, and at once what is left when `done`; a client that leaves is forgotten."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = len(body)
-    await response.prepare(request)
-    for position in range(len(body)):
-        if done():
-            await response.write(body[position:])
-            break
-        await response.write(body[position : position + 1])
-        await wait(request, done, pause_s)
-    await response.write_eof()
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(request)
+        for position in range(len(body)):
+            if done():
+                await response.write(body[position:])
+                break
+            await response.write(body[position : position + 1])
+            await wait(lambda: done() or has_left(request), pause_s)
+        await response.write_eof()
     return response

@@ -31,13 +31,16 @@ async def test_status_fault_answers_with_the_envelope(client: Client, acme: Proj
     assert jana.points == 1240
 
 
-@pytest.mark.parametrize("kind", ["refuse", "reset"])
+@pytest.mark.parametrize(
+    ("kind", "error"), [("refuse", aiohttp.ServerDisconnectedError), ("reset", aiohttp.ClientOSError)]
+)
 async def test_connection_that_breaks_before_the_commit_changes_nothing(
-    client: Client, acme: Project, jana: Member, kind: FaultKind
+    client: Client, acme: Project, jana: Member, kind: FaultKind, error: type[Exception]
 ) -> None:
+    """Closed, or reset."""
     acme.faults.set(Fault(kind=kind, operation="credit"))
 
-    with pytest.raises(aiohttp.ClientConnectionError):
+    with pytest.raises(error):
         await credit(client, jana)
 
     assert jana.points == 1240
@@ -47,7 +50,7 @@ async def test_connection_that_breaks_before_the_commit_changes_nothing(
 async def test_lost_answer_leaves_the_effect(client: Client, acme: Project, jana: Member) -> None:
     acme.faults.set(Fault(kind="lost_answer", operation="credit"))
 
-    with pytest.raises(aiohttp.ClientConnectionError):
+    with pytest.raises(aiohttp.ClientOSError):
         await credit(client, jana)
 
     assert jana.points == 1340
@@ -160,14 +163,30 @@ async def test_hang_forgets_a_client_that_leaves(client: Client, acme: Project, 
     acme.faults.set(Fault(kind="hang", operation="credit"))
     held = asyncio.create_task(credit(client, jana))
     await until(lambda: acme.requests and acme.requests[0].fault)
-    (handler,) = [task for task in asyncio.all_tasks() if "RequestHandler.start" in repr(task)]
+    (call,) = [task for task in asyncio.all_tasks() if "_Exchange.answer" in repr(task)]
 
     held.cancel()
+    await until(call.done)
 
-    await until(handler.done)
-    acme.faults.clear()
     assert jana.points == 1240
     assert acme.requests[0].status is None
+
+
+async def test_latency_does_not_spare_a_client_that_leaves(
+    client: Client, acme: Project, jana: Member, until: Until
+) -> None:
+    """The points are booked when the client has long given up."""
+    acme.faults.set(Fault(kind="latency", operation="credit", seconds=60))
+    held = asyncio.create_task(credit(client, jana))
+    await until(lambda: acme.requests)
+    held.cancel()
+    await asyncio.wait([held])
+    assert jana.points == 1240
+
+    acme.faults.clear()
+
+    await until(lambda: jana.movements)
+    assert jana.points == 1340
 
 
 @pytest.mark.parametrize("kind", ["hang", "slow_body", "latency"])

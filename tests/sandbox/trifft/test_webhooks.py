@@ -92,7 +92,7 @@ async def test_edit_sends_the_events_of_what_changed(  # noqa: PLR0913, PLR0917 
 
 
 async def test_calls_of_the_api_and_coupons_send_events(
-    client: Client, receiver: Receiver, jana: Member, until: Until
+    client: Client, receiver: Receiver, acme: Project, jana: Member, until: Until
 ) -> None:
     asks: list[tuple[str, str, dict[str, object], str]] = [
         ("POST", f"/v1/member/{jana.id}/wallet/credit", {"points": 1}, "wallet_credited"),
@@ -106,10 +106,10 @@ async def test_calls_of_the_api_and_coupons_send_events(
         assert receiver.events[-1] == event
 
     path = f"{ADMIN}/{jana.id}/coupons/{jana.coupons[0].id}"
-    for state in ("expired", "redeemed"):
-        await client.patch(path, json={"state": state})
+    for change in ({"state": "expired"}, {"description": "none"}, {"state": "redeemed"}, {"description": "none"}):
+        await client.patch(path, json=change)
     await until(lambda: receiver.events[-1] == "coupon_redeemed")
-    assert len(receiver.events) == len(asks) + 1
+    assert len(acme.deliveries) == len(asks) + 1
 
 
 async def test_delayed_credit_sends_its_event_when_released(
