@@ -70,7 +70,7 @@ async def serve(path: Path) -> None:
     folder.write(SETTINGS_FILE, render_settings(settings))
     async with AsyncExitStack() as stack:
         processes = await start_processes(stack, folder, settings)
-        await asyncio.wait_for(wait_ready(processes, settings), READY_S)
+        await wait_ready(processes, settings, folder.path / "log")
         watching = [asyncio.create_task(process.keep_running()) for process in processes.values()]
         stack.callback(lambda: [task.cancel() for task in watching])
         provisioning = asyncio.create_task(provision(stack, folder, settings, is_new=is_new))
@@ -106,16 +106,20 @@ async def start_processes(
     return processes
 
 
-async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, str]) -> None:
+async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, str], logs: Path) -> None:
     """Raises ProcessEndedError."""
     places = {
         "loyalty_service": render_reachable(settings["LOYALTY_LISTEN"]),
         "gateway": f"http://{render_reachable(settings['GATEWAY_LISTEN'])}/readyz",
         "sandbox": f"http://{render_reachable(settings['SANDBOX_LISTEN'])}/healthz",
     }
-    async with asyncio.TaskGroup() as group:
-        for name, process in processes.items():
-            group.create_task(process.wait_until(partial(asyncio.to_thread, is_ready, places[name])))
+    waiting = (
+        process.wait_until(partial(asyncio.to_thread, is_ready, places[name])) for name, process in processes.items()
+    )
+    try:
+        await asyncio.wait_for(asyncio.gather(*waiting), READY_S)
+    except TimeoutError:
+        raise ProcessEndedError(f"not ready after {READY_S:g} s: see {logs}") from None
 
 
 async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str], *, is_new: bool) -> None:

@@ -1,0 +1,70 @@
+"""The launcher as a process of its own, on free ports, with a folder of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
+LISTENS = ("LOYALTY_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN")
+
+
+class Launcher:
+    """`make run` without make. Settings of the machine are kept out; `settings` go in."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+        free = dict.fromkeys(LISTENS, "127.0.0.1:0")
+        self.child = subprocess.Popen(  # noqa: S603 - our own launcher
+            [sys.executable, "-m", "deploy.local", "--var", str(folder)],
+            cwd=ROOT,
+            env=machine | free | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def read_until_ready(self) -> list[str]:
+        """The lines up to the one that says so; all of them when it ends before."""
+        lines: list[str] = []
+        assert self.child.stdout is not None
+        for line in self.child.stdout:
+            lines.append(line.rstrip("\n"))
+            if line.startswith("Ready"):
+                break
+        return lines
+
+    def read_to_end(self) -> tuple[int, list[str]]:
+        output, _ = self.child.communicate(timeout=30)
+        return self.child.returncode, output.splitlines()
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.child.send_signal(number)
+        return self.read_to_end()[0]
+
+    def read_settings(self) -> dict[str, str]:
+        lines = (self.folder / "settings.env").read_text(encoding="utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def read_listens(self) -> dict[str, str]:
+        settings = self.read_settings()
+        return {name: settings[name] for name in LISTENS}
+
+
+def is_listening(listen: str) -> bool:
+    host, _, port = listen.rpartition(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
+
+
+def read_widget_ids(launcher: Launcher) -> list[int]:
+    """What the sidebar of Jana's ticket is drawn from."""
+    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
+    with urllib.request.urlopen(page, timeout=5) as answer:
+        return [widget["id"] for widget in json.load(answer)["widgets"]]

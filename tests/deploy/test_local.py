@@ -1,0 +1,123 @@
+"""`make run` from outside: what it prints, what it leaves, what it keeps."""
+
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.launcher import LISTENS, Launcher, is_listening, read_widget_ids
+
+Launch = Callable[..., Launcher]
+INSTALLING = "Installing the demo shops …"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A first start, seen to its end."""
+
+    folder: Path
+    lines: list[str]
+    widget_ids: list[int]
+    listens: dict[str, str]
+    exit_code: int
+    still_listening: list[str]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept")
+    lines = launcher.read_until_ready()
+    listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
+    exit_code = launcher.stop(signal.SIGINT)
+    return Start(
+        folder=launcher.folder,
+        lines=lines,
+        widget_ids=widget_ids,
+        listens=listens,
+        exit_code=exit_code,
+        still_listening=[name for name, listen in listens.items() if is_listening(listen)],
+    )
+
+
+def test_first_start_installs_the_shops_and_leaves_nothing_running(first: Start) -> None:
+    assert first.lines[0] == INSTALLING
+    assert len(first.widget_ids) == 1
+    assert (first.exit_code, first.still_listening) == (0, [])
+
+
+def test_what_a_start_keeps_is_readable_by_its_owner_only(first: Start) -> None:
+    files = [path for path in first.folder.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert stat.S_IMODE(first.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((first.folder / "secrets").stat().st_mode) == 0o700
+
+
+def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: Start) -> None:
+    """A second one of the same folder says so; children of one that is killed end by themselves."""
+    launcher = launch(first.folder, **first.listens)
+    assert launcher.read_until_ready()[0].startswith("Ready")
+    assert read_widget_ids(launcher) == first.widget_ids
+    code, lines = launch(first.folder).read_to_end()
+    assert code != 0
+    assert lines == [
+        f"VAR: what is in {first.folder} is already running: stop that one first, or set VAR to another folder"
+    ]
+    launcher.stop(signal.SIGKILL)
+    while any(is_listening(listen) for listen in first.listens.values()):
+        time.sleep(0.05)
+
+
+def test_start_repairs_what_the_helpdesk_has_lost(launch: Launch, first: Start) -> None:
+    (first.folder / "sandbox.json").unlink()
+    launcher = launch(first.folder, **first.listens)
+    assert launcher.read_until_ready()[0] == INSTALLING
+    assert len(read_widget_ids(launcher)) == 1
+    assert launcher.stop(signal.SIGTERM) == 0
+
+
+def test_a_refused_setting_is_the_one_line_of_its_process_and_ends_all(launch: Launch, tmp_path: Path) -> None:
+    launcher = launch(tmp_path / "kept", LOYALTY_SNAPSHOTS_URL="nonsense://")
+    code, lines = launcher.read_to_end()
+    assert code != 0
+    assert len(lines) == 1
+    assert "LOYALTY_SNAPSHOTS_URL" in lines[0]
+    assert not any(is_listening(listen) for listen in launcher.read_listens().values())
+
+
+@pytest.mark.parametrize("name", LISTENS)
+def test_a_taken_port_is_one_line_that_names_the_setting(launch: Launch, tmp_path: Path, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, lines = launch(tmp_path, **{name: listen}).read_to_end()
+    assert code != 0
+    assert lines == [f"{name}: cannot listen on {listen} (Address already in use): set {name} to another one"]
+
+
+@pytest.mark.parametrize("listen", ["8090", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "nowhere.invalid:1"])
+def test_a_bad_address_is_one_line_that_names_the_setting(launch: Launch, tmp_path: Path, listen: str) -> None:
+    code, lines = launch(tmp_path, SANDBOX_LISTEN=listen).read_to_end()
+    assert code != 0
+    assert len(lines) == 1
+    assert lines[0].startswith("SANDBOX_LISTEN")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, lines = launch(tmp_path / "file" / "kept").read_to_end()
+    assert code != 0
+    assert len(lines) == 1
+    assert lines[0].startswith("VAR: ")
+
+
+def test_a_key_that_is_gone_is_named_instead_of_replaced(launch: Launch, tmp_path: Path) -> None:
+    """A new key could not read what the old one has encrypted."""
+    (tmp_path / "gateway.db").touch()
+    code, lines = launch(tmp_path).read_to_end()
+    assert code != 0
+    assert len(lines) == 1
+    assert lines[0].startswith("GATEWAY_SECRET_KEYS_FILE: ")
