@@ -56,6 +56,8 @@ def _parse_url(url: str) -> URL:
     is_file = parsed.drivername == "sqlite" and not parsed.host and parsed.database not in {None, "", ":memory:"}
     if not is_file and parsed.drivername != "postgresql":
         raise DatabaseError(f"{SETTING} must be sqlite:///path or postgresql://user:password@host/name")
+    if "@" in (parsed.host or ""):
+        raise DatabaseError(f"{SETTING}: an @ in the user or the password must be written as %40")
     return parsed
 
 

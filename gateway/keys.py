@@ -43,7 +43,7 @@ class SecretKeys:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
             raise SecretKeyError(
-                "stored with a secret key that is not in use any more: add the old key again"
+                "GATEWAY_SECRET_KEYS does not hold the key that stored secrets were encrypted with: add it again, last"
             ) from None
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:

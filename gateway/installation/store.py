@@ -186,8 +186,11 @@ class InstallationStore:
         return True
 
     async def update(self, merchant_id: str, target: Target) -> None:
-        """Take over what may change, all but the account. The key is encrypted with the newest secret key."""
-        await self._set(merchant_id, **self._render_target(target))
+        """Take over what may change, all but the account. Both secrets are encrypted anew, with the newest secret key."""
+        installation = await self.get(merchant_id)
+        if installation is not None:
+            encrypted = self._keys.encrypt(installation.credential)
+            await self._set(merchant_id, credential_encrypted=encrypted, **self._render_target(target))
 
     async def record(self, merchant_id: str, *, integration_id: int | None, widget_id: int | None) -> None:
         """Note under which numbers Gorgias has the integration and the widget."""

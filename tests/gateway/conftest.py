@@ -50,5 +50,3 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def gorgias(session: aiohttp.ClientSession, target: Target) -> GorgiasClient:
     return GorgiasClient(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
-
-

@@ -119,12 +119,14 @@ async def test_install_makes_anew_what_somebody_deleted(
     assert list(helpdesk.account.state.widgets) == [installation.widget_id]
 
 
-@pytest.mark.parametrize("call", range(len(CALLS_OF_INSTALL)))
-@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize(
+    "fault", [(call, is_done) for call in range(len(CALLS_OF_INSTALL)) for is_done in (False, True)]
+)
 async def test_install_interrupted_anywhere_is_finished_by_the_next_run(
-    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, *, call: int, is_done: bool
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, fault: tuple[int, bool]
 ) -> None:
     """Whether the call that broke was carried out or not: in the end there is one of each."""
+    call, is_done = fault
     helpdesk.lose_answer, helpdesk.lose_request = (call, None) if is_done else (None, call)
     # The HTTP client itself sends a GET again; a POST never.
     if CALLS_OF_INSTALL[call].startswith("POST"):
@@ -223,15 +225,15 @@ async def test_uninstall_leaves_nothing(
     assert await store.get("acme") is None
 
 
-@pytest.mark.parametrize("call", range(CALLS_OF_UNINSTALL))
-@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize("fault", [(call, is_done) for call in range(CALLS_OF_UNINSTALL) for is_done in (False, True)])
 async def test_uninstall_interrupted_anywhere_is_finished_by_the_next_run(
-    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, *, call: int, is_done: bool
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, fault: tuple[int, bool]
 ) -> None:
     await install(store, gorgias, "acme", target)
     installation = await store.get("acme")
     assert installation is not None
     helpdesk.clear()
+    call, is_done = fault
     helpdesk.lose_answer, helpdesk.lose_request = (call, None) if is_done else (None, call)
     try:
         await uninstall(store, gorgias, installation)

@@ -1,0 +1,120 @@
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database import DatabaseError
+from gateway.installation.credentials import Credentials
+from gateway.installation.store import InstallationStore, Target, make_credential
+from tests.gateway.waiting import wait_until
+
+
+@pytest.fixture
+def clock() -> SimpleNamespace:
+    """Seconds, moved by the test alone."""
+    return SimpleNamespace(now=0.0)
+
+
+@pytest.fixture
+async def credentials(store: InstallationStore, clock: SimpleNamespace) -> AsyncIterator[Credentials]:
+    async with Credentials(store, clock=lambda: float(clock.now)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def credential(store: InstallationStore) -> str:
+    target = Target(
+        gorgias_url="https://acme.gorgias.com",
+        gorgias_user="ops@acme.example",
+        gorgias_key="key",
+        template="list",
+        public_url="https://edge.example",
+    )
+    await store.add("acme", target)
+    installation = await store.get("acme")
+    assert installation is not None
+    return installation.credential
+
+
+@pytest.fixture
+def queries(engine: AsyncEngine) -> list[str]:
+    """The statements that reach the database."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "installations" in statement:
+            seen.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    return seen
+
+
+async def test_known_credential_is_answered_from_memory(
+    credentials: Credentials, credential: str, queries: list[str]
+) -> None:
+    assert [await credentials.find(credential) for _ in range(3)] == ["acme"] * 3
+    assert len(queries) == 1
+
+
+async def test_unknown_credential_always_asks_the_store(credentials: Credentials, queries: list[str]) -> None:
+    unknown = make_credential()
+    assert [await credentials.find(unknown) for _ in range(3)] == [None] * 3
+    assert len(queries) == 3
+
+
+async def test_new_installation_is_known_at_once(credentials: Credentials, credential: str) -> None:
+    assert await credentials.find(credential) == "acme"
+
+
+async def test_removed_installation_is_forgotten_after_one_more_answer(
+    credentials: Credentials, store: InstallationStore, credential: str, clock: SimpleNamespace
+) -> None:
+    """A hit older than 5 s is answered and looked up again behind the answer."""
+    await credentials.find(credential)
+    await store.delete("acme")
+    clock.now = 4.9
+    assert await credentials.find(credential) == "acme"
+    clock.now = 5.0
+    assert await credentials.find(credential) == "acme"
+
+    async def is_forgotten() -> bool:
+        return await credentials.find(credential) is None
+
+    await wait_until(is_forgotten)
+
+
+async def test_removed_installation_unused_for_a_minute_gets_no_answer_more(
+    credentials: Credentials, store: InstallationStore, credential: str, clock: SimpleNamespace
+) -> None:
+    await credentials.find(credential)
+    await store.delete("acme")
+    clock.now = 60.0
+    assert await credentials.find(credential) is None
+
+
+@pytest.mark.parametrize("age_s", [5.0, 60.0])
+async def test_known_credential_is_served_while_the_store_is_down(
+    credentials: Credentials, engine: AsyncEngine, credential: str, clock: SimpleNamespace, age_s: float
+) -> None:
+    await credentials.find(credential)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE installations RENAME TO away"))
+    clock.now = age_s
+    assert [await credentials.find(credential) for _ in range(3)] == ["acme"] * 3
+    with pytest.raises(DatabaseError):
+        await credentials.find(make_credential())
+
+
+@given(text_=st.text() | st.from_regex(r"tg_[A-Za-z0-9_-]{0,42}", fullmatch=True))
+@example(text_="tg_" + "a" * 100_000)
+@example(text_="tg_" + "a" * 43 + "\n")
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_implausible_credential_is_refused_without_asking(
+    credentials: Credentials, queries: list[str], text_: str
+) -> None:
+    assert await credentials.find(text_) is None
+    assert queries == []

@@ -1,0 +1,97 @@
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+import gateway.migrations
+from gateway.database import SCHEMA_VERSION, DatabaseError, open_database
+
+OPEN_ONCE = """
+import asyncio, sys
+from gateway.database import open_database
+async def main():
+    async with open_database(sys.argv[1]):
+        pass
+asyncio.run(main())
+"""
+PROCESSES = 3
+
+
+async def test_database_is_migrated_when_it_opens(database_url: str) -> None:
+    async with open_database(database_url) as engine, engine.connect() as connection:
+        tables = await connection.run_sync(lambda one: inspect(one).get_table_names())
+        assert {"installations", "gateway_schema_version"} <= set(tables)
+
+
+async def test_database_opened_by_several_processes_at_once_is_migrated_once(database_url: str) -> None:
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", OPEN_ONCE, database_url, stderr=asyncio.subprocess.PIPE
+        )
+        for _ in range(PROCESSES)
+    ]
+    outputs = [await process.communicate() for process in processes]
+    assert [process.returncode for process in processes] == [0] * PROCESSES, outputs
+    async with open_database(database_url) as engine, engine.connect() as connection:
+        versions = (await connection.execute(text("SELECT version_num FROM gateway_schema_version"))).scalars().all()
+    assert versions == [SCHEMA_VERSION]
+
+
+async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
+    async with open_database(database_url) as engine, engine.begin() as connection:
+        await connection.execute(text("UPDATE gateway_schema_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="GATEWAY_DATABASE_URL: made by a newer release"):
+        async with open_database(database_url):
+            pass
+
+
+def test_database_schema_version_is_the_last_migration() -> None:
+    """A start that finds this version does not load the migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(gateway.migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
+
+
+async def test_database_keeps_a_write_ahead_log_and_waits_for_the_disk(new_sqlite_url: str) -> None:
+    async with open_database(new_sqlite_url) as engine, engine.connect() as connection:
+        modes = [
+            (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert modes == ["wal", 2, 1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////there/is/no/such/folder/gateway.db",
+        "sqlite:////proc/gateway.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://user:s3cret@127.0.0.1/gateway",
+        "s3cret",
+        "",
+        "postgresql://user:s3cret@127.0.0.1:1/gateway",
+        "postgresql://user:s3@cret@127.0.0.1:1/gateway",
+        "postgresql://user:s3cret@127.0.0.1:notaport/gateway",
+        "postgresql://user:s3cret@127.0.0.1:1/gateway?sslmode=nonsense",
+    ],
+)
+async def test_database_that_cannot_be_used_is_one_line_that_names_the_setting(url: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        async with open_database(url):
+            pass
+    message = str(caught.value)
+    assert message.startswith("GATEWAY_DATABASE_URL")
+    assert "\n" not in message
+    assert "cret" not in message
+
+
+async def test_database_that_the_server_does_not_have_is_named(new_postgres_url: str) -> None:
+    with pytest.raises(DatabaseError, match=r'GATEWAY_DATABASE_URL: PostgreSQL at .* "missing" does not exist'):
+        async with open_database(new_postgres_url.replace("/postgres?", "/missing?")):
+            pass

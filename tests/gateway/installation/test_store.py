@@ -1,0 +1,148 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database import DatabaseError, open_database
+from gateway.installation.store import Activity, InstallationStore, Target, hash_credential
+from gateway.keys import SecretKeyError, SecretKeys
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TARGET = Target(
+    gorgias_url="https://acme.gorgias.com",
+    gorgias_user="ops@acme.example",
+    gorgias_key="gorgias-key",
+    template="list",
+    public_url="https://edge.example",
+)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Each engine in turn: what the store promises holds on both."""
+    async with open_database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(engine: AsyncEngine, keys: SecretKeys) -> InstallationStore:
+    return InstallationStore(engine, keys, now=lambda: NOON)
+
+
+async def test_installation_comes_back_as_it_was_put(store: InstallationStore) -> None:
+    assert await store.add("acme", TARGET)
+    installation = await store.get("acme")
+    assert installation is not None
+    assert len(installation.credential) == len("tg_") + 43
+    assert installation.credential.startswith("tg_")
+    assert (installation.gorgias_url, installation.gorgias_user, installation.gorgias_key) == (
+        TARGET.gorgias_url,
+        TARGET.gorgias_user,
+        TARGET.gorgias_key,
+    )
+    assert (installation.integration_id, installation.widget_id) == (None, None)
+    assert (installation.create_time, installation.update_time) == (NOON, NOON)
+
+
+async def test_installation_added_twice_stays_as_it_was(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    before = await store.get("acme")
+    assert not await store.add("acme", TARGET)
+    assert await store.get("acme") == before
+
+
+async def test_installation_is_found_by_its_credential_alone(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    await store.add("bloom", TARGET)
+    acme, bloom = await store.get("acme"), await store.get("bloom")
+    assert acme is not None
+    assert bloom is not None
+    assert await store.find_merchant_id(hash_credential(acme.credential)) == "acme"
+    assert await store.find_merchant_id(hash_credential(bloom.credential)) == "bloom"
+    assert await store.find_merchant_id(hash_credential("tg_other")) is None
+
+
+async def test_secrets_are_nowhere_in_clear(store: InstallationStore, engine: AsyncEngine) -> None:
+    """Neither in the database nor in what a log would show."""
+    await store.add("acme", TARGET)
+    installation = await store.get("acme")
+    assert installation is not None
+    async with engine.connect() as connection:
+        stored = repr((await connection.execute(text("SELECT * FROM installations"))).all())
+    for shown in (stored, repr(installation), repr(TARGET)):
+        assert TARGET.gorgias_key not in shown
+        assert installation.credential not in shown
+    assert TARGET.gorgias_user not in repr(installation) + repr(TARGET)
+
+
+async def test_secrets_survive_a_new_key_and_are_encrypted_with_it_when_written(engine: AsyncEngine) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    await InstallationStore(engine, SecretKeys([old])).add("acme", TARGET)
+    rotated = InstallationStore(engine, SecretKeys([new, old]))
+    before = await rotated.get("acme")
+    await rotated.update("acme", TARGET)
+    after = await InstallationStore(engine, SecretKeys([new])).get("acme")
+    assert before is not None
+    assert after is not None
+    assert before.credential == after.credential
+    with pytest.raises(SecretKeyError):
+        await InstallationStore(engine, SecretKeys([old])).get("acme")
+
+
+async def test_record_keeps_what_gorgias_calls_them(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    await store.record("acme", integration_id=2**40, widget_id=7)
+    installation = await store.get("acme")
+    assert installation is not None
+    assert (installation.integration_id, installation.widget_id) == (2**40, 7)
+
+
+async def test_deleted_installation_is_gone_and_its_credential_with_it(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    installation = await store.get("acme")
+    assert installation is not None
+    await store.delete("acme")
+    await store.delete("acme")
+    assert await store.get("acme") is None
+    assert await store.find_merchant_id(hash_credential(installation.credential)) is None
+
+
+async def test_activity_of_another_process_never_takes_a_newer_one_back(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    await store.record_activity({"acme": Activity(event_time=NOON, status="member")})
+    await store.record_activity({"acme": Activity(event_time=NOON - timedelta(seconds=1), status="unavailable")})
+    installation = await store.get("acme")
+    assert installation is not None
+    assert (installation.last_event_time, installation.last_status) == (NOON, "member")
+    assert installation.last_error_time is None
+
+
+async def test_activity_of_both_kinds_is_kept_apart_and_in_utc(store: InstallationStore) -> None:
+    await store.add("acme", TARGET)
+    later = (NOON + timedelta(hours=1)).astimezone(timezone(timedelta(hours=9)))
+    await store.record_activity(
+        {
+            "acme": Activity(event_time=NOON, status="stale", error_time=later, error="PROVIDER_TIMEOUT"),
+            "gone": Activity(),
+        }
+    )
+    installation = await store.get("acme")
+    assert installation is not None
+    assert (installation.last_event_time, installation.last_error_time) == (NOON, later)
+    assert installation.last_error_time is not None
+    assert installation.last_error_time.tzinfo is UTC
+    assert installation.last_error == "PROVIDER_TIMEOUT"
+    assert installation.update_time == NOON
+
+
+async def test_store_without_its_table_says_that_the_database_does_not_answer(
+    store: InstallationStore, engine: AsyncEngine
+) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE installations"))
+    with pytest.raises(DatabaseError):
+        await store.get("acme")
+    await store.ping()

@@ -1,0 +1,13 @@
+"""Waiting for a condition, never for a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+_PATIENCE_S = 10.0
+
+
+async def wait_until(is_met: Callable[[], Awaitable[bool]]) -> None:
+    """Raises TimeoutError when it does not come."""
+    async with asyncio.timeout(_PATIENCE_S):
+        while not await is_met():  # noqa: ASYNC110 - other tasks, and other processes, set no event here
+            await asyncio.sleep(0.01)
