@@ -65,7 +65,9 @@ async def test_body_that_is_no_json_object_is_refused(helpdesk: Helpdesk, conten
 
 async def test_list_is_paged_by_cursors(helpdesk: Helpdesk) -> None:
     made = [(await helpdesk.rest("POST", "integrations", json=BODY))[1]["id"] for _ in range(5)]
-    seen, cursor, sizes = [], "", []
+    seen: list[int] = []
+    sizes: list[int] = []
+    cursor: str | None = ""
     while cursor is not None:
         _, page = await helpdesk.rest("GET", f"integrations?type=http&limit=2&cursor={cursor}")
         seen += [item["id"] for item in page["data"]]
