@@ -33,7 +33,7 @@ from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 MAX_BATCH = 100
 BATCH_CONCURRENCY = 8
 # What is kept of a caller's deadline for the answer's way back.
-ANSWER_MARGIN_S = 0.1
+ANSWER_MARGIN_S = 0.2
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

