@@ -103,15 +103,14 @@ def check_widget(tag: str) -> None:
         if time.monotonic() > deadline:
             raise CheckError(f"a ticket event brought no widget within {WAIT_S:g} s")
         time.sleep(0.2)
-    if held.get("status") != "member":
-        raise CheckError(f"the widget of jana@example.com says {held.get('status')!r}, not 'member'")
+    body = json.loads(held["body"]) if isinstance(held["body"], str) else held["body"]
+    if body.get("status") != "member":
+        raise CheckError(f"the widget of jana@example.com says {body.get('status')!r}, not 'member'")
 
 
 def fetch_held(ticket: str) -> Any:  # noqa: ANN401 - JSON
-    """What the sidebar shows: the newest answer that the helpdesk holds for the ticket's customer; {} without one."""
-    held = ask_json("GET", ticket)["widgets"][0]["held"]
-    body = held["body"] if held else {}
-    return json.loads(body) if isinstance(body, str) else body
+    """The newest answer that the helpdesk holds for the ticket's customer, and since when; None without one."""
+    return ask_json("GET", ticket)["widgets"][0]["held"]
 
 
 def run(*command: str) -> None:
