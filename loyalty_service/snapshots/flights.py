@@ -10,15 +10,14 @@ from loyalty_service.domain.member import Identity, Snapshot
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a flight ended: a snapshot or an error. It was for `identity`, and began at `begin_s`.
+    """How a flight ended. It was for `identity`, and began at `begin_s`.
 
     `is_overtaken`: the member was invalidated while it flew, so it may show what was true before.
     """
 
     identity: Identity
     begin_s: float
-    snapshot: Snapshot | None = None
-    error: LoyaltyError | None = None
+    result: Snapshot | LoyaltyError
     is_overtaken: bool = False
 
 

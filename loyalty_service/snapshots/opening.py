@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
+from loyalty_service.snapshots.cached import CachedSnapshots, Times
 from loyalty_service.snapshots.entries import EntrySerializer
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.memory import MemoryCache
-from loyalty_service.snapshots.reads import CachedSnapshots, Times
 from loyalty_service.snapshots.store import CacheStore
 
 DEFAULT_FETCH_TIMEOUT_S = 1.6

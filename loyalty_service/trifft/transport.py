@@ -1,6 +1,5 @@
 """HTTP to the provider: one request, its bounds, and nothing of what an answer means."""
 
-import json
 import socket
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -77,7 +76,7 @@ class Transport:
             request.method,
             _make_url(merchant.provider_url, request),
             headers={"Authorization": f"Bearer {merchant.provider_token}"},
-            data=None if request.body is None else json.dumps(request.body).encode(),
+            json=request.body,
             allow_redirects=False,
             trace_request_ctx=sending,
         ) as response:
@@ -98,7 +97,7 @@ class Transport:
         session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"},
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             trace_configs=[_make_trace()],
         )

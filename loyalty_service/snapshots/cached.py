@@ -36,11 +36,10 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held for an identity, true since `begin_s`; `remembered_member_id` is only a guess."""
+    """What is held for an identity, as of `begin_s`; `remembered_member_id` is only a guess."""
 
     begin_s: float = -math.inf
-    snapshot: Snapshot | None = None
-    nobody: NobodyEntry | None = None
+    found: Snapshot | NobodyEntry | None = None
     remembered_member_id: str | None = None
 
 
@@ -71,8 +70,8 @@ class CachedSnapshots:
         staleness_s = self._times.hold_time_s if max_staleness_s is None else max_staleness_s
         oldest_s = arrival_s - min(staleness_s, self._times.longest_s)
         held = await self._read(merchant, identity)
-        if held.begin_s >= oldest_s:
-            return HeldSnapshot(snapshot=_take(held), stale_reason=None)
+        if held.found is not None and held.begin_s >= oldest_s:
+            return HeldSnapshot(snapshot=_take(held.found), stale_reason=None)
         try:
             async with asyncio.timeout(timeout_s):
                 snapshot = await self._fly(merchant, identity, arrival_s, oldest_s)
@@ -86,7 +85,8 @@ class CachedSnapshots:
     async def get_held(self, merchant: Merchant, member_id: str) -> Snapshot | None:
         """See the port."""
         held = await self._read(merchant, Identity(kind="member_id", value=member_id))
-        return held.snapshot if held.begin_s >= await self._store.now() - self._times.longest_s else None
+        oldest_s = await self._store.now() - self._times.longest_s
+        return held.found if isinstance(held.found, Snapshot) and held.begin_s >= oldest_s else None
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         """See the port."""
@@ -98,9 +98,9 @@ class CachedSnapshots:
         entry = await self._store.get(self._keys.make_identity_key(merchant, identity), merchant_key)
         match entry:
             case MemberEntry():
-                return _Held(begin_s=entry.begin_s, snapshot=entry.snapshot, remembered_member_id=identity.value)
+                return _Held(begin_s=entry.begin_s, found=entry.snapshot, remembered_member_id=identity.value)
             case NobodyEntry():
-                return _Held(begin_s=entry.begin_s, nobody=entry)
+                return _Held(begin_s=entry.begin_s, found=entry)
             case AliasEntry():
                 member_key = self._keys.make_member_key(merchant, entry.member_id)
                 return _join(entry, await self._store.get(member_key, merchant_key))
@@ -118,9 +118,9 @@ class CachedSnapshots:
             outcome = flight.result()
             if _answers(outcome, identity, arrival_s, oldest_s):
                 break
-        if outcome.snapshot is not None:
-            return outcome.snapshot
-        raise outcome.error or ProviderUnavailableError("nothing came")
+        if isinstance(outcome.result, LoyaltyError):
+            raise outcome.result.with_traceback(None)  # several readers may raise this one
+        return outcome.result
 
     def _start(self, merchant: Merchant, identity: Identity, remembered_id: str | None) -> asyncio.Task[Outcome]:
         """A flight under the identity, and under the member that it is remembered to name."""
@@ -140,11 +140,11 @@ class CachedSnapshots:
             )
         except (MemberNotFoundError, MemberAmbiguousError) as error:
             was_put = await self._put_nobody(merchant, identity, begin_s, error)
-            return Outcome(identity=identity, begin_s=begin_s, error=error, is_overtaken=not was_put)
+            return Outcome(identity=identity, begin_s=begin_s, result=error, is_overtaken=not was_put)
         except LoyaltyError as error:
-            return Outcome(identity=identity, begin_s=begin_s, error=error)
+            return Outcome(identity=identity, begin_s=begin_s, result=error)
         was_put = await self._put_member(merchant, identity, begin_s, snapshot)
-        return Outcome(identity=identity, begin_s=begin_s, snapshot=snapshot, is_overtaken=not was_put)
+        return Outcome(identity=identity, begin_s=begin_s, result=snapshot, is_overtaken=not was_put)
 
     async def _put_nobody(
         self, merchant: Merchant, identity: Identity, begin_s: float, error: MemberNotFoundError | MemberAmbiguousError
@@ -169,10 +169,11 @@ class CachedSnapshots:
     ) -> HeldSnapshot:
         """What is held, if it is not too old; else raises the error."""
         held = await self._read(merchant, identity)
-        if held.snapshot is None or held.begin_s < await self._store.now() - self._times.stale_if_error_s:
-            raise error.with_traceback(None)
+        oldest_served_s = await self._store.now() - self._times.stale_if_error_s
+        if not isinstance(held.found, Snapshot) or held.begin_s < oldest_served_s:
+            raise error
         is_fresh = held.begin_s >= oldest_s  # another flight has brought it meanwhile
-        return HeldSnapshot(snapshot=held.snapshot, stale_reason=None if is_fresh else error.reason)
+        return HeldSnapshot(snapshot=held.found, stale_reason=None if is_fresh else error.reason)
 
 
 def _join(alias: AliasEntry, member: object) -> _Held:
@@ -180,23 +181,21 @@ def _join(alias: AliasEntry, member: object) -> _Held:
     if not isinstance(member, MemberEntry) or alias.begin_s < member.since_s:
         return _Held(remembered_member_id=alias.member_id)
     begin_s = min(alias.begin_s, member.begin_s)
-    return _Held(begin_s=begin_s, snapshot=member.snapshot, remembered_member_id=alias.member_id)
+    return _Held(begin_s=begin_s, found=member.snapshot, remembered_member_id=alias.member_id)
 
 
 def _answers(outcome: Outcome, identity: Identity, arrival_s: float, oldest_s: float) -> bool:
     if outcome.begin_s < oldest_s or (outcome.is_overtaken and outcome.begin_s < arrival_s):
         return False
-    if outcome.identity == identity or isinstance(outcome.error, ProviderError):
+    if outcome.identity == identity or isinstance(outcome.result, ProviderError):
         return True
     # It was for an alias of the member that is asked for, and may have found that this is somebody else's by now.
-    return outcome.snapshot is not None and outcome.snapshot.member.member_id == identity.value
+    return isinstance(outcome.result, Snapshot) and outcome.result.member.member_id == identity.value
 
 
-def _take(held: _Held) -> Snapshot:
-    if held.snapshot is not None:
-        return held.snapshot
-    if held.nobody is None:
-        raise LookupError("nothing is held")
-    if held.nobody.member_count:
-        raise MemberAmbiguousError(held.nobody.member_count, held.nobody.fetch_time)
-    raise MemberNotFoundError(held.nobody.fetch_time)
+def _take(found: Snapshot | NobodyEntry) -> Snapshot:
+    if isinstance(found, Snapshot):
+        return found
+    if found.member_count:
+        raise MemberAmbiguousError(found.member_count, found.fetch_time)
+    raise MemberNotFoundError(found.fetch_time)
