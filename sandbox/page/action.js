@@ -53,7 +53,7 @@ export class ActionDialog {
     const { account, ticketId, agent } = this.context;
     const { widget, place, index } = this.pressed;
     const values = Object.fromEntries(this.inputs.map((entry) => [entry.key, entry.input.value]));
-    const body = { widget_id: widget.id, response: widget.held.body, place, button: index, values, agent };
+    const body = { widget_id: widget.id, response: widget.held.body, place: { nodes: place.nodes, items: place.items }, button: index, values, agent };
     const answerOf = this.answer;
     this.setWaiting(1);
     try {

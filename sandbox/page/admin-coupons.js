@@ -8,7 +8,7 @@ const STATES = ["assigned", "activated", "redeemed", "expired"];
 export function drawCoupons(member, change) {
   const head = ["Name", "Value", "State", "Last day", ""].map((name) => make("th", { scope: "col" }, name));
   const rows = member.coupons.map((coupon) => drawCoupon(coupon, change));
-  const table = make("div", { class: "table" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
+  const table = make("div", { class: "table", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
   return make(
     "section",
     { class: "panel", "aria-label": "Coupons" },

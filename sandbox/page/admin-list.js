@@ -25,7 +25,7 @@ export async function drawMemberList(main, project) {
   main.replaceChildren(
     make("h1", {}, "Members"),
     make("div", { class: "search" }, make("label", { for: "search" }, "Search"), search, count),
-    make("div", { class: "table" }, make("table", {}, make("thead", {}, make("tr", {}, head)), rows)),
+    make("div", { class: "table", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, head)), rows)),
   );
   await show();
 }

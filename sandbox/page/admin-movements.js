@@ -7,7 +7,7 @@ import { formatMoment } from "/page/time.js";
 export function drawMovements(member, change) {
   const head = ["When", "Points", "Note", "Reference"].map((name) => make("th", { scope: "col" }, name));
   const rows = member.movements.toReversed().map(drawMovement);
-  const table = make("div", { class: "table" }, make("table", { "data-testid": "movements" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
+  const table = make("div", { class: "table", tabindex: "0" }, make("table", { "data-testid": "movements" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
   const release = make("button", { type: "button", class: "quiet", onclick: () => change("POST", "/release", {}) }, "Book what waits");
   return make(
     "section",

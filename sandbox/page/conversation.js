@@ -35,7 +35,7 @@ export class Conversation {
     return make(
       "header",
       { class: "ticket-head" },
-      make("h1", { dir: "auto" }, ticket.subject),
+      make("h2", { dir: "auto" }, ticket.subject),
       make("p", { class: "ticket-facts" }, make("span", { class: `state ${ticket.status}` }, state), ` #${ticket.id} · ${ticket.channel}`),
       make("div", { class: "events", role: "group", "aria-label": "Ticket events" }, this.drawTags(ticket), this.drawAssignee(ticket, agents), this.drawStatus(ticket)),
     );

@@ -32,6 +32,7 @@ class Helpdesk {
       byId("conversation").focus();
     });
     addEventListener("hashchange", () => this.follow());
+    document.addEventListener("visibilitychange", () => this.followVisibility());
   }
 
   get agent() {
@@ -44,9 +45,11 @@ class Helpdesk {
 
   /** Show what the address names; without a ticket in it, the account's first. */
   async follow() {
-    const { account: name, ticketId } = parseRoute(location.hash);
+    const { hash } = location;
+    const { account: name, ticketId } = parseRoute(hash);
     const account = this.accounts.find((one) => one.name === name) ?? this.accounts[0];
     if (account !== this.account) await this.enter(account);
+    if (location.hash !== hash) return; // it was changed meanwhile, and is followed there
     if (ticketId === null) {
       location.replace(makeRoute(account.name, this.rows[0].id));
       return;
@@ -111,10 +114,28 @@ class Helpdesk {
       else if (seen.includes("sidebar")) this.refreshTicket({ sidebarOnly: true });
       if (seen.includes("calls")) this.calls.refresh();
     };
+    this.source.addEventListener("error", () => (this.hasMissed = true));
+    this.source.addEventListener("open", () => this.catchUp());
     this.source.addEventListener("message", (event) => {
       if (!topics.size) setTimeout(drawAnew, GATHER_MS);
       topics.add(JSON.parse(event.data).topic);
     });
+  }
+
+  /** After the sandbox was away, or the page out of sight. */
+  catchUp() {
+    if (!this.hasMissed) return;
+    this.hasMissed = false;
+    this.refresh();
+    this.calls.refresh();
+  }
+
+  /** A page out of sight listens to nothing: a browser opens only so many connections to one host. */
+  followVisibility() {
+    if (document.hidden) {
+      this.source?.close();
+      this.hasMissed = true;
+    } else if (this.account) this.listenToUpdates(this.account.name);
   }
 
   drawAccounts() {

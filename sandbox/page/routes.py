@@ -13,6 +13,7 @@ def add_page_routes(app: web.Application) -> None:
     """`/` is the helpdesk, `/trifft-admin/…` the other system's admin; both load their parts from `/page/`."""
     app.router.add_get("/", _make_handler("index.html"))
     app.router.add_get("/favicon.ico", _make_handler("icon.svg"))
+    app.router.add_get("/trifft-admin/{project}", add_slash)
     app.router.add_get("/trifft-admin/{project}/", _make_handler("admin.html"))
     app.router.add_get("/trifft-admin/{project}/members/{member_id}", _make_handler("admin.html"))
     app.router.add_get("/page/{name}", serve_file)
@@ -23,6 +24,10 @@ def _make_handler(name: str) -> Callable[[web.Request], Awaitable[web.Response]]
         return _read(name)
 
     return serve_page
+
+
+async def add_slash(request: web.Request) -> web.Response:
+    raise web.HTTPPermanentRedirect(f"{request.path}/")
 
 
 async def serve_file(request: web.Request) -> web.Response:

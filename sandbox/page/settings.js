@@ -9,9 +9,9 @@ const GORGIAS = [
   { key: "absent_value", kind: "choice", label: "A variable without a value becomes", choices: [["none", "None"], ["empty", "nothing"], ["literal", "the literal {{variable}}"]] },
   { key: "send_custom_headers", kind: "flag", label: "Send custom headers" },
   { key: "hide_refusals", kind: "flag", label: "Hide the text of a 4xx answer to an action" },
-  { key: "timeout_s", kind: "number", label: "Time limit of a call, seconds", step: "0.1" },
-  { key: "retries", kind: "number", label: "Times a failed call is sent again", step: "1" },
-  { key: "disable_after", kind: "number", label: "Failed calls in a row that switch an integration off", step: "1" },
+  { key: "timeout_s", kind: "number", label: "Time limit of a call, seconds", min: 0.1, max: 120, step: 0.1 },
+  { key: "retries", kind: "number", label: "Times a failed call is sent again", min: 0, max: 10, step: 1 },
+  { key: "disable_after", kind: "number", label: "Failed calls in a row that switch an integration off", min: 1, max: 1000, step: 1 },
 ];
 const TRIFFT = [
   { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },
@@ -47,7 +47,7 @@ export class SettingsDrawer {
     const admin = make("a", { href: `/trifft-admin/${project}/`, target: "_blank", rel: "noopener" }, "Open TRIFFT Admin");
     this.dialog.replaceChildren(
       make(
-        "header",
+        "div",
         { class: "drawer-head" },
         make("h2", { id: "settings-title" }, "Stand-in settings"),
         make("p", {}, `${title}. Changes act at once.`),
@@ -86,7 +86,11 @@ function drawSetting(setting, value, save) {
 
 const CONTROLS = {
   flag: (_, value, save) => make("input", { type: "checkbox", role: "switch", checked: value, onchange: (event) => save(event.target.checked) }),
-  number: (setting, value, save) => make("input", { type: "number", step: setting.step, min: 0, value, onchange: (event) => save(event.target.valueAsNumber) }),
+  number: ({ min, max, step }, value, save) => {
+    const input = make("input", { type: "number", min, max, step, value, required: true });
+    input.addEventListener("change", () => input.reportValidity() && save(input.valueAsNumber));
+    return input;
+  },
   choice: (setting, value, save) =>
     make(
       "select",

@@ -18,14 +18,14 @@ export class WidgetView {
   /** The widget's elements; none where no row and no link of it has a value: Gorgias hides such a widget. */
   draw() {
     this.hasValue = false;
-    const place = { nodes: [], items: [] };
+    const place = { nodes: [], items: [], isOneOfMany: false };
     const drawn = this.drawChildren(this.widget.template, this.widget.held.body, place);
     return this.hasValue ? drawn : [];
   }
 
   drawChildren(parent, scope, place) {
     const drawn = listNodes(parent).flatMap(({ node, position }) =>
-      this.drawNode(node, scope, { nodes: [...place.nodes, position], items: place.items }),
+      this.drawNode(node, scope, { ...place, nodes: [...place.nodes, position] }),
     );
     return groupRows(drawn);
   }
@@ -47,9 +47,10 @@ export class WidgetView {
   drawList(node, items, place) {
     if (!Array.isArray(items)) return [];
     const limit = Number.parseInt(node.meta?.limit, 10) || items.length;
+    const isOneOfMany = items.length > 1;
     return items
       .slice(0, limit)
-      .flatMap((item, index) => this.drawChildren(node, item, { nodes: place.nodes, items: [...place.items, index] }));
+      .flatMap((item, index) => this.drawChildren(node, item, { ...place, items: [...place.items, index], isOneOfMany }));
   }
 
   drawCard(node, scope, place) {
@@ -65,7 +66,7 @@ export class WidgetView {
   drawFrame(node, scope, place, body) {
     const key = this.key(place);
     const title = fill(node.title, scope);
-    const open = this.isOpen(key, place.items.length === 0);
+    const open = this.isOpen(key, !place.isOneOfMany);
     const content = make("div", { class: "card-body", id: `card-${key}`, hidden: !open }, body);
     const toggle = make(
       "button",

@@ -1,0 +1,76 @@
+"""The whole product as `make run` starts it, on free ports, and a browser before it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+_STOP_S = 20
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running `make run`: the page's address, and the operator's command in its settings."""
+
+    url: str
+    folder: Path
+
+    def operate(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+        """What `trifft-gorgias … --json` prints."""
+        lines = (self.folder / "settings.env").read_text().splitlines()
+        settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+        command = [str(Path(sys.executable).with_name("trifft-gorgias")), *arguments, "--json"]
+        environ = {"PATH": os.environ["PATH"], **settings}
+        return json.loads(subprocess.run(command, env=environ, check=True, capture_output=True).stdout)  # noqa: S603 - ours
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """The page's own JSON API."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{self.url}/sandbox/{path}", data=data, headers=headers, method=method)  # noqa: S310 - the loopback
+        with urlopen(request, timeout=10) as response:  # noqa: S310 - the loopback
+            text = response.read()
+        return json.loads(text) if text else None
+
+
+@contextmanager
+def run_stack(folder: Path) -> Iterator[Stack]:
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
+    }
+    environ |= dict.fromkeys(("LOYALTY_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN"), "127.0.0.1:0")
+    # A browser is quicker than a person: without this, two events within a second would rightly show one answer.
+    environ["GATEWAY_MAX_STALENESS_S"] = "0.001"
+    command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    try:
+        assert process.stdout is not None
+        printed = ""
+        while (address := _ADDRESS.search(printed)) is None:
+            line = process.stdout.readline()
+            assert line, f"make run ended before it printed an address: {printed}"
+            printed += line
+        yield Stack(url=address[0], folder=folder)
+    finally:
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=_STOP_S)
+        process.stdout.close()  # type: ignore[union-attr]
+    assert code == 0
+
+
+def find_chromium() -> str | None:
+    """The browser that `CHROMIUM` names, or one in the usual places."""
+    named = os.environ.get("CHROMIUM")
+    return named or next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)

@@ -1,0 +1,190 @@
+"""An agent's day in a real browser, through all three processes."""
+
+import re
+from typing import Literal
+
+import pytest
+from axe_core_python.async_playwright import Axe
+from playwright.async_api import Locator, Page, expect
+
+from tests.end_to_end.stack import Stack
+
+# One browser serves all tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
+AS_OF = re.compile(r"\w{3} \d{1,2} \w{3} \d{4}, \d{2}:\d{2} CES?T")
+ROWS = (
+    "Loyalty",
+    "Data from",
+    "Segments",
+    "Full name",
+    "Referral / support ID",
+    "Points",
+    "Tier",
+    "Favorite location",
+)
+
+# Ticket → what its sidebar sums up after an event, or "" where another test looks.
+SUMMARIES: dict[str, dict[str | None, str]] = {
+    "acme": {
+        "empty@example.com": "0 points · no coupons",
+        "stranger@example.com": "No loyalty member with stranger@example.com",
+        None: "No e-mail on this ticket, so no member can be found.",
+        "twins@example.com": "2 members have twins@example.com. Points cannot be added here.",
+        "blocked@example.com": "Blocked in TRIFFT · ",
+        "forgotten@example.com": "No loyalty member with forgotten@example.com",
+        "hanako@example.com": " points · ",
+        "layla@example.com": " points · 1 coupon",
+        "markup@example.com": " points · ",
+        "collector@example.com": " points · 40 coupons",
+        "novalue@example.com": " coupons",
+        "fraction@example.com": "99 points · ",
+        "a+b@example.com": " points · ",
+        "JOHN.DOE@EXAMPLE.COM": " points · ",
+        "peter@example.com": "220 points · ",
+    },
+    "bloom": {
+        "zuzana@example.org": "2\N{NO-BREAK SPACE}500 points · ",
+        "nowallet@example.org": "coupon",
+        "late@example.org": " points · ",
+    },
+}
+
+
+async def open_ticket(page: Page, stack: Stack, account: str, ticket_id: int) -> None:
+    await page.goto(f"{stack.url}/#/{account}/tickets/{ticket_id}")
+    await expect(page.get_by_test_id(f"ticket-{ticket_id}")).to_have_attribute("aria-current", "page")
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.get_by_test_id("sidebar").get_by_test_id(f"row-{title}")
+
+
+async def test_agent_day(page: Page, stack: Stack) -> None:
+    """Sees a member, sees a change only after the next ticket event, gives points once with a double click."""
+    await open_ticket(page, stack, "acme", 4711)
+    calls = stack.ask("GET", "gorgias/acme/calls")
+    await page.reload()
+    assert stack.ask("GET", "gorgias/acme/calls") == calls, "opening a ticket or reloading the page fires nothing"
+
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(row(page, "Loyalty")).to_contain_text("Gold · 1,240 points · 2 coupons")
+    for title, value in {
+        "Segments": "VIP, Registered in last 7 days",
+        "Full name": "Jana Nováková",
+        "Referral / support ID": "JN-4821",
+        "Points": "1,240",
+        "Tier": "Gold",
+        "Favorite location": "Bratislava, Eurovea",
+    }.items():
+        await expect(row(page, title)).to_contain_text(value)
+    rows = page.get_by_test_id("sidebar").locator("[data-testid^='row-']")
+    ids = [await rows.nth(n).get_attribute("data-testid") for n in range(await rows.count())]
+    assert ids[:8] == [f"row-{title}" for title in ROWS]
+    await expect(row(page, "Data from")).to_contain_text(AS_OF)
+
+    coupons = page.get_by_test_id("sidebar").get_by_role("button", name="Coupons")
+    await coupons.click()
+    await expect(coupons).to_have_attribute("aria-expanded", "true")
+    await expect(row(page, "Coupon").first).to_contain_text("Welcome! · 5 EUR · until 31 Dec 2026")
+
+    link = page.get_by_role("link", name="Loyalty Member Profile")
+    assert await link.get_attribute("target") == "_blank"
+    async with page.context.expect_page() as opened:
+        await link.click()
+    admin = await opened.value
+    await expect(admin.get_by_role("heading", level=1)).to_have_text("Jana Nováková")
+    await admin.get_by_label("Points", exact=True).fill("2000")
+    await admin.get_by_label("Tier").fill("Platinum")
+    await admin.get_by_role("button", name="Save").click()
+    await expect(admin.get_by_test_id("saved")).to_contain_text("Saved")
+
+    await page.bring_to_front()
+    await expect(row(page, "Points")).to_contain_text("1,240")
+    await page.get_by_test_id("event-remove-tag").click()
+    await expect(row(page, "Points")).to_contain_text("2,000")
+    await expect(row(page, "Tier")).to_contain_text("Platinum")
+
+    await page.get_by_role("button", name="Add Loyalty Points").click()
+    dialog = page.get_by_test_id("action-dialog")
+    await dialog.get_by_label("Points to add").fill("100")
+    await dialog.get_by_label("Note").fill("Sorry for the wait")
+    await dialog.get_by_role("button", name="Execute").dblclick()
+    await expect(page.get_by_test_id("action-answer")).to_contain_text(re.compile(r"A-\d+"))
+    await expect(row(page, "Points")).to_contain_text("2,000")
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(row(page, "Points")).to_contain_text("2,100")
+
+    movements = stack.ask("GET", f"trifft/acme/members/{JANA}")["movements"]
+    assert [movement["note"] for movement in movements].count("Sorry for the wait") == 1
+    [award] = stack.operate("award", "list", "acme")
+    assert (award["state"], award["points"]) == ("applied", 100)
+
+
+@pytest.mark.parametrize("account", ["acme", "bloom"])
+async def test_every_seeded_ticket_says_what_is_the_matter(page: Page, stack: Stack, account: str) -> None:
+    """Each kind of member, through a ticket event, in the words of the sidebar."""
+    seen = set()
+    for listed in stack.ask("GET", f"gorgias/{account}/tickets"):
+        ticket = stack.ask("GET", f"gorgias/{account}/tickets/{listed['id']}")
+        email = ticket["customer"]["email"]
+        if email not in SUMMARIES[account]:
+            continue
+        await open_ticket(page, stack, account, listed["id"])
+        await page.get_by_test_id("event-add-tag").click()
+        await expect(row(page, "Loyalty")).to_contain_text(SUMMARIES[account][email])
+        seen.add(email)
+    assert seen == SUMMARIES[account].keys()
+
+
+async def test_values_can_be_copied(page: Page, stack: Stack) -> None:
+    await open_ticket(page, stack, "acme", 4711)
+    await page.get_by_test_id("event-add-tag").click()
+    support_id = row(page, "Referral / support ID")
+    await expect(support_id).to_contain_text("JN-4821")
+    await support_id.hover()
+    await support_id.get_by_role("button").click()
+    assert await page.evaluate("navigator.clipboard.readText()") == "JN-4821"
+
+
+async def test_action_without_a_member_says_why(page: Page, stack: Stack) -> None:
+    await open_ticket(page, stack, "acme", 4713)
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(row(page, "Loyalty")).to_contain_text("No loyalty member")
+    await page.get_by_role("button", name="Add Loyalty Points").click()
+    dialog = page.get_by_test_id("action-dialog")
+    await dialog.get_by_label("Points to add").fill("100")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("action-answer")).to_contain_text(
+        "Not added: there is no loyalty member on this ticket."
+    )
+
+
+async def test_outage_shows_old_data_and_says_so(page: Page, stack: Stack) -> None:
+    """TRIFFT stops answering after a good read: the agent keeps the last good data, labelled, and its own time."""
+    await open_ticket(page, stack, "acme", 4726)
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(row(page, "Loyalty")).to_contain_text(" points · ")
+    stack.ask("POST", "trifft/acme/faults", {"operation": "*", "kind": "status", "status": 503})
+    try:
+        await page.get_by_test_id("event-remove-tag").click()
+        await expect(row(page, "Loyalty")).to_contain_text(
+            re.compile(r"OLD DATA: .*TRIFFT did not answer at \d\d:\d\d")
+        )
+    finally:
+        stack.ask("DELETE", "trifft/acme/faults")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 420])
+async def test_page_is_accessible(page: Page, stack: Stack, scheme: Literal["light", "dark"], width: int) -> None:
+    """No violation that axe-core knows of, on the helpdesk and on TRIFFT Admin."""
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.set_viewport_size({"width": width, "height": 900})
+    for path in ("/#/acme/tickets/4711", "/trifft-admin/acme/", f"/trifft-admin/acme/members/{JANA}"):
+        await page.goto(stack.url + path)
+        await page.wait_for_load_state("networkidle")
+        violations = (await Axe().run(page))["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []
