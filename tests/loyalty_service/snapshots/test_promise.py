@@ -126,18 +126,18 @@ class Promise(RuleBasedStateMachine):
             return
         if error is not None:
             assert isinstance(error, MemberNotFoundError)
-            self.check_named(reader, None)
+            self.check_named(reader, None, since=reader.oldest_allowed)
             return
         held = reader.task.result()
         member_id = held.snapshot.member.member_id
-        seen = get_points(held.snapshot)
-        assert seen >= reader.oldest_of_member[member_id], "older than an invalidation before the call"
+        oldest = reader.oldest_of_member[member_id]
         if held.stale_reason is None:
-            assert seen >= reader.oldest_allowed, "older than was promised"
-            self.check_named(reader, member_id)
+            oldest = max(oldest, reader.oldest_allowed)
+        assert get_points(held.snapshot) >= oldest, "older than was promised, or than an invalidation before the call"
+        self.check_named(reader, member_id, since=oldest)
 
-    def check_named(self, reader: Reader, member_id: str | None) -> None:
-        recent = self.names_by_version[reader.oldest_allowed :]
+    def check_named(self, reader: Reader, member_id: str | None, *, since: int) -> None:
+        recent = self.names_by_version[since:]
         assert member_id in [names.get(reader.name) for names in recent], "not whom the name meant"
 
     @invariant()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loyalty_service.domain.errors import MemberNotFoundError
 from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.snapshots import open_snapshots
 from loyalty_service.snapshots.entries import AliasEntry, Entry, EntrySerializer, NobodyEntry
@@ -87,6 +88,30 @@ async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
             await desk.read(f"m{number}@example.com")
         held = [number for number in range(50) if await desk.get_held(f"m{number}")]
     assert held == [45, 46, 47, 48, 49]
+
+
+async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_older(clock: FakeClock) -> None:
+    """Two entries fit: the member goes first, and comes back by a read that began before the e-mail's."""
+    provider = ScriptedProvider(clock)
+    provider.add("jana", "jana@example.com")
+    provider.holds = True
+    async with open_snapshots(
+        "memory://", provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=2
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        slow = await desk.arrive("jana")
+        provider.points["jana"] = 200
+        clock.advance(10)
+        await desk.arrive("jana@example.com")
+        await desk.release(provider.calls[1])
+        nobody = await desk.arrive("nobody")
+        await desk.release(provider.calls[2])
+        assert isinstance(nobody.exception(), MemberNotFoundError)
+        await desk.arrive("jana@example.com")  # uses the alias, which outlives the member now
+        await desk.release(provider.calls[0])
+        last = await desk.arrive("jana@example.com", 5)
+        await desk.release(provider.calls[3])
+        assert (await slow, await last) == (100, 200)
 
 
 @given(
