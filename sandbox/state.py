@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -46,9 +47,16 @@ class StateFile:
             while True:
                 await self._changed.wait()
                 await asyncio.sleep(WRITE_DELAY_S)
-                self.write()
+                self._write_or_complain()
         finally:
+            self._write_or_complain()
+
+    def _write_or_complain(self) -> None:
+        """A full disk must not stop the stand-ins: the next change tries again."""
+        try:
             self.write()
+        except OSError as error:
+            sys.stderr.write(f"SANDBOX_STATE_FILE: {self._path} cannot be written: {error.strerror}\n")
 
     def write(self) -> None:
         """Replace the file in one step, readable by its owner only. Raises OSError."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 MASK = "•••"
-_NAME = r"[\w.-]*(?:token|secret|password|credential|api_?key)[\w.-]*"
+_NAME = r"[\w.-]*(?:token|secret|password|credential|_key|apikey)[\w.-]*"
 _IN_QUERY = re.compile(rf"(?i)((?:^|[?&])(?:{_NAME}|key)=)[^&\s]+")
 _IN_JSON = re.compile(rf'(?i)("{_NAME}"\s*:\s*")(?:[^"\\]|\\.)+"')
 _HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
