@@ -39,10 +39,16 @@ _MAX_RETRY_AFTER_S = 30.0
 _DEFAULT_RETRY_AFTER_S = 5.0
 _TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5)
 _MESSAGE_CHARS = 300
+_CHECK_URL = "check --gorgias-url"
 
 
 class GorgiasError(Exception):
-    """Base of what a call may raise."""
+    """Base of what a call may raise: what happened, and what to do about it."""
+
+    def __init__(self, detail: str, advice: str) -> None:
+        super().__init__(f"{detail}: {advice}")
+        self.detail = detail
+        self.advice = advice
 
 
 class GorgiasCredentialsError(GorgiasError):
@@ -79,10 +85,6 @@ class GorgiasClient:
         self._session = session
         self._base_url = base_url
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
-
-    async def check_access(self) -> None:
-        """Ask for anything that needs the key. Raises GorgiasError."""
-        await self._request(HTTPMethod.GET, "/api/integrations", query={"type": "http", "limit": "1"})
 
     async def list_integrations(self) -> list[Integration]:
         """All HTTP integrations of the account."""
@@ -123,7 +125,7 @@ class GorgiasClient:
             if page.next_cursor is None:
                 return items
             cursor = page.next_cursor
-        raise GorgiasContractError(f"Gorgias' list {path} does not end")
+        raise GorgiasContractError(f"Gorgias' list {path} does not end", "try again later")
 
     async def _delete(self, path: str) -> None:
         """404 is a success: it is gone."""
@@ -152,11 +154,10 @@ class GorgiasClient:
                     else:
                         return _parse_answer(response.status, await _read(response))
             except TimeoutError:
-                raise GorgiasUnavailableError("Gorgias did not answer in time: try again") from None
+                raise GorgiasUnavailableError("Gorgias did not answer in time", "try again") from None
             except (aiohttp.ClientError, OSError) as error:
-                raise GorgiasUnavailableError(
-                    f"Gorgias cannot be reached ({type(error).__name__}): check --gorgias-url and the network"
-                ) from None
+                detail = f"Gorgias cannot be reached ({type(error).__name__})"
+                raise GorgiasUnavailableError(detail, "check --gorgias-url and the network") from None
             await asyncio.sleep(wait_s)
         raise AssertionError("the last try returns or raises")
 
@@ -166,21 +167,21 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         chunks += chunk
         if len(chunks) > MAX_ANSWER_BYTES:
-            raise GorgiasContractError("Gorgias' answer is too large: check --gorgias-url")
+            raise GorgiasContractError("Gorgias' answer is too large", _CHECK_URL)
     return bytes(chunks)
 
 
 def _parse_answer(status: int, raw: bytes) -> object:
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise GorgiasContractError(
-            f"Gorgias redirects ({status}): check that --gorgias-url names the account as it is now"
+            f"Gorgias redirects ({status})", "check that --gorgias-url names the account of today"
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:
         answer = msgspec.json.decode(raw) if raw else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         if is_ok:
-            raise GorgiasContractError("Gorgias' answer is not JSON: check --gorgias-url") from None
+            raise GorgiasContractError("Gorgias' answer is not JSON", _CHECK_URL) from None
         answer = None
     if is_ok:
         return answer
@@ -190,16 +191,15 @@ def _parse_answer(status: int, raw: bytes) -> object:
 
 def _make_error(status: int, said: str) -> GorgiasError:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return GorgiasCredentialsError(
-            f"Gorgias refuses the user and API key ({status}{said}): make a new key there and install again with it"
-        )
+        detail = f"Gorgias refuses the user and API key ({status}{said})"
+        return GorgiasCredentialsError(detail, "make a new key there and install again with it")
     if status == HTTPStatus.NOT_FOUND:
-        return GorgiasNotFoundError(f"Gorgias answers 404{said}: check --gorgias-url")
+        return GorgiasNotFoundError(f"Gorgias answers 404{said}", _CHECK_URL)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return GorgiasThrottledError("Gorgias' rate limit is used up: try again in a minute")
+        return GorgiasThrottledError("Gorgias' rate limit is used up", "try again in a minute")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return GorgiasUnavailableError(f"Gorgias fails ({status}): try again later")
-    return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})")
+        return GorgiasUnavailableError(f"Gorgias fails ({status})", "try again later")
+    return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})", "mend what it names, then try again")
 
 
 def _parse_retry_after(text: str) -> float:
@@ -219,4 +219,4 @@ def _parse(parse: Callable[[object], _Value], item: object) -> _Value:
     try:
         return parse(item)
     except msgspec.ValidationError as error:
-        raise GorgiasContractError(f"Gorgias' answer is not what it documents ({error})") from None
+        raise GorgiasContractError(f"Gorgias' answer is not what it documents ({error})", _CHECK_URL) from None

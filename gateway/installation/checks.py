@@ -56,8 +56,7 @@ async def check_gorgias(client: GorgiasClient, installation: Installation, publi
         integration = _check_integration(found, installation, public_url, again)
         return [gorgias, integration, await _check_widget(client, installation, found.integration_id, again)]
     except GorgiasError as error:
-        detail, _, advice = str(error).partition(": ")
-        gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=detail, advice=advice or "try again later")
+        gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=error.advice)
         return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
 
 

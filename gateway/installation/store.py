@@ -186,7 +186,7 @@ class InstallationStore:
         return True
 
     async def update(self, merchant_id: str, target: Target) -> None:
-        """Take over what may change, all but the account. Both secrets are encrypted anew, with the newest secret key."""
+        """Take over what may change, all but the account. Both secrets are encrypted anew, with the newest key."""
         installation = await self.get(merchant_id)
         if installation is not None:
             encrypted = self._keys.encrypt(installation.credential)

@@ -1,0 +1,38 @@
+"""An operator before the real loyalty service and the two stand-ins."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.config import Config
+from loyalty_service.server import serve
+from loyalty_service.trifft.client import TrifftProvider
+from tests.gateway.cli.operating import Operator
+from tests.gateway.helpdesk import PUBLIC_URL
+
+
+def make_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
+    clock = SystemClock()
+    config = Config(
+        listen="127.0.0.1:0",
+        database_url=f"sqlite:///{tmp_path / 'loyalty.db'}",
+        secret_keys=(make_key(),),
+        api_key="inner-key",
+    )
+    async with TrifftProvider(clock) as provider, serve(config, provider, clock) as port:
+        settings = {
+            "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
+            "GATEWAY_SECRET_KEYS": make_key(),
+            "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
+            "GATEWAY_LOYALTY_KEY": "inner-key",
+            "GATEWAY_PUBLIC_URL": PUBLIC_URL,
+        }
+        yield Operator(settings, tmp_path)

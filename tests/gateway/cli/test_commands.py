@@ -1,0 +1,100 @@
+"""The operator's day, through the command as a process: each answer, each exit code."""
+
+import asyncio
+
+import pytest
+
+from tests.gateway.cli.operating import Operator
+from tests.gateway.helpdesk import Helpdesk
+
+
+@pytest.fixture
+def add(operator: Operator, helpdesk: Helpdesk) -> list[str]:
+    """The arguments that add acme."""
+    token = operator.write("token", "acme-write\n")
+    return ["merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url]
+
+
+@pytest.fixture
+def install(operator: Operator, helpdesk: Helpdesk) -> list[str]:
+    """The arguments that install acme."""
+    profile = helpdesk.account.profile
+    key = operator.write("key", profile.api_key)
+    url = f"{helpdesk.url}/gorgias/acme"
+    return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", key]
+
+
+async def test_operator_installs_a_shop_checks_it_and_removes_it(
+    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+) -> None:
+    added = await operator.run(*add, "--time-zone", "Europe/Bratislava")
+    assert (added.code, added.err) == (0, "")
+    installed, added_again = await asyncio.gather(operator.run(*install), operator.run(*add))
+    assert (installed.code, installed.err) == (0, "")
+    assert (added_again.code, added_again.out) == (1, "")
+    assert "merchant update acme" in added_again.err
+    [integration_id] = helpdesk.account.state.integrations
+    assert f"integration {integration_id} created" in installed.out
+
+    helpdesk.clear()
+    installed_again = await operator.run(*install)
+    assert (installed_again.code, helpdesk.writes) == (0, [])
+    assert "Nothing had to change" in installed_again.out
+
+    checked, lost, listed = await asyncio.gather(
+        operator.run("check", "acme", "--json"),
+        operator.run("check", "acme", GATEWAY_SECRET_KEYS="A" * 43 + "="),
+        operator.run("merchant", "list", "--json"),
+    )
+    assert (checked.code, checked.data["merchant_id"]) == (0, "acme")
+    assert {check["name"]: check["state"] for check in checked.data["checks"]} == {
+        "TRIFFT": "ok",
+        "Gorgias": "ok",
+        "integration": "ok",
+        "widget": "ok",
+        "last event": "unknown",
+        "last error": "ok",
+    }
+    assert (lost.code, "GATEWAY_SECRET_KEYS does not hold the key" in lost.err) == (1, True)
+    [merchant] = listed.data
+    assert (merchant["merchant_id"], merchant["time_zone"], merchant["locale"]) == ("acme", "Europe/Bratislava", "en")
+
+    uninstalled = await operator.run("uninstall", "acme")
+    assert (uninstalled.code, uninstalled.err) == (0, "")
+    assert (helpdesk.account.state.integrations, helpdesk.account.state.widgets) == ({}, {})
+    assert (await operator.run("merchant", "remove", "acme")).code == 0
+
+
+async def test_operator_looks_at_members_and_awards(operator: Operator, add: list[str]) -> None:
+    await operator.run(*add)
+    shown, shown_json, nobody, awards = await asyncio.gather(
+        operator.run("member", "show", "acme", "--email", "jana@example.com"),
+        operator.run("member", "show", "acme", "--email", "JANA@example.com", "--json"),
+        operator.run("member", "show", "acme", "--email", "nobody@example.com"),
+        operator.run("award", "list", "acme", "--json"),
+    )
+    assert "Jana Nováková" in shown.out
+    member = shown_json.data
+    assert (member["support_id"], member["points"], member["tier"]) == ("JN-4821", 1240, "Gold")
+    assert (member["status"], member["coupons"][0]["state"]) == ("active", "activated")
+    assert (nobody.code, nobody.err) == (1, "trifft-gorgias: acme has no loyalty member with this e-mail address\n")
+    assert (awards.code, awards.data) == (0, [])
+
+
+async def test_operator_is_told_in_a_line_what_could_not_be_done(
+    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+) -> None:
+    wrong = operator.write("wrong", "wrong-s3cret")
+    refused = {
+        "PROVIDER_CREDENTIALS": operator.run(*add[:-3], wrong, *add[-2:]),
+        "--trifft-url must be https to a public name": operator.run(*add[:-1], "http://10.0.0.1"),
+        "trifft-gorgias merchant add acme": operator.run(*install),
+        "GATEWAY_LOYALTY_TARGET": operator.run("merchant", "list", GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
+    }
+    results = await asyncio.gather(*refused.values())
+    for hint, result in zip(refused, results, strict=True):
+        assert hint in result.err
+        assert (result.code, result.out) == (1, "")
+        assert result.err.count("\n") == 1
+        assert "s3cret" not in result.err
+    assert helpdesk.requests == ["POST "]

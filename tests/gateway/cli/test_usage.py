@@ -1,0 +1,78 @@
+"""What is refused before anything is asked: one line, code 2, no secret."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from gateway.cli import main
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", f"sqlite:///{tmp_path / 'gateway.db'}")
+    monkeypatch.setenv("GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
+
+
+INSTALL = [
+    "install",
+    "acme",
+    "--gorgias-user",
+    "ops@acme.example",
+    "--gorgias-key-file",
+    "/nowhere/key",
+    "--gorgias-url",
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check"], "ID"),
+        (["check", "Not_a_label"], "ID must be"),
+        (["check", "acme", "--nonsense"], "--nonsense"),
+        (["merchant", "lst"], "lst"),
+        (["merchant", "add", "acme", "--trifft-url", "https://api.trifft.io"], "--trifft-token-file"),
+        (["merchant", "update", "acme"], "nothing to change"),
+        ([*INSTALL, "https://a.b.gorgias.com"], "must name one account"),
+        ([*INSTALL, "https://acme.gorgias.com"], "there is no file /nowhere/key"),
+        ([*INSTALL, "https://acme.gorgias.com", "--template", "pretty"], "--template"),
+    ],
+)
+def test_usage_that_is_wrong_is_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_settings_that_are_wrong_are_one_line_and_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_SECRET_KEYS", "wrong-s3cret")
+    assert main(["check", "acme"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("trifft-gorgias: GATEWAY_SECRET_KEYS")
+    assert "s3cret" not in err
+
+
+def test_database_that_cannot_be_used_is_one_line_and_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "sqlite:////nowhere/gateway.db")
+    assert main(["check", "acme"]) == 1
+    assert "GATEWAY_DATABASE_URL: /nowhere/gateway.db cannot be used" in capsys.readouterr().err
+
+
+def test_uninstall_of_what_is_not_installed_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["uninstall", "acme"]) == 0
+    assert capsys.readouterr().out == "acme is not installed: nothing to remove.\n"
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(command in out for command in ("merchant", "install", "uninstall", "check", "member", "award"))

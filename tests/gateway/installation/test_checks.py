@@ -1,0 +1,117 @@
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from gateway.gorgias.client import GorgiasClient
+from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
+from gateway.installation.service import install
+from gateway.installation.store import Activity, Installation, InstallationStore, Target
+from gateway.loyalty_client import LoyaltyClient
+from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
+    await install(store, gorgias, "acme", target)
+    return await get(store)
+
+
+async def get(store: InstallationStore) -> Installation:
+    installation = await store.get("acme")
+    assert installation is not None
+    return installation
+
+
+def list_states(checks: list[Check]) -> dict[str, str]:
+    return {check.name: check.state.value for check in checks}
+
+
+async def test_checks_of_a_whole_installation_are_ok(gorgias: GorgiasClient, installation: Installation) -> None:
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL)
+    assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "ok"}
+    assert [check.advice for check in checks] == ["", "", ""]
+
+
+async def test_checks_name_what_differs_at_the_integration(
+    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    [integration] = helpdesk.account.state.integrations.values()
+    integration.deactivated_datetime = "2026-11-23T12:00:00"
+    triggers = integration.http.triggers | {"ticket-updated": False}
+    integration.http = msgspec.structs.replace(integration.http, triggers=triggers, headers={})
+    found = (await check_gorgias(gorgias, installation, "https://new.example"))[1]
+    assert found.detail == (
+        f"{integration.id} is not as installed: it is switched off, its URL, its headers, its triggers"
+    )
+    assert found.advice == "run the install command for acme again"
+
+
+async def test_checks_name_a_widget_whose_template_was_edited(
+    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    [widget] = helpdesk.account.state.widgets.values()
+    edited = msgspec.structs.replace(widget, template={"type": "wrapper", "widgets": []})
+    helpdesk.account.state.widgets[widget.id] = edited
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL)
+    assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "failed"}
+    assert "its template" in checks[2].detail
+
+
+@pytest.mark.parametrize(
+    ("gone", "states"),
+    [
+        ("widgets", {"Gorgias": "ok", "integration": "ok", "widget": "failed"}),
+        ("integrations", {"Gorgias": "ok", "integration": "failed", "widget": "unknown"}),
+    ],
+)
+async def test_checks_name_what_is_not_in_gorgias_any_more(
+    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation, gone: str, states: dict[str, str]
+) -> None:
+    getattr(helpdesk.account.state, gone).clear()
+    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL)) == states
+
+
+async def test_checks_with_a_refused_key_know_nothing_more(
+    refused_gorgias: GorgiasClient, installation: Installation
+) -> None:
+    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL)
+    assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
+    assert checks[0].advice == "make a new key there and install again with it"
+
+
+def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
+    checks = make_not_installed("acme")
+    assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
+    assert "trifft-gorgias install acme" in checks[0].advice
+
+
+@pytest.mark.parametrize(
+    ("activity", "states"),
+    [
+        (Activity(), {"last event": "unknown", "last error": "ok"}),
+        (Activity(event_time=NOON, status="member"), {"last event": "ok", "last error": "ok"}),
+        (
+            Activity(event_time=NOON, status="unavailable", error_time=NOON, error="PROVIDER_TIMEOUT"),
+            {"last event": "ok", "last error": "failed"},
+        ),
+        (
+            Activity(event_time=NOON, status="member", error_time=NOON - timedelta(hours=1), error="PROVIDER_TIMEOUT"),
+            {"last event": "ok", "last error": "ok"},
+        ),
+    ],
+)
+async def test_checks_of_activity_fail_while_the_last_answer_was_an_error(
+    store: InstallationStore, installation: Installation, activity: Activity, states: dict[str, str]
+) -> None:
+    await store.record_activity({installation.merchant_id: activity})
+    checks = check_activity(await get(store), datetime.isoformat)
+    assert list_states(checks) == states
+
+
+async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:
+    async with LoyaltyClient("127.0.0.1:1", "inner-key") as loyalty:
+        check = await check_provider(loyalty, "acme")
+    assert (check.state.value, "GATEWAY_LOYALTY_TARGET" in check.advice) == ("failed", True)
