@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
@@ -41,7 +42,10 @@ def database_url(new_sqlite_url: str) -> str:
     ],
 )
 async def test_bad_value_is_refused_by_name(
-    client: Client, provider: ScriptedProvider, field: str, value: str | int
+    client: Client,
+    provider: ScriptedProvider,
+    field: str,
+    value: Any,  # noqa: ANN401  any field's type
 ) -> None:
     failure = await catch_failure(client.award(**{field: value}))
 
@@ -144,7 +148,9 @@ async def test_page_token_of_another_list_is_refused(listed: Client, token: str)
     page = await listed.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="acme", page_size=2))
     token = page.next_page_token if token == "foreign" else token
 
-    failure = await catch_failure(listed.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="bloom", page_token=token)))
+    failure = await catch_failure(
+        listed.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="bloom", page_token=token))
+    )
 
     assert (failure.reason, failure.field) == ("BAD_VALUE", "page_token")
 
@@ -159,10 +165,16 @@ async def test_award_is_found_by_its_number_and_by_its_request_id(listed: Client
 
 @pytest.mark.parametrize(
     "key",
-    [{"award_id": "A-9"}, {"award_id": "2"}, {"award_id": "A-2\x00"}, {"award_id": f"A-{10**30}"}, {"request_id": "\x00"}],
+    [
+        {"award_id": "A-9"},
+        {"award_id": "2"},
+        {"award_id": "A-2\x00"},
+        {"award_id": f"A-{10**30}"},
+        {"request_id": "\x00"},
+    ],
 )
-async def test_award_that_is_not_there_is_not_found(listed: Client, key: dict[str, str]) -> None:
-    request = pb.GetAwardRequest(merchant_id="acme", **key)  # type: ignore[arg-type]  either of the two keys
+async def test_award_that_is_not_there_is_not_found(listed: Client, key: dict[str, Any]) -> None:
+    request = pb.GetAwardRequest(merchant_id="acme", **key)
 
     failure = await catch_failure(listed.loyalty.GetAward(request))
 

@@ -201,9 +201,7 @@ async def test_merchants_are_listed_by_id_page_by_page(client: Client) -> None:
         await client.add_merchant(merchant_id)
 
     first = await client.merchants.ListMerchants(pb.ListMerchantsRequest(page_size=2))
-    last = await client.merchants.ListMerchants(
-        pb.ListMerchantsRequest(page_size=2, page_token=first.next_page_token)
-    )
+    last = await client.merchants.ListMerchants(pb.ListMerchantsRequest(page_size=2, page_token=first.next_page_token))
 
     assert [merchant.merchant_id for merchant in first.merchants] == ["acme", "bloom"]
     assert [merchant.merchant_id for merchant in last.merchants] == ["zeta"]

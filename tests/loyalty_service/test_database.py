@@ -1,0 +1,124 @@
+"""The database: migrated under a lock, its record of changes append-only, its clock its own."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.parse import GivenAward, parse_award
+from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.database import DatabaseUnavailableError, now_ms, open_database
+from loyalty_service.domain.award import AwardState
+
+
+def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenAward:
+    return GivenAward(request_id=request_id, member_id=member_id, points=100)
+
+
+async def test_processes_that_start_at_once_on_an_empty_database_all_succeed(database_url: str) -> None:
+    async def start() -> list[str]:
+        async with open_database(database_url) as database, database.read() as connection:
+            return list((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars())
+
+    assert await asyncio.gather(*(start() for _ in range(4))) == [["0001"]] * 4
+
+
+async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
+        refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
+        request = parse_award("acme", make_given())
+        await ledger.settle(await ledger.open(request), refused)
+        await ledger.settle(await ledger.open(request), Settlement(state=AwardState.UNKNOWN))
+
+        columns = (award_changes.c.number, award_changes.c.attempt, award_changes.c.state)
+        async with database.read() as connection:
+            changes = [tuple(row) for row in await connection.execute(select(*columns).order_by("change_id"))]
+        assert changes == [(1, 1, "pending"), (1, 1, "rejected"), (1, 2, "pending"), (1, 2, "unknown")]
+        for statement in ("UPDATE award_changes SET state = 'applied'", "DELETE FROM award_changes"):
+            with pytest.raises(DBAPIError, match="append-only"):
+                async with database.write() as connection:
+                    await connection.execute(text(statement))
+
+
+async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(database_url: str) -> None:
+    """UNKNOWN goes on to APPLIED or NOT_APPLIED, and is not REJECTED any more."""
+    async with open_database(database_url) as database:
+        ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0)
+        refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
+        opening = await ledger.open(parse_award("acme", make_given()))
+        expired = await ledger.expire_leases()
+
+        settled = await ledger.settle(opening, refused)
+        once_more = await ledger.settle(opening, Settlement(state=AwardState.APPLIED))
+
+        assert [award.state for award in expired] == [AwardState.UNKNOWN]
+        assert (settled.state, settled.retryable, settled.rejection_reason) == (AwardState.NOT_APPLIED, False, None)
+        assert once_more == settled
+        assert await ledger.expire_leases() == []
+
+
+async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
+        request = parse_award("acme", make_given())
+        older = await ledger.open(request)
+        await ledger.settle(older, Settlement(state=AwardState.REJECTED, retryable=True))
+        await ledger.open(request)
+
+        settled = await ledger.settle(older, Settlement(state=AwardState.APPLIED))
+
+        assert settled.state is AwardState.PENDING
+
+
+async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(database_url: str) -> None:
+    """Whoever writes past the ledger is refused, too."""
+    async with open_database(database_url) as database:
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
+        await ledger.open(parse_award("acme", make_given("request-1", "jana")))
+        await ledger.open(parse_award("acme", make_given("request-2", "boris")))
+
+        with pytest.raises(IntegrityError):
+            async with database.write() as connection:
+                await connection.execute(awards.update().values(member_id="jana"))
+
+
+async def test_database_has_a_clock_in_milliseconds(database_url: str) -> None:
+    async with open_database(database_url) as database, database.read() as connection:
+        told = (await connection.execute(select(now_ms()))).scalar_one()
+
+    assert abs(told - time.time() * 1000) < 60_000
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://host/name",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:////proc/nowhere/loyalty.db",
+        "postgresql://user:password@127.0.0.1:1/name",
+        "postgresql://user:password@127.0.0.1:port/name",
+    ],
+)
+async def test_database_that_cannot_be_opened_is_one_sentence_without_the_password(url: str) -> None:
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        async with open_database(url):
+            pass
+
+    assert "\n" not in str(caught.value)
+    assert "password@" not in str(caught.value)
+
+
+async def test_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "loyalty.db").write_bytes(b"no database at all" * 100)
+
+    with pytest.raises(DatabaseUnavailableError, match="cannot be opened"):
+        async with open_database(f"sqlite:///{tmp_path / 'loyalty.db'}"):
+            pass

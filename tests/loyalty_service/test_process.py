@@ -1,0 +1,181 @@
+"""`python -m loyalty_service` as a process of its own, against the TRIFFT stand-in."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from aiohttp.test_utils import TestServer
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
+from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id, wait_until
+
+JANA = "jana"
+
+
+@pytest.fixture
+async def acme() -> AsyncIterator[Project]:
+    project = make_project("acme", [Member(id=JANA, email="jana@example.com", first_name="Jana")])
+    yield project
+    project.faults.clear()
+
+
+@pytest.fixture
+async def trifft_url(acme: Project) -> AsyncIterator[str]:
+    async with TestServer(create_trifft_app(Trifft([acme]))) as server:
+        yield str(server.make_url(""))
+
+
+@pytest.fixture
+def settings(new_sqlite_url: str) -> dict[str, str]:
+    return {
+        "LOYALTY_LISTEN": "127.0.0.1:0",
+        "LOYALTY_DATABASE_URL": new_sqlite_url,
+        "LOYALTY_SECRET_KEYS": SECRET_KEY,
+    }
+
+
+async def start(settings: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "loyalty_service",
+        env={**os.environ, **settings},
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+
+
+@asynccontextmanager
+async def running(settings: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
+    """A process that listens. It is killed at the end unless the test has ended it."""
+    process = await start(settings)
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(20):
+            line = json.loads(await process.stderr.readline())
+        assert line["event"] == "listening"
+        async with grpc.aio.insecure_channel(line["address"]) as channel:
+            yield process, Client(channel)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def wait_for_event(process: asyncio.subprocess.Process, event: str) -> None:
+    assert process.stderr is not None
+    async with asyncio.timeout(10):
+        while json.loads(await process.stderr.readline())["event"] != event:
+            pass
+
+
+async def add_merchant(client: Client, acme: Project, trifft_url: str) -> None:
+    merchant = pb.Merchant(merchant_id="acme", provider_url=trifft_url)
+    await client.merchants.CreateMerchant(pb.CreateMerchantRequest(merchant=merchant, provider_token=acme.get_token()))
+
+
+async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there_after_it(
+    settings: dict[str, str], acme: Project, trifft_url: str
+) -> None:
+    request_id = make_request_id()
+    async with running(settings) as (process, client):
+        await add_merchant(client, acme, trifft_url)
+        acme.faults.set(Fault(kind="hang", operation="credit"))
+        call = asyncio.ensure_future(client.award(request_id=request_id, member_id=JANA))
+        await wait_until(lambda: acme.count_requests("credit"))
+        process.send_signal(signal.SIGTERM)
+        await wait_for_event(process, "draining")
+        acme.faults.clear()
+        answer = await call
+        code = await process.wait()
+
+    async with running(settings) as (_, client):
+        kept = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", request_id=request_id))
+        again = await client.award(request_id=request_id, member_id=JANA)
+
+    assert code == 0
+    assert answer.award.state == kept.award.state == pb.AWARD_STATE_APPLIED
+    assert (again.replayed, acme.count_requests("credit")) == (True, 1)
+    assert int(acme.get_member(JANA).points) == 100
+
+
+async def test_award_of_a_killed_process_is_known_or_unknown_and_never_sent_again(
+    settings: dict[str, str], acme: Project, trifft_url: str
+) -> None:
+    request_id = make_request_id()
+    async with running(settings) as (process, client):
+        await add_merchant(client, acme, trifft_url)
+        acme.faults.set(Fault(kind="hang", operation="credit"))
+        call = asyncio.ensure_future(client.award(request_id=request_id, member_id=JANA))
+        await wait_until(lambda: acme.count_requests("credit"))
+        process.kill()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
+    acme.faults.clear()
+
+    async with running(settings | {"LOYALTY_AWARD_ANSWER_S": "0.1"}) as (_, client):
+        again = await client.award(request_id=request_id, member_id=JANA)
+
+    assert (again.replayed, again.award.state) == (True, pb.AWARD_STATE_PENDING)
+    assert acme.count_requests("credit") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_signal_ends_an_idle_process_with_exit_code_0(settings: dict[str, str], number: signal.Signals) -> None:
+    async with running(settings) as (process, _):
+        process.send_signal(number)
+
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"LOYALTY_SECRET_KEYS": ""}, "LOYALTY_SECRET_KEYS"),
+        ({"LOYALTY_SECRET_KEYS": "no-key"}, "LOYALTY_SECRET_KEYS"),
+        ({"LOYALTY_DATABASE_URL": "sqlite:////proc/nowhere/loyalty.db"}, "LOYALTY_DATABASE_URL"),
+        ({"LOYALTY_DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name"}, "LOYALTY_DATABASE_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL": "carrier-pigeon://loft"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_LISTEN": "taken"}, "LOYALTY_LISTEN"),
+        ({"LOYALTY_LISTEN": "192.0.2.1:50051", "LOYALTY_API_KEY": "key"}, "LOYALTY_LISTEN"),
+    ],
+)
+async def test_bad_setting_ends_the_process_with_one_line_and_exit_code_2(
+    settings: dict[str, str], changes: dict[str, str], named: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        if changes.get("LOYALTY_LISTEN") == "taken":
+            changes = {"LOYALTY_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}"}
+        process = await start(settings | changes)
+        _, errors = await process.communicate()
+
+    assert process.returncode == 2
+    lines = errors.decode().splitlines()
+    assert len(lines) == 1, lines
+    assert named in lines[0]
+    assert "password@" not in lines[0]
+
+
+async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_starting(
+    settings: dict[str, str], acme: Project, trifft_url: str, tmp_path: Path
+) -> None:
+    async with running(settings) as (_, client):
+        await add_merchant(client, acme, trifft_url)
+    (tmp_path / "keys").write_text("bXkgb3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXM=", encoding="utf-8")
+    del settings["LOYALTY_SECRET_KEYS"]
+
+    process = await start(settings | {"LOYALTY_SECRET_KEYS_FILE": str(tmp_path / "keys")})
+    _, errors = await process.communicate()
+
+    assert process.returncode == 2
+    assert errors.decode().count("\n") == 1
+    assert "LOYALTY_SECRET_KEYS does not decrypt" in errors.decode()
