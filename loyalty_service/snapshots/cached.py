@@ -29,11 +29,6 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     stale_if_error_s: float
     fetch_timeout_s: float
 
-    @property
-    def longest_s(self) -> float:
-        """Nothing older is ever served."""
-        return max(self.hold_time_s, self.stale_if_error_s)
-
 
 class _Held(msgspec.Struct, frozen=True, kw_only=True):
     """What is held for an identity, as of `begin_s`; `remembered_member_id` is only a guess."""
@@ -67,8 +62,7 @@ class CachedSnapshots:
     ) -> HeldSnapshot:
         """See the port."""
         arrival_s = await self._store.now()
-        staleness_s = self._times.hold_time_s if max_staleness_s is None else max_staleness_s
-        oldest_s = arrival_s - min(staleness_s, self._times.longest_s)
+        oldest_s = arrival_s - (self._times.hold_time_s if max_staleness_s is None else max_staleness_s)
         held = await self._read(merchant, identity)
         if held.found is not None and held.begin_s >= oldest_s:
             return HeldSnapshot(snapshot=_take(held.found), stale_reason=None)
@@ -85,8 +79,7 @@ class CachedSnapshots:
     async def get_held(self, merchant: Merchant, member_id: str) -> Snapshot | None:
         """See the port."""
         held = await self._read(merchant, Identity(kind="member_id", value=member_id))
-        oldest_s = await self._store.now() - self._times.longest_s
-        return held.found if isinstance(held.found, Snapshot) and held.begin_s >= oldest_s else None
+        return held.found if isinstance(held.found, Snapshot) else None
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         """See the port."""

@@ -34,7 +34,7 @@ async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
         raise ValueError("LOYALTY_SNAPSHOTS_URL must be memory://")
     cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
     times = Times(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s, fetch_timeout_s=fetch_timeout_s)
-    store = CacheStore(cache, clock, keep_s=times.longest_s, keep_nobody_s=hold_time_s)
+    store = CacheStore(cache, clock, keep_s=max(hold_time_s, stale_if_error_s), keep_nobody_s=hold_time_s)
     snapshots = CachedSnapshots(provider, store, Keys(secrets.token_bytes(_SECRET_BYTES)), times)
     try:
         yield snapshots

@@ -11,8 +11,6 @@ from loyalty_service.snapshots.entries import Entry, MemberEntry, NobodyEntry
 from loyalty_service.snapshots.marks import Marks
 
 _MARKS = 10_000
-# Outlives the longest read of the provider; a put of a read that lasted longer is dropped.
-_MARK_KEEP_S = 60.0
 
 
 class Store(Protocol):
@@ -46,8 +44,8 @@ class CacheStore:
         self._keep_s = keep_s
         self._keep_nobody_s = keep_nobody_s
         self._last_s = -math.inf
-        self._member_marks = Marks(capacity=_MARKS, keep_s=_MARK_KEEP_S)
-        self._nobody_marks = Marks(capacity=_MARKS, keep_s=_MARK_KEEP_S + keep_nobody_s)
+        self._member_marks = Marks(capacity=_MARKS)
+        self._nobody_marks = Marks(capacity=_MARKS)
 
     async def now(self) -> float:
         return self._stamp()
@@ -64,7 +62,8 @@ class CacheStore:
             mark_s = max(mark_s, self._nobody_marks.get(merchant_key))
         if entry.begin_s <= mark_s:
             return False
-        ttl_s = self._keep_nobody_s if isinstance(entry, NobodyEntry) else self._keep_s
+        keep_s = self._keep_nobody_s if isinstance(entry, NobodyEntry) else self._keep_s
+        ttl_s = keep_s - (self._clock.monotonic() - entry.begin_s)  # the age counts from the beginning of the read
         await self._cache.set(key, _merge(await self.get(key, merchant_key), entry), ttl=ttl_s)
         return True
 

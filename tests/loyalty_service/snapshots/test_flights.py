@@ -116,6 +116,17 @@ async def test_reader_by_id_joins_the_flight_of_an_email_that_is_remembered_to_b
     assert desk.fetches == 2
 
 
+async def test_reader_by_id_fails_with_the_emails_flight_that_it_waited_for(desk: Desk) -> None:
+    await desk.read(JANA)
+    desk.clock.advance(10)
+    desk.provider.holds = True
+    readers = [asyncio.create_task(desk.read(name, 1)) for name in (JANA, "jana")]
+    await desk.settle()
+    await desk.release(desk.provider.calls[1], ProviderUnavailableError("down"))
+    assert [(await reader).stale_reason for reader in readers] == ["PROVIDER_UNAVAILABLE"] * 2
+    assert desk.fetches == 2
+
+
 async def test_reader_by_id_is_not_answered_with_the_member_that_the_email_names_now(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.add("zoe", JANA, points=7)

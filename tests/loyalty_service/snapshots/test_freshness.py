@@ -120,8 +120,17 @@ async def test_held_member_is_got_without_asking(desk: Desk) -> None:
 
 
 async def test_nothing_older_than_a_day_is_served_whatever_the_reader_allows(desk: Desk) -> None:
-    await desk.read(JANA)
-    desk.clock.advance(86_401)
+    """The day, too, counts from the beginning of the read."""
+    desk.provider.holds = True
+    reader = await desk.arrive(JANA)
+    desk.clock.advance(5)
+    await desk.release(desk.provider.calls[0])
+    await reader
+    desk.provider.holds = False
+    desk.clock.advance(86_394)
+    await desk.read(JANA, 10**9)
+    assert desk.fetches == 1
+    desk.clock.advance(2)
     await desk.read(JANA, 10**9)
     assert desk.fetches == 2
 

@@ -15,8 +15,9 @@ from loyalty_service.domain.errors import (
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
+from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import get_points
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedProvider, get_points
 
 JANA = "jana@example.com"
 ERRORS = [
@@ -128,3 +129,21 @@ async def test_what_another_flight_brought_meanwhile_is_not_called_old(desk: Des
     await desk.release(desk.provider.calls[2], ProviderUnavailableError("down"))
     assert (await by_id, await by_other) == (100, 100)
     assert (await by_email).stale_reason == "PROVIDER_UNAVAILABLE"
+
+
+async def test_limit_of_an_outage_may_be_shorter_than_the_hold_time() -> None:
+    clock = FakeClock()
+    provider = ScriptedProvider(clock)
+    provider.add("jana", JANA)
+    async with open_snapshots(
+        "memory://", provider, clock, hold_time_s=900, stale_if_error_s=60, capacity=10
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        await desk.read(JANA)
+        provider.error = ProviderUnavailableError("down")
+        clock.advance(59)
+        assert (await desk.read(JANA, 1)).stale_reason == "PROVIDER_UNAVAILABLE"
+        clock.advance(2)
+        with pytest.raises(ProviderUnavailableError):
+            await desk.read(JANA, 1)
+        assert await desk.read_points(JANA) == 100

@@ -139,7 +139,7 @@ def test_key_names_nobody_and_needs_the_secret() -> None:
 
 
 def test_mark_is_kept_and_the_last_one_counts() -> None:
-    marks = Marks(capacity=2, keep_s=60)
+    marks = Marks(capacity=2)
     assert marks.get("a") == -math.inf
     marks.set("a", 1)
     marks.set("a", 2)
@@ -148,7 +148,7 @@ def test_mark_is_kept_and_the_last_one_counts() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(min_value=0, max_value=40)), max_size=40))
 def test_forgotten_mark_never_makes_something_look_untouched(events: list[tuple[str, float]]) -> None:
-    marks, true, now_s = Marks(capacity=3, keep_s=60), {}, 0.0
+    marks, true, now_s = Marks(capacity=3), {}, 0.0
     for key, pause_s in events:
         now_s += pause_s
         marks.set(key, now_s)
