@@ -19,11 +19,15 @@ _LOG = structlog.get_logger()
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """How a merchant's agents read times and numbers, and the most points of one award."""
+    """How a merchant's agents read times and numbers, the most points of one award, and where they search for members.
+
+    `search_url`: the folder of the members' pages in the provider's admin; empty where no template is set.
+    """
 
     zone: ZoneInfo
     locale: babel.Locale
     max_points_per_award: int
+    search_url: str = ""
 
 
 DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"), max_points_per_award=500)
@@ -34,7 +38,14 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
         zone=ZoneInfo(merchant.time_zone),
         locale=babel.Locale.parse(merchant.locale, sep="-"),
         max_points_per_award=merchant.max_points_per_award,
+        search_url=_parse_search_url(merchant.admin_member_url),
     )
+
+
+def _parse_search_url(admin_member_url: str) -> str:
+    """The template of a member's page up to the folder that the page is in (assumed to list the members)."""
+    folder, _, _ = admin_member_url.partition("{member_id}")[0].rpartition("/")
+    return f"{folder}/" if folder else ""
 
 
 class Merchants:

@@ -26,6 +26,7 @@ from gateway.wording import (
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 PROFILE_LABEL = "Loyalty Member Profile"
+SEARCH_LABEL = "Search in TRIFFT Admin"
 
 # What the provider did, as an agent reads it before "at 14:07".
 _FAILURES = {
@@ -108,11 +109,11 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
     fetch_time = error.metadata.get("fetch_time")
     as_of = format_time(datetime.fromisoformat(fetch_time), shop) if fetch_time else NONE
     if error.reason == "MEMBER_NOT_FOUND":
-        return View(status="not_member", summary=f"No loyalty member with {format_echo(email)}", as_of=as_of)
+        return _render_search("not_member", f"No loyalty member with {format_echo(email)}", as_of, shop)
     if error.reason == "MEMBER_AMBIGUOUS":
         count = error.metadata.get("member_count", "Several")
         summary = f"{count} members have {format_echo(email)}. Points cannot be added here."
-        return View(status="ambiguous", summary=summary, as_of=as_of)
+        return _render_search("ambiguous", summary, as_of, shop)
     if error.reason == "BAD_VALUE":
         summary = "The e-mail on this ticket cannot be read, so no member can be found."
         return View(status="no_identity", summary=summary, as_of=format_time(now, shop))
@@ -128,6 +129,12 @@ def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
     """Nothing is known, because of `reason`: a name of ErrorReason, or the edge's own."""
     summary = f"{_render_failure(reason, shop, now)}. Add or remove a tag to try again."
     return View(status="unavailable", summary=summary)
+
+
+def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
+    """No one member to link to: the agent is sent to where members are searched for."""
+    label = SEARCH_LABEL if shop.search_url else ""
+    return View(status=status, summary=summary, as_of=as_of, profile_url=shop.search_url, profile_label=label)
 
 
 def _render_failure(reason: str, shop: Shop, now: datetime) -> str:

@@ -15,6 +15,7 @@ def add_page_routes(app: web.Application) -> None:
     app.router.add_get("/favicon.ico", _make_handler("icon.svg"))
     app.router.add_get("/trifft-admin/{project}", add_slash)
     app.router.add_get("/trifft-admin/{project}/", _make_handler("admin.html"))
+    app.router.add_get("/trifft-admin/{project}/members/", _make_handler("admin.html"))
     app.router.add_get("/trifft-admin/{project}/members/{member_id}", _make_handler("admin.html"))
     app.router.add_get("/page/{name}", serve_file)
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gateway.errors import LoyaltyCallError
-from gateway.merchants import Shop
+from gateway.merchants import Shop, parse_shop
 from gateway.widget.template import Variant, render_template
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -141,6 +141,17 @@ def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
 def test_without_a_member_there_are_no_rows_and_no_token(status: str) -> None:
     view = make_views()[status]
     assert (view.member, view.coupon_list, view.award_token, view.profile_label) == ((), (), "", "")
+
+
+@pytest.mark.parametrize("reason", ["MEMBER_NOT_FOUND", "MEMBER_AMBIGUOUS"])
+def test_without_one_member_the_link_leads_to_the_search(reason: str) -> None:
+    shop = parse_shop(
+        pb.Merchant(
+            time_zone="UTC", locale="en", admin_member_url="https://admin.example/p/7/members/{member_id}?tab=1"
+        )
+    )
+    view = render_error(make_error(reason), EMAIL, shop, NOW)
+    assert (view.profile_label, view.profile_url) == ("Search in TRIFFT Admin", "https://admin.example/p/7/members/")
 
 
 def test_old_data_says_so_first_and_keeps_its_own_time() -> None:
