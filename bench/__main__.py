@@ -1,0 +1,54 @@
+"""`make bench`: measures for about two minutes, prints a table, and keeps it in bench/results/."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from bench.machine import read_machine
+from bench.process import ProcessError
+from bench.report import Report, make_report, render_report
+from bench.rounds import QUICK, MeasureError, Scale, measure
+from bench.stack import run_stack
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    """0 when it was measured, whatever the figures; 1 with the reason when it was not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
+    arguments = parser.parse_args()
+    try:
+        report = asyncio.run(run(QUICK if arguments.quick else Scale()))
+    except (MeasureError, ProcessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    rendered = render_report(report)
+    print(rendered)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    (arguments.results / f"{report.date}.md").write_text(rendered, encoding="utf-8")
+    indented = msgspec.json.format(msgspec.json.encode(report), indent=2)
+    (arguments.results / f"{report.date}.json").write_bytes(indented + b"\n")
+    return 0
+
+
+async def run(scale: Scale) -> Report:
+    """Raises MeasureError and ProcessError; nothing runs any more when it returns or raises."""
+    machine = read_machine()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        print("starting", file=sys.stderr)
+        async with run_stack(Path(folder)) as stack:
+            measured = await measure(stack, scale, lambda progress: print(progress, file=sys.stderr))
+            body_bytes = len(stack.body)
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    return make_report(measured, scale, machine, date=date, body_bytes=body_bytes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

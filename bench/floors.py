@@ -1,0 +1,82 @@
+"""What nothing on this machine can beat: `python -m bench.floors KIND FILE [TARGET]` is one such process.
+
+bare: an HTTP handler that answers FILE. method: a gRPC method that answers the message in FILE. relay: an HTTP handler
+that calls that method at TARGET and answers FILE.
+"""
+
+import sys
+from pathlib import Path
+
+import grpc
+import uvloop
+from aiohttp import hdrs, web
+
+from bench.listening import announce, serve_http
+from bench.process import HOST
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
+
+PATH = "/gorgias/widget"
+_SERVICE = "loyalty.v1.LoyaltyService"
+
+
+async def serve_bare(body: bytes) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return _render(body)
+
+    app = web.Application()
+    app.router.add_get(PATH, answer)
+    await serve_http(app)
+
+
+async def serve_method(message: bytes) -> None:
+    response = pb.GetSnapshotResponse.FromString(message)
+
+    async def answer(_request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
+        return response
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        answer,
+        request_deserializer=pb.GetSnapshotRequest.FromString,
+        response_serializer=pb.GetSnapshotResponse.SerializeToString,
+    )
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    server.add_registered_method_handlers(_SERVICE, {"GetSnapshot": handler})
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    await announce(port)
+    await server.stop(1.0)
+
+
+async def serve_relay(body: bytes, target: str) -> None:
+    async with grpc.aio.insecure_channel(target) as channel:
+        stub = pb_grpc.LoyaltyServiceStub(channel)
+
+        async def answer(request: web.Request) -> web.Response:
+            identity = pb.MemberIdentity(email=request.query["email"])
+            await stub.GetSnapshot(pb.GetSnapshotRequest(merchant_id="bench", identity=identity))
+            return _render(body)
+
+        app = web.Application()
+        app.router.add_get(PATH, answer)
+        await serve_http(app)
+
+
+def _render(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"})
+
+
+def main() -> None:
+    kind, file, *target = sys.argv[1:]
+    content = Path(file).read_bytes()
+    match kind:
+        case "bare":
+            uvloop.run(serve_bare(content))
+        case "method":
+            uvloop.run(serve_method(content))
+        case "relay":
+            uvloop.run(serve_relay(content, target[0]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""One child process, from its start to its end."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+HOST = "127.0.0.1"
+"""Where everything of a run listens."""
+_START_S = 60.0
+_STOP_S = 10.0
+_POLL_S = 0.02
+_LAST_CHARS = 1000
+_OURS = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
+
+
+class ProcessError(Exception):
+    """A process ended too early, or not in time. The message has its last words."""
+
+
+class Process:
+    """What it writes goes to a file. It is in a group of its own: Ctrl-C in a terminal reaches only its parent."""
+
+    def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
+        self._child = child
+        self._log = log
+
+    def read_log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    async def wait(self) -> None:
+        """Until it has ended well. Raises ProcessError."""
+        try:
+            await asyncio.wait_for(self._child.wait(), _START_S)
+        except TimeoutError:
+            raise self._make_error("is not done yet") from None
+        if self._child.returncode != 0:
+            raise self._make_error(f"ended with {self._child.returncode}")
+
+    async def wait_for_line(self, word: str) -> str:
+        """The first line that has `word`. Raises ProcessError."""
+        end_s = asyncio.get_running_loop().time() + _START_S
+        while asyncio.get_running_loop().time() < end_s:
+            is_running = self._child.returncode is None
+            for line in self.read_log().splitlines():
+                if word in line:
+                    return line
+            if not is_running:
+                raise self._make_error(f"ended with {self._child.returncode}")
+            await asyncio.sleep(_POLL_S)
+        raise self._make_error(f"did not say {word!r} in time")
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL when it does not leave."""
+        if self._child.returncode is not None:
+            return
+        self._child.terminate()
+        try:
+            await asyncio.wait_for(self._child.wait(), _STOP_S)
+        except TimeoutError:
+            self._child.kill()
+            await self._child.wait()
+
+    def _make_error(self, what: str) -> ProcessError:
+        return ProcessError(f"{self._log.stem} {what}: {self.read_log()[-_LAST_CHARS:].strip()}")
+
+
+@asynccontextmanager
+async def run_process(log: Path, module: str, *arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Process]:
+    """`python -m module`, stopped at the end of the block. Of our own settings it sees only `settings`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    with log.open("wb") as output:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**kept, **settings},
+            process_group=0,
+        )
+    process = Process(child, log)
+    try:
+        yield process
+    finally:
+        await process.stop()

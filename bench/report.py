@@ -1,0 +1,213 @@
+"""Samples → figures → a table."""
+
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
+from bench.load import Samples
+from bench.machine import Machine
+from bench.rounds import CHAIN, FLOOR_KEYS, FloorKey, LiveKey, Measured, Scale
+from bench.trifft import CALL_S
+
+HELD_TO_RELAY_AIM = 0.75
+ADDED_AIM_MS = 8.0
+_LETTERS: dict[FloorKey, str] = {"bare": "a", "relay": "b", "held": "c"}
+_TITLES: dict[FloorKey, str] = {
+    "bare": "bare aiohttp handler, same bytes",
+    "relay": "bare aiohttp handler that calls a bare grpc.aio method, same message",
+    "held": "the widget, snapshot held",
+}
+_LIVE_TITLES: dict[LiveKey, str] = {
+    "alone": "one call of the stand-in itself, for comparison",
+    "cold": "(d) the widget, member never seen: find, then coupons",
+    "warm": "(d) the widget, member remembered: find beside coupons",
+}
+_RATIOS: tuple[tuple[FloorKey, FloorKey], ...] = (("held", "relay"), ("held", "bare"), ("relay", "bare"))
+_READING = """\
+How to read it: only ratios mean something, and only within one run: all rows ran in turn, round after round, on the
+same machine. Requests per second and percentiles are medians of the rounds; a ratio is the median of the rounds' own
+ratios, and its range is the noise. A live row has few requests in a round, so its percentiles are of all rounds
+together. What is above the chain is our own time: HTTP in and out, the call between the processes, and the load
+client; the stand-in's own row says how much of it is HTTP and the client alone."""
+
+
+class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
+    row: str
+    title: str
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    rounds_requests_per_s: list[float]
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """Of requests per second: `name` is "c/b"."""
+
+    name: str
+    median: float
+    lowest: float
+    highest: float
+
+
+class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`chain_ms`: what TRIFFT itself takes, call after call. `above`: the rest."""
+
+    row: str
+    title: str
+    connections: int
+    samples: int
+    chain_ms: float
+    p50_ms: float
+    p99_ms: float
+    above_p50_ms: float
+    above_p99_ms: float
+
+
+class Aim(msgspec.Struct, frozen=True, kw_only=True):
+    aim: str
+    measured: float
+    is_met: bool
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. `date` is a day in UTC."""
+
+    date: str
+    machine: Machine
+    scale: Scale
+    body_bytes: int
+    rows: list[FloorRow]
+    ratios: list[Ratio]
+    live: list[LiveRow]
+    aims: list[Aim]
+
+
+def make_report(measured: Measured, scale: Scale, machine: Machine, *, date: str, body_bytes: int) -> Report:
+    ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
+    live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
+    worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
+    aims = [
+        Aim(
+            aim=f"(c) at least {HELD_TO_RELAY_AIM} of (b)",
+            measured=ratios[0].median,
+            is_met=ratios[0].median >= HELD_TO_RELAY_AIM,
+        ),
+        Aim(
+            aim=f"(d) adds under {ADDED_AIM_MS:g} ms at the median, the worst of its rows",
+            measured=worst_ms,
+            is_met=worst_ms < ADDED_AIM_MS,
+        ),
+    ]
+    rows = [_make_floor_row(key, measured.floors[key]) for key in FLOOR_KEYS]
+    return Report(
+        date=date, machine=machine, scale=scale, body_bytes=body_bytes, rows=rows, ratios=ratios, live=live, aims=aims
+    )
+
+
+def render_report(report: Report) -> str:
+    """As Markdown."""
+    machine, scale = report.machine, report.scale
+    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    parts = [
+        f"# Benchmark of {report.date}",
+        f"{machine.cores} cores of {machine.processor}, {machine.system}; {machine.python}; {packages}.",
+        (
+            f"Load before the run: {machine.load:g}. {scale.rounds} rounds; rows (a) to (c) with {scale.connections} "
+            f"connections for {scale.seconds:g} s each, answers of {report.body_bytes} bytes."
+        ),
+        _render_table(
+            ("row", "", "requests/s", "p50 ms", "p99 ms"),
+            [
+                (f"({row.row})", row.title, f"{row.requests_per_s:.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}")
+                for row in report.rows
+            ],
+        ),
+        _render_table(
+            ("ratio", "median", "range over the rounds"),
+            [
+                (ratio.name, f"{ratio.median:.2f}", f"{ratio.lowest:.2f} to {ratio.highest:.2f}")
+                for ratio in report.ratios
+            ],
+        ),
+        f"Live fetches, TRIFFT taking {CALL_S * 1000:g} ms a call:",
+        _render_table(
+            ("", "connections", "requests", "chain ms", "p50 ms", "p99 ms", "above, p50 ms", "above, p99 ms"),
+            [_render_live_row(row) for row in report.live],
+        ),
+        "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
+        _READING,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _make_floor_row(key: FloorKey, rounds: Sequence[Samples]) -> FloorRow:
+    rates = [_rate(samples) for samples in rounds]
+    return FloorRow(
+        row=_LETTERS[key],
+        title=_TITLES[key],
+        requests_per_s=statistics.median(rates),
+        p50_ms=statistics.median(_percentile(samples.latencies_ms, 50) for samples in rounds),
+        p99_ms=statistics.median(_percentile(samples.latencies_ms, 99) for samples in rounds),
+        rounds_requests_per_s=rates,
+    )
+
+
+def _make_ratio(measured: Measured, over: FloorKey, under: FloorKey) -> Ratio:
+    pairs = zip(measured.floors[over], measured.floors[under], strict=True)
+    ratios = [_rate(one) / _rate(other) for one, other in pairs]
+    name = f"{_LETTERS[over]}/{_LETTERS[under]}"
+    return Ratio(name=name, median=statistics.median(ratios), lowest=min(ratios), highest=max(ratios))
+
+
+def _make_live_row(key: LiveKey, connections: int, rounds: Sequence[Samples]) -> LiveRow:
+    latencies_ms = [latency for samples in rounds for latency in samples.latencies_ms]
+    chain_ms = CHAIN[key] * CALL_S * 1000
+    p50_ms, p99_ms = _percentile(latencies_ms, 50), _percentile(latencies_ms, 99)
+    return LiveRow(
+        row=key,
+        title=_LIVE_TITLES[key],
+        connections=connections,
+        samples=len(latencies_ms),
+        chain_ms=chain_ms,
+        p50_ms=p50_ms,
+        p99_ms=p99_ms,
+        above_p50_ms=p50_ms - chain_ms,
+        above_p99_ms=p99_ms - chain_ms,
+    )
+
+
+def _rate(samples: Samples) -> float:
+    return len(samples.latencies_ms) / samples.seconds
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    """The smallest value that at least `percent` of the values do not exceed."""
+    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def _render_live_row(row: LiveRow) -> tuple[str, ...]:
+    figures = (row.p50_ms, row.p99_ms, row.above_p50_ms, row.above_p99_ms)
+    return (
+        row.title,
+        str(row.connections),
+        str(row.samples),
+        f"{row.chain_ms:g}",
+        *(f"{figure:.1f}" for figure in figures),
+    )
+
+
+def _render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Padded, so that it reads well in a terminal too. Columns of figures are set to the right."""
+    widths = [max(len(cells[column]) for cells in (head, *rows)) for column in range(len(head))]
+    is_figure = [all(cells[column][:1].isdigit() for cells in rows) for column in range(len(head))]
+
+    def render(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, is_figure, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = (f"{'-' * (width - 1)}:" if right else "-" * width for width, right in zip(widths, is_figure, strict=True))
+    return "\n".join([render(head), f"| {' | '.join(rule)} |", *map(render, rows)])

@@ -1,0 +1,131 @@
+"""What is measured: each row in turn, round after round, so that a drift of the machine meets all of them."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from bench.load import Plan, Samples
+from bench.process import HOST
+from bench.stack import WIDGET_PATH, Stack, fetch
+from bench.trifft import COUNT_PATH, FIND_PATH
+
+FloorKey = Literal["bare", "relay", "held"]
+LiveKey = Literal["alone", "cold", "warm"]
+FLOOR_KEYS: tuple[FloorKey, ...] = ("bare", "relay", "held")
+LIVE_KEYS: tuple[LiveKey, ...] = ("alone", "cold", "warm")
+# How many calls of TRIFFT one request makes, and how many of them one after the other.
+CALLS: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 2}
+CHAIN: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 1}
+_LOAD_S = 30.0
+_EXPECT = '"status":"member"'
+
+
+class Scale(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured. `live`: connections, and members asked for over them in a round."""
+
+    warm_up_rounds: int = 1
+    rounds: int = 7
+    seconds: float = 2.5
+    connections: int = 16
+    held_members: int = 100
+    live: tuple[tuple[int, int], ...] = ((1, 20), (8, 200))
+
+
+QUICK = Scale(warm_up_rounds=0, rounds=1, seconds=0.2, held_members=8, live=((1, 2), (2, 4)))
+"""To see that it runs; its figures say nothing."""
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """The samples of each round, by row; of a live row also by its connections."""
+
+    floors: dict[FloorKey, list[Samples]]
+    live: dict[tuple[LiveKey, int], list[Samples]]
+
+
+class MeasureError(Exception):
+    """What was measured is not what the row is about. The message says why."""
+
+
+async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Measured:
+    """The rounds that warm everything up are thrown away. Raises MeasureError."""
+    measured = Measured(
+        floors={key: [] for key in FLOOR_KEYS},
+        live={(key, count): [] for count, _ in scale.live for key in LIVE_KEYS},
+    )
+    for number in range(scale.warm_up_rounds + scale.rounds):
+        kept = number - scale.warm_up_rounds + 1
+        note(f"round {kept} of {scale.rounds}" if kept > 0 else "warming up")
+        floors = {key: await _measure_floor(stack, key, scale) for key in FLOOR_KEYS}
+        live = await _measure_live(stack, scale, number)
+        if kept > 0:
+            for floor_key, samples in floors.items():
+                measured.floors[floor_key].append(samples)
+            for live_key, samples in live.items():
+                measured.live[live_key].append(samples)
+    return measured
+
+
+async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> Samples:
+    """All three get the same requests, byte for byte."""
+    paths = [f"{WIDGET_PATH}member-{number}@bench.example" for number in range(scale.held_members)]
+    port = {"bare": stack.bare, "relay": stack.relay, "held": stack.held}[key]
+    if key == "held":  # each member once before, so that all are held
+        await _load(_make_plan(stack, port, paths, scale.connections))
+    before = await _count_calls(stack)
+    samples = await _load(_make_plan(stack, port, paths, scale.connections, scale.seconds))
+    if await _count_calls(stack) != before:
+        raise MeasureError(f"row {key} must not reach TRIFFT, and did")
+    return samples
+
+
+async def _measure_live(stack: Stack, scale: Scale, round_number: int) -> dict[tuple[LiveKey, int], Samples]:
+    measured = {}
+    for connections, members in scale.live:
+        emails = [f"live-{round_number}-{connections}-{number}@bench.example" for number in range(members)]
+        for key in LIVE_KEYS:
+            before = await _count_calls(stack)
+            if key == "alone":
+                plan = _make_plan(stack, stack.trifft, [f"{FIND_PATH}?email={email}" for email in emails], connections)
+                plan = msgspec.structs.replace(plan, expect='"support_id"')
+            else:
+                plan = _make_plan(stack, stack.live, [f"{WIDGET_PATH}{email}" for email in emails], connections)
+            measured[key, connections] = await _load(plan)
+            calls = await _count_calls(stack) - before
+            if calls != CALLS[key] * members:
+                raise MeasureError(f"row {key} made {calls} calls of TRIFFT for {members} members")
+    return measured
+
+
+def _make_plan(stack: Stack, port: int, paths: list[str], connections: int, duration_s: float | None = None) -> Plan:
+    headers = {"Authorization": f"Bearer {stack.credential}", "Accept": "application/json", "User-Agent": "bench"}
+    return Plan(port=port, paths=paths, headers=headers, expect=_EXPECT, connections=connections, duration_s=duration_s)
+
+
+async def _load(plan: Plan) -> Samples:
+    client = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bench.load",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_LOAD_S + (plan.duration_s or 0)):
+            output, errors = await client.communicate(msgspec.json.encode(plan))
+    except TimeoutError:
+        raise MeasureError(f"port {plan.port} stopped answering") from None
+    finally:
+        if client.returncode is None:
+            client.kill()
+    if client.returncode != 0:
+        raise MeasureError(f"the load client gave up: {errors.decode(errors='replace').strip()}")
+    return msgspec.json.decode(output, type=Samples)
+
+
+async def _count_calls(stack: Stack) -> int:
+    return int(json.loads(await fetch(f"http://{HOST}:{stack.trifft}{COUNT_PATH}")))

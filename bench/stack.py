@@ -1,0 +1,134 @@
+"""Everything that a run measures, each in a process of its own, on free ports."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from cryptography.fernet import Fernet
+
+from bench.process import HOST, Process, run_process
+from gateway.database import open_database
+from gateway.installation.store import InstallationStore, Target
+from gateway.keys import SecretKeys
+
+MERCHANT_ID = "bench"
+WIDGET_PATH = "/gorgias/widget?email="
+_PORT = re.compile(rf"{re.escape(HOST)}:(\d+)")
+_HELD_STALENESS = {"GATEWAY_MAX_STALENESS_S": "3600"}
+_LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
+
+
+class Stack(msgspec.Struct, frozen=True, kw_only=True):
+    """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget."""
+
+    trifft: int
+    bare: int
+    relay: int
+    held: int
+    live: int
+    credential: str
+    body: bytes
+
+
+class _Starter:
+    """Starts processes that end together with the stack. Each method raises ProcessError."""
+
+    def __init__(self, stack: AsyncExitStack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+
+    async def start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str] | None = None) -> int:
+        """The port that it listens on, as its first log line or its only plain one says."""
+        process = await self._start(name, module, *arguments, settings=settings or {})
+        line = await process.wait_for_line("listening")
+        return int(_PORT.findall(line)[0])
+
+    async def run(self, name: str, module: str, *arguments: str) -> None:
+        await (await self._start(name, module, *arguments, settings={})).wait()
+
+    async def _start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str]) -> Process:
+        running = run_process(self._folder / f"{name}.log", module, *arguments, settings=settings)
+        return await self._stack.enter_async_context(running)
+
+
+@asynccontextmanager
+async def run_stack(folder: Path) -> AsyncIterator[Stack]:
+    """Everything started and warm enough to answer. Raises ProcessError."""
+    key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    message, body = folder / "message", folder / "body"
+    async with AsyncExitStack() as stack:
+        starter = _Starter(stack, folder)
+        trifft, loyalty = await asyncio.gather(
+            starter.start("trifft", "bench.trifft"),
+            starter.start("loyalty_service", "loyalty_service", settings=_make_loyalty_settings(folder, key)),
+        )
+        target = f"{HOST}:{loyalty}"
+        await starter.run("seed", "bench.seed", target, key, f"http://{HOST}:{trifft}", str(message))
+        gateway = _make_gateway_settings(folder, keys, target, key)
+        credential = await _install(gateway["GATEWAY_DATABASE_URL"], keys)
+        held, live, method = await asyncio.gather(
+            starter.start("held", "gateway", settings=gateway | _HELD_STALENESS),
+            starter.start("live", "gateway", settings=gateway | _LIVE_STALENESS),
+            starter.start("method", "bench.floors", "method", str(message)),
+        )
+        body.write_bytes(await fetch(f"http://{HOST}:{held}{WIDGET_PATH}seed@bench.example", credential))
+        bare, relay = await asyncio.gather(
+            starter.start("bare", "bench.floors", "bare", str(body)),
+            starter.start("relay", "bench.floors", "relay", str(body), f"{HOST}:{method}"),
+        )
+        yield Stack(
+            trifft=trifft,
+            bare=bare,
+            relay=relay,
+            held=held,
+            live=live,
+            credential=credential,
+            body=body.read_bytes(),
+        )
+
+
+async def fetch(url: str, credential: str = "") -> bytes:
+    """Raises aiohttp.ClientError."""
+    headers = {"Authorization": f"Bearer {credential}"}
+    async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(url, headers=headers) as response:
+        return await response.read()
+
+
+def _make_loyalty_settings(folder: Path, key: str) -> dict[str, str]:
+    return {
+        "LOYALTY_LISTEN": f"{HOST}:0",
+        "LOYALTY_DATABASE_URL": f"sqlite:///{folder / 'loyalty.db'}",
+        "LOYALTY_SECRET_KEYS": key,
+        "LOYALTY_API_KEY": key,
+    }
+
+
+def _make_gateway_settings(folder: Path, keys: str, target: str, key: str) -> dict[str, str]:
+    return {
+        "GATEWAY_LISTEN": f"{HOST}:0",
+        "GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
+        "GATEWAY_SECRET_KEYS": keys,
+        "GATEWAY_LOYALTY_TARGET": target,
+        "GATEWAY_LOYALTY_KEY": key,
+    }
+
+
+async def _install(database_url: str, keys: str) -> str:
+    """Put the widget on record as if it were installed in Gorgias; its credential."""
+    wanted = Target(
+        gorgias_url=f"http://{HOST}",
+        gorgias_user="bench@bench.example",
+        gorgias_key="bench",
+        template="list",
+        public_url=f"http://{HOST}",
+    )
+    async with open_database(database_url) as engine:
+        store = InstallationStore(engine, SecretKeys((keys,)))
+        await store.add(MERCHANT_ID, wanted)
+        installation = await store.get(MERCHANT_ID)
+    assert installation is not None  # noqa: S101 - it was added above
+    return installation.credential

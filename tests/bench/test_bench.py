@@ -1,0 +1,25 @@
+"""The whole bench with tiny numbers, so that it cannot rot. Its figures are nobody's business here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench", "--quick", "--results", str(tmp_path)]
+    bench = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    assert bench.returncode == 0, bench.stderr
+    (table,) = tmp_path.glob("*.md")
+    (kept,) = tmp_path.glob("*.json")
+    assert bench.stdout.strip() == table.read_text().strip()
+    report = json.loads(kept.read_bytes())
+    assert [row["row"] for row in report["rows"]] == ["a", "b", "c"]
+    assert [ratio["name"] for ratio in report["ratios"]] == ["c/b", "c/a", "b/a"]
+    assert [(row["row"], row["connections"], row["chain_ms"]) for row in report["live"]] == [
+        (row, connections, chain_ms)
+        for connections in (1, 2)
+        for row, chain_ms in (("alone", 50.0), ("cold", 100.0), ("warm", 50.0))
+    ]
+    assert all(row["p50_ms"] >= row["chain_ms"] for row in report["live"])
+    assert len(report["aims"]) == 2
