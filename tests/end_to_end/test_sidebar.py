@@ -85,8 +85,11 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
     await expect(row(page, "Data from")).to_contain_text(AS_OF)
 
     coupons = page.get_by_test_id("sidebar").get_by_role("button", name="Coupons")
-    await coupons.click()
     await expect(coupons).to_have_attribute("aria-expanded", "true")
+    await coupons.click()
+    await expect(coupons).to_have_attribute("aria-expanded", "false")
+    await expect(row(page, "Coupon").first).to_be_hidden()
+    await coupons.click()
     await expect(row(page, "Coupon").first).to_contain_text("Welcome! · 5 EUR · until 31 Dec 2026")
 
     link = page.get_by_role("link", name="Loyalty Member Profile")
