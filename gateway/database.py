@@ -17,7 +17,7 @@ SCHEMA_VERSION = "0001"
 POOL_SIZE = 10
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as nothing else in the same PostgreSQL database takes it.
-_MIGRATION_LOCK = 1_953_982_327
+MIGRATION_LOCK = 1_953_982_327
 _MIGRATION_LOCK_TIMEOUT_S = 30
 _CONNECT_TIMEOUT_S = 5
 _COMMAND_TIMEOUT_S = 40
@@ -132,7 +132,7 @@ async def _migrate(engine: AsyncEngine, url: URL) -> None:
             async with connection.begin():
                 if connection.dialect.name == "postgresql":
                     await connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_LOCK_TIMEOUT_S}s'"))
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
                 await connection.run_sync(_upgrade)
     except (SQLAlchemyError, OSError, sqlite3.Error) as error:
         raise DatabaseError(_explain(url, error)) from error

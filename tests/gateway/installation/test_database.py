@@ -2,13 +2,15 @@ import asyncio
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 import gateway.migrations
-from gateway.database import SCHEMA_VERSION, DatabaseError, open_database
+from gateway.database import MIGRATION_LOCK, SCHEMA_VERSION, DatabaseError, open_database
+from tests.gateway.waiting import wait_until
 
 OPEN_ONCE = """
 import asyncio, sys
@@ -39,6 +41,29 @@ async def test_database_opened_by_several_processes_at_once_is_migrated_once(dat
     async with open_database(database_url) as engine, engine.connect() as connection:
         versions = (await connection.execute(text("SELECT version_num FROM gateway_schema_version"))).scalars().all()
     assert versions == [SCHEMA_VERSION]
+
+
+async def test_database_is_not_touched_while_another_process_migrates_it(new_postgres_url: str) -> None:
+    """SQLite has its own lock; PostgreSQL's is one that all gateways agree on."""
+    other = await asyncpg.connect(new_postgres_url)
+    async with other.transaction():
+        await other.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        opening = asyncio.create_task(open_and_close(new_postgres_url))
+
+        async def is_waiting() -> bool:
+            query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            return bool(await other.fetchval(query))
+
+        await wait_until(is_waiting)
+        assert await other.fetchval("SELECT to_regclass('installations')") is None
+    await opening
+    assert await other.fetchval("SELECT to_regclass('installations')") is not None
+    await other.close()
+
+
+async def open_and_close(url: str) -> None:
+    async with open_database(url):
+        pass
 
 
 async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:

@@ -225,6 +225,17 @@ async def test_uninstall_leaves_nothing(
     assert await store.get("acme") is None
 
 
+async def test_uninstall_removes_the_widget_whose_integration_somebody_deleted(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    await install(store, gorgias, "acme", target)
+    installation = await store.get("acme")
+    assert installation is not None
+    helpdesk.account.state.integrations.clear()
+    await uninstall(store, gorgias, installation)
+    assert helpdesk.account.state.widgets == {}
+
+
 @pytest.mark.parametrize("fault", [(call, is_done) for call in range(CALLS_OF_UNINSTALL) for is_done in (False, True)])
 async def test_uninstall_interrupted_anywhere_is_finished_by_the_next_run(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, fault: tuple[int, bool]
