@@ -53,7 +53,8 @@ export class ActionDialog {
     const { account, ticketId, agent } = this.context;
     const { widget, place, index } = this.pressed;
     const values = Object.fromEntries(this.inputs.map((entry) => [entry.key, entry.input.value]));
-    const body = { widget_id: widget.id, response: widget.held.body, place: { nodes: place.nodes, items: place.items }, button: index, values, agent };
+    const where = { widget_id: widget.id, place: { nodes: place.nodes, items: place.items }, button: index };
+    const body = { ...where, response: widget.held.body, values, agent };
     const answerOf = this.answer;
     this.setWaiting(1);
     try {
@@ -66,14 +67,14 @@ export class ActionDialog {
     this.setWaiting(-1);
   }
 
-  /** An answer that comes after its dialog was closed is a toast. */
+  /** An answer is shown in its dialog, and as a toast once that is closed. */
   finish(answerOf, sentence, good) {
-    if (this.dialog.open && answerOf === this.answer) this.show(sentence, good);
-    else this.announce(sentence);
+    if (!this.dialog.open || answerOf !== this.answer) return this.announce(sentence);
+    this.sentence = sentence;
+    this.show(sentence, good);
   }
 
   show(sentence, good) {
-    this.sentence = sentence;
     this.answer.textContent = sentence;
     this.answer.classList.toggle("good", good);
     this.answer.classList.toggle("bad", !good);

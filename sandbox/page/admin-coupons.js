@@ -1,14 +1,13 @@
 // A member's own coupons: each cell is saved when it is left.
 
-import { icon, make } from "/page/elements.js";
+import { icon, make, makeTable } from "/page/elements.js";
 
 const STATES = ["assigned", "activated", "redeemed", "expired"];
 
 /** `change(method, path, body)` changes the member. */
 export function drawCoupons(member, change) {
-  const head = ["Name", "Value", "State", "Last day", ""].map((name) => make("th", { scope: "col" }, name));
   const rows = member.coupons.map((coupon) => drawCoupon(coupon, change));
-  const table = make("div", { class: "table", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
+  const table = makeTable(["Name", "Value", "State", "Last day", ""], rows);
   return make(
     "section",
     { class: "panel", "aria-label": "Coupons" },
@@ -28,8 +27,8 @@ function drawCoupon(coupon, change) {
     STATES.map((one) => make("option", { selected: one === coupon.state }, one)),
   );
   const until = drawInput("Last day", readDay(coupon.valid_until), (day) => save("valid_until", endOfDay(day)), "date");
-  const label = `Remove ${coupon.coupon.name}`;
-  const remove = make("button", { type: "button", class: "bare", "aria-label": label, onclick: () => change("DELETE", `/coupons/${coupon.id}`) }, icon("close"));
+  const removal = { "aria-label": `Remove ${coupon.coupon.name}`, onclick: () => change("DELETE", `/coupons/${coupon.id}`) };
+  const remove = make("button", { type: "button", class: "bare", ...removal }, icon("close"));
   return make("tr", {}, [name, value, state, until, remove].map((control) => make("td", {}, control)));
 }
 

@@ -1,20 +1,19 @@
 // The members of a project, with a search.
 
 import { get } from "/page/api.js";
-import { make } from "/page/elements.js";
+import { make, makeTable } from "/page/elements.js";
 
 const TYPING_PAUSE_MS = 150;
 
 export async function drawMemberList(main, project) {
-  const rows = make("tbody");
+  const table = makeTable(["Name", "E-mail", "Support ID", "Points", "Status"], []);
   const count = make("p", { class: "count", role: "status" });
   const search = make("input", { type: "search", id: "search", placeholder: "Name, e-mail, phone, support ID", autocomplete: "off" });
-  const head = ["Name", "E-mail", "Support ID", "Points", "Status"].map((name) => make("th", { scope: "col" }, name));
   const show = async () => {
     const wanted = search.value;
     const members = await get(`trifft/${project}/members?q=${encodeURIComponent(wanted)}`);
     if (wanted !== search.value) return;
-    rows.replaceChildren(...members.map((member) => drawMember(project, member)));
+    table.querySelector("tbody").replaceChildren(...members.map((member) => drawMember(project, member)));
     count.textContent = members.length === 1 ? "1 member" : `${members.length} members`;
   };
   let pause;
@@ -25,7 +24,7 @@ export async function drawMemberList(main, project) {
   main.replaceChildren(
     make("h1", {}, "Members"),
     make("div", { class: "search" }, make("label", { for: "search" }, "Search"), search, count),
-    make("div", { class: "table", tabindex: "0" }, make("table", {}, make("thead", {}, make("tr", {}, head)), rows)),
+    table,
   );
   await show();
 }

@@ -1,13 +1,12 @@
 // What was booked on a member's wallet, newest first.
 
-import { make } from "/page/elements.js";
+import { make, makeTable } from "/page/elements.js";
 import { formatMoment } from "/page/time.js";
 
 /** `change(method, path, body)` changes the member. */
 export function drawMovements(member, change) {
-  const head = ["When", "Points", "Note", "Reference"].map((name) => make("th", { scope: "col" }, name));
   const rows = member.movements.toReversed().map(drawMovement);
-  const table = make("div", { class: "table", tabindex: "0" }, make("table", { "data-testid": "movements" }, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows)));
+  const table = makeTable(["When", "Points", "Note", "Reference"], rows, { "data-testid": "movements" });
   const release = make("button", { type: "button", class: "quiet", onclick: () => change("POST", "/release", {}) }, "Book what waits");
   return make(
     "section",

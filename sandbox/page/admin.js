@@ -10,9 +10,10 @@ const main = document.getElementById("main");
 
 try {
   const projects = await get("trifft/projects");
-  const links = projects.map((one) =>
-    make("a", { href: `/trifft-admin/${one.project_id}/`, "aria-current": one.project_id === project ? "true" : null }, one.display_name),
-  );
+  const links = projects.map((one) => {
+    const current = one.project_id === project ? "true" : null;
+    return make("a", { href: `/trifft-admin/${one.project_id}/`, "aria-current": current }, one.display_name);
+  });
   document.getElementById("projects").append(...links);
   await get(`trifft/${project}/settings`);
   if (memberId) await new MemberPage(main, project, memberId).load();

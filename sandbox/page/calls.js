@@ -42,7 +42,7 @@ export class CallPanel {
         make("h2", {}, "Calls"),
         make("p", {}, "What this account sent out, newest first. Credentials are masked."),
         make("button", { type: "button", class: "quiet", "data-focus": "calls-clear", onclick: clear }, "Clear"),
-        make("button", { type: "button", class: "bare", "aria-label": "Close calls", "data-focus": "calls-close", onclick: () => this.toggle() }, icon("close")),
+        make("button", { type: "button", class: "bare", "aria-label": "Close calls", onclick: () => this.toggle() }, icon("close")),
       ),
       calls.length ? list : nothing,
     );

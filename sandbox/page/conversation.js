@@ -32,12 +32,18 @@ export class Conversation {
 
   drawHead(ticket, agents) {
     const state = ticket.status === "open" ? "Open" : "Closed";
+    const events = [this.drawTags(ticket), this.drawAssignee(ticket, agents), this.drawStatus(ticket)];
     return make(
       "header",
       { class: "ticket-head" },
       make("h2", { dir: "auto" }, ticket.subject),
-      make("p", { class: "ticket-facts" }, make("span", { class: `state ${ticket.status}` }, state), ` #${ticket.id} · ${ticket.channel}`),
-      make("div", { class: "events", role: "group", "aria-label": "Ticket events" }, this.drawTags(ticket), this.drawAssignee(ticket, agents), this.drawStatus(ticket)),
+      make(
+        "p",
+        { class: "ticket-facts" },
+        make("span", { class: `state ${ticket.status}` }, state),
+        ` #${ticket.id} · ${ticket.channel}`,
+      ),
+      make("div", { class: "events", role: "group", "aria-label": "Ticket events" }, events),
     );
   }
 
@@ -86,7 +92,8 @@ export class Conversation {
   }
 
   drawComposer(ticket, agent) {
-    const text = make("textarea", { rows: 3, "aria-label": "Message", placeholder: "Write a message, or send a stock one", dir: "auto", "data-focus": "message" });
+    const placeholder = "Write a message, or send a stock one";
+    const text = make("textarea", { rows: 3, "aria-label": "Message", placeholder, dir: "auto", "data-focus": "message" });
     text.value = this.drafts.get(ticket.id) ?? "";
     text.addEventListener("input", () => this.drafts.set(ticket.id, text.value));
     const sendAs = (event) => {
@@ -96,11 +103,12 @@ export class Conversation {
     };
     const reply = drawEvent("event-agent-reply", `Reply as ${agent.name.split(" ")[0]}`, () => sendAs("agent-reply"));
     reply.className = "primary";
+    const arrive = drawEvent("event-customer-message", "Customer writes this", () => sendAs("customer-message"));
     return make(
       "section",
       { class: "composer", "aria-label": "New message" },
       text,
-      make("div", { class: "composer-tools" }, reply, drawEvent("event-customer-message", "Customer writes this", () => sendAs("customer-message"))),
+      make("div", { class: "composer-tools" }, reply, arrive),
       make("p", { class: "note" }, "Ticket events fetch the customer’s data anew. Opening a ticket or reloading the page does not."),
     );
   }

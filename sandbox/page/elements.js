@@ -32,6 +32,13 @@ export function icon(name) {
   return svg;
 }
 
+/** A table that can be scrolled sideways, by keyboard, too. */
+export function makeTable(columns, rows, attributes = {}) {
+  const head = columns.map((name) => make("th", { scope: "col" }, name));
+  const table = make("table", attributes, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows));
+  return make("div", { class: "table", tabindex: "0" }, table);
+}
+
 /** Puts new children into a container; what had the focus has it again, by its `data-focus`. */
 export function refill(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;

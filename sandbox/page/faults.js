@@ -3,7 +3,17 @@
 import { send } from "/page/api.js";
 import { icon, make } from "/page/elements.js";
 
-const OPERATIONS = { "*": "every call", find: "find member", get: "get member", coupons: "list coupons", credit: "add points", debit: "take points", movements: "list movements", assign: "assign coupon", probe: "probe" };
+const OPERATIONS = {
+  "*": "every call",
+  find: "find member",
+  get: "get member",
+  coupons: "list coupons",
+  credit: "add points",
+  debit: "take points",
+  movements: "list movements",
+  assign: "assign coupon",
+  probe: "probe",
+};
 const KINDS = {
   latency: "answers late",
   status: "answers with an error status",
@@ -40,7 +50,8 @@ function drawFault(fault, clear) {
     fault.remaining === null ? null : `${fault.remaining} more times`,
   ];
   const text = [`${OPERATIONS[fault.operation]}: ${KINDS[fault.kind]}`, ...details.filter(Boolean)].join(" · ");
-  return make("li", {}, make("span", {}, text), make("button", { type: "button", class: "bare", "aria-label": `Clear: ${text}`, onclick: clear }, icon("close")));
+  const button = make("button", { type: "button", class: "bare", "aria-label": `Clear: ${text}`, onclick: clear }, icon("close"));
+  return make("li", {}, make("span", {}, text), button);
 }
 
 function drawForm(add) {

@@ -60,6 +60,7 @@ class Helpdesk {
 
   async enter(account) {
     this.account = account;
+    this.ticketId = null;
     this.rows = await get(`gorgias/${account.name}/tickets`);
     byId("agent").replaceChildren(...account.agents.map((agent) => make("option", { value: agent.email }, agent.name)));
     for (const link of byId("accounts").children) {
@@ -71,21 +72,26 @@ class Helpdesk {
   }
 
   async refresh() {
-    this.rows = await get(`gorgias/${this.account.name}/tickets`);
-    this.tickets.show(this.account.name, this.rows, this.ticketId);
+    const { account } = this;
+    const rows = await get(`gorgias/${account.name}/tickets`);
+    if (account !== this.account) return; // another one is shown by now
+    this.rows = rows;
+    this.tickets.show(account.name, this.rows, this.ticketId);
     await this.refreshTicket();
   }
 
   async refreshTicket({ sidebarOnly = false } = {}) {
     const wanted = this.ticketId;
+    if (wanted === null) return;
     try {
       const ticket = await get(`gorgias/${this.account.name}/tickets/${wanted}`);
-      if (wanted !== this.ticketId) return;
+      if (wanted !== this.ticketId) return; // another one is shown by now
       document.title = `#${ticket.id} ${ticket.subject} · Sandbox helpdesk`;
       if (!sidebarOnly) this.conversation.show(ticket, this.agent, this.account.agents);
       this.sidebar.show(ticket);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (wanted !== this.ticketId) return;
       this.conversation.clear(`There is no ticket ${wanted} in this account. Choose one from the list.`);
       this.sidebar.clear();
     }

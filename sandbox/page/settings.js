@@ -5,8 +5,18 @@ import { icon, make } from "/page/elements.js";
 import { drawFaults } from "/page/faults.js";
 
 const GORGIAS = [
-  { key: "encode_values", kind: "flag", label: "Percent-encode values in URLs", note: "Off: values are put in as they are, so a + reads as a space." },
-  { key: "absent_value", kind: "choice", label: "A variable without a value becomes", choices: [["none", "None"], ["empty", "nothing"], ["literal", "the literal {{variable}}"]] },
+  {
+    key: "encode_values",
+    kind: "flag",
+    label: "Percent-encode values in URLs",
+    note: "Off: values are put in as they are, so a + reads as a space.",
+  },
+  {
+    key: "absent_value",
+    kind: "choice",
+    label: "A variable without a value becomes",
+    choices: [["none", "None"], ["empty", "nothing"], ["literal", "the literal {{variable}}"]],
+  },
   { key: "send_custom_headers", kind: "flag", label: "Send custom headers" },
   { key: "hide_refusals", kind: "flag", label: "Hide the text of a 4xx answer to an action" },
   { key: "timeout_s", kind: "number", label: "Time limit of a call, seconds", min: 0.1, max: 120, step: 0.1 },
@@ -42,7 +52,10 @@ export class SettingsDrawer {
     const switches = await get(`gorgias/${name}/switches`);
     const trifft = await get(`trifft/${project}/settings`);
     const faults = await get(`trifft/${project}/faults`);
-    const saveSwitch = (key, value) => this.run(() => send("PUT", `gorgias/${name}/switches`, Object.assign(switches, { [key]: value })));
+    const saveSwitch = (key, value) => {
+      switches[key] = value;
+      return this.run(() => send("PUT", `gorgias/${name}/switches`, switches));
+    };
     const saveSetting = (key, value) => this.run(() => send("PATCH", `trifft/${project}/settings`, { [key]: value }));
     const admin = make("a", { href: `/trifft-admin/${project}/`, target: "_blank", rel: "noopener" }, "Open TRIFFT Admin");
     this.dialog.replaceChildren(
@@ -85,7 +98,10 @@ function drawSetting(setting, value, save) {
 }
 
 const CONTROLS = {
-  flag: (_, value, save) => make("input", { type: "checkbox", role: "switch", checked: value, onchange: (event) => save(event.target.checked) }),
+  flag: (_, value, save) => {
+    const onchange = (event) => save(event.target.checked);
+    return make("input", { type: "checkbox", role: "switch", checked: value, onchange });
+  },
   number: ({ min, max, step }, value, save) => {
     const input = make("input", { type: "number", min, max, step, value, required: true });
     input.addEventListener("change", () => input.reportValidity() && save(input.valueAsNumber));

@@ -36,12 +36,14 @@ function drawTicket(account, ticket, isCurrent) {
     "data-focus": `ticket-${ticket.id}`,
     "aria-current": isCurrent ? "page" : null,
   };
+  const name = make("span", { class: "ticket-name", dir: "auto" }, ticket.customer_name);
+  const preview = ticket.status === "closed" ? make("span", { class: "closed" }, "Closed") : ticket.preview;
   const link = make(
     "a",
     attributes,
-    make("span", { class: "ticket-top" }, make("span", { class: "ticket-name", dir: "auto" }, ticket.customer_name), make("span", { class: "ticket-number" }, String(ticket.id))),
+    make("span", { class: "ticket-top" }, name, make("span", { class: "ticket-number" }, String(ticket.id))),
     make("span", { class: "ticket-subject", dir: "auto" }, ticket.subject),
-    make("span", { class: "ticket-preview", dir: "auto" }, ticket.status === "closed" ? make("span", { class: "closed" }, "Closed") : ticket.preview),
+    make("span", { class: "ticket-preview", dir: "auto" }, preview),
   );
   return make("li", {}, link);
 }
