@@ -31,6 +31,23 @@ def make_member(member_id: str = JANA, **changes: Any) -> Member:  # noqa: ANN40
     return msgspec.structs.replace(member, **changes)
 
 
+def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noqa: ANN401  any field of Merchant
+    merchant = Merchant(
+        merchant_id=merchant_id,
+        provider_url="https://api.trifft.io",
+        provider_token="made-up-token",
+        admin_member_url="",
+        time_zone="UTC",
+        locale="en",
+        profile="",
+        max_points_per_award=500,
+        generation="1",
+        create_time=NOON,
+        update_time=NOON,
+    )
+    return msgspec.structs.replace(merchant, **changes)
+
+
 class ScriptedProvider:
     """Implements the port LoyaltyProvider: members in a dict, credits counted, each step replaceable by a test.
 

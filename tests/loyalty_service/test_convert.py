@@ -9,24 +9,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.convert import write_snapshot
 from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, Segment, Snapshot, Tier, Venue, Wallet
-from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.scripted import NOON, make_member
+from tests.loyalty_service.scripted import NOON, make_member, make_merchant
 
-ACME = Merchant(
-    merchant_id="acme",
-    provider_url="https://api.trifft.io",
-    provider_token="made-up-token",
-    admin_member_url="https://admin.trifft.io/member/{member_id}?tab=1",
-    time_zone="UTC",
-    locale="en",
-    profile="",
-    max_points_per_award=500,
-    generation="1",
-    create_time=NOON,
-    update_time=NOON,
-)
+ACME = make_merchant(admin_member_url="https://admin.trifft.io/member/{member_id}?tab=1")
 
 
 def test_snapshot_with_everything_loses_nothing() -> None:

@@ -12,8 +12,14 @@ from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.clock import SystemClock
 from loyalty_service.database import DatabaseUnavailableError, now_ms, open_database
 from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
+from loyalty_service.keys import Keys
+from loyalty_service.merchants.store import MerchantStore
+from tests.loyalty_service.running import SECRET_KEY
+from tests.loyalty_service.scripted import make_merchant
 
 
 def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenAward:
@@ -86,6 +92,27 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
         with pytest.raises(IntegrityError):
             async with database.write() as connection:
                 await connection.execute(awards.update().values(member_id="jana"))
+
+
+async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        store = MerchantStore(database, Keys([SECRET_KEY]), SystemClock())
+        acme, bloom = make_merchant("acme"), make_merchant("bloom")
+        added = [await store.add(merchant) for merchant in (bloom, acme)]
+        with pytest.raises(MerchantExistsError):
+            await store.add(acme)
+        changed = await store.change("acme", {"provider_token": "another", "locale": "sk"})
+        listed = await store.list_after("acme", 10)
+        await store.remove("bloom")
+
+        assert [merchant.merchant_id for merchant in added] == ["bloom", "acme"]
+        assert (changed.provider_token, changed.locale, changed.time_zone) == ("another", "sk", "UTC")
+        assert changed.update_time >= changed.create_time == added[1].create_time
+        assert listed == [added[0]]
+        with pytest.raises(MerchantNotFoundError):
+            await store.get("bloom")
+        with pytest.raises(MerchantNotFoundError):
+            await store.remove("bloom")
 
 
 async def test_database_has_a_clock_in_milliseconds(database_url: str) -> None:

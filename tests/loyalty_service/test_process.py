@@ -129,10 +129,9 @@ async def test_award_of_a_killed_process_is_known_or_unknown_and_never_sent_agai
     assert acme.count_requests("credit") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signal_ends_an_idle_process_with_exit_code_0(settings: dict[str, str], number: signal.Signals) -> None:
+async def test_interrupt_ends_an_idle_process_with_exit_code_0(settings: dict[str, str]) -> None:
     async with running(settings) as (process, _):
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
 
         assert await process.wait() == 0
 
@@ -141,12 +140,9 @@ async def test_signal_ends_an_idle_process_with_exit_code_0(settings: dict[str, 
     ("changes", "named"),
     [
         ({"LOYALTY_SECRET_KEYS": ""}, "LOYALTY_SECRET_KEYS"),
-        ({"LOYALTY_SECRET_KEYS": "no-key"}, "LOYALTY_SECRET_KEYS"),
-        ({"LOYALTY_DATABASE_URL": "sqlite:////proc/nowhere/loyalty.db"}, "LOYALTY_DATABASE_URL"),
         ({"LOYALTY_DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name"}, "LOYALTY_DATABASE_URL"),
         ({"LOYALTY_SNAPSHOTS_URL": "carrier-pigeon://loft"}, "LOYALTY_SNAPSHOTS_URL"),
         ({"LOYALTY_LISTEN": "taken"}, "LOYALTY_LISTEN"),
-        ({"LOYALTY_LISTEN": "192.0.2.1:50051", "LOYALTY_API_KEY": "key"}, "LOYALTY_LISTEN"),
     ],
 )
 async def test_bad_setting_ends_the_process_with_one_line_and_exit_code_2(
