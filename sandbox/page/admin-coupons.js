@@ -19,27 +19,32 @@ export function drawCoupons(member, change) {
 
 function drawCoupon(coupon, change) {
   const save = (key, value) => change("PATCH", `/coupons/${coupon.id}`, { [key]: value });
-  const name = drawInput("Name", coupon.coupon.name, (value) => save("name", value));
-  const value = drawInput("Value", coupon.redeem_value ?? "", (text) => save("redeem_value", text || null));
+  const key = (column) => ({ "aria-label": column, "data-focus": `${coupon.id} ${column}` });
+  const name = drawInput(key("Name"), coupon.coupon.name, (value) => save("name", value));
+  const value = drawInput(key("Value"), coupon.redeem_value ?? "", (text) => save("redeem_value", text || null));
   const state = make(
     "select",
-    { "aria-label": "State", onchange: (event) => save("state", event.target.value) },
+    { ...key("State"), onchange: (event) => save("state", event.target.value) },
     STATES.map((one) => make("option", { selected: one === coupon.state }, one)),
   );
-  const until = drawInput("Last day", readDay(coupon.valid_until), (day) => save("valid_until", endOfDay(day)), "date");
+  const until = drawInput(
+    { ...key("Last day"), type: "date" },
+    readDay(coupon.valid_until),
+    (day) => save("valid_until", endOfDay(day)),
+  );
   const removal = { "aria-label": `Remove ${coupon.coupon.name}`, onclick: () => change("DELETE", `/coupons/${coupon.id}`) };
   const remove = make("button", { type: "button", class: "bare", ...removal }, icon("close"));
   return make("tr", {}, [name, value, state, until, remove].map((control) => make("td", {}, control)));
 }
 
-function drawInput(label, value, save, type = "text") {
-  const input = make("input", { type, "aria-label": label, dir: "auto", onchange: () => save(input.value) });
+function drawInput(attributes, value, save) {
+  const input = make("input", { ...attributes, dir: "auto", onchange: () => save(input.value) });
   input.value = value;
   return input;
 }
 
 function drawNew(change) {
-  const name = make("input", { "aria-label": "New coupon", placeholder: "New coupon", dir: "auto" });
+  const name = make("input", { "aria-label": "New coupon", placeholder: "New coupon", dir: "auto", "data-focus": "new-coupon" });
   const value = make("input", { "aria-label": "Its value", placeholder: "Value, for example 5 EUR", dir: "auto" });
   const form = make("form", { class: "new-coupon", novalidate: true }, name, value, make("button", { class: "quiet" }, "Add coupon"));
   form.addEventListener("submit", (event) => {

@@ -3,7 +3,7 @@
 import { drawCoupons } from "/page/admin-coupons.js";
 import { drawMovements } from "/page/admin-movements.js";
 import { ApiError, get, send } from "/page/api.js";
-import { make } from "/page/elements.js";
+import { make, refill } from "/page/elements.js";
 
 const SAVED = "Saved. The helpdesk shows it after the next ticket event.";
 
@@ -19,16 +19,19 @@ export class MemberPage {
     this.show(await get(this.path));
   }
 
-  show(member) {
+  /** `form`: the one that is there, with what is typed in it; without it a new one. */
+  show(member, form = this.drawForm(member)) {
+    this.form = form;
     const name = [member.first_name, member.last_name].filter(Boolean).join(" ").trim() || "No name";
     document.title = `${name} · TRIFFT Admin (sandbox)`;
     const change = (method, path, body) => this.change(method, path, body);
-    this.main.replaceChildren(
+    refill(
+      this.main,
       make("p", { class: "crumbs" }, make("a", { href: `/trifft-admin/${this.project}/` }, "Members")),
       make("h1", { dir: "auto" }, name),
       make("p", { class: "member-id" }, member.id),
       this.status,
-      this.drawForm(member),
+      form,
       drawCoupons(member, change),
       drawMovements(member, change),
     );
@@ -37,7 +40,8 @@ export class MemberPage {
   /** Send a change, and show the member that it made. */
   async change(method, path, body) {
     try {
-      this.show(await send(method, `${this.path}${path}`, body));
+      const member = await send(method, `${this.path}${path}`, body);
+      this.show(member, path.startsWith("/coupons") ? this.form : undefined);
       this.say(SAVED, true);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -56,7 +60,7 @@ export class MemberPage {
       "form",
       { class: "panel member-form", novalidate: true, "aria-label": "Member" },
       fields.map(({ field, input }) => make("label", { class: field.kind }, make("span", {}, field.label), input)),
-      make("button", { type: "submit", class: "primary" }, "Save"),
+      make("button", { type: "submit", class: "primary", "data-focus": "save" }, "Save"),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -78,7 +82,7 @@ function text(key, label, { read = (member) => member[key] ?? "", write = (value
     write,
     value: (input) => input.value,
     draw: (value) => {
-      const input = make("input", { name: key, dir: "auto", autocomplete: "off", ...attributes });
+      const input = make("input", { name: key, dir: "auto", autocomplete: "off", "data-focus": key, ...attributes });
       input.value = value;
       return input;
     },
@@ -86,12 +90,12 @@ function text(key, label, { read = (member) => member[key] ?? "", write = (value
 }
 
 function choice(key, label, choices) {
-  const draw = (value) => make("select", { name: key }, choices.map((one) => make("option", { selected: one === value }, one)));
+  const draw = (value) => make("select", { name: key, "data-focus": key }, choices.map((one) => make("option", { selected: one === value }, one)));
   return { key, label, kind: "text", draw, read: (member) => member[key], write: (value) => value, value: (input) => input.value };
 }
 
 function flag(key, label) {
-  const draw = (value) => make("input", { name: key, type: "checkbox", checked: value });
+  const draw = (value) => make("input", { name: key, type: "checkbox", checked: value, "data-focus": key });
   return { key, label, kind: "flag", draw, read: (member) => member[key], write: (value) => value, value: (input) => input.checked };
 }
 
