@@ -89,6 +89,14 @@ async def test_status_that_tells_nothing_leaves_it_unknown(
         await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
 
 
+async def test_success_that_says_it_failed_leaves_it_unknown(
+    provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
+) -> None:
+    url = await start_answering(web.json_response({"success": False, "id": "movement", "balance": 1340}))
+    with pytest.raises(CreditUnknownError):
+        await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
+
+
 @pytest.mark.parametrize(
     "fault",
     [

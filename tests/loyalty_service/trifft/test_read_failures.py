@@ -198,7 +198,7 @@ async def test_another_member_than_the_one_asked_for_is_a_contract_error(
 ) -> None:
     url = await start_answering(web.json_response({"id": "somebody-else"}))
     identity = parse_identity("member_id", "jana")
-    with pytest.raises(ProviderContractError):
+    with pytest.raises(ProviderContractError, match="is about another member"):
         await provider.fetch(make_merchant(url), identity, remembered_member_id=None, timeout_s=5)
 
 
