@@ -70,11 +70,10 @@ async def serve(path: Path) -> None:
     folder.write(SETTINGS_FILE, render_settings(settings))
     async with AsyncExitStack() as stack:
         processes = await start_processes(stack, folder, settings)
-        await wait_ready(processes, settings, folder.path / "log")
         watching = [asyncio.create_task(process.keep_running()) for process in processes.values()]
         stack.callback(lambda: [task.cancel() for task in watching])
-        provisioning = asyncio.create_task(provision(stack, folder, settings, is_new=is_new))
-        await race(provisioning, watching)
+        await race(asyncio.create_task(wait_ready(processes, settings, folder.path / "log")), watching)
+        await race(asyncio.create_task(provision(stack, folder, settings, is_new=is_new)), watching)
         print_next_steps(settings, time.monotonic() - start_time)
         await race(asyncio.create_task(asyncio.Event().wait()), watching)
 
@@ -107,17 +106,16 @@ async def start_processes(
 
 
 async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, str], logs: Path) -> None:
-    """Raises ProcessEndedError."""
+    """Raises ProcessEndedError, also when it takes too long."""
     places = {
-        "loyalty_service": render_reachable(settings["LOYALTY_LISTEN"]),
-        "gateway": f"http://{render_reachable(settings['GATEWAY_LISTEN'])}/readyz",
         "sandbox": f"http://{render_reachable(settings['SANDBOX_LISTEN'])}/healthz",
+        "gateway": f"http://{render_reachable(settings['GATEWAY_LISTEN'])}/readyz",
+        "loyalty_service": render_reachable(settings["LOYALTY_LISTEN"]),
     }
-    waiting = (
-        process.wait_until(partial(asyncio.to_thread, is_ready, places[name])) for name, process in processes.items()
-    )
     try:
-        await asyncio.wait_for(asyncio.gather(*waiting), READY_S)
+        async with asyncio.timeout(READY_S):
+            for name, place in places.items():
+                await processes[name].wait_until(partial(asyncio.to_thread, is_ready, place))
     except TimeoutError:
         raise ProcessEndedError(f"not ready after {READY_S:g} s: see {logs}") from None
 

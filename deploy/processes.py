@@ -12,7 +12,7 @@ from pathlib import Path
 STOP_S = 10.0
 """Each process drains within 8 s of SIGTERM."""
 ROOT = Path(__file__).resolve().parent.parent
-_POLL_S = 0.03
+_POLL_S = 0.05
 _LAST_LINES = 12
 _BAD_SETTING = 2
 _PR_SET_PDEATHSIG = 1

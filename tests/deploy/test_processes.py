@@ -31,7 +31,7 @@ async def test_process_that_refuses_a_setting_is_explained_by_its_one_line(start
         await process.keep_running()
 
 
-async def test_process_that_is_not_ready_when_it_ends_is_not_waited_for(start: Start) -> None:
+async def test_process_that_ends_before_it_is_ready_is_not_waited_for(start: Start) -> None:
     async def is_ready() -> bool:
         return False
 
