@@ -74,7 +74,7 @@ async def serve(path: Path) -> None:
         stack.callback(lambda: [task.cancel() for task in watching])
         await race(asyncio.create_task(wait_ready(processes, settings, folder.path / "log")), watching)
         await race(asyncio.create_task(provision(stack, folder, settings, is_new=is_new)), watching)
-        print_next_steps(settings, time.monotonic() - start_time)
+        print_next_steps(folder.path, settings, time.monotonic() - start_time)
         await race(asyncio.create_task(asyncio.Event().wait()), watching)
 
 
@@ -149,12 +149,14 @@ def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, b
     return hashlib.sha256(marked.encode()).hexdigest(), are_installed
 
 
-def print_next_steps(settings: Mapping[str, str], seconds: float) -> None:
+def print_next_steps(folder: Path, settings: Mapping[str, str], seconds: float) -> None:
+    # The operator's command looks for the settings of a start in var/ only.
+    command = "" if folder == ROOT / "var" else f"env $(cat {folder / SETTINGS_FILE}) "
     page = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
     print(
         f"Ready after {seconds:.1f} s: {page}",
         "  Open Jana's ticket and add a tag: her loyalty data appears in the sidebar. Then add points to it.",
-        "  Operator's command: .venv/bin/trifft-gorgias check acme",
+        f"  Operator's command: {command}.venv/bin/trifft-gorgias check acme",
         "  Ctrl-C stops everything; the data is kept.",
         sep="\n",
         flush=True,

@@ -1,5 +1,6 @@
 """The settings of a start on one machine: what the environment says, and embedded defaults below one folder."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Mapping
@@ -23,6 +24,9 @@ class LocalFolder:
         try:
             (self.path / "log").mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "secrets").mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.path, self.path / "log", self.path / "secrets"):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._lock = (self.path / "lock").open("a+", encoding="utf-8")
         except OSError as error:
             raise SettingError(_explain(self.path, error)) from None
