@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from bench.report import Report, make_report, render_report
 from bench.rounds import QUICK, MeasureError, Scale, measure
 from bench.stack import run_stack
 
+_EXIT_STOPPED = 130
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -29,6 +31,9 @@ def main() -> int:
     except (MeasureError, ProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("bench: stopped", file=sys.stderr)
+        return _EXIT_STOPPED
     rendered = render_report(report)
     print(rendered)
     arguments.results.mkdir(parents=True, exist_ok=True)
@@ -40,6 +45,9 @@ def main() -> int:
 
 async def run(scale: Scale) -> Report:
     """Raises MeasureError and ProcessError; nothing runs any more when it returns or raises."""
+    running = asyncio.current_task()
+    if running is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     machine = read_machine()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         print("starting", file=sys.stderr)

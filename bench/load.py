@@ -1,4 +1,4 @@
-"""The load: `python -m bench.load` reads a Plan on standard input, carries it out, and writes Samples.
+"""The load: `python -m bench.load PLAN SAMPLES` carries out the Plan in one file and writes Samples to the other.
 
 A process of its own, so that what it costs is nobody else's; our own client, so that Python is all it takes.
 """
@@ -9,6 +9,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -117,14 +118,15 @@ def _make_requests(plan: Plan, began_s: float) -> Iterator[bytes]:
 
 
 def main() -> int:
-    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    plan_file, samples_file = map(Path, sys.argv[1:])
+    plan = msgspec.json.decode(plan_file.read_bytes(), type=Plan)
     gc.disable()  # a pause of the client would be counted as the server's
     try:
         samples = uvloop.run(carry_out(plan))
     except (LoadError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    sys.stdout.buffer.write(msgspec.json.encode(samples))
+    samples_file.write_bytes(msgspec.json.encode(samples))
     return 0
 
 

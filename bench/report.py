@@ -1,5 +1,6 @@
 """Samples → figures → a table."""
 
+import math
 import statistics
 from collections.abc import Sequence
 
@@ -24,30 +25,36 @@ _LIVE_TITLES: dict[LiveKey, str] = {
     "warm": "(d) the widget, member remembered: find beside coupons",
 }
 _RATIOS: tuple[tuple[FloorKey, FloorKey], ...] = (("held", "relay"), ("held", "bare"), ("relay", "bare"))
+_UNKNOWN = "-"
 _READING = """\
 How to read it: only ratios mean something, and only within one run: all rows ran in turn, round after round, on the
 same machine. Requests per second and percentiles are medians of the rounds; a ratio is the median of the rounds' own
-ratios, and its range is the noise. A live row has few requests in a round, so its percentiles are of all rounds
-together. What is above the chain is our own time: HTTP in and out, the call between the processes, and the load
-client; the stand-in's own row says how much of it is HTTP and the client alone."""
+ratios, and its range is the noise. CPU is the processor time that the row's own processes used for one request; the
+ratio by CPU is the steadier one where other work runs on the machine. A live row has few requests in a round, so its
+percentiles are of all rounds together. What is above the chain is our own time: HTTP in and out, the call between the
+processes, and the load client; the stand-in's own row says how much of it is HTTP and the client alone."""
 
 
 class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`cpu_us`: processor time of the row's own processes for one request, None where the system does not say."""
+
     row: str
     title: str
     requests_per_s: float
     p50_ms: float
     p99_ms: float
+    cpu_us: float | None
     rounds_requests_per_s: list[float]
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """Of requests per second: `name` is "c/b"."""
+    """Of requests per second: `name` is "c/b". `cpu`: the same of processor time, turned round: below 1 costs more."""
 
     name: str
     median: float
     lowest: float
     highest: float
+    cpu: float | None
 
 
 class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +106,7 @@ def make_report(measured: Measured, scale: Scale, machine: Machine, *, date: str
             is_met=worst_ms < ADDED_AIM_MS,
         ),
     ]
-    rows = [_make_floor_row(key, measured.floors[key]) for key in FLOOR_KEYS]
+    rows = [_make_floor_row(key, measured) for key in FLOOR_KEYS]
     return Report(
         date=date, machine=machine, scale=scale, body_bytes=body_bytes, rows=rows, ratios=ratios, live=live, aims=aims
     )
@@ -117,18 +124,12 @@ def render_report(report: Report) -> str:
             f"connections for {scale.seconds:g} s each, answers of {report.body_bytes} bytes."
         ),
         _render_table(
-            ("row", "", "requests/s", "p50 ms", "p99 ms"),
-            [
-                (f"({row.row})", row.title, f"{row.requests_per_s:.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}")
-                for row in report.rows
-            ],
+            ("row", "", "requests/s", "p50 ms", "p99 ms", "CPU us"),
+            [_render_floor_row(row) for row in report.rows],
         ),
         _render_table(
-            ("ratio", "median", "range over the rounds"),
-            [
-                (ratio.name, f"{ratio.median:.2f}", f"{ratio.lowest:.2f} to {ratio.highest:.2f}")
-                for ratio in report.ratios
-            ],
+            ("ratio", "median", "range over the rounds", "by CPU"),
+            [_render_ratio(ratio) for ratio in report.ratios],
         ),
         f"Live fetches, TRIFFT taking {CALL_S * 1000:g} ms a call:",
         _render_table(
@@ -141,23 +142,32 @@ def render_report(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _make_floor_row(key: FloorKey, rounds: Sequence[Samples]) -> FloorRow:
+def _make_floor_row(key: FloorKey, measured: Measured) -> FloorRow:
+    rounds = [one.samples for one in measured.floors[key]]
     rates = [_rate(samples) for samples in rounds]
+    cpu_us = _get_cpu_us(measured, key)
     return FloorRow(
         row=_LETTERS[key],
         title=_TITLES[key],
         requests_per_s=statistics.median(rates),
         p50_ms=statistics.median(_percentile(samples.latencies_ms, 50) for samples in rounds),
         p99_ms=statistics.median(_percentile(samples.latencies_ms, 99) for samples in rounds),
+        cpu_us=None if math.isnan(cpu_us) else cpu_us,
         rounds_requests_per_s=rates,
     )
 
 
 def _make_ratio(measured: Measured, over: FloorKey, under: FloorKey) -> Ratio:
     pairs = zip(measured.floors[over], measured.floors[under], strict=True)
-    ratios = [_rate(one) / _rate(other) for one, other in pairs]
-    name = f"{_LETTERS[over]}/{_LETTERS[under]}"
-    return Ratio(name=name, median=statistics.median(ratios), lowest=min(ratios), highest=max(ratios))
+    ratios = [_rate(one.samples) / _rate(other.samples) for one, other in pairs]
+    cpu = _get_cpu_us(measured, under) / _get_cpu_us(measured, over)
+    return Ratio(
+        name=f"{_LETTERS[over]}/{_LETTERS[under]}",
+        median=statistics.median(ratios),
+        lowest=min(ratios),
+        highest=max(ratios),
+        cpu=None if math.isnan(cpu) else cpu,
+    )
 
 
 def _make_live_row(key: LiveKey, connections: int, rounds: Sequence[Samples]) -> LiveRow:
@@ -181,9 +191,26 @@ def _rate(samples: Samples) -> float:
     return len(samples.latencies_ms) / samples.seconds
 
 
+def _get_cpu_us(measured: Measured, key: FloorKey) -> float:
+    """For one request, of all rounds together: the system counts in steps of 10 ms."""
+    rounds = measured.floors[key]
+    used_s = sum(one.cpu_s for one in rounds) or math.nan
+    return used_s / sum(len(one.samples.latencies_ms) for one in rounds) * 1e6
+
+
 def _percentile(values: Sequence[float], percent: int) -> float:
     """The smallest value that at least `percent` of the values do not exceed."""
     return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def _render_floor_row(row: FloorRow) -> tuple[str, ...]:
+    cpu = _UNKNOWN if row.cpu_us is None else f"{row.cpu_us:.0f}"
+    return f"({row.row})", row.title, f"{row.requests_per_s:.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}", cpu
+
+
+def _render_ratio(ratio: Ratio) -> tuple[str, ...]:
+    cpu = _UNKNOWN if ratio.cpu is None else f"{ratio.cpu:.2f}"
+    return ratio.name, f"{ratio.median:.2f}", f"{ratio.lowest:.2f} to {ratio.highest:.2f}", cpu
 
 
 def _render_live_row(row: LiveRow) -> tuple[str, ...]:

@@ -1,26 +1,29 @@
 """What is measured: each row in turn, round after round, so that a drift of the machine meets all of them."""
 
-import asyncio
 import json
-import sys
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from bench.load import Plan, Samples
-from bench.process import HOST
+from bench.process import HOST, run_process
 from bench.stack import WIDGET_PATH, Stack, fetch
 from bench.trifft import COUNT_PATH, FIND_PATH
 
 FloorKey = Literal["bare", "relay", "held"]
 LiveKey = Literal["alone", "cold", "warm"]
+WORKERS: dict[FloorKey, tuple[str, ...]] = {
+    "bare": ("bare",),
+    "relay": ("relay", "method"),
+    "held": ("held", "loyalty_service"),
+}
+"""The processes that work for a row."""
 FLOOR_KEYS: tuple[FloorKey, ...] = ("bare", "relay", "held")
 LIVE_KEYS: tuple[LiveKey, ...] = ("alone", "cold", "warm")
 # How many calls of TRIFFT one request makes, and how many of them one after the other.
 CALLS: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 2}
 CHAIN: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 1}
-_LOAD_S = 30.0
 _EXPECT = '"status":"member"'
 
 
@@ -29,20 +32,27 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
     warm_up_rounds: int = 1
     rounds: int = 7
-    seconds: float = 2.5
+    seconds: float = 2.0
     connections: int = 16
     held_members: int = 100
-    live: tuple[tuple[int, int], ...] = ((1, 20), (8, 200))
+    live: tuple[tuple[int, int], ...] = ((1, 15), (8, 160))
 
 
 QUICK = Scale(warm_up_rounds=0, rounds=1, seconds=0.2, held_members=8, live=((1, 2), (2, 4)))
 """To see that it runs; its figures say nothing."""
 
 
+class FloorSamples(msgspec.Struct, frozen=True, kw_only=True):
+    """One round of a floor row. `cpu_s`: what its processes used for it, NaN where the system does not say."""
+
+    samples: Samples
+    cpu_s: float
+
+
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """The samples of each round, by row; of a live row also by its connections."""
 
-    floors: dict[FloorKey, list[Samples]]
+    floors: dict[FloorKey, list[FloorSamples]]
     live: dict[tuple[LiveKey, int], list[Samples]]
 
 
@@ -51,7 +61,7 @@ class MeasureError(Exception):
 
 
 async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Measured:
-    """The rounds that warm everything up are thrown away. Raises MeasureError."""
+    """The rounds that warm everything up are thrown away. Raises MeasureError and ProcessError."""
     measured = Measured(
         floors={key: [] for key in FLOOR_KEYS},
         live={(key, count): [] for count, _ in scale.live for key in LIVE_KEYS},
@@ -62,24 +72,29 @@ async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Me
         floors = {key: await _measure_floor(stack, key, scale) for key in FLOOR_KEYS}
         live = await _measure_live(stack, scale, number)
         if kept > 0:
-            for floor_key, samples in floors.items():
-                measured.floors[floor_key].append(samples)
+            for floor_key, floor in floors.items():
+                measured.floors[floor_key].append(floor)
             for live_key, samples in live.items():
                 measured.live[live_key].append(samples)
     return measured
 
 
-async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> Samples:
+async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> FloorSamples:
     """All three get the same requests, byte for byte."""
     paths = [f"{WIDGET_PATH}member-{number}@bench.example" for number in range(scale.held_members)]
     port = {"bare": stack.bare, "relay": stack.relay, "held": stack.held}[key]
     if key == "held":  # each member once before, so that all are held
-        await _load(_make_plan(stack, port, paths, scale.connections))
-    before = await _count_calls(stack)
-    samples = await _load(_make_plan(stack, port, paths, scale.connections, scale.seconds))
+        await _load(stack, _make_plan(stack, port, paths, scale.connections))
+    before, cpu_before_s = await _count_calls(stack), _read_cpu_s(stack, key)
+    samples = await _load(stack, _make_plan(stack, port, paths, scale.connections, scale.seconds))
+    cpu_s = _read_cpu_s(stack, key) - cpu_before_s
     if await _count_calls(stack) != before:
         raise MeasureError(f"row {key} must not reach TRIFFT, and did")
-    return samples
+    return FloorSamples(samples=samples, cpu_s=cpu_s)
+
+
+def _read_cpu_s(stack: Stack, key: FloorKey) -> float:
+    return sum(stack.workers[name].read_cpu_s() for name in WORKERS[key])
 
 
 async def _measure_live(stack: Stack, scale: Scale, round_number: int) -> dict[tuple[LiveKey, int], Samples]:
@@ -93,7 +108,7 @@ async def _measure_live(stack: Stack, scale: Scale, round_number: int) -> dict[t
                 plan = msgspec.structs.replace(plan, expect='"support_id"')
             else:
                 plan = _make_plan(stack, stack.live, [f"{WIDGET_PATH}{email}" for email in emails], connections)
-            measured[key, connections] = await _load(plan)
+            measured[key, connections] = await _load(stack, plan)
             calls = await _count_calls(stack) - before
             if calls != CALLS[key] * members:
                 raise MeasureError(f"row {key} made {calls} calls of TRIFFT for {members} members")
@@ -105,26 +120,14 @@ def _make_plan(stack: Stack, port: int, paths: list[str], connections: int, dura
     return Plan(port=port, paths=paths, headers=headers, expect=_EXPECT, connections=connections, duration_s=duration_s)
 
 
-async def _load(plan: Plan) -> Samples:
-    client = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bench.load",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_LOAD_S + (plan.duration_s or 0)):
-            output, errors = await client.communicate(msgspec.json.encode(plan))
-    except TimeoutError:
-        raise MeasureError(f"port {plan.port} stopped answering") from None
-    finally:
-        if client.returncode is None:
-            client.kill()
-    if client.returncode != 0:
-        raise MeasureError(f"the load client gave up: {errors.decode(errors='replace').strip()}")
-    return msgspec.json.decode(output, type=Samples)
+async def _load(stack: Stack, plan: Plan) -> Samples:
+    """Raises ProcessError with what the client had to say about an answer that was not expected."""
+    plan_file, samples_file = stack.folder / "plan.json", stack.folder / "samples.json"
+    plan_file.write_bytes(msgspec.json.encode(plan))
+    arguments = (str(plan_file), str(samples_file))
+    async with run_process(stack.folder / "load.log", "bench.load", *arguments, settings={}) as client:
+        await client.wait()
+    return msgspec.json.decode(samples_file.read_bytes(), type=Samples)
 
 
 async def _count_calls(stack: Stack) -> int:

@@ -23,7 +23,11 @@ _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget."""
+    """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget.
+
+    `workers`: the processes by name; "loyalty_service" serves both gateways. `folder`: for what a run
+    leaves behind until its end.
+    """
 
     trifft: int
     bare: int
@@ -32,6 +36,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     live: int
     credential: str
     body: bytes
+    workers: dict[str, Process]
+    folder: Path
 
 
 class _Starter:
@@ -40,6 +46,7 @@ class _Starter:
     def __init__(self, stack: AsyncExitStack, folder: Path) -> None:
         self._stack = stack
         self._folder = folder
+        self.started: dict[str, Process] = {}
 
     async def start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str] | None = None) -> int:
         """The port that it listens on, as its first log line or its only plain one says."""
@@ -52,7 +59,8 @@ class _Starter:
 
     async def _start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str]) -> Process:
         running = run_process(self._folder / f"{name}.log", module, *arguments, settings=settings)
-        return await self._stack.enter_async_context(running)
+        self.started[name] = await self._stack.enter_async_context(running)
+        return self.started[name]
 
 
 @asynccontextmanager
@@ -88,6 +96,8 @@ async def run_stack(folder: Path) -> AsyncIterator[Stack]:
             live=live,
             credential=credential,
             body=body.read_bytes(),
+            workers=starter.started,
+            folder=folder,
         )
 
 
