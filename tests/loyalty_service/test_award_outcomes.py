@@ -4,9 +4,11 @@ import asyncio
 
 import grpc
 import pytest
+from sqlalchemy import insert
 
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
+from loyalty_service.awards.tables import award_numbers
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
@@ -146,6 +148,23 @@ async def test_caller_who_goes_away_does_not_cancel_the_award(client: Client, pr
     await wait_until(lambda: provider.credits)
     call.cancel()
     answered.set()
+
+    answer = await client.award(request_id=request_id)
+
+    assert (answer.award.state, answer.replayed) == (pb.AWARD_STATE_APPLIED, True)
+    assert len(provider.credits) == 1
+
+
+async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_the_award(
+    database_url: str, client: Client, provider: ScriptedProvider
+) -> None:
+    request_id = make_request_id()
+    async with open_database(database_url) as database:
+        async with database.write() as connection:
+            await connection.execute(insert(award_numbers).values(merchant_id="acme", last_number=0))
+            with pytest.raises(grpc.aio.AioRpcError):
+                await client.award(timeout_s=0.5, request_id=request_id)
+        await wait_until(lambda: provider.credits)
 
     answer = await client.award(request_id=request_id)
 
