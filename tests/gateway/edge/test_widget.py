@@ -89,18 +89,41 @@ async def test_widget_answers_200_for_every_identity(gateway: Gateway, scripted:
     assert (response.status, (await response.json())["status"]) == (200, "no_identity")
 
 
-async def test_widget_raw_bytes_in_the_request_line(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Gorgias substitutes values without encoding them, so raw UTF-8 may arrive."""
+@pytest.mark.parametrize("position", [0, 1, 2])
+async def test_widget_raw_bytes_in_the_request_line(gateway: Gateway, scripted: ScriptedLoyalty, position: int) -> None:
+    """Gorgias substitutes values without encoding them, so raw bytes may arrive, on a kept connection, too."""
     scripted.snapshot = make_snapshot()
+    end = f"&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n"
+    fine, raw = f"GET /gorgias/widget?email=x{end}", f'GET /gorgias/widget?email="jána\t k"#\x00@example.com{end}'
+    body = "GET /é HTTP/1.1\r\n\r\n"
+    press = f"POST /gorgias/actions/award-points HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{body}"
+    sent = [raw, fine + raw, press + raw][position]
+    statuses = await send(gateway, sent.encode(), answers=1 + (position > 0))
+    assert statuses == [[200], [200, 200], [401, 200]][position]
+    assert scripted.snapshot_requests[-1].identity.email == '"jána\t+k"#\x00@example.com'
+
+
+async def test_widget_many_requests_in_one_go_are_all_answered(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """More than the server wants to have queued."""
+    scripted.snapshot = make_snapshot()
+    one = f"GET /gorgias/widget?email=é@example.com&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert await send(gateway, one.encode() * 300, answers=300) == [200] * 300
+
+
+async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
+    """Send bytes as they are, and read so many answers."""
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    line = f'GET /gorgias/widget?email="jána k"@example.com&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n'
-    writer.write(line.encode())
-    status = await reader.readline()
+    writer.write(data)
+    statuses = []
+    for _ in range(answers):
+        head = await reader.readuntil(b"\r\n\r\n")
+        statuses.append(int(head.split(b" ")[1]))
+        [length] = [line.split(b":")[1] for line in head.split(b"\r\n") if line.startswith(b"Content-Length")]
+        await reader.readexactly(int(length))
     writer.close()
     await writer.wait_closed()
-    assert status.startswith(b"HTTP/1.1 200")
-    assert scripted.snapshot_requests[0].identity.email == '"jána+k"@example.com'
+    return statuses
 
 
 @pytest.mark.parametrize("arrived", ["a+b@example.com", "a b@example.com", "a%2Bb@example.com", "a%20b@example.com"])
