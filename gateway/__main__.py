@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.app import create_app
 from gateway.config import Config, ConfigError, Listen
+from gateway.connection import Connection
 from gateway.database import DatabaseError
 from gateway.logs import configure_logs
 from gateway.request_line import RequestLines
@@ -57,22 +58,26 @@ async def serve(config: Config) -> None:
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """How the gateway is served, everywhere and in tests."""
-    return web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=_KEEPALIVE_S,
-        max_line_size=_MAX_LINE_BYTES,
-        max_field_size=_MAX_LINE_BYTES,
-        shutdown_timeout=DRAIN_S,
-    )
+    return web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
 
 
 async def listen(runner: web.AppRunner, at: Listen) -> asyncio.Server:
     """Raises ConfigError where the address cannot be had."""
-    make_http = runner.server
-    if make_http is None:
+    server = runner.server
+    if server is None:
         raise RuntimeError("the runner is not set up")
     loop = asyncio.get_running_loop()
+
+    def make_http() -> Connection:
+        return Connection(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # none is wanted, and allowed
+            keepalive_timeout=_KEEPALIVE_S,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
+        )
+
     try:
         return await loop.create_server(
             lambda: RequestLines(make_http), at.host, at.port, backlog=_BACKLOG, reuse_port=False, reuse_address=True

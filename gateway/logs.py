@@ -4,6 +4,7 @@ import logging
 import sys
 import traceback
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
@@ -16,10 +17,10 @@ def configure_logs(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _name_exception,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(serializer=_encode),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -31,3 +32,7 @@ def _name_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         event["error"] = type(error).__name__
         event["where"] = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     return event
+
+
+def _encode(event: object, **_: object) -> bytes:
+    return msgspec.json.encode(event, enc_hook=repr)

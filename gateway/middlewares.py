@@ -1,8 +1,8 @@
 """What every request passes: its id, its log line, its counts, and the last resort for errors."""
 
 import re
+import secrets
 import time
-import uuid
 from http import HTTPStatus
 
 import structlog
@@ -16,6 +16,7 @@ from gateway.problem import REQUEST_ID, render_error, render_problem
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REQUEST_ID_BYTES = 12
 _UNMATCHED = "unmatched"
 _LOG = structlog.get_logger()
 
@@ -33,23 +34,25 @@ def make_observer(metrics: Metrics) -> Middleware:
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         given = request.headers.get(REQUEST_ID_HEADER, "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(_REQUEST_ID_BYTES)
         request[REQUEST_ID] = request_id
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            response = await handler(request)
-            seconds = time.perf_counter() - began
-            resource = request.match_info.route.resource
-            route = resource.canonical if resource else _UNMATCHED
-            metrics.requests.labels(route, _known_method(request.method), response.status).inc()
-            metrics.seconds.labels(route).observe(seconds)
-            _LOG.info(
-                "request",
-                method=_known_method(request.method),
-                route=route,
-                status=response.status,
-                ms=round(seconds * 1000, 1),
-                merchant_id=request.get(MERCHANT_ID),
-            )
+        # Not unbound afterwards: a connection's task serves one request at a time, and the next binds its own.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = await handler(request)
+        seconds = time.perf_counter() - began
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else _UNMATCHED
+        method = _known_method(request.method)
+        metrics.requests.labels(route, method, response.status).inc()
+        metrics.seconds.labels(route).observe(seconds)
+        _LOG.info(
+            "request",
+            method=method,
+            route=route,
+            status=response.status,
+            ms=round(seconds * 1000, 1),
+            merchant_id=request.get(MERCHANT_ID),
+        )
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
 

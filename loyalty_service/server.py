@@ -116,6 +116,7 @@ async def _open_snapshots(config: Config, provider: LoyaltyProvider, clock: Cloc
             hold_time_s=config.hold_time_s,
             stale_if_error_s=config.stale_if_error_s,
             capacity=config.snapshots_capacity,
+            fetch_timeout_s=config.read_timeout_s,
         )
         opened = await (stack := AsyncExitStack()).enter_async_context(opening)
     except ValueError as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
@@ -92,7 +93,7 @@ def render_member(snapshot: pb.Snapshot, award_token: str, shop: Shop, now: date
     return View(
         status="blocked" if is_blocked else "member",
         summary=_render_summary(snapshot, shop, now),
-        as_of=format_time(snapshot.fetch_time.ToDatetime(UTC), shop),
+        as_of=format_time(_read_time(snapshot.fetch_time), shop),
         stale=snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED,
         profile_url=member.profile_url,
         profile_label=PROFILE_LABEL if member.profile_url else "",
@@ -175,5 +176,10 @@ def _render_coupon(coupon: pb.Coupon, shop: Shop) -> str:
     if coupon.redeem_value:
         facts.append(coupon.redeem_value)
     if coupon.HasField("expire_time"):
-        facts.append(f"until {format_day(coupon.expire_time.ToDatetime(UTC), shop)}")
+        facts.append(f"until {format_day(_read_time(coupon.expire_time), shop)}")
     return " · ".join(facts)
+
+
+def _read_time(time: Timestamp) -> datetime:
+    """To the second, which is more than is shown."""
+    return datetime.fromtimestamp(time.seconds, UTC)

@@ -24,6 +24,11 @@ class MemoryCache(BaseCache):  # type: ignore[misc]  # aiocache publishes no typ
     def __len__(self) -> int:
         return len(self._values)
 
+    async def get(self, key: str, default: object = None, **_options: object) -> Any:  # noqa: ANN401 - what was set
+        """Past aiocache's decorators (time-out, plugins, a look into the environment): they cost more than the rest."""
+        value = self.serializer.loads(await self._get(key))
+        return default if value is None else value
+
     async def _get(self, key: str, encoding: str | None = None, _conn: object = None) -> bytes | None:  # noqa: ARG002
         held = self._values.get(key)
         if held is None:
