@@ -59,6 +59,34 @@ async def test_process_is_ready_alone_and_leaves_on_sigterm(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /gorgias/widget?email=jana@example.com&token=tg_secret HTTP/1.1\nHost: x\n\n\r\n\r\n",
+        b"PURR /gorgias/widget?email=jana@example.com&token=tg_secret HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nAuthorization: Bearer tg_secret\x00jana@example.com\r\n\r\n",
+        b"GET / HTTP/1.1\r\nAuthorization: Bearer tg_secret jana" + b"x" * 70_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\njana tg_secret\r\n",
+    ],
+)
+async def test_process_repeats_nothing_of_what_is_not_http(tmp_path: Path, sent: bytes) -> None:
+    """Neither in its answer nor in its log: a credential and a person's e-mail may be in it."""
+    async with run_process(make_settings(tmp_path)) as process:
+        host, port = (await read_address(process)).removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        answer = (await reader.read()).decode()
+        writer.close()
+        process.terminate()
+        _, errors = await process.communicate()
+    assert answer.split(" ")[1] == "400"
+    assert json.loads(answer.partition("\r\n\r\n")[2])["reason"] == "BAD_VALUE"
+    lines = errors.decode().splitlines()
+    assert "request_unreadable" in [json.loads(line)["event"] for line in lines]
+    for secret in ("tg_secret", "jana"):
+        assert secret not in answer + errors.decode()
+
+
+@pytest.mark.parametrize(
     ("settings", "named"),
     [
         ({"GATEWAY_SECRET_KEYS": ""}, "GATEWAY_SECRET_KEYS"),
