@@ -145,8 +145,8 @@ def _render_failure(reason: str, shop: Shop, now: datetime) -> str:
 def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
     member = snapshot.member
     facts = [member.tier.display_name] if member.tier.display_name else []
-    if member.HasField("wallet"):
-        facts.append(format_points(member.wallet.points_balance, shop))
+    has_wallet = member.HasField("wallet")
+    facts.append(format_points(member.wallet.points_balance, shop) if has_wallet else "points not used")
     if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED:
         count = len(snapshot.coupons)
         facts.append("1 coupon" if count == 1 else f"{count or 'no'} coupons")

@@ -46,7 +46,7 @@ SUMMARIES: dict[str, dict[str | None, str]] = {
     },
     "bloom": {
         "zuzana@example.org": "2\N{NO-BREAK SPACE}500 points · ",
-        "nowallet@example.org": "coupon",
+        "nowallet@example.org": "points not used · ",
         "late@example.org": " points · ",
     },
 }

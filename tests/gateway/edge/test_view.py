@@ -172,7 +172,7 @@ def test_wallet_and_tier_off_are_not_used() -> None:
     snapshot.member.ClearField("tier")
     del snapshot.coupons[1]
     view = render_member(snapshot, "token", SHOP, NOW)
-    assert (view.points, view.tier, view.summary) == ("Not used", "Not used", "1 coupon")
+    assert (view.points, view.tier, view.summary) == ("Not used", "Not used", "points not used · 1 coupon")
 
 
 def test_member_with_nothing_has_dashes() -> None:
