@@ -116,7 +116,8 @@ class RateLimitedError(GatewayError):
 class LoyaltyCallError(GatewayError):
     """An RPC failed. `metadata` is the ErrorInfo's; `retry_after_s` the RetryInfo's.
 
-    `is_answered`: the loyalty service itself said so, and for an award that means that nothing was sent.
+    `is_answered`: the loyalty service itself said so, and for an award that means that nothing was sent, unless the
+    error is an internal one.
     `is_sent`: False where the request certainly never left here.
     """
 

@@ -1,8 +1,10 @@
 """`POST /gorgias/actions/award-points`: one click, one award, one sentence."""
 
+import asyncio
 import time
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from gateway.actions.limiter import LIMITER
@@ -24,31 +26,37 @@ from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID, render_error
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# What is kept of the action's time for parsing before the call and the answer after it.
+_LOG = structlog.get_logger()
+# What is kept of the action's time for the way back: of the call, and of an answer without it.
 _MARGIN_S = 0.5
+_ANSWER_S = 0.25
+_LEAST_TIMEOUT_S = 0.05
 
 
 async def handle_award_points(request: web.Request) -> web.Response:
     """Answers every outcome itself, with a `message` for the agent; problems are documents with that message."""
     app = request.app
-    deadline = time.monotonic() + app[CONFIG].action_timeout_s - _MARGIN_S
+    began = time.monotonic()
     shop, form = DEFAULT_SHOP, None
     try:
-        merchant_id = await authenticate(request)
-        app[LIMITER].take(merchant_id)
-        shop = await app[MERCHANTS].get(merchant_id)
-        parameters = await fetch_parameters(request)
-        panel = app[TOKENS].parse(parse_award_token(parameters), merchant_id, app[CLOCK].now())
-        form = parse_award_form(parameters)
-        response = await app[CLIENT].award_points(
-            _make_request(panel, form),
-            timeout_s=max(0.05, deadline - time.monotonic()),
-            request_id=request[REQUEST_ID],
-        )
+        async with asyncio.timeout(app[CONFIG].action_timeout_s - _ANSWER_S):
+            merchant_id = await authenticate(request)
+            app[LIMITER].take(merchant_id)
+            shop = await app[MERCHANTS].get(merchant_id)
+            parameters = await fetch_parameters(request)
+            panel = app[TOKENS].parse(parse_award_token(parameters), merchant_id, app[CLOCK].now())
+            form = parse_award_form(parameters)
+            left_s = app[CONFIG].action_timeout_s - _MARGIN_S - (time.monotonic() - began)
+            response = await app[CLIENT].award_points(
+                _make_request(panel, form), timeout_s=max(_LEAST_TIMEOUT_S, left_s), request_id=request[REQUEST_ID]
+            )
+            return _respond_award(request, response, shop)
     except GatewayError as error:
-        reply = render_refusal(error, form.points if form else None, shop)
-        return _respond(request, reply, error)
-    return _respond_award(request, response, shop)
+        failure = error
+    except Exception:  # noqa: BLE001 - the outermost boundary: an agent reads a sentence even then
+        _LOG.exception("action_failed")
+        failure = GatewayError("INTERNAL_ERROR", "internal error")
+    return _respond(request, render_refusal(failure, form.points if form else None, shop), failure)
 
 
 def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:

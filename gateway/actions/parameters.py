@@ -37,6 +37,8 @@ async def fetch_parameters(request: web.Request) -> dict[str, str]:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
+    except web.RequestPayloadError:
+        raise RequestError("the body is not encoded as its headers say") from None
     if body:
         parameters.update(_parse_body(request.content_type, request.charset, body))
     return parameters

@@ -45,18 +45,22 @@ def render_award(response: pb.AwardPointsResponse, shop: Shop, now: datetime) ->
         if response.replayed:
             return Reply(status="replayed", message=_say_replayed(award, shop, now), award_id=award.award_id)
         return Reply(status="applied", message=_say_applied(response, shop), award_id=award.award_id)
-    if award.state in {pb.AWARD_STATE_PENDING, pb.AWARD_STATE_UNKNOWN}:
-        return Reply(status="checking", message=_say_checking(award, shop), award_id=award.award_id)
     if award.state == pb.AWARD_STATE_NOT_APPLIED:
         message = f"Not added: award {award.award_id} was checked, and its points never arrived. {_REFRESH}"
         return Reply(status="refused", message=message, award_id=award.award_id)
-    reason = pb.ErrorReason.Name(award.rejection_reason)
-    return Reply(status="refused", message=_say_refused(reason), award_id=award.award_id)
+    if award.state == pb.AWARD_STATE_REJECTED:
+        reason = pb.ErrorReason.Name(award.rejection_reason)
+        return Reply(status="refused", message=_say_refused(reason), award_id=award.award_id)
+    return Reply(status="checking", message=_say_checking(award, shop), award_id=award.award_id)
 
 
 def render_refusal(error: GatewayError, points: int | None, shop: Shop) -> Reply:
-    """Why there is no award. `points`: as typed, where they could be read."""
-    if isinstance(error, LoyaltyCallError) and not error.is_answered and error.is_sent:
+    """Why there is no award. `points`: as typed, where they could be read, and so the loyalty service may know of them.
+
+    After an internal error nobody knows how far the award had come, so it is not called refused.
+    """
+    is_lost = isinstance(error, LoyaltyCallError) and not error.is_answered and error.is_sent
+    if is_lost or (error.reason == "INTERNAL_ERROR" and points is not None):
         amount = f"the {format_points(points, shop)}" if points else "the points"
         message = f"We do not know yet whether {amount} arrived. Do not add them again. Ask your team lead to look."
         return Reply(status="checking", message=message)

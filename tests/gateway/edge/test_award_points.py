@@ -1,6 +1,9 @@
 """`POST /gorgias/actions/award-points` as the button sends it."""
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -125,11 +128,6 @@ async def test_award_on_record_is_a_200(
             422,
             "Not added: award A-7 of this member is still being checked. Try again when it is settled.",
         ),
-        (
-            Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
-            500,
-            "Not added. Something went wrong on our side, nothing was changed. Try again in a few minutes.",
-        ),
     ],
 )
 async def test_award_refused_says_so(
@@ -155,15 +153,45 @@ async def test_award_rejected_by_the_provider_has_its_reasons_status(
     )
 
 
-async def test_award_lost_answer_of_the_service_is_not_called_a_failure(
-    gateway: Gateway, scripted: ScriptedLoyalty
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Failure(grpc.StatusCode.UNAVAILABLE),
+        Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
+        make_response(pb.AWARD_STATE_UNSPECIFIED),
+        make_response(pb.AWARD_STATE_REJECTED, rejection_reason=pb.ERROR_REASON_UNSPECIFIED),
+    ],
+)
+async def test_award_that_may_have_been_sent_is_not_called_a_failure(
+    gateway: Gateway, scripted: ScriptedLoyalty, outcome: pb.AwardPointsResponse | Failure
 ) -> None:
-    """A status without a reason says nothing about what happened at the other end."""
-    scripted.award = Failure(grpc.StatusCode.UNAVAILABLE)
+    """A status without a reason, an internal error, an answer of a newer service: none says that nothing was sent."""
+    scripted.award = outcome
     response = await gateway.press()
     body = await response.json()
     assert (response.status, body["status"]) == (200, "checking")
     assert body["message"].startswith("We do not know yet whether the 100 points arrived. Do not add them again.")
+
+
+async def test_award_store_down_is_said_to_the_agent(gateway: Gateway, tmp_path: Path) -> None:
+    """Before anything was sent, and so nothing was changed."""
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
+        database.execute("ALTER TABLE installations RENAME TO away")
+        response = await gateway.press()
+    body = await response.json()
+    assert (response.status, body["reason"]) == (503, "STORE_UNAVAILABLE")
+    assert body["message"].startswith("Not added. Something went wrong on our side, nothing was changed.")
+
+
+async def test_award_body_that_does_not_come_is_answered_in_time(tmp_path: Path, loyalty: Loyalty) -> None:
+    async with run_gateway(tmp_path, loyalty[1], action_timeout_s=0.5) as gateway:
+        reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"))
+        head = f"POST /gorgias/actions/award-points?token={gateway.credential} HTTP/1.1\r\nHost: x\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n".encode())
+        answered = await reader.readuntil(b"}")
+        writer.close()
+    assert answered.startswith(b"HTTP/1.1 500")
+    assert b"Not added. Something went wrong on our side, nothing was changed." in answered
 
 
 async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
@@ -287,6 +315,15 @@ async def test_award_malformed_body(gateway: Gateway, body: bytes, content_type:
     problem = await response.json()
     assert response.status == status
     assert problem["message"].startswith("Not added. ")
+
+
+async def test_award_body_that_is_not_compressed_as_it_says(gateway: Gateway) -> None:
+    response = await gateway.session.post(
+        f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}",
+        data=b"points=100",
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Content-Encoding": "gzip"},
+    )
+    assert (response.status, (await response.json())["reason"]) == (400, "BAD_VALUE")
 
 
 async def test_award_note_too_long_or_hostile(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
