@@ -23,11 +23,13 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _Detail = TypeVar("_Detail", error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo, error_details_pb2.BadRequest)
 
-# Reconnects within 1 s, so that a restarted service is found again at once; DNS is asked again as often.
+# Tries again within 1 s, so that a restarted service is found again at once; DNS is asked again as often.
+# `min_reconnect_backoff` is, in spite of its name, how long one attempt may take at least:
+# time enough for a busy service, and short enough to end before the calls that wait for it.
 _CHANNEL_OPTIONS = (
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.dns_min_time_between_resolutions_ms", 1000),
     ("grpc.keepalive_time_ms", 30_000),
