@@ -63,6 +63,9 @@ async def install(store: InstallationStore, client: GorgiasClient, merchant_id: 
     installation = await _commit(store, merchant_id, target)
     ours = await find_ours(store, installation, listed)
     integration, words = await _place_integration(client, installation, ours)
+    if installation.widget_id is not None and integration.integration_id != installation.integration_id:
+        # Its integration was deleted by hand: once the record names another, nothing would find this widget again.
+        await client.delete_widget(installation.widget_id)
     await store.record(merchant_id, integration_id=integration.integration_id, widget_id=installation.widget_id)
     widget, widget_words = await _place_widget(client, installation, integration.integration_id)
     await store.record(merchant_id, integration_id=integration.integration_id, widget_id=widget.widget_id)

@@ -225,6 +225,17 @@ async def test_uninstall_leaves_nothing(
     assert await store.get("acme") is None
 
 
+async def test_install_replaces_the_widget_whose_integration_somebody_deleted(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    await install(store, gorgias, "acme", target)
+    helpdesk.account.state.integrations.clear()
+    await install(store, gorgias, "acme", target)
+    [integration] = helpdesk.account.state.integrations.values()
+    [widget] = helpdesk.account.state.widgets.values()
+    assert widget.integration_id == integration.id
+
+
 async def test_uninstall_removes_the_widget_whose_integration_somebody_deleted(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
