@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -150,13 +151,15 @@ def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, b
 
 
 def print_next_steps(folder: Path, settings: Mapping[str, str], seconds: float) -> None:
-    # The operator's command looks for the settings of a start in var/ only.
-    command = "" if folder == ROOT / "var" else f"env $(cat {folder / SETTINGS_FILE}) "
+    command = ".venv/bin/trifft-gorgias check acme"
+    # By itself it finds the settings of a start in var/ only, and only where the shell has none for the gateway.
+    if folder != ROOT / "var" or any(name.startswith("GATEWAY_") for name in os.environ):
+        command = f"(set -a; . {shlex.quote(str(folder / SETTINGS_FILE))}; {command})"
     page = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
     print(
         f"Ready after {seconds:.1f} s: {page}",
         "  Open Jana's ticket and add a tag: her loyalty data appears in the sidebar. Then add points to it.",
-        f"  Operator's command: {command}.venv/bin/trifft-gorgias check acme",
+        f"  Operator's command: {command}",
         "  Ctrl-C stops everything; the data is kept.",
         sep="\n",
         flush=True,

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
@@ -90,8 +91,8 @@ class LocalFolder:
 
 
 def render_settings(settings: Mapping[str, str]) -> str:
-    """One `NAME=value` a line."""
-    return "".join(f"{name}={value}\n" for name, value in sorted(settings.items()))
+    """One `NAME=value` a line, as a shell takes it."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items()))
 
 
 def make_environment(environ: Mapping[str, str], settings: Mapping[str, str], *prefixes: str) -> dict[str, str]:

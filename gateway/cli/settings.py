@@ -1,6 +1,7 @@
 """Where the operator's command takes its settings from: one place for all of them."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,11 +27,13 @@ def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({type(error).__name__}): check its mode") from None
-    return Config.from_env(parse_settings(text))
+    try:
+        return Config.from_env(parse_settings(text))
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Lines of NAME=value; empty ones and those that begin with # say nothing."""
-    lines = (line.strip() for line in text.splitlines())
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    """Lines of NAME=value as a shell reads them: quotes around a value, comments behind a #. Raises ValueError."""
+    pairs = (word.partition("=") for word in shlex.split(text, comments=True))
+    return {name: value for name, _, value in pairs}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -40,6 +41,11 @@ class Launcher:
                 break
         return lines
 
+    def read_operators_command(self) -> str:
+        """As it is printed after the line that says Ready."""
+        assert self.child.stdout is not None
+        return next(line.partition(": ")[2] for line in self.child.stdout if "Operator's command" in line)
+
     def read_to_end(self) -> tuple[int, list[str]]:
         output, _ = self.child.communicate(timeout=30)
         return self.child.returncode, output.splitlines()
@@ -49,8 +55,8 @@ class Launcher:
         return self.read_to_end()[0]
 
     def read_settings(self) -> dict[str, str]:
-        lines = (self.folder / "settings.env").read_text(encoding="utf-8").splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        words = shlex.split((self.folder / "settings.env").read_text(encoding="utf-8"))
+        return dict(word.split("=", 1) for word in words)
 
     def read_listens(self) -> dict[str, str]:
         settings = self.read_settings()

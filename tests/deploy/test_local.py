@@ -1,8 +1,11 @@
 """`make run` from outside: what it prints, what it leaves, what it keeps."""
 
+import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ class Start:
 
     folder: Path
     lines: list[str]
+    operators_command: str
     widget_ids: list[int]
     listens: dict[str, str]
     exit_code: int
@@ -30,13 +34,15 @@ class Start:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
-    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept")
+    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept for Zoë's shop")
     lines = launcher.read_until_ready()
     listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
+    operators_command = launcher.read_operators_command()
     exit_code = launcher.stop(signal.SIGINT)
     return Start(
         folder=launcher.folder,
         lines=lines,
+        operators_command=operators_command,
         widget_ids=widget_ids,
         listens=listens,
         exit_code=exit_code,
@@ -48,6 +54,17 @@ def test_first_start_installs_the_shops_and_leaves_nothing_running(first: Start)
     assert first.lines[0] == INSTALLING
     assert len(first.widget_ids) == 1
     assert (first.exit_code, first.still_listening) == (0, [])
+
+
+def test_the_operators_command_can_be_copied_from_what_a_start_prints(first: Start) -> None:
+    """It finds the shop's installation; that nothing runs any more is what it has to say about it."""
+    command = first.operators_command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(  # noqa: S602 - a shell is what it is printed for
+        command, shell=True, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "Gorgias cannot be reached" in done.stdout
 
 
 def test_what_a_start_keeps_is_readable_by_its_owner_only(first: Start) -> None:

@@ -13,6 +13,7 @@ LOYALTY_LISTEN=127.0.0.1:50051
 GATEWAY_DATABASE_URL=sqlite:////var/gateway.db
 GATEWAY_SECRET_KEYS={KEY}
 GATEWAY_LOYALTY_KEY=a=b
+GATEWAY_LOYALTY_TARGET='dns:///inner host:1'  # as a shell reads it
 """
 
 
@@ -26,7 +27,7 @@ def project(tmp_path: Path) -> Path:
 def test_settings_come_from_var_where_the_environment_has_none(project: Path) -> None:
     config = load_config({"PATH": "/bin", "LOYALTY_API_KEY": "x"}, project)
     assert (config.database_url, config.secret_keys) == ("sqlite:////var/gateway.db", (KEY,))
-    assert config.loyalty_key == "a=b"
+    assert (config.loyalty_key, config.loyalty_target) == ("a=b", "dns:///inner host:1")
 
 
 def test_settings_are_never_mixed(project: Path) -> None:
