@@ -13,7 +13,7 @@ _PIPED_WIDTH = 200
 
 
 def make_console() -> Console:
-    """Shows text as it is: no markup, no emoji codes. Into a pipe lines are wide, so that nothing is cut."""
+    """Shows text as it is: no markup, no emoji codes. Into a pipe lines are wide, so that a row is a line."""
     console = Console(markup=False, emoji=False, highlight=False)
     return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
 
@@ -27,7 +27,9 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(clean(cell) for cell in row))
     make_console().print(table)
@@ -36,6 +38,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     """One thing: a name and a value a line."""
     table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     for name, value in fields:
         table.add_row(name, clean(value))
     make_console().print(table)
