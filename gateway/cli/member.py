@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.errors import CommandError
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.merchant import Json, MerchantId
 from gateway.cli.output import print_fields, print_json, read_timestamp, render_time
 from gateway.cli.settings import load_config
@@ -33,6 +33,8 @@ async def show(
         try:
             snapshot = await loyalty.get_snapshot(merchant_id, email, max_staleness_s=0, timeout_s=_TIMEOUT_S)
         except LoyaltyCallError as error:
+            if error.reason == "BAD_VALUE":
+                raise UsageError(f"--email {error.message.removeprefix(error.field).strip()}") from error
             raise CommandError(_explain(error, merchant_id)) from error
     if json:
         print_json(_render(snapshot))

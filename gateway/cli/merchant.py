@@ -11,7 +11,7 @@ from gateway.cli.output import print_json, print_line, print_table, read_timesta
 from gateway.cli.settings import load_config
 from gateway.config import Config
 from gateway.errors import LoyaltyCallError
-from gateway.installation.advice import get_advice
+from gateway.installation.advice import get_advice, render_install_command
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -75,7 +75,7 @@ async def add(  # noqa: PLR0913 - one argument per option
         except LoyaltyCallError as error:
             raise _explain_refused(error, merchant_id) from error
     probed = "" if no_probe else ": TRIFFT takes the token"
-    print_line(f"{merchant_id} added{probed}. Next: trifft-gorgias install {merchant_id}")
+    print_line(f"{merchant_id} added{probed}. Next: {render_install_command(merchant_id)}")
 
 
 async def list_all(*, json: Json = False) -> None:
@@ -171,12 +171,12 @@ def _open_loyalty(config: Config) -> LoyaltyClient:
     return LoyaltyClient(config.loyalty_target, config.loyalty_key)
 
 
-def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError:
+def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError | UsageError:
     """While a token or an address is being set, it is the one just given that is wrong."""
     if error.reason == "BAD_VALUE":
         words = error.message.removeprefix(error.field).strip()
-        allow = " (--allow-private-url)" if error.field.endswith("_url") else ""
-        return CommandError(f"{_OPTIONS.get(error.field, error.field)} {words}{allow}")
+        allow = " (--allow-private-url)" if "private" in words else ""
+        return UsageError(f"{_OPTIONS.get(error.field, error.field)} {words}{allow}")
     advice = get_advice(error.reason, merchant_id)
     if error.reason == "PROVIDER_CREDENTIALS":
         advice = "check --trifft-url and the token in --trifft-token-file, or use --no-probe"

@@ -15,6 +15,13 @@ _ADVICE = {
 }
 
 
+def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "EMAIL", template: str = "list") -> str:
+    """What installs a shop, ready to be copied as far as it is known."""
+    variant = "" if template == "list" else f" --template {template}"
+    options = f"--gorgias-url {url} --gorgias-user {user} --gorgias-key-file F{variant}"
+    return f"trifft-gorgias install {merchant_id} {options}"
+
+
 def get_advice(reason: str, merchant_id: str) -> str:
     """A line for the name of an ErrorReason, or for one of the gateway's own."""
     return _ADVICE.get(reason, "look for this in the log of the loyalty service").format(id=merchant_id)

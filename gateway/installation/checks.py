@@ -9,7 +9,7 @@ import msgspec
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient, GorgiasError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration
-from gateway.installation.advice import get_advice
+from gateway.installation.advice import get_advice, render_install_command
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
 from gateway.installation.store import Installation
@@ -45,7 +45,12 @@ async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
 
 async def check_gorgias(client: GorgiasClient, installation: Installation, public_url: str) -> list[Check]:
     """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today."""
-    again = f"run the install command for {installation.merchant_id} again"
+    again = render_install_command(
+        installation.merchant_id,
+        url=installation.gorgias_url,
+        user=installation.gorgias_user,
+        template=installation.template,
+    )
     try:
         listed = await client.list_integrations()
         gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} takes the API key")
@@ -62,7 +67,7 @@ async def check_gorgias(client: GorgiasClient, installation: Installation, publi
 
 def make_not_installed(merchant_id: str) -> list[Check]:
     """What the checks of Gorgias say where nothing is installed."""
-    advice = f"trifft-gorgias install {merchant_id} --gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
+    advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
     return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget")]
 

@@ -67,10 +67,11 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
 
 async def test_operator_looks_at_members_and_awards(operator: Operator, add: list[str]) -> None:
     await operator.run(*add)
-    shown, shown_json, nobody, awards = await asyncio.gather(
+    shown, shown_json, nobody, empty, awards = await asyncio.gather(
         operator.run("member", "show", "acme", "--email", "jana@example.com"),
         operator.run("member", "show", "acme", "--email", "JANA@example.com", "--json"),
         operator.run("member", "show", "acme", "--email", "nobody@example.com"),
+        operator.run("member", "show", "acme", "--email", ""),
         operator.run("award", "list", "acme", "--json"),
     )
     assert "Jana Nováková" in shown.out
@@ -78,6 +79,7 @@ async def test_operator_looks_at_members_and_awards(operator: Operator, add: lis
     assert (member["support_id"], member["points"], member["tier"]) == ("JN-4821", 1240, "Gold")
     assert (member["status"], member["coupons"][0]["state"]) == ("active", "activated")
     assert (nobody.code, nobody.err) == (1, "trifft-gorgias: acme has no loyalty member with this e-mail address\n")
+    assert (empty.code, empty.err.partition(" must ")[0]) == (2, "trifft-gorgias: --email")
     assert (awards.code, awards.data) == (0, [])
 
 
@@ -85,16 +87,20 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
     operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
 ) -> None:
     wrong = operator.write("wrong", "wrong-s3cret")
-    refused = {
+    failed = {
         "PROVIDER_CREDENTIALS": operator.run(*add[:-3], wrong, *add[-2:]),
-        "--trifft-url must be https to a public name": operator.run(*add[:-1], "http://10.0.0.1"),
         "trifft-gorgias merchant add acme": operator.run(*install),
         "GATEWAY_LOYALTY_TARGET": operator.run("merchant", "list", GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
     }
-    results = await asyncio.gather(*refused.values())
-    for hint, result in zip(refused, results, strict=True):
+    misused = {
+        "--trifft-url must be https to a public name": operator.run(*add[:-1], "http://10.0.0.1"),
+        "--time-zone must be": operator.run(*add, "--time-zone", "Mars/Base"),
+    }
+    results = await asyncio.gather(*failed.values(), *misused.values())
+    for hint, result in zip((*failed, *misused), results, strict=True):
         assert hint in result.err
-        assert (result.code, result.out) == (1, "")
+        assert (result.code, result.out) == (2 if hint in misused else 1, "")
         assert result.err.count("\n") == 1
         assert "s3cret" not in result.err
+        assert ("--allow-private-url" in result.err) == ("public name" in hint)
     assert helpdesk.requests == ["POST "]

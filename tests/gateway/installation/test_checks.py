@@ -46,7 +46,10 @@ async def test_checks_name_what_differs_at_the_integration(
     assert found.detail == (
         f"{integration.id} is not as installed: it is switched off, its URL, its headers, its triggers"
     )
-    assert found.advice == "run the install command for acme again"
+    assert found.advice == (
+        f"trifft-gorgias install acme --gorgias-url {installation.gorgias_url} "
+        f"--gorgias-user {installation.gorgias_user} --gorgias-key-file F"
+    )
 
 
 async def test_checks_name_a_widget_whose_template_was_edited(
