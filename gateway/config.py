@@ -57,7 +57,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 "GATEWAY_DATABASE_URL", "sqlite:///path or postgresql://user:password@host/name"
             ),
             loyalty_target=settings.text("GATEWAY_LOYALTY_TARGET", default["loyalty_target"]),
-            loyalty_key=settings.secret("GATEWAY_LOYALTY_KEY"),
+            loyalty_key=settings.bearer_key("GATEWAY_LOYALTY_KEY"),
             public_url=settings.url("GATEWAY_PUBLIC_URL", default["public_url"]),
             secret_keys=_split_keys(
                 settings.required_secret("GATEWAY_SECRET_KEYS", "one or more Fernet keys, separated by commas")
@@ -99,6 +99,12 @@ class _Settings:
             raise ConfigError(
                 f"{name}_FILE cannot be read ({type(error).__name__}): check the path and its mode"
             ) from None
+
+    def bearer_key(self, name: str) -> str:
+        value = self.secret(name)
+        if not all("!" <= character <= "~" for character in value):
+            raise ConfigError(f"{name} must be printable ASCII without spaces: it is sent in a header")
+        return value
 
     def required_secret(self, name: str, form: str) -> str:
         value = self.secret(name)

@@ -170,6 +170,8 @@ def test_config_everything_set(tmp_path: Path) -> None:
         ("GATEWAY_REFUSAL_STATUS", "418"),
         ("GATEWAY_LISTEN", "127.0.0.1:99999"),
         ("GATEWAY_LOYALTY_KEY_FILE", "/nowhere/key"),
+        ("GATEWAY_LOYALTY_KEY", "schlüssel"),
+        ("GATEWAY_LOYALTY_KEY", "two words"),
     ],
 )
 def test_config_names_the_wrong_setting(name: str, value: str) -> None:
