@@ -139,7 +139,9 @@ async def _start(config: Config, server: grpc.aio.Server, awards: AwardService) 
     finally:
         logger.info("draining")
         await states.enter_graceful_shutdown()
-        await asyncio.gather(server.stop(DRAIN_S), awards.drain(DRAIN_S))
+        leave_time = asyncio.get_running_loop().time() + DRAIN_S
+        await server.stop(DRAIN_S)  # first: a call that is still being answered may yet open an award
+        await awards.drain(leave_time)
         logger.info("stopped")
 
 

@@ -59,7 +59,8 @@ class Sender:
             try:
                 return await self._ledger.settle(opening, settlement)
             except DATABASE_ERRORS:
-                log.exception("award_not_settled")
+                reference = settlement.receipt.provider_reference if settlement.receipt else None
+                log.exception("award_not_settled", state=settlement.state.value, provider_reference=reference)
                 await asyncio.sleep(SETTLE_S / SETTLE_TRIES)
         return await self._ledger.settle(opening, settlement)
 

@@ -17,6 +17,7 @@ from loyalty_service.awards.parse import (
     parse_award,
 )
 from loyalty_service.awards.sender import Sender
+from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
@@ -27,7 +28,7 @@ from loyalty_service.domain.errors import (
     RequestIdReusedError,
     WalletDisabledError,
 )
-from loyalty_service.domain.member import MemberStatus, Snapshot, parse_identity
+from loyalty_service.domain.member import Member, MemberStatus, Snapshot, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.merchants.store import MerchantStore
@@ -117,10 +118,12 @@ class AwardService:
                 continue
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
-    async def drain(self, timeout_s: float) -> None:
-        """Let what is being sent come to its end. What does not is cut off, and its lease makes it UNKNOWN."""
-        drain_time = asyncio.get_running_loop().time() + timeout_s
-        while self._tasks and (left_s := drain_time - asyncio.get_running_loop().time()) > 0:
+    async def drain(self, leave_time: float) -> None:
+        """Let what is being sent come to its end. What has not by `leave_time` is cut off: its lease makes it UNKNOWN.
+
+        `leave_time` is the loop's. Call it when nobody opens awards any more.
+        """
+        while self._tasks and (left_s := leave_time - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left_s)
         for task in self._tasks:
             task.cancel()
@@ -133,16 +136,17 @@ class AwardService:
         return await self._ledger.find(merchant_id, request_id)
 
     async def _check_member(self, merchant: Merchant, member_id: str, *, timeout_s: float) -> Snapshot:
-        snapshot = await self._snapshots.get_held(merchant, member_id)
-        if snapshot is None:
-            identity = parse_identity("member_id", member_id)
-            held = await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=timeout_s)
-            snapshot = held.snapshot
-        if snapshot.member.status is MemberStatus.BLOCKED:
-            raise MemberBlockedError
-        if snapshot.member.wallet is None:
-            raise WalletDisabledError
-        return snapshot
+        """What is held may be a day old: good enough to let an award through to the provider, not to refuse one."""
+        held = await self._snapshots.get_held(merchant, member_id)
+        if held is not None and _find_obstacle(held.member) is None:
+            return held
+        identity = parse_identity("member_id", member_id)
+        max_staleness_s = None if held is None else 0.0
+        read = await self._snapshots.get(merchant, identity, max_staleness_s=max_staleness_s, timeout_s=timeout_s)
+        obstacle = _find_obstacle(read.snapshot.member)
+        if obstacle is not None:
+            raise obstacle
+        return read.snapshot
 
     async def _open(self, merchant: Merchant, request: AwardRequest) -> Opening:
         opening = await self._ledger.open(request)
@@ -153,18 +157,31 @@ class AwardService:
         return opening
 
     async def _answer(self, award: Award, answer_time: float, held: Snapshot | None, *, replayed: bool) -> AwardAnswer:
-        """The award as it is once it is settled, or when `answer_time` has come."""
-        loop = asyncio.get_running_loop()
-        merchant_id, number = award.request.merchant_id, award.number
-        while award.state is AwardState.PENDING and (left_s := answer_time - loop.time()) > 0:
-            sending = self._sending.get((merchant_id, award.request.request_id))
-            if sending is not None:
-                await asyncio.wait({sending}, timeout=left_s)
-            else:  # another process sends it
-                await asyncio.sleep(min(POLL_S, left_s))
-            await self.expire_leases()
-            award = await self._ledger.find_number(merchant_id, number) or award
+        """The award as it is once it is settled, or when `answer_time` has come.
+
+        It is on record, and may have been sent: whatever fails from here on, the answer is what was known last.
+        """
+        try:
+            async with asyncio.timeout_at(answer_time):
+                award = await self._wait(award)
+        except TimeoutError:
+            pass
+        except DATABASE_ERRORS:
+            logger.exception("award_not_read", merchant_id=award.request.merchant_id, award_id=award.award_id)
         return AwardAnswer(award=award, replayed=replayed, member_name=held.member.full_name if held else "")
+
+    async def _wait(self, award: Award) -> Award:
+        """The award once it is PENDING no more."""
+        merchant_id, request_id = award.request.merchant_id, award.request.request_id
+        while award.state is AwardState.PENDING:
+            sending = self._sending.get((merchant_id, request_id))
+            if sending is not None:
+                await asyncio.wait({sending})
+            else:  # another process sends it
+                await asyncio.sleep(POLL_S)
+            await self.expire_leases()
+            award = await self._ledger.find_number(merchant_id, award.number) or award
+        return award
 
     def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
@@ -172,6 +189,14 @@ class AwardService:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)
         return task
+
+
+def _find_obstacle(member: Member) -> LoyaltyError | None:
+    if member.status is MemberStatus.BLOCKED:
+        return MemberBlockedError()
+    if member.wallet is None:
+        return WalletDisabledError()
+    return None
 
 
 def _report(task: asyncio.Task[Any]) -> None:

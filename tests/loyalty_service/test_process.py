@@ -108,6 +108,31 @@ async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there
     assert int(acme.get_member(JANA).points) == 100
 
 
+async def test_award_that_is_opened_while_the_process_drains_is_settled_before_it_leaves(
+    settings: dict[str, str], acme: Project, trifft_url: str
+) -> None:
+    request_id = make_request_id()
+    async with running(settings | {"LOYALTY_AWARD_ANSWER_S": "1.0"}) as (process, client):
+        await add_merchant(client, acme, trifft_url)
+        acme.faults.set(Fault(kind="hang", operation="get"))
+        call = asyncio.ensure_future(client.award(request_id=request_id, member_id=JANA))
+        await wait_until(lambda: acme.count_requests("get"))
+        process.send_signal(signal.SIGTERM)
+        await wait_for_event(process, "draining")
+        acme.faults.clear()
+        acme.faults.set(Fault(kind="hang", operation="credit"))
+        answer = await call
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(process.wait(), 0.5)
+        acme.faults.clear()
+        await process.wait()
+
+    async with running(settings) as (_, client):
+        kept = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", request_id=request_id))
+
+    assert (answer.award.state, kept.award.state) == (pb.AWARD_STATE_PENDING, pb.AWARD_STATE_APPLIED)
+
+
 async def test_award_of_a_killed_process_is_known_or_unknown_and_never_sent_again(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:

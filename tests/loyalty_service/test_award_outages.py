@@ -1,0 +1,77 @@
+"""What a caller is told while the ledger cannot be read: never that nothing happened, once something may have."""
+
+import asyncio
+
+from sqlalchemy import text
+
+from loyalty_service.database import Database, open_database
+from loyalty_service.domain.member import MemberStatus
+from loyalty_service.domain.ports import Credit
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.running import Client, catch_failure, make_request_id, run_service
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+
+
+async def rename(database: Database, old: str, new: str) -> None:
+    async with database.write() as connection:
+        await connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+
+async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_settled_afterwards(
+    database_url: str, client: Client, provider: ScriptedProvider
+) -> None:
+    request_id = make_request_id()
+    async with open_database(database_url) as database:
+
+        async def fail_ledger(_: Credit) -> None:
+            await rename(database, "awards", "lost")
+
+        provider.on_credit = fail_ledger
+        first = await client.award(request_id=request_id)
+        replay = await catch_failure(client.award(request_id=request_id))
+        await rename(database, "lost", "awards")
+        last = await client.award(request_id=request_id)
+
+    assert (first.award.state, first.award.award_id, first.replayed) == (pb.AWARD_STATE_PENDING, "A-1", False)
+    assert replay.reason == "INTERNAL_ERROR"
+    assert (last.award.state, last.replayed) == (pb.AWARD_STATE_APPLIED, True)
+    assert len(provider.credits) == 1
+
+
+async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
+    new_postgres_url: str, provider: ScriptedProvider
+) -> None:
+    opened, free = asyncio.Event(), asyncio.Event()
+
+    async def hold_ledger() -> None:
+        async with open_database(new_postgres_url) as database, database.write() as connection:
+            await connection.execute(text("LOCK TABLE awards IN ACCESS EXCLUSIVE MODE"))
+            opened.set()
+            await free.wait()
+
+    async def start_holding(_: Credit) -> None:
+        holders.append(asyncio.ensure_future(hold_ledger()))
+        await opened.wait()
+
+    holders: list[asyncio.Future[None]] = []
+    provider.on_credit = start_holding
+    async with run_service(new_postgres_url, provider, award_answer_s=0.3) as client:
+        await client.add_merchant()
+        answer = await client.award()
+        free.set()
+        await asyncio.gather(*holders)
+
+    assert answer.award.state == pb.AWARD_STATE_PENDING
+
+
+async def test_held_member_who_was_blocked_then_is_asked_for_again(client: Client, provider: ScriptedProvider) -> None:
+    provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
+    identity = pb.MemberIdentity(member_id=JANA)
+    await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))
+    refused = await catch_failure(client.award())
+    provider.members[JANA] = make_member()
+
+    answer = await client.award()
+
+    assert refused.reason == "MEMBER_BLOCKED"
+    assert answer.award.state == pb.AWARD_STATE_APPLIED
