@@ -35,10 +35,13 @@ class Start:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
     launcher = Launcher(tmp_path_factory.mktemp("local") / "kept for Zoë's shop")
-    lines = launcher.read_until_ready()
-    listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
-    operators_command = launcher.read_operators_command()
-    exit_code = launcher.stop(signal.SIGINT)
+    try:
+        lines = launcher.read_until_ready()
+        listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
+        operators_command = launcher.read_operators_command()
+        exit_code = launcher.stop(signal.SIGINT)
+    finally:
+        launcher.child.kill()
     return Start(
         folder=launcher.folder,
         lines=lines,
