@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from babel import Locale, numbers
 
-from gateway.merchants import Shop
+from gateway.merchants import DEFAULT_SHOP, Shop
 
 NONE = "–"
 NOT_USED = "Not used"
@@ -31,7 +31,9 @@ def format_day(time: datetime, shop: Shop) -> str:
 
 
 def format_clock(time: datetime, shop: Shop) -> str:
-    return f"{time.astimezone(shop.zone):%H:%M}"
+    """The time of day, "13:55"; with its zone where the shop's own is not known."""
+    zone = " UTC" if shop is DEFAULT_SHOP else ""
+    return f"{time.astimezone(shop.zone):%H:%M}{zone}"
 
 
 def format_number(number: int | Decimal, shop: Shop) -> str:

@@ -11,6 +11,8 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _REFRESH = "Add a tag to the ticket to refresh it, then try again."
 _NOTHING_CHANGED = "nothing was changed. Try again in a few minutes."
+# Where nobody was asked, an earlier click may have booked points: this one did not.
+_THIS_CLICK_CHANGED_NOTHING = "this click changed nothing. Try again in a few minutes."
 _TELL_ADMINISTRATOR = "nothing was changed. Tell your administrator."
 
 _REFUSALS = {
@@ -26,7 +28,7 @@ _REFUSALS = {
     "PROVIDER_CONTRACT": f"Not added. TRIFFT's answer could not be read, {_TELL_ADMINISTRATOR}",
     "PROVIDER_REFUSED": "Not added. TRIFFT refused these points, nothing was changed. Ask your team lead.",
     "CREDENTIAL": "Not added. This button's access is refused. Tell your administrator to install it again.",
-    "LOYALTY_UNAVAILABLE": f"Not added. The loyalty service is not answering, {_NOTHING_CHANGED}",
+    "LOYALTY_UNAVAILABLE": f"Not added. The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
 }
 
 
@@ -95,7 +97,7 @@ def _say_error(error: GatewayError, award_id: str, shop: Shop) -> str:
 
 
 def _say_refused(reason: str) -> str:
-    return _REFUSALS.get(reason, f"Not added. Something went wrong on our side, {_NOTHING_CHANGED}")
+    return _REFUSALS.get(reason, f"Not added. Something went wrong on our side, {_THIS_CLICK_CHANGED_NOTHING}")
 
 
 def _say_points(shop: Shop) -> str:

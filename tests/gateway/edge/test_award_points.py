@@ -174,13 +174,12 @@ async def test_award_that_may_have_been_sent_is_not_called_a_failure(
 
 
 async def test_award_store_down_is_said_to_the_agent(gateway: Gateway, tmp_path: Path) -> None:
-    """Before anything was sent, and so nothing was changed."""
     with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
         database.execute("ALTER TABLE installations RENAME TO away")
         response = await gateway.press()
     body = await response.json()
     assert (response.status, body["reason"]) == (503, "STORE_UNAVAILABLE")
-    assert body["message"].startswith("Not added. Something went wrong on our side, nothing was changed.")
+    assert body["message"].startswith("Not added. Something went wrong on our side, this click changed nothing.")
 
 
 async def test_award_body_that_does_not_come_is_answered_in_time(tmp_path: Path, loyalty: Loyalty) -> None:
@@ -189,18 +188,21 @@ async def test_award_body_that_does_not_come_is_answered_in_time(tmp_path: Path,
         head = f"POST /gorgias/actions/award-points?token={gateway.credential} HTTP/1.1\r\nHost: x\r\n"
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n".encode())
         answered = await reader.readuntil(b"}")
+        writer.write(b"x" * 100)
         writer.close()
+        await writer.wait_closed()
     assert answered.startswith(b"HTTP/1.1 500")
-    assert b"Not added. Something went wrong on our side, nothing was changed." in answered
+    assert b"Not added. Something went wrong on our side, this click changed nothing." in answered
 
 
 async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
+    """An earlier click of the same panel may have booked points, so no more is said than of this one."""
     await loyalty[2].stop(None)
     response = await gateway.press()
     body = await response.json()
     assert response.status == 503
     assert body["message"] == (
-        "Not added. The loyalty service is not answering, nothing was changed. Try again in a few minutes."
+        "Not added. The loyalty service is not answering, this click changed nothing. Try again in a few minutes."
     )
 
 

@@ -181,9 +181,12 @@ async def test_widget_failure_is_a_200_with_a_sentence(
 async def test_widget_loyalty_service_gone(
     gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
+    """And so the shop's zone is not known: the time says which zone it is in."""
     await loyalty[2].stop(None)
     response = await gateway.get_widget("email=jana@example.com")
-    assert (response.status, (await response.json())["status"]) == (200, "unavailable")
+    body = await response.json()
+    assert (response.status, body["status"]) == (200, "unavailable")
+    assert body["summary"].startswith("The loyalty service did not answer at 12:55 UTC.")
     ready = await gateway.session.get(f"{gateway.url}/readyz")
     assert ready.status == 200
 
