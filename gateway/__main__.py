@@ -14,6 +14,7 @@ from gateway.app import create_app
 from gateway.config import Config, ConfigError, Listen
 from gateway.connection import Connection
 from gateway.database import DatabaseError
+from gateway.keys import SecretKeyError
 from gateway.logs import configure_logs
 from gateway.request_line import RequestLines
 
@@ -32,6 +33,9 @@ def main() -> int:
         configure_logs(config.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
+    except SecretKeyError as error:
+        print(f"gateway: GATEWAY_SECRET_KEYS: {error}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
+        return _EXIT_SETTINGS
     except (ConfigError, DatabaseError) as error:
         print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
         return _EXIT_SETTINGS
@@ -39,7 +43,7 @@ def main() -> int:
 
 
 async def serve(config: Config) -> None:
-    """Raises ConfigError and DatabaseError before it listens."""
+    """Raises ConfigError, DatabaseError and SecretKeyError before it listens."""
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)

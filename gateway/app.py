@@ -46,6 +46,7 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
         async with AsyncExitStack() as stack:
             keys = SecretKeys(config.secret_keys)
             store = InstallationStore(await stack.enter_async_context(open_database(config.database_url)), keys)
+            await store.check_keys()
             client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
             app[STORE] = store
             app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))

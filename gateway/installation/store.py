@@ -150,6 +150,13 @@ class InstallationStore:
         async with self._transaction() as connection:
             await connection.execute(select(1))
 
+    async def check_keys(self) -> None:
+        """Raises SecretKeyError where the secret keys are not this database's."""
+        async with self._transaction() as connection:
+            encrypted = (await connection.execute(select(_row.credential_encrypted).limit(1))).scalar_one_or_none()
+        if encrypted is not None:
+            self._keys.decrypt(encrypted)
+
     async def get(self, merchant_id: str) -> Installation | None:
         """Raises SecretKeyError when the row was written with a key that is not in use any more."""
         async with self._transaction() as connection:

@@ -14,6 +14,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.config import Config, ConfigError, Listen
+from gateway.database import open_database
+from gateway.installation.store import InstallationStore, Target
+from gateway.keys import SecretKeys
 
 KEY = Fernet.generate_key().decode()
 
@@ -112,6 +115,25 @@ async def test_process_names_a_taken_port(tmp_path: Path) -> None:
             _, errors = await process.communicate()
     assert process.returncode == 2
     assert errors.decode().startswith("gateway: GATEWAY_LISTEN: cannot listen on 127.0.0.1:")
+    assert errors.decode().count("\n") == 1
+
+
+async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -> None:
+    """Before it takes a request, and before anything else is encrypted with them."""
+    async with open_database(make_settings(tmp_path)["GATEWAY_DATABASE_URL"]) as engine:
+        target = Target(
+            gorgias_url="https://acme.gorgias.com",
+            gorgias_user="ops@acme.example",
+            gorgias_key="key",
+            template="list",
+            public_url="https://edge.example",
+        )
+        await InstallationStore(engine, SecretKeys([KEY])).add("acme", target)
+    other_key = Fernet.generate_key().decode()
+    async with run_process(make_settings(tmp_path, GATEWAY_SECRET_KEYS=other_key)) as process:
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS: ")
     assert errors.decode().count("\n") == 1
 
 
