@@ -20,7 +20,11 @@ async def slow_target(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> 
 
     async def connect(reader: StreamReader, writer: StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(relay(reader, inner_writer, 0), relay(inner_reader, writer, DELAY_S))
+        try:
+            await asyncio.gather(relay(reader, inner_writer, 0), relay(inner_reader, writer, DELAY_S))
+        finally:
+            writer.close()
+            inner_writer.close()
 
     async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
