@@ -29,7 +29,7 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     """Raises GorgiasError 400."""
     try:
         return msgspec.json.decode(await request.read(), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GorgiasError(400, "The body must be a JSON object.") from error
 
 

@@ -144,7 +144,8 @@ class PageApi:
 
     def _find_ticket(self, request: web.Request) -> tuple[Account, Ticket]:
         account, text = self._find_account(request), request.match_info["id"]
-        ticket = account.state.tickets.get(int(text)) if text.isascii() and text.isdigit() else None
+        tickets = account.state.tickets.values()
+        ticket = next((ticket for ticket in tickets if str(ticket.id) == text), None)
         if ticket is None:
             raise web.HTTPNotFound
         return account, ticket
@@ -153,7 +154,7 @@ class PageApi:
 async def _read(request: web.Request, kind: type[Body]) -> Body:
     try:
         return msgspec.json.decode(await request.read(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise web.HTTPBadRequest(
             text=msgspec.json.encode({"error": str(error)}).decode(), content_type="application/json"
         ) from error

@@ -45,7 +45,7 @@ def add_admin_route(app: web.Application, method: str, path: str, run: _Run) -> 
             status, answer = 200, await run(request)
         except ApiError as error:
             status, answer = error.status, {"message": error.message}
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             status, answer = 400, {"message": f"Correct the body and send it again: {error}."}
         return web.Response(status=status, body=wire.encode(answer), content_type="application/json")
 

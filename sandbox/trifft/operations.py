@@ -37,7 +37,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         """The body as `model`. Raises ApiError 400."""
         try:
             return msgspec.json.decode(self.body, type=model)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ApiError(400, f"The request body is not valid: {error}") from None
 
 

@@ -115,3 +115,11 @@ async def test_shops_name_what_a_provisioning_script_needs(helpdesk: Helpdesk) -
     headers = {"Authorization": f"Bearer {acme['trifft_token']}"}
     async with helpdesk.client.get("/v1/member?email=jana@example.com", headers=headers) as response:
         assert (await response.json())[0]["support_id"] == "JN-4821"
+
+
+async def test_what_is_nested_too_deep_or_numbered_too_high_is_refused(helpdesk: Helpdesk) -> None:
+    deep = b'{"response": ' + b"[" * 20_000
+    headers = {"Content-Type": "application/json"}
+    response = await helpdesk.client.post("/sandbox/gorgias/acme/tickets/4711/actions", data=deep, headers=headers)
+    assert response.status == 400
+    assert (await helpdesk.client.get(f"/sandbox/gorgias/acme/tickets/{'9' * 5000}")).status == 404

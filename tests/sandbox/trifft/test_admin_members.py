@@ -166,3 +166,9 @@ async def test_unknown_member_is_not_found(client: Client, ask: Callable[..., ob
     response = await ask(client)  # type: ignore[misc]
 
     assert response.status == 404
+
+
+async def test_change_nested_too_deep_is_refused(client: Client, jana: Member) -> None:
+    deep = b'{"segments": ' + b"[" * 20_000
+    headers = {"Content-Type": "application/json"}
+    assert (await client.patch(f"{BASE}/{jana.id}", data=deep, headers=headers)).status == 400
