@@ -42,7 +42,7 @@ def main() -> int:
         return EXIT_SETTING
     except ProcessEndedError as error:
         print(error, file=sys.stderr)
-        return EXIT_ENDED
+        return EXIT_SETTING if error.code == EXIT_SETTING else EXIT_ENDED
 
 
 async def run_until_signal(path: Path) -> int:

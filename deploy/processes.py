@@ -19,7 +19,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessEndedError(Exception):
-    """A process ended by itself. The message is its own last words."""
+    """A process ended by itself, with `code`. The message is its own last words."""
+
+    def __init__(self, message: str, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Process:
@@ -49,18 +53,18 @@ class Process:
     async def wait(self) -> None:
         """Until it has ended well. Raises ProcessEndedError for another exit code than 0."""
         if await self._child.wait() != 0:
-            raise ProcessEndedError(self._explain())
+            raise ProcessEndedError(self._explain(), self._child.returncode)
 
     async def keep_running(self) -> None:
         """Never returns. Raises ProcessEndedError."""
         await self._child.wait()
-        raise ProcessEndedError(self._explain())
+        raise ProcessEndedError(self._explain(), self._child.returncode)
 
     async def wait_until(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
         """Raises ProcessEndedError."""
         while not (self._child.returncode is None and await is_ready()):
             if self._child.returncode is not None:
-                raise ProcessEndedError(self._explain())
+                raise ProcessEndedError(self._explain(), self._child.returncode)
             await asyncio.sleep(_POLL_S)
 
     async def stop(self) -> None:

@@ -103,7 +103,7 @@ def test_start_repairs_what_the_helpdesk_has_lost(launch: Launch, first: Start) 
 def test_a_refused_setting_is_the_one_line_of_its_process_and_ends_all(launch: Launch, tmp_path: Path) -> None:
     launcher = launch(tmp_path / "kept", LOYALTY_SNAPSHOTS_URL="nonsense://")
     code, lines = launcher.read_to_end()
-    assert code != 0
+    assert code == 2
     assert len(lines) == 1
     assert "LOYALTY_SNAPSHOTS_URL" in lines[0]
     assert not any(is_listening(listen) for listen in launcher.read_listens().values())
