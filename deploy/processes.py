@@ -19,9 +19,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessEndedError(Exception):
-    """A process ended by itself, with `code`. The message is its own last words."""
+    """A process ended by itself, with `code` where it is known. The message is its own last words."""
 
-    def __init__(self, message: str, code: int | None) -> None:
+    def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
         self.code = code
 
