@@ -9,10 +9,11 @@ from typing import Any, TypeAlias, cast
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import to_status
 
-from loyalty_service.domain.errors import CallerUnknownError, LoyaltyError
+from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.status import INTERNAL_REASON, make_internal_status, make_status
 
@@ -20,6 +21,7 @@ OWN_METHODS = "/loyalty.v1."
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Parse: TypeAlias = Callable[[bytes], Any]
 Handler: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]]
@@ -44,7 +46,7 @@ class _Interceptor(grpc.aio.ServerInterceptor):
             return handler
         wrapped = grpc.unary_unary_rpc_method_handler(
             self._wrap(method.rpartition("/")[2], cast("Handler", handler.unary_unary)),  # typed as if for threads
-            handler.request_deserializer,
+            _parse_or_none(cast("Parse", handler.request_deserializer)),
             handler.response_serializer,
         )
         self._wrapped[method] = wrapped
@@ -64,6 +66,8 @@ class CallBoundary(_Interceptor):
             structlog.contextvars.bind_contextvars(request_id=request_id)
             code, reason, status = "CANCELLED", None, None
             try:
+                if request is None:
+                    raise BadValueError("request", "must be a message of this call's type, its texts UTF-8")
                 response = await handler(request, context)
                 code = "OK"
             except LoyaltyError as error:
@@ -96,6 +100,18 @@ class CallerAuth(_Interceptor):
             return await handler(request, context)
 
         return call
+
+
+def _parse_or_none(parse: Parse) -> Parse:
+    """None for bytes that are no such message: gRPC would tell the caller how our parser failed, past all handlers."""
+
+    def parse_request(data: bytes) -> Any:  # noqa: ANN401  any message
+        try:
+            return parse(data)
+        except DecodeError:
+            return None
+
+    return parse_request
 
 
 def _read_metadata(context: Context, name: str) -> str:

@@ -30,7 +30,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.ProviderContractError: grpc.StatusCode.INTERNAL,
-    # Only a probe can fail with it: of an award it is the rejection_reason.
+    # Never gets here: of an award it is the rejection_reason.
     errors.ProviderRefusedError: grpc.StatusCode.FAILED_PRECONDITION,
 }
 

@@ -15,7 +15,7 @@ from loyalty_service.domain.merchant import DEFAULT_MAX_POINTS_PER_AWARD
 
 MAX_POINTS_PER_AWARD = 1_000_000
 MAX_URL_CHARS = 2_000
-MAX_PROFILE_CHARS = 20_000
+MAX_PROFILE_CHARS = 16_384
 MAX_TOKEN_CHARS = 4_096
 MEMBER_ID_PLACE = "{member_id}"
 
@@ -71,7 +71,7 @@ def is_merchant_id(text: str) -> bool:
 
 def parse_merchant_id(text: str) -> str:
     if not is_merchant_id(text):
-        raise BadValueError("merchant_id", "must be 1 to 63 of a-z 0-9 -, neither first nor last a dash")
+        raise BadValueError("merchant.merchant_id", "must be 1 to 63 of a-z 0-9 -, neither first nor last a dash")
     return text
 
 

@@ -100,5 +100,8 @@ class MerchantService:
     def _parse(self, given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
         fields = parse_fields(given, names, allow_private_url=allow_private_url)
         if "profile" in fields:
-            self._check_profile(fields["profile"])
+            try:
+                self._check_profile(fields["profile"])
+            except BadValueError as error:
+                raise BadValueError("merchant.profile", error.description) from error
         return fields

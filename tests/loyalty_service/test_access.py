@@ -53,6 +53,16 @@ async def test_caller_with_the_key_comes_in(guarded: Client) -> None:
     assert list(answer.merchants) == []
 
 
+@pytest.mark.parametrize("sent", [b"\x0a\x02\xff\xfe", b"\xff\xff"], ids=["not UTF-8", "no message"])
+async def test_request_that_is_no_message_is_a_bad_value(client: Client, sent: bytes) -> None:
+    call = client.channel.unary_unary("/loyalty.v1.LoyaltyService/GetSnapshot")
+
+    failure = await catch_failure(call(sent))
+
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
+    assert failure.field == "request"
+
+
 async def test_health_and_reflection_need_no_key(guarded: Client) -> None:
     check: Any = health_pb2_grpc.HealthStub(guarded.channel)
     states = [

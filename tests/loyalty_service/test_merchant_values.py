@@ -133,7 +133,7 @@ def test_admin_url_that_is_no_safe_template_is_refused(url: str) -> None:
         ("locale", "klingon"),
         ("locale", "../en"),
         ("profile", "x = '\x00'"),
-        ("profile", "x" * 20_001),
+        ("profile", "#" * 16_385),
         ("max_points_per_award", -1),
         ("max_points_per_award", 1_000_001),
     ],
@@ -152,7 +152,7 @@ async def test_profile_that_the_adapter_cannot_read_is_refused_with_its_field(cl
     failure = await catch_failure(client.merchants.CreateMerchant(request))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
-    assert "profile" in failure.field
+    assert failure.field == "merchant.profile"
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=70) | st.from_regex(r"[a-z0-9-]{0,66}"))

@@ -6,14 +6,21 @@ The loyalty API: what one shop's loyalty programme knows of a member, and points
 Callers: the Gorgias edge, and any internal service. The provider behind it (TRIFFT) is not visible here.
 
 Authentication: metadata `authorization: Bearer <LOYALTY_API_KEY>` on every call, health and reflection apart.
-The merchant is named in each request.
+Without it: UNAUTHENTICATED (CALLER_UNKNOWN). A service that has no key set asks for none, and listens on the
+loopback only. The merchant is named in each request.
 
-Deadlines: always set one. Reads answer within 1.8 s, AwardPoints within 3 s.
+Request ids: metadata `x-request-id` (1 to 64 of A-Z a-z 0-9 _ -) is in each line of the service's log about the
+call; one is made up where there is none. It has nothing to do with the `request_id` of an award.
 
-Errors: every error status carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as `reason`, the name of an
-ErrorReason. RetryInfo is added where waiting helps, BadRequest where a field is at fault. A status that carries no
-ErrorInfo comes from the transport (UNAVAILABLE, DEADLINE_EXCEEDED), and says nothing about what happened at the
-other end.
+Deadlines: always set one. A read of one member answers within 1.8 s, AwardPoints within 3 s, unless the service's
+own database is slow. A caller's shorter deadline is kept.
+
+Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
+`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
+is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": it is no message of the call's
+type) and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that
+carries no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what
+happened at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -52,7 +59,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     MERCHANT_EXISTS: _ErrorReason.ValueType  # 4
     """ALREADY_EXISTS. A merchant with this id is there already."""
     MEMBER_NOT_FOUND: _ErrorReason.ValueType  # 5
-    """NOT_FOUND. The provider knows no such member, or only an anonymised one."""
+    """NOT_FOUND. The provider knows no such member, or only an anonymised one. As a `rejection_reason`: it answered 404."""
     MEMBER_AMBIGUOUS: _ErrorReason.ValueType  # 6
     """FAILED_PRECONDITION. Several members answer to one identity."""
     MEMBER_BLOCKED: _ErrorReason.ValueType  # 7
@@ -95,7 +102,7 @@ MERCHANT_NOT_FOUND: ErrorReason.ValueType  # 3
 MERCHANT_EXISTS: ErrorReason.ValueType  # 4
 """ALREADY_EXISTS. A merchant with this id is there already."""
 MEMBER_NOT_FOUND: ErrorReason.ValueType  # 5
-"""NOT_FOUND. The provider knows no such member, or only an anonymised one."""
+"""NOT_FOUND. The provider knows no such member, or only an anonymised one. As a `rejection_reason`: it answered 404."""
 MEMBER_AMBIGUOUS: ErrorReason.ValueType  # 6
 """FAILED_PRECONDITION. Several members answer to one identity."""
 MEMBER_BLOCKED: ErrorReason.ValueType  # 7
@@ -612,8 +619,8 @@ class InvalidateSnapshotRequest(_message.Message):
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     member_id: _builtins.str
-    """When this names a member of whom nothing is held, the merchant's held answers "no such member" are dropped
-    instead: the member may be new.
+    """The provider's id of the member. Of whom nothing is held, the merchant's held answers "no such member" and
+    "several members" are dropped instead: the member may be new.
     """
     def __init__(
         self,
@@ -746,20 +753,23 @@ class AwardPointsRequest(_message.Message):
     merchant_id: _builtins.str
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the
-    call with the same id to learn the outcome; it never adds twice.
+    call with the same id to learn the outcome; it never adds twice. An award that is REJECTED and retryable is tried
+    again. Member, points and ticket must be the same each time; note and agent need not: those of the last try count.
     """
     member_id: _builtins.str
     """The provider's id of the member, as in Member.member_id."""
     points: _builtins.int
     """Whole points, from 1 to the merchant's limit per award."""
     note: _builtins.str
-    """Optional, at most 500 characters; control and bidi characters are dropped. The member may see it."""
+    """Optional, at most 500 characters; control and bidi characters are dropped, line breaks become spaces. The member
+    may see it.
+    """
     ticket_id: _builtins.str
-    """Optional, at most 64 characters. With it, the same points for the same member on the same ticket within 10 min
-    are taken for the same award, whatever the request id.
+    """Optional, at most 64 printable characters. With it, the same points for the same member on the same ticket within
+    10 min are taken for the same award, whatever the request id: the answer has that award, and its `request_id`.
     """
     claimed_agent_email: _builtins.str
-    """Optional, at most 320 characters each."""
+    """Optional, at most 320 characters each; cleaned as the note is."""
     claimed_agent_name: _builtins.str
     def __init__(
         self,
@@ -935,9 +945,11 @@ class Merchant(_message.Message):
     locale: _builtins.str
     """BCP 47, "sk". Numbers that agents read are in it. "en" unless set."""
     profile: _builtins.str
-    """TOML text with the lines of the wire profile that differ for this merchant. May be empty."""
+    """TOML text with the lines of the wire profile that differ for this merchant, at most 16 384 characters. May be
+    empty.
+    """
     max_points_per_award: _builtins.int
-    """Most points in one award, 1 or more. 500 unless set."""
+    """Most points in one award, 1 to 1 000 000. 500 unless set."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -972,7 +984,7 @@ class CreateMerchantRequest(_message.Message):
     SKIP_PROBE_FIELD_NUMBER: _builtins.int
     ALLOW_PRIVATE_URL_FIELD_NUMBER: _builtins.int
     provider_token: _builtins.str
-    """The provider's bearer token. Goes in, never comes out."""
+    """The provider's bearer token: 1 to 4096 printable ASCII characters without spaces. Goes in, never comes out."""
     skip_probe: _builtins.bool
     allow_private_url: _builtins.bool
     """`provider_url` may be something else than https to a public name. (The loopback always may.)"""
@@ -1064,6 +1076,7 @@ class ListMerchantsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 1000; 0 means 100."""
     page_token: _builtins.str
+    """`next_page_token` of the page before; empty for the first."""
     def __init__(
         self,
         *,
@@ -1085,6 +1098,7 @@ class ListMerchantsResponse(_message.Message):
     MERCHANTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def merchants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Merchant]: ...
     def __init__(
@@ -1121,7 +1135,9 @@ class UpdateMerchantRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Fields of Merchant to take over, for example "time_zone". Empty with a token: only the token changes."""
+        """Fields of Merchant to take over, for example "time_zone"; not "merchant_id", the times, or "*". Empty with a
+        token: only the token changes. Empty without one: BAD_VALUE.
+        """
 
     def __init__(
         self,

@@ -78,14 +78,20 @@ class LoyaltyServiceServicer:
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+        the answer, with `stale_reason`, before any of the provider's errors is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetSnapshots(self, request, context):
-        """Up to 100 members of one merchant. An identity that fails does not fail the others.
+        """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
+        Eight are read at a time, each within 1.6 s; one whose turn comes too late for the caller's deadline fails with
+        DEADLINE_EXCEEDED (PROVIDER_TIMEOUT).
+
+        Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
+        none, or a negative `max_staleness`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,6 +99,7 @@ class LoyaltyServiceServicer:
 
     def InvalidateSnapshot(self, request, context):
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,29 +108,34 @@ class LoyaltyServiceServicer:
     def AwardPoints(self, request, context):
         """Adds points to a member's wallet, at most once per `request_id`.
 
-        OK for every outcome once the award is on record: read `award.state`. An error status means that there is no
-        award under this `request_id` and that nothing was sent to the provider.
+        OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
+        that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
+        award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
+        and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
         provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `limit`, `maximum` with LIMIT_EXCEEDED.
+        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAward(self, request, context):
-        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND).
+        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
+        INVALID_ARGUMENT (BAD_VALUE: neither is given).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAwards(self, request, context):
-        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token),
-        NOT_FOUND (MERCHANT_NOT_FOUND).
+        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
+        token), NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -400,14 +412,15 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMerchants(self, request, context):
-        """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token).
+        """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMerchant(self, request, context):
-        """Changes the named fields. A new token, URL or profile drops all that is held for the merchant.
+        """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -415,7 +428,8 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMerchant(self, request, context):
-        """Removes a merchant, its token and all that is held for it. Its awards stay on record.
+        """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
+        merchant with this id is added; their numbers go on.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -6,14 +6,21 @@ The loyalty API: what one shop's loyalty programme knows of a member, and points
 Callers: the Gorgias edge, and any internal service. The provider behind it (TRIFFT) is not visible here.
 
 Authentication: metadata `authorization: Bearer <LOYALTY_API_KEY>` on every call, health and reflection apart.
-The merchant is named in each request.
+Without it: UNAUTHENTICATED (CALLER_UNKNOWN). A service that has no key set asks for none, and listens on the
+loopback only. The merchant is named in each request.
 
-Deadlines: always set one. Reads answer within 1.8 s, AwardPoints within 3 s.
+Request ids: metadata `x-request-id` (1 to 64 of A-Z a-z 0-9 _ -) is in each line of the service's log about the
+call; one is made up where there is none. It has nothing to do with the `request_id` of an award.
 
-Errors: every error status carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as `reason`, the name of an
-ErrorReason. RetryInfo is added where waiting helps, BadRequest where a field is at fault. A status that carries no
-ErrorInfo comes from the transport (UNAVAILABLE, DEADLINE_EXCEEDED), and says nothing about what happened at the
-other end.
+Deadlines: always set one. A read of one member answers within 1.8 s, AwardPoints within 3 s, unless the service's
+own database is slow. A caller's shorter deadline is kept.
+
+Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
+`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
+is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": it is no message of the call's
+type) and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that
+carries no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what
+happened at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -53,29 +60,44 @@ class LoyaltyServiceStub:
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+    the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
-    """Up to 100 members of one merchant. An identity that fails does not fail the others."""
+    """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
+    Eight are read at a time, each within 1.6 s; one whose turn comes too late for the caller's deadline fails with
+    DEADLINE_EXCEEDED (PROVIDER_TIMEOUT).
+
+    Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
+    none, or a negative `max_staleness`).
+    """
     InvalidateSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]
-    """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat."""
+    """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
     """Adds points to a member's wallet, at most once per `request_id`.
 
-    OK for every outcome once the award is on record: read `award.state`. An error status means that there is no
-    award under this `request_id` and that nothing was sent to the provider.
+    OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
+    that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
+    award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
+    and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
     provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `limit`, `maximum` with LIMIT_EXCEEDED.
+    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
     """
     GetAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]
-    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND)."""
+    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
+    INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """
     ListAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]
-    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token),
-    NOT_FOUND (MERCHANT_NOT_FOUND).
+    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
+    token), NOT_FOUND (MERCHANT_NOT_FOUND).
     """
 
 @_typing.type_check_only
@@ -90,29 +112,44 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+    the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
-    """Up to 100 members of one merchant. An identity that fails does not fail the others."""
+    """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
+    Eight are read at a time, each within 1.6 s; one whose turn comes too late for the caller's deadline fails with
+    DEADLINE_EXCEEDED (PROVIDER_TIMEOUT).
+
+    Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
+    none, or a negative `max_staleness`).
+    """
     InvalidateSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]  # type: ignore[assignment]
-    """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat."""
+    """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
     """Adds points to a member's wallet, at most once per `request_id`.
 
-    OK for every outcome once the award is on record: read `award.state`. An error status means that there is no
-    award under this `request_id` and that nothing was sent to the provider.
+    OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
+    that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
+    award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
+    and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
     provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `limit`, `maximum` with LIMIT_EXCEEDED.
+    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
     """
     GetAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]  # type: ignore[assignment]
-    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND)."""
+    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
+    INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """
     ListAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]  # type: ignore[assignment]
-    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token),
-    NOT_FOUND (MERCHANT_NOT_FOUND).
+    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
+    token), NOT_FOUND (MERCHANT_NOT_FOUND).
     """
 
 class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -130,7 +167,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+        the answer, with `stale_reason`, before any of the provider's errors is.
         """
 
     @_abc_1.abstractmethod
@@ -139,7 +177,13 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.BatchGetSnapshotsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.BatchGetSnapshotsResponse, _abc.Awaitable[_loyalty_pb2.BatchGetSnapshotsResponse]]:
-        """Up to 100 members of one merchant. An identity that fails does not fail the others."""
+        """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
+        Eight are read at a time, each within 1.6 s; one whose turn comes too late for the caller's deadline fails with
+        DEADLINE_EXCEEDED (PROVIDER_TIMEOUT).
+
+        Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
+        none, or a negative `max_staleness`).
+        """
 
     @_abc_1.abstractmethod
     def InvalidateSnapshot(
@@ -147,7 +191,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.InvalidateSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.InvalidateSnapshotResponse, _abc.Awaitable[_loyalty_pb2.InvalidateSnapshotResponse]]:
-        """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat."""
+        """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        """
 
     @_abc_1.abstractmethod
     def AwardPoints(
@@ -157,14 +203,18 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_loyalty_pb2.AwardPointsResponse, _abc.Awaitable[_loyalty_pb2.AwardPointsResponse]]:
         """Adds points to a member's wallet, at most once per `request_id`.
 
-        OK for every outcome once the award is on record: read `award.state`. An error status means that there is no
-        award under this `request_id` and that nothing was sent to the provider.
+        OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
+        that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
+        award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
+        and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
         provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `limit`, `maximum` with LIMIT_EXCEEDED.
+        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
         """
 
     @_abc_1.abstractmethod
@@ -173,7 +223,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.GetAwardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.GetAwardResponse, _abc.Awaitable[_loyalty_pb2.GetAwardResponse]]:
-        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND)."""
+        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
+        INVALID_ARGUMENT (BAD_VALUE: neither is given).
+        """
 
     @_abc_1.abstractmethod
     def ListAwards(
@@ -181,8 +233,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.ListAwardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.ListAwardsResponse, _abc.Awaitable[_loyalty_pb2.ListAwardsResponse]]:
-        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token),
-        NOT_FOUND (MERCHANT_NOT_FOUND).
+        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
+        token), NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
 def add_LoyaltyServiceServicer_to_server(servicer: LoyaltyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -202,13 +254,15 @@ class MerchantServiceStub:
     GetMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetMerchantRequest, _loyalty_pb2.GetMerchantResponse]
     """Errors: NOT_FOUND (MERCHANT_NOT_FOUND)."""
     ListMerchants: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListMerchantsRequest, _loyalty_pb2.ListMerchantsResponse]
-    """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token)."""
+    """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]
-    """Changes the named fields. A new token, URL or profile drops all that is held for the merchant.
+    """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]
-    """Removes a merchant, its token and all that is held for it. Its awards stay on record.
+    """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
+    merchant with this id is added; their numbers go on.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]
@@ -230,13 +284,15 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     GetMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetMerchantRequest, _loyalty_pb2.GetMerchantResponse]  # type: ignore[assignment]
     """Errors: NOT_FOUND (MERCHANT_NOT_FOUND)."""
     ListMerchants: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListMerchantsRequest, _loyalty_pb2.ListMerchantsResponse]  # type: ignore[assignment]
-    """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token)."""
+    """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
-    """Changes the named fields. A new token, URL or profile drops all that is held for the merchant.
+    """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]  # type: ignore[assignment]
-    """Removes a merchant, its token and all that is held for it. Its awards stay on record.
+    """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
+    merchant with this id is added; their numbers go on.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]  # type: ignore[assignment]
@@ -273,7 +329,7 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.ListMerchantsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.ListMerchantsResponse, _abc.Awaitable[_loyalty_pb2.ListMerchantsResponse]]:
-        """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a foreign page token)."""
+        """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
 
     @_abc_1.abstractmethod
     def UpdateMerchant(
@@ -281,7 +337,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.UpdateMerchantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.UpdateMerchantResponse, _abc.Awaitable[_loyalty_pb2.UpdateMerchantResponse]]:
-        """Changes the named fields. A new token, URL or profile drops all that is held for the merchant.
+        """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
@@ -291,7 +348,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.DeleteMerchantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.DeleteMerchantResponse, _abc.Awaitable[_loyalty_pb2.DeleteMerchantResponse]]:
-        """Removes a merchant, its token and all that is held for it. Its awards stay on record.
+        """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
+        merchant with this id is added; their numbers go on.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
