@@ -66,8 +66,7 @@ class CallBoundary(_Interceptor):
             structlog.contextvars.bind_contextvars(request_id=request_id)
             code, reason, status = "CANCELLED", None, None
             try:
-                if request is None:
-                    raise BadValueError("request", "must be a message of this call's type, its texts UTF-8")
+                _check_parsed(request)
                 response = await handler(request, context)
                 code = "OK"
             except LoyaltyError as error:
@@ -112,6 +111,11 @@ def _parse_or_none(parse: Parse) -> Parse:
             return None
 
     return parse_request
+
+
+def _check_parsed(request: object) -> None:
+    if request is None:
+        raise BadValueError("request", "must be a message of this call's type, its texts UTF-8")
 
 
 def _read_metadata(context: Context, name: str) -> str:

@@ -55,7 +55,9 @@ async def test_caller_with_the_key_comes_in(guarded: Client) -> None:
 
 @pytest.mark.parametrize("sent", [b"\x0a\x02\xff\xfe", b"\xff\xff"], ids=["not UTF-8", "no message"])
 async def test_request_that_is_no_message_is_a_bad_value(client: Client, sent: bytes) -> None:
-    call = client.channel.unary_unary("/loyalty.v1.LoyaltyService/GetSnapshot")
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = client.channel.unary_unary(
+        "/loyalty.v1.LoyaltyService/GetSnapshot"
+    )
 
     failure = await catch_failure(call(sent))
 
