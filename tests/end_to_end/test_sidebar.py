@@ -180,8 +180,7 @@ async def test_outage_shows_old_data_and_says_so(page: Page, stack: Stack) -> No
         stack.ask("DELETE", "trifft/acme/faults")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (420, "dark")])
 async def test_page_is_accessible(page: Page, stack: Stack, scheme: Literal["light", "dark"], width: int) -> None:
     """No violation that axe-core knows of, on the helpdesk and on TRIFFT Admin."""
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
