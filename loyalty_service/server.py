@@ -93,7 +93,14 @@ def _make_awards(
     lease_s = make_lease_s(config.award_timeout_s)
     ledger = Ledger(database, lease_s=lease_s, repeat_window_s=config.award_repeat_window_s)
     sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s)
-    return AwardService(ledger, sender, snapshots, merchants, read_timeout_s=config.read_timeout_s)
+    return AwardService(
+        ledger,
+        sender,
+        snapshots,
+        merchants,
+        read_timeout_s=config.read_timeout_s,
+        opening_timeout_s=lease_s,
+    )
 
 
 @asynccontextmanager

@@ -48,9 +48,12 @@ class AwardAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardService:
-    """Opens, sends and settles awards in tasks of its own: a caller who goes away cancels none."""
+    """Opens, sends and settles awards in tasks of its own: a caller who goes away cancels none.
 
-    def __init__(
+    `opening_timeout_s`: what a database that hangs has not opened by then is not sent, since nobody waits for it.
+    """
+
+    def __init__(  # noqa: PLR0913  each a part or a setting of its own
         self,
         ledger: Ledger,
         sender: Sender,
@@ -58,12 +61,14 @@ class AwardService:
         merchants: MerchantStore,
         *,
         read_timeout_s: float,
+        opening_timeout_s: float,
     ) -> None:
         self._ledger = ledger
         self._sender = sender
         self._snapshots = snapshots
         self._merchants = merchants
         self._read_timeout_s = read_timeout_s
+        self._opening_timeout_s = opening_timeout_s
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -149,7 +154,8 @@ class AwardService:
         return read.snapshot
 
     async def _open(self, merchant: Merchant, request: AwardRequest) -> Opening:
-        opening = await self._ledger.open(request)
+        async with asyncio.timeout(self._opening_timeout_s):
+            opening = await self._ledger.open(request)
         if opening.is_ours:
             key = (request.merchant_id, request.request_id)
             self._sending[key] = task = self._start(self._sender.send(merchant, opening))

@@ -1,15 +1,26 @@
 """What a caller is told while the ledger cannot be read: never that nothing happened, once something may have."""
 
 import asyncio
+from collections.abc import Iterator
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import insert, text
+from structlog.testing import capture_logs
 
+from loyalty_service.awards.tables import award_numbers
 from loyalty_service.database import Database, open_database
 from loyalty_service.domain.member import MemberStatus
 from loyalty_service.domain.ports import Credit
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[None]:
+    """Kept from the console, where a traceback takes a second to draw."""
+    with capture_logs():
+        yield
 
 
 async def rename(database: Database, old: str, new: str) -> None:
@@ -62,6 +73,27 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
         await asyncio.gather(*holders)
 
     assert answer.award.state == pb.AWARD_STATE_PENDING
+
+
+async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
+    new_postgres_url: str, provider: ScriptedProvider
+) -> None:
+    """However long the database hangs: what it would open afterwards, nobody waits for any more."""
+    request_id = make_request_id()
+    lease_of_less_than_a_second = {"award_timeout_s": -4.7}
+    async with (
+        run_service(new_postgres_url, provider, **lease_of_less_than_a_second) as client,
+        open_database(new_postgres_url) as database,
+    ):
+        await client.add_merchant()
+        async with database.write() as connection:
+            await connection.execute(insert(award_numbers).values(merchant_id="acme", last_number=0))
+            refused = await catch_failure(client.award(request_id=request_id))
+        key = pb.GetAwardRequest(merchant_id="acme", request_id=request_id)
+        looked_up = await catch_failure(client.loyalty.GetAward(key))
+
+    assert (refused.reason, looked_up.reason) == ("INTERNAL_ERROR", "AWARD_NOT_FOUND")
+    assert provider.credits == []
 
 
 async def test_held_member_who_was_blocked_then_is_asked_for_again(client: Client, provider: ScriptedProvider) -> None:
