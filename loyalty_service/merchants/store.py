@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Row, delete, select, update
 
-from loyalty_service.database import Database, make_insert, now_ms
+from loyalty_service.database import DATABASE_ERRORS, Database, make_insert, now_ms
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
@@ -18,9 +19,14 @@ from loyalty_service.merchants.table import merchants
 
 REVALIDATE_S = 5.0
 
+logger = structlog.get_logger()
+
 
 class MerchantStore:
-    """Reads come from memory for at most 5 s; an id that is not there asks the database. Own writes act at once."""
+    """Reads come from memory for at most 5 s; an id that is not there asks the database. Own writes act at once.
+
+    While the database does not answer, a merchant that is known stays known: its members' sidebars need no ledger.
+    """
 
     def __init__(self, database: Database, keys: Keys, clock: Clock) -> None:
         self._database = database
@@ -37,8 +43,15 @@ class MerchantStore:
         if not is_merchant_id(merchant_id):
             raise MerchantNotFoundError
         asked, writes = self._clock.monotonic(), self._writes
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(merchants).where(merchants.c.merchant_id == merchant_id))).first()
+        try:
+            async with self._database.read() as connection:
+                query = select(merchants).where(merchants.c.merchant_id == merchant_id)
+                row = (await connection.execute(query)).first()
+        except DATABASE_ERRORS:
+            if held is None:
+                raise
+            logger.warning("merchant_not_revalidated", merchant_id=merchant_id)
+            return held[0]
         if row is None:
             self._held.pop(merchant_id, None)
             raise MerchantNotFoundError

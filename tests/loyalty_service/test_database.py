@@ -13,13 +13,14 @@ from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.clock import SystemClock
-from loyalty_service.database import DatabaseUnavailableError, now_ms, open_database
+from loyalty_service.database import DATABASE_ERRORS, DatabaseUnavailableError, now_ms, open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.keys import Keys
-from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant
+from tests.loyalty_service.snapshots.scripted import FakeClock
 
 
 def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenAward:
@@ -113,6 +114,22 @@ async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) ->
             await store.get("bloom")
         with pytest.raises(MerchantNotFoundError):
             await store.remove("bloom")
+
+
+async def test_known_merchant_stays_known_while_the_database_fails(database_url: str) -> None:
+    """A sidebar needs no ledger; only who was never asked for cannot be told."""
+    async with open_database(database_url) as database:
+        clock = FakeClock()
+        store = MerchantStore(database, Keys([SECRET_KEY]), clock)
+        acme = await store.add(make_merchant("acme"))
+        assert await store.get("acme") == acme
+        async with database.write() as connection:
+            await connection.execute(text("ALTER TABLE merchants RENAME TO lost"))
+        clock.advance(REVALIDATE_S)
+
+        assert await store.get("acme") == acme
+        with pytest.raises(DATABASE_ERRORS):
+            await store.get("bloom")
 
 
 async def test_database_has_a_clock_in_milliseconds(database_url: str) -> None:
