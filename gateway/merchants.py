@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import babel
 import msgspec
@@ -49,14 +50,15 @@ def _parse_search_url(admin_member_url: str) -> str:
 
 
 class Merchants:
-    """Shops in memory, asked for again when older than 5 s; what is known is served meanwhile.
+    """Shops in memory for 5 s, then asked for again; what is known is served while the loyalty service cannot be asked.
 
     Only authenticated merchants are asked for, so there are never more entries than installations.
     """
 
-    def __init__(self, client: LoyaltyClient, *, timeout_s: float) -> None:
+    def __init__(self, client: LoyaltyClient, *, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self._clock = clock
         self._shops: dict[str, tuple[Shop, float]] = {}
         self._fetches: dict[str, asyncio.Task[Shop]] = {}
 
@@ -69,11 +71,9 @@ class Merchants:
         await asyncio.gather(*self._fetches.values(), return_exceptions=True)
 
     async def get(self, merchant_id: str) -> Shop:
-        """The shop as known; the defaults where the loyalty service cannot be asked and never was."""
+        """The shop as of at most 5 s ago, or as it was known last; the defaults where it never was."""
         known = self._shops.get(merchant_id)
-        if known is not None:
-            if time.monotonic() - known[1] > REVALIDATE_S:
-                self._start_fetch(merchant_id)
+        if known is not None and self._clock() - known[1] < REVALIDATE_S:
             return known[0]
         return await asyncio.shield(self._start_fetch(merchant_id))
 
@@ -86,13 +86,16 @@ class Merchants:
         return task
 
     async def _fetch(self, merchant_id: str) -> Shop:
+        asked = self._clock()
         try:
             shop = parse_shop(await self._client.get_merchant(merchant_id, timeout_s=self._timeout_s))
-        except LoyaltyCallError as error:
-            _LOG.warning("merchant_not_read", merchant_id=merchant_id, reason=error.reason)
+        except (LoyaltyCallError, ZoneInfoNotFoundError, babel.UnknownLocaleError, ValueError) as error:
+            _LOG.warning("merchant_not_read", merchant_id=merchant_id, error=type(error).__name__)
             known = self._shops.get(merchant_id)
-            return known[0] if known else DEFAULT_SHOP
-        self._shops[merchant_id] = (shop, time.monotonic())
+            if known is None:
+                return DEFAULT_SHOP
+            shop = known[0]
+        self._shops[merchant_id] = (shop, asked)
         return shop
 
 
