@@ -1,12 +1,11 @@
 """HTTP connections of the edge, and what is said and logged where a request cannot be read as HTTP."""
 
-import uuid
 from http import HTTPStatus
 
 import structlog
 from aiohttp import web
 
-from gateway.problem import render_problem
+from gateway.problem import make_request_id, render_http_error
 
 _LOG = structlog.get_logger()
 
@@ -24,13 +23,11 @@ class Connection(web.RequestHandler):
         message: str | None = None,  # noqa: ARG002 - the hook's signature
     ) -> web.StreamResponse:
         """Answers with a problem document that quotes nothing, and ends the connection."""
-        request_id = uuid.uuid4().hex
+        request_id = make_request_id()
         _LOG.warning("request_unreadable", request_id=request_id, status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun, so no other can be given")
-        known = HTTPStatus(status)
-        reason = "BAD_VALUE" if known < HTTPStatus.INTERNAL_SERVER_ERROR else "INTERNAL_ERROR"
-        response = render_problem(known, reason=reason, detail="this is not valid HTTP", request_id=request_id)
+        response = render_http_error(HTTPStatus(status), request_id, detail="this is not valid HTTP")
         response.force_close()
         return response
 

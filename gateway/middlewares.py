@@ -1,7 +1,6 @@
 """What every request passes: its id, its log line, its counts, and the last resort for errors."""
 
 import re
-import secrets
 import time
 from http import HTTPStatus
 
@@ -12,19 +11,12 @@ from aiohttp.typedefs import Handler, Middleware
 from gateway.authentication import MERCHANT_ID
 from gateway.errors import GatewayError
 from gateway.metrics import Metrics
-from gateway.problem import REQUEST_ID, render_error, render_problem
+from gateway.problem import REQUEST_ID, make_request_id, render_error, render_http_error
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_REQUEST_ID_BYTES = 12
 _UNMATCHED = "unmatched"
 _LOG = structlog.get_logger()
-
-_REASONS = {
-    HTTPStatus.NOT_FOUND: "ROUTE_NOT_FOUND",
-    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "TOO_LARGE",
-}
 
 
 def make_observer(metrics: Metrics) -> Middleware:
@@ -34,7 +26,7 @@ def make_observer(metrics: Metrics) -> Middleware:
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         given = request.headers.get(REQUEST_ID_HEADER, "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(_REQUEST_ID_BYTES)
+        request_id = given if _REQUEST_ID.fullmatch(given) else make_request_id()
         request[REQUEST_ID] = request_id
         # Not unbound afterwards: a connection's task serves one request at a time, and the next binds its own.
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -70,15 +62,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _render_http_error(error, request[REQUEST_ID])
     except Exception:  # noqa: BLE001 - the outermost boundary
         _LOG.exception("request_failed")
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return render_problem(status, reason="INTERNAL_ERROR", detail="", request_id=request[REQUEST_ID])
+        return render_http_error(HTTPStatus.INTERNAL_SERVER_ERROR, request[REQUEST_ID], detail="")
 
 
 def _render_http_error(error: web.HTTPException, request_id: str) -> web.Response:
-    status = HTTPStatus(error.status)
-    other = "INTERNAL_ERROR" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "BAD_VALUE"
-    reason = _REASONS.get(status, other)
-    response = render_problem(status, reason=reason, detail=error.reason, request_id=request_id)
+    response = render_http_error(HTTPStatus(error.status), request_id, detail=error.reason)
     if hdrs.ALLOW in error.headers:
         response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
     return response

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents, and the id that a request's answer, problem and log lines share."""
 
 import math
+import secrets
 from http import HTTPStatus
 
 import msgspec
@@ -10,6 +11,14 @@ from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError
 
 CONTENT_TYPE = "application/problem+json"
 REQUEST_ID = web.RequestKey("request_id", str)
+_REQUEST_ID_BYTES = 12
+
+# Of errors that are the HTTP library's, not ours.
+_REASONS = {
+    HTTPStatus.NOT_FOUND: "ROUTE_NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "TOO_LARGE",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,6 +32,17 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str
     message: str = ""
     award_id: str = ""
+
+
+def make_request_id() -> str:
+    """For a request that brought none. 24 hex characters."""
+    return secrets.token_hex(_REQUEST_ID_BYTES)
+
+
+def render_http_error(status: HTTPStatus, request_id: str, *, detail: str) -> web.Response:
+    """What the HTTP library refused, or failed at; the reason follows from the status."""
+    other = "INTERNAL_ERROR" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "BAD_VALUE"
+    return render_problem(status, reason=_REASONS.get(status, other), detail=detail, request_id=request_id)
 
 
 def render_error(error: GatewayError, request_id: str, *, message: str = "", award_id: str = "") -> web.Response:

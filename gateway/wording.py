@@ -30,6 +30,11 @@ def format_day(time: datetime, shop: Shop) -> str:
     return _format_date(time.astimezone(shop.zone))
 
 
+def format_day_of_year(time: datetime, shop: Shop) -> str:
+    """For what is never older than a year: "20 Oct"."""
+    return _format_day_of_year(time.astimezone(shop.zone))
+
+
 def format_clock(time: datetime, shop: Shop) -> str:
     """The time of day, "13:55"; with its zone where the shop's own is not known."""
     zone = " UTC" if shop is DEFAULT_SHOP else ""
@@ -52,7 +57,11 @@ def format_echo(text: str) -> str:
 
 
 def _format_date(local: datetime) -> str:
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+    return f"{_format_day_of_year(local)} {local.year}"
+
+
+def _format_day_of_year(local: datetime) -> str:
+    return f"{local.day} {_MONTHS[local.month - 1]}"
 
 
 @lru_cache(_REMEMBERED_NUMBERS)

@@ -20,9 +20,8 @@ _Json = dict[str, str | int | float | bool | None]
 
 
 class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of "Add Loyalty Points", parsed. Texts are empty where Gorgias had nothing."""
+    """What the agent typed and who says so, parsed. Texts are empty where Gorgias had nothing."""
 
-    award_token: str | None
     points: int
     note: str
     ticket_id: str
@@ -51,7 +50,6 @@ def parse_award_token(parameters: Mapping[str, str]) -> str | None:
 def parse_award_form(parameters: Mapping[str, str]) -> AwardForm:
     """Raises RequestError, which names the field."""
     return AwardForm(
-        award_token=parse_award_token(parameters),
         points=parse_points(parameters.get("points")),
         note=_parse_text(parameters, "note", MAX_NOTE_CHARS),
         ticket_id=_parse_text(parameters, "ticket_id", MAX_TICKET_CHARS),

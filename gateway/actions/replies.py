@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.errors import AwardTokenError, GatewayError, LoyaltyCallError, RateLimitedError, RequestError
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_number, format_points
+from gateway.wording import format_clock, format_day, format_day_of_year, format_number, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _REFRESH = "Add a tag to the ticket to refresh it, then try again."
@@ -117,8 +117,7 @@ def _say_token(error: AwardTokenError, shop: Shop) -> str:
         return _REFUSALS["MEMBER_NOT_FOUND"]
     if error.made_time is None:
         return f"Not added: this panel cannot be used. {_REFRESH}"
-    local = error.made_time.astimezone(shop.zone)
-    return f"Not added: this panel is from {local.day} {local:%b}. {_REFRESH}"
+    return f"Not added: this panel is from {format_day_of_year(error.made_time, shop)}. {_REFRESH}"
 
 
 def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
