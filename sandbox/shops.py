@@ -5,9 +5,9 @@ from typing import Any
 
 from sandbox.gorgias.account import Account
 from sandbox.trifft import Trifft
-from sandbox.trifft.demo import BLOOM_PROFILE
+from sandbox.trifft.demo import ACME_PROFILE, BLOOM_PROFILE
 
-PROFILES = {"bloom": BLOOM_PROFILE}
+PROFILES = {"acme": ACME_PROFILE, "bloom": BLOOM_PROFILE}
 """What differs from the default wire profile, as TOML, by project."""
 
 

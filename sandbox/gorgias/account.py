@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from sandbox.faults import Faults
 from sandbox.gorgias.calls import CallLog
+from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.integration import HeldResponse, Integration, Widget
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
@@ -55,6 +57,7 @@ class Account:
         self.clock = clock
         self.updates = Updates()
         self.calls = CallLog()
+        self.faults = Faults[Fault]()
         self._mark_changed = mark_changed
 
     def make_id(self) -> int:

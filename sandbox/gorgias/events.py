@@ -4,10 +4,10 @@ Each function changes the ticket and fires its trigger once; what changes nothin
 event. That a change of tags fires `ticket-updated` is assumed (contract section 6).
 """
 
-import html
 from typing import Literal
 
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.markup import make_html
 from sandbox.gorgias.ticket import Message, Ticket
 from sandbox.gorgias.triggers import Triggers
 
@@ -48,6 +48,7 @@ def add_message(  # noqa: PLR0913 - a message has that many parts
     sender_email: str | None,
     body_text: str,
     body_html: str | None = None,
+    external_id: str | None = None,
 ) -> Message:
     message = Message(
         id=account.make_id(),
@@ -58,8 +59,9 @@ def add_message(  # noqa: PLR0913 - a message has that many parts
         sender_name=sender_name,
         sender_email=sender_email,
         body_text=body_text,
-        body_html=html.escape(body_text) if body_html is None else body_html,
+        body_html=make_html(body_text) if body_html is None else body_html,
         created_datetime=account.get_time(),
+        external_id=external_id,
     )
     account.state.messages[message.id] = message
     _finish(account, triggers, ticket, "ticket-message-created")

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.errors import GorgiasError, make_error
+from sandbox.gorgias.faults import Exchanges
 from sandbox.gorgias.rate import API_KEY_LIMIT, OAUTH2_LIMIT, RETRY_AFTER_S, LeakyBucket, Limit
 
 ACCOUNT = web.RequestKey("account", Account)
@@ -20,8 +21,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Gate:
     """Lets a request through to `request[ACCOUNT]`. A bucket per account and kind of credential."""
 
-    def __init__(self, accounts: Mapping[str, Account]) -> None:
+    def __init__(self, accounts: Mapping[str, Account], exchanges: Exchanges) -> None:
         self._accounts = accounts
+        self._exchanges = exchanges
         self._buckets = {
             (name, limit): LeakyBucket(limit, account.clock)
             for name, account in accounts.items()
@@ -46,17 +48,21 @@ class Gate:
             response.headers["WWW-Authenticate"] = 'Basic realm="Gorgias"'
             return response
         bucket = self._buckets[account.profile.name, limit]
-        if bucket.admit():
+        if bucket.admit() or not account.state.switches.rate_limit:
             request[ACCOUNT] = account
-            try:
-                response = await handler(request)
-            except GorgiasError as error:
-                response = make_error(error.status, error.message, error.data)
+            response = await self._exchanges.run(request, account.faults, lambda: _answer(request, handler))
         else:
             response = make_error(429, "Too many requests.")
             response.headers["Retry-after"] = str(RETRY_AFTER_S)
         response.headers[CALL_LIMIT_HEADER] = bucket.get_level()
         return response
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except GorgiasError as error:
+        return make_error(error.status, error.message, error.data)
 
 
 def _find_limit(authorization: str, account: Account) -> Limit | None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from sandbox.gorgias import actions, events
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.errors import make_json
+from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.outbound import Outgoing, send
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.template import Place, find_button, find_card
@@ -70,6 +71,10 @@ class PageApi:
         router.add_delete(base + "/{account}/calls", self.clear_calls)
         router.add_get(base + "/{account}/switches", self.get_switches)
         router.add_put(base + "/{account}/switches", self.set_switches)
+        router.add_get(base + "/{account}/faults", self.list_faults)
+        router.add_post(base + "/{account}/faults", self.set_fault)
+        router.add_delete(base + "/{account}/faults", self.clear_faults)
+        router.add_delete(base + "/{account}/faults/{fault}", self.clear_faults)
         router.add_get(base + "/{account}/updates", self.stream_updates)
 
     async def list_accounts(self, _request: web.Request) -> web.Response:
@@ -123,6 +128,19 @@ class PageApi:
         account.state.switches = await _read(request, Switches)
         account.save("switches")
         return make_json(account.state.switches)
+
+    async def list_faults(self, request: web.Request) -> web.Response:
+        return make_json([switch.render() for switch in self._find_account(request).faults.list()])
+
+    async def set_fault(self, request: web.Request) -> web.Response:
+        faults = self._find_account(request).faults
+        return make_json(faults.set(await _read(request, Fault)).render())
+
+    async def clear_faults(self, request: web.Request) -> web.Response:
+        """One, or all."""
+        if not self._find_account(request).faults.clear(request.match_info.get("fault")):
+            return make_json({"error": "This fault is not set any more; reload the list."}, status=404)
+        return await self.list_faults(request)
 
     async def stream_updates(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: `{"topic"}` is "ticket", "sidebar", "calls" or "switches"."""

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sandbox.gorgias import integrations_api, tickets_api, widgets_api
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.faults import Exchanges
 from sandbox.gorgias.gate import Gate, Handler
 from sandbox.gorgias.triggers import Triggers
 
@@ -26,20 +27,28 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "messages", tickets_api.list_messages),
     ("GET", "customers/{id}", tickets_api.get_customer),
 )
-"""Each with and without a slash at its end."""
+"""Each with and without a slash at its end; a fault names a call by its function."""
 
 
 def create_rest_app(accounts: Mapping[str, Account], triggers: Triggers) -> web.Application:
-    gate = Gate(accounts)
+    exchanges = Exchanges()
+    gate = Gate(accounts, exchanges)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await gate.handle(request, handler)
 
     app = web.Application(middlewares=[guard])
+
+    async def end_held(_app: web.Application) -> None:
+        for account in accounts.values():
+            account.faults.clear()
+
     app[tickets_api.TRIGGERS] = triggers
+    app.cleanup_ctx.append(exchanges.finish)
+    app.on_shutdown.append(end_held)
     for method, path, handler in ROUTES:
-        app.router.add_route(method, f"/{{account}}/api/{path}{{slash:/?}}", handler)
+        app.router.add_route(method, f"/{{account}}/api/{path}{{slash:/?}}", handler, name=handler.__name__)
     app.router.add_route("*", "/{account}/{rest:.*}", answer_not_found)
     return app
 

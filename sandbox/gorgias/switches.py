@@ -29,3 +29,5 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     disable_after: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     hide_refusals: bool = False
     """The text of a 4xx answer to an action does not reach the agent."""
+    rate_limit: bool = True
+    """The REST API refuses more than its documented requests in 20 s."""

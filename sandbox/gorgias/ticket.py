@@ -21,7 +21,10 @@ class Customer(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """`channel` is "internal-note" for what only agents see. Times are ISO-8601, UTC."""
+    """`channel` is "internal-note" for what only agents see. Agents read `body_html`; without it, `body_text`.
+
+    Times are ISO-8601, UTC.
+    """
 
     id: int
     ticket_id: int
@@ -33,6 +36,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     body_text: str
     body_html: str
     created_datetime: str
+    external_id: str | None = None
 
 
 class Ticket(msgspec.Struct, kw_only=True):

@@ -13,8 +13,10 @@ from sandbox.gorgias.ticket import Customer, Message, Ticket
 from sandbox.gorgias.triggers import Triggers
 
 TRIGGERS = web.AppKey("triggers", Triggers)
+MESSAGE_ORDERS = ("created_datetime:desc", "created_datetime:asc")
 UPDATE_FIELDS = frozenset({"tags", "status", "assignee_user"})
 MESSAGE_REQUIRED = frozenset({"channel", "from_agent", "via"})
+MESSAGE_TEXTS = ("channel", "via", "body_text", "body_html", "external_id")
 MESSAGE_FIELDS = MESSAGE_REQUIRED | {"sender", "receiver", "body_text", "body_html", "subject", "source", "external_id"}
 
 
@@ -45,7 +47,7 @@ async def create_message(request: web.Request) -> web.Response:
     account, body = request[ACCOUNT], await read_object(request)
     ticket = _find_ticket(account, read_id(request))
     check_fields(body, MESSAGE_FIELDS, MESSAGE_REQUIRED)
-    bad = [n for n in ("channel", "via", "body_text", "body_html") if not isinstance(body.get(n) or "", str)]
+    bad = [n for n in MESSAGE_TEXTS if not isinstance(body.get(n) or "", str)]
     if not isinstance(body["from_agent"], bool):
         bad.append("from_agent")
     sender = body.get("sender") or {}
@@ -65,13 +67,18 @@ async def create_message(request: web.Request) -> web.Response:
         sender_email=sender.get("email"),
         body_text=body.get("body_text") or "",
         body_html=body.get("body_html"),
+        external_id=body.get("external_id"),
     )
     return make_json(_render_message(message), status=201)
 
 
 async def list_messages(request: web.Request) -> web.Response:
-    wanted = request.query.get("ticket_id")
-    messages = (message for _, message in sorted(request[ACCOUNT].state.messages.items()))
+    """The newest first, unless `order_by` says otherwise."""
+    wanted, order = request.query.get("ticket_id"), request.query.get("order_by", MESSAGE_ORDERS[0])
+    if order not in MESSAGE_ORDERS:
+        raise GorgiasError(400, "Failed to validate the request.", {"order_by": ["Not a valid choice."]})
+    newest_first = order == MESSAGE_ORDERS[0]
+    messages = (message for _, message in sorted(request[ACCOUNT].state.messages.items(), reverse=newest_first))
     return make_page(request, [_render_message(m) for m in messages if not wanted or str(m.ticket_id) == wanted])
 
 
@@ -140,6 +147,7 @@ def _render_message(message: Message) -> dict[str, Any]:
         "channel": message.channel,
         "from_agent": message.from_agent,
         "via": message.via,
+        "external_id": message.external_id,
         "public": message.channel != "internal-note",
         "sender": {"name": message.sender_name, "email": message.sender_email},
         "body_text": message.body_text,

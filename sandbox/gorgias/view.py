@@ -6,6 +6,7 @@ import msgspec
 
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.integration import Widget
+from sandbox.gorgias.markup import read_text
 from sandbox.gorgias.ticket import Message, Ticket
 
 
@@ -22,15 +23,25 @@ def render_account(account: Account) -> dict[str, Any]:
 def render_ticket_row(account: Account, ticket: Ticket) -> dict[str, Any]:
     last = _list_messages(account, ticket)[-1]
     row: dict[str, Any] = msgspec.to_builtins(ticket)
-    return row | {"customer_name": account.state.customers[ticket.customer_id].name, "preview": last.body_text}
+    return row | {"customer_name": account.state.customers[ticket.customer_id].name, "preview": _read_text(last)}
 
 
 def render_ticket(account: Account, ticket: Ticket) -> dict[str, Any]:
     rendered: dict[str, Any] = msgspec.to_builtins(ticket)
     return rendered | {
         "customer": msgspec.to_builtins(account.state.customers[ticket.customer_id]),
-        "messages": msgspec.to_builtins(_list_messages(account, ticket)),
+        "messages": [_render_message(message) for message in _list_messages(account, ticket)],
     }
+
+
+def _render_message(message: Message) -> dict[str, Any]:
+    """With `text`: what is seen of it."""
+    rendered: dict[str, Any] = msgspec.to_builtins(message)
+    return rendered | {"text": _read_text(message)}
+
+
+def _read_text(message: Message) -> str:
+    return read_text(message.body_html) if message.body_html else message.body_text
 
 
 def render_widgets(account: Account, ticket: Ticket) -> list[dict[str, Any]]:

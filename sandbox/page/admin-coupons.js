@@ -46,7 +46,7 @@ function drawInput(attributes, value, save) {
 function drawNew(change) {
   const name = make("input", { "aria-label": "New coupon", placeholder: "New coupon", dir: "auto", "data-focus": "new-coupon" });
   const value = make("input", { "aria-label": "Its value", placeholder: "Value, for example 5 EUR", dir: "auto" });
-  const form = make("form", { class: "new-coupon", novalidate: true }, name, value, make("button", { class: "quiet" }, "Add coupon"));
+  const form = make("form", { class: "inline-form", novalidate: true }, name, value, make("button", { class: "quiet" }, "Add coupon"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     change("POST", "/coupons", { name: name.value, redeem_value: value.value || null });

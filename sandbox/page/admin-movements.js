@@ -14,7 +14,18 @@ export function drawMovements(member, change) {
     make("h2", {}, `Movements (${member.movements.length})`),
     member.movements.some((movement) => movement.pending) ? release : null,
     member.movements.length ? table : make("p", { class: "hint" }, "Nothing was booked yet."),
+    drawSpending(change),
   );
+}
+
+function drawSpending(change) {
+  const points = make("input", { "aria-label": "Points to spend", placeholder: "Points", inputmode: "decimal", "data-focus": "spend" });
+  const form = make("form", { class: "inline-form", novalidate: true }, points, make("button", { class: "quiet" }, "Spend in the shop"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    change("POST", "/spend", { points: points.value.trim() });
+  });
+  return form;
 }
 
 function drawMovement(movement) {

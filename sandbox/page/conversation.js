@@ -129,7 +129,7 @@ function drawMessages(ticket) {
     const kind = message.channel === "internal-note" ? "internal" : message.from_agent ? "agent" : "customer";
     return make(
       "li",
-      { class: `message ${kind}` },
+      { class: `message ${kind}`, "data-testid": kind === "internal" ? "internal-note" : null },
       make(
         "p",
         { class: "message-head" },
@@ -137,7 +137,7 @@ function drawMessages(ticket) {
         kind === "internal" ? make("span", { class: "internal-label" }, "Internal note") : null,
         make("time", { datetime: message.created_datetime }, formatMoment(message.created_datetime)),
       ),
-      make("p", { class: "message-text", dir: "auto" }, message.body_text),
+      make("p", { class: "message-text", dir: "auto" }, message.text),
     );
   });
   return make("ol", { class: "messages", role: "list", tabindex: "0", "aria-label": "Messages" }, drawn);

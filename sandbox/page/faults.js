@@ -1,19 +1,8 @@
-// The ways in which TRIFFT misbehaves at the moment.
+// The ways in which a stand-in misbehaves at the moment.
 
 import { send } from "/page/api.js";
 import { icon, make } from "/page/elements.js";
 
-const OPERATIONS = {
-  "*": "every call",
-  find: "find member",
-  get: "get member",
-  coupons: "list coupons",
-  credit: "add points",
-  debit: "take points",
-  movements: "list movements",
-  assign: "assign coupon",
-  probe: "probe",
-};
 const KINDS = {
   latency: "answers late",
   status: "answers with an error status",
@@ -27,37 +16,66 @@ const KINDS = {
   html: "answers an HTML page",
   wrong_types: "answers wrong types",
 };
-const STATUSES = [500, 503, 429, 401, 403, 404, 402, 400];
 const WITH_SECONDS = new Set(["latency", "slow_body"]);
 
-/** `run(change)` carries a change out and draws the drawer anew. */
-export function drawFaults(faults, project, run) {
-  const list = faults.map((fault) => drawFault(fault, () => run(() => send("DELETE", `trifft/${project}/faults/${fault.id}`))));
-  const none = make("p", { class: "hint" }, "TRIFFT behaves well.");
+/** What a stand-in can be told to do: its calls by name, the kinds of misbehaviour, the statuses. */
+export const TRIFFT = {
+  name: "TRIFFT",
+  operations: {
+    "*": "every call",
+    find: "find member",
+    get: "get member",
+    coupons: "list coupons",
+    credit: "add points",
+    debit: "take points",
+    movements: "list movements",
+    assign: "assign coupon",
+    probe: "probe",
+  },
+  kinds: Object.keys(KINDS),
+  statuses: [500, 503, 429, 401, 403, 404, 402, 400],
+};
+export const GORGIAS = {
+  name: "Gorgias",
+  operations: {
+    "*": "every call of its API",
+    get_ticket: "get ticket",
+    create_message: "write note",
+    list_messages: "list messages",
+  },
+  kinds: ["latency", "status", "reset", "lost_answer", "hang"],
+  statuses: [500, 502, 503, 429, 401, 403, 404, 409, 400],
+};
+
+/** `path`: of the stand-in's faults. `run(change)` carries a change out and draws the drawer anew. */
+export function drawFaults(system, faults, path, run) {
+  const list = faults.map((fault) => drawFault(system, fault, () => run(() => send("DELETE", `${path}/${fault.id}`))));
+  const none = make("p", { class: "hint" }, `${system.name} behaves well.`);
+  const title = `${system.name} misbehaves`;
   return make(
     "section",
-    { role: "group", "aria-label": "TRIFFT misbehaves" },
-    make("h3", {}, "TRIFFT misbehaves"),
+    { role: "group", "aria-label": title },
+    make("h3", {}, title),
     faults.length ? make("ul", { class: "faults", role: "list" }, list) : none,
-    drawForm((fault) => run(() => send("POST", `trifft/${project}/faults`, fault))),
+    drawForm(system, (fault) => run(() => send("POST", path, fault))),
   );
 }
 
-function drawFault(fault, clear) {
+function drawFault(system, fault, clear) {
   const details = [
     fault.status ? `HTTP ${fault.status}` : null,
-    fault.seconds ? `${fault.seconds} s` : null,
+    WITH_SECONDS.has(fault.kind) && fault.seconds ? `${fault.seconds} s` : null,
     fault.remaining === null ? null : `${fault.remaining} more times`,
   ];
-  const text = [`${OPERATIONS[fault.operation]}: ${KINDS[fault.kind]}`, ...details.filter(Boolean)].join(" · ");
+  const text = [`${system.operations[fault.operation]}: ${KINDS[fault.kind]}`, ...details.filter(Boolean)].join(" · ");
   const button = make("button", { type: "button", class: "bare", "aria-label": `Clear: ${text}`, onclick: clear }, icon("close"));
   return make("li", {}, make("span", {}, text), button);
 }
 
-function drawForm(add) {
-  const operation = drawSelect("Call", Object.entries(OPERATIONS));
-  const kind = drawSelect("Misbehaviour", Object.entries(KINDS));
-  const status = drawSelect("Status", STATUSES.map((code) => [code, String(code)]));
+function drawForm(system, add) {
+  const operation = drawSelect("Call", Object.entries(system.operations));
+  const kind = drawSelect("Misbehaviour", system.kinds.map((name) => [name, KINDS[name]]));
+  const status = drawSelect("Status", system.statuses.map((code) => [code, String(code)]));
   const seconds = make("input", { type: "number", min: 0.1, max: 120, step: 0.1, value: 3, "aria-label": "Seconds" });
   const times = make("input", { type: "number", min: 1, step: 1, placeholder: "always", "aria-label": "Times" });
   const fit = () => {
@@ -68,8 +86,8 @@ function drawForm(add) {
     add({
       operation: operation.value,
       kind: kind.value,
-      status: kind.value === "status" ? Number(status.value) : null,
-      seconds: WITH_SECONDS.has(kind.value) ? seconds.valueAsNumber : null,
+      ...(kind.value === "status" ? { status: Number(status.value) } : {}),
+      ...(WITH_SECONDS.has(kind.value) ? { seconds: seconds.valueAsNumber } : {}),
       times: Number.isNaN(times.valueAsNumber) ? null : times.valueAsNumber,
     });
   const fields = [["Call", operation], ["Does what", kind], ["Status", status], ["Seconds", seconds], ["Times", times]];

@@ -2,7 +2,7 @@
 
 import { ApiError, get, send } from "/page/api.js";
 import { icon, make } from "/page/elements.js";
-import { drawFaults } from "/page/faults.js";
+import * as misbehaving from "/page/faults.js";
 
 const GORGIAS = [
   {
@@ -22,6 +22,7 @@ const GORGIAS = [
   { key: "timeout_s", kind: "number", label: "Time limit of a call, seconds", min: 0.1, max: 120, step: 0.1 },
   { key: "retries", kind: "number", label: "Times a failed call is sent again", min: 0, max: 10, step: 1 },
   { key: "disable_after", kind: "number", label: "Failed calls in a row that switch an integration off", min: 1, max: 1000, step: 1 },
+  { key: "rate_limit", kind: "flag", label: "Refuse more than 40 requests in 20 s" },
 ];
 const TRIFFT = [
   { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },
@@ -29,6 +30,17 @@ const TRIFFT = [
   { key: "point_scale", kind: "choice", label: "One point on the wire is", choices: [[1, "1"], [100, "100"]] },
   { key: "tiers", kind: "flag", label: "Tiers are in use" },
   { key: "wallets", kind: "flag", label: "Wallets are in use" },
+  {
+    key: "movements",
+    kind: "choice",
+    label: "The list of movements",
+    choices: [
+      ["complete", "is complete"],
+      ["without_reference", "names no reference"],
+      ["incomplete", "lacks what has a reference"],
+      ["unavailable", "is not there"],
+    ],
+  },
   { key: "rate_limit", kind: "flag", label: "Refuse more than 50 requests in 10 s" },
 ];
 
@@ -51,7 +63,10 @@ export class SettingsDrawer {
     const { name, title, project } = this.getAccount();
     const switches = await get(`gorgias/${name}/switches`);
     const trifft = await get(`trifft/${project}/settings`);
-    const faults = await get(`trifft/${project}/faults`);
+    const drawFaults = async (system, path) =>
+      misbehaving.drawFaults(system, await get(path), path, (change) => this.run(change, true));
+    const gorgiasFaults = await drawFaults(misbehaving.GORGIAS, `gorgias/${name}/faults`);
+    const trifftFaults = await drawFaults(misbehaving.TRIFFT, `trifft/${project}/faults`);
     const saveSwitch = (key, value) => {
       switches[key] = value;
       return this.run(() => send("PUT", `gorgias/${name}/switches`, switches));
@@ -67,8 +82,9 @@ export class SettingsDrawer {
         make("button", { type: "button", class: "bare", "aria-label": "Close settings", onclick: () => this.dialog.close() }, icon("close")),
       ),
       drawGroup("Gorgias", GORGIAS, switches, saveSwitch),
+      gorgiasFaults,
       drawGroup("TRIFFT", TRIFFT, trifft.settings, saveSetting, admin),
-      drawFaults(faults, project, (change) => this.run(change, true)),
+      trifftFaults,
     );
   }
 
@@ -85,12 +101,12 @@ export class SettingsDrawer {
 }
 
 function drawGroup(title, settings, values, save, ...more) {
-  const drawn = settings.map((setting) => drawSetting(setting, values[setting.key], (value) => save(setting.key, value)));
+  const drawn = settings.map((setting) => drawSetting(title, setting, values[setting.key], (value) => save(setting.key, value)));
   return make("section", { role: "group", "aria-label": title }, make("h3", {}, title), drawn, more);
 }
 
-function drawSetting(setting, value, save) {
-  const id = `setting-${setting.key}`;
+function drawSetting(group, setting, value, save) {
+  const id = `setting-${group}-${setting.key}`;
   const control = CONTROLS[setting.kind](setting, value, save);
   control.id = id;
   const label = make("label", { for: id }, setting.label, setting.note ? make("small", {}, setting.note) : null);

@@ -97,8 +97,8 @@ export class WidgetView {
 
   drawButton(button, scope, place, index) {
     const pressed = { widget: this.widget, place, index, button, label: fill(button.label, scope) };
-    const attributes = { type: "button", class: "action", "data-focus": `${this.key(place)}-button-${index}` };
-    return make("button", { ...attributes, onclick: () => this.press(pressed) }, pressed.label);
+    const ids = { "data-focus": `${this.key(place)}-button-${index}`, "data-testid": `action-${pressed.label}` };
+    return make("button", { type: "button", class: "action", ...ids, onclick: () => this.press(pressed) }, pressed.label);
   }
 
   drawCustomLink(link, scope, place, index) {

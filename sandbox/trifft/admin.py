@@ -13,7 +13,7 @@ from aiohttp import web
 from sandbox.trifft import edits, wire
 from sandbox.trifft.body import read_body
 from sandbox.trifft.errors import ApiError
-from sandbox.trifft.faults import Fault, Switch
+from sandbox.trifft.faults import Fault
 from sandbox.trifft.project import Project, Settings, Webhook
 from sandbox.trifft.trifft import Trifft
 
@@ -90,18 +90,18 @@ class _ProjectAdmin:
         return self._render_settings(project)
 
     async def list_faults(self, request: web.Request) -> object:
-        return [_render_switch(switch) for switch in get_project(self._trifft, request).faults.list()]
+        return [switch.render() for switch in get_project(self._trifft, request).faults.list()]
 
     async def set_fault(self, request: web.Request) -> object:
         project = get_project(self._trifft, request)
-        return _render_switch(project.faults.set(msgspec.json.decode(await read_json(request), type=Fault)))
+        return project.faults.set(msgspec.json.decode(await read_json(request), type=Fault)).render()
 
     async def clear_faults(self, request: web.Request) -> object:
         """One, or all."""
         project = get_project(self._trifft, request)
         if not project.faults.clear(request.match_info.get("fault")):
             raise ApiError(404, "This fault is not set any more; reload the list.")
-        return [_render_switch(switch) for switch in project.faults.list()]
+        return [switch.render() for switch in project.faults.list()]
 
     async def get_webhook(self, request: web.Request) -> object:
         return _render_webhook(get_project(self._trifft, request))
@@ -147,11 +147,6 @@ class _ProjectAdmin:
             "tokens": tokens,
             "coupons": list(project.state.coupons.values()),
         }
-
-
-def _render_switch(switch: Switch) -> wire.Json:
-    """`remaining`: calls that it will still strike; null: all."""
-    return {**msgspec.structs.asdict(switch.fault), "id": switch.id, "remaining": switch.remaining}
 
 
 def _render_webhook(project: Project) -> wire.Json:

@@ -6,7 +6,7 @@ from sandbox.trifft import edits, wire
 from sandbox.trifft.admin import add_admin_route, get_project, read_json
 from sandbox.trifft.errors import ApiError
 from sandbox.trifft.member import Member, UserCoupon, make_id
-from sandbox.trifft.project import Project
+from sandbox.trifft.project import Project, make_movement
 from sandbox.trifft.trifft import Trifft
 
 
@@ -17,6 +17,7 @@ def add_member_routes(app: web.Application, trifft: Trifft) -> None:
     add_admin_route(app, "GET", "{project}/members", admin.list_members)
     add_admin_route(app, "GET", member, admin.get_member)
     add_admin_route(app, "PATCH", member, admin.change_member)
+    add_admin_route(app, "POST", f"{member}/spend", admin.spend)
     add_admin_route(app, "POST", f"{member}/release", admin.release)
     add_admin_route(app, "POST", f"{member}/coupons", admin.add_coupon)
     add_admin_route(app, "PATCH", f"{member}/coupons/{{coupon}}", admin.change_coupon)
@@ -43,6 +44,14 @@ class _MemberAdmin:
         fields = edits.merge(member, body, edits.MemberFields)
         events = edits.edit_member(member, fields, self._trifft.clock())
         self._trifft.change(project, member.id, *events)
+        return member
+
+    async def spend(self, request: web.Request) -> object:
+        """Take points, as a shop's till would. Raise ApiError 402 where the balance is too low."""
+        spending = edits.parse_spending(await read_json(request))
+        project, member = self._find(request)
+        project.debit(member, make_movement(-spending.points, self._trifft.clock(), note=spending.note))
+        self._trifft.change(project, member.id, "wallet_debited")
         return member
 
     async def release(self, request: web.Request) -> object:

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import msgspec
 from aiohttp import web
 
-from sandbox.trifft import connection, wire
+from sandbox import connection
+from sandbox.faults import Switch
+from sandbox.trifft import wire
 from sandbox.trifft.access import TokenKind, check_access
 from sandbox.trifft.admin import add_project_routes
 from sandbox.trifft.admin_members import add_member_routes
 from sandbox.trifft.body import MAX_BODY_BYTES, read_body
 from sandbox.trifft.errors import ApiError
-from sandbox.trifft.faults import Switch
+from sandbox.trifft.faults import Fault
 from sandbox.trifft.operations import Call, Route, make_routes
 from sandbox.trifft.project import LoggedRequest, Project
 from sandbox.trifft.trifft import Trifft
@@ -137,7 +139,7 @@ class _Exchange:
         except ApiError as error:
             return error
 
-    async def _strike(self, switch: Switch) -> web.Response | None:
+    async def _strike(self, switch: Switch[Fault]) -> web.Response | None:
         """Answer in the place of the call; None: it was held and goes on."""
         fault = switch.fault
         if fault.kind == "hang":
@@ -150,7 +152,7 @@ class _Exchange:
             return _answer(ApiError(fault.status))
         return connection.break_off(self._request, reset=fault.kind != "refuse")
 
-    async def _spoil(self, switch: Switch, outcome: object) -> web.StreamResponse:
+    async def _spoil(self, switch: Switch[Fault], outcome: object) -> web.StreamResponse:
         """Answer, badly, a call that took effect."""
         if switch.fault.kind in ("status", "html", "hang", "refuse", "reset", "lost_answer"):
             return await self._strike(switch) or _answer(outcome, self._project)
@@ -164,7 +166,7 @@ class _Exchange:
             response.body = body + b"}{"
         return response
 
-    def _ended(self, switch: Switch) -> Callable[[], bool]:
+    def _ended(self, switch: Switch[Fault]) -> Callable[[], bool]:
         return lambda: self._trifft.closing or not switch.on
 
 

@@ -8,8 +8,13 @@ from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
-# What a reader of the default wire profile must be told about bloom, in the form of that profile's overrides.
-BLOOM_PROFILE = """\
+# What a reader of the default wire profile must be told, in the form of that profile's overrides.
+ACME_PROFILE = """\
+[list_movements]
+complete = true
+"""
+BLOOM_PROFILE = f"""\
+{ACME_PROFILE}
 [member]
 full_name = "[params.meno, params.priezvisko]"
 

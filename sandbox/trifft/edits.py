@@ -61,6 +61,22 @@ class CouponFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     valid_until: Annotated[int, msgspec.Meta(ge=0, le=_LATEST_TIME)] | None = None
 
 
+class Spending(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Points that a member spends in the shop."""
+
+    points: Decimal
+    note: Text = "Spent in the shop"
+
+    def __post_init__(self) -> None:
+        if not (self.points.is_finite() and 0 < self.points <= MAX_POINTS):
+            raise ValueError(f"points must be above 0 and at most {MAX_POINTS}")
+
+
+def parse_spending(body: bytes) -> Spending:
+    """Raises msgspec.DecodeError or UnicodeDecodeError."""
+    return msgspec.json.decode(body, type=Spending)
+
+
 def merge(current: object, body: bytes, model: type[_Fields]) -> _Fields:
     """The fields of `current` that `model` has, with those of the JSON object `body` in their place.
 

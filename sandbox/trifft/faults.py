@@ -1,10 +1,8 @@
-"""The switches: how a project's API misbehaves, for one operation or all, until cleared or for the next few calls."""
+"""The ways in which a project's API can misbehave."""
 
 from typing import Literal
 
 import msgspec
-
-from sandbox.trifft.member import make_id
 
 Operation = Literal["find", "get", "coupons", "credit", "debit", "movements", "assign", "probe"]
 FaultTarget = Literal["find", "get", "coupons", "credit", "debit", "movements", "assign", "probe", "*"]
@@ -70,55 +68,3 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def acts_first(self) -> bool:
         """Whether it strikes before the call takes effect."""
         return self.kind in _BEFORE_COMMIT and not self.after_commit
-
-
-class Switch(msgspec.Struct, kw_only=True):
-    """A fault that was set. `remaining`: calls that it still strikes, None: all. `on` ends what it holds."""
-
-    fault: Fault
-    id: str = msgspec.field(default_factory=make_id)
-    remaining: int | None = None
-    on: bool = True
-
-
-class Faults:
-    """The switches of one project. The newest that fits a call strikes; latency comes on top of any other."""
-
-    def __init__(self) -> None:
-        self._switches: list[Switch] = []
-
-    def set(self, fault: Fault) -> Switch:
-        """Switch a fault on, in place of an earlier one of the same kind and operation."""
-        for switch in list(self._switches):
-            if (switch.fault.kind, switch.fault.operation) == (fault.kind, fault.operation):
-                self._drop(switch)
-        switch = Switch(fault=fault, remaining=fault.times)
-        self._switches.append(switch)
-        return switch
-
-    def list(self) -> "list[Switch]":
-        return list(self._switches)
-
-    def clear(self, switch_id: str | None = None) -> bool:
-        """Switch one fault off, or all; held requests go on. False: no switch has this id."""
-        chosen = [switch for switch in self._switches if switch_id in (None, switch.id)]
-        for switch in chosen:
-            self._drop(switch)
-        return bool(chosen) or switch_id is None
-
-    def take(self, operation: Operation) -> tuple[Switch | None, Switch | None]:
-        """The latency and the other fault that strike this call; each use counts."""
-        return self._take(operation, latency=True), self._take(operation, latency=False)
-
-    def _take(self, operation: Operation, *, latency: bool) -> Switch | None:
-        for switch in reversed(self._switches):
-            fits = switch.fault.operation in ("*", operation) and (switch.fault.kind == "latency") is latency
-            if fits and switch.remaining != 0:
-                if switch.remaining is not None:
-                    switch.remaining -= 1
-                return switch
-        return None
-
-    def _drop(self, switch: Switch) -> None:
-        switch.on = False
-        self._switches.remove(switch)

@@ -99,14 +99,18 @@ def debit(call: Call) -> object:
 
 
 def movements(call: Call) -> object:
-    """What was booked since; a delayed credit is not there before it is released."""
-    since = call.query.get("since", "0")
+    """What was booked since, as far as the settings let it be seen; a delayed credit only once it is released."""
+    since, settings = call.query.get("since", "0"), call.project.settings
     if not (since.isascii() and since.isdigit()):
         raise ApiError(400, "since is a time in UNIX seconds.")
+    if settings.movements == "unavailable":
+        raise ApiError(404)
     return [
-        wire.render_movement(movement, call.project.settings)
+        wire.render_movement(movement, settings)
         for movement in call.member.movements
-        if not movement.pending and movement.created_at >= int(since)
+        if not movement.pending
+        and movement.created_at >= int(since)
+        and not (settings.movements == "incomplete" and movement.reference)
     ]
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sandbox.faults import Faults
 from sandbox.trifft.access import TokenKind
 from sandbox.trifft.errors import ApiError
-from sandbox.trifft.faults import FaultKind, Faults, Operation
+from sandbox.trifft.faults import Fault, FaultKind, Operation
 from sandbox.trifft.member import Coupon, Member, Movement, UserCoupon
 from sandbox.trifft.rate import RateRule
 
@@ -22,7 +23,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """How a project spells its answers, and what it has switched on.
 
     `point_scale`: what one point is in the bodies of the wallet's calls (credit, debit, movements); a member's own
-    `points` are points. `wrapped`: success comes as {"status", "success", "data"}.
+    `points` are points. `wrapped`: success comes as {"status", "success", "data"}. `movements`: what their list is:
+    complete; without_reference: it names none; incomplete: it lacks whatever has one; unavailable: 404.
     """
 
     wrapped: bool = False
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     last_name_slug: _Slug = "last_name"
     tiers: bool = True
     wallets: bool = True
+    movements: Literal["complete", "without_reference", "incomplete", "unavailable"] = "complete"
     rate_limit: bool = True
 
 
@@ -83,7 +86,7 @@ class Project:
 
     def __init__(self, state: ProjectState) -> None:
         self.state = state
-        self.faults = Faults()
+        self.faults = Faults[Fault]()
         self.rate = RateRule()
         self.requests: deque[LoggedRequest] = deque(maxlen=_MAX_LOGGED)
         self.deliveries: deque[LoggedDelivery] = deque(maxlen=_MAX_LOGGED)

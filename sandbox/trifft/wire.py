@@ -94,7 +94,7 @@ def render_movement(movement: Movement, settings: Settings) -> Json:
         "id": movement.id,
         "change": _scaled(movement.change, settings),
         "note": movement.note,
-        "reference": movement.reference,
+        "reference": None if settings.movements == "without_reference" else movement.reference,
         "created_at": _time(movement.created_at, settings),
     }
 

@@ -98,11 +98,19 @@ async def test_field_that_the_response_lacks_is_absent_as_the_switch_says(helpde
 
 
 async def test_button_in_a_list_sees_its_own_item(helpdesk: Helpdesk, edge: Edge) -> None:
-    body = {"contentType": FORM, FORM: [{"key": "id", "value": "{{id}}"}]}
+    """With the ticket and the agent beside it; nothing of the rest of the response."""
+    names = ("id", "award_token", "ticket.id", "current_user.email")
+    body = {"contentType": FORM, FORM: [{"key": name, "value": f"{{{{{name}}}}}"} for name in names]}
     item = {"type": "card", "title": "{{id}}"} | make_card(edge, body)
     card = {"widgets": [{"type": "text", "path": "x"}, {"type": "list", "path": "coupons", "widgets": [item]}]}
     status, _ = await press(helpdesk, card, {}, place={"nodes": [0, 1, 0], "items": [1]})
-    assert (status, edge.bodies) == (200, ["id=second"])
+    assert status == 200
+    assert dict(parse_qsl(edge.bodies[0])) == {
+        "id": "second",
+        "award_token": "None",
+        "ticket.id": "4711",
+        "current_user.email": "ben@acme.example",
+    }
 
 
 @pytest.mark.parametrize(

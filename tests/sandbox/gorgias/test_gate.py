@@ -77,3 +77,8 @@ async def test_refused_credential_takes_nothing_from_the_bucket(helpdesk: Helpde
     for _ in range(3):
         await ask(helpdesk)
     assert (await ask(helpdesk, headers=AUTH)).headers[LIMIT_HEADER] == "1/40"
+
+
+async def test_rate_limit_can_be_switched_off(helpdesk: Helpdesk) -> None:
+    await helpdesk.switch(rate_limit=False)
+    assert {(await ask(helpdesk, headers=AUTH)).status for _ in range(50)} == {200}

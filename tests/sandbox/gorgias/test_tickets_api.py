@@ -69,7 +69,7 @@ async def test_note_is_listed_with_its_ticket_and_refreshes_the_widget(helpdesk:
     status, note = await helpdesk.rest("POST", "tickets/4712/messages", json=NOTE)
     assert (status, note["public"], note["sender"]["name"]) == (201, False, "Ana Kovacs")
     _, page = await helpdesk.rest("GET", "messages?ticket_id=4712")
-    assert page["data"][-1] == note
+    assert page["data"][0] == note
     assert {message["ticket_id"] for message in page["data"]} == {4712}
     assert [call["reason"] for call in await helpdesk.get_calls(1)] == ["ticket-message-created"]
 
@@ -80,3 +80,32 @@ async def test_note_is_listed_with_its_ticket_and_refreshes_the_widget(helpdesk:
 async def test_bad_message_is_refused(helpdesk: Helpdesk, change: dict[str, Any]) -> None:
     assert (await helpdesk.rest("POST", "tickets/4712/messages", json=NOTE | change))[0] == 400
     assert (await helpdesk.rest("GET", "messages?ticket_id=4712"))[1]["data"][1:] == []
+
+
+async def test_messages_come_newest_first_unless_asked_otherwise(helpdesk: Helpdesk) -> None:
+    orders = {"": True, "created_datetime:desc": True, "created_datetime:asc": False}
+    for order, newest_first in orders.items():
+        query = f"messages?ticket_id=4711&limit=2&order_by={order}" if order else "messages?ticket_id=4711&limit=2"
+        _, page = await helpdesk.rest("GET", query)
+        _, rest = await helpdesk.rest("GET", f"{query}&cursor={page['meta']['next_cursor']}")
+        ids = [message["id"] for message in page["data"] + rest["data"]]
+        assert ids == sorted(ids, reverse=newest_first)
+        assert len(ids) == 3
+    assert (await helpdesk.rest("GET", "messages?order_by=id"))[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ({"body_text": "one\ntwo <b>"}, "one\ntwo <b>"),
+        ({"body_html": "<div>one<br/>two</div><p>&lt;b&gt; three</p>"}, "one\ntwo\n<b> three"),
+        ({"body_text": "unseen", "body_html": "<script>alert(1)</script><b>seen</b>\n it is"}, "seen it is"),
+    ],
+)
+async def test_agent_sees_a_notes_lines_and_never_its_markup(
+    helpdesk: Helpdesk, parts: dict[str, str], text: str
+) -> None:
+    note = {name: value for name, value in NOTE.items() if not name.startswith("body_")} | parts
+    await helpdesk.rest("POST", "tickets/4712/messages", json=note)
+    shown = (await helpdesk.page("GET", "tickets/4712"))["messages"][-1]
+    assert (shown["channel"], shown["text"]) == ("internal-note", text)

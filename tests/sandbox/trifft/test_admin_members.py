@@ -143,6 +143,22 @@ async def test_coupon_that_makes_no_sense_is_refused(client: Client, jana: Membe
     assert jana.coupons == []
 
 
+async def test_member_spends_points_but_no_more_than_there_are(client: Client, jana: Member) -> None:
+    member = await (await client.post(f"{BASE}/{jana.id}/spend", json={"points": "1200"})).json()
+    assert (member["points"], member["movements"][-1]["note"]) == (40, "Spent in the shop")
+
+    refused = await client.post(f"{BASE}/{jana.id}/spend", json={"points": "41"})
+    assert refused.status == 402
+    assert (await refused.json())["message"] == "The points transaction failed: the balance is too low."
+    assert jana.points == 40
+
+
+@pytest.mark.parametrize("points", ["0", "-1", "NaN", "many", ""])
+async def test_spending_that_makes_no_sense_is_refused(client: Client, jana: Member, points: str) -> None:
+    assert (await client.post(f"{BASE}/{jana.id}/spend", json={"points": points})).status == 400
+    assert jana.movements == []
+
+
 async def test_release_books_delayed_credits(client: Client, jana: Member) -> None:
     jana.delayed_credits = True
     await client.post(f"/v1/member/{jana.id}/wallet/credit", json={"points": 100})

@@ -156,3 +156,30 @@ async def test_movements_since_a_time_include_that_second(client: Client, jana: 
     path = f"/v1/member/{jana.id}/wallet/movement"
     assert len(await (await client.get(path, params={"since": int(clock.now) - 20})).json()) == 2
     assert (await client.get(path, params={"since": "yesterday"})).status == 400
+
+
+@pytest.mark.parametrize(
+    ("movements", "references"),
+    [("complete", [None, "A-1"]), ("without_reference", [None, None]), ("incomplete", [None])],
+)
+async def test_list_of_movements_is_as_complete_as_the_switch_says(
+    client: Client,
+    acme: Project,
+    jana: Member,
+    movements: Literal["complete", "without_reference", "incomplete"],
+    references: list[str | None],
+) -> None:
+    for reference in (None, "A-1"):
+        body = {"points": 1, "reference": reference}
+        await client.post(f"/v1/member/{jana.id}/wallet/credit", json=body)
+    acme.settings.movements = movements
+
+    listed = await (await client.get(f"/v1/member/{jana.id}/wallet/movement")).json()
+
+    assert [movement["reference"] for movement in listed] == references
+
+
+async def test_list_of_movements_that_is_not_there_is_a_404(client: Client, acme: Project, jana: Member) -> None:
+    acme.settings.movements = "unavailable"
+
+    assert (await client.get(f"/v1/member/{jana.id}/wallet/movement")).status == 404
