@@ -20,6 +20,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     `award_answer_s`: an AwardPoints caller is answered by then, the call to the provider may run to `award_timeout_s`.
     `award_repeat_window_s`: the same points for the same member on the same ticket within it are one award.
+    `reversal_window_s`: how long after it was applied an award can be taken back. `metrics_listen`: where /metrics is
+    served over HTTP; None: nowhere.
     """
 
     database_url: str
@@ -34,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     award_answer_s: float = 2.5
     award_timeout_s: float = 10.0
     award_repeat_window_s: float = 600.0
+    reversal_window_s: float = 1800.0
+    metrics_listen: str | None = None
     log_level: str = "info"
 
     def __repr__(self) -> str:
@@ -57,9 +61,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             award_answer_s=_number(environ, "LOYALTY_AWARD_ANSWER_S", 2.5, 0.05, 60),
             award_timeout_s=_number(environ, "LOYALTY_AWARD_TIMEOUT_S", 10, 0.1, 60),
             award_repeat_window_s=_number(environ, "LOYALTY_AWARD_REPEAT_WINDOW_S", 600, 0, 86_400),
+            reversal_window_s=_number(environ, "LOYALTY_REVERSAL_WINDOW_S", 1800, 0, 86_400),
+            metrics_listen=environ.get("LOYALTY_METRICS_LISTEN", "").strip() or None,
             log_level=_parse_log_level(environ.get("LOYALTY_LOG_LEVEL", "").strip() or "info"),
         )
         host, _ = parse_listen(config.listen)
+        if config.metrics_listen is not None:
+            parse_listen(config.metrics_listen, "LOYALTY_METRICS_LISTEN")
         if config.api_key is None and not _is_loopback(host):
             raise ConfigError(
                 f"LOYALTY_LISTEN {config.listen} is not the loopback: set LOYALTY_API_KEY, or listen on 127.0.0.1"
@@ -67,12 +75,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         return config
 
 
-def parse_listen(listen: str) -> tuple[str, int]:
-    """`host:port` or `[v6]:port`; port 0 takes any free one. Raises ConfigError."""
+def parse_listen(listen: str, name: str = "LOYALTY_LISTEN") -> tuple[str, int]:
+    """`host:port` or `[v6]:port`; port 0 takes any free one. Raises ConfigError for the setting `name`."""
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004  the largest port
-        raise ConfigError("LOYALTY_LISTEN must be host:port, for example 127.0.0.1:50051")
+        raise ConfigError(f"{name} must be host:port, for example {DEFAULT_LISTEN}")
     return host, int(port)
 
 

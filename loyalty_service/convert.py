@@ -1,22 +1,25 @@
 """Messages of the proto as the domain's values, and back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR
+from typing import Any, cast
 from urllib.parse import quote
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loyalty_service.awards.parse import GivenAward
-from loyalty_service.domain.award import Award, AwardState
+from loyalty_service.awards.parse import GivenAward, GivenReversal, parse_filter
+from loyalty_service.domain.award import Award, AwardChange, AwardState, make_award_id
+from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot
-from loyalty_service.merchants.parse import MEMBER_ID_PLACE, GivenFields
+from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOS = 1_000_000_000  # in a second
 _MEMBER_STATUS = {
     MemberStatus.ACTIVE: pb.MEMBER_STATUS_ACTIVE,
     MemberStatus.BLOCKED: pb.MEMBER_STATUS_BLOCKED,
@@ -31,6 +34,12 @@ _AWARD_STATE = {
     AwardState.REJECTED: pb.AWARD_STATE_REJECTED,
     AwardState.UNKNOWN: pb.AWARD_STATE_UNKNOWN,
     AwardState.NOT_APPLIED: pb.AWARD_STATE_NOT_APPLIED,
+}
+_READ_STATE = {message: state for state, message in _AWARD_STATE.items()}
+_READ_GROUPING = {
+    pb.AWARD_GROUPING_AGENT: AwardGrouping.AGENT,
+    pb.AWARD_GROUPING_REASON: AwardGrouping.REASON,
+    pb.AWARD_GROUPING_DAY: AwardGrouping.DAY,
 }
 
 
@@ -61,18 +70,55 @@ def read_award(message: pb.AwardPointsRequest) -> GivenAward:
     return GivenAward(**{name: getattr(message, name) for name in GivenAward.__struct_fields__})
 
 
+def read_reversal(message: pb.ReverseAwardRequest) -> GivenReversal:
+    return GivenReversal(**{name: getattr(message, name) for name in GivenReversal.__struct_fields__})
+
+
+def read_state(field: str, message: pb.AwardState.ValueType) -> AwardState:
+    """Raises BadValueError for a state that is not set, or that we do not know."""
+    if message not in _READ_STATE:
+        raise BadValueError(field, "must be a state that an award can have")
+    return _READ_STATE[message]
+
+
+def read_filter(message: pb.AwardFilter) -> AwardFilter:
+    """Raises BadValueError."""
+    given = AwardFilter(
+        from_time=_read_time("filter.from_time", message.from_time) if message.HasField("from_time") else None,
+        before_time=_read_time("filter.before_time", message.before_time) if message.HasField("before_time") else None,
+        claimed_agent=message.claimed_agent,
+        member_id=message.member_id,
+        ticket_id=message.ticket_id,
+        states=frozenset(read_state("filter.states", state) for state in message.states),
+        needs_person=message.needs_person,
+    )
+    return parse_filter(given)
+
+
+def read_grouping(message: pb.AwardGrouping.ValueType) -> AwardGrouping:
+    """Raises BadValueError, also when none is set."""
+    if message not in _READ_GROUPING:
+        raise BadValueError("group_by", "must be AWARD_GROUPING_AGENT, AWARD_GROUPING_REASON or AWARD_GROUPING_DAY")
+    return _READ_GROUPING[message]
+
+
 def read_merchant_fields(message: pb.Merchant) -> GivenFields:
-    return GivenFields(**{name: getattr(message, name) for name in GivenFields.__struct_fields__})
+    """A limit that is not set is None, which is the default; 0 is no limit."""
+    fields = {name: getattr(message, name) for name in GivenFields.__struct_fields__}
+    unset = {name for name in LIMIT_NAMES if not message.HasField(cast("Any", name))}
+    return GivenFields(**{name: value for name, value in fields.items() if name not in unset})
 
 
 def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
     snapshot = held.snapshot
+    given = snapshot.support_awards
     return pb.Snapshot(
         merchant_id=merchant.merchant_id,
         member=_write_member(snapshot.member, merchant),
         coupons=[_write_coupon(coupon) for coupon in snapshot.coupons],
         fetch_time=_write_time(snapshot.fetch_time),
         stale_reason=_write_reason(held.stale_reason),
+        given_by_support=None if given is None else pb.SupportAwards(awards=map(write_award, given)),
     )
 
 
@@ -96,7 +142,29 @@ def write_award(award: Award) -> pb.Award:
         provider_reference=receipt.provider_reference if receipt else "",
         create_time=_write_time(award.create_time),
         update_time=_write_time(award.update_time),
+        reason=request.reason,
+        ticket_verified=request.is_ticket_verified,
+        reverses=_write_number(request.reverses),
+        reversed_by=_write_number(award.reversed_by),
+        reverse_expire_time=_write_time(award.reverse_expire_time) if award.reverse_expire_time else None,
+        needs_person=award.needs_person,
+        tier_before=request.tier_before,
     )
+
+
+def write_change(change: AwardChange) -> pb.AwardChange:
+    return pb.AwardChange(
+        change_time=_write_time(change.change_time),
+        from_state=_AWARD_STATE[change.from_state] if change.from_state else pb.AWARD_STATE_UNSPECIFIED,
+        to_state=_AWARD_STATE[change.to_state],
+        actor=change.actor,
+        why=change.why,
+        attempt=change.attempt,
+    )
+
+
+def write_sum(one: AwardSum) -> pb.AwardSum:
+    return pb.AwardSum(**{name: getattr(one, name) for name in AwardSum.__struct_fields__})
 
 
 def write_merchant(merchant: Merchant) -> pb.Merchant:
@@ -108,7 +176,8 @@ def write_merchant(merchant: Merchant) -> pb.Merchant:
         time_zone=merchant.time_zone,
         locale=merchant.locale,
         profile=merchant.profile,
-        max_points_per_award=merchant.max_points_per_award,
+        award_reasons=merchant.award_reasons,
+        **{name: getattr(merchant, name) for name in LIMIT_NAMES},
         create_time=_write_time(merchant.create_time),
         update_time=_write_time(merchant.update_time),
     )
@@ -149,6 +218,21 @@ def _write_wallet(wallet: Wallet | None) -> pb.Wallet | None:
 
 def _write_reason(name: str | None) -> pb.ErrorReason.ValueType:
     return pb.ErrorReason.Value(name) if name else pb.ERROR_REASON_UNSPECIFIED
+
+
+def _write_number(number: int | None) -> str:
+    return "" if number is None else make_award_id(number)
+
+
+def _read_time(field: str, message: Timestamp) -> datetime:
+    """Rounded up to whole microseconds. Raises BadValueError outside of the years 1 to 9999."""
+    malformed = BadValueError(field, "must be a time in the years 1 to 9999")
+    if not 0 <= message.nanos < _NANOS:
+        raise malformed
+    try:
+        return _EPOCH + timedelta(seconds=message.seconds, microseconds=-(-message.nanos // 1_000))
+    except OverflowError:
+        raise malformed from None
 
 
 def _write_time(time: datetime) -> Timestamp:

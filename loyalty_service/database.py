@@ -2,25 +2,30 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import asyncpg
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import URL, Connection, Table, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
+from loyalty_service.batches import Batches
+
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
+# How long a transaction of `Database.run` may take on PostgreSQL. SQLite has its own: BUSY_TIMEOUT_S.
+RUN_TIMEOUT_S = 10
 POOL_SIZE = 10
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, so long as no other user of the same PostgreSQL database takes it.
@@ -29,6 +34,9 @@ MIGRATION_LOCK = 7_245_391_068
 
 # What a transaction may fail with through no fault of its statements: the driver's, before SQLAlchemy wraps it, too.
 DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+T = TypeVar("T")
 
 
 class DatabaseUnavailableError(Exception):
@@ -59,7 +67,7 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
 
 
 class Database:
-    """Transactions on one database. On SQLite there is one writer in this process: writers queue, none is refused."""
+    """Transactions on one database."""
 
     def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
         self._reader = reader
@@ -73,10 +81,72 @@ class Database:
         """A transaction that writes: committed at the end of the block, rolled back by an exception."""
         return self._writer.begin()
 
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """The same for all of `work` in one go, which is quicker; an exception of its own undoes what it has written.
+
+        A caller who goes away does not cancel it.
+        """
+        async with asyncio.timeout(RUN_TIMEOUT_S), self._writer.begin() as connection:
+            return await connection.run_sync(work)
+
     async def dispose(self) -> None:
         """Close all connections; without it their threads hold the process."""
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+class SqliteDatabase(Database):
+    """One writer at a time in this process: writers queue, none is refused.
+
+    `run` has a thread of its own, since otherwise each statement would wait for a thread and back; what waits for it is
+    written in one transaction.
+    """
+
+    def __init__(self, url: URL) -> None:
+        super().__init__(
+            _make_sqlite_engine(url, begin="BEGIN", pool_size=POOL_SIZE),
+            _make_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1),
+        )
+        self._runner = create_engine(url.set(drivername="sqlite+pysqlite"), **_spell_sqlite_options(pool_size=1))
+        _set_up_sqlite(self._runner, "BEGIN IMMEDIATE")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._turn = asyncio.Lock()
+        self._works: Batches[Callable[[Connection], Any], Any] = Batches(self._run_all)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._turn, self._writer.begin() as connection:
+            yield connection
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        return cast("T", await self._works.put("", work))
+
+    async def dispose(self) -> None:
+        await super().dispose()
+        await asyncio.to_thread(self._thread.shutdown)
+        self._runner.dispose()
+
+    async def _run_all(self, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+        def run_all() -> list[Any]:
+            with self._runner.begin() as connection:
+                return [_try(connection, work) for work in works]
+
+        async with self._turn:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run_all)
+
+
+def _try(connection: Connection, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  what `work` returns
+    """The result of `work`, or its own exception and nothing written. Where the database fails, all has failed."""
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        result = work(connection)
+    except DATABASE_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001  its caller gets it
+        connection.exec_driver_sql("ROLLBACK TO work")
+        return error
+    connection.exec_driver_sql("RELEASE work")
+    return result
 
 
 @asynccontextmanager
@@ -101,8 +171,7 @@ def _make_database(database_url: str) -> Database:
     if url.drivername == "sqlite":
         if not url.database or url.database == ":memory:" or url.host:
             raise DatabaseUnavailableError("must name a file: sqlite:///relative/path or sqlite:////absolute/path")
-        reader = _make_sqlite_engine(url, begin="BEGIN", pool_size=POOL_SIZE)
-        return Database(reader, _make_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1))
+        return SqliteDatabase(url)
     if url.drivername in {"postgresql", "postgres"}:
         engine = _make_postgresql_engine(database_url)
         return Database(engine, engine)
@@ -110,27 +179,32 @@ def _make_database(database_url: str) -> Database:
 
 
 def _make_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
-        # None: the driver opens no transaction by itself; `begin` below does, in the way that is wanted.
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
-        pool_size=pool_size,
-        max_overflow=0,
-        hide_parameters=True,
-    )
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), **_spell_sqlite_options(pool_size))
+    _set_up_sqlite(engine.sync_engine, begin)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _spell_sqlite_options(pool_size: int) -> dict[str, Any]:
+    return {
+        # None: the driver opens no transaction by itself; `begin` does, in the way that is wanted.
+        "connect_args": {"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "hide_parameters": True,
+    }
+
+
+def _set_up_sqlite(engine: Engine, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> None:
+    @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's adapter has no public type
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _make_postgresql_engine(database_url: str) -> AsyncEngine:
@@ -138,14 +212,21 @@ def _make_postgresql_engine(database_url: str) -> AsyncEngine:
         # The driver reads the URL as libpq would: sockets, sslmode and several hosts work as people know them.
         return await asyncpg.connect(database_url, timeout=CONNECT_TIMEOUT_S)
 
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
         pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401  the pool's
+        # Instead of asking the server each time: the driver notices when the server has gone.
+        if record.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
 
 
 async def _migrate(database: Database, database_url: str) -> None:

@@ -10,16 +10,21 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from loyalty_service.awards.doubts import Doubts
+from loyalty_service.awards.history import History
+from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.reconciler import Reconciler
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.config import Config, ConfigError, parse_listen
 from loyalty_service.database import Database, DatabaseUnavailableError, open_database
-from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
+from loyalty_service.domain.ports import Clock, LoyaltyProvider, RecentAwards, Snapshots
 from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.metrics import Metrics, serve_metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import open_snapshots
 from loyalty_service.trifft.profile import parse_profile
@@ -60,21 +65,29 @@ async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> Asyn
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_open_database(config))
-        snapshots = await stack.enter_async_context(_open_snapshots(config, provider, clock))
+        history = History(database, reversal_window_s=config.reversal_window_s)
+        snapshots = await stack.enter_async_context(_open_snapshots(config, provider, clock, history))
         store = MerchantStore(database, Keys(config.secret_keys), clock)
         await _check_keys(store)
-        awards = _make_awards(config, database, provider, snapshots, store)
-        await awards.expire_leases()
+        metrics = await stack.enter_async_context(_open_metrics(config))
+        ledger = _make_ledger(config, database)
+        awards = _make_awards(config, ledger, provider, snapshots, store, metrics)
+        doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
+        inquiry = Inquiry(
+            ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store, metrics=metrics
+        )
+        reconciler = Reconciler(awards, doubts, inquiry, metrics)
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
         loyalty = LoyaltyServicer(
             store,
             snapshots,
             awards,
+            history,
             read_timeout_s=config.read_timeout_s,
             award_answer_s=config.award_answer_s,
         )
         server = create_server(config, loyalty, MerchantServicer(store, merchants))
-        yield await stack.enter_async_context(_start(config, server, awards))
+        yield await stack.enter_async_context(_start(config, server, awards, reconciler))
 
 
 async def _check_keys(store: MerchantStore) -> None:
@@ -87,19 +100,32 @@ async def _check_keys(store: MerchantStore) -> None:
         ) from error
 
 
-def _make_awards(
-    config: Config, database: Database, provider: LoyaltyProvider, snapshots: Snapshots, merchants: MerchantStore
+def _make_ledger(config: Config, database: Database) -> Ledger:
+    return Ledger(
+        database,
+        lease_s=make_lease_s(config.award_timeout_s),
+        repeat_window_s=config.award_repeat_window_s,
+        reversal_window_s=config.reversal_window_s,
+    )
+
+
+def _make_awards(  # noqa: PLR0913, PLR0917  each a part of its own
+    config: Config,
+    ledger: Ledger,
+    provider: LoyaltyProvider,
+    snapshots: Snapshots,
+    merchants: MerchantStore,
+    metrics: Metrics,
 ) -> AwardService:
-    lease_s = make_lease_s(config.award_timeout_s)
-    ledger = Ledger(database, lease_s=lease_s, repeat_window_s=config.award_repeat_window_s)
-    sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s)
+    sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s, metrics=metrics)
     return AwardService(
         ledger,
         sender,
         snapshots,
         merchants,
         read_timeout_s=config.read_timeout_s,
-        opening_timeout_s=lease_s,
+        opening_timeout_s=make_lease_s(config.award_timeout_s),
+        metrics=metrics,
     )
 
 
@@ -114,7 +140,9 @@ async def _open_database(config: Config) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _open_snapshots(config: Config, provider: LoyaltyProvider, clock: Clock) -> AsyncIterator[Snapshots]:
+async def _open_snapshots(
+    config: Config, provider: LoyaltyProvider, clock: Clock, recent: RecentAwards
+) -> AsyncIterator[Snapshots]:
     try:
         opening = open_snapshots(
             config.snapshots_url,
@@ -124,6 +152,7 @@ async def _open_snapshots(config: Config, provider: LoyaltyProvider, clock: Cloc
             stale_if_error_s=config.stale_if_error_s,
             capacity=config.snapshots_capacity,
             fetch_timeout_s=config.read_timeout_s,
+            recent=recent,
         )
         opened = await (stack := AsyncExitStack()).enter_async_context(opening)
     except ValueError as error:
@@ -133,22 +162,43 @@ async def _open_snapshots(config: Config, provider: LoyaltyProvider, clock: Cloc
 
 
 @asynccontextmanager
-async def _start(config: Config, server: grpc.aio.Server, awards: AwardService) -> AsyncIterator[int]:
+async def _open_metrics(config: Config) -> AsyncIterator[Metrics]:
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        if config.metrics_listen is not None:
+            host, port = parse_listen(config.metrics_listen, "LOYALTY_METRICS_LISTEN")
+            try:
+                port = await stack.enter_async_context(serve_metrics(metrics, host, port))
+            except OSError as error:
+                raise ConfigError(
+                    f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: it is taken, or not ours"
+                ) from error
+            logger.info("metrics_listening", address=f"{host}:{port}")
+        yield metrics
+
+
+@asynccontextmanager
+async def _start(
+    config: Config, server: grpc.aio.Server, awards: AwardService, reconciler: Reconciler
+) -> AsyncIterator[int]:
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     port = _bind(server, config.listen)
     for service in ("", *OWN_SERVICES):
         await states.set(service, health_pb2.HealthCheckResponse.SERVING)
     await server.start()
+    reconciler.start()
     logger.info("listening", address=f"{parse_listen(config.listen)[0]}:{port}")
     try:
         yield port
     finally:
         logger.info("draining")
+        reconciler.pause()
         await states.enter_graceful_shutdown()
         leave_time = asyncio.get_running_loop().time() + DRAIN_S
         await server.stop(DRAIN_S)  # first: a call that is still being answered may yet open an award
         await awards.drain(leave_time)
+        await reconciler.stop(leave_time)
         logger.info("stopped")
 
 

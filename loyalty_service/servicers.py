@@ -7,17 +7,24 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from loyalty_service.awards.history import History
 from loyalty_service.awards.parse import is_award_number
 from loyalty_service.awards.service import AwardService
 from loyalty_service.convert import (
     read_award,
+    read_filter,
+    read_grouping,
     read_identity,
     read_member_id,
     read_merchant_fields,
+    read_reversal,
     read_staleness_s,
+    read_state,
     write_award,
+    write_change,
     write_merchant,
     write_snapshot,
+    write_sum,
 )
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
@@ -41,11 +48,12 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     """`read_timeout_s`, `award_answer_s`: as in Config; a caller's own deadline counts where it is sooner."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each a part or a setting of its own
         self,
         merchants: MerchantStore,
         snapshots: Snapshots,
         awards: AwardService,
+        history: History,
         *,
         read_timeout_s: float,
         award_answer_s: float,
@@ -53,6 +61,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         self._merchants = merchants
         self._snapshots = snapshots
         self._awards = awards
+        self._history = history
         self._read_timeout_s = read_timeout_s
         self._award_answer_s = award_answer_s
 
@@ -92,31 +101,62 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return pb.InvalidateSnapshotResponse()
 
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
-        answer_s = _left_s(context, self._award_answer_s)
-        if answer_s <= 0:
-            raise ProviderTimeoutError("no time was left to ask the provider")
+        answer_s = self._get_answer_s(context)
         merchant = await self._merchants.get(request.merchant_id)
         answer = await self._awards.award(merchant, read_award(request), answer_s=answer_s)
         return pb.AwardPointsResponse(
             award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
         )
 
-    async def GetAward(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+    async def ReverseAward(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
+        answer_s = self._get_answer_s(context)
         merchant = await self._merchants.get(request.merchant_id)
-        key = request.WhichOneof("key")
-        if key is None:
+        answer = await self._awards.reverse(merchant, read_reversal(request), answer_s=answer_s)
+        return pb.ReverseAwardResponse(
+            award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
+        )
+
+    async def SettleAward(self, request: pb.SettleAwardRequest, context: Context) -> pb.SettleAwardResponse:
+        merchant = await self._merchants.get(request.merchant_id)
+        award = await self._awards.settle(
+            merchant,
+            request.award_id,
+            state=read_state("outcome", request.outcome),
+            actor=request.settled_by,
+            because=request.because,
+        )
+        return pb.SettleAwardResponse(award=write_award(award))
+
+    async def GetAward(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        if request.WhichOneof("key") is None:
             raise BadValueError("key", "must be award_id or request_id")
-        award = await self._awards.get(merchant.merchant_id, request_id=request.request_id, award_id=request.award_id)
-        return pb.GetAwardResponse(award=write_award(award))
+        award = await self._awards.get(merchant_id, request_id=request.request_id, award_id=request.award_id)
+        changes = await self._history.list_changes(merchant_id, award.number)
+        return pb.GetAwardResponse(award=write_award(award), changes=map(write_change, changes))
 
     async def ListAwards(self, request: pb.ListAwardsRequest, context: Context) -> pb.ListAwardsResponse:
         merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
         size = parse_page_size(request.page_size)
+        wanted = read_filter(request.filter)
         list_name = f"awards/{merchant_id}"
         last = parse_page_token(list_name, request.page_token, is_award_number)
-        found = await self._awards.list_before(merchant_id, int(last) if last else None, size + 1)
+        found = await self._history.list_page(merchant_id, wanted, int(last) if last else None, size + 1)
         more = make_page_token(list_name, str(found[size - 1].number)) if len(found) > size else ""
-        return pb.ListAwardsResponse(awards=[write_award(award) for award in found[:size]], next_page_token=more)
+        return pb.ListAwardsResponse(awards=map(write_award, found[:size]), next_page_token=more)
+
+    async def SumAwards(self, request: pb.SumAwardsRequest, context: Context) -> pb.SumAwardsResponse:
+        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        wanted, grouping = read_filter(request.filter), read_grouping(request.group_by)
+        sums = await self._history.sum_awards(merchant_id, wanted, grouping)
+        return pb.SumAwardsResponse(sums=map(write_sum, sums))
+
+    def _get_answer_s(self, context: Context) -> float:
+        """How long an award may take to be answered. Raises ProviderTimeoutError where that is no time at all."""
+        answer_s = _left_s(context, self._award_answer_s)
+        if answer_s <= 0:
+            raise ProviderTimeoutError("no time was left to ask the provider")
+        return answer_s
 
     async def _get(
         self, merchant: Merchant, identity: pb.MemberIdentity, staleness_s: float | None, context: Context

@@ -25,6 +25,8 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.RequestIdReusedError: grpc.StatusCode.ALREADY_EXISTS,
     errors.AwardInDoubtError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.LimitExceededError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.AwardStateError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.ReversalTooLateError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProviderCredentialsError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProviderThrottledError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,

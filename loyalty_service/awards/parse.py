@@ -2,16 +2,21 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from loyalty_service.domain.award import AwardRequest
+from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError
 
 MAX_NOTE_CHARS = 500
 MAX_TICKET_ID_CHARS = 64
 MAX_AGENT_CHARS = 320
 MAX_MEMBER_ID_CHARS = 320
+MAX_REASON_CHARS = 100
+MAX_BECAUSE_CHARS = 500
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -30,6 +35,34 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     ticket_id: str = ""
     claimed_agent_email: str = ""
     claimed_agent_name: str = ""
+    reason: str = ""
+    ticket_verified: bool = False
+
+
+class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
+    """An award to be taken back, as it was asked for, unchecked."""
+
+    request_id: str
+    award_id: str
+    note: str = ""
+    ticket_id: str = ""
+    claimed_agent_email: str = ""
+    claimed_agent_name: str = ""
+    ticket_verified: bool = False
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person found out about an award: APPLIED or NOT_APPLIED, who says so, and why they are sure."""
+
+    state: AwardState
+    actor: str
+    because: str
+
+
+def parse_award_number(award_id: str) -> int | None:
+    """The number in "A-10482"; None where it is no such text."""
+    number = award_id.removeprefix("A-")
+    return int(number) if number != award_id and is_award_number(number) else None
 
 
 def is_award_number(text: str) -> bool:
@@ -46,13 +79,17 @@ def check_request_id(text: str) -> None:
         raise BadValueError("request_id", "must be 8 to 64 characters of A-Z a-z 0-9 _ -")
 
 
-def is_same_content(given: GivenAward | AwardRequest, request: AwardRequest) -> bool:
+def is_same_content(given: GivenAward, request: AwardRequest) -> bool:
     """Whether both ask for the same: member, points and ticket. A note typed anew is no other award."""
-    return (_trim(given.member_id), given.points, _trim(given.ticket_id)) == (
-        request.member_id,
-        request.points,
-        request.ticket_id,
-    )
+    wanted = (_trim(given.member_id), given.points, _trim(given.ticket_id))
+    return request.reverses is None and wanted == (request.member_id, request.points, request.ticket_id)
+
+
+def is_same_request(one: AwardRequest, other: AwardRequest) -> bool:
+    """As `is_same_content`; of reversals, whether both take the same award back."""
+    if one.reverses is not None or other.reverses is not None:
+        return one.reverses == other.reverses
+    return (one.member_id, one.points, one.ticket_id) == (other.member_id, other.points, other.ticket_id)
 
 
 def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
@@ -68,11 +105,74 @@ def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
         request_id=given.request_id,
         member_id=member_id,
         points=given.points,
-        note=_clean("note", given.note, MAX_NOTE_CHARS),
-        ticket_id=_parse_printable("ticket_id", given.ticket_id, MAX_TICKET_ID_CHARS),
-        claimed_agent_email=_clean("claimed_agent_email", given.claimed_agent_email, MAX_AGENT_CHARS),
-        claimed_agent_name=_clean("claimed_agent_name", given.claimed_agent_name, MAX_AGENT_CHARS),
+        reason=_clean("reason", given.reason, MAX_REASON_CHARS),
+        **_parse_circumstances(given),
     )
+
+
+def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
+    """Raises BadValueError."""
+    check_request_id(given.request_id)
+    return AwardRequest(
+        merchant_id=original.request.merchant_id,
+        request_id=given.request_id,
+        member_id=original.request.member_id,
+        points=original.request.points,
+        reverses=original.number,
+        **_parse_circumstances(given),
+    )
+
+
+def match_reason(text: str, reasons: Sequence[str]) -> str:
+    """The one of a shop's reasons that `text` is, or begins, in the shop's spelling; `text` where the shop has none.
+
+    Raises BadValueError.
+    """
+    if not reasons:
+        return text
+    found = [reason for reason in reasons if text and _fold(reason).startswith(_fold(text))]
+    if len(found) != 1:
+        raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
+    return found[0]
+
+
+def parse_finding(state: AwardState, actor: str, because: str) -> Finding:
+    """Raises BadValueError."""
+    if state not in {AwardState.APPLIED, AwardState.NOT_APPLIED}:
+        raise BadValueError("outcome", "must be AWARD_STATE_APPLIED or AWARD_STATE_NOT_APPLIED")
+    finding = Finding(
+        state=state,
+        actor=_clean("settled_by", actor, MAX_AGENT_CHARS),
+        because=_clean("because", because, MAX_BECAUSE_CHARS),
+    )
+    for field, text in (("settled_by", finding.actor), ("because", finding.because)):
+        if not text:
+            raise BadValueError(field, "must not be empty")
+    return finding
+
+
+def parse_filter(given: AwardFilter) -> AwardFilter:
+    """Its texts as they are kept with the awards. Raises BadValueError."""
+    return msgspec.structs.replace(
+        given,
+        claimed_agent=_clean("filter.claimed_agent", given.claimed_agent, MAX_AGENT_CHARS),
+        member_id=_parse_printable("filter.member_id", given.member_id, MAX_MEMBER_ID_CHARS),
+        ticket_id=_parse_printable("filter.ticket_id", given.ticket_id, MAX_TICKET_ID_CHARS),
+    )
+
+
+def _parse_circumstances(given: GivenAward | GivenReversal) -> dict[str, Any]:
+    return {
+        "note": _clean("note", given.note, MAX_NOTE_CHARS),
+        "ticket_id": _parse_printable("ticket_id", given.ticket_id, MAX_TICKET_ID_CHARS),
+        "claimed_agent_email": _clean("claimed_agent_email", given.claimed_agent_email, MAX_AGENT_CHARS),
+        "claimed_agent_name": _clean("claimed_agent_name", given.claimed_agent_name, MAX_AGENT_CHARS),
+        "is_ticket_verified": given.ticket_verified,
+    }
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _trim(text: str) -> str:

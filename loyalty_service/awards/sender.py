@@ -1,16 +1,20 @@
-"""One attempt of an award: the credit sent once, its outcome written down."""
+"""One attempt of an award: sent once, its outcome written down."""
 
 import asyncio
 from typing import TypeAlias
 
 import structlog
 
-from loyalty_service.awards.ledger import Ledger, Opening
+from loyalty_service.awards.deadline import Deadline
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.rows import Settlement
+from loyalty_service.clock import SystemClock
 from loyalty_service.database import DATABASE_ERRORS
-from loyalty_service.domain.award import Award, AwardState
+from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import (
-    CreditUnknownError,
+    BookingUnknownError,
+    LoyaltyError,
     MemberNotFoundError,
     ProviderCredentialsError,
     ProviderRefusedError,
@@ -18,9 +22,10 @@ from loyalty_service.domain.errors import (
     ProviderUnavailableError,
 )
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Credit, LoyaltyProvider, Snapshots
+from loyalty_service.domain.ports import Booking, Clock, LoyaltyProvider, Snapshots
+from loyalty_service.metrics import Metrics
 
-# How much longer than its own time-out a credit may take before it is cut off.
+# How much longer than its own time-out a booking may take before it is cut off.
 OVERRUN_S = 1.0
 # How long after that an outcome may still be written before the award counts as UNKNOWN.
 SETTLE_S = 4.0
@@ -31,27 +36,70 @@ Log: TypeAlias = structlog.typing.FilteringBoundLogger
 
 logger = structlog.get_logger()
 
+_LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and the provider's answer was lost")
+_NOT_SENT = Settlement(
+    state=AwardState.REJECTED,
+    rejection_reason=ProviderUnavailableError.reason,
+    retryable=True,
+    why="not sent: it was held up here for longer than an attempt may take",
+)
+# Why nothing was booked.
+_REFUSED = {
+    ProviderCredentialsError.reason: "the provider refused the shop's token",
+    ProviderThrottledError.reason: "too many requests to the provider",
+    ProviderUnavailableError.reason: "the provider was not reached",
+    MemberNotFoundError.reason: "the provider knows no such member",
+    ProviderRefusedError.reason: "the provider refused it",
+}
+# Refusals by which the provider tells that what is held of the member may be wrong.
+_TELLING = {MemberNotFoundError.reason, ProviderRefusedError.reason}
+
 
 class Sender:
-    """Sends an attempt that the ledger has opened, and settles it. `timeout_s`: for the call to the provider."""
+    """Sends an attempt that the ledger has opened, and settles it. `timeout_s`: for the call to the provider.
 
-    def __init__(self, ledger: Ledger, provider: LoyaltyProvider, snapshots: Snapshots, *, timeout_s: float) -> None:
+    The last possible send is `timeout_s` + OVERRUN_S after the attempt was opened, whatever becomes of this process.
+    """
+
+    def __init__(  # noqa: PLR0913  each a part or a setting of its own
+        self,
+        ledger: Ledger,
+        provider: LoyaltyProvider,
+        snapshots: Snapshots,
+        *,
+        timeout_s: float,
+        clock: Clock | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._ledger = ledger
         self._provider = provider
         self._snapshots = snapshots
         self._timeout_s = timeout_s
+        self._clock = clock or SystemClock()
+        self._metrics = metrics or Metrics()
 
-    async def send(self, merchant: Merchant, opening: Opening) -> None:
-        """Call the provider once, drop what is held for the member, write down what happened."""
+    def make_deadline(self) -> Deadline:
+        """Until when an attempt may be sent that is opened from now on."""
+        return Deadline(self._clock, self._timeout_s + OVERRUN_S)
+
+    async def send(self, merchant: Merchant, opening: Opening, deadline: Deadline) -> Award:
+        """Call the provider once, write down what happened, drop what is held for the member where it is outdated."""
         award = opening.award
+        member_id = award.request.member_id
         log = logger.bind(merchant_id=merchant.merchant_id, award_id=award.award_id, attempt=opening.attempt)
-        settlement = await self._credit(merchant, award, log)
+        settlement = await self._book(merchant, award, deadline, log)
         try:
             # Before the row says so: who reads that the points are there must not be shown the balance without them.
-            await self._snapshots.invalidate(merchant, award.request.member_id)
+            if settlement.state is not AwardState.REJECTED or settlement.rejection_reason in _TELLING:
+                await self._snapshots.invalidate(merchant, member_id)
         finally:
             settled = await self._settle(opening, settlement, log)
+            self._metrics.count(settled)
             log.info("award_settled", state=settled.state.value, reason=settled.rejection_reason)
+        # And after: a reading that began in between has not got it among the member's last awards.
+        if settled.state is not AwardState.REJECTED:
+            await self._snapshots.invalidate(merchant, member_id)
+        return settled
 
     async def _settle(self, opening: Opening, settlement: Settlement, log: Log) -> Award:
         """Write the outcome, again where the database fails: it is known now, and would be lost."""
@@ -64,29 +112,34 @@ class Sender:
                 await asyncio.sleep(SETTLE_S / SETTLE_TRIES)
         return await self._ledger.settle(opening, settlement)
 
-    async def _credit(self, merchant: Merchant, award: Award, log: Log) -> Settlement:
+    async def _book(self, merchant: Merchant, award: Award, deadline: Deadline, log: Log) -> Settlement:
         request = award.request
-        credit = Credit(
+        booking = Booking(
             member_id=request.member_id, points=request.points, note=request.note, reference=make_reference(award)
         )
+        call = self._provider.credit if request.reverses is None else self._provider.debit
+        left_s = deadline.left_s()
+        if left_s <= 0:
+            log.error("award_held_up", late_s=-left_s)
+            return _NOT_SENT
         try:
-            async with asyncio.timeout(self._timeout_s + OVERRUN_S):
-                receipt = await self._provider.credit(merchant, credit, timeout_s=self._timeout_s)
-        except (CreditUnknownError, TimeoutError):
-            return Settlement(state=AwardState.UNKNOWN)
+            async with asyncio.timeout(left_s):
+                receipt = await call(merchant, booking, timeout_s=min(self._timeout_s, left_s))
+        except (BookingUnknownError, TimeoutError):
+            return _LOST
         except ProviderRefusedError as error:
-            return Settlement(state=AwardState.REJECTED, rejection_reason=error.reason)
+            return _make_refusal(error, retryable=False)
         except (
             MemberNotFoundError,
             ProviderCredentialsError,
             ProviderThrottledError,
             ProviderUnavailableError,
         ) as error:
-            return Settlement(state=AwardState.REJECTED, rejection_reason=error.reason, retryable=True)
-        except Exception:  # the outermost boundary of a task: whatever it was, the credit may have left
+            return _make_refusal(error, retryable=True)
+        except Exception:  # the outermost boundary of a task: whatever it was, the booking may have left
             log.exception("award_failed")
-            return Settlement(state=AwardState.UNKNOWN)
-        return Settlement(state=AwardState.APPLIED, receipt=receipt)
+            return _LOST
+        return Settlement(state=AwardState.APPLIED, receipt=receipt, why=_confirm(receipt))
 
 
 def make_reference(award: Award) -> str:
@@ -97,3 +150,16 @@ def make_reference(award: Award) -> str:
 def make_lease_s(timeout_s: float) -> float:
     """How long an attempt with this time-out may stay PENDING."""
     return timeout_s + OVERRUN_S + SETTLE_S
+
+
+def _make_refusal(error: LoyaltyError, *, retryable: bool) -> Settlement:
+    return Settlement(
+        state=AwardState.REJECTED,
+        rejection_reason=error.reason,
+        retryable=retryable,
+        why=_REFUSED[error.reason],
+    )
+
+
+def _confirm(receipt: Receipt) -> str:
+    return "the provider confirmed it, and books it later" if receipt.delayed else "the provider confirmed it"

@@ -3,37 +3,46 @@
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 
-from loyalty_service.awards.ledger import Ledger, Opening
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.parse import (
     GivenAward,
+    GivenReversal,
     check_request_id,
-    is_award_number,
     is_request_id,
     is_same_content,
+    match_reason,
     parse_award,
+    parse_award_number,
+    parse_finding,
+    parse_reversal,
 )
 from loyalty_service.awards.sender import Sender
 from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
-    LimitExceededError,
     LoyaltyError,
     MemberBlockedError,
     MerchantNotFoundError,
     RequestIdReusedError,
     WalletDisabledError,
 )
-from loyalty_service.domain.member import Member, MemberStatus, Snapshot, parse_identity
+from loyalty_service.domain.limits import check_award
+from loyalty_service.domain.member import Member, MemberStatus, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
+from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.metrics import Metrics
 
 POLL_S = 0.1
+MAX_TIER_CHARS = 200
 
 logger = structlog.get_logger()
 T = TypeVar("T")
@@ -50,7 +59,7 @@ class AwardAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class AwardService:
     """Opens, sends and settles awards in tasks of its own: a caller who goes away cancels none.
 
-    `opening_timeout_s`: what a database that hangs has not opened by then is not sent, since nobody waits for it.
+    `opening_timeout_s`: how long a caller waits for a database that hangs. What it opens too late is not sent.
     """
 
     def __init__(  # noqa: PLR0913  each a part or a setting of its own
@@ -62,6 +71,7 @@ class AwardService:
         *,
         read_timeout_s: float,
         opening_timeout_s: float,
+        metrics: Metrics | None = None,
     ) -> None:
         self._ledger = ledger
         self._sender = sender
@@ -69,8 +79,9 @@ class AwardService:
         self._merchants = merchants
         self._read_timeout_s = read_timeout_s
         self._opening_timeout_s = opening_timeout_s
+        self._metrics = metrics or Metrics()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._sending: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._sending: dict[tuple[str, int], asyncio.Task[Award]] = {}
 
     async def award(self, merchant: Merchant, given: GivenAward, *, answer_s: float) -> AwardAnswer:
         """Give points, or say what became of them. Answers within about `answer_s`, with PENDING if need be.
@@ -81,41 +92,83 @@ class AwardService:
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        known = await self._find(merchant.merchant_id, given.request_id)
-        if known is not None and not is_same_content(given, known.request):
+        held = await self._snapshots.get_held(merchant, given.member_id)
+        request = _parse_at_once(merchant, given, held)
+        if request is None:  # before anything is refused or the provider asked, what is on record is the answer
+            known = await self._ledger.find(merchant.merchant_id, given.request_id)
+            if known is not None and not is_same_content(given, known.request):
+                raise RequestIdReusedError(known.award_id)
+            if known is not None and not known.retryable:
+                held = await self._snapshots.get_held(merchant, known.request.member_id)
+                return await self._answer(known, answer_time, held, replayed=True)
+            request = _parse(merchant, given)
+            held = await self._check_member(merchant, request.member_id, timeout_s=min(self._read_timeout_s, answer_s))
+        request = msgspec.structs.replace(request, tier_before=_name_tier(held))
+        zone = ZoneInfo(merchant.time_zone)
+        opening = await self._open(merchant, self._ledger.open(request, merchant.limits, zone))
+        return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
+
+    async def reverse(self, merchant: Merchant, given: GivenReversal, *, answer_s: float) -> AwardAnswer:
+        """Take an award's points back, or say what became of that; otherwise as `award`.
+
+        Raises BadValueError, RequestIdReusedError, AwardNotFoundError, AwardStateError, ReversalTooLateError,
+        AwardInDoubtError: in each case nothing was sent.
+        """
+        answer_time = asyncio.get_running_loop().time() + answer_s
+        check_request_id(given.request_id)
+        known = await self._ledger.find(merchant.merchant_id, given.request_id)
+        wanted = parse_award_number(given.award_id) or 0  # which is no award, where it is no number
+        if known is not None and known.request.reverses != wanted:
             raise RequestIdReusedError(known.award_id)
         if known is not None and not known.retryable:
             held = await self._snapshots.get_held(merchant, known.request.member_id)
             return await self._answer(known, answer_time, held, replayed=True)
-        request = parse_award(merchant.merchant_id, given)
-        if request.points > merchant.max_points_per_award:
-            raise LimitExceededError("per_award", merchant.max_points_per_award)
-        held = await self._check_member(merchant, request.member_id, timeout_s=min(self._read_timeout_s, answer_s))
-        opening = await asyncio.shield(self._start(self._open(merchant, request)))
+        original = await self.get(merchant.merchant_id, award_id=given.award_id)
+        held = await self._snapshots.get_held(merchant, original.request.member_id)
+        request = msgspec.structs.replace(parse_reversal(given, original), tier_before=_name_tier(held))
+        zone = ZoneInfo(merchant.time_zone)
+        opening = await self._open(merchant, self._ledger.open_reversal(request, zone))
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
+
+    async def settle(self, merchant: Merchant, award_id: str, *, state: AwardState, actor: str, because: str) -> Award:
+        """Write down what a person found out about an award. Changes nothing at the provider.
+
+        Raises BadValueError, AwardNotFoundError, AwardStateError.
+        """
+        finding = parse_finding(state, actor, because)
+        award = await self.get(merchant.merchant_id, award_id=award_id)
+        member_id = award.request.member_id
+        await self._snapshots.invalidate(merchant, member_id)
+        settled = await self._ledger.settle_by_person(
+            merchant.merchant_id, award.number, finding.state, finding.actor, finding.because
+        )
+        await self._snapshots.invalidate(merchant, member_id)
+        if settled.state is not award.state:
+            self._metrics.count(settled)
+        logger.info(
+            "award_settled_by_person",
+            merchant_id=merchant.merchant_id,
+            award_id=award.award_id,
+            state=settled.state.value,
+        )
+        return settled
 
     async def get(self, merchant_id: str, *, request_id: str = "", award_id: str = "") -> Award:
         """One award, by either. Raises AwardNotFoundError."""
-        await self.expire_leases()
-        if request_id:
-            award = await self._ledger.find(merchant_id, request_id) if is_request_id(request_id) else None
-        else:
-            number = award_id.removeprefix("A-")
-            is_one = number != award_id and is_award_number(number)
-            award = await self._ledger.find_number(merchant_id, int(number)) if is_one else None
+        award: Award | None = None
+        if request_id and is_request_id(request_id):
+            award = await self._ledger.find(merchant_id, request_id)
+        elif not request_id and (number := parse_award_number(award_id)) is not None:
+            award = await self._ledger.find_number(merchant_id, number)
         if award is None:
             raise AwardNotFoundError
         return award
-
-    async def list_before(self, merchant_id: str, number: int | None, count: int) -> list[Award]:
-        """At most `count` awards with a smaller number (None: of any), newest first."""
-        await self.expire_leases()
-        return await self._ledger.list_before(merchant_id, number, count)
 
     async def expire_leases(self) -> None:
         """Turn what a process left PENDING into UNKNOWN, and drop what is held for those members."""
         for award in await self._ledger.expire_leases():
             merchant_id = award.request.merchant_id
+            self._metrics.count(award)
             logger.warning("award_lease_expired", merchant_id=merchant_id, award_id=award.award_id)
             try:
                 merchant = await self._merchants.get(merchant_id)
@@ -136,10 +189,6 @@ class AwardService:
             logger.warning("awards_cut_off", count=len(self._tasks))
             await asyncio.wait(self._tasks)
 
-    async def _find(self, merchant_id: str, request_id: str) -> Award | None:
-        await self.expire_leases()
-        return await self._ledger.find(merchant_id, request_id)
-
     async def _check_member(self, merchant: Merchant, member_id: str, *, timeout_s: float) -> Snapshot:
         """What is held may be a day old: good enough to let an award through to the provider, not to refuse one."""
         held = await self._snapshots.get_held(merchant, member_id)
@@ -153,14 +202,20 @@ class AwardService:
             raise obstacle
         return read.snapshot
 
-    async def _open(self, merchant: Merchant, request: AwardRequest) -> Opening:
+    async def _open(self, merchant: Merchant, opening: Coroutine[Any, Any, Opening]) -> Opening:
+        """Open and begin to send, whether or not the caller stays."""
+
+        async def open_and_send() -> Opening:
+            deadline = self._sender.make_deadline()
+            opened = await opening
+            if opened.is_ours:
+                key = (merchant.merchant_id, opened.award.number)
+                self._sending[key] = task = self._start(self._sender.send(merchant, opened, deadline))
+                task.add_done_callback(lambda _: self._sending.pop(key, None))
+            return opened
+
         async with asyncio.timeout(self._opening_timeout_s):
-            opening = await self._ledger.open(request)
-        if opening.is_ours:
-            key = (request.merchant_id, request.request_id)
-            self._sending[key] = task = self._start(self._sender.send(merchant, opening))
-            task.add_done_callback(lambda _: self._sending.pop(key, None))
-        return opening
+            return await asyncio.shield(self._start(open_and_send()))
 
     async def _answer(self, award: Award, answer_time: float, held: Snapshot | None, *, replayed: bool) -> AwardAnswer:
         """The award as it is once it is settled, or when `answer_time` has come.
@@ -178,14 +233,15 @@ class AwardService:
 
     async def _wait(self, award: Award) -> Award:
         """The award once it is PENDING no more."""
-        merchant_id, request_id = award.request.merchant_id, award.request.request_id
+        merchant_id = award.request.merchant_id
         while award.state is AwardState.PENDING:
-            sending = self._sending.get((merchant_id, request_id))
+            sending = self._sending.get((merchant_id, award.number))
             if sending is not None:
                 await asyncio.wait({sending})
-            else:  # another process sends it
+                if not sending.cancelled() and sending.exception() is None:
+                    return sending.result()
+            else:  # another process sends it, or none any more
                 await asyncio.sleep(POLL_S)
-            await self.expire_leases()
             award = await self._ledger.find_number(merchant_id, award.number) or award
         return award
 
@@ -195,6 +251,29 @@ class AwardService:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)
         return task
+
+
+def _parse(merchant: Merchant, given: GivenAward) -> AwardRequest:
+    """Raises BadValueError, LimitExceededError."""
+    request = parse_award(merchant.merchant_id, given)
+    check_award(request.points, merchant.limits)
+    return msgspec.structs.replace(request, reason=match_reason(request.reason, merchant.award_reasons))
+
+
+def _parse_at_once(merchant: Merchant, given: GivenAward, held: Snapshot | None) -> AwardRequest | None:
+    """The request, where neither it nor what is held of the member speaks against opening it; else None."""
+    if held is None or _find_obstacle(held.member) is not None:
+        return None
+    try:
+        return _parse(merchant, given)
+    except LoyaltyError:
+        return None
+
+
+def _name_tier(held: Snapshot | None) -> str:
+    """As it may be stored: the provider's text is no caller's."""
+    tier = held.member.tier if held else None
+    return "".join(filter(str.isprintable, tier.display_name))[:MAX_TIER_CHARS] if tier else ""
 
 
 def _find_obstacle(member: Member) -> LoyaltyError | None:

@@ -1,6 +1,7 @@
 """Points given by support: what was asked for, and what became of it."""
 
 import enum
+import unicodedata
 from datetime import datetime
 
 import msgspec
@@ -9,7 +10,10 @@ from loyalty_service.domain.member import Wallet
 
 
 class AwardState(enum.Enum):
-    """PENDING → APPLIED | REJECTED | UNKNOWN; UNKNOWN → APPLIED | NOT_APPLIED."""
+    """PENDING → APPLIED | REJECTED | UNKNOWN; UNKNOWN → APPLIED | NOT_APPLIED.
+
+    Also REJECTED → PENDING where it is retryable, and NOT_APPLIED → APPLIED where the points turn up after all.
+    """
 
     PENDING = "pending"
     APPLIED = "applied"
@@ -19,7 +23,11 @@ class AwardState(enum.Enum):
 
 
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty."""
+    """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
+
+    `reverses`: this takes back the award of that number. `tier_before`: name of the tier that the member is held to
+    have. `is_ticket_verified`: the caller has found the ticket in the helpdesk.
+    """
 
     merchant_id: str
     request_id: str
@@ -29,10 +37,32 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     ticket_id: str
     claimed_agent_email: str
     claimed_agent_name: str
+    reason: str = ""
+    is_ticket_verified: bool = False
+    tier_before: str = ""
+    reverses: int | None = None
+
+    @property
+    def actor(self) -> str:
+        """The agent as claimed, in one text; may be empty."""
+        return self.claimed_agent_email or self.claimed_agent_name
+
+    @property
+    def agent_key(self) -> str:
+        """By what agents are told apart: the claimed e-mail, else the name, without regard to case."""
+        return make_agent_key(self.actor)
+
+    @property
+    def agent_name_key(self) -> str:
+        """The claimed name, without regard to case: an agent is looked for by either."""
+        return make_agent_key(self.claimed_agent_name)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider's word that points were added. `delayed`: it books them later. `balance`: None if not told."""
+    """The word that points were added, or taken: the provider's, or a person's, who knows no `provider_reference`.
+
+    `delayed`: it books them later. `balance`: None if not told.
+    """
 
     provider_reference: str
     balance: Wallet | None
@@ -43,6 +73,8 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the ledger. `number` runs per merchant from 1; `receipt` is there once APPLIED.
 
     `rejection_reason` is a name of ErrorReason, set when REJECTED; `retryable`: the same request may try again.
+    `reversed_by`: number of the reversal that is PENDING, UNKNOWN or APPLIED. `reverse_expire_time`: until when one may
+    be opened, None when none may. `needs_person`: UNKNOWN, and the provider's records do not tell.
     """
 
     number: int
@@ -53,7 +85,30 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool
     create_time: datetime
     update_time: datetime
+    needs_person: bool = False
+    reversed_by: int | None = None
+    reverse_expire_time: datetime | None = None
 
     @property
     def award_id(self) -> str:
-        return f"A-{self.number}"
+        return make_award_id(self.number)
+
+
+class AwardChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of an award's state, as the audit trail has it. `from_state`: None when it was opened."""
+
+    change_time: datetime
+    from_state: AwardState | None
+    to_state: AwardState
+    actor: str
+    why: str
+    attempt: int
+
+
+def make_agent_key(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def make_award_id(number: int) -> str:
+    """The number as people read it."""
+    return f"A-{number}"

@@ -6,6 +6,7 @@ LoyaltyError
 ├── MerchantNotFoundError · MerchantExistsError
 ├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · WalletDisabledError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
+├── AwardStateError · ReversalTooLateError
 └── ProviderError
     ├── ProviderCredentialsError
     ├── ProviderThrottledError
@@ -119,12 +120,38 @@ class AwardInDoubtError(LoyaltyError):
 
 
 class LimitExceededError(LoyaltyError):
-    """`limit` names it ("per_award"); `maximum` is what it allows, in points."""
+    """`limit` is a name of domain.limits ("per_ticket"); of the points that it allows, `used` are used."""
 
     reason = "LIMIT_EXCEEDED"
 
-    def __init__(self, limit: str, maximum: int) -> None:
-        super().__init__(f"the limit {limit} is {maximum} points", limit=limit, maximum=str(maximum))
+    def __init__(self, limit: str, *, maximum: int, used: int) -> None:
+        left = max(0, maximum - used)
+        super().__init__(
+            f"the limit {limit} is {maximum} points, and {used} of them are used",
+            limit=limit,
+            maximum=str(maximum),
+            used=str(used),
+            left=str(left),
+        )
+
+
+class AwardStateError(LoyaltyError):
+    """The award's state does not allow what was asked for. `state`: a value of AwardState, or "reversal"."""
+
+    reason = "AWARD_STATE"
+
+    def __init__(self, award_id: str, state: str) -> None:
+        super().__init__(f"award {award_id} is {state}", award_id=award_id, state=state)
+
+
+class ReversalTooLateError(LoyaltyError):
+    """The award could be reversed until `expire_time`."""
+
+    reason = "REVERSAL_TOO_LATE"
+
+    def __init__(self, award_id: str, expire_time: datetime) -> None:
+        message = f"award {award_id} could be reversed until {rfc3339(expire_time)}"
+        super().__init__(message, award_id=award_id, expire_time=rfc3339(expire_time))
 
 
 class ProviderError(LoyaltyError):
@@ -169,8 +196,8 @@ class ProviderRefusedError(ProviderError):
     reason = "PROVIDER_REFUSED"
 
 
-class CreditUnknownError(Exception):
-    """A credit was sent and its outcome is not known: 5xx, reset, timeout, or an answer that cannot be read.
+class BookingUnknownError(Exception):
+    """A credit or a debit was sent and its outcome is not known: 5xx, reset, timeout, or an answer that cannot be read.
 
     Never leaves the awards: it becomes the state UNKNOWN.
     """

@@ -106,14 +106,3 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier | None
     favorite_venue: Venue | None
     segments: tuple[Segment, ...]
-
-
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
-
-    `coupons`: assigned and activated ones, soonest to expire first.
-    """
-
-    member: Member
-    coupons: tuple[Coupon, ...]
-    fetch_time: datetime

@@ -4,14 +4,15 @@ from datetime import datetime
 
 import msgspec
 
-DEFAULT_MAX_POINTS_PER_AWARD = 500
+from loyalty_service.domain.limits import Limits
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     """A merchant as the service works with it. `provider_token` is in clear here, and only here.
 
     `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
-    was held under an older generation is never seen again.
+    was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
+    A limit of 0 is none; `limits` has them as the domain sees them.
     """
 
     merchant_id: str
@@ -22,9 +23,24 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
     profile: str
     max_points_per_award: int
+    max_points_per_ticket: int
+    max_points_per_member_day: int
+    max_points_per_merchant_day: int
+    max_points_per_agent_day: int
+    award_reasons: tuple[str, ...]
     generation: str
     create_time: datetime
     update_time: datetime
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            per_award=self.max_points_per_award or None,
+            per_ticket=self.max_points_per_ticket or None,
+            per_member_day=self.max_points_per_member_day or None,
+            per_merchant_day=self.max_points_per_merchant_day or None,
+            per_agent_day=self.max_points_per_agent_day or None,
+        )
 
     def __repr__(self) -> str:
         """Without the token, so that no log and no traceback has it."""

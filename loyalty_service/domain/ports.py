@@ -1,13 +1,15 @@
 """What the domain needs from the world outside it."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.member import Identity, Snapshot
+from loyalty_service.domain.award import Award, Receipt
+from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.snapshot import Snapshot
 
 
 class Clock(Protocol):
@@ -18,13 +20,33 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
 
-class Credit(msgspec.Struct, frozen=True, kw_only=True):
-    """Points to put on a wallet. `reference` is ours and unique: it finds the movement again."""
+class Booking(msgspec.Struct, frozen=True, kw_only=True):
+    """Points to put on a wallet, or to take from it. `reference` is ours and unique: it finds the movement again."""
 
     member_id: str
     points: int
     note: str
     reference: str
+
+
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider has booked on a wallet: `change` in points, negative where they were taken.
+
+    `note` and `reference` are empty, `create_time` is None, where the provider tells none.
+    """
+
+    movement_id: str
+    change: Decimal
+    note: str
+    reference: str
+    create_time: datetime | None
+
+
+class Movements(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_complete`: what was booked in that time is in it; what is not in it was not booked."""
+
+    items: tuple[Movement, ...]
+    is_complete: bool
 
 
 class LoyaltyProvider(Protocol):
@@ -42,11 +64,24 @@ class LoyaltyProvider(Protocol):
         """
         ...
 
-    async def credit(self, merchant: Merchant, credit: Credit, *, timeout_s: float) -> Receipt:
+    async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
         """Send one credit, once: never repeated by any layer below.
 
-        Raises CreditUnknownError where it may have been booked; where it certainly was not: MemberNotFoundError,
+        Raises BookingUnknownError where it may have been booked; where it certainly was not: MemberNotFoundError,
         ProviderRefusedError (final), ProviderCredentialsError, ProviderThrottledError, ProviderUnavailableError.
+        """
+        ...
+
+    async def debit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:
+        """Take points back, once; as `credit`. ProviderRefusedError also where the balance does not cover them."""
+        ...
+
+    async def list_movements(
+        self, merchant: Merchant, member_id: str, *, since: datetime, timeout_s: float
+    ) -> Movements | None:
+        """What was booked on a wallet at or after `since`; None where the provider has no such list.
+
+        Raises MemberNotFoundError, ProviderError.
         """
         ...
 
@@ -80,4 +115,12 @@ class Snapshots(Protocol):
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         """Drop what is held for a member, however found; of an unheld member, drop the merchant's "no such member"."""
+        ...
+
+
+class RecentAwards(Protocol):
+    """What support gave a member of late."""
+
+    async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
+        """The last 5 awards and reversals that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""
         ...

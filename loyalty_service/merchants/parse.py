@@ -1,8 +1,10 @@
 """What an operator may say about a merchant: each value checked once, at the edge."""
 
+import functools
 import ipaddress
 import re
-from collections.abc import Callable, Collection
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
@@ -11,12 +13,13 @@ import msgspec
 from babel import Locale, UnknownLocaleError
 
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.domain.merchant import DEFAULT_MAX_POINTS_PER_AWARD
+from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT
 
-MAX_POINTS_PER_AWARD = 1_000_000
 MAX_URL_CHARS = 2_000
 MAX_PROFILE_CHARS = 16_384
 MAX_TOKEN_CHARS = 4_096
+MAX_REASONS = 20
+MAX_REASON_CHARS = 60
 MEMBER_ID_PLACE = "{member_id}"
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -28,17 +31,33 @@ _PRIVATE_SUFFIXES = ("local", "localhost", "internal", "test", "invalid", "examp
 
 
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that an operator sets, as they came from outside; empty and 0 mean the default."""
+    """The fields that an operator sets, as they came from outside; empty, and None for a limit, mean the default.
+
+    A limit of 0 is none.
+    """
 
     provider_url: str = ""
     admin_member_url: str = ""
     time_zone: str = ""
     locale: str = ""
     profile: str = ""
-    max_points_per_award: int = 0
+    max_points_per_award: int | None = None
+    max_points_per_ticket: int | None = None
+    max_points_per_member_day: int | None = None
+    max_points_per_merchant_day: int | None = None
+    max_points_per_agent_day: int | None = None
+    award_reasons: Sequence[str] = ()
 
 
 FIELD_NAMES = frozenset(GivenFields.__struct_fields__)
+_LIMIT_DEFAULTS = {
+    "max_points_per_award": DEFAULT_PER_AWARD,
+    "max_points_per_ticket": DEFAULT_PER_TICKET,
+    "max_points_per_member_day": 0,
+    "max_points_per_merchant_day": 0,
+    "max_points_per_agent_day": 0,
+}
+LIMIT_NAMES = tuple(_LIMIT_DEFAULTS)
 
 
 def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
@@ -52,7 +71,8 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
         "time_zone": lambda: _parse_time_zone(given.time_zone or "UTC"),
         "locale": lambda: _parse_locale(given.locale or "en"),
         "profile": lambda: _parse_profile_text(given.profile),
-        "max_points_per_award": lambda: _parse_max_points(given.max_points_per_award or DEFAULT_MAX_POINTS_PER_AWARD),
+        "award_reasons": lambda: _parse_reasons(given.award_reasons),
+        **{name: functools.partial(_parse_limit, name, getattr(given, name)) for name in _LIMIT_DEFAULTS},
     }
     return {name: parse() for name, parse in parsers.items() if name in names}
 
@@ -169,7 +189,23 @@ def _parse_profile_text(text: str) -> str:
     return text
 
 
-def _parse_max_points(points: int) -> int:
-    if not 1 <= points <= MAX_POINTS_PER_AWARD:
-        raise BadValueError("merchant.max_points_per_award", f"must be 1 to {MAX_POINTS_PER_AWARD}")
+def _parse_limit(name: str, points: int | None) -> int:
+    """0: no limit."""
+    if points is None:
+        return _LIMIT_DEFAULTS[name]
+    if not 0 <= points <= MAX_LIMIT:
+        raise BadValueError(f"merchant.{name}", f"must be 1 to {MAX_LIMIT}, or 0 for no limit")
     return points
+
+
+def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:
+    field = "merchant.award_reasons"
+    reasons = tuple(" ".join(unicodedata.normalize("NFC", text).split()) for text in texts)
+    if len(reasons) > MAX_REASONS:
+        raise BadValueError(field, f"must be at most {MAX_REASONS}")
+    if not all(1 <= len(reason) <= MAX_REASON_CHARS and reason.isprintable() for reason in reasons):
+        raise BadValueError(field, f"must each have 1 to {MAX_REASON_CHARS} printable characters")
+    folded = [reason.casefold() for reason in reasons]
+    if any(one.startswith(other) for place, one in enumerate(folded) for other in folded[:place] + folded[place + 1 :]):
+        raise BadValueError(field, "must differ, and none may be the beginning of another")
+    return reasons

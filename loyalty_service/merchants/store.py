@@ -107,6 +107,8 @@ class MerchantStore:
         columns = {name: value for name, value in fields.items() if name in merchants.c}
         if "provider_token" in fields:
             columns["provider_token_encrypted"] = self._keys.encrypt(str(fields["provider_token"]))
+        if "award_reasons" in fields:
+            columns["award_reasons"] = msgspec.json.encode(fields["award_reasons"]).decode()
         return columns
 
     def _read_row(self, row: Row[Any]) -> Merchant:
@@ -114,6 +116,7 @@ class MerchantStore:
         token = self._keys.decrypt(str(values.pop("provider_token_encrypted")))
         for name in ("create_time", "update_time"):
             values[name] = datetime.fromtimestamp(values.pop(f"{name}_ms") / 1000, UTC)
+        values["award_reasons"] = msgspec.json.decode(values["award_reasons"], type=tuple[str, ...])
         return Merchant(**values, provider_token=token)
 
 

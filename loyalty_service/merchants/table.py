@@ -1,4 +1,4 @@
-"""The table of merchants, as the migrations have made it."""
+"""The table of merchants, as the migrations have made it. A limit of 0 is none; `award_reasons` is a JSON list."""
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 
@@ -13,6 +13,11 @@ merchants = Table(
     Column("locale", Text),
     Column("profile", Text),
     Column("max_points_per_award", BigInteger),
+    Column("max_points_per_ticket", BigInteger),
+    Column("max_points_per_member_day", BigInteger),
+    Column("max_points_per_merchant_day", BigInteger),
+    Column("max_points_per_agent_day", BigInteger),
+    Column("award_reasons", Text),
     Column("generation", Text),
     Column("create_time_ms", BigInteger),
     Column("update_time_ms", BigInteger),

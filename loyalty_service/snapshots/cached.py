@@ -1,6 +1,7 @@
 """Snapshots held between reads of the provider."""
 
 import asyncio
+import functools
 import math
 
 import msgspec
@@ -13,13 +14,15 @@ from loyalty_service.domain.errors import (
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
-from loyalty_service.domain.member import Identity, Snapshot
+from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, LoyaltyProvider
+from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.snapshots.entries import AliasEntry, MemberEntry, NobodyEntry
-from loyalty_service.snapshots.flights import Flights, Outcome
+from loyalty_service.snapshots.flights import Flight, Flights, Outcome, Sighting
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.store import Store
+from loyalty_service.snapshots.support import SupportAwards
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +48,16 @@ class CachedSnapshots:
     answered by what began at or after its arrival less the staleness that it allows. One that meets a flight which
     began too early waits for its end all the same: all such readers then share the next one, so that at most one
     flight runs and one is due.
+
+    The ledger is read by the same flight, after the provider. Whoever writes to it invalidates the member after the
+    commit: what the flight had read before that commit began before the invalidation, and so is not held.
     """
 
-    def __init__(self, provider: LoyaltyProvider, store: Store, keys: Keys, times: Times) -> None:
+    def __init__(
+        self, provider: LoyaltyProvider, support: SupportAwards, store: Store, keys: Keys, times: Times
+    ) -> None:
         self._provider = provider
+        self._support = support
         self._store = store
         self._keys = keys
         self._times = times
@@ -56,6 +65,7 @@ class CachedSnapshots:
 
     async def close(self) -> None:
         await self._flights.close()
+        await self._support.close()
 
     async def get(
         self, merchant: Merchant, identity: Identity, *, max_staleness_s: float | None, timeout_s: float
@@ -70,6 +80,7 @@ class CachedSnapshots:
             async with asyncio.timeout(timeout_s):
                 snapshot = await self._fly(merchant, identity, arrival_s, oldest_s)
         except TimeoutError:
+            await self._hold_sighting(merchant, identity)
             error = ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s")
             return await self._get_stale(merchant, identity, oldest_s, error)
         except ProviderError as error:
@@ -105,24 +116,27 @@ class CachedSnapshots:
         while True:
             remembered_id = (await self._read(merchant, identity)).remembered_member_id
             flight = self._flights.get(key) or self._start(merchant, identity, remembered_id)
-            await asyncio.wait({flight})
-            if flight.cancelled():
+            await asyncio.wait({flight.task})
+            if flight.task.cancelled():
                 raise ProviderUnavailableError("the service is shutting down")
-            outcome = flight.result()
+            outcome = flight.task.result()
             if _answers(outcome, identity, arrival_s, oldest_s):
                 break
         if isinstance(outcome.result, LoyaltyError):
             raise outcome.result.with_traceback(None)  # several readers may raise this one
         return outcome.result
 
-    def _start(self, merchant: Merchant, identity: Identity, remembered_id: str | None) -> asyncio.Task[Outcome]:
+    def _start(self, merchant: Merchant, identity: Identity, remembered_id: str | None) -> Flight:
         """A flight under the identity, and under the member that it is remembered to name."""
         keys = {self._keys.make_identity_key(merchant, identity)}
         if remembered_id is not None:
             keys.add(self._keys.make_member_key(merchant, remembered_id))
-        return self._flights.start(self._fetch(merchant, identity, remembered_id), *keys)
+        fly = functools.partial(self._fetch, merchant=merchant, identity=identity, remembered_id=remembered_id)
+        return self._flights.start(fly, *keys)
 
-    async def _fetch(self, merchant: Merchant, identity: Identity, remembered_id: str | None) -> Outcome:
+    async def _fetch(
+        self, flight: Flight, *, merchant: Merchant, identity: Identity, remembered_id: str | None
+    ) -> Outcome:
         begin_s = await self._store.now()
         try:
             snapshot = await self._provider.fetch(
@@ -136,6 +150,9 @@ class CachedSnapshots:
             return Outcome(identity=identity, begin_s=begin_s, result=error, is_overtaken=not was_put)
         except LoyaltyError as error:
             return Outcome(identity=identity, begin_s=begin_s, result=error)
+        flight.sighting = Sighting(identity=identity, begin_s=begin_s, snapshot=snapshot)
+        awards = await self._support.read(merchant.merchant_id, snapshot.member.member_id)
+        snapshot = msgspec.structs.replace(snapshot, support_awards=awards)
         was_put = await self._put_member(merchant, identity, begin_s, snapshot)
         return Outcome(identity=identity, begin_s=begin_s, result=snapshot, is_overtaken=not was_put)
 
@@ -156,6 +173,13 @@ class CachedSnapshots:
             alias = AliasEntry(begin_s=begin_s, member_id=member_id)
             await self._store.put(self._keys.make_identity_key(merchant, identity), merchant_key, alias)
         return was_put
+
+    async def _hold_sighting(self, merchant: Merchant, identity: Identity) -> None:
+        """What the provider has said already is an answer to a reader who cannot wait for the ledger."""
+        flight = self._flights.get(self._keys.make_identity_key(merchant, identity))
+        if flight is not None and flight.sighting is not None:
+            seen = flight.sighting
+            await self._put_member(merchant, seen.identity, seen.begin_s, seen.snapshot)
 
     async def _get_stale(
         self, merchant: Merchant, identity: Identity, oldest_s: float, error: ProviderError

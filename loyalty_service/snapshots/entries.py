@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 from aiocache.serializers import BaseSerializer
 
-from loyalty_service.domain.member import Snapshot
+from loyalty_service.domain.snapshot import Snapshot
 
 
 class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):

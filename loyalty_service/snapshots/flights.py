@@ -1,12 +1,13 @@
 """Reads of the provider that are under way."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
 from loyalty_service.domain.errors import LoyaltyError
-from loyalty_service.domain.member import Identity, Snapshot
+from loyalty_service.domain.member import Identity
+from loyalty_service.domain.snapshot import Snapshot
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,33 +22,49 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     is_overtaken: bool = False
 
 
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the provider has answered to a flight that is still asking the ledger."""
+
+    identity: Identity
+    begin_s: float
+    snapshot: Snapshot
+
+
+class Flight:
+    """A task of its own: whoever waits for it may leave, it goes on. `sighting` is there once the provider answered."""
+
+    def __init__(self, fly: "Callable[[Flight], Coroutine[None, None, Outcome]]") -> None:
+        self.sighting: Sighting | None = None
+        self.task = asyncio.create_task(fly(self))
+
+
 class Flights:
-    """At most one flight under a key. Each is a task of its own: whoever waits may leave, the flight goes on."""
+    """At most one flight under a key."""
 
     def __init__(self) -> None:
-        self._running: dict[str, asyncio.Task[Outcome]] = {}
-        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._running: dict[str, Flight] = {}
+        self._flights: set[Flight] = set()
 
-    def get(self, key: str) -> asyncio.Task[Outcome] | None:
+    def get(self, key: str) -> Flight | None:
         return self._running.get(key)
 
-    def start(self, flight: Coroutine[None, None, Outcome], *keys: str) -> asyncio.Task[Outcome]:
+    def start(self, fly: Callable[[Flight], Coroutine[None, None, Outcome]], *keys: str) -> Flight:
         """Runs under each of the keys that is free."""
-        task = asyncio.create_task(flight)
-        self._tasks.add(task)
-        mine = [key for key in keys if self._running.setdefault(key, task) is task]
+        flight = Flight(fly)
+        self._flights.add(flight)
+        mine = [key for key in keys if self._running.setdefault(key, flight) is flight]
 
         def land(_: asyncio.Task[Outcome]) -> None:
-            self._tasks.discard(task)
+            self._flights.discard(flight)
             for key in mine:
                 del self._running[key]
 
-        task.add_done_callback(land)
-        return task
+        flight.task.add_done_callback(land)
+        return flight
 
     async def close(self) -> None:
         """End all; those who wait see a cancelled task."""
-        tasks = list(self._tasks)
+        tasks = [flight.task for flight in self._flights]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

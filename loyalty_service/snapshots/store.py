@@ -23,7 +23,7 @@ class Store(Protocol):
     async def get(self, key: str, merchant_key: str) -> Entry | None: ...
 
     async def put(self, key: str, merchant_key: str, entry: Entry) -> bool:
-        """Hold an entry; one that is held and began later stays. Atomic.
+        """Hold an entry; one that is held and began later stays, one that began at the same time goes. Atomic.
 
         False: dropped, since the member was invalidated at or after `entry.begin_s`; or, for a NobodyEntry, since the
         merchant's were.
@@ -82,6 +82,6 @@ class CacheStore:
 
 def _merge(held: Entry | None, entry: Entry) -> Entry:
     if isinstance(held, MemberEntry) and isinstance(entry, MemberEntry):
-        newer = max(held, entry, key=lambda one: one.begin_s)
+        newer = max(entry, held, key=lambda one: one.begin_s)
         return msgspec.structs.replace(newer, since_s=min(held.since_s, entry.since_s))
     return held if held is not None and held.begin_s > entry.begin_s else entry

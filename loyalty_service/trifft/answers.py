@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import structlog
 
 from loyalty_service.domain.errors import (
-    CreditUnknownError,
+    BookingUnknownError,
     MemberNotFoundError,
     ProviderContractError,
     ProviderCredentialsError,
@@ -30,6 +30,16 @@ _ANY_TEXT = re.compile(r".{0,1000}", re.DOTALL)
 _log = structlog.get_logger(__name__)
 
 
+def log_unreachable(merchant: Merchant, request: Request, error: Exception) -> None:
+    """No answer came: a line with the error's type, whose text may hold an address."""
+    _log.warning(
+        "provider_unreachable",
+        merchant_id=merchant.merchant_id,
+        operation=request.operation,
+        error=type(error).__name__,
+    )
+
+
 def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whatever the provider sent
     """The data of a 2xx, bare or wrapped. Raises WireError."""
     if not answer.is_json:
@@ -48,15 +58,15 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
         return
     error = _log_refusal(answer, profile, merchant, request)
     _raise_common(answer.status, error)
-    if answer.status == 404 and request.operation in {"get_member", "list_coupons"}:  # noqa: PLR2004 - likewise
+    if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - likewise
         raise MemberNotFoundError(now)
     if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
         raise ProviderUnavailableError(f"the provider answered {answer.status}")
     raise ProviderContractError(f"the provider answered {answer.status} to {request.operation}")
 
 
-def raise_for_credit(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a credit that is not a 2xx; what is not known to be refused is unknown."""
+def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
+    """Raises the error for every answer to a credit or a debit that is not a 2xx; not known to be refused: unknown."""
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
@@ -65,9 +75,9 @@ def raise_for_credit(answer: Answer, profile: Profile, merchant: Merchant, reque
         case 404:
             raise MemberNotFoundError(now)
         case 400 | 402:
-            raise ProviderRefusedError(f"the provider refused the credit with {answer.status}")
+            raise ProviderRefusedError(f"the provider refused the {request.operation} with {answer.status}")
         case _:
-            raise CreditUnknownError(f"the provider answered {answer.status}")
+            raise BookingUnknownError(f"the provider answered {answer.status}")
 
 
 def _raise_common(status: int, message: str) -> None:

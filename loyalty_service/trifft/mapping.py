@@ -3,6 +3,7 @@
 Every function raises WireError; its sentence names the field, never the content.
 """
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -24,9 +25,18 @@ from loyalty_service.domain.member import (
     Wallet,
     parse_identity,
 )
+from loyalty_service.domain.ports import Movement, Movements
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.profile import CouponFields, CreditWallet, MemberFields
-from loyalty_service.trifft.wire import WireError, parse_id, parse_name, parse_points, parse_text, parse_time
+from loyalty_service.trifft.profile import BookPoints, CouponFields, ListMovements, MemberFields
+from loyalty_service.trifft.wire import (
+    WireError,
+    parse_echo,
+    parse_id,
+    parse_name,
+    parse_points,
+    parse_text,
+    parse_time,
+)
 
 T = TypeVar("T")
 # More than a widget or a message of 4 MiB should carry; the soonest to expire are kept.
@@ -91,7 +101,7 @@ def parse_coupons(rows: object, fields: CouponFields, now: datetime) -> tuple[Co
     return tuple(usable[:MAX_COUPONS])
 
 
-def parse_receipt(data: object, fields: CreditWallet) -> Receipt:
+def parse_receipt(data: object, fields: BookPoints) -> Receipt:
     row = _object(data)
     pending = fields.answered_pending.search(row)
     if pending is not None and not isinstance(pending, bool):
@@ -100,6 +110,27 @@ def parse_receipt(data: object, fields: CreditWallet) -> Receipt:
         provider_reference=_read(row, fields.answered_reference, "reference", parse_id),
         balance=_parse_wallet(row, fields.answered_balance, fields.answered_balance_scale),
         delayed=bool(pending),
+    )
+
+
+def parse_movements(rows: object, fields: ListMovements) -> Movements:
+    """The rows that can be read. One that cannot be hides none of the others, and makes the list incomplete."""
+    if not isinstance(rows, list):
+        raise WireError("the answer is not a list of movements")
+    items = []
+    for row in rows:
+        with contextlib.suppress(WireError):
+            items.append(_parse_movement(row, fields))
+    return Movements(items=tuple(items), is_complete=fields.complete and len(items) == len(rows))
+
+
+def _parse_movement(row: object, fields: ListMovements) -> Movement:
+    return Movement(
+        movement_id=_read(_object(row), fields.movement_id, "movement_id", parse_id),
+        change=_read(row, fields.change, "change", lambda value: parse_points(value, fields.change_scale)),
+        note=_read(row, fields.note, "note", parse_echo),
+        reference=_read(row, fields.reference, "reference", parse_echo),
+        create_time=_read(row, fields.create_time, "create_time", parse_time),
     )
 
 

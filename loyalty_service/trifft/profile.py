@@ -2,12 +2,14 @@
 
 import re
 import tomllib
+from datetime import datetime
 from importlib import resources
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
-from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.errors import BadValueError, MemberNotFoundError
 from loyalty_service.trifft.expression import Expression
 
 MAX_PROFILE_CHARS = 16_384
@@ -36,6 +38,12 @@ class Operation(_Section, frozen=True, kw_only=True):
     method: Literal["GET", "POST"]
     path: Text
 
+    def make_path(self, member_id: str, now: datetime) -> str:
+        """The path of one member. Raises MemberNotFoundError for a dot segment: even quoted it names another path."""
+        if member_id in {"", ".", ".."}:
+            raise MemberNotFoundError(now)
+        return self.path.replace("{member_id}", quote(member_id, safe=""))
+
 
 class FindMember(Operation, frozen=True, kw_only=True):
     email: str
@@ -53,7 +61,7 @@ class ListCoupons(Operation, frozen=True, kw_only=True):
     items: Expression
 
 
-class CreditWallet(Operation, frozen=True, kw_only=True):
+class BookPoints(Operation, frozen=True, kw_only=True):
     method: Literal["POST"]  # the HTTP client sends a GET again on its own where a pooled connection was dropped
     points: Text
     note: Text
@@ -63,6 +71,20 @@ class CreditWallet(Operation, frozen=True, kw_only=True):
     answered_balance: Expression
     answered_balance_scale: Scale
     answered_pending: Expression
+
+
+class ListMovements(Operation, frozen=True, kw_only=True):
+    method: Literal["GET"]
+    path: Annotated[str, msgspec.Meta(max_length=200)]
+    since: str
+    items: Expression
+    movement_id: Expression
+    change: Expression
+    change_scale: Scale
+    note: Expression
+    reference: Expression
+    create_time: Expression
+    complete: bool
 
 
 class Probe(Operation, frozen=True, kw_only=True):
@@ -102,7 +124,9 @@ class Profile(_Section, frozen=True, kw_only=True):
     find_member: FindMember
     get_member: GetMember
     list_coupons: ListCoupons
-    credit: CreditWallet
+    credit: BookPoints
+    debit: BookPoints
+    list_movements: ListMovements
     probe: Probe
     member: MemberFields
     coupon: CouponFields
@@ -121,7 +145,8 @@ def parse_profile(overrides_toml: str) -> Profile:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadValueError("profile", f"is not TOML: {error}") from error
     try:
-        profile = msgspec.convert(_merge(_default_lines(), overrides), Profile, dec_hook=_parse_line)
+        lines = _merge(_default_lines(), _inherit(overrides))
+        profile = msgspec.convert(lines, Profile, dec_hook=_parse_line)
     except msgspec.ValidationError as error:
         raise BadValueError("profile", f"has a bad line: {error}") from error
     _check_paths(profile)
@@ -130,6 +155,20 @@ def parse_profile(overrides_toml: str) -> Profile:
 
 def _default_lines() -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath("profile.toml").read_text(encoding="utf-8"))
+
+
+def _inherit(overrides: dict[str, Any]) -> dict[str, Any]:
+    """What a shop says of [credit] holds where points are taken back and where they are looked for.
+
+    Else a shop with a scale of 100 that forgot to say so twice would take back a hundredth.
+    """
+    credit, debit, movements = (overrides.get(section, {}) for section in ("credit", "debit", "list_movements"))
+    if not isinstance(credit, dict) or not isinstance(debit, dict) or not isinstance(movements, dict):
+        return overrides  # refused as mistyped
+    debit = {name: line for name, line in credit.items() if name != "path"} | debit
+    if "point_scale" in credit:
+        movements = {"change_scale": credit["point_scale"]} | movements
+    return overrides | {"debit": debit, "list_movements": movements}
 
 
 def _merge(default: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +188,9 @@ def _parse_line(kind: type, line: object) -> Expression:
 
 
 def _check_paths(profile: Profile) -> None:
-    of_member = {"get_member": 1, "list_coupons": 1, "credit": 1, "find_member": 0, "probe": 0}
+    of_member = {"get_member": 1, "list_coupons": 1, "credit": 1, "debit": 1, "find_member": 0, "probe": 0}
+    if profile.list_movements.path:
+        of_member["list_movements"] = 1
     for section, placeholders in of_member.items():
         path = getattr(profile, section).path
         if not _PATH.fullmatch(path):

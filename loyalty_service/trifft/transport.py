@@ -2,15 +2,18 @@
 
 import socket
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Clock
 
 MAX_BODY_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_S = 1.0
@@ -43,11 +46,40 @@ class BodyTooLargeError(Exception):
     """The body is larger than MAX_BODY_BYTES."""
 
 
-class Sending:
-    """Watches one request. `may_have_left`: a connection stood, so the provider may have got something."""
+class TooLateError(OSError):
+    """The time to send was over before the connection stood: nothing has left."""
 
-    def __init__(self) -> None:
+
+class Sending:
+    """Watches one request that must not be late. `may_have_left`: its first bytes were handed on.
+
+    `timeout_s` from now, on the monotonic clock and on the wall's, whichever is over first: the former stands still
+    while a machine sleeps, the latter may be set back.
+    """
+
+    def __init__(self, clock: Clock, timeout_s: float) -> None:
         self.may_have_left = False
+        self._clock = clock
+        self._deadline = clock.monotonic() + timeout_s
+        self._deadline_time = clock.now() + timedelta(seconds=timeout_s)
+
+    def leave(self) -> None:
+        """Call it right before the first byte is written. Raises TooLateError."""
+        if self._clock.monotonic() >= self._deadline or self._clock.now() >= self._deadline_time:
+            raise TooLateError("the time to send it was over")
+        self.may_have_left = True
+
+
+class _Body(aiohttp.JsonPayload):
+    """A JSON body that leaves only in time. The headers wait for it: the HTTP library writes both at once."""
+
+    def __init__(self, body: dict[str, Any], sending: Sending) -> None:
+        super().__init__(body)
+        self._sending = sending
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._sending.leave()
+        await super().write_with_length(writer, content_length)
 
 
 class Transport:
@@ -67,7 +99,7 @@ class Transport:
         await self._stack.aclose()
 
     async def fetch(self, merchant: Merchant, request: Request, sending: Sending | None = None) -> Answer:
-        """The caller keeps the deadline. With `sending` the request travels on a connection of its own.
+        """The caller keeps the deadline. With `sending` the request, which has a body, travels on its own connection.
 
         Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError and BodyTooLargeError.
         """
@@ -76,9 +108,8 @@ class Transport:
             request.method,
             _make_url(merchant.provider_url, request),
             headers={"Authorization": f"Bearer {merchant.provider_token}"},
-            json=request.body,
+            data=_make_body(request, sending),
             allow_redirects=False,
-            trace_request_ctx=sending,
         ) as response:
             return Answer(
                 status=response.status,
@@ -99,22 +130,14 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[_make_trace()],
         )
         return await self._stack.enter_async_context(session)
 
 
-def _make_trace() -> aiohttp.TraceConfig:
-    """A connection stands, its TLS included, before the first byte of a request leaves."""
-
-    async def mark(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:  # noqa: ANN401 - aiohttp's
-        if context.trace_request_ctx is not None:
-            context.trace_request_ctx.may_have_left = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(mark)
-    trace.on_connection_reuseconn.append(mark)
-    return trace
+def _make_body(request: Request, sending: Sending | None) -> aiohttp.JsonPayload | None:
+    if request.body is None:
+        return None
+    return _Body(request.body, sending) if sending else aiohttp.JsonPayload(request.body)
 
 
 def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -55,6 +55,15 @@ def parse_id(value: object) -> str:
     return value
 
 
+def parse_echo(value: object) -> str:
+    """What we have sent, as it comes back: kept exactly, since it is compared. Null is empty."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise WireError("is not a text")
+    return value
+
+
 def parse_points(value: object, scale: int) -> Decimal:
     """A number or decimal text, divided by `scale`; int64 in its whole part."""
     number = _parse_number(value)

@@ -9,9 +9,10 @@ import msgspec
 
 from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import MemberNotFoundError
-from loyalty_service.domain.member import Identity, Member, MemberStatus, Snapshot, Wallet
+from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Credit
+from loyalty_service.domain.ports import Booking, Movement, Movements
+from loyalty_service.domain.snapshot import Snapshot
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -41,6 +42,11 @@ def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noq
         locale="en",
         profile="",
         max_points_per_award=500,
+        max_points_per_ticket=500,
+        max_points_per_member_day=0,
+        max_points_per_merchant_day=0,
+        max_points_per_agent_day=0,
+        award_reasons=(),
         generation="1",
         create_time=NOON,
         update_time=NOON,
@@ -51,15 +57,23 @@ def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noq
 class ScriptedProvider:
     """Implements the port LoyaltyProvider: members in a dict, credits counted, each step replaceable by a test.
 
-    `on_credit` runs after a credit has arrived and before it is answered; `on_probe`, `on_fetch` likewise.
+    `on_credit` runs after a credit has arrived and before it is booked; `on_debit`, `on_probe`, `on_fetch` likewise;
+    `on_booked` after a credit or a debit was booked, before its answer. `movements` is what was booked; `is_complete`
+    what its list says of itself, None where there is none. `timeouts_s`: how long each credit was given.
     """
 
     def __init__(self) -> None:
         self.members = {JANA: make_member()}
-        self.credits: list[Credit] = []
+        self.credits: list[Booking] = []
+        self.debits: list[Booking] = []
+        self.timeouts_s: list[float] = []
+        self.movements: list[tuple[str, Movement]] = []
+        self.is_complete: bool | None = True
         self.probes: list[Merchant] = []
         self.fetches: list[Identity] = []
-        self.on_credit: Callable[[Credit], Awaitable[object]] = _do_nothing
+        self.on_credit: Callable[[Booking], Awaitable[object]] = _do_nothing
+        self.on_debit: Callable[[Booking], Awaitable[object]] = _do_nothing
+        self.on_booked: Callable[[Booking], Awaitable[object]] = _do_nothing
         self.on_probe: Callable[[Merchant], Awaitable[object]] = _do_nothing
         self.on_fetch: Callable[[Identity], Awaitable[object]] = _do_nothing
 
@@ -79,15 +93,45 @@ class ScriptedProvider:
             raise MemberNotFoundError(fetch_time)
         return Snapshot(member=member, coupons=(), fetch_time=fetch_time)
 
-    async def credit(self, merchant: Merchant, credit: Credit, *, timeout_s: float) -> Receipt:  # noqa: ARG002
-        self.credits.append(credit)
-        await self.on_credit(credit)
-        member = self.members[credit.member_id]
-        balance = (member.wallet or Wallet(balance=Decimal(0))).balance + credit.points
-        self.members[credit.member_id] = msgspec.structs.replace(member, wallet=Wallet(balance=balance))
-        return Receipt(
-            provider_reference=f"movement-{len(self.credits)}", balance=Wallet(balance=balance), delayed=False
+    async def credit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:  # noqa: ARG002
+        self.credits.append(booking)
+        self.timeouts_s.append(timeout_s)
+        await self.on_credit(booking)
+        return await self._book(booking, booking.points)
+
+    async def debit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:  # noqa: ARG002
+        self.debits.append(booking)
+        await self.on_debit(booking)
+        return await self._book(booking, -booking.points)
+
+    async def list_movements(
+        self,
+        merchant: Merchant,  # noqa: ARG002  one project behind every merchant
+        member_id: str,
+        *,
+        since: datetime,
+        timeout_s: float,  # noqa: ARG002  part of the port
+    ) -> Movements | None:
+        if self.is_complete is None:
+            return None
+        items = [one for owner, one in self.movements if owner == member_id]
+        recent = tuple(one for one in items if one.create_time is None or one.create_time >= since)
+        return Movements(items=recent, is_complete=self.is_complete)
+
+    async def _book(self, booking: Booking, change: int) -> Receipt:
+        member = self.members[booking.member_id]
+        balance = (member.wallet or Wallet(balance=Decimal(0))).balance + change
+        self.members[booking.member_id] = msgspec.structs.replace(member, wallet=Wallet(balance=balance))
+        movement = Movement(
+            movement_id=f"movement-{len(self.movements) + 1}",
+            change=Decimal(change),
+            note=booking.note,
+            reference=booking.reference,
+            create_time=datetime.now(UTC),
         )
+        self.movements.append((booking.member_id, movement))
+        await self.on_booked(booking)
+        return Receipt(provider_reference=movement.movement_id, balance=Wallet(balance=balance), delayed=False)
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:  # noqa: ARG002  part of the port
         self.probes.append(merchant)

@@ -1,6 +1,7 @@
 """What becomes of an award when the provider refuses, is slow, or loses its answer."""
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
@@ -12,14 +13,15 @@ from loyalty_service.awards.tables import award_numbers
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
-    CreditUnknownError,
+    BookingUnknownError,
     MemberNotFoundError,
     ProviderCredentialsError,
     ProviderRefusedError,
     ProviderThrottledError,
     ProviderUnavailableError,
 )
-from loyalty_service.domain.ports import Credit
+from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member
@@ -33,13 +35,13 @@ BEFORE_SENDING = [
 
 
 def fail_with(provider: ScriptedProvider, error: Exception) -> None:
-    async def fail(_: Credit) -> None:
+    async def fail(_: Booking) -> None:
         raise error
 
     provider.on_credit = fail
 
 
-async def succeed(_: Credit) -> None:
+async def succeed(_: Booking) -> None:
     pass
 
 
@@ -85,7 +87,7 @@ async def test_retry_with_other_content_is_refused(client: Client, provider: Scr
     assert failure.reason == "REQUEST_ID_REUSED"
 
 
-@pytest.mark.parametrize("error", [CreditUnknownError("reset"), RuntimeError("a bug in the adapter")], ids=repr)
+@pytest.mark.parametrize("error", [BookingUnknownError("reset"), RuntimeError("a bug in the adapter")], ids=repr)
 async def test_lost_answer_is_unknown_never_sent_again_and_holds_the_member(
     client: Client, provider: ScriptedProvider, error: Exception
 ) -> None:
@@ -172,30 +174,17 @@ async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_t
     assert len(provider.credits) == 1
 
 
-async def test_credit_that_outlasts_its_time_is_unknown(
-    start_service: StartService, provider: ScriptedProvider
-) -> None:
-    never = asyncio.Event()
-    provider.on_credit = lambda _: never.wait()
-    async with start_service(award_timeout_s=-0.9, award_answer_s=8.0) as client:  # with the overrun: 0.1 s
-        await client.add_merchant()
-
-        answer = await client.award()
-
-    assert answer.award.state == pb.AWARD_STATE_UNKNOWN
-
-
 async def test_award_left_pending_by_a_dead_process_is_unknown_once_its_lease_is_over(
     database_url: str, start_service: StartService, provider: ScriptedProvider
 ) -> None:
-    async with start_service() as client, open_database(database_url) as database:
+    async with start_service(award_answer_s=8.0) as client, open_database(database_url) as database:
         await client.add_merchant()
-        dead = Ledger(database, lease_s=-1.0, repeat_window_s=600.0)
+        dead = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         given = GivenAward(request_id=make_request_id(), member_id=JANA, points=100)
-        await dead.open(parse_award("acme", given))
+        await dead.open(parse_award("acme", given), Limits(), ZoneInfo("UTC"))
 
-        read = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))
         again = await client.award(request_id=given.request_id)
+        read = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))
         next_one = await catch_failure(client.award())
 
         assert read.award.state == again.award.state == pb.AWARD_STATE_UNKNOWN

@@ -62,7 +62,7 @@ async def test_points_above_the_limit_are_refused_with_it(client: Client, provid
     at_the_limit = await client.award(points=500)
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LIMIT_EXCEEDED")
-    assert failure.metadata == {"limit": "per_award", "maximum": "500"}
+    assert failure.metadata == {"limit": "per_award", "maximum": "500", "used": "0", "left": "500"}
     assert at_the_limit.award.state == pb.AWARD_STATE_APPLIED
     assert len(provider.credits) == 1
 

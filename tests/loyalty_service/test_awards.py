@@ -136,6 +136,18 @@ async def test_same_points_on_the_same_ticket_within_the_window_are_the_same_awa
     assert len(provider.credits) == 5
 
 
+async def test_second_agent_with_another_note_and_a_newer_panel_learns_of_the_first_award(
+    client: Client, provider: ScriptedProvider
+) -> None:
+    first = await client.award(points=100, ticket_id="4711", note="sorry", claimed_agent_name="Ana")
+
+    second = await client.award(points=100, ticket_id="4711", note="we are sorry", claimed_agent_name="Ben")
+
+    assert (second.replayed, second.award.award_id, second.award.claimed_agent_name) == (True, "A-1", "Ana")
+    assert second.award == first.award
+    assert len(provider.credits) == 1
+
+
 async def test_same_points_on_the_same_ticket_after_the_window_are_a_new_award(start_service: StartService) -> None:
     async with start_service(award_repeat_window_s=0.0) as client:
         await client.add_merchant()

@@ -25,6 +25,8 @@ def test_config_with_the_least_has_defaults() -> None:
         award_answer_s=2.5,
         award_timeout_s=10.0,
         award_repeat_window_s=600.0,
+        reversal_window_s=1800.0,
+        metrics_listen=None,
         log_level="info",
     )
 
@@ -43,6 +45,8 @@ def test_config_takes_every_setting() -> None:
         "LOYALTY_AWARD_ANSWER_S": "0.5",
         "LOYALTY_AWARD_TIMEOUT_S": "0.6",
         "LOYALTY_AWARD_REPEAT_WINDOW_S": "7",
+        "LOYALTY_REVERSAL_WINDOW_S": "8",
+        "LOYALTY_METRICS_LISTEN": "0.0.0.0:9091",
         "LOYALTY_LOG_LEVEL": "DEBUG",
         "PATH": "/bin",
     }
@@ -60,6 +64,8 @@ def test_config_takes_every_setting() -> None:
         award_answer_s=0.5,
         award_timeout_s=0.6,
         award_repeat_window_s=7.0,
+        reversal_window_s=8.0,
+        metrics_listen="0.0.0.0:9091",
         log_level="debug",
     )
 
@@ -98,6 +104,8 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_HOLD_TIME_S": "15 min"}, "LOYALTY_HOLD_TIME_S"),
         ({"LOYALTY_READ_TIMEOUT_S": "nan"}, "LOYALTY_READ_TIMEOUT_S"),
         ({"LOYALTY_AWARD_TIMEOUT_S": "-1"}, "LOYALTY_AWARD_TIMEOUT_S"),
+        ({"LOYALTY_REVERSAL_WINDOW_S": "half an hour"}, "LOYALTY_REVERSAL_WINDOW_S"),
+        ({"LOYALTY_METRICS_LISTEN": "9091"}, "LOYALTY_METRICS_LISTEN"),
         ({"LOYALTY_LOG_LEVEL": "loud"}, "LOYALTY_LOG_LEVEL"),
     ],
 )

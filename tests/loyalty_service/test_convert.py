@@ -8,8 +8,9 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.convert import write_snapshot
-from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, Segment, Snapshot, Tier, Venue, Wallet
+from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, Segment, Tier, Venue, Wallet
 from loyalty_service.domain.ports import HeldSnapshot
+from loyalty_service.domain.snapshot import Snapshot
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.scripted import NOON, make_member, make_merchant
 
@@ -80,6 +81,18 @@ def test_what_a_member_lacks_is_absent() -> None:
 
     assert [message.HasField(name) for name in ("wallet", "tier", "favorite_venue")] == [False] * 3
     assert (message.profile_url, message.support_id, message.full_name) == ("", "", "")
+
+
+@pytest.mark.parametrize(("support_awards", "is_told"), [(None, False), ((), True)])
+def test_what_support_gave_is_absent_only_when_it_is_not_known(
+    support_awards: tuple[()] | None, *, is_told: bool
+) -> None:
+    snapshot = Snapshot(member=make_member(), coupons=(), fetch_time=NOON, support_awards=support_awards)
+
+    message = write_snapshot(HeldSnapshot(snapshot=snapshot, stale_reason=None), ACME)
+
+    assert message.HasField("given_by_support") == is_told
+    assert list(message.given_by_support.awards) == []
 
 
 @pytest.mark.parametrize(

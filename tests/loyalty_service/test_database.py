@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, text
@@ -16,11 +17,14 @@ from loyalty_service.clock import SystemClock
 from loyalty_service.database import DATABASE_ERRORS, DatabaseUnavailableError, now_ms, open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.limits import Limits
 from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant
 from tests.loyalty_service.snapshots.scripted import FakeClock
+
+UTC_ZONE = ZoneInfo("UTC")
 
 
 def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenAward:
@@ -32,16 +36,16 @@ async def test_processes_that_start_at_once_on_an_empty_database_all_succeed(dat
         async with open_database(database_url) as database, database.read() as connection:
             return list((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars())
 
-    assert await asyncio.gather(*(start() for _ in range(4))) == [["0001"]] * 4
+    assert await asyncio.gather(*(start() for _ in range(4))) == [["0002"]] * 4
 
 
 async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -> None:
     async with open_database(database_url) as database:
-        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
         request = parse_award("acme", make_given())
-        await ledger.settle(await ledger.open(request), refused)
-        await ledger.settle(await ledger.open(request), Settlement(state=AwardState.UNKNOWN))
+        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), refused)
+        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), Settlement(state=AwardState.UNKNOWN))
 
         columns = (award_changes.c.number, award_changes.c.attempt, award_changes.c.state)
         async with database.read() as connection:
@@ -54,29 +58,29 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
 
 
 async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(database_url: str) -> None:
-    """UNKNOWN goes on to APPLIED or NOT_APPLIED, and is not REJECTED any more."""
+    """UNKNOWN goes on to NOT_APPLIED, and is not REJECTED any more; the provider's word that it was booked is kept."""
     async with open_database(database_url) as database:
-        ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0)
+        ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
-        opening = await ledger.open(parse_award("acme", make_given()))
+        opening = await ledger.open(parse_award("acme", make_given()), Limits(), UTC_ZONE)
         expired = await ledger.expire_leases()
 
         settled = await ledger.settle(opening, refused)
-        once_more = await ledger.settle(opening, Settlement(state=AwardState.APPLIED))
+        booked = await ledger.settle(opening, Settlement(state=AwardState.APPLIED))
 
         assert [award.state for award in expired] == [AwardState.UNKNOWN]
         assert (settled.state, settled.retryable, settled.rejection_reason) == (AwardState.NOT_APPLIED, False, None)
-        assert once_more == settled
+        assert booked.state is AwardState.APPLIED
         assert await ledger.expire_leases() == []
 
 
 async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) -> None:
     async with open_database(database_url) as database:
-        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         request = parse_award("acme", make_given())
-        older = await ledger.open(request)
+        older = await ledger.open(request, Limits(), UTC_ZONE)
         await ledger.settle(older, Settlement(state=AwardState.REJECTED, retryable=True))
-        await ledger.open(request)
+        await ledger.open(request, Limits(), UTC_ZONE)
 
         settled = await ledger.settle(older, Settlement(state=AwardState.APPLIED))
 
@@ -86,9 +90,9 @@ async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) ->
 async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(database_url: str) -> None:
     """Whoever writes past the ledger is refused, too."""
     async with open_database(database_url) as database:
-        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0)
-        await ledger.open(parse_award("acme", make_given("request-1", "jana")))
-        await ledger.open(parse_award("acme", make_given("request-2", "boris")))
+        ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
+        await ledger.open(parse_award("acme", make_given("request-1", "jana")), Limits(), UTC_ZONE)
+        await ledger.open(parse_award("acme", make_given("request-2", "boris")), Limits(), UTC_ZONE)
 
         with pytest.raises(IntegrityError):
             async with database.write() as connection:

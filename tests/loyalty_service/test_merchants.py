@@ -106,7 +106,7 @@ async def test_update_changes_what_the_mask_names_and_nothing_else(client: Clien
     before = await get(client)
     probes = len(provider.probes)
 
-    changed = (await update(client, time_zone="America/New_York", max_points_per_award=0)).merchant
+    changed = (await update(client, time_zone="America/New_York", max_points_per_award=None)).merchant
 
     assert changed == await get(client)
     assert (changed.time_zone, changed.max_points_per_award) == ("America/New_York", 500)

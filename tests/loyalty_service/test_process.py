@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -16,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
+from tests.forked import Forked, run_forked
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id, wait_until
 
 JANA = "jana"
@@ -43,36 +42,22 @@ def settings(new_sqlite_url: str) -> dict[str, str]:
     }
 
 
-async def start(settings: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "loyalty_service",
-        env={**os.environ, **settings},
-        stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )
+def start(settings: dict[str, str]) -> AbstractAsyncContextManager[Forked]:
+    return run_forked("loyalty_service.__main__:main", env=settings)
 
 
 @asynccontextmanager
-async def running(settings: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, Client]]:
+async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Client]]:
     """A process that listens. It is killed at the end unless the test has ended it."""
-    process = await start(settings)
-    assert process.stderr is not None
-    try:
+    async with start(settings) as process:
         async with asyncio.timeout(20):
             line = json.loads(await process.stderr.readline())
         assert line["event"] == "listening"
         async with grpc.aio.insecure_channel(line["address"]) as channel:
             yield process, Client(channel)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
 
 
-async def wait_for_event(process: asyncio.subprocess.Process, event: str) -> None:
-    assert process.stderr is not None
+async def wait_for_event(process: Forked, event: str) -> None:
     async with asyncio.timeout(10):
         while json.loads(await process.stderr.readline())["event"] != event:
             pass
@@ -176,10 +161,10 @@ async def test_bad_setting_ends_the_process_with_one_line_and_exit_code_2(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         if changes.get("LOYALTY_LISTEN") == "taken":
             changes = {"LOYALTY_LISTEN": f"127.0.0.1:{taken.getsockname()[1]}"}
-        process = await start(settings | changes)
-        _, errors = await process.communicate()
+        async with start(settings | changes) as process:
+            _, errors = await process.communicate()
+            assert process.returncode == 2
 
-    assert process.returncode == 2
     lines = errors.decode().splitlines()
     assert len(lines) == 1, lines
     assert named in lines[0]
@@ -194,9 +179,9 @@ async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_start
     (tmp_path / "keys").write_text("bXkgb3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXM=", encoding="utf-8")
     del settings["LOYALTY_SECRET_KEYS"]
 
-    process = await start(settings | {"LOYALTY_SECRET_KEYS_FILE": str(tmp_path / "keys")})
-    _, errors = await process.communicate()
+    async with start(settings | {"LOYALTY_SECRET_KEYS_FILE": str(tmp_path / "keys")}) as process:
+        _, errors = await process.communicate()
+        assert process.returncode == 2
 
-    assert process.returncode == 2
     assert errors.decode().count("\n") == 1
     assert "LOYALTY_SECRET_KEYS does not decrypt" in errors.decode()

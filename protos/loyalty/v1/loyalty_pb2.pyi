@@ -88,6 +88,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Never a status, only an award's `rejection_reason`: the provider understood and refused (its 400 and 402)."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 19
     """INTERNAL. Anything else; the service's log has it under the request id."""
+    AWARD_STATE: _ErrorReason.ValueType  # 20
+    """FAILED_PRECONDITION. The award's state does not allow it."""
+    REVERSAL_TOO_LATE: _ErrorReason.ValueType  # 21
+    """FAILED_PRECONDITION. The time in which the award could be reversed is over."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -131,6 +135,10 @@ PROVIDER_REFUSED: ErrorReason.ValueType  # 18
 """Never a status, only an award's `rejection_reason`: the provider understood and refused (its 400 and 402)."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 19
 """INTERNAL. Anything else; the service's log has it under the request id."""
+AWARD_STATE: ErrorReason.ValueType  # 20
+"""FAILED_PRECONDITION. The award's state does not allow it."""
+REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
+"""FAILED_PRECONDITION. The time in which the award could be reversed is over."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -188,7 +196,9 @@ class _AwardStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardState
     """Was UNKNOWN; found not to have been booked."""
 
 class AwardState(_AwardState, metaclass=_AwardStateEnumTypeWrapper):
-    """PENDING → APPLIED | REJECTED | UNKNOWN; UNKNOWN → APPLIED | NOT_APPLIED."""
+    """PENDING → APPLIED | REJECTED | UNKNOWN; UNKNOWN → APPLIED | NOT_APPLIED. (NOT_APPLIED → APPLIED when the points turn
+    up after all. A REJECTED award that is retryable is PENDING again when it is tried again.)
+    """
 
 AWARD_STATE_UNSPECIFIED: AwardState.ValueType  # 0
 AWARD_STATE_PENDING: AwardState.ValueType  # 1
@@ -202,6 +212,29 @@ AWARD_STATE_UNKNOWN: AwardState.ValueType  # 4
 AWARD_STATE_NOT_APPLIED: AwardState.ValueType  # 5
 """Was UNKNOWN; found not to have been booked."""
 Global___AwardState: _TypeAlias = AwardState  # noqa: Y015
+
+class _AwardGrouping:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AwardGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardGrouping.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AWARD_GROUPING_UNSPECIFIED: _AwardGrouping.ValueType  # 0
+    AWARD_GROUPING_AGENT: _AwardGrouping.ValueType  # 1
+    """By claimed e-mail, or by name where there is none, without regard to case."""
+    AWARD_GROUPING_REASON: _AwardGrouping.ValueType  # 2
+    AWARD_GROUPING_DAY: _AwardGrouping.ValueType  # 3
+    """By the day on which it was sent, in the merchant's zone: "2026-11-23"."""
+
+class AwardGrouping(_AwardGrouping, metaclass=_AwardGroupingEnumTypeWrapper): ...
+
+AWARD_GROUPING_UNSPECIFIED: AwardGrouping.ValueType  # 0
+AWARD_GROUPING_AGENT: AwardGrouping.ValueType  # 1
+"""By claimed e-mail, or by name where there is none, without regard to case."""
+AWARD_GROUPING_REASON: AwardGrouping.ValueType  # 2
+AWARD_GROUPING_DAY: AwardGrouping.ValueType  # 3
+"""By the day on which it was sent, in the merchant's zone: "2026-11-23"."""
+Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
@@ -250,6 +283,7 @@ class Snapshot(_message.Message):
     COUPONS_FIELD_NUMBER: _builtins.int
     FETCH_TIME_FIELD_NUMBER: _builtins.int
     STALE_REASON_FIELD_NUMBER: _builtins.int
+    GIVEN_BY_SUPPORT_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     stale_reason: Global___ErrorReason.ValueType
     """Why this is older than was asked for: the provider failed just now, and this is what was held.
@@ -265,6 +299,10 @@ class Snapshot(_message.Message):
     def fetch_time(self) -> _timestamp_pb2.Timestamp:
         """When the read of the provider began."""
 
+    @_builtins.property
+    def given_by_support(self) -> Global___SupportAwards:
+        """What support gave the member of late. Absent when that is not known: our own records did not answer."""
+
     def __init__(
         self,
         *,
@@ -273,14 +311,37 @@ class Snapshot(_message.Message):
         coupons: _abc.Iterable[Global___Coupon] | None = ...,
         fetch_time: _timestamp_pb2.Timestamp | None = ...,
         stale_reason: Global___ErrorReason.ValueType = ...,
+        given_by_support: Global___SupportAwards | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time", "member", b"member"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time", "given_by_support", b"given_by_support", "member", b"member"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coupons", b"coupons", "fetch_time", b"fetch_time", "member", b"member", "merchant_id", b"merchant_id", "stale_reason", b"stale_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coupons", b"coupons", "fetch_time", b"fetch_time", "given_by_support", b"given_by_support", "member", b"member", "merchant_id", b"merchant_id", "stale_reason", b"stale_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Snapshot: _TypeAlias = Snapshot  # noqa: Y015
+
+@_typing.final
+class SupportAwards(_message.Message):
+    """A member's last awards and reversals, newest first, at most 5: those that are APPLIED or UNKNOWN."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AWARDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def awards(self) -> _containers.RepeatedCompositeFieldContainer[Global___Award]: ...
+    def __init__(
+        self,
+        *,
+        awards: _abc.Iterable[Global___Award] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awards", b"awards"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupportAwards: _TypeAlias = SupportAwards  # noqa: Y015
 
 @_typing.final
 class Member(_message.Message):
@@ -653,7 +714,7 @@ Global___InvalidateSnapshotResponse: _TypeAlias = InvalidateSnapshotResponse  # 
 
 @_typing.final
 class Award(_message.Message):
-    """Points given by support."""
+    """Points given by support, or taken back: see `reverses`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -674,17 +735,24 @@ class Award(_message.Message):
     PROVIDER_REFERENCE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
+    REVERSES_FIELD_NUMBER: _builtins.int
+    REVERSED_BY_FIELD_NUMBER: _builtins.int
+    REVERSE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    TIER_BEFORE_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
     member_id: _builtins.str
     request_id: _builtins.str
     points: _builtins.int
-    """Whole points, 1 or more."""
+    """Whole points, 1 or more: added to the wallet, or taken from it by a reversal."""
     note: _builtins.str
     """The note as it was kept, cleaned. May be empty."""
     ticket_id: _builtins.str
-    """The ticket it was given on. Empty when the caller named none. A claim, not verified."""
+    """The ticket it was given on. Empty when the caller named none. A claim, unless `ticket_verified`."""
     claimed_agent_email: _builtins.str
     """Who said they gave it. May be empty. A claim, not verified."""
     claimed_agent_name: _builtins.str
@@ -699,6 +767,18 @@ class Award(_message.Message):
     """APPLIED, and the provider books the points later: `balance` does not have them yet."""
     provider_reference: _builtins.str
     """The provider's id of the movement. Empty unless APPLIED."""
+    reason: _builtins.str
+    """Why it was given, one of Merchant.award_reasons as it was spelled then. May be empty."""
+    ticket_verified: _builtins.bool
+    """The caller has found the ticket in the helpdesk."""
+    reverses: _builtins.str
+    """This is a reversal: `award_id` of the award that it takes back. Else empty."""
+    reversed_by: _builtins.str
+    """`award_id` of the reversal that is PENDING, UNKNOWN or APPLIED. Empty when there is none."""
+    needs_person: _builtins.bool
+    """UNKNOWN, and not to be settled by what the provider's records tell: SettleAward waits for a person."""
+    tier_before: _builtins.str
+    """Name of the tier that the member was held to have when it was opened. Empty: none, or not known."""
     @_builtins.property
     def balance(self) -> Global___Wallet:
         """The balance that the provider answered with. Absent unless APPLIED, or when the answer had none."""
@@ -708,6 +788,10 @@ class Award(_message.Message):
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the state last changed."""
+
+    @_builtins.property
+    def reverse_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when ReverseAward takes it back. Absent when it does not: not APPLIED, a reversal itself, reversed, too late."""
 
     def __init__(
         self,
@@ -729,10 +813,17 @@ class Award(_message.Message):
         provider_reference: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        ticket_verified: _builtins.bool = ...,
+        reverses: _builtins.str = ...,
+        reversed_by: _builtins.str = ...,
+        reverse_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        needs_person: _builtins.bool = ...,
+        tier_before: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "state", b"state", "ticket_id", b"ticket_id", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -750,6 +841,8 @@ class AwardPointsRequest(_message.Message):
     TICKET_ID_FIELD_NUMBER: _builtins.int
     CLAIMED_AGENT_EMAIL_FIELD_NUMBER: _builtins.int
     CLAIMED_AGENT_NAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the
@@ -771,6 +864,12 @@ class AwardPointsRequest(_message.Message):
     claimed_agent_email: _builtins.str
     """Optional, at most 320 characters each; cleaned as the note is."""
     claimed_agent_name: _builtins.str
+    reason: _builtins.str
+    """Where the merchant has `award_reasons`, one of them or the beginning of just one, without regard to case. Else
+    optional, at most 100 characters. The provider is not told.
+    """
+    ticket_verified: _builtins.bool
+    """The caller has found the ticket in the helpdesk."""
     def __init__(
         self,
         *,
@@ -782,10 +881,12 @@ class AwardPointsRequest(_message.Message):
         ticket_id: _builtins.str = ...,
         claimed_agent_email: _builtins.str = ...,
         claimed_agent_name: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        ticket_verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "request_id", b"request_id", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -822,6 +923,174 @@ class AwardPointsResponse(_message.Message):
 Global___AwardPointsResponse: _TypeAlias = AwardPointsResponse  # noqa: Y015
 
 @_typing.final
+class ReverseAwardRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    AWARD_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    CLAIMED_AGENT_EMAIL_FIELD_NUMBER: _builtins.int
+    CLAIMED_AGENT_NAME_FIELD_NUMBER: _builtins.int
+    TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    request_id: _builtins.str
+    """Names this reversal, as in AwardPointsRequest. The award must be the same each time."""
+    award_id: _builtins.str
+    """The award to take back: "A-10482"."""
+    note: _builtins.str
+    """As in AwardPointsRequest."""
+    ticket_id: _builtins.str
+    claimed_agent_email: _builtins.str
+    claimed_agent_name: _builtins.str
+    ticket_verified: _builtins.bool
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        award_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+        ticket_id: _builtins.str = ...,
+        claimed_agent_email: _builtins.str = ...,
+        claimed_agent_name: _builtins.str = ...,
+        ticket_verified: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "merchant_id", b"merchant_id", "note", b"note", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReverseAwardRequest: _TypeAlias = ReverseAwardRequest  # noqa: Y015
+
+@_typing.final
+class ReverseAwardResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AWARD_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    MEMBER_NAME_FIELD_NUMBER: _builtins.int
+    replayed: _builtins.bool
+    """It was on record before this call."""
+    member_name: _builtins.str
+    """The member's name, when it is held. May be empty."""
+    @_builtins.property
+    def award(self) -> Global___Award:
+        """The reversal."""
+
+    def __init__(
+        self,
+        *,
+        award: Global___Award | None = ...,
+        replayed: _builtins.bool = ...,
+        member_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "member_name", b"member_name", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReverseAwardResponse: _TypeAlias = ReverseAwardResponse  # noqa: Y015
+
+@_typing.final
+class SettleAwardRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    AWARD_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    SETTLED_BY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    award_id: _builtins.str
+    outcome: Global___AwardState.ValueType
+    """AWARD_STATE_APPLIED or AWARD_STATE_NOT_APPLIED."""
+    because: _builtins.str
+    """Why the person is sure: 1 to 500 characters, kept with the award."""
+    settled_by: _builtins.str
+    """Who says so: 1 to 320 characters. A claim, not verified."""
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        award_id: _builtins.str = ...,
+        outcome: Global___AwardState.ValueType = ...,
+        because: _builtins.str = ...,
+        settled_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "because", b"because", "merchant_id", b"merchant_id", "outcome", b"outcome", "settled_by", b"settled_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleAwardRequest: _TypeAlias = SettleAwardRequest  # noqa: Y015
+
+@_typing.final
+class SettleAwardResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AWARD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def award(self) -> Global___Award: ...
+    def __init__(
+        self,
+        *,
+        award: Global___Award | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleAwardResponse: _TypeAlias = SettleAwardResponse  # noqa: Y015
+
+@_typing.final
+class AwardChange(_message.Message):
+    """One change of an award's state. The database keeps each, and refuses to change or delete one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    FROM_STATE_FIELD_NUMBER: _builtins.int
+    TO_STATE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    from_state: Global___AwardState.ValueType
+    """Unspecified: there was no award before."""
+    to_state: Global___AwardState.ValueType
+    actor: _builtins.str
+    """Who: an agent as claimed, "loyalty_service", or the person who settled it."""
+    why: _builtins.str
+    """Why, in words."""
+    attempt: _builtins.int
+    """From 1; a REJECTED award that is tried again counts on."""
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+        from_state: Global___AwardState.ValueType = ...,
+        to_state: Global___AwardState.ValueType = ...,
+        actor: _builtins.str = ...,
+        why: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "attempt", b"attempt", "change_time", b"change_time", "from_state", b"from_state", "to_state", b"to_state", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwardChange: _TypeAlias = AwardChange  # noqa: Y015
+
+@_typing.final
 class GetAwardRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -853,20 +1122,74 @@ class GetAwardResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     AWARD_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def award(self) -> Global___Award: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwardChange]:
+        """Oldest first."""
+
     def __init__(
         self,
         *,
         award: Global___Award | None = ...,
+        changes: _abc.Iterable[Global___AwardChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "changes", b"changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetAwardResponse: _TypeAlias = GetAwardResponse  # noqa: Y015
+
+@_typing.final
+class AwardFilter(_message.Message):
+    """Which awards; what is not set allows all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    CLAIMED_AGENT_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    claimed_agent: _builtins.str
+    """E-mail or name as claimed, whole, without regard to case."""
+    member_id: _builtins.str
+    ticket_id: _builtins.str
+    needs_person: _builtins.bool
+    """Only those that wait for a person."""
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Made at or after this."""
+
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """Made before this."""
+
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___AwardState.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
+        claimed_agent: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        ticket_id: _builtins.str = ...,
+        states: _abc.Iterable[Global___AwardState.ValueType] | None = ...,
+        needs_person: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "from_time", b"from_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "claimed_agent", b"claimed_agent", "from_time", b"from_time", "member_id", b"member_id", "needs_person", b"needs_person", "states", b"states", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwardFilter: _TypeAlias = AwardFilter  # noqa: Y015
 
 @_typing.final
 class ListAwardsRequest(_message.Message):
@@ -875,21 +1198,25 @@ class ListAwardsRequest(_message.Message):
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     page_size: _builtins.int
     """1 to 1000; 0 means 100."""
     page_token: _builtins.str
-    """`next_page_token` of the page before; empty for the first."""
+    """`next_page_token` of the page before; empty for the first. The filter must be the same on each page."""
+    @_builtins.property
+    def filter(self) -> Global___AwardFilter: ...
     def __init__(
         self,
         *,
         merchant_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: Global___AwardFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant_id", b"merchant_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "merchant_id", b"merchant_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -920,6 +1247,93 @@ class ListAwardsResponse(_message.Message):
 Global___ListAwardsResponse: _TypeAlias = ListAwardsResponse  # noqa: Y015
 
 @_typing.final
+class SumAwardsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    group_by: Global___AwardGrouping.ValueType
+    """Must be set."""
+    @_builtins.property
+    def filter(self) -> Global___AwardFilter: ...
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        filter: Global___AwardFilter | None = ...,
+        group_by: Global___AwardGrouping.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "group_by", b"group_by", "merchant_id", b"merchant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SumAwardsRequest: _TypeAlias = SumAwardsRequest  # noqa: Y015
+
+@_typing.final
+class SumAwardsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sums(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwardSum]:
+        """By key, days newest first."""
+
+    def __init__(
+        self,
+        *,
+        sums: _abc.Iterable[Global___AwardSum] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sums", b"sums"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SumAwardsResponse: _TypeAlias = SumAwardsResponse  # noqa: Y015
+
+@_typing.final
+class AwardSum(_message.Message):
+    """A reversal counts with the award that it takes back: in that agent's, reason's and day's sum."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    AWARD_COUNT_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    REVERSED_POINTS_FIELD_NUMBER: _builtins.int
+    IN_DOUBT_POINTS_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The agent, reason or day. May be empty: none was named."""
+    award_count: _builtins.int
+    """Awards that are APPLIED, reversals not counted."""
+    points: _builtins.int
+    """Their points."""
+    reversed_points: _builtins.int
+    """Points of theirs that were taken back."""
+    in_doubt_points: _builtins.int
+    """Points of awards that are PENDING or UNKNOWN."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        award_count: _builtins.int = ...,
+        points: _builtins.int = ...,
+        reversed_points: _builtins.int = ...,
+        in_doubt_points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_count", b"award_count", "in_doubt_points", b"in_doubt_points", "key", b"key", "points", b"points", "reversed_points", b"reversed_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwardSum: _TypeAlias = AwardSum  # noqa: Y015
+
+@_typing.final
 class Merchant(_message.Message):
     """One shop: one Gorgias account and one project at the provider."""
 
@@ -934,6 +1348,11 @@ class Merchant(_message.Message):
     MAX_POINTS_PER_AWARD_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_PER_TICKET_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_PER_MEMBER_DAY_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_PER_MERCHANT_DAY_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_PER_AGENT_DAY_FIELD_NUMBER: _builtins.int
+    AWARD_REASONS_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     """One DNS label: 1 to 63 of a-z 0-9 -, neither first nor last a dash."""
     provider_url: _builtins.str
@@ -949,11 +1368,27 @@ class Merchant(_message.Message):
     empty.
     """
     max_points_per_award: _builtins.int
-    """Most points in one award, 1 to 1 000 000. 500 unless set."""
+    """Most points, each 1 to 1 000 000 000; 0: no limit. They count what is PENDING, UNKNOWN or APPLIED and was not taken
+    back. Days are the merchant's, in its zone. In one award (where there is no limit: 1 000 000). 500 unless set.
+    """
+    max_points_per_ticket: _builtins.int
+    """On one ticket. 500 unless set."""
+    max_points_per_member_day: _builtins.int
+    """To one member on one day. No limit unless set."""
+    max_points_per_merchant_day: _builtins.int
+    """By all agents on one day. No limit unless set."""
+    max_points_per_agent_day: _builtins.int
+    """By one agent, as claimed, on one day. No limit unless set."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def award_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why points may be given: at most 20 texts of 1 to 60 characters, none the beginning of another. Where there are
+        any, each award must name one.
+        """
+
     def __init__(
         self,
         *,
@@ -963,15 +1398,39 @@ class Merchant(_message.Message):
         time_zone: _builtins.str = ...,
         locale: _builtins.str = ...,
         profile: _builtins.str = ...,
-        max_points_per_award: _builtins.int = ...,
+        max_points_per_award: _builtins.int | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        max_points_per_ticket: _builtins.int | None = ...,
+        max_points_per_member_day: _builtins.int | None = ...,
+        max_points_per_merchant_day: _builtins.int | None = ...,
+        max_points_per_agent_day: _builtins.int | None = ...,
+        award_reasons: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admin_member_url", b"admin_member_url", "create_time", b"create_time", "locale", b"locale", "max_points_per_award", b"max_points_per_award", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_points_per_agent_day: _TypeAlias = _typing.Literal["max_points_per_agent_day"]  # noqa: Y015
+    _WhichOneofArgType__max_points_per_agent_day: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day"]  # noqa: Y015
+    _WhichOneofReturnType__max_points_per_award: _TypeAlias = _typing.Literal["max_points_per_award"]  # noqa: Y015
+    _WhichOneofArgType__max_points_per_award: _TypeAlias = _typing.Literal["_max_points_per_award", b"_max_points_per_award"]  # noqa: Y015
+    _WhichOneofReturnType__max_points_per_member_day: _TypeAlias = _typing.Literal["max_points_per_member_day"]  # noqa: Y015
+    _WhichOneofArgType__max_points_per_member_day: _TypeAlias = _typing.Literal["_max_points_per_member_day", b"_max_points_per_member_day"]  # noqa: Y015
+    _WhichOneofReturnType__max_points_per_merchant_day: _TypeAlias = _typing.Literal["max_points_per_merchant_day"]  # noqa: Y015
+    _WhichOneofArgType__max_points_per_merchant_day: _TypeAlias = _typing.Literal["_max_points_per_merchant_day", b"_max_points_per_merchant_day"]  # noqa: Y015
+    _WhichOneofReturnType__max_points_per_ticket: _TypeAlias = _typing.Literal["max_points_per_ticket"]  # noqa: Y015
+    _WhichOneofArgType__max_points_per_ticket: _TypeAlias = _typing.Literal["_max_points_per_ticket", b"_max_points_per_ticket"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points_per_agent_day) -> _WhichOneofReturnType__max_points_per_agent_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points_per_award) -> _WhichOneofReturnType__max_points_per_award | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points_per_member_day) -> _WhichOneofReturnType__max_points_per_member_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points_per_merchant_day) -> _WhichOneofReturnType__max_points_per_merchant_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_points_per_ticket) -> _WhichOneofReturnType__max_points_per_ticket | None: ...
 
 Global___Merchant: _TypeAlias = Merchant  # noqa: Y015
 

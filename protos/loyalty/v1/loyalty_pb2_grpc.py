@@ -55,6 +55,16 @@ class LoyaltyServiceStub:
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.AwardPointsRequest.SerializeToString,
                 response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.AwardPointsResponse.FromString,
                 _registered_method=True)
+        self.ReverseAward = channel.unary_unary(
+                '/loyalty.v1.LoyaltyService/ReverseAward',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardResponse.FromString,
+                _registered_method=True)
+        self.SettleAward = channel.unary_unary(
+                '/loyalty.v1.LoyaltyService/SettleAward',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardResponse.FromString,
+                _registered_method=True)
         self.GetAward = channel.unary_unary(
                 '/loyalty.v1.LoyaltyService/GetAward',
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetAwardRequest.SerializeToString,
@@ -64,6 +74,11 @@ class LoyaltyServiceStub:
                 '/loyalty.v1.LoyaltyService/ListAwards',
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsRequest.SerializeToString,
                 response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsResponse.FromString,
+                _registered_method=True)
+        self.SumAwards = channel.unary_unary(
+                '/loyalty.v1.LoyaltyService/SumAwards',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsResponse.FromString,
                 _registered_method=True)
 
 
@@ -119,23 +134,58 @@ class LoyaltyServiceServicer:
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
         provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
+        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
+        per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReverseAward(self, request, context):
+        """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
+        service is set otherwise) after it was APPLIED, and once: where a reversal is PENDING, UNKNOWN or APPLIED already,
+        the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
+        it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
+
+        OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+        (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
+        is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
+        settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
+        `expire_time` (RFC 3339, UTC).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleAward(self, request, context):
+        """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
+        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+        Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
+        (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAward(self, request, context):
-        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
-        INVALID_ARGUMENT (BAD_VALUE: neither is given).
+        """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
+        MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAwards(self, request, context):
-        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
-        token), NOT_FOUND (MERCHANT_NOT_FOUND).
+        """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
+        Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be
+        read), NOT_FOUND (MERCHANT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SumAwards(self, request, context):
+        """A merchant's awards added up by agent, reason or day. Errors: as ListAwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,6 +214,16 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.AwardPointsRequest.FromString,
                     response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.AwardPointsResponse.SerializeToString,
             ),
+            'ReverseAward': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReverseAward,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardResponse.SerializeToString,
+            ),
+            'SettleAward': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleAward,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardResponse.SerializeToString,
+            ),
             'GetAward': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAward,
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetAwardRequest.FromString,
@@ -173,6 +233,11 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
                     servicer.ListAwards,
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsRequest.FromString,
                     response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsResponse.SerializeToString,
+            ),
+            'SumAwards': grpc.unary_unary_rpc_method_handler(
+                    servicer.SumAwards,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -295,6 +360,60 @@ class LoyaltyService:
             _registered_method=True)
 
     @staticmethod
+    def ReverseAward(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.LoyaltyService/ReverseAward',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ReverseAwardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleAward(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.LoyaltyService/SettleAward',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SettleAwardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetAward(request,
             target,
             options=(),
@@ -338,6 +457,33 @@ class LoyaltyService:
             '/loyalty.v1.LoyaltyService/ListAwards',
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsRequest.SerializeToString,
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListAwardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SumAwards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.LoyaltyService/SumAwards',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.SumAwardsResponse.FromString,
             options,
             channel_credentials,
             insecure,

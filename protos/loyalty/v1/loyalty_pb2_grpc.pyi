@@ -89,16 +89,38 @@ class LoyaltyServiceStub:
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
     provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
+    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
+    per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+    """
+    ReverseAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]
+    """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
+    service is set otherwise) after it was APPLIED, and once: where a reversal is PENDING, UNKNOWN or APPLIED already,
+    the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
+    it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
+
+    OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
+    is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
+    settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
+    `expire_time` (RFC 3339, UTC).
+    """
+    SettleAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]
+    """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
+    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+    Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
+    (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
     GetAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]
-    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
-    INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
+    MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
     """
     ListAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]
-    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
-    token), NOT_FOUND (MERCHANT_NOT_FOUND).
+    """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
+    Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be
+    read), NOT_FOUND (MERCHANT_NOT_FOUND).
     """
+    SumAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]
+    """A merchant's awards added up by agent, reason or day. Errors: as ListAwards."""
 
 @_typing.type_check_only
 class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
@@ -141,16 +163,38 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
     provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
+    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
+    per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+    """
+    ReverseAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]  # type: ignore[assignment]
+    """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
+    service is set otherwise) after it was APPLIED, and once: where a reversal is PENDING, UNKNOWN or APPLIED already,
+    the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
+    it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
+
+    OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
+    is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
+    settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
+    `expire_time` (RFC 3339, UTC).
+    """
+    SettleAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]  # type: ignore[assignment]
+    """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
+    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+    Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
+    (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
     GetAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]  # type: ignore[assignment]
-    """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
-    INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
+    MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
     """
     ListAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]  # type: ignore[assignment]
-    """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
-    token), NOT_FOUND (MERCHANT_NOT_FOUND).
+    """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
+    Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be
+    read), NOT_FOUND (MERCHANT_NOT_FOUND).
     """
+    SumAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]  # type: ignore[assignment]
+    """A merchant's awards added up by agent, reason or day. Errors: as ListAwards."""
 
 class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Members as they are, and points for them."""
@@ -214,7 +258,38 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
         provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` ("per_award") and `maximum` (points).
+        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
+        per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+        """
+
+    @_abc_1.abstractmethod
+    def ReverseAward(
+        self,
+        request: _loyalty_pb2.ReverseAwardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.ReverseAwardResponse, _abc.Awaitable[_loyalty_pb2.ReverseAwardResponse]]:
+        """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
+        service is set otherwise) after it was APPLIED, and once: where a reversal is PENDING, UNKNOWN or APPLIED already,
+        the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
+        it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
+
+        OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+        (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
+        is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
+        settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
+        `expire_time` (RFC 3339, UTC).
+        """
+
+    @_abc_1.abstractmethod
+    def SettleAward(
+        self,
+        request: _loyalty_pb2.SettleAwardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.SettleAwardResponse, _abc.Awaitable[_loyalty_pb2.SettleAwardResponse]]:
+        """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
+        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+        Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
+        (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
         """
 
     @_abc_1.abstractmethod
@@ -223,8 +298,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.GetAwardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.GetAwardResponse, _abc.Awaitable[_loyalty_pb2.GetAwardResponse]]:
-        """One award by its number or by its `request_id`. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
-        INVALID_ARGUMENT (BAD_VALUE: neither is given).
+        """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
+        MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
         """
 
     @_abc_1.abstractmethod
@@ -233,9 +308,18 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.ListAwardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.ListAwardsResponse, _abc.Awaitable[_loyalty_pb2.ListAwardsResponse]]:
-        """A merchant's awards, newest first. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page
-        token), NOT_FOUND (MERCHANT_NOT_FOUND).
+        """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
+        Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be
+        read), NOT_FOUND (MERCHANT_NOT_FOUND).
         """
+
+    @_abc_1.abstractmethod
+    def SumAwards(
+        self,
+        request: _loyalty_pb2.SumAwardsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.SumAwardsResponse, _abc.Awaitable[_loyalty_pb2.SumAwardsResponse]]:
+        """A merchant's awards added up by agent, reason or day. Errors: as ListAwards."""
 
 def add_LoyaltyServiceServicer_to_server(servicer: LoyaltyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -2,10 +2,19 @@
 
 import asyncio
 
-from loyalty_service.domain.member import IdentityKind, Snapshot, parse_identity
+from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Snapshots
-from tests.loyalty_service.snapshots.scripted import Call, FakeClock, ScriptedProvider, get_points, make_merchant
+from loyalty_service.domain.snapshot import Snapshot
+from tests.loyalty_service.snapshots.scripted import (
+    Call,
+    FakeClock,
+    Reading,
+    ScriptedLedger,
+    ScriptedProvider,
+    get_points,
+    make_merchant,
+)
 
 ACME = make_merchant()
 
@@ -13,10 +22,13 @@ ACME = make_merchant()
 class Desk:
     """Reads for the merchant acme unless told otherwise, with all the time in the world."""
 
-    def __init__(self, snapshots: Snapshots, provider: ScriptedProvider, clock: FakeClock) -> None:
+    def __init__(
+        self, snapshots: Snapshots, provider: ScriptedProvider, clock: FakeClock, ledger: ScriptedLedger | None = None
+    ) -> None:
         self.snapshots = snapshots
         self.provider = provider
         self.clock = clock
+        self.ledger = ledger or ScriptedLedger()
 
     @property
     def fetches(self) -> int:
@@ -47,6 +59,10 @@ class Desk:
 
     async def release(self, call: Call, error: Exception | None = None) -> None:
         call.release(error)
+        await self.settle()
+
+    async def release_reading(self, reading: Reading) -> None:
+        reading.release()
         await self.settle()
 
     async def invalidate(self, member_id: str, merchant: Merchant = ACME) -> None:

@@ -1,15 +1,16 @@
-"""A programme of a few members, a provider that reads it when a test lets it, and a clock that a test moves."""
+"""A programme of a few members, a provider and a ledger that are read when a test lets them, and a clock to move."""
 
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from loyalty_service.domain.award import Receipt
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.domain.member import Identity, Member, MemberStatus, Snapshot, Wallet
+from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Credit
+from loyalty_service.domain.ports import Booking, Movements
+from loyalty_service.domain.snapshot import Snapshot
 
 _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
@@ -102,11 +103,99 @@ class ScriptedProvider:
             raise MemberAmbiguousError(len(seen), fetch_time)
         return _make_snapshot(*seen[0], fetch_time)
 
-    async def credit(self, merchant: Merchant, credit: Credit, *, timeout_s: float) -> Receipt:
+    async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
+        raise NotImplementedError
+
+    async def debit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:
+        raise NotImplementedError
+
+    async def list_movements(
+        self, merchant: Merchant, member_id: str, *, since: datetime, timeout_s: float
+    ) -> Movements | None:
         raise NotImplementedError
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
         raise NotImplementedError
+
+
+class Reading:
+    """One read of the ledger that has begun: what it saw then, and the answer that it waits to give."""
+
+    def __init__(self) -> None:
+        self._released = asyncio.get_running_loop().create_future()
+        self.is_cancelled = False
+
+    @property
+    def is_waiting(self) -> bool:
+        return not self._released.done()
+
+    async def wait(self) -> None:
+        try:
+            await self._released
+        except asyncio.CancelledError:
+            self.is_cancelled = True
+            raise
+
+    def release(self) -> None:
+        self._released.set_result(None)
+
+
+class ScriptedLedger:
+    """Implements the port RecentAwards. `numbers`: of each member's only award; who has none was given nothing.
+
+    With `holds` a read sees what is true when it begins and answers when the test releases it.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.error: Exception | None = None
+        self.holds = False
+        self.readings: list[Reading] = []
+
+    async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
+        seen = self.numbers.get(member_id)
+        reading = Reading()
+        self.readings.append(reading)
+        if self.holds:
+            await reading.wait()
+        if self.error:
+            raise self.error
+        return () if seen is None else (make_award(merchant_id, member_id, seen),)
+
+
+def make_award(merchant_id: str, member_id: str, number: int) -> Award:
+    """Applied, can be taken back until noon, and every field that may be empty is set."""
+    request = AwardRequest(
+        merchant_id=merchant_id,
+        request_id=f"request-{number}",
+        member_id=member_id,
+        points=100,
+        note="Late parcel",
+        ticket_id="4711",
+        claimed_agent_email="ana@acme.example",
+        claimed_agent_name="Ana K.",
+        reason="Goodwill",
+        is_ticket_verified=True,
+        tier_before="Gold",
+    )
+    return Award(
+        number=number,
+        request=request,
+        state=AwardState.APPLIED,
+        receipt=Receipt(provider_reference="m-1", balance=Wallet(balance=Decimal("1340.5")), delayed=False),
+        rejection_reason=None,
+        retryable=False,
+        create_time=_START,
+        update_time=_START + timedelta(milliseconds=1),
+        reverse_expire_time=_START + timedelta(minutes=30),
+    )
+
+
+def get_number(snapshot: Snapshot) -> int | None:
+    """Of the one award that is shown; 0 where there is none, None where that is not known."""
+    if snapshot.support_awards is None:
+        return None
+    return snapshot.support_awards[0].number if snapshot.support_awards else 0
 
 
 def _make_snapshot(member_id: str, points: int, fetch_time: datetime) -> Snapshot:
@@ -138,6 +227,11 @@ def make_merchant(merchant_id: str = "acme", generation: str = "1") -> Merchant:
         locale="en",
         profile="",
         max_points_per_award=500,
+        max_points_per_ticket=500,
+        max_points_per_member_day=0,
+        max_points_per_merchant_day=0,
+        max_points_per_agent_day=0,
+        award_reasons=(),
         generation=generation,
         create_time=_START,
         update_time=_START,

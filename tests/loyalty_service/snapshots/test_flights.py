@@ -7,7 +7,7 @@ import pytest
 from loyalty_service.domain.errors import ProviderUnavailableError
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedProvider
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
 
 JANA = "jana@example.com"
 
@@ -156,7 +156,9 @@ async def test_leaving_ends_what_is_under_way() -> None:
     provider = ScriptedProvider(clock)
     provider.add("jana", JANA)
     provider.holds = True
-    async with open_snapshots("memory://", provider, clock, hold_time_s=1, stale_if_error_s=1, capacity=1) as snapshots:
+    async with open_snapshots(
+        "memory://", provider, clock, recent=ScriptedLedger(), hold_time_s=1, stale_if_error_s=1, capacity=1
+    ) as snapshots:
         desk = Desk(snapshots, provider, clock)
         reader = await desk.arrive(JANA)
     with pytest.raises(ProviderUnavailableError):

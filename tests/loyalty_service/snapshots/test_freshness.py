@@ -5,7 +5,7 @@ import pytest
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedProvider, make_merchant
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider, make_merchant
 
 JANA = "jana@example.com"
 NOBODY = "nobody@example.com"
@@ -140,5 +140,5 @@ async def test_other_stores_are_refused_by_the_settings_name(url: str) -> None:
     clock = FakeClock()
     with pytest.raises(ValueError, match="LOYALTY_SNAPSHOTS_URL"):
         await open_snapshots(
-            url, ScriptedProvider(clock), clock, hold_time_s=1, stale_if_error_s=1, capacity=1
+            url, ScriptedProvider(clock), clock, recent=ScriptedLedger(), hold_time_s=1, stale_if_error_s=1, capacity=1
         ).__aenter__()

@@ -1,4 +1,4 @@
-"""Readers, writes, invalidations, failures and time in any order: nobody is shown what is older than was promised."""
+"""Readers, writes, awards, invalidations, failures and time in any order: nobody sees what is older than promised."""
 
 import asyncio
 from typing import Any
@@ -12,7 +12,15 @@ from loyalty_service.domain.errors import MemberNotFoundError, ProviderUnavailab
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import Call, FakeClock, ScriptedProvider, get_points
+from tests.loyalty_service.snapshots.scripted import (
+    Call,
+    FakeClock,
+    Reading,
+    ScriptedLedger,
+    ScriptedProvider,
+    get_number,
+    get_points,
+)
 
 HOLD_TIME_S = 100.0
 STALE_S = 400.0
@@ -22,12 +30,16 @@ STALENESS = (None, 0.0, 1.0, 30.0)
 
 
 class Reader(msgspec.Struct, kw_only=True):
-    """One who asked, and the oldest versions of the programme that may answer: one for each member, one for e-mails."""
+    """One who asked, and the oldest versions of the programme that may answer: one for each member, one for e-mails.
+
+    `oldest_awards`: of each member, the newest award that must be seen.
+    """
 
     name: str
     task: "asyncio.Task[HeldSnapshot]"
     oldest_allowed: int
     oldest_of_member: dict[str, int]
+    oldest_awards: dict[str, int]
 
 
 class Promise(RuleBasedStateMachine):
@@ -39,6 +51,10 @@ class Promise(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.provider = ScriptedProvider(self.clock)
         self.provider.holds = True
+        self.ledger = ScriptedLedger()
+        self.ledger.holds = True
+        self.ledger.numbers = dict.fromkeys(MEMBERS, 1)
+        self.announced_awards = dict(self.ledger.numbers)
         self.version = 0
         self.changes: list[tuple[float, int]] = [(0.0, 0)]
         self.names_by_version: list[dict[str, str | None]] = [{}]
@@ -49,11 +65,13 @@ class Promise(RuleBasedStateMachine):
             "memory://",
             self.provider,
             self.clock,
+            recent=self.ledger,
             hold_time_s=HOLD_TIME_S,
             stale_if_error_s=STALE_S,
             capacity=6,
+            ledger_timeout_s=10_000,
         )
-        self.desk = Desk(self.run(self.opening.__aenter__()), self.provider, self.clock)
+        self.desk = Desk(self.run(self.opening.__aenter__()), self.provider, self.clock, self.ledger)
         for member in MEMBERS:
             self.provider.add(member, f"{member}@nowhere.example")
         self.names: dict[str, str | None] = {member: member for member in MEMBERS} | dict.fromkeys(EMAILS)
@@ -85,8 +103,14 @@ class Promise(RuleBasedStateMachine):
         self.change()
 
     @rule(member=st.sampled_from(MEMBERS))
+    def commit_award(self, member: str) -> None:
+        """Not announced yet: between the commit and the invalidation anything may happen."""
+        self.ledger.numbers[member] += 1
+
+    @rule(member=st.sampled_from(MEMBERS))
     def invalidate(self, member: str) -> None:
         self.invalidated_at[member] = self.version
+        self.announced_awards[member] = self.ledger.numbers[member]
         self.newest_held.pop(member, None)
         self.run(self.desk.invalidate(member))
 
@@ -100,7 +124,13 @@ class Promise(RuleBasedStateMachine):
         oldest = self.get_version_before(self.clock.time_s - allowed_s) if allowed_s else self.version
         task = self.loop.create_task(self.desk.read(name, staleness_s, timeout_s=10_000))
         self.readers.append(
-            Reader(name=name, task=task, oldest_allowed=oldest, oldest_of_member=dict(self.invalidated_at))
+            Reader(
+                name=name,
+                task=task,
+                oldest_allowed=oldest,
+                oldest_of_member=dict(self.invalidated_at),
+                oldest_awards=dict(self.announced_awards),
+            )
         )
         self.settle()
 
@@ -111,8 +141,18 @@ class Promise(RuleBasedStateMachine):
         calls[pick % len(calls)].release(ProviderUnavailableError("down") if fails else None)
         self.settle()
 
+    @precondition(lambda self: self.waiting_for_the_ledger())
+    @rule(pick=st.integers(min_value=0, max_value=7))
+    def answer_from_the_ledger(self, pick: int) -> None:
+        readings = self.waiting_for_the_ledger()
+        readings[pick % len(readings)].release()
+        self.settle()
+
     def waiting(self) -> list[Call]:
         return [call for call in self.provider.calls if not call.is_released]
+
+    def waiting_for_the_ledger(self) -> list[Reading]:
+        return [reading for reading in self.ledger.readings if reading.is_waiting]
 
     def settle(self) -> None:
         self.run(self.desk.settle())
@@ -134,6 +174,9 @@ class Promise(RuleBasedStateMachine):
         if held.stale_reason is None:
             oldest = max(oldest, reader.oldest_allowed)
         assert get_points(held.snapshot) >= oldest, "older than was promised, or than an invalidation before the call"
+        assert (get_number(held.snapshot) or 0) >= reader.oldest_awards[member_id], (
+            "without an award from before the call"
+        )
         self.check_named(reader, member_id, since=oldest)
 
     def check_named(self, reader: Reader, member_id: str | None, *, since: int) -> None:
@@ -154,12 +197,16 @@ class Promise(RuleBasedStateMachine):
             seen = get_points(snapshot)
             assert seen >= self.invalidated_at[member]
             assert seen >= self.newest_held.get(member, 0)
+            assert (get_number(snapshot) or 0) >= self.announced_awards[member]
             self.newest_held[member] = seen
 
     def teardown(self) -> None:
         for _ in range(20):  # a reader that came too late begins a read of its own
             for call in self.waiting():
                 call.release()
+            self.settle()
+            for reading in self.waiting_for_the_ledger():
+                reading.release()
             self.settle()
         assert not self.readers, "somebody waits for nothing"
         self.run(self.opening.__aexit__(None, None, None))

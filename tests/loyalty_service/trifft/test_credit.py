@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from loyalty_service.domain.errors import (
-    CreditUnknownError,
+    BookingUnknownError,
     MemberNotFoundError,
     ProviderCredentialsError,
     ProviderRefusedError,
@@ -16,12 +16,12 @@ from loyalty_service.domain.errors import (
     ProviderUnavailableError,
 )
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Credit
+from loyalty_service.domain.ports import Booking
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import BLOOM_PROFILE, Fault, Member, Project, Settings
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
 
-CREDIT = Credit(member_id="jana", points=100, note="Sorry for the wait ☕", reference="A-10482")
+CREDIT = Booking(member_id="jana", points=100, note="Sorry for the wait ☕", reference="A-10482")
 
 
 async def test_credit_is_booked_with_its_note_and_reference(
@@ -66,8 +66,8 @@ async def test_delayed_credit_is_said_to_be_delayed(provider: TrifftProvider, me
         (403, ProviderCredentialsError),
         (404, MemberNotFoundError),
         (429, ProviderThrottledError),
-        (500, CreditUnknownError),
-        (503, CreditUnknownError),
+        (500, BookingUnknownError),
+        (503, BookingUnknownError),
     ],
 )
 async def test_status_tells_whether_it_was_booked(
@@ -85,7 +85,7 @@ async def test_status_that_tells_nothing_leaves_it_unknown(
 ) -> None:
     location = {"Location": make_merchant().provider_url}
     url = await start_answering(web.Response(status=status, headers=location))
-    with pytest.raises(CreditUnknownError):
+    with pytest.raises(BookingUnknownError):
         await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
 
 
@@ -93,7 +93,7 @@ async def test_success_that_says_it_failed_leaves_it_unknown(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     url = await start_answering(web.json_response({"success": False, "id": "movement", "balance": 1340}))
-    with pytest.raises(CreditUnknownError):
+    with pytest.raises(BookingUnknownError):
         await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
 
 
@@ -118,7 +118,7 @@ async def test_answer_that_does_not_come_or_cannot_be_read_leaves_it_unknown_and
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)
-    with pytest.raises(CreditUnknownError):
+    with pytest.raises(BookingUnknownError):
         await provider.credit(merchant, CREDIT, timeout_s=0.25 if fault.kind in {"hang", "slow_body"} else 5)
     assert acme.count_requests("credit") == 1
 
@@ -161,7 +161,7 @@ async def test_credit_to_a_path_of_its_own_making_is_not_sent(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
     for member_id in (".", "..", ""):
-        credit = Credit(member_id=member_id, points=1, note="", reference="A-1")
+        credit = Booking(member_id=member_id, points=1, note="", reference="A-1")
         with pytest.raises(MemberNotFoundError):
             await provider.credit(merchant, credit, timeout_s=5)
     assert acme.count_requests() == 0

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from loyalty_service.domain.errors import BadValueError, MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.domain.member import CouponState, Identity, MemberStatus, Snapshot, parse_identity
+from loyalty_service.domain.member import CouponState, Identity, MemberStatus, parse_identity
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import BLOOM_PROFILE, Coupon, Member, Project, Settings, UserCoupon
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering

@@ -21,6 +21,16 @@ def test_profile_with_one_line_keeps_the_others_of_its_table() -> None:
     assert profile.credit.points == "points"
 
 
+def test_shops_lines_for_credits_hold_for_debits_and_movements_unless_these_have_their_own() -> None:
+    profile = parse_profile(
+        "[credit]\npoint_scale = 100\npath = '/v2/{member_id}'\nnote = 'text'\n[debit]\nnote = 'why'"
+    )
+    assert (profile.debit.point_scale, profile.list_movements.change_scale) == (100, 100)
+    assert (profile.debit.note, profile.debit.path) == ("why", "/v1/member/{member_id}/wallet/debit")
+    own = parse_profile("[credit]\npoint_scale = 100\n[list_movements]\nchange_scale = 1")
+    assert own.list_movements.change_scale == 1
+
+
 @pytest.mark.parametrize(
     "expression",
     ["[params.meno, params.priezvisko]", "join(' ', [params.meno, params.priezvisko])", "params.meno"],
@@ -53,6 +63,11 @@ def test_join_passes_over_nulls() -> None:
         ("[credit]\npoint_scale = 1.5", "$.credit.point_scale"),
         ("[credit]\nmethod = 'GET'", "$.credit.method"),
         ("[credit]\npath = '/v1/wallet/credit'", "credit.path needs {member_id} once"),
+        ("[debit]\npath = '/v1/wallet/debit'", "debit.path needs {member_id} once"),
+        ("[debit]\nmethod = 'GET'", "$.debit.method"),
+        ("debit = 3", "Expected `object`"),
+        ("[list_movements]\npath = '/v1/movement'", "list_movements.path needs {member_id} once"),
+        ("[list_movements]\ncomplete = 'yes'", "$.list_movements.complete"),
         ("[find_member]\npath = '/v1/member/{member_id}'", "find_member.path has no member_id to put in"),
         ("[get_member]\npath = '/v1/member/{id}'", "get_member.path must look like"),
         ("[get_member]\npath = '//elsewhere.example/{member_id}'", "get_member.path must look like"),

@@ -1,0 +1,144 @@
+"""Awards whose outcome is to be looked for: which are due, and by whom in the fleet they are looked at.
+
+A claim moves the time of an award's next check forward, so a worker that dies only delays it. All times are the
+database's.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from loyalty_service.awards.evidence import Neighbours, Sent
+from loyalty_service.awards.rows import is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.tables import awards
+from loyalty_service.database import Database, now_ms
+from loyalty_service.domain.award import AwardState
+
+# After the first check, which comes as soon as an award is in doubt, the second, the third, and each from then on.
+CHECK_AFTER_S = (15.0, 60.0, 300.0)
+
+_IN_DOUBT = (AwardState.UNKNOWN, AwardState.NOT_APPLIED)
+
+
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """An award that this worker is to look for, claimed at `claim_time`.
+
+    `last_send_time`: its last attempt left by then, if at all. `check_count` with this check; `absent_count`: how many
+    complete lists in a row, read late enough to tell, did not have it.
+    """
+
+    sent: Sent
+    last_send_time: datetime
+    claim_time: datetime
+    check_count: int
+    absent_count: int
+
+    @property
+    def merchant_id(self) -> str:
+        return self.sent.award.request.merchant_id
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """How many awards are UNKNOWN, how many of them wait for a person, and how long ago the oldest was sent."""
+
+    unknown: int
+    waiting_for_person: int
+    oldest_s: float
+
+
+class Doubts:
+    """`reversal_window_s` as in Ledger."""
+
+    def __init__(self, database: Database, *, reversal_window_s: float) -> None:
+        self._database = database
+        self._select = select_awards(round(reversal_window_s * 1000))
+
+    async def count(self) -> Tally:
+        is_unknown = and_(awards.c.next_check_time_ms.is_not(None), is_one_of(awards, AwardState.UNKNOWN))
+        waiting = func.sum(case((awards.c.needs_person, 1), else_=0))
+        oldest_ms = now_ms() - func.min(awards.c.attempt_time_ms)
+        query = select(func.count().label("unknown"), waiting.label("waiting"), oldest_ms.label("oldest_ms"))
+        async with self._database.read() as connection:
+            row = (await connection.execute(query.where(is_unknown))).one()
+        return Tally(
+            unknown=row.unknown, waiting_for_person=row.waiting or 0, oldest_s=max(0, row.oldest_ms or 0) / 1000
+        )
+
+    async def claim(self, count: int, *, without: Collection[str]) -> list[Doubt]:
+        """At most `count` awards that are due, one of each merchant: its budget at the provider is scarce.
+
+        `without`: merchants that are left alone.
+        """
+        due_merchants = select(awards.c.merchant_id).where(_is_due()).group_by(awards.c.merchant_id)
+        due_merchants = due_merchants.order_by(func.min(awards.c.next_check_time_ms)).limit(count + len(without))
+        async with self._database.read() as connection:
+            found = (await connection.execute(due_merchants)).scalars().all()
+        chosen = [merchant_id for merchant_id in found if merchant_id not in without][:count]
+        if not chosen:
+            return []
+        async with self._database.write() as connection:
+            claimed = [await self._claim_one(connection, merchant_id) for merchant_id in chosen]
+        return [doubt for doubt in claimed if doubt is not None]
+
+    async def read_neighbours(self, doubt: Doubt) -> Neighbours:
+        request, number = doubt.sent.award.request, doubt.sent.award.number
+        query = self._select.where(
+            awards.c.merchant_id == request.merchant_id,
+            awards.c.member_id == request.member_id,
+            awards.c.number != number,
+            ~is_one_of(awards, AwardState.REJECTED),
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        ids = {one for row in rows for one in (row.provider_reference, row.movement_id) if one}
+        rivals = [_read_sent(row) for row in rows if not row.provider_reference and not row.movement_id]
+        return Neighbours(movement_ids=frozenset(ids), rivals=tuple(rivals))
+
+    async def plan(
+        self, doubt: Doubt, state: AwardState, *, after_s: float | None, absent_count: int | None = None
+    ) -> None:
+        """When to look next, counted from now; None: never again. Nothing where `state` or the claim is past."""
+        request, number = doubt.sent.award.request, doubt.sent.award.number
+        values: dict[str, Any] = {"next_check_time_ms": None if after_s is None else now_ms() + round(after_s * 1000)}
+        if absent_count is not None:
+            values["absent_count"] = absent_count
+        query = update(awards).where(
+            awards.c.merchant_id == request.merchant_id,
+            awards.c.number == number,
+            is_one_of(awards, state),
+            awards.c.check_count == doubt.check_count,
+        )
+        async with self._database.write() as connection:
+            await connection.execute(query.values(values))
+
+    async def _claim_one(self, connection: AsyncConnection, merchant_id: str) -> Doubt | None:
+        """None where another worker was quicker."""
+        due = select(awards.c.number, awards.c.check_count).where(awards.c.merchant_id == merchant_id, _is_due())
+        due = due.order_by(awards.c.next_check_time_ms).limit(1).with_for_update(skip_locked=True)
+        found = (await connection.execute(due)).one_or_none()
+        if found is None:
+            return None
+        key = and_(awards.c.merchant_id == merchant_id, awards.c.number == found.number)
+        after_ms = round(CHECK_AFTER_S[min(found.check_count, len(CHECK_AFTER_S) - 1)] * 1000)
+        moved = {"check_count": found.check_count + 1, "next_check_time_ms": now_ms() + after_ms}
+        await connection.execute(update(awards).where(key).values(moved))
+        row = (await connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key))).one()
+        return Doubt(
+            sent=_read_sent(row),
+            last_send_time=read_time(row.lease_expire_time_ms),
+            claim_time=read_time(row.claim_time_ms),
+            check_count=row.check_count,
+            absent_count=row.absent_count,
+        )
+
+
+def _is_due() -> ColumnElement[bool]:
+    return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, state) for state in _IN_DOUBT)))
+
+
+def _read_sent(row: Any) -> Sent:  # noqa: ANN401  a row of `select_awards`
+    return Sent(award=read_award(row), attempt_time=read_time(row.attempt_time_ms))

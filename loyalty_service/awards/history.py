@@ -1,0 +1,143 @@
+"""What the ledger tells: awards page by page, what happened to one, what many come to. It changes nothing."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, or_, select
+
+from loyalty_service.awards.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.database import Database
+from loyalty_service.domain.award import Award, AwardChange, AwardState, make_agent_key
+from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
+
+RECENT_COUNT = 5
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEYS = {
+    AwardGrouping.AGENT: awards.c.agent_key,
+    AwardGrouping.REASON: awards.c.reason,
+    AwardGrouping.DAY: awards.c.day,
+}
+
+
+class History:
+    """Implements the port RecentAwards. `reversal_window_s`: as in Ledger. All methods raise DATABASE_ERRORS."""
+
+    def __init__(self, database: Database, *, reversal_window_s: float) -> None:
+        self._database = database
+        self._select = select_awards(round(reversal_window_s * 1000)).order_by(awards.c.number.desc())
+        self._select_recent = self._select.where(
+            awards.c.merchant_id == bindparam("own_merchant_id"),
+            awards.c.member_id == bindparam("own_member_id"),
+            is_one_of(awards, AwardState.APPLIED, AwardState.UNKNOWN),
+        ).limit(RECENT_COUNT)
+
+    async def list_page(
+        self, merchant_id: str, wanted: AwardFilter, before_number: int | None, count: int
+    ) -> list[Award]:
+        """At most `count` awards with a number below `before_number` (None: any), newest first."""
+        query = self._select.where(*_match(merchant_id, wanted)).limit(count)
+        if before_number is not None:
+            query = query.where(awards.c.number < before_number)
+        async with self._database.read() as connection:
+            return [read_award(row) for row in await connection.execute(query)]
+
+    async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
+        """See the port."""
+        key = {"own_merchant_id": merchant_id, "own_member_id": member_id}
+        async with self._database.read() as connection:
+            return tuple(read_award(row) for row in await connection.execute(self._select_recent, key))
+
+    async def list_changes(self, merchant_id: str, number: int) -> list[AwardChange]:
+        """All changes of an award's state, oldest first."""
+        own = (award_changes.c.merchant_id == merchant_id, award_changes.c.number == number)
+        query = select(award_changes).where(*own).order_by(award_changes.c.change_id)
+        changes: list[AwardChange] = []
+        async with self._database.read() as connection:
+            for row in await connection.execute(query):
+                change = AwardChange(
+                    change_time=read_time(row.change_time_ms),
+                    # Not asked of the row: the oldest ones were written without it.
+                    from_state=changes[-1].to_state if changes else None,
+                    to_state=AwardState(row.state),
+                    actor=row.actor,
+                    why=row.why,
+                    attempt=row.attempt,
+                )
+                changes.append(change)
+        return changes
+
+    async def sum_awards(self, merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> list[AwardSum]:
+        """By key, days newest first. What was refused or not booked comes to nothing, and has no sum.
+
+        `wanted` is asked of the awards; a reversal follows the award that it takes back.
+        """
+        async with self._database.read() as connection:
+            rows = await connection.execute(_select_sums(merchant_id, wanted, grouping))
+            sums = [
+                AwardSum(
+                    key=row.key,
+                    award_count=int(row.award_count),
+                    points=int(row.points),
+                    reversed_points=int(row.reversed_points),
+                    in_doubt_points=int(row.in_doubt_points),
+                )
+                for row in rows
+            ]
+        # Not by the database, whose engines sort by rules of their own.
+        return sorted(sums, key=lambda one: one.key, reverse=grouping is AwardGrouping.DAY)
+
+
+def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> Select[Any]:
+    key = _KEYS[grouping]
+    columns = (
+        key.label("key"),
+        func.sum(case((is_one_of(awards, AwardState.APPLIED), 1), else_=0)).label("award_count"),
+        _add_up(AwardState.APPLIED).label("points"),
+        func.sum(_add_up_reversals(AwardState.APPLIED)).label("reversed_points"),
+        (_add_up(*IN_DOUBT) + func.sum(_add_up_reversals(*IN_DOUBT))).label("in_doubt_points"),
+    )
+    given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, *GIVEN))
+    return select(*columns).where(*given).group_by(key)
+
+
+def _add_up(*states: AwardState) -> ColumnElement[Any]:
+    return func.sum(case((is_one_of(awards, *states), awards.c.points), else_=0))
+
+
+def _add_up_reversals(*states: AwardState) -> ColumnElement[Any]:
+    """Points of the row that were taken back, more than once where that is what happened."""
+    reversal = awards.alias("reversal")
+    query = select(func.coalesce(func.sum(reversal.c.points), 0)).where(
+        reversal.c.merchant_id == awards.c.merchant_id,
+        reversal.c.reverses == awards.c.number,
+        is_one_of(reversal, *GIVEN),  # as the index spells it
+        is_one_of(reversal, *states),
+    )
+    return query.correlate(awards).scalar_subquery()
+
+
+def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool]]:
+    yield awards.c.merchant_id == merchant_id
+    if wanted.from_time is not None:
+        yield awards.c.create_time_ms >= _round_up_ms(wanted.from_time)
+    if wanted.before_time is not None:
+        yield awards.c.create_time_ms < _round_up_ms(wanted.before_time)
+    if wanted.claimed_agent:
+        key = make_agent_key(wanted.claimed_agent)
+        yield or_(awards.c.agent_key == key, awards.c.agent_name_key == key)
+    if wanted.member_id:
+        yield awards.c.member_id == wanted.member_id
+    if wanted.ticket_id:
+        yield awards.c.ticket_id == wanted.ticket_id
+    if wanted.states:
+        yield is_one_of(awards, *sorted(wanted.states, key=lambda state: state.value))
+    if wanted.needs_person:
+        yield literal_column("awards.needs_person")  # as the partial index spells it
+
+
+def _round_up_ms(time: datetime) -> int:
+    """The first whole millisecond at or after it: what both "at or after" and "before" mean for whole ones."""
+    return -((_EPOCH - time) // timedelta(milliseconds=1))

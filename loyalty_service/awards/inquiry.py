@@ -1,0 +1,159 @@
+"""One look for what became of an award in doubt: the provider is asked, and what it tells is written down."""
+
+import asyncio
+from datetime import timedelta
+from typing import TypeAlias
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from loyalty_service.awards.doubts import Doubt, Doubts
+from loyalty_service.awards.evidence import CLOCK_SKEW, Finding, weigh
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.domain.award import AwardState, Receipt
+from loyalty_service.domain.errors import (
+    MemberNotFoundError,
+    MerchantNotFoundError,
+    ProviderContractError,
+    ProviderCredentialsError,
+    ProviderError,
+    ProviderThrottledError,
+    ProviderTimeoutError,
+)
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import LoyaltyProvider, Movements, Snapshots
+from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.metrics import Metrics
+
+READ_TIMEOUT_S = 3.0
+# What is not in a list that was read earlier after the last possible send may come yet.
+TELLING_AFTER = timedelta(minutes=15)
+ABSENT_READS = 2
+ABSENT_AGAIN_S = 300.0
+PERSON_AGAIN_S = 3600.0
+# When an award that was taken for not applied is looked for again, counted from then; the last time is the last.
+LATE_LOOKS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+# What does not pass by itself: a person has to look.
+_LASTING = (MemberNotFoundError, ProviderCredentialsError, ProviderContractError)
+
+Log: TypeAlias = structlog.typing.FilteringBoundLogger
+
+logger = structlog.get_logger()
+
+
+class Inquiry:
+    """Looks, and settles or plans the next look."""
+
+    def __init__(  # noqa: PLR0913  each a part of its own
+        self,
+        *,
+        ledger: Ledger,
+        doubts: Doubts,
+        provider: LoyaltyProvider,
+        snapshots: Snapshots,
+        merchants: MerchantStore,
+        metrics: Metrics,
+    ) -> None:
+        self._ledger = ledger
+        self._doubts = doubts
+        self._provider = provider
+        self._snapshots = snapshots
+        self._merchants = merchants
+        self._metrics = metrics
+
+    async def check(self, doubt: Doubt) -> float:
+        """Returns for how long (s) this merchant's provider wants to be left alone.
+
+        Where it fails, the claim has set the time of the next look.
+        """
+        award = doubt.sent.award
+        log = logger.bind(merchant_id=award.request.merchant_id, award_id=award.award_id, check=doubt.check_count)
+        try:
+            merchant = await self._merchants.get(award.request.merchant_id)
+            finding = await self._find(merchant, doubt)
+            await self._conclude(merchant, doubt, finding, log)
+        except MerchantNotFoundError:
+            await self._hand_to_person(doubt, log)
+        except ProviderThrottledError as error:
+            log.warning("award_not_looked_up", reason=error.reason)
+            return error.retry_after_s
+        except (MemberNotFoundError, ProviderError) as error:
+            log.warning("award_not_looked_up", reason=error.reason)
+            if isinstance(error, _LASTING) and _is_telling(doubt):
+                await self._hand_to_person(doubt, log)
+        return 0.0
+
+    async def _find(self, merchant: Merchant, doubt: Doubt) -> Finding:
+        movements = await self._list_movements(merchant, doubt)
+        # After the list: what was booked for an award that is settled meanwhile is then known to be that award's.
+        return weigh(doubt.sent, movements, await self._doubts.read_neighbours(doubt))
+
+    async def _list_movements(self, merchant: Merchant, doubt: Doubt) -> Movements | None:
+        member_id, since = doubt.sent.award.request.member_id, doubt.sent.attempt_time - CLOCK_SKEW
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_S + 1):
+                return await self._provider.list_movements(merchant, member_id, since=since, timeout_s=READ_TIMEOUT_S)
+        except TimeoutError as error:
+            raise ProviderTimeoutError("the provider's movements did not come in time") from error
+
+    async def _conclude(self, merchant: Merchant, doubt: Doubt, finding: Finding, log: Log) -> None:
+        if finding.copies > 1:
+            log.error("award_booked_twice", copies=finding.copies)
+        if finding.movement is not None:
+            await self._settle(merchant, doubt, AwardState.APPLIED, finding, log)
+        elif doubt.sent.award.state is AwardState.NOT_APPLIED:
+            await self._look_again_later(doubt)
+        elif not _is_telling(doubt):
+            return  # the claim has set the time of the next look
+        elif not finding.is_absent:
+            await self._hand_to_person(doubt, log)
+        elif doubt.absent_count + 1 < ABSENT_READS:
+            count = doubt.absent_count + 1
+            await self._doubts.plan(doubt, AwardState.UNKNOWN, after_s=ABSENT_AGAIN_S, absent_count=count)
+        else:
+            why = "two complete lists of the provider's movements do not have it"
+            await self._settle(merchant, doubt, AwardState.NOT_APPLIED, Finding(why=why), log)
+
+    async def _settle(self, merchant: Merchant, doubt: Doubt, state: AwardState, finding: Finding, log: Log) -> None:
+        award = doubt.sent.award
+        movement_id = finding.movement.movement_id if finding.movement else None
+        receipt = Receipt(provider_reference=movement_id, balance=None, delayed=False) if movement_id else None
+        try:
+            # Before and after, as a sender does: who reads the new state must see the points, too.
+            await self._snapshots.invalidate(merchant, award.request.member_id)
+            settled = await self._ledger.settle_doubt(
+                merchant.merchant_id, award.number, state, receipt=receipt, movement_id=movement_id, why=finding.why
+            )
+        except IntegrityError:
+            log.info("movement_settled_another_award")
+            return
+        await self._snapshots.invalidate(merchant, award.request.member_id)
+        if settled.state is not state:
+            return
+        self._metrics.count(settled)
+        log.info("award_settled", state=state.value, why=finding.why)
+        if award.state is AwardState.NOT_APPLIED:
+            log.error("award_seen_late")
+            self._metrics.seen_late.inc()
+        if state is AwardState.NOT_APPLIED:
+            await self._doubts.plan(doubt, state, after_s=LATE_LOOKS[0].total_seconds())
+
+    async def _look_again_later(self, doubt: Doubt) -> None:
+        since = doubt.claim_time - doubt.sent.award.update_time
+        left_s = [(look - since).total_seconds() for look in LATE_LOOKS if look > since]
+        await self._doubts.plan(doubt, AwardState.NOT_APPLIED, after_s=left_s[0] if left_s else None)
+
+    async def _hand_to_person(self, doubt: Doubt, log: Log) -> None:
+        """It is still looked for, and settled if it turns up."""
+        award = doubt.sent.award
+        if award.state is AwardState.NOT_APPLIED:
+            await self._look_again_later(doubt)
+            return
+        if not award.needs_person:
+            await self._ledger.mark_needs_person(award.request.merchant_id, award.number)
+            log.warning("award_needs_person")
+        await self._doubts.plan(doubt, AwardState.UNKNOWN, after_s=PERSON_AGAIN_S, absent_count=0)
+
+
+def _is_telling(doubt: Doubt) -> bool:
+    return doubt.claim_time - doubt.last_send_time >= TELLING_AFTER

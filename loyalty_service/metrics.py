@@ -1,0 +1,65 @@
+"""What the service counts, and where it is read. Labels are ours and few; nobody and no shop is named in one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+
+from loyalty_service.domain.award import Award
+
+
+class Metrics:
+    """One registry per server, so that two servers in one process do not share counts.
+
+    Counters are of this process; gauges are of the database, the same in each process that shares it.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._awards = Counter(
+            "loyalty_awards", "Awards by the state they came to.", ("kind", "outcome"), registry=self.registry
+        )
+        self.seen_late = Counter(
+            "loyalty_awards_seen_late",
+            "Awards taken for not applied whose points turned up after all.",
+            registry=self.registry,
+        )
+        self._unknown = Gauge("loyalty_awards_unknown", "Awards whose outcome is not known.", registry=self.registry)
+        self._waiting_for_person = Gauge(
+            "loyalty_awards_waiting_for_person", "Unknown awards that a person has to settle.", registry=self.registry
+        )
+        self._oldest_unknown_s = Gauge(
+            "loyalty_awards_oldest_unknown_seconds",
+            "How long ago the oldest unknown award was sent; 0 without one.",
+            registry=self.registry,
+        )
+
+    def count(self, award: Award) -> None:
+        """Count an award, or a reversal, that has come to another state than PENDING."""
+        kind = "award" if award.request.reverses is None else "reversal"
+        self._awards.labels(kind, award.state.value).inc()
+
+    def show_doubts(self, unknown: int, waiting_for_person: int, oldest_s: float) -> None:
+        """What the ledger has of awards that are not settled; `oldest_s` ago the oldest was sent."""
+        self._unknown.set(unknown)
+        self._waiting_for_person.set(waiting_for_person)
+        self._oldest_unknown_s.set(oldest_s)
+
+
+@asynccontextmanager
+async def serve_metrics(metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
+    """GET /metrics for the length of the block. Yields the port. Raises OSError where it cannot listen."""
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/metrics", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,143 @@
+"""Reads of the provider: a member with their coupons, what was booked on a wallet, whether a token works."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import aiohttp
+import structlog
+
+from loyalty_service.domain.errors import (
+    BadValueError,
+    MemberAmbiguousError,
+    MemberNotFoundError,
+    ProviderContractError,
+    ProviderUnavailableError,
+)
+from loyalty_service.domain.member import Coupon, Identity, Member
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Movements
+from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_read
+from loyalty_service.trifft.mapping import (
+    Candidate,
+    parse_candidate,
+    parse_candidates,
+    parse_coupons,
+    parse_member,
+    parse_movements,
+)
+from loyalty_service.trifft.profile import Profile
+from loyalty_service.trifft.transport import BodyTooLargeError, Request, Transport
+from loyalty_service.trifft.wire import WireError
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class Read:
+    """One read of a merchant's project, which began at `fetch_time`."""
+
+    def __init__(self, transport: Transport, profile: Profile, merchant: Merchant, fetch_time: datetime) -> None:
+        self._transport = transport
+        self._profile = profile
+        self._merchant = merchant
+        self._fetch_time = fetch_time
+
+    async def fetch(self, identity: Identity, remembered_member_id: str | None) -> Snapshot:
+        guess = identity.value if identity.kind == "member_id" else remembered_member_id
+        guessed = asyncio.create_task(self._list_coupons(guess)) if guess else None
+        try:
+            member = await self._fetch_member(identity)
+            if guessed and member.member_id == guess:
+                coupons = await guessed
+            else:
+                coupons = await self._list_coupons(member.member_id)
+        finally:
+            if guessed:
+                guessed.cancel()
+                await asyncio.gather(guessed, return_exceptions=True)
+        return Snapshot(member=member, coupons=coupons, fetch_time=self._fetch_time)
+
+    async def list_movements(self, member_id: str, since: datetime) -> Movements | None:
+        """None where the profile knows no such list."""
+        operation = self._profile.list_movements
+        if not operation.path:
+            return None
+        path = operation.make_path(member_id, self._fetch_time)
+        query = {operation.since: str(int(since.timestamp()))} if operation.since else {}
+        request = Request(operation="list_movements", method=operation.method, path=path, query=query)
+        data = await self._request(request)
+        return self._parse(request, lambda: parse_movements(operation.items.search(data), operation))
+
+    async def probe(self) -> None:
+        """Ask the points calculator, which changes nothing."""
+        operation = self._profile.probe
+        body = dict(operation.body) if operation.method == "POST" else None
+        await self._request(Request(operation="probe", method=operation.method, path=operation.path, body=body))
+
+    async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
+        """The data of a successful answer. Raises ProviderError, MemberNotFoundError."""
+        try:
+            answer = await self._transport.fetch(self._merchant, request)
+        except BodyTooLargeError as error:
+            raise self._make_contract_error(request, "is too large") from error
+        except (aiohttp.ClientError, OSError) as error:
+            log_unreachable(self._merchant, request, error)
+            raise ProviderUnavailableError("the provider cannot be reached") from error
+        raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
+        return self._parse(request, lambda: parse_data(answer, self._profile))
+
+    async def _fetch_member(self, identity: Identity) -> Member:
+        if identity.kind == "member_id":
+            request, candidates = await self._get_candidates(identity.value)
+        else:
+            request, candidates = await self._find_candidates(identity)
+        present = [candidate for candidate in candidates if not candidate.is_anonymised]
+        if not present:
+            raise MemberNotFoundError(self._fetch_time)
+        if len(present) > 1:
+            raise MemberAmbiguousError(len(present), self._fetch_time)
+        return self._parse(request, lambda: parse_member(present[0], self._profile.member))
+
+    async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
+        operation = self._profile.get_member
+        path = operation.make_path(member_id, self._fetch_time)
+        request = Request(operation="get_member", method=operation.method, path=path)
+        row = await self._request(request)
+        candidate = self._parse(request, lambda: parse_candidate(row, self._profile.member))
+        if candidate.member_id != member_id:
+            raise self._make_contract_error(request, "is about another member")
+        return request, [candidate]
+
+    async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
+        operation = self._profile.find_member
+        field = {"email": operation.email, "phone": operation.phone, "support_id": operation.support_id}[identity.kind]
+        if not field:
+            raise BadValueError(f"identity.{identity.kind}", "cannot be searched for at this merchant's provider")
+        query = {field: identity.value}
+        request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
+        data = await self._request(request)
+        fields = self._profile.member
+        return request, self._parse(request, lambda: parse_candidates(operation.items.search(data), fields, identity))
+
+    async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
+        operation = self._profile.list_coupons
+        path = operation.make_path(member_id, self._fetch_time)
+        request = Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
+        data = await self._request(request)
+        fields = self._profile.coupon
+        return self._parse(request, lambda: parse_coupons(operation.items.search(data), fields, self._fetch_time))
+
+    def _parse(self, request: Request, parse: Callable[[], T]) -> T:
+        try:
+            return parse()
+        except WireError as error:
+            raise self._make_contract_error(request, str(error)) from error
+
+    def _make_contract_error(self, request: Request, sentence: str) -> ProviderContractError:
+        _log.error(
+            "provider_contract", merchant_id=self._merchant.merchant_id, operation=request.operation, problem=sentence
+        )
+        return ProviderContractError(f"the provider's answer to {request.operation} cannot be read: {sentence}")

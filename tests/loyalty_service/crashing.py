@@ -1,0 +1,42 @@
+"""Real processes of the service, to be killed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import grpc
+
+from tests.forked import Forked, run_forked
+from tests.loyalty_service.running import Client
+
+
+class Process:
+    """One running service."""
+
+    def __init__(self, process: Forked) -> None:
+        self._process = process
+        self._draining: asyncio.Task[bytes] | None = None
+
+    async def wait_for_address(self) -> str:
+        """Once it listens. From then on its log is thrown away."""
+        async with asyncio.timeout(20):
+            while (line := json.loads(await self._process.stderr.readline()))["event"] != "listening":
+                pass
+        self._draining = asyncio.create_task(self._process.stderr.read())
+        return str(line["address"])
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Client]:
+        async with grpc.aio.insecure_channel(await self.wait_for_address()) as channel:
+            yield Client(channel)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+@asynccontextmanager
+async def running(settings: Mapping[str, str]) -> AsyncIterator[Process]:
+    """`python -m loyalty_service` but for the interpreter's start. It is killed at the end."""
+    async with run_forked("loyalty_service.__main__:main", env=settings) as process:
+        yield Process(process)

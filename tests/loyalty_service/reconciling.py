@@ -1,0 +1,165 @@
+"""A reconciler over a real ledger, its provider a scripted one. Time passes by setting it back in the rows."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prometheus_client import generate_latest
+from sqlalchemy import select, text
+
+from loyalty_service.awards.doubts import Doubts
+from loyalty_service.awards.history import History
+from loyalty_service.awards.inquiry import Inquiry
+from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.reconciler import Reconciler
+from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.sender import Sender
+from loyalty_service.awards.service import AwardService
+from loyalty_service.awards.tables import award_changes
+from loyalty_service.clock import SystemClock
+from loyalty_service.database import Database, open_database
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
+from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.ports import LoyaltyProvider, Movement, Movements
+from loyalty_service.keys import Keys
+from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.metrics import Metrics
+from loyalty_service.snapshots import open_snapshots
+from tests.loyalty_service.running import SECRET_KEY, make_request_id
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
+
+UTC_ZONE = ZoneInfo("UTC")
+NO_LIMITS = Limits(per_award=None, per_ticket=None)
+
+
+class ListingProvider(ScriptedProvider):
+    """`on_list` runs before movements are listed; `lists` counts how often they were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists = 0
+        self.on_list: Callable[[], Awaitable[object]] = _do_nothing
+
+    async def list_movements(self, *arguments: Any, **named: Any) -> Movements | None:  # noqa: ANN401  the port's
+        self.lists += 1
+        await self.on_list()
+        return await super().list_movements(*arguments, **named)
+
+    def book(self, change: int, **fields: Any) -> Movement:  # noqa: ANN401  any field of Movement
+        """Put a movement on Jana's list that no call of ours has made."""
+        known: dict[str, Any] = {"note": "", "reference": "", "create_time": datetime.now(UTC)} | fields
+        movement = Movement(movement_id=f"movement-{len(self.movements) + 1}", change=Decimal(change), **known)
+        self.movements.append((JANA, movement))
+        return movement
+
+
+class Worker:
+    """One process's reconciler, with the ledger that it works on."""
+
+    def __init__(self, database: Database, provider: LoyaltyProvider, parts: dict[str, Any]) -> None:
+        self.database = database
+        self.ledger: Ledger = parts["ledger"]
+        self.merchants: MerchantStore = parts["merchants"]
+        self.metrics: Metrics = parts["metrics"]
+        awards = AwardService(
+            self.ledger,
+            Sender(self.ledger, provider, parts["snapshots"], timeout_s=1.0),
+            parts["snapshots"],
+            self.merchants,
+            read_timeout_s=1.0,
+            opening_timeout_s=1.0,
+        )
+        self.doubts: Doubts = parts["doubts"]
+        self.reconciler = Reconciler(awards, self.doubts, Inquiry(provider=provider, **parts), self.metrics)
+
+    async def open(self, points: int = 100, *, reverses: int | None = None, **fields: Any) -> Opening:  # noqa: ANN401
+        """An award of Jana's, PENDING."""
+        given: dict[str, Any] = {
+            "merchant_id": "acme",
+            "request_id": make_request_id(),
+            "member_id": JANA,
+            "points": points,
+        }
+        given |= {"note": "Sorry", "ticket_id": "", "claimed_agent_email": "", "claimed_agent_name": ""} | fields
+        if reverses is not None:
+            return await self.ledger.open_reversal(AwardRequest(**given, reverses=reverses), UTC_ZONE)
+        return await self.ledger.open(AwardRequest(**given), NO_LIMITS, UTC_ZONE)
+
+    async def lose(self, points: int = 100, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
+        """An award of Jana's whose answer was lost: UNKNOWN."""
+        opening = await self.open(points, **fields)
+        return await self.ledger.settle(opening, Settlement(state=AwardState.UNKNOWN))
+
+    async def apply(self, movement: Movement, **fields: Any) -> Award:  # noqa: ANN401  likewise
+        """An award of Jana's that the provider confirmed with a movement."""
+        opening = await self.open(int(abs(movement.change)), **fields)
+        receipt = Receipt(provider_reference=movement.movement_id, balance=None, delayed=False)
+        return await self.ledger.settle(opening, Settlement(state=AwardState.APPLIED, receipt=receipt))
+
+    async def let_pass(self, **length: float) -> None:
+        """Everything that is in the ledger happened so much earlier."""
+        columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")
+        shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
+        length_ms = round(timedelta(**length).total_seconds() * 1000)
+        await self.execute(f"UPDATE awards SET {shifts}", length_ms=length_ms)  # noqa: S608  names written above
+
+    async def execute(self, statement: str, **values: Any) -> None:  # noqa: ANN401  as the statement needs
+        async with self.database.write() as connection:
+            await connection.execute(text(statement), values)
+
+    async def look(self) -> None:
+        await self.reconciler.look()
+
+    async def look_after(self, **length: float) -> None:
+        await self.let_pass(**length)
+        await self.look()
+
+    async def read(self, number: int = 1) -> Award:
+        award = await self.ledger.find_number("acme", number)
+        assert award is not None
+        return award
+
+    async def read_state(self, number: int = 1) -> AwardState:
+        return (await self.read(number)).state
+
+    async def list_reasons(self, number: int = 1) -> list[tuple[str, str]]:
+        """(state, why) of each change."""
+        own = (award_changes.c.number == number,)
+        query = select(award_changes.c.state, award_changes.c.why).where(*own).order_by(award_changes.c.change_id)
+        async with self.database.read() as connection:
+            return [(state, why) for state, why in await connection.execute(query)]
+
+    def read_metrics(self) -> dict[str, float]:
+        lines = generate_latest(self.metrics.registry).decode().splitlines()
+        pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+        return {name: float(value) for name, value in pairs}
+
+
+@asynccontextmanager
+async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncIterator[Worker]:
+    """With the merchant acme, unless it is there."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(database_url))
+        times = {"hold_time_s": 900.0, "stale_if_error_s": 900.0}
+        history = History(database, reversal_window_s=1800.0)
+        opening = open_snapshots("memory://", provider, clock, **times, capacity=100, recent=history)
+        merchants = MerchantStore(database, Keys((SECRET_KEY,)), clock)
+        if not await merchants.list_after("", 1):
+            await merchants.add(make_merchant())
+        parts = {
+            "ledger": Ledger(database, lease_s=15.0, repeat_window_s=0.0, reversal_window_s=1800.0),
+            "doubts": Doubts(database, reversal_window_s=1800.0),
+            "snapshots": await stack.enter_async_context(opening),
+            "merchants": merchants,
+            "metrics": Metrics(),
+        }
+        yield Worker(database, provider, parts)
+
+
+async def _do_nothing() -> None:
+    pass

@@ -1,0 +1,146 @@
+"""What a list of movements tells of one award in doubt: which movement is its own, and when there is none."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from loyalty_service.awards.evidence import Neighbours, Sent, weigh
+from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.ports import Movement, Movements
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REFERENCE = "A-7:request-7"
+ALONE = Neighbours(movement_ids=frozenset(), rivals=())
+
+
+def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Sent:  # noqa: ANN401  any field of AwardRequest
+    request: dict[str, Any] = {
+        "merchant_id": "acme",
+        "request_id": f"request-{number}",
+        "member_id": "jana",
+        "points": 100,
+        "note": "Sorry",
+        "ticket_id": "",
+        "claimed_agent_email": "",
+        "claimed_agent_name": "",
+    }
+    award = Award(
+        number=number,
+        request=AwardRequest(**request | fields),
+        state=AwardState.UNKNOWN,
+        receipt=None,
+        rejection_reason=None,
+        retryable=False,
+        create_time=NOON,
+        update_time=NOON,
+    )
+    return Sent(award=award, attempt_time=NOON + timedelta(minutes=minutes))
+
+
+def make_movement(movement_id: str = "m-1", **fields: Any) -> Movement:  # noqa: ANN401  any field of Movement
+    known: dict[str, Any] = {"change": Decimal(100), "note": "Sorry", "reference": "", "create_time": NOON}
+    return Movement(movement_id=movement_id, **known | fields)
+
+
+def make_list(*items: Movement, is_complete: bool = True) -> Movements:
+    return Movements(items=items, is_complete=is_complete)
+
+
+def find(*items: Movement, sent: Sent | None = None, neighbours: Neighbours = ALONE) -> str | None:
+    movement = weigh(sent or make_sent(), make_list(*items), neighbours).movement
+    return movement.movement_id if movement else None
+
+
+def test_reference_decides_whatever_else_the_movement_says() -> None:
+    other = make_movement(movement_id="m-2", reference=REFERENCE, note="", change=Decimal(1), create_time=None)
+    assert find(make_movement(), other) == "m-2"
+
+
+def test_movement_with_another_reference_is_never_ours() -> None:
+    finding = weigh(make_sent(), make_list(make_movement(reference="A-70:request-7")), ALONE)
+    assert finding.movement is None
+    assert finding.is_absent
+
+
+def test_reference_that_was_cut_short_is_no_proof_of_absence() -> None:
+    cut = REFERENCE[:-4]
+    assert find(make_movement(reference=cut)) == "m-1"
+    assert not weigh(make_sent(), make_list(make_movement(reference=cut, note="")), ALONE).is_absent
+
+
+def test_two_movements_with_our_reference_are_told() -> None:
+    twice = make_list(make_movement(reference=REFERENCE), make_movement("m-2", reference=REFERENCE))
+    assert weigh(make_sent(), twice, ALONE).copies == 2
+
+
+def test_without_references_the_one_movement_that_fits_is_ours() -> None:
+    assert find(make_movement("m-0", change=Decimal(50)), make_movement()) == "m-1"
+
+
+def test_reversal_is_found_by_points_that_were_taken() -> None:
+    assert find(make_movement(), make_movement("m-2", change=Decimal(-100)), sent=make_sent(reverses=3)) == "m-2"
+
+
+@pytest.mark.parametrize("minutes", [-5, 0, 15])
+def test_time_may_be_five_minutes_before_the_attempt_since_clocks_differ(minutes: float) -> None:
+    assert find(make_movement(create_time=NOON + timedelta(minutes=minutes))) == "m-1"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"change": Decimal(-100)},
+        {"change": Decimal("100.5")},
+        {"create_time": NOON - timedelta(minutes=5, seconds=1)},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_movement_that_cannot_be_ours_leaves_it_absent(fields: dict[str, Any]) -> None:
+    finding = weigh(make_sent(), make_list(make_movement(**fields)), ALONE)
+    assert (finding.movement, finding.is_absent) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"note": "Sor"}, {"create_time": None}, {"create_time": NOON + timedelta(minutes=16)}],
+    ids=["note", "no time", "later"],
+)
+def test_movement_that_may_be_ours_and_does_not_fit_tells_nothing(fields: dict[str, Any]) -> None:
+    finding = weigh(make_sent(), make_list(make_movement(**fields)), ALONE)
+    assert (finding.movement, finding.is_absent) == (None, False)
+
+
+def test_two_that_fit_tell_nothing() -> None:
+    finding = weigh(make_sent(), make_list(make_movement(), make_movement("m-2")), ALONE)
+    assert (finding.movement, finding.is_absent) == (None, False)
+
+
+def test_movement_of_another_award_is_passed_over() -> None:
+    neighbours = Neighbours(movement_ids=frozenset({"m-1"}), rivals=())
+    assert find(make_movement(), neighbours=neighbours) is None
+    assert find(make_movement(), make_movement("m-2"), neighbours=neighbours) == "m-2"
+
+
+@pytest.mark.parametrize(
+    ("rival", "is_contested"),
+    [
+        (make_sent(6, minutes=-60), True),
+        (make_sent(6, minutes=-60 * 25), False),
+        (make_sent(8, minutes=10), False),
+        (make_sent(6, points=50), False),
+        (make_sent(6, note="Thanks"), False),
+        (make_sent(6, reverses=3), False),
+    ],
+    ids=["the same", "long ago", "after the movement", "points", "note", "reversal"],
+)
+def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Sent, *, is_contested: bool) -> None:
+    neighbours = Neighbours(movement_ids=frozenset(), rivals=(rival,))
+    assert (find(make_movement(), neighbours=neighbours) is None) is is_contested
+
+
+def test_list_that_is_not_complete_or_not_there_tells_of_no_absence() -> None:
+    assert weigh(make_sent(), make_list(), ALONE).is_absent
+    assert not weigh(make_sent(), make_list(is_complete=False), ALONE).is_absent
+    assert not weigh(make_sent(), None, ALONE).is_absent

@@ -1,0 +1,145 @@
+"""A shop's limits and reasons: what goes in comes out, nothing is a limit of nothing, and each is changed alone."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import grpc
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.running import Client, StartService, catch_failure
+
+DEFAULTS = {
+    "max_points_per_award": 500,
+    "max_points_per_ticket": 500,
+    "max_points_per_member_day": 0,
+    "max_points_per_merchant_day": 0,
+    "max_points_per_agent_day": 0,
+}
+OTHERS = dict(zip(DEFAULTS, range(1, 6), strict=True))
+
+
+def update(client: Client, *paths: str, **fields: Any) -> Awaitable[pb.UpdateMerchantResponse]:  # noqa: ANN401  any field
+    request = pb.UpdateMerchantRequest(merchant=pb.Merchant(merchant_id="acme", **fields))
+    request.update_mask.paths.extend(paths)
+    return client.merchants.UpdateMerchant(request)
+
+
+async def get(client: Client, merchant_id: str) -> pb.Merchant:
+    return (await client.merchants.GetMerchant(pb.GetMerchantRequest(merchant_id=merchant_id))).merchant
+
+
+def read_limits(merchant: pb.Merchant) -> dict[str, int]:
+    """Each is told, also where it is none: only a request may leave one out."""
+    assert {field.name for field, _ in merchant.ListFields()} >= DEFAULTS.keys()
+    return {name: getattr(merchant, name) for name in DEFAULTS}
+
+
+async def test_limits_and_reasons_come_out_as_they_went_in(start_service: StartService) -> None:
+    """Also of a process that has none of them in memory."""
+    async with start_service() as client, start_service() as other:
+        created = await client.add_merchant("bloom", **OTHERS, award_reasons=["Goodwill", "Späte Lieferung", "补偿"])
+
+        found = await get(other, "bloom")
+
+        assert found == created
+        assert read_limits(found) == OTHERS
+        assert list(found.award_reasons) == ["Goodwill", "Späte Lieferung", "补偿"]
+
+
+async def test_limits_that_are_not_set_are_the_defaults(client: Client) -> None:
+    merchant = await get(client, "acme")
+
+    assert read_limits(merchant) == DEFAULTS
+    assert list(merchant.award_reasons) == []
+
+
+async def test_limits_of_nought_and_of_the_most_are_kept(client: Client) -> None:
+    nought = await client.add_merchant("nought", **dict.fromkeys(DEFAULTS, 0))
+    most = await client.add_merchant("most", **dict.fromkeys(DEFAULTS, 1_000_000_000))
+
+    assert set(read_limits(nought).values()) == {0}
+    assert set(read_limits(most).values()) == {1_000_000_000}
+
+
+async def test_shop_without_limits_gives_up_to_a_million_in_one_award(client: Client) -> None:
+    await client.add_merchant("nought", **dict.fromkeys(DEFAULTS, 0))
+
+    given = [await client.award(merchant_id="nought", points=1_000_000, ticket_id=ticket) for ticket in ("1", "2")]
+    failure = await catch_failure(client.award(merchant_id="nought", points=1_000_001))
+
+    assert [answer.award.state for answer in given] == [pb.AWARD_STATE_APPLIED] * 2
+    assert failure.metadata == {"limit": "per_award", "maximum": "1000000", "used": "0", "left": "1000000"}
+
+
+async def test_each_limit_is_changed_alone(client: Client) -> None:
+    expected = dict(DEFAULTS)
+    for name, points in OTHERS.items():
+        changed = (await update(client, name, **OTHERS)).merchant
+        expected[name] = points
+
+        assert read_limits(changed) == expected
+
+
+async def test_limit_that_is_named_and_not_set_gets_its_default(client: Client) -> None:
+    await update(client, *OTHERS, **OTHERS)
+
+    changed = (await update(client, *OTHERS)).merchant
+
+    assert read_limits(changed) == DEFAULTS
+
+
+async def test_reasons_are_changed_and_taken_away_alone(client: Client) -> None:
+    with_reasons = (await update(client, "award_reasons", award_reasons=["Goodwill"], locale="sk")).merchant
+    without = (await update(client, "award_reasons")).merchant
+
+    assert (list(with_reasons.award_reasons), with_reasons.locale) == (["Goodwill"], "en")
+    assert list(without.award_reasons) == []
+
+
+async def test_limit_out_of_range_is_refused_by_name(client: Client) -> None:
+    bad = [(name, points) for name in DEFAULTS for points in (-1, 1_000_000_001, -(2**63), 2**63 - 1)]
+
+    failures = [await catch_failure(update(client, name, **{name: points})) for name, points in bad]
+
+    assert {(failure.code, failure.reason) for failure in failures} == {(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")}
+    assert [failure.field for failure in failures] == [f"merchant.{name}" for name, _ in bad]
+    assert read_limits(await get(client, "acme")) == DEFAULTS
+
+
+async def test_reasons_are_kept_clean(client: Client) -> None:
+    reasons = ["  Late \n delivery ", "Cafe\u0301"]
+
+    changed = (await update(client, "award_reasons", award_reasons=reasons)).merchant
+
+    assert list(changed.award_reasons) == ["Late delivery", "Café"]
+
+
+async def test_as_many_and_as_long_reasons_as_may_be_are_kept(client: Client) -> None:
+    reasons = [f"{number:02}".ljust(60, "x") for number in range(20)]
+
+    changed = (await update(client, "award_reasons", award_reasons=reasons)).merchant
+
+    assert list(changed.award_reasons) == reasons
+
+
+async def test_reasons_that_cannot_be_told_apart_or_read_are_refused(client: Client) -> None:
+    bad = [
+        [f"{number:02}" for number in range(21)],
+        ["x" * 61],
+        [""],
+        ["Goodwill", " \n"],
+        ["bell\x07"],
+        ["\u202eevil"],
+        ["Goodwill", "Goodwill"],
+        ["Goodwill", "GOODWILL"],
+        ["Straße", "STRASSE 7"],
+        ["Late", "late delivery"],
+        ["Late delivery", "Late"],
+    ]
+
+    failures = [await catch_failure(update(client, "award_reasons", award_reasons=reasons)) for reasons in bad]
+
+    assert {(failure.code, failure.reason, failure.field) for failure in failures} == {
+        (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", "merchant.award_reasons")
+    }
+    assert list((await get(client, "acme")).award_reasons) == []

@@ -1,0 +1,121 @@
+"""A database of an older release, with awards in it, is brought up to date and reads right."""
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from loyalty_service.awards.history import History
+from loyalty_service.database import MIGRATIONS
+from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
+from loyalty_service.domain.errors import LimitExceededError
+from loyalty_service.domain.limits import Limits
+from loyalty_service.merchants.table import merchants
+from tests.loyalty_service.ledgers import catch, open_book
+
+# 23:30 UTC on 22 November 2026: the 23rd in Bratislava.
+LATE_MS = 1_795_390_200_000
+MERCHANT = (
+    "INSERT INTO merchants VALUES ('acme', 'https://api.trifft.io', 'encrypted', '', 'Europe/Bratislava', 'sk', '',"
+    " 500, '1', 0, 0)"
+)
+AWARD = text(
+    "INSERT INTO awards (merchant_id, number, request_id, member_id, points, note, ticket_id, claimed_agent_email,"
+    " claimed_agent_name, state, attempt, attempt_time_ms, lease_expire_time_ms, rejection_reason, retryable,"
+    " provider_reference, balance, delayed, create_time_ms, update_time_ms) VALUES (:merchant_id, :number,"
+    " :request_id, :member_id, 100, '', '4711', '', 'ŽOFIA', :state, 1, :time_ms, :time_ms, NULL, false, :reference,"
+    " NULL, false, :time_ms, :time_ms)"
+)
+CHANGE = text(
+    "INSERT INTO award_changes (merchant_id, number, attempt, state, rejection_reason, provider_reference,"
+    " change_time_ms) VALUES ('acme', 1, 1, :state, NULL, NULL, :time_ms)"
+)
+
+
+def make_engine(database_url: str) -> AsyncEngine:
+    if database_url.startswith("sqlite"):
+        return create_async_engine(database_url.replace("sqlite", "sqlite+aiosqlite", 1))
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(database_url)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect)
+
+
+def make_release_0001(connection: Connection) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
+    connection.execute(text(MERCHANT))
+    states = [("acme", "applied"), ("acme", "unknown"), ("removed", "applied")]
+    for number, (merchant_id, state) in enumerate(states, start=1):
+        values = {"merchant_id": merchant_id, "state": state, "time_ms": LATE_MS, "number": number}
+        values |= {"request_id": f"request-{number}", "member_id": f"member-{number}"}
+        values |= {"reference": "movement-1" if state == "applied" else None}
+        connection.execute(AWARD, values)
+    connection.execute(text("INSERT INTO award_numbers VALUES ('acme', 2)"))
+    for state in ("pending", "applied"):
+        connection.execute(CHANGE, {"state": state, "time_ms": LATE_MS})
+
+
+@pytest.fixture
+async def old_database_url(database_url: str) -> str:
+    engine = make_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(make_release_0001)
+    await engine.dispose()
+    return database_url
+
+
+async def test_awards_of_an_older_release_read_as_they_were(old_database_url: str) -> None:
+    async with open_book(old_database_url) as book:
+        applied, unknown = await book.read(1), await book.read(2)
+
+    assert (applied.state, unknown.state) == (AwardState.APPLIED, AwardState.UNKNOWN)
+    assert applied.receipt is not None
+    assert applied.receipt.provider_reference == "movement-1"
+    assert (applied.request.reason, applied.request.reverses, applied.reversed_by) == ("", None, None)
+    assert applied.reverse_expire_time is None
+
+
+async def test_changes_of_an_older_release_tell_from_what_to_what(old_database_url: str) -> None:
+    async with open_book(old_database_url) as book:
+        changes = await History(book.database, reversal_window_s=1800.0).list_changes("acme", 1)
+
+    assert [(change.from_state, change.to_state) for change in changes] == [
+        (None, AwardState.PENDING),
+        (AwardState.PENDING, AwardState.APPLIED),
+    ]
+
+
+async def test_days_and_agents_of_older_awards_are_the_shop_s(old_database_url: str) -> None:
+    """SQLite knows neither time zones nor the small ž."""
+    async with open_book(old_database_url) as book:
+        history = History(book.database, reversal_window_s=1800.0)
+        by_day = await history.sum_awards("acme", AwardFilter(), AwardGrouping.DAY)
+        by_agent = await history.sum_awards("acme", AwardFilter(), AwardGrouping.AGENT)
+        of_a_removed_shop = await history.sum_awards("removed", AwardFilter(), AwardGrouping.DAY)
+
+    assert [one.key for one in by_day] == ["2026-11-23"]
+    assert [(one.key, one.points, one.in_doubt_points) for one in by_agent] == [("žofia", 100, 100)]
+    assert [one.key for one in of_a_removed_shop] == ["2026-11-22"]
+
+
+async def test_shops_of_an_older_release_have_the_default_limits_and_no_reasons(old_database_url: str) -> None:
+    names = [f"max_points_per_{name}" for name in ("award", "ticket", "member_day", "merchant_day", "agent_day")]
+    query = select(*(merchants.c[name] for name in [*names, "award_reasons"]))
+
+    async with open_book(old_database_url) as book, book.database.read() as connection:
+        assert (await connection.execute(query)).one() == (500, 500, 0, 0, 0, "[]")
+
+
+async def test_older_awards_count_for_limits_and_their_doubts_are_looked_for(old_database_url: str) -> None:
+    async with open_book(old_database_url) as book:
+        refusal = await catch(LimitExceededError, book.open(301, limits=Limits(), ticket_id="4711"))
+
+        assert (refusal["limit"], refusal["used"]) == ("per_ticket", "200")
+        assert await book.read_column(2, "next_check_time_ms") == 0

@@ -1,0 +1,84 @@
+"""Why points are given: a shop's list, of which an award names one."""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id
+from tests.loyalty_service.scripted import ScriptedProvider
+
+REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop"]
+
+
+@pytest.fixture
+def database_url(new_sqlite_url: str) -> str:
+    """One engine is enough: reasons are matched before the database is asked."""
+    return new_sqlite_url
+
+
+@pytest.fixture
+async def shop(start_service: StartService) -> AsyncIterator[Client]:
+    async with start_service() as client:
+        await client.add_merchant(award_reasons=REASONS, max_points_per_ticket=0)
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Late delivery", "Late delivery"),
+        ("late", "Late delivery"),
+        ("  LATE   del", "Late delivery"),
+        ("damaged", "Damaged goods"),
+        ("D\u030cAKUJ", "Ďakujeme"),
+    ],
+)
+async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider(
+    shop: Client, provider: ScriptedProvider, typed: str, kept: str
+) -> None:
+    answer = await shop.award(reason=typed, note="sorry")
+
+    assert answer.award.reason == kept
+    assert provider.credits[0].note == "sorry"
+
+
+@pytest.mark.parametrize("typed", ["", " ", "damage", "Late delivery, again", "delivery"])
+async def test_award_that_names_no_one_reason_is_refused_with_the_list(
+    shop: Client, provider: ScriptedProvider, typed: str
+) -> None:
+    failure = await catch_failure(shop.award(reason=typed))
+
+    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
+    assert failure.field == "reason"
+    assert all(reason in failure.message for reason in REASONS)
+    assert provider.credits == []
+
+
+async def test_shop_without_a_list_keeps_what_is_said(client: Client) -> None:
+    said = await client.award(reason=" because\nof  rain ")
+    unsaid = await client.award()
+    too_much = await catch_failure(client.award(reason="x" * 101))
+
+    assert (said.award.reason, unsaid.award.reason) == ("because of rain", "")
+    assert (too_much.reason, too_much.field) == ("BAD_VALUE", "reason")
+
+
+async def test_replay_is_answered_whatever_reason_it_names(shop: Client, provider: ScriptedProvider) -> None:
+    request_id = make_request_id()
+    await shop.award(request_id=request_id, reason="late")
+
+    answers = [await shop.award(request_id=request_id, reason=reason) for reason in ("damaged", "nonsense", "")]
+
+    assert [(answer.replayed, answer.award.reason) for answer in answers] == [(True, "Late delivery")] * 3
+    assert len(provider.credits) == 1
+
+
+async def test_award_keeps_whether_its_ticket_was_found(client: Client) -> None:
+    found = await client.award(ticket_id="4711", ticket_verified=True)
+    claimed = await client.award(ticket_id="4712")
+
+    read = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))
+    assert (found.award.ticket_verified, claimed.award.ticket_verified) == (True, False)
+    assert read.award == found.award
