@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from gateway.actions.handler import handle_award_points
+from gateway.actions.award import handle_award_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
 from gateway.actions.token import TOKENS, AwardTokens
+from gateway.actions.undo import handle_undo_award
 from gateway.authentication import CREDENTIALS
 from gateway.clock import CLOCK, Clock
 from gateway.config import CONFIG, Config
@@ -21,7 +22,11 @@ from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
 from gateway.middlewares import answer_errors, make_observer
+from gateway.tickets.lookup import TICKETS
+from gateway.tickets.opening import open_tickets
+from gateway.tickets.outbox import NOTES
 from gateway.widget.handler import handle_widget
+from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
 
 STORE = web.AppKey("store", InstallationStore)
 MAX_BODY_BYTES = 64 * 1024
@@ -37,27 +42,34 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
     app[METRICS] = metrics
     app[LIMITER] = ActionsLimiter(config.actions_per_minute)
     app.router.add_get("/gorgias/widget", handle_widget)
-    app.router.add_post("/gorgias/actions/award-points", handle_award_points)
+    app.router.add_post(AWARD_ROUTE, handle_award_points)
+    app.router.add_post(UNDO_ROUTE, handle_undo_award)
     app.router.add_get("/healthz", _handle_health)
     app.router.add_get("/readyz", _handle_ready)
     app.router.add_get("/metrics", _handle_metrics)
-
-    async def open_edge(app: web.Application) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            keys = SecretKeys(config.secret_keys)
-            store = InstallationStore(await stack.enter_async_context(open_database(config.database_url)), keys)
-            await store.check_keys()
-            client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
-            app[STORE] = store
-            app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))
-            app[ACTIVITY] = await stack.enter_async_context(Activity(store))
-            app[CLIENT] = client
-            app[MERCHANTS] = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
-            app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
-            yield
-
-    app.cleanup_ctx.append(open_edge)
+    app.cleanup_ctx.append(_open_edge)
     return app
+
+
+async def _open_edge(app: web.Application) -> AsyncIterator[None]:
+    config, registry = app[CONFIG], app[METRICS].registry
+    async with AsyncExitStack() as stack:
+        keys = SecretKeys(config.secret_keys)
+        engine = await stack.enter_async_context(open_database(config.database_url))
+        store = InstallationStore(engine, keys)
+        await store.check_keys()
+        client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
+        merchants = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
+        app[STORE] = store
+        app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))
+        app[ACTIVITY] = await stack.enter_async_context(Activity(store))
+        app[CLIENT] = client
+        app[MERCHANTS] = merchants
+        app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
+        app[TICKETS], app[NOTES] = await stack.enter_async_context(
+            open_tickets(engine, store, client, merchants, registry, click_life_s=config.award_token_life_s)
+        )
+        yield
 
 
 async def _handle_health(_request: web.Request) -> web.Response:

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, BigInteger, Connection, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 
 SETTING = "GATEWAY_DATABASE_URL"
 VERSION_TABLE = "gateway_schema_version"
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 POOL_SIZE = 10
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as nothing else in the same PostgreSQL database takes it.
@@ -27,6 +30,42 @@ _BUSY_POLL_S = 0.05
 
 class DatabaseError(Exception):
     """The database cannot be used. The message is one line and holds no password."""
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - spelled like the SQL function that it is
+    """The database's own clock: milliseconds since 1970, the same for every process that asks."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _now_ms_sqlite(_element: ColumnElement[int], _compiler: object, **_: object) -> str:
+    # unixepoch('subsec') would read better, and is too new for the SQLite of Debian 12.
+    return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: object) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@asynccontextmanager
+async def open_transaction(engine: AsyncEngine, *, reads_first: bool = False) -> AsyncGenerator[AsyncConnection]:
+    """Commits at the end. `reads_first`: what it writes depends on what it reads. Raises DatabaseError.
+
+    An IntegrityError goes through: it is what the statement came to, and no failure.
+    """
+    try:
+        async with engine.connect() as connection:
+            if reads_first:
+                await connection.execution_options(sqlite_begin="IMMEDIATE")
+            async with connection.begin():
+                yield connection
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, OSError) as error:
+        raise DatabaseError("the gateway's database does not answer") from error
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 GatewayError
 ├── CredentialError            the widget's or button's credential is missing or wrong
-├── StoreUnavailableError      the installations' database does not answer
+├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
 ├── RequestError               malformed body or value (400, 413, 415)
+├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── RateLimitedError           this shop presses buttons too fast
+├── AwardRefusedError          an award or an undo is on record, and nothing was booked
 └── LoyaltyCallError           the loyalty service said no, or could not be asked
 """
 
@@ -28,6 +30,8 @@ HTTP_STATUS = {
     "REQUEST_ID_REUSED": HTTPStatus.CONFLICT,
     "AWARD_IN_DOUBT": HTTPStatus.UNPROCESSABLE_ENTITY,
     "LIMIT_EXCEEDED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "AWARD_STATE": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "REVERSAL_TOO_LATE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "PROVIDER_CREDENTIALS": HTTPStatus.BAD_GATEWAY,
     "PROVIDER_THROTTLED": HTTPStatus.SERVICE_UNAVAILABLE,
     "PROVIDER_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -38,6 +42,7 @@ HTTP_STATUS = {
     # The edge's own.
     "CREDENTIAL": HTTPStatus.UNAUTHORIZED,
     "AWARD_TOKEN": HTTPStatus.BAD_REQUEST,
+    "TICKET_NOT_FOUND": HTTPStatus.UNPROCESSABLE_ENTITY,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -82,14 +87,17 @@ class CredentialError(GatewayError):
 
 
 class StoreUnavailableError(GatewayError):
-    """Whose credential this is cannot be looked up now."""
+    """Whose credential this is cannot be looked up now, or what is to be done cannot be written down."""
 
     def __init__(self) -> None:
-        super().__init__("STORE_UNAVAILABLE", "the installations' database does not answer")
+        super().__init__("STORE_UNAVAILABLE", "the gateway's database does not answer")
 
 
 class AwardTokenError(GatewayError):
-    """`made_time`: when the panel was made, where the token is ours but too old. `is_absent`: the panel had none."""
+    """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
+
+    `is_absent`: the panel had none.
+    """
 
     def __init__(self, message: str, *, made_time: datetime | None = None, is_absent: bool = False) -> None:
         super().__init__("AWARD_TOKEN", message)
@@ -105,12 +113,28 @@ class RequestError(GatewayError):
         self.field = field
 
 
+class TicketNotFoundError(GatewayError):
+    """`ticket_id`: as the button brought it."""
+
+    def __init__(self, ticket_id: str) -> None:
+        super().__init__("TICKET_NOT_FOUND", "this Gorgias account has no such ticket")
+        self.ticket_id = ticket_id
+
+
 class RateLimitedError(GatewayError):
     """`retry_after_s`: whole seconds until the next press is taken."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("RATE_LIMITED", f"too many actions: try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class AwardRefusedError(GatewayError):
+    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked."""
+
+    def __init__(self, reason: str, award_id: str) -> None:
+        super().__init__(reason, f"award {award_id} was not booked")
+        self.award_id = award_id
 
 
 class LoyaltyCallError(GatewayError):

@@ -70,11 +70,44 @@ class LoyaltyClient:
     ) -> pb.AwardPointsResponse:
         return await self._call(self._loyalty.AwardPoints, request, timeout_s, request_id)
 
+    async def get_member(self, merchant_id: str, member_id: str, *, timeout_s: float) -> pb.Snapshot:
+        """A member by the provider's id, read anew."""
+        request = pb.GetSnapshotRequest(
+            merchant_id=merchant_id,
+            identity=pb.MemberIdentity(member_id=member_id),
+            max_staleness=_duration(0),
+        )
+        response = await self._call(self._loyalty.GetSnapshot, request, timeout_s)
+        return response.snapshot
+
+    async def reverse_award(
+        self, request: pb.ReverseAwardRequest, *, timeout_s: float, request_id: str = ""
+    ) -> pb.ReverseAwardResponse:
+        return await self._call(self._loyalty.ReverseAward, request, timeout_s, request_id)
+
+    async def settle_award(self, request: pb.SettleAwardRequest, *, timeout_s: float) -> pb.Award:
+        response = await self._call(self._loyalty.SettleAward, request, timeout_s)
+        return response.award
+
+    async def get_award(self, request: pb.GetAwardRequest, *, timeout_s: float) -> pb.GetAwardResponse:
+        return await self._call(self._loyalty.GetAward, request, timeout_s)
+
     async def list_awards(
-        self, merchant_id: str, *, page_size: int = 100, page_token: str = "", timeout_s: float
+        self,
+        merchant_id: str,
+        *,
+        award_filter: pb.AwardFilter | None = None,
+        page_size: int = 100,
+        page_token: str = "",
+        timeout_s: float,
     ) -> pb.ListAwardsResponse:
-        request = pb.ListAwardsRequest(merchant_id=merchant_id, page_size=page_size, page_token=page_token)
+        request = pb.ListAwardsRequest(
+            merchant_id=merchant_id, filter=award_filter, page_size=page_size, page_token=page_token
+        )
         return await self._call(self._loyalty.ListAwards, request, timeout_s)
+
+    async def sum_awards(self, request: pb.SumAwardsRequest, *, timeout_s: float) -> pb.SumAwardsResponse:
+        return await self._call(self._loyalty.SumAwards, request, timeout_s)
 
     async def create_merchant(self, request: pb.CreateMerchantRequest, *, timeout_s: float) -> pb.Merchant:
         response = await self._call(self._merchants.CreateMerchant, request, timeout_s)

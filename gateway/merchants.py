@@ -1,9 +1,9 @@
-"""What the edge needs to know of a shop to speak to its agents: zone, locale, limit."""
+"""What the edge needs to know of a shop to speak to its agents: zone, locale, limits, reasons."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import babel
@@ -16,31 +16,59 @@ from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 REVALIDATE_S = 5.0
+# What the loyalty service takes in one award where the shop sets no limit.
+_MAX_POINTS = 1_000_000
 _LOG = structlog.get_logger()
 
 
-class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """How a merchant's agents read times and numbers, the most points of one award, and where they search for members.
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Most points, as in the contract's Merchant; None: no limit. What is not said has the contract's default."""
 
-    `search_url`: the folder of the members' pages in the provider's admin; empty where no template is set.
+    per_award: int | None = 500
+    per_ticket: int | None = 500
+    per_member_day: int | None = None
+    per_merchant_day: int | None = None
+    per_agent_day: int | None = None
+
+    @property
+    def most_at_once(self) -> int:
+        """What one award may have at most, with nothing given yet."""
+        limits: dict[str, int | None] = msgspec.structs.asdict(self)
+        return min((_MAX_POINTS, *(limit for limit in limits.values() if limit is not None)))
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """How a merchant's agents read times and numbers, what they may give and why, and where they search for members.
+
+    `award_reasons`: empty where none is asked for. `search_url`: the folder of the members' pages in the provider's
+    admin; empty where no template is set.
     """
 
     zone: ZoneInfo
     locale: babel.Locale
-    max_points_per_award: int
+    limits: Limits = Limits()
+    award_reasons: tuple[str, ...] = ()
     search_url: str = ""
 
 
-DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"), max_points_per_award=500)
+DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"))
 
 
 def parse_shop(merchant: pb.Merchant) -> Shop:
     return Shop(
         zone=ZoneInfo(merchant.time_zone),
         locale=babel.Locale.parse(merchant.locale, sep="-"),
-        max_points_per_award=merchant.max_points_per_award,
+        limits=_parse_limits(merchant),
+        award_reasons=tuple(merchant.award_reasons),
         search_url=_parse_search_url(merchant.admin_member_url),
     )
+
+
+def _parse_limits(merchant: pb.Merchant) -> Limits:
+    """On the wire 0 is no limit."""
+    fields = {name: f"max_points_{name}" for name in Limits.__struct_fields__}
+    given = {name: field for name, field in fields.items() if merchant.HasField(cast("Any", field))}
+    return Limits(**{name: getattr(merchant, field) or None for name, field in given.items()})
 
 
 def _parse_search_url(admin_member_url: str) -> str:

@@ -19,7 +19,9 @@ class Metrics:
             "gateway_request_seconds", "Time to answer.", ("route",), buckets=_SECONDS, registry=self.registry
         )
         self.widgets = Counter("gateway_widgets", "Widgets by what they said.", ("status",), registry=self.registry)
-        self.actions = Counter("gateway_actions", "Actions by what came of them.", ("status",), registry=self.registry)
+        self.actions = Counter(
+            "gateway_actions", "Actions by what came of them.", ("action", "status"), registry=self.registry
+        )
 
 
 METRICS = web.AppKey("metrics", Metrics)

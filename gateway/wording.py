@@ -51,9 +51,14 @@ def format_points(points: int, shop: Shop) -> str:
 
 
 def format_echo(text: str) -> str:
-    """A customer's own text inside our sentence: no control or bidi characters, at most 80."""
-    shown = "".join(char for char in text if unicodedata.category(char)[0] != "C")
+    """A customer's own text inside our sentence: no control or bidi characters, no end of a line, at most 80."""
+    shown = "".join(char for char in text if not _breaks_lines(unicodedata.category(char)))
     return shown if len(shown) <= _MAX_ECHO_CHARS else shown[: _MAX_ECHO_CHARS - 1] + "…"
+
+
+def _breaks_lines(category: str) -> bool:
+    """Control and format characters, what is no character, and the separators of lines and paragraphs."""
+    return category[0] == "C" or category in {"Zl", "Zp"}
 
 
 def _format_date(local: datetime) -> str:

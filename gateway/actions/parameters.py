@@ -13,6 +13,7 @@ from gateway.gorgias.variables import parse_variable
 _POINTS = re.compile(r"[1-9][0-9]{0,17}")
 _MAX_FIELDS = 50
 MAX_NOTE_CHARS = 500
+MAX_REASON_CHARS = 100
 MAX_TICKET_CHARS = 64
 MAX_AGENT_CHARS = 320
 
@@ -24,6 +25,15 @@ class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
 
     points: int
     note: str
+    reason: str
+    ticket_id: str
+    agent_email: str
+    agent_name: str
+
+
+class UndoForm(msgspec.Struct, frozen=True, kw_only=True):
+    """Who says that they take an award back, and on which ticket. Texts are empty where Gorgias had nothing."""
+
     ticket_id: str
     agent_email: str
     agent_name: str
@@ -52,10 +62,23 @@ def parse_award_form(parameters: Mapping[str, str]) -> AwardForm:
     return AwardForm(
         points=parse_points(parameters.get("points")),
         note=_parse_text(parameters, "note", MAX_NOTE_CHARS),
-        ticket_id=_parse_text(parameters, "ticket_id", MAX_TICKET_CHARS),
-        agent_email=_parse_text(parameters, "agent_email", MAX_AGENT_CHARS),
-        agent_name=_parse_text(parameters, "agent_name", MAX_AGENT_CHARS),
+        reason=_parse_text(parameters, "reason", MAX_REASON_CHARS),
+        **_parse_circumstances(parameters),
     )
+
+
+def has_reason_field(parameters: Mapping[str, str]) -> bool:
+    """Whether the button asks for a reason: one from before the shop had reasons does not."""
+    return "reason" in parameters
+
+
+def parse_undo_token(parameters: Mapping[str, str]) -> str | None:
+    return parse_variable(parameters.get("undo_token"))
+
+
+def parse_undo_form(parameters: Mapping[str, str]) -> UndoForm:
+    """Raises RequestError, which names the field."""
+    return UndoForm(**_parse_circumstances(parameters))
 
 
 def parse_points(text: str | None) -> int:
@@ -66,6 +89,14 @@ def parse_points(text: str | None) -> int:
     if not _POINTS.fullmatch(value):
         raise RequestError("points must be a whole number from 1", field="points")
     return int(value)
+
+
+def _parse_circumstances(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "ticket_id": _parse_text(parameters, "ticket_id", MAX_TICKET_CHARS),
+        "agent_email": _parse_text(parameters, "agent_email", MAX_AGENT_CHARS),
+        "agent_name": _parse_text(parameters, "agent_name", MAX_AGENT_CHARS),
+    }
 
 
 def _parse_text(parameters: Mapping[str, str], field: str, max_chars: int) -> str:

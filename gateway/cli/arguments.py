@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from gateway.cli.errors import UsageError
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_AWARD_ID = re.compile(r"A-[1-9][0-9]{0,17}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _EMAIL = re.compile(r"[^\s@:]+@[^\s@:]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -23,6 +24,14 @@ def parse_merchant_id(text: str) -> str:
     if not _LABEL.fullmatch(text):
         raise UsageError(f"ID must be 1 to 63 of a-z, 0-9 and -, neither first nor last a dash: not {text[:80]!r}")
     return text
+
+
+def parse_award_id(text: str) -> str:
+    """Like "A-12"; a small letter will do. Raises UsageError."""
+    award_id = text.strip().upper()
+    if not _AWARD_ID.fullmatch(award_id):
+        raise UsageError(f"AWARD must be an award's number, for example A-12: not {text[:40]!r}")
+    return award_id
 
 
 def parse_gorgias_user(text: str) -> str:

@@ -1,76 +1,199 @@
 """`trifft-gorgias award`: points given by support."""
 
-from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.errors import CommandError
+import getpass
+import os
+import socket
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from gateway.cli.arguments import parse_award_id, parse_merchant_id
+from gateway.cli.award_record import (
+    LIST_COLUMNS,
+    list_cells,
+    list_change_cells,
+    list_fields,
+    read_points,
+    read_state,
+    render_award,
+    render_change,
+)
+from gateway.cli.errors import UsageError
+from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_time
+from gateway.cli.output import print_fields, print_hint, print_json, print_line, print_table
+from gateway.cli.selection import SELECTION_OPTIONS, Selection
 from gateway.cli.settings import load_config
-from gateway.errors import LoyaltyCallError
-from gateway.installation.advice import get_advice
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _PAGE_SIZE = 1000
-_TIMEOUT_S = 10.0
+_SHOWN = 100
+_SUM_TIMEOUT_S = 30.0
+_GROUPINGS = {
+    "agent": pb.AWARD_GROUPING_AGENT,
+    "reason": pb.AWARD_GROUPING_REASON,
+    "day": pb.AWARD_GROUPING_DAY,
+}
+_OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
+_OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
+
+AwardId = Annotated[str, Parameter(name="AWARD", help="Its number, for example A-12.")]
 
 
-async def list_all(merchant_id: MerchantId, /, *, json: Json = False) -> None:
+async def list_all(
+    merchant_id: MerchantId,
+    /,
+    *,
+    selection: Selection | None = None,
+    limit: Annotated[int, Parameter(help="How many at most.")] = _SHOWN,
+    json: Json = False,
+) -> None:
     """List a shop's awards, newest first."""
     parse_merchant_id(merchant_id)
-    config = load_config()
-    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        try:
-            awards = await _fetch_all(loyalty, merchant_id)
-        except LoyaltyCallError as error:
-            advice = get_advice(error.reason, merchant_id)
-            raise CommandError(f"{error.message} ({error.reason}): {advice}") from error
+    if limit < 1:
+        raise UsageError(f"--limit must be 1 or more: not {limit}")
+    async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
+        award_filter = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
+        awards, are_all = await _fetch_newest(loyalty, merchant_id, award_filter, limit)
     if json:
-        print_json([_render(award) for award in awards])
+        print_json([render_award(award) for award in awards])
     elif awards:
-        columns = ("award", "state", "points", "member", "ticket", "agent (claimed)", "note", "made")
-        print_table(columns, (_list_cells(award) for award in awards))
-    else:
+        print_table(LIST_COLUMNS, (list_cells(award) for award in awards))
+    elif award_filter == pb.AwardFilter():
         print_line(f"{merchant_id} has no awards yet.")
+    else:
+        print_line(f"{merchant_id} has no such awards.")
+    if not are_all:
+        more = f"--limit {limit * 10} shows more, trifft-gorgias award export {merchant_id} --to FILE writes all"
+        print_hint(f"These are the newest {limit}: {more}.")
 
 
-async def _fetch_all(loyalty: LoyaltyClient, merchant_id: str) -> list[pb.Award]:
+async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = False) -> None:
+    """Show all that is known of one award, and what happened to it."""
+    parse_merchant_id(merchant_id)
+    request = pb.GetAwardRequest(merchant_id=merchant_id, award_id=parse_award_id(award_id))
+    async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
+        found = await loyalty.get_award(request, timeout_s=TIMEOUT_S)
+    if json:
+        print_json({**render_award(found.award), "changes": [render_change(change) for change in found.changes]})
+        return
+    print_fields(list_fields(found.award))
+    print_table(("when", "what", "attempt", "who", "why"), list_change_cells(found.changes))
+    if found.award.needs_person:
+        number = found.award.award_id
+        print_line(
+            f"Look for it in TRIFFT, then: trifft-gorgias award settle {merchant_id} {number} applied|not-applied "
+            '--because "…"'
+        )
+
+
+async def totals(
+    merchant_id: MerchantId,
+    /,
+    *,
+    by: Annotated[Literal["agent", "reason", "day"], Parameter(help="What is added up.")],
+    selection: Selection | None = None,
+    json: Json = False,
+) -> None:
+    """Add up a shop's awards by agent, reason or day; what was taken back counts with the award it was taken from."""
+    parse_merchant_id(merchant_id)
+    async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
+        award_filter = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
+        request = pb.SumAwardsRequest(merchant_id=merchant_id, filter=award_filter, group_by=_GROUPINGS[by])
+        sums = (await loyalty.sum_awards(request, timeout_s=_SUM_TIMEOUT_S)).sums
+    if json:
+        print_json([_render_sum(one) for one in sums])
+    elif sums:
+        rows = [*((one.key or "–", *_list_figures([one])) for one in sums), ("all", *_list_figures(sums))]
+        print_table((by, "awards", "points", "taken back", "remain", "in doubt"), rows)
+    else:
+        print_line(f"{merchant_id} has no such awards.")
+
+
+async def settle(  # noqa: PLR0913 - one argument per option
+    merchant_id: MerchantId,
+    award_id: AwardId,
+    outcome: Annotated[Literal["applied", "not-applied"], Parameter(name="OUTCOME", help="What TRIFFT has.")],
+    /,
+    *,
+    because: Annotated[str, Parameter(help="Why you are sure; kept with the award.")],
+    settled_by: Annotated[str | None, Parameter(name="--as", help="Who says so; you, unless given.")] = None,
+    json: Json = False,
+) -> None:
+    """Write down what you found out about an award whose outcome is unknown; nothing is sent to TRIFFT."""
+    parse_merchant_id(merchant_id)
+    request = pb.SettleAwardRequest(
+        merchant_id=merchant_id,
+        award_id=parse_award_id(award_id),
+        outcome=_OUTCOMES[outcome],
+        because=_require(because, "--because", "say why you are sure"),
+        settled_by=_get_user() if settled_by is None else _require(settled_by, "--as", "say who you are"),
+    )
+    async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
+        before = await loyalty.get_award(
+            pb.GetAwardRequest(merchant_id=merchant_id, award_id=request.award_id), timeout_s=TIMEOUT_S
+        )
+        award = await loyalty.settle_award(request, timeout_s=TIMEOUT_S)
+    if json:
+        print_json(render_award(award))
+        return
+    state, points = read_state(award.state), f"{read_points(award)} for {award.member_id}"
+    if before.award.state == award.state:
+        print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
+    else:
+        print_line(f"{award.award_id} is {state} now ({points}), says {request.settled_by}.")
+
+
+async def _fetch_newest(
+    loyalty: LoyaltyClient, merchant_id: str, award_filter: pb.AwardFilter, limit: int
+) -> tuple[list[pb.Award], bool]:
+    """At most `limit`, and whether there are no more."""
     awards: list[pb.Award] = []
     page_token = ""
     while True:
-        page = await loyalty.list_awards(merchant_id, page_size=_PAGE_SIZE, page_token=page_token, timeout_s=_TIMEOUT_S)
+        page = await loyalty.list_awards(
+            merchant_id,
+            award_filter=award_filter,
+            page_size=min(_PAGE_SIZE, limit - len(awards)),
+            page_token=page_token,
+            timeout_s=TIMEOUT_S,
+        )
         awards += page.awards
         page_token = page.next_page_token
-        if not page_token:
-            return awards
+        if not page_token or len(awards) >= limit:
+            return awards, not page_token
 
 
-def _render(award: pb.Award) -> dict[str, object]:
+def _render_sum(one: pb.AwardSum) -> dict[str, object]:
     return {
-        "award_id": award.award_id,
-        "state": _render_state(award),
-        "points": award.points,
-        "member_id": award.member_id,
-        "ticket_id": award.ticket_id,
-        "note": award.note,
-        "claimed_agent_email": award.claimed_agent_email,
-        "claimed_agent_name": award.claimed_agent_name,
-        "request_id": award.request_id,
-        "rejection_reason": pb.ErrorReason.Name(award.rejection_reason) if award.rejection_reason else None,
-        "retryable": award.retryable,
-        "delayed": award.delayed,
-        "balance": award.balance.points_balance if award.HasField("balance") else None,
-        "provider_reference": award.provider_reference,
-        "create_time": render_time(award.create_time),
-        "update_time": render_time(award.update_time),
+        "key": one.key,
+        "award_count": one.award_count,
+        "points": one.points,
+        "reversed_points": one.reversed_points,
+        "in_doubt_points": one.in_doubt_points,
     }
 
 
-def _render_state(award: pb.Award) -> str:
-    return pb.AwardState.Name(award.state).removeprefix("AWARD_STATE_").lower()
+def _list_figures(sums: Sequence[pb.AwardSum]) -> tuple[str, ...]:
+    points = sum(one.points for one in sums)
+    reversed_points = sum(one.reversed_points for one in sums)
+    in_doubt_points = sum(one.in_doubt_points for one in sums)
+    figures = (sum(one.award_count for one in sums), points, reversed_points, points - reversed_points, in_doubt_points)
+    return tuple(str(figure) for figure in figures)
 
 
-def _list_cells(award: pb.Award) -> tuple[str, ...]:
-    agent = award.claimed_agent_name or award.claimed_agent_email
-    made = read_timestamp(award.create_time)
-    points = f"+{award.points}"
-    return (award.award_id, _render_state(award), points, award.member_id, award.ticket_id, agent, award.note, made)
+def _require(text: str, option: str, words: str) -> str:
+    if not text.strip():
+        raise UsageError(f"{option} is empty: {words}")
+    return text.strip()
+
+
+def _get_user() -> str:
+    """The operating system's user at this machine: "jo@ops-1". A claim like any other."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"user-{os.getuid()}"  # a container may run as a number without a name
+    return f"{name}@{socket.gethostname()}"

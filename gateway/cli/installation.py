@@ -1,7 +1,5 @@
-"""`trifft-gorgias install`, `uninstall` and `check`."""
+"""`trifft-gorgias install` and `uninstall`."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,31 +7,16 @@ import aiohttp
 from cyclopts import Parameter
 
 from gateway.cli.arguments import parse_gorgias_url, parse_gorgias_user, parse_merchant_id, read_secret
-from gateway.cli.errors import CommandError
-from gateway.cli.merchant import AllowPrivateUrl, Json, MerchantId
-from gateway.cli.output import print_json, print_line, print_table, read_time
+from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
+from gateway.cli.merchant import AllowPrivateUrl, MerchantId
+from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
-from gateway.config import Config
-from gateway.database import open_database
-from gateway.errors import LoyaltyCallError
+from gateway.cli.stores import open_stores
 from gateway.gorgias.client import GorgiasClient
-from gateway.installation.advice import get_advice
-from gateway.installation.checks import (
-    Check,
-    CheckState,
-    check_activity,
-    check_gorgias,
-    check_provider,
-    make_not_installed,
-)
+from gateway.installation.service import Changes
 from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
-from gateway.keys import SecretKeys
-from gateway.loyalty_client import LoyaltyClient
-
-_TIMEOUT_S = 10.0
-_EXIT_CHECK_FAILED = 1
 
 
 async def install(  # noqa: PLR0913 - one argument per option
@@ -46,30 +29,33 @@ async def install(  # noqa: PLR0913 - one argument per option
     template: Annotated[
         Template, Parameter(help="conservative: plain lines only, where an account does not draw lists.")
     ] = "list",
+    notes: Annotated[
+        bool | None,
+        Parameter(help="Whether awards leave a note in their ticket. As before unless given; at first: yes."),
+    ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     """Install a shop's widget in its Gorgias account, or bring it up to date; harmless to repeat."""
     parse_merchant_id(merchant_id)
     config = load_config()
-    target = Target(
-        gorgias_url=parse_gorgias_url(gorgias_url, allow_private=allow_private_url),
-        gorgias_user=parse_gorgias_user(gorgias_user),
-        gorgias_key=read_secret(gorgias_key_file, "--gorgias-key-file"),
-        template=template,
-        public_url=config.public_url,
-    )
-    await _require_merchant(config, merchant_id)
-    async with open_store(config) as store, _open_session() as session:
-        client = GorgiasClient(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
-        changes = await install_widget(store, client, merchant_id, target)
-    for words in changes.words:
-        print_line(words)
-    if changes.words:
-        print_line(
-            f"{merchant_id} is installed in {target.gorgias_url}. Add a tag to a ticket there to see the widget."
+    url = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
+    user = parse_gorgias_user(gorgias_user)
+    key = read_secret(gorgias_key_file, "--gorgias-key-file")
+    async with open_loyalty(config, merchant_id) as loyalty:
+        merchant = await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
+    async with open_stores(config) as (store, notes_store), open_session() as session:
+        target = Target(
+            gorgias_url=url,
+            gorgias_user=user,
+            gorgias_key=key,
+            template=template,
+            public_url=config.public_url,
+            writes_notes=await _get_writes_notes(store, merchant_id) if notes is None else notes,
         )
-    else:
-        print_line(f"{merchant_id} is installed in {target.gorgias_url}. Nothing had to change.")
+        client = GorgiasClient(session, url, user, key)
+        changes = await install_widget(store, client, merchant_id, target, list(merchant.award_reasons))
+        await notes_store.hasten(merchant_id)  # whatever kept them from being written may be mended now
+    _print_installed(merchant_id, target, changes)
 
 
 async def uninstall(
@@ -80,7 +66,7 @@ async def uninstall(
 ) -> None:
     """Remove what install has made in Gorgias, and the credential; the shop itself stays."""
     parse_merchant_id(merchant_id)
-    async with open_store(load_config()) as store, _open_session() as session:
+    async with open_stores(load_config()) as (store, _), open_session() as session:
         installation = await store.get(merchant_id)
         if installation is None:
             print_line(f"{merchant_id} is not installed: nothing to remove.")
@@ -88,59 +74,27 @@ async def uninstall(
         if forget:
             await store.delete(merchant_id)
         else:
-            await uninstall_widget(store, _make_client(session, installation), installation)
+            await uninstall_widget(store, make_client(session, installation), installation)
     print_line(f"{merchant_id} is uninstalled from {installation.gorgias_url}.")
 
 
-async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
-    """Say why a shop's widget is empty, and what to do. Exit code 1 where a check fails."""
-    parse_merchant_id(merchant_id)
-    config = load_config()
-    async with open_store(config) as store:
-        installation = await store.get(merchant_id)
-    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        checks = [await check_provider(loyalty, merchant_id)]
-    if installation is None:
-        checks += make_not_installed(merchant_id)
-    else:
-        async with _open_session() as session:
-            checks += await check_gorgias(_make_client(session, installation), installation, config.public_url)
-    checks += check_activity(installation, read_time)
-    _print_checks(merchant_id, checks, as_json=json)
-    return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
-
-
-@asynccontextmanager
-async def open_store(config: Config) -> AsyncGenerator[InstallationStore]:
-    """The installations on record, in the gateway's own database."""
-    keys = SecretKeys(config.secret_keys)
-    async with open_database(config.database_url) as engine:
-        yield InstallationStore(engine, keys)
-
-
-def _open_session() -> aiohttp.ClientSession:
+def open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _make_client(session: aiohttp.ClientSession, installation: Installation) -> GorgiasClient:
+def make_client(session: aiohttp.ClientSession, installation: Installation) -> GorgiasClient:
     return GorgiasClient(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
 
 
-async def _require_merchant(config: Config, merchant_id: str) -> None:
-    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        try:
-            await loyalty.get_merchant(merchant_id, timeout_s=_TIMEOUT_S)
-        except LoyaltyCallError as error:
-            advice = get_advice(error.reason, merchant_id)
-            raise CommandError(f"{error.message} ({error.reason}): {advice}") from error
+async def _get_writes_notes(store: InstallationStore, merchant_id: str) -> bool:
+    """As it is; yes where nothing is installed yet."""
+    installation = await store.get(merchant_id)
+    return installation is None or installation.writes_notes
 
 
-def _print_checks(merchant_id: str, checks: list[Check], *, as_json: bool) -> None:
-    if as_json:
-        rendered = [
-            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": one.advice} for one in checks
-        ]
-        print_json({"merchant_id": merchant_id, "checks": rendered})
-    else:
-        rows = ((one.name, one.state.value, one.detail, one.advice) for one in checks)
-        print_table((merchant_id, "state", "what was found", "what to do"), rows)
+def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None:
+    for words in changes.words:
+        print_line(words)
+    next_words = "Add a tag to a ticket there to see the widget." if changes.words else "Nothing had to change there."
+    print_line(f"{merchant_id} is installed in {target.gorgias_url}. {next_words}")
+    print_line(f"Awards leave {'a' if target.writes_notes else 'no'} note in their ticket.")

@@ -3,6 +3,7 @@
 0: done. 1: what was asked for could not be done, or a check failed. 2: wrong usage or settings.
 """
 
+import errno
 import io
 import os
 import sys
@@ -19,6 +20,8 @@ from gateway.config import ConfigError
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
+# What writing the output may meet, and no program can help.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def make_app() -> App:
@@ -37,9 +40,13 @@ def make_app() -> App:
     member.command("gateway.cli.member:show", name="show", help="Show a member as TRIFFT has them now.")
     award = App(name="award", help="Points given by support.")
     award.command("gateway.cli.award:list_all", name="list", help="List a shop's awards, newest first.")
+    award.command("gateway.cli.award:show", name="show", help="Show one award and what happened to it.")
+    award.command("gateway.cli.export:export", name="export", help="Write awards to a file, or to a pipe.")
+    award.command("gateway.cli.award:totals", name="totals", help="Add up awards by agent, reason or day.")
+    award.command("gateway.cli.award:settle", name="settle", help="Say what became of an award in doubt.")
     app.command("gateway.cli.installation:install", name="install", help="Install a widget, or bring it up to date.")
     app.command("gateway.cli.installation:uninstall", name="uninstall", help="Remove what install has made.")
-    app.command("gateway.cli.installation:check", name="check", help="Say why a widget is empty, and what to do.")
+    app.command("gateway.cli.check:check", name="check", help="Say why a widget is empty, and what to do.")
     for noun in (merchant, member, award):
         app.command(noun)
     return app
@@ -56,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at exit
+        _drop_output()
         return EXIT_FAILED
 
 
@@ -72,6 +79,8 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the outermost boundary: an operator gets a line, not a traceback
+        if _is_full(error):
+            _drop_output()
         return _fail(_explain(error), EXIT_FAILED)
     return code if isinstance(code, int) else 0
 
@@ -79,7 +88,7 @@ def _run(arguments: list[str]) -> int:
 def _explain(error: Exception) -> str:
     from gateway.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
     from gateway.errors import LoyaltyCallError  # noqa: PLC0415 - likewise
-    from gateway.gorgias.client import GorgiasError  # noqa: PLC0415 - likewise
+    from gateway.gorgias.errors import GorgiasError  # noqa: PLC0415 - likewise
     from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
     from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
     from gateway.keys import SecretKeyError  # noqa: PLC0415 - likewise
@@ -88,11 +97,22 @@ def _explain(error: Exception) -> str:
         return str(error)
     if isinstance(error, LoyaltyCallError):
         return f"{error.message} ({error.reason}): {get_advice(error.reason, 'ID')}"
+    if isinstance(error, OSError) and _is_full(error):
+        return f"the output is cut short, it could not be written: {error.strerror}"
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
     return f"internal error ({type(error).__name__}{place}): please report it"
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _drop_output() -> None:
+    """What is not written yet goes nowhere, or the interpreter complains at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -7,16 +7,17 @@ from cyclopts import Parameter
 
 from gateway.cli.arguments import parse_merchant_id, read_secret, read_text
 from gateway.cli.errors import CommandError, UsageError
+from gateway.cli.loyalty import TIMEOUT_S, explain_refused, open_loyalty
 from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_time
+from gateway.cli.policy import POLICY_OPTIONS, REASONS_FIELD, Policy, describe_limits, render_policy
 from gateway.cli.settings import load_config
 from gateway.config import Config
 from gateway.errors import LoyaltyCallError
-from gateway.installation.advice import get_advice, render_install_command
+from gateway.installation.advice import render_install_command
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 PROBE_TIMEOUT_S = 20.0
-_TIMEOUT_S = 10.0
 
 # Which option fills a field of the request.
 _OPTIONS = {
@@ -27,6 +28,7 @@ _OPTIONS = {
     "merchant.profile": "--profile",
     "profile": "--profile",
     "provider_token": "--trifft-token-file",
+    **POLICY_OPTIONS,
 }
 
 MerchantId = Annotated[str, Parameter(name="ID", help="The shop: one DNS label, for example acme.")]
@@ -51,6 +53,7 @@ async def add(  # noqa: PLR0913 - one argument per option
     time_zone: TimeZone = "",
     locale: Locale = "",
     profile: ProfileFile = None,
+    policy: Policy | None = None,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
@@ -63,6 +66,7 @@ async def add(  # noqa: PLR0913 - one argument per option
         locale=locale,
         profile=read_text(profile, "--profile") if profile else "",
     )
+    (policy or Policy()).write(merchant)
     request = pb.CreateMerchantRequest(
         merchant=merchant,
         provider_token=read_secret(trifft_token_file, "--trifft-token-file"),
@@ -84,7 +88,7 @@ async def list_all(*, json: Json = False) -> None:
     async with _open_loyalty(load_config()) as loyalty:
         page_token = ""
         while True:
-            page = await loyalty.list_merchants(page_token=page_token, timeout_s=_TIMEOUT_S)
+            page = await loyalty.list_merchants(page_token=page_token, timeout_s=TIMEOUT_S)
             merchants += page.merchants
             page_token = page.next_page_token
             if not page_token:
@@ -93,14 +97,15 @@ async def list_all(*, json: Json = False) -> None:
         print_json([_render(merchant) for merchant in merchants])
     elif merchants:
         print_table(
-            ("shop", "TRIFFT", "time zone", "locale", "most points", "since"),
+            ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "since"),
             (
                 (
                     one.merchant_id,
                     one.provider_url,
                     one.time_zone,
                     one.locale,
-                    str(one.max_points_per_award),
+                    describe_limits(one),
+                    str(len(one.award_reasons) or "none"),
                     read_timestamp(one.create_time),
                 )
                 for one in merchants
@@ -120,6 +125,7 @@ async def update(  # noqa: PLR0913 - one argument per option
     time_zone: TimeZone | None = None,
     locale: Locale | None = None,
     profile: ProfileFile = None,
+    policy: Policy | None = None,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
@@ -132,39 +138,50 @@ async def update(  # noqa: PLR0913 - one argument per option
         "profile": read_text(profile, "--profile") if profile else None,
     }
     changes = {field: value for field, value in given.items() if value is not None}
-    if not changes and trifft_token_file is None:
-        raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
     merchant = pb.Merchant(merchant_id=parse_merchant_id(merchant_id))
     for field, value in changes.items():
         setattr(merchant, field, value)
+    fields = [*changes, *(policy or Policy()).write(merchant)]
+    if not fields and trifft_token_file is None:
+        raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
     request = pb.UpdateMerchantRequest(
         merchant=merchant,
         provider_token=read_secret(trifft_token_file, "--trifft-token-file") if trifft_token_file else "",
         skip_probe=no_probe,
         allow_private_url=allow_private_url,
     )
-    async with _open_loyalty(load_config()) as loyalty:
+    config = load_config()
+    install_command = await _find_install_command(config, merchant_id) if REASONS_FIELD in fields else ""
+    async with _open_loyalty(config) as loyalty:
         try:
-            await loyalty.update_merchant(request, list(changes), timeout_s=PROBE_TIMEOUT_S)
+            await loyalty.update_merchant(request, fields, timeout_s=PROBE_TIMEOUT_S)
         except LoyaltyCallError as error:
             raise _explain_refused(error, merchant_id) from error
     print_line(f"{merchant_id} changed.")
+    if install_command:
+        meanwhile = ", and an award without one of these reasons is refused," if merchant.award_reasons else ""
+        print_line(f"The button in Gorgias asks as before{meanwhile} until you run: {install_command}")
 
 
 async def remove(merchant_id: MerchantId, /) -> None:
     """Remove a shop and its token; its awards stay on record. Uninstall it first."""
-    from gateway.cli.installation import open_store  # noqa: PLC0415 - slow to load, and only needed here
-
     parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_store(config) as store, _open_loyalty(config) as loyalty:
-        if await store.get(merchant_id) is not None:
-            raise CommandError(f"{merchant_id} is installed in Gorgias: trifft-gorgias uninstall {merchant_id} first")
-        try:
-            await loyalty.delete_merchant(merchant_id, timeout_s=_TIMEOUT_S)
-        except LoyaltyCallError as error:
-            raise _explain_refused(error, merchant_id) from error
+    if await _find_install_command(config, merchant_id):
+        raise CommandError(f"{merchant_id} is installed in Gorgias: trifft-gorgias uninstall {merchant_id} first")
+    async with open_loyalty(config, merchant_id) as loyalty:
+        await loyalty.delete_merchant(merchant_id, timeout_s=TIMEOUT_S)
     print_line(f"{merchant_id} removed.")
+
+
+async def _find_install_command(config: Config, merchant_id: str) -> str:
+    """What brings the widget of an installed shop up to date; empty where it is not installed."""
+    from gateway.cli.stores import open_stores  # noqa: PLC0415 - slow to load, and seldom needed here
+    from gateway.installation.checks import render_reinstall_command  # noqa: PLC0415 - likewise
+
+    async with open_stores(config) as (store, _):
+        installation = await store.get(merchant_id)
+    return "" if installation is None else render_reinstall_command(installation)
 
 
 def _open_loyalty(config: Config) -> LoyaltyClient:
@@ -173,15 +190,13 @@ def _open_loyalty(config: Config) -> LoyaltyClient:
 
 def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError | UsageError:
     """While a token or an address is being set, it is the one just given that is wrong."""
-    if error.reason == "BAD_VALUE":
-        words = error.message.removeprefix(error.field).strip()
-        allow = " (--allow-private-url)" if "private" in words else ""
-        return UsageError(f"{_OPTIONS.get(error.field, error.field)} {words}{allow}")
-    advice = get_advice(error.reason, merchant_id)
+    if error.reason == "BAD_VALUE" and "private" in error.message:
+        error.message += " (--allow-private-url)"
+    advice = "check --trifft-url, try again, or use --no-probe"
     if error.reason == "PROVIDER_CREDENTIALS":
         advice = "check --trifft-url and the token in --trifft-token-file, or use --no-probe"
-    elif error.reason.startswith("PROVIDER_"):
-        advice = "check --trifft-url, try again, or use --no-probe"
+    elif not error.reason.startswith("PROVIDER_"):
+        return explain_refused(error, merchant_id, _OPTIONS)
     return CommandError(f"{error.message} ({error.reason}): {advice}")
 
 
@@ -193,7 +208,7 @@ def _render(merchant: pb.Merchant) -> dict[str, object]:
         "time_zone": merchant.time_zone,
         "locale": merchant.locale,
         "profile": merchant.profile,
-        "max_points_per_award": merchant.max_points_per_award,
+        **render_policy(merchant),
         "create_time": render_time(merchant.create_time),
         "update_time": render_time(merchant.update_time),
     }

@@ -1,6 +1,7 @@
 """What a command prints: lines and tables for people, JSON with stable keys for scripts."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -20,6 +21,11 @@ def make_console() -> Console:
 
 def print_line(text: str) -> None:
     make_console().print(clean(text), soft_wrap=True)
+
+
+def print_hint(text: str) -> None:
+    """Beside the output, so that a script that reads it does not see this."""
+    print(clean(text), file=sys.stderr)  # noqa: T201 - a line that a person reads
 
 
 def print_json(value: object) -> None:

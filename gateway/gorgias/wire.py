@@ -1,4 +1,4 @@
-"""Gorgias' spellings: every one that this product relies on stands here.
+"""Gorgias' spellings of integrations, widgets and lists (a message's are in `messages`, a variable's in `variables`).
 
 The bodies of integrations and widgets are documented. The parameter names of a button, the `list` node and the `meta`
 of a card were only seen in others' public code: a first real account corrects them here.

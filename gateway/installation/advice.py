@@ -1,4 +1,4 @@
-"""What an operator does about a reason for which a shop's loyalty data could not be had."""
+"""What an operator does about a reason for which the loyalty service did not do what was asked."""
 
 _ADVICE = {
     "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",
@@ -9,6 +9,11 @@ _ADVICE = {
     "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
     "MERCHANT_EXISTS": "to change it: trifft-gorgias merchant update {id}",
     "BAD_VALUE": "correct the value",
+    "AWARD_NOT_FOUND": "the numbers are in: trifft-gorgias award list {id}",
+    "AWARD_STATE": "what it is, and why: trifft-gorgias award show {id} {award}",
+    "AWARD_IN_DOUBT": "settle what waits for a person: trifft-gorgias award list {id} --needs-person",
+    "REVERSAL_TOO_LATE": "take the points back in TRIFFT Admin",
+    "LIMIT_EXCEEDED": "its limits: trifft-gorgias merchant list; another: trifft-gorgias merchant update {id} --help",
     "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
     "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
     "LOYALTY_TIMEOUT": "look at the loyalty service: it is slow, or GATEWAY_LOYALTY_TARGET names something else",
@@ -22,6 +27,7 @@ def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "E
     return f"trifft-gorgias install {merchant_id} {options}"
 
 
-def get_advice(reason: str, merchant_id: str) -> str:
+def get_advice(reason: str, merchant_id: str, award_id: str = "AWARD") -> str:
     """A line for the name of an ErrorReason, or for one of the gateway's own."""
-    return _ADVICE.get(reason, "look for this in the log of the loyalty service").format(id=merchant_id)
+    words = _ADVICE.get(reason, "look for this in the log of the loyalty service")
+    return words.format(id=merchant_id, award=award_id)

@@ -1,27 +1,31 @@
 """Why a widget is empty: one check for each thing that has to work, each with what to do."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
 from gateway.errors import LoyaltyCallError
-from gateway.gorgias.client import GorgiasClient, GorgiasError
-from gateway.gorgias.wire import TICKET_CONTEXT, Integration
+from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.errors import GorgiasError
+from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
 from gateway.installation.advice import get_advice, render_install_command
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
+_NAMED_AWARDS = 5
 
 
 class CheckState(enum.Enum):
     OK = "ok"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    OFF = "off"
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +35,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     state: CheckState
     detail: str
     advice: str = ""
+
+
+def render_reinstall_command(installation: Installation) -> str:
+    """What brings an installation up to date."""
+    return render_install_command(
+        installation.merchant_id,
+        url=installation.gorgias_url,
+        user=installation.gorgias_user,
+        template=installation.template,
+    )
 
 
 async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
@@ -43,14 +57,35 @@ async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
     return Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
 
 
-async def check_gorgias(client: GorgiasClient, installation: Installation, public_url: str) -> list[Check]:
-    """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today."""
-    again = render_install_command(
-        installation.merchant_id,
-        url=installation.gorgias_url,
-        user=installation.gorgias_user,
-        template=installation.template,
+async def check_awards(loyalty: LoyaltyClient, merchant_id: str) -> Check:
+    """Whether awards wait for a person to say what became of them."""
+    waiting = pb.AwardFilter(needs_person=True)
+    try:
+        page = await loyalty.list_awards(merchant_id, award_filter=waiting, timeout_s=_TIMEOUT_S)
+    except LoyaltyCallError as error:
+        return _make_unknown("awards", f"could not be asked for ({error.reason})")
+    numbers = [award.award_id for award in page.awards]
+    if not numbers:
+        return Check(name="awards", state=CheckState.OK, detail="none waits for a person")
+    count = f"more than {len(numbers)}" if page.next_page_token else str(len(numbers))
+    named = ", ".join(numbers[:_NAMED_AWARDS]) + (" …" if len(numbers) > _NAMED_AWARDS else "")
+    words = "award waits" if len(numbers) == 1 else "awards wait"
+    advice = (
+        f"trifft-gorgias award show {merchant_id} {numbers[0]}, look for it in TRIFFT, then: "
+        f'trifft-gorgias award settle {merchant_id} {numbers[0]} applied|not-applied --because "…"'
     )
+    detail = f"{count} {words} for a person: {named}"
+    return Check(name="awards", state=CheckState.FAILED, detail=detail, advice=advice)
+
+
+async def check_gorgias(
+    client: GorgiasClient, installation: Installation, public_url: str, reasons: Sequence[str] | None
+) -> list[Check]:
+    """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today.
+
+    `reasons`: the shop's, for which points are given; None: they could not be asked for.
+    """
+    again = render_reinstall_command(installation)
     try:
         listed = await client.list_integrations()
         gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} takes the API key")
@@ -59,7 +94,8 @@ async def check_gorgias(client: GorgiasClient, installation: Installation, publi
             missing = Check(name="integration", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
             return [gorgias, missing, _make_unknown("widget", "nothing to show without the integration")]
         integration = _check_integration(found, installation, public_url, again)
-        return [gorgias, integration, await _check_widget(client, installation, found.integration_id, again)]
+        listed_widgets = await client.list_widgets(found.integration_id)
+        return [gorgias, integration, _check_widget(listed_widgets, installation, reasons, again)]
     except GorgiasError as error:
         gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=error.advice)
         return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
@@ -69,7 +105,7 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     """What the checks of Gorgias say where nothing is installed."""
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
-    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget")]
+    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "notes")]
 
 
 def check_activity(installation: Installation | None, render_time: Callable[[datetime], str]) -> list[Check]:
@@ -102,12 +138,16 @@ def _check_integration(found: Integration, installation: Installation, public_ur
     return Check(name="integration", state=CheckState.OK, detail=f"{found.integration_id} calls {public_url}")
 
 
-async def _check_widget(client: GorgiasClient, installation: Installation, integration_id: int, again: str) -> Check:
-    listed = [one for one in await client.list_widgets(integration_id) if one.context == TICKET_CONTEXT]
-    found = next((one for one in listed if one.widget_id == installation.widget_id), None)
+def _check_widget(
+    listed: Sequence[Widget], installation: Installation, reasons: Sequence[str] | None, again: str
+) -> Check:
+    ours = (one for one in listed if one.context == TICKET_CONTEXT and one.widget_id == installation.widget_id)
+    found = next(ours, None)
     if found is None:
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
-    differences = find_widget_differences(found, template=render_installed_template(installation))
+    if reasons is None:
+        return _make_unknown("widget", f"{found.widget_id} is there; the shop's reasons could not be asked for")
+    differences = find_widget_differences(found, template=render_installed_template(installation, reasons))
     if differences:
         detail = f"{found.widget_id} is not as installed: {', '.join(differences)}"
         return Check(name="widget", state=CheckState.FAILED, detail=detail, advice=again)

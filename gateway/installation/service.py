@@ -25,8 +25,6 @@ from gateway.installation.differences import find_integration_differences, find_
 from gateway.installation.store import Installation, InstallationStore, Target, hash_credential
 from gateway.widget.template import render_template
 
-ACTION_ROUTE = "/gorgias/actions/award-points"
-
 
 class InstallError(Exception):
     """It cannot be done as asked. The message says what to do instead."""
@@ -38,17 +36,22 @@ class Changes(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-def render_installed_template(installation: Installation) -> Node:
-    """The template that this installation's widget should have."""
+def render_installed_template(installation: Installation, reasons: Sequence[str]) -> Node:
+    """The template that this installation's widget should have. `reasons`: the shop's, for which points are given."""
     return render_template(
         variant=installation.template,
-        action_url=installation.public_url + ACTION_ROUTE,
+        public_url=installation.public_url,
         credential=installation.credential,
+        reasons=reasons,
     )
 
 
-async def install(store: InstallationStore, client: GorgiasClient, merchant_id: str, target: Target) -> Changes:
+async def install(
+    store: InstallationStore, client: GorgiasClient, merchant_id: str, target: Target, reasons: Sequence[str]
+) -> Changes:
     """Put everything in place; where it is already, change nothing. `client` speaks to the target's account.
+
+    `reasons`: the shop's, from which the button lets agents choose; none: it does not ask.
 
     Raises InstallError, GorgiasError, DatabaseError, SecretKeyError; after any of them, run it again.
     """
@@ -67,7 +70,7 @@ async def install(store: InstallationStore, client: GorgiasClient, merchant_id: 
         # Its integration was deleted by hand: once the record names another, nothing would find this widget again.
         await client.delete_widget(installation.widget_id)
     await store.record(merchant_id, integration_id=integration.integration_id, widget_id=installation.widget_id)
-    widget, widget_words = await _place_widget(client, installation, integration.integration_id)
+    widget, widget_words = await _place_widget(client, installation, integration.integration_id, reasons)
     await store.record(merchant_id, integration_id=integration.integration_id, widget_id=widget.widget_id)
     return Changes((*words, *widget_words))
 
@@ -137,9 +140,9 @@ async def _place_integration(
 
 
 async def _place_widget(
-    client: GorgiasClient, installation: Installation, integration_id: int
+    client: GorgiasClient, installation: Installation, integration_id: int, reasons: Sequence[str]
 ) -> tuple[Widget, list[str]]:
-    template = render_installed_template(installation)
+    template = render_installed_template(installation, reasons)
     listed = [one for one in await client.list_widgets(integration_id) if one.context == TICKET_CONTEXT]
     if not listed:
         created = await client.create_widget(render_widget(integration_id=integration_id, template=template))

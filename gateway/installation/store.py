@@ -2,14 +2,14 @@
 
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -25,11 +25,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import TypeDecorator
 
-from gateway.database import DatabaseError
+from gateway.database import open_transaction
 from gateway.keys import SecretKeys
 
 CREDENTIAL_PREFIX = "tg_"
@@ -39,13 +39,17 @@ Template = Literal["list", "conservative"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator wants: where to install, as whom, and what. URLs have no trailing slash."""
+    """What the operator wants: where to install, as whom, and what. URLs have no trailing slash.
+
+    `writes_notes`: awards leave a note in their ticket.
+    """
 
     gorgias_url: str
     gorgias_user: str
     gorgias_key: str
     template: Template
     public_url: str
+    writes_notes: bool = True
 
     def __repr__(self) -> str:
         """Without the key and the user's e-mail."""
@@ -68,6 +72,7 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     widget_id: int | None
     template: Template
     public_url: str
+    writes_notes: bool
     last_event_time: datetime | None
     last_status: str | None
     last_error_time: datetime | None
@@ -102,7 +107,8 @@ class _UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-_INSTALLATIONS = Table(
+# Read by whoever has to know in the same statement whether a merchant is installed.
+INSTALLATIONS = Table(
     "installations",
     MetaData(),
     Column("merchant_id", String, primary_key=True),
@@ -115,6 +121,7 @@ _INSTALLATIONS = Table(
     Column("widget_id", BigInteger),
     Column("template", String),
     Column("public_url", Text),
+    Column("writes_notes", Boolean),
     Column("last_event_time", _UtcDateTime),
     Column("last_status", String),
     Column("last_error_time", _UtcDateTime),
@@ -122,7 +129,7 @@ _INSTALLATIONS = Table(
     Column("create_time", _UtcDateTime),
     Column("update_time", _UtcDateTime),
 )
-_row = _INSTALLATIONS.c
+_row = INSTALLATIONS.c
 
 
 def make_credential() -> str:
@@ -147,28 +154,26 @@ class InstallationStore:
 
     async def ping(self) -> None:
         """Ask the database anything."""
-        async with self._transaction() as connection:
+        async with open_transaction(self._engine) as connection:
             await connection.execute(select(1))
 
     async def check_keys(self) -> None:
         """Raises SecretKeyError where the secret keys are not this database's."""
-        async with self._transaction() as connection:
+        async with open_transaction(self._engine) as connection:
             encrypted = (await connection.execute(select(_row.credential_encrypted).limit(1))).scalar_one_or_none()
         if encrypted is not None:
             self._keys.decrypt(encrypted)
 
     async def get(self, merchant_id: str) -> Installation | None:
         """Raises SecretKeyError when the row was written with a key that is not in use any more."""
-        async with self._transaction() as connection:
-            row = (
-                await connection.execute(select(_INSTALLATIONS).where(_row.merchant_id == merchant_id))
-            ).one_or_none()
+        async with open_transaction(self._engine) as connection:
+            row = (await connection.execute(select(INSTALLATIONS).where(_row.merchant_id == merchant_id))).one_or_none()
         return None if row is None else self._parse(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for it
 
     async def find_merchant_id(self, credential_sha256: bytes) -> str | None:
         """Whose credential has this hash."""
         query = select(_row.merchant_id).where(_row.credential_sha256 == credential_sha256)
-        async with self._transaction() as connection:
+        async with open_transaction(self._engine) as connection:
             merchant_id: str | None = (await connection.execute(query)).scalar_one_or_none()
         return merchant_id
 
@@ -186,8 +191,8 @@ class InstallationStore:
             **self._render_target(target),
         }
         try:
-            async with self._transaction() as connection:
-                await connection.execute(insert(_INSTALLATIONS).values(values))
+            async with open_transaction(self._engine) as connection:
+                await connection.execute(insert(INSTALLATIONS).values(values))
         except IntegrityError:
             return False
         return True
@@ -205,7 +210,7 @@ class InstallationStore:
 
     async def record_activity(self, activities: dict[str, Activity]) -> None:
         """Note what happened last, by merchant. An older happening never replaces a newer one."""
-        async with self._transaction() as connection:
+        async with open_transaction(self._engine) as connection:
             for merchant_id, activity in activities.items():
                 for time_column, time, values in (
                     (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
@@ -214,15 +219,15 @@ class InstallationStore:
                     if time is not None:
                         newer = or_(time_column.is_(None), time_column <= time)
                         await connection.execute(
-                            update(_INSTALLATIONS)
+                            update(INSTALLATIONS)
                             .where(_row.merchant_id == merchant_id, newer)
                             .values({time_column.name: time, **values})
                         )
 
     async def delete(self, merchant_id: str) -> None:
         """Forget a merchant. Harmless when it is not there."""
-        async with self._transaction() as connection:
-            await connection.execute(delete(_INSTALLATIONS).where(_row.merchant_id == merchant_id))
+        async with open_transaction(self._engine) as connection:
+            await connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
 
     def _render_target(self, target: Target) -> dict[str, object]:
         return {
@@ -230,22 +235,13 @@ class InstallationStore:
             "gorgias_key_encrypted": self._keys.encrypt(target.gorgias_key),
             "template": target.template,
             "public_url": target.public_url,
+            "writes_notes": target.writes_notes,
         }
 
     async def _set(self, merchant_id: str, **values: object) -> None:
-        statement = update(_INSTALLATIONS).where(_row.merchant_id == merchant_id)
-        async with self._transaction() as connection:
+        statement = update(INSTALLATIONS).where(_row.merchant_id == merchant_id)
+        async with open_transaction(self._engine) as connection:
             await connection.execute(statement.values(update_time=self._now(), **values))
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError("the gateway's database does not answer") from error
 
     def _parse(self, row: RowMapping) -> Installation:
         values: dict[str, Any] = {name: row[name] for name in Installation.__struct_fields__ if name in row}

@@ -16,9 +16,10 @@ from gateway.errors import CredentialError, GatewayError, LoyaltyCallError
 from gateway.gorgias.variables import parse_variable
 from gateway.installation.activity import ACTIVITY
 from gateway.loyalty_client import CLIENT
-from gateway.merchants import DEFAULT_SHOP, MERCHANTS
+from gateway.merchants import DEFAULT_SHOP, MERCHANTS, Shop
 from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID
+from gateway.widget.support import Undo, find_undoable
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -76,9 +77,17 @@ async def _answer(merchant_id: str, request: web.Request) -> View:
             view = render_error(error, email, shop, app[CLOCK].now())
         else:
             reason = pb.ErrorReason.Name(snapshot.stale_reason)
-            token = app[TOKENS].make(merchant_id, snapshot.member.member_id)
-            view = render_member(snapshot, token, shop, app[CLOCK].now())
+            view = _render_panel(snapshot, merchant_id, shop, app)
     app[ACTIVITY].note_event(merchant_id, view.status)
     if view.stale or view.status == "unavailable":
         app[ACTIVITY].note_error(merchant_id, reason)
     return view
+
+
+def _render_panel(snapshot: pb.Snapshot, merchant_id: str, shop: Shop, app: web.Application) -> View:
+    """A member's panel: its buttons are bound to this member, and to the one award that can be undone."""
+    now, tokens = app[CLOCK].now(), app[TOKENS]
+    given = snapshot.given_by_support.awards
+    undoable = find_undoable(given, now) if given else None
+    undo = Undo(award=undoable, token=tokens.make_undo(merchant_id, undoable.award_id)) if undoable else None
+    return render_member(snapshot, tokens.make(merchant_id, snapshot.member.member_id), shop, now, undo=undo)

@@ -1,9 +1,10 @@
 """The Gorgias template that reads exactly what `view.py` returns. One template serves every status."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from gateway.gorgias.wire import (
+    Node,
     Parameter,
     render_button,
     render_card,
@@ -13,10 +14,13 @@ from gateway.gorgias.wire import (
 )
 
 Variant = Literal["list", "conservative"]
-Node = dict[str, Any]
+
+AWARD_ROUTE = "/gorgias/actions/award-points"
+UNDO_ROUTE = "/gorgias/actions/undo-award"
 
 CARD_TITLE = "TRIFFT"
 BUTTON_LABEL = "Add Loyalty Points"
+UNDO_LABEL = "Undo last award"
 PROFILE_URL = "{{profile_url}}"
 PROFILE_LINK = {"label": "{{profile_label}}", "url": PROFILE_URL}
 
@@ -29,33 +33,65 @@ _MEMBER = (
     ("tier", "Tier"),
     ("favorite_venue", "Favorite location"),
 )
-_COUPONS = ("coupons_text", "Coupons")
+_SUPPORT = "Given by support"
+_LAST = "Last award"
+_UNDO = "Can be undone"
+_COUPONS = "Coupons"
+_FLAT = (
+    *_HEAD,
+    *_MEMBER,
+    ("support_awards_text", _SUPPORT),
+    ("undo_text", _UNDO),
+    ("coupons_text", _COUPONS),
+)
 
-# The award token goes with the click, so that the points reach the member whom the agent was looking at.
-_PARAMETERS = (
-    Parameter(key="award_token", value="{{award_token}}", mandatory=True),
-    Parameter(key="points", label="Points to add (100 = 100 points)", editable=True, mandatory=True),
-    Parameter(key="note", label="Note (optional, the customer may see it)", editable=True),
+# A token goes with the click, so that it acts on the member, or the award, that the agent was looking at.
+_AWARD_TOKEN = Parameter(key="award_token", value="{{award_token}}", mandatory=True)
+_UNDO_TOKEN = Parameter(key="undo_token", value="{{undo_token}}", mandatory=True)
+_POINTS = Parameter(key="points", label="Points to add (100 = 100 points)", editable=True, mandatory=True)
+_NOTE = Parameter(key="note", label="Note (optional, the customer may see it)", editable=True)
+_CLICK = (
     Parameter(key="ticket_id", value="{{ticket.id}}"),
     Parameter(key="agent_email", value="{{current_user.email}}"),
     Parameter(key="agent_name", value="{{current_user.name}}"),
 )
 
 
-def render_template(*, variant: Variant, action_url: str, credential: str) -> dict[str, Any]:
-    """The whole widget. `list` makes rows that do not apply absent; `conservative` uses cards and texts only."""
-    rows = _render_list_rows() if variant == "list" else _render_texts((*_HEAD, *_MEMBER, _COUPONS))
-    button = render_button(BUTTON_LABEL, action_url, credential, _PARAMETERS)
-    card = render_card("", CARD_TITLE, rows, links=(PROFILE_LINK,), buttons=(button,), link=PROFILE_URL)
+def render_template(*, variant: Variant, public_url: str, credential: str, reasons: Sequence[str]) -> Node:
+    """The whole widget. `list` makes rows that do not apply absent; `conservative` uses cards and texts only.
+
+    `public_url`: the edge's, without a slash at its end. `reasons`: the shop's, of which an award must name one; empty:
+    none is asked for.
+    """
+    award = _render_award_button(public_url, credential, reasons)
+    undo = render_button(UNDO_LABEL, public_url + UNDO_ROUTE, credential, (_UNDO_TOKEN, *_CLICK))
+    if variant == "list":
+        return _render_widget(_render_list_rows(undo), (award,))
+    return _render_widget(_render_texts(_FLAT), (award, undo))
+
+
+def _render_award_button(public_url: str, credential: str, reasons: Sequence[str]) -> Node:
+    reason = Parameter(key="reason", label=f"Reason ({', '.join(reasons)})", editable=True, mandatory=True)
+    typed = (_POINTS, reason, _NOTE) if reasons else (_POINTS, _NOTE)
+    return render_button(BUTTON_LABEL, public_url + AWARD_ROUTE, credential, (_AWARD_TOKEN, *typed, *_CLICK))
+
+
+def _render_widget(rows: Sequence[Node], buttons: Sequence[Node]) -> Node:
+    card = render_card("", CARD_TITLE, rows, links=(PROFILE_LINK,), buttons=buttons, link=PROFILE_URL)
     return render_wrapper((card,))
 
 
-def _render_list_rows() -> list[Node]:
+def _render_list_rows(undo: Node) -> list[Node]:
     head = _render_texts(_HEAD)
-    member = render_card("", "Member", _render_texts(_MEMBER), display=False)
-    line = render_card("", "Coupon", [render_text("line", "Coupon", 0)], display=False)
-    coupons = render_card("", "Coupons", [render_list("coupons", line, 0)])
-    return [*head, render_list("member", member, len(head)), render_list("coupon_list", coupons, len(head) + 1)]
+    given = render_text("line", _SUPPORT, 0)
+    coupon = render_card("", "Coupon", [render_text("line", "Coupon", 0)], display=False)
+    lists = (
+        ("member", render_card("", "Member", _render_texts(_MEMBER), display=False)),
+        ("support_awards", render_card("", _SUPPORT, [given], display=False)),
+        ("undo", render_card("", _LAST, [render_text("title", _UNDO, 0)], buttons=(undo,))),
+        ("coupon_list", render_card("", _COUPONS, [render_list("coupons", coupon, 0)])),
+    )
+    return [*head, *(render_list(path, card, order) for order, (path, card) in enumerate(lists, start=len(head)))]
 
 
 def _render_texts(rows: Sequence[tuple[str, str]]) -> list[Node]:

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
+from gateway.widget.support import AwardRow, Undo, UndoRow, render_awards, render_undo
 from gateway.wording import (
     NONE,
     NOT_USED,
@@ -63,7 +64,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer of the widget route.
 
     `status`: member, blocked, not_member, ambiguous, no_identity, unavailable. `stale`: older than was asked for.
-    `member` and `coupon_list` hold none or one.
+    `member`, `undo` and `coupon_list` hold none or one.
     """
 
     status: str
@@ -73,7 +74,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     profile_url: str = ""
     profile_label: str = ""
     award_token: str = ""
+    undo_token: str = ""
     member: Sequence[MemberRows] = ()
+    support_awards: Sequence[AwardRow] = ()
+    undo: Sequence[UndoRow] = ()
     coupon_list: Sequence[CouponRows] = ()
     segments: str = NONE
     full_name: str = NONE
@@ -81,15 +85,25 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     points: str = NONE
     tier: str = NONE
     favorite_venue: str = NONE
+    support_awards_text: str = NONE
+    undo_text: str = NONE
     coupons_text: str = NONE
 
 
-def render_member(snapshot: pb.Snapshot, award_token: str, shop: Shop, now: datetime) -> View:
-    """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for."""
+def render_member(
+    snapshot: pb.Snapshot, award_token: str, shop: Shop, now: datetime, *, undo: Undo | None = None
+) -> View:
+    """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
+
+    What support gave is absent alike where it is nothing and where it is not known.
+    """
     member = snapshot.member
     is_blocked = member.status == pb.MEMBER_STATUS_BLOCKED
     rows = _render_rows(member, shop)
     lines = [_render_coupon(coupon, shop) for coupon in snapshot.coupons]
+    given = snapshot.given_by_support.awards
+    awards = render_awards(given, shop, now) if given else []
+    undo_row = render_undo(undo, shop) if undo else None
     return View(
         status="blocked" if is_blocked else "member",
         summary=_render_summary(snapshot, shop, now),
@@ -98,8 +112,13 @@ def render_member(snapshot: pb.Snapshot, award_token: str, shop: Shop, now: date
         profile_url=member.profile_url,
         profile_label=PROFILE_LABEL if member.profile_url else "",
         award_token=award_token,
+        undo_token=undo_row.undo_token if undo_row else "",
         member=(rows,),
+        support_awards=[AwardRow(line=line) for line in awards],
+        undo=(undo_row,) if undo_row else (),
         coupon_list=(CouponRows(coupons=[CouponRow(line=line) for line in lines]),) if lines else (),
+        support_awards_text="\n".join(awards) or NONE,
+        undo_text=undo_row.title if undo_row else NONE,
         coupons_text="\n".join(lines) or NONE,
         **msgspec.structs.asdict(rows),
     )

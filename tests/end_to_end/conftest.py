@@ -1,4 +1,4 @@
-"""One running product and one browser for all tests here."""
+"""A running product for each file, and one browser for all tests here."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.end_to_end.stack import Stack, find_chromium, run_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with run_stack(tmp_path_factory.mktemp("var")) as running:
         yield running

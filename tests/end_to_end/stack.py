@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from deploy.settings import LISTENS
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -50,7 +52,7 @@ def run_stack(folder: Path) -> Iterator[Stack]:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
     }
-    environ |= dict.fromkeys(("LOYALTY_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN"), "127.0.0.1:0")
+    environ |= dict.fromkeys(LISTENS, "127.0.0.1:0")
     # A browser is quicker than a person: without this, two events within a second would rightly show one answer.
     environ["GATEWAY_MAX_STALENESS_S"] = "0.001"
     command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]

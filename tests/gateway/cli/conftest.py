@@ -1,6 +1,6 @@
 """An operator before the real loyalty service and the two stand-ins."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.server import serve
 from loyalty_service.trifft.client import TrifftProvider
+from tests.gateway.cli.books import Books, run_books
+from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import PUBLIC_URL
 
@@ -36,3 +38,21 @@ async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
             "GATEWAY_PUBLIC_URL": PUBLIC_URL,
         }
         yield Operator(settings, tmp_path)
+
+
+@pytest.fixture
+def books() -> Iterator[Books]:
+    with run_books() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    settings = {
+        "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
+        "GATEWAY_SECRET_KEYS": make_key(),
+        "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{books.port}",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return Desk(books, tmp_path, settings, capsys)

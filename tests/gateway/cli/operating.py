@@ -1,4 +1,4 @@
-"""The operator's command as a process of its own."""
+"""The operator's command as a process of its own, but for the interpreter's start."""
 
 import asyncio
 import json
@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.forked import run_forked
 
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 _TIMEOUT_S = 60.0
@@ -38,14 +40,10 @@ class Operator:
     async def run(self, *arguments: str, **settings: str) -> Result:
         """Nothing of the environment of the tests goes along but the path."""
         environ = {"PATH": os.environ["PATH"], **self.settings, **settings}
-        process = await asyncio.create_subprocess_exec(
-            COMMAND,
-            *arguments,
-            env=environ,
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), _TIMEOUT_S)
-        assert process.returncode is not None
-        return Result(process.returncode, out.decode(), err.decode())
+        async with (
+            asyncio.timeout(_TIMEOUT_S),
+            run_forked("gateway.cli:main", *arguments, env=environ, cwd=self.folder) as process,
+        ):
+            out, err = await process.communicate()
+            assert process.returncode is not None
+            return Result(process.returncode, out.decode(), err.decode())

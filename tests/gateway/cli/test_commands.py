@@ -1,9 +1,12 @@
 """The operator's day, through the command as a process: each answer, each exit code."""
 
 import asyncio
+import json
 
 import pytest
 
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
 
@@ -52,6 +55,8 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",
+        "notes": "ok",
+        "awards": "ok",
         "last event": "unknown",
         "last error": "ok",
     }
@@ -83,6 +88,75 @@ async def test_operator_looks_at_members_and_awards(operator: Operator, add: lis
     assert (awards.code, awards.data) == (0, [])
 
 
+async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Operator, add: list[str]) -> None:
+    added = await operator.run(*add, "--max-per-award", "200", "--max-per-ticket", "none", "--reason", "Late parcel")
+    assert (added.code, added.err) == (0, "")
+    limits = ("max_points_per_award", "max_points_per_ticket", "max_points_per_member_day")
+    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    assert [merchant[name] for name in limits] == [200, None, None]
+    assert merchant["award_reasons"] == ["Late parcel"]
+    assert "200 per award" in (await operator.run("merchant", "list")).out
+
+    changes = ("--max-per-award", "default", "--max-per-member-day", "300", "--no-reasons")
+    changed = await operator.run("merchant", "update", "acme", *changes)
+    assert (changed.code, changed.out) == (0, "acme changed.\n")
+    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    assert [merchant[name] for name in limits] == [500, None, 300]
+    assert merchant["award_reasons"] == []
+
+    refused = await operator.run("merchant", "update", "acme", "--reason", "Late", "--reason", "Late parcel")
+    assert (refused.code, refused.err.partition(" must ")[0]) == (2, "trifft-gorgias: --reason")
+
+
+async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_installs_again(
+    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+) -> None:
+    await operator.run(*add)
+    await operator.run(*install, "--no-notes")
+    changed = await operator.run("merchant", "update", "acme", "--reason", "Late parcel")
+    assert "an award without one of these reasons is refused, until you run: trifft-gorgias install acme" in changed.out
+
+    stale = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    assert (stale["widget"], stale["notes"]) == ("failed", "off")
+
+    installed = await operator.run(*install)
+    assert "updated: its template" in installed.out
+    assert "Awards leave no note in their ticket." in installed.out
+    with_notes = await operator.run(*install, "--notes")
+    assert "Awards leave a note in their ticket." in with_notes.out
+    fresh = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    assert (fresh["widget"], fresh["notes"]) == ("ok", "ok")
+    assert len(helpdesk.account.state.widgets) == 1
+
+
+async def test_operator_follows_an_award_through_list_show_totals_and_export(
+    operator: Operator, add: list[str]
+) -> None:
+    await operator.run(*add)
+    member = (await operator.run("member", "show", "acme", "--email", "jana@example.com", "--json")).data["member_id"]
+    async with LoyaltyClient(operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
+        request = pb.AwardPointsRequest(
+            merchant_id="acme", request_id="request-1", member_id=member, points=50, claimed_agent_email="ana@a.example"
+        )
+        assert (await loyalty.award_points(request, timeout_s=5)).award.state == pb.AWARD_STATE_APPLIED
+    listed, others, shown, totals, exported, settled = await asyncio.gather(
+        operator.run("award", "list", "acme", "--agent", "ANA@a.example", "--state", "applied", "--json"),
+        operator.run("award", "list", "acme", "--from", "2999-01-01", "--json"),
+        operator.run("award", "show", "acme", "A-1", "--json"),
+        operator.run("award", "totals", "acme", "--by", "agent", "--json"),
+        operator.run("award", "export", "acme", "--to", "awards.jsonl", "--format", "jsonl"),
+        operator.run("award", "settle", "acme", "A-1", "not-applied", "--because", "looked"),
+    )
+    assert [(one["award_id"], one["balance_change"]) for one in listed.data] == [("A-1", 50)]
+    assert others.data == []
+    assert [change["to_state"] for change in shown.data["changes"]] == ["pending", "applied"]
+    assert [(one["key"], one["points"]) for one in totals.data] == [("ana@a.example", 50)]
+    assert exported.code == 0
+    assert json.loads((operator.folder / "awards.jsonl").read_text())["member_id"] == member
+    assert (settled.code, settled.out, "AWARD_STATE" in settled.err) == (1, "", True)
+    assert "trifft-gorgias award show acme A-1" in settled.err
+
+
 async def test_operator_is_told_in_a_line_what_could_not_be_done(
     operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
 ) -> None:
@@ -90,6 +164,7 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
     failed = {
         "PROVIDER_CREDENTIALS": operator.run(*add[:-3], wrong, *add[-2:]),
         "trifft-gorgias merchant add acme": operator.run(*install),
+        "start the loyalty service": operator.run(*install, GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
         "GATEWAY_LOYALTY_TARGET": operator.run("merchant", "list", GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
     }
     misused = {

@@ -19,6 +19,8 @@ from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
 
+# Nobody listens on the discard port, so a connection is refused at once.
+NOWHERE = "http://127.0.0.1:9"
 NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
 
@@ -41,16 +43,23 @@ class Gateway:
     async def press(self, **values: str) -> aiohttp.ClientResponse:
         """The button, as a form, with a token of a fresh panel unless one is given."""
         form = {"award_token": self.tokens.make("acme", "member-1"), "points": "100", "ticket_id": "4711", **values}
-        return await self.session.post(
-            f"{self.url}/gorgias/actions/award-points",
-            data=form,
-            headers={"Authorization": f"Bearer {self.credential}"},
-        )
+        return await self._post("award-points", form)
+
+    async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
+        """The other button, likewise."""
+        form = {"undo_token": self.tokens.make_undo("acme", "A-10482"), "ticket_id": "4711", **values}
+        return await self._post("undo-award", form)
+
+    async def _post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
+        headers = {"Authorization": f"Bearer {self.credential}"}
+        return await self.session.post(f"{self.url}/gorgias/actions/{action}", data=form, headers=headers)
 
 
 @asynccontextmanager
-async def run_gateway(folder: Path, target: str, **settings: object) -> AsyncIterator[Gateway]:
-    """A gateway on port 0 with `acme` and `bloom` on record."""
+async def run_gateway(
+    folder: Path, target: str, *, gorgias: Target | None = None, **settings: object
+) -> AsyncIterator[Gateway]:
+    """A gateway on port 0 with `acme` and `bloom` on record; `gorgias`: where, instead of nowhere."""
     keys = (Fernet.generate_key().decode(),)
     url = f"sqlite:///{folder / 'gateway.db'}"
     config = Config(database_url=url, secret_keys=keys, loyalty_target=target, loyalty_key="inner-key", **settings)  # type: ignore[arg-type]
@@ -58,14 +67,14 @@ async def run_gateway(folder: Path, target: str, **settings: object) -> AsyncIte
         engine = await stack.enter_async_context(open_database(url))
         store = InstallationStore(engine, SecretKeys(keys))
         for merchant_id in ("acme", "bloom"):
-            wanted = Target(
-                gorgias_url=f"https://{merchant_id}.gorgias.com",
+            nowhere = Target(
+                gorgias_url=f"{NOWHERE}/{merchant_id}",
                 gorgias_user="ops@shop.example",
                 gorgias_key="key",
                 template="list",
                 public_url="https://edge.example",
             )
-            await store.add(merchant_id, wanted)
+            await store.add(merchant_id, gorgias if gorgias and merchant_id == "acme" else nowhere)
         acme, bloom = await store.get("acme"), await store.get("bloom")
         assert acme is not None
         assert bloom is not None

@@ -44,19 +44,33 @@ class Failure:
 
 
 class ScriptedLoyalty:
-    """Answers what a test says, and keeps what it was asked. An Event holds GetSnapshot until it is set."""
+    """Answers what a test says, and keeps what it was asked. An Event holds GetSnapshot until it is set.
+
+    An award that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by number.
+    """
 
     def __init__(self) -> None:
         self.snapshot: pb.Snapshot | Failure | asyncio.Event = Failure(grpc.StatusCode.INTERNAL)
         self.award: pb.AwardPointsResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
-        self.merchant = pb.Merchant(time_zone="Europe/Bratislava", locale="en", max_points_per_award=500)
+        self.reversal: pb.ReverseAwardResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
+        self.on_record: dict[str, pb.Award] = {}
+        self.merchant = pb.Merchant(time_zone="Europe/Bratislava", locale="en")
         self.snapshot_requests: list[pb.GetSnapshotRequest] = []
         self.award_requests: list[pb.AwardPointsRequest] = []
+        self.reversal_requests: list[pb.ReverseAwardRequest] = []
         self.authorizations: set[str] = set()
 
     def add_to_server(self, server: grpc.aio.Server) -> None:
         services: tuple[tuple[str, dict[str, Callable[..., Any]]], ...] = (
-            ("LoyaltyService", {"GetSnapshot": self._get_snapshot, "AwardPoints": self._award_points}),
+            (
+                "LoyaltyService",
+                {
+                    "GetSnapshot": self._get_snapshot,
+                    "AwardPoints": self._award_points,
+                    "ReverseAward": self._reverse_award,
+                    "GetAward": self._get_award,
+                },
+            ),
             ("MerchantService", {"GetMerchant": self._get_merchant}),
         )
         for service, methods in services:
@@ -85,7 +99,23 @@ class ScriptedLoyalty:
         if isinstance(self.award, Failure):
             await self.award.abort(context)
         assert isinstance(self.award, pb.AwardPointsResponse)
-        return self.award
+        response = pb.AwardPointsResponse()
+        response.CopyFrom(self.award)
+        response.award.request_id = response.award.request_id or request.request_id
+        return response
+
+    async def _reverse_award(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
+        self.reversal_requests.append(request)
+        if isinstance(self.reversal, Failure):
+            await self.reversal.abort(context)
+        assert isinstance(self.reversal, pb.ReverseAwardResponse)
+        return self.reversal
+
+    async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+        award = self.on_record.get(request.award_id)
+        if award is None:
+            await Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND").abort(context)
+        return pb.GetAwardResponse(award=award)
 
     async def _get_merchant(self, _request: pb.GetMerchantRequest, _context: Context) -> pb.GetMerchantResponse:
         return pb.GetMerchantResponse(merchant=self.merchant)

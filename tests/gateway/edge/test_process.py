@@ -4,9 +4,8 @@ import asyncio
 import json
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +16,7 @@ from gateway.config import Config, ConfigError, Listen
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
+from tests.forked import Forked, run_forked
 
 KEY = Fernet.generate_key().decode()
 
@@ -30,21 +30,11 @@ def make_settings(folder: Path, **settings: str) -> dict[str, str]:
     }
 
 
-@asynccontextmanager
-async def run_process(settings: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=dict(settings), stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+def run_process(settings: Mapping[str, str]) -> AbstractAsyncContextManager[Forked]:
+    return run_forked("gateway.__main__:main", env=settings)
 
 
-async def read_address(process: asyncio.subprocess.Process) -> str:
-    assert process.stderr is not None
+async def read_address(process: Forked) -> str:
     while True:
         line = json.loads(await process.stderr.readline())
         if line["event"] == "listening":

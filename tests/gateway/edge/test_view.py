@@ -1,7 +1,5 @@
-"""What agents read, and that the template reads nothing else."""
+"""What agents read of a member, and where there is none."""
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,12 +11,11 @@ import pytest
 
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop, parse_shop
-from gateway.widget.template import Variant, render_template
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 NOW = datetime(2026, 11, 23, 13, 7, tzinfo=UTC)
-SHOP = Shop(zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"), max_points_per_award=500)
+SHOP = Shop(zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"))
 EMAIL = "jana@example.com"
 
 
@@ -69,37 +66,6 @@ def make_views() -> dict[str, View]:
     }
 
 
-def iter_missing(node: Any, scope: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Every path and `{{field}}` of a template that its scope does not have."""
-    path = node.get("path", "")
-    if path and path not in scope:
-        yield path
-        return
-    meta = node.get("meta", {})
-    for field in re.findall(r"\{\{(\w+)\}\}", str(meta)):
-        if field not in scope:
-            yield field
-    inner = scope[path] if path else scope
-    scopes = inner if node["type"] == "list" else [inner]
-    for item in scopes:
-        for child in node.get("widgets", ()):
-            yield from iter_missing(child, item)
-
-
-@pytest.mark.parametrize("variant", ["list", "conservative"])
-@pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
-def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
-    view = make_views()[status]
-    assert view.status == status
-    template = render_template(variant=variant, action_url="https://edge.example/a", credential="tg_x")
-    assert list(iter_missing(template, msgspec.to_builtins(view))) == []
-
-
-def test_template_conservative_has_cards_and_texts_only() -> None:
-    template = render_template(variant="conservative", action_url="https://edge.example/a", credential="tg_x")
-    assert set(re.findall(r"'type': '(\w+)'", str(template))) == {"wrapper", "card", "text"}
-
-
 def test_member_reads_as_the_product_says() -> None:
     view = make_views()["member"]
     assert view.summary == "Gold · 1,240 points · 2 coupons"
@@ -115,6 +81,11 @@ def test_member_reads_as_the_product_says() -> None:
     assert [row.line for row in view.coupon_list[0].coupons] == ["Welcome! · 5 EUR · until 31 Dec 2026", "Coffee"]
     assert view.coupons_text == "Welcome! · 5 EUR · until 31 Dec 2026\nCoffee"
     assert (view.profile_url, view.profile_label) == ("https://admin.example/m/bf428af0", "Loyalty Member Profile")
+
+
+@pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
+def test_view_has_the_status_of_its_case(status: str) -> None:
+    assert make_views()[status].status == status
 
 
 def test_flat_rows_are_the_member_rows() -> None:
@@ -140,7 +111,9 @@ def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
 @pytest.mark.parametrize("status", ["not_member", "ambiguous", "no_identity", "unavailable"])
 def test_without_a_member_there_are_no_rows_and_no_token(status: str) -> None:
     view = make_views()[status]
-    assert (view.member, view.coupon_list, view.award_token, view.profile_label) == ((), (), "", "")
+    assert (view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), ())
+    assert (view.award_token, view.undo_token, view.profile_label) == ("", "", "")
+    assert (view.support_awards_text, view.undo_text, view.coupons_text) == ("–", "–", "–")
 
 
 @pytest.mark.parametrize("reason", ["MEMBER_NOT_FOUND", "MEMBER_AMBIGUOUS"])
@@ -195,7 +168,7 @@ def test_fractional_balance_is_whole_in_the_summary_and_exact_in_the_row() -> No
 
 
 def test_numbers_and_times_are_the_shops() -> None:
-    shop = Shop(zone=ZoneInfo("America/Sao_Paulo"), locale=babel.Locale("sk"), max_points_per_award=500)
+    shop = Shop(zone=ZoneInfo("America/Sao_Paulo"), locale=babel.Locale("sk"))
     view = render_member(make_snapshot(), "token", shop, NOW)
     assert view.points == "1\N{NO-BREAK SPACE}240"
     assert view.as_of == "Mon 23 Nov 2026, 09:55 UTC-03"

@@ -1,6 +1,7 @@
 """`GET /gorgias/widget` as Gorgias calls it."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.widget.handler import parse_email
-from tests.gateway.edge.running import Gateway, run_gateway
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.test_support import make_award
 from tests.gateway.edge.test_view import make_snapshot
 
 
@@ -30,6 +33,23 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert (request.merchant_id, request.identity.email) == ("acme", "jana@example.com")
     assert request.max_staleness.ToSeconds() == 1
     assert scripted.authorizations == {"Bearer inner-key"}
+
+
+async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    award = make_award(7, made=NOW, until=NOW + timedelta(minutes=30))
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    body = await (await gateway.get_widget("email=jana@example.com")).json()
+    [undo] = body["undo"]
+    assert undo["title"] == "+100, Ana K., 13:55 (A-7), until 14:25 CET"
+    panel = gateway.tokens.parse_undo(undo["undo_token"], "acme", NOW)
+    assert (panel.award_id, body["undo_token"]) == ("A-7", undo["undo_token"])
+
+
+async def test_widget_without_an_award_to_undo_has_no_undo(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    award = make_award(made=NOW - timedelta(minutes=31), until=NOW - timedelta(minutes=1))
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    body = await (await gateway.get_widget("email=jana@example.com")).json()
+    assert (body["undo"], body["undo_token"], len(body["support_awards"])) == ([], "", 1)
 
 
 async def test_widget_credential_in_the_header(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

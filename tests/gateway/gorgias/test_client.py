@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPMethod
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.gorgias.client import (
-    MAX_ANSWER_BYTES,
-    GorgiasClient,
+from gateway.gorgias.budget import Budget
+from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.errors import (
     GorgiasContractError,
     GorgiasCredentialsError,
     GorgiasError,
@@ -18,6 +19,7 @@ from gateway.gorgias.client import (
     GorgiasThrottledError,
     GorgiasUnavailableError,
 )
+from gateway.gorgias.transport import MAX_ANSWER_BYTES, Transport
 from tests.gateway.helpdesk import Helpdesk
 
 KEY = "gorgias-key-s3cret"
@@ -187,3 +189,14 @@ async def test_client_authenticates_every_call_and_sends_the_key_nowhere_else(
     [request] = server.requests
     assert request.headers["Authorization"] == aiohttp.encode_basic_auth("ops@acme.example", KEY)
     assert request.query_string == "integration_id=7&limit=100"
+
+
+@pytest.mark.parametrize(("level", "wait_s"), [("30/40", 5), ("20/40", 0), ("41/80", 0.25), ("many", 0), ("1/0", 0)])
+async def test_transport_tells_the_budget_what_gorgias_counts_for_the_account(
+    session: aiohttp.ClientSession, server: Server, level: str, wait_s: float
+) -> None:
+    budget = Budget(lambda: 100.0)
+    server.say(200, "{}", X_Gorgias_Account_Api_Call_Limit=level)
+    await Transport(session, server.url, "ops@acme.example", KEY, budget=budget).request(HTTPMethod.GET, "/api/x")
+    assert budget.get_wait_s(is_urgent=False) == wait_s
+    assert budget.get_wait_s(is_urgent=True) == 0

@@ -15,7 +15,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
-    await install(store, gorgias, "acme", target)
+    await install(store, gorgias, "acme", target, ())
     return await get(store)
 
 
@@ -30,7 +30,7 @@ def list_states(checks: list[Check]) -> dict[str, str]:
 
 
 async def test_checks_of_a_whole_installation_are_ok(gorgias: GorgiasClient, installation: Installation) -> None:
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL)
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, ())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "ok"}
     assert [check.advice for check in checks] == ["", "", ""]
 
@@ -42,7 +42,7 @@ async def test_checks_name_what_differs_at_the_integration(
     integration.deactivated_datetime = "2026-11-23T12:00:00"
     triggers = integration.http.triggers | {"ticket-updated": False}
     integration.http = msgspec.structs.replace(integration.http, triggers=triggers, headers={})
-    found = (await check_gorgias(gorgias, installation, "https://new.example"))[1]
+    found = (await check_gorgias(gorgias, installation, "https://new.example", ()))[1]
     assert found.detail == (
         f"{integration.id} is not as installed: it is switched off, its URL, its headers, its triggers"
     )
@@ -58,7 +58,7 @@ async def test_checks_name_a_widget_whose_template_was_edited(
     [widget] = helpdesk.account.state.widgets.values()
     edited = msgspec.structs.replace(widget, template={"type": "wrapper", "widgets": []})
     helpdesk.account.state.widgets[widget.id] = edited
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL)
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, ())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "failed"}
     assert "its template" in checks[2].detail
 
@@ -74,21 +74,41 @@ async def test_checks_name_what_is_not_in_gorgias_any_more(
     gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation, gone: str, states: dict[str, str]
 ) -> None:
     getattr(helpdesk.account.state, gone).clear()
-    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL)) == states
+    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL, ())) == states
 
 
 async def test_checks_with_a_refused_key_know_nothing_more(
     refused_gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL)
+    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL, ())
     assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
     assert checks[0].advice == "make a new key there and install again with it"
 
 
 def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
     checks = make_not_installed("acme")
-    assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
+    assert list_states(checks) == {
+        "Gorgias": "failed",
+        "integration": "unknown",
+        "widget": "unknown",
+        "notes": "unknown",
+    }
     assert "trifft-gorgias install acme" in checks[0].advice
+
+
+async def test_checks_name_a_button_that_asks_for_other_reasons(
+    gorgias: GorgiasClient, installation: Installation
+) -> None:
+    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, ("Late parcel",)))[2]
+    assert (widget.state.value, "its template" in widget.detail) == ("failed", True)
+    assert widget.advice.startswith("trifft-gorgias install acme ")
+
+
+async def test_checks_of_a_widget_whose_reasons_cannot_be_asked_for_say_so(
+    gorgias: GorgiasClient, installation: Installation
+) -> None:
+    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, None))[2]
+    assert (widget.state.value, "reasons could not be asked for" in widget.detail) == ("unknown", True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""The sentences that agents read after "Add Loyalty Points". Pure."""
+
+from datetime import datetime
+
+from gateway.actions.replies import (
+    REFRESH,
+    Reply,
+    get_award_id,
+    make_refusal,
+    say_refusal,
+    say_who_and_when,
+)
+from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError, RequestError
+from gateway.merchants import Shop
+from gateway.wording import format_number, format_points
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+_LEAD = "Not added"
+# There is none, or there are several, or TRIFFT could not say: the panel knows, the click does not.
+_NO_MEMBER = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
+_USED_FOR = {
+    "per_ticket": "for this ticket",
+    "per_member_day": "for this member today",
+    "per_merchant_day": "in this shop today",
+    "per_agent_day": "by you today",
+}
+_EXAMPLE_POINTS = 100
+# The shop has turned reasons on, and its button is still the one from before.
+_OLD_BUTTON = (
+    "this shop wants a reason, and the button does not ask for one yet. "
+    "Ask your administrator to install the integration again."
+)
+
+
+def render_award(
+    response: pb.AwardPointsResponse, request_id: str, reversal: pb.Award | None, shop: Shop, now: datetime
+) -> Reply:
+    """An award that is booked, or being checked. `request_id`: what was asked for now.
+
+    `reversal`: the one that the award names; None where it names none, or that one could not be read.
+    """
+    award = response.award
+    if award.state != pb.AWARD_STATE_APPLIED:
+        status, message = "checking", _say_checking(award, shop)
+    elif not response.replayed:
+        status, message = "applied", _say_applied(response, shop)
+    elif award.reversed_by:
+        status, message = "replayed", _say_undone(award, reversal, shop, now)
+    elif award.request_id != request_id:
+        status, message = "replayed", _say_repeated(award, shop, now)
+    else:
+        status, message = "replayed", _say_replayed(award, shop, now)
+    return Reply(status=status, message=message, award_id=award.award_id)
+
+
+def render_award_lost(points: int, shop: Shop) -> Reply:
+    """Nobody knows how far the award had come, so it is not called refused."""
+    return Reply(status="checking", message=f"{_say_unknown(points, shop)} Ask your team lead to look.")
+
+
+def render_award_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool = True) -> Reply:
+    """Why there is no award. `asks_reason`: whether the button that was pressed has a field for a reason."""
+    return make_refusal(_say_refusal(error, shop, asks_reason=asks_reason), error)
+
+
+def _say_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool) -> str:
+    match error:
+        case AwardTokenError(is_absent=True):
+            message = _NO_MEMBER
+        case LoyaltyCallError(reason="LIMIT_EXCEEDED"):
+            message = _say_limit(error.metadata, shop)
+        case LoyaltyCallError(reason="BAD_VALUE", field="reason") if not asks_reason:
+            message = f"{_LEAD}: {_OLD_BUTTON}"
+        case RequestError(field=field) | LoyaltyCallError(reason="BAD_VALUE", field=field) if field in _FIELDS:
+            message = f"{_LEAD}. {_FIELDS[field](shop)}"
+        case LoyaltyCallError(reason="REQUEST_ID_REUSED"):
+            message = (
+                f"{_LEAD}: this panel was used before, for other points (award {get_award_id(error)}). "
+                "Nothing was added now. To give these too, update the ticket first."
+            )
+        case AwardRefusedError(reason="AWARD_STATE"):
+            message = f"{_LEAD}: award {error.award_id} was checked, and its points never arrived. {REFRESH}"
+        case AwardRefusedError(reason="PROVIDER_REFUSED"):
+            message = f"{_LEAD}. TRIFFT refused these points, nothing was changed. Ask your team lead."
+        case _:
+            message = say_refusal(_LEAD, error, shop)
+    return message
+
+
+def _say_limit(metadata: dict[str, str], shop: Shop) -> str:
+    """How much of which limit is used. A limit that is not known here is not explained."""
+    where = _USED_FOR.get(metadata.get("limit", ""))
+    maximum, used, left = (_read_points(metadata, name) for name in ("maximum", "used", "left"))
+    if metadata.get("limit") == "per_award":
+        return f"{_LEAD}. {_say_points(maximum or shop.limits.most_at_once, shop)}"
+    if where is None or maximum is None or used is None:
+        return f"{_LEAD}: a limit of this shop does not allow it. Ask your team lead."
+    message = f"{_LEAD}: {format_number(used, shop)} of {format_points(maximum, shop)} {where} are used."
+    if not left:
+        return f"{message} Ask your team lead."
+    return f"{message} You can add up to {format_number(left, shop)}, or ask your team lead."
+
+
+def _read_points(metadata: dict[str, str], name: str) -> int | None:
+    text = metadata.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _say_points(most: int, shop: Shop) -> str:
+    example = format_number(min(_EXAMPLE_POINTS, most), shop)
+    return f"Enter whole points from 1 to {format_number(most, shop)}, for example {example}."
+
+
+def _say_reasons(shop: Shop) -> str:
+    if not shop.award_reasons:
+        return f"The reason is not one of this shop's. {REFRESH}"
+    return f"Choose a reason: {', '.join(shop.award_reasons)}."
+
+
+_FIELDS = {
+    "points": lambda shop: _say_points(shop.limits.most_at_once, shop),
+    "note": lambda _shop: "The note is too long: at most 500 characters.",
+    "reason": _say_reasons,
+}
+
+
+def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
+    award = response.award
+    added = f"{format_points(award.points, shop)} added"
+    if award.delayed:
+        return f"{added}; TRIFFT books them later. Award {award.award_id}."
+    whom = f" for {response.member_name}" if response.member_name else ""
+    balance = award.balance.points_balance
+    total = f" Balance {format_number(balance, shop)}." if award.HasField("balance") else ""
+    return f"{added}{whom}.{total} Award {award.award_id}."
+
+
+def _say_replayed(award: pb.Award, shop: Shop, now: datetime) -> str:
+    return f"{_say_already(award, shop, now)}. Nothing was added now. To give more, update the ticket first."
+
+
+def _say_repeated(award: pb.Award, shop: Shop, now: datetime) -> str:
+    """Another panel's award: an update of the ticket would not help, the same points are the same award for a while."""
+    return (
+        f"{_say_already(award, shop, now)}. Nothing was added now. "
+        "To give more, enter another number, or the same one 10 minutes after that award."
+    )
+
+
+def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: datetime) -> str:
+    """Only a reversal that is booked has undone anything."""
+    already = f"Already added {say_who_and_when(award, shop, now)}"
+    if reversal is None:
+        return f"{already}; its undo is award {award.reversed_by}. Nothing was added now."
+    if reversal.state != pb.AWARD_STATE_APPLIED:
+        return f"{already}; its undo ({award.reversed_by}) is still being checked. Nothing was added now."
+    return (
+        f"{already} and undone ({award.reversed_by}). Nothing was added now. "
+        "To add points again, update the ticket first."
+    )
+
+
+def _say_already(award: pb.Award, shop: Shop, now: datetime) -> str:
+    who_and_when = say_who_and_when(award, shop, now)
+    return f"Already added {who_and_when}: {format_points(award.points, shop)} ({award.award_id})"
+
+
+def _say_checking(award: pb.Award, shop: Shop) -> str:
+    return f"{_say_unknown(award.points, shop)} Award {award.award_id} is being checked."
+
+
+def _say_unknown(points: int, shop: Shop) -> str:
+    them = "it" if points == 1 else "them"
+    return f"We do not know yet whether the {format_points(points, shop)} arrived. Do not add {them} again."

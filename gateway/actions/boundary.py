@@ -1,0 +1,103 @@
+"""What every button press goes through: who presses, how often, in how much time, and an answer whatever happens."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import ClassVar, Protocol
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from gateway.actions.limiter import LIMITER
+from gateway.actions.parameters import fetch_parameters
+from gateway.actions.replies import Reply
+from gateway.authentication import authenticate
+from gateway.clock import CLOCK
+from gateway.config import CONFIG
+from gateway.errors import CredentialError, GatewayError, LoyaltyCallError
+from gateway.merchants import DEFAULT_SHOP, MERCHANTS
+from gateway.metrics import METRICS
+from gateway.problem import REQUEST_ID, render_error
+
+_LOG = structlog.get_logger()
+# What is kept of the action's time for the way back: of a call, and of an answer without it.
+_MARGIN_S = 0.5
+_ANSWER_S = 0.25
+_LEAST_TIMEOUT_S = 0.05
+
+
+class Press:
+    """One press of a button, and what is known of it so far.
+
+    `is_asked`: the loyalty service was asked to change something, so an error is no proof that nothing was changed.
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        self.app = request.app
+        self.request_id = request[REQUEST_ID]
+        self.merchant_id = ""
+        self.shop = DEFAULT_SHOP
+        self.is_asked = False
+        self._began = time.monotonic()
+
+    @property
+    def now(self) -> datetime:
+        return self.app[CLOCK].now()
+
+    @property
+    def left_s(self) -> float:
+        """What a call may still take."""
+        left_s = self.app[CONFIG].action_timeout_s - _MARGIN_S - (time.monotonic() - self._began)
+        return max(_LEAST_TIMEOUT_S, left_s)
+
+
+class Action(Protocol):
+    """What one kind of button does; made anew for each press. `name` is its label in metrics."""
+
+    name: ClassVar[str]
+
+    async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
+        """Parse, then do. Raises GatewayError where nothing was changed, and LoyaltyCallError."""
+
+    def render_refusal(self, error: GatewayError, press: Press) -> Reply:
+        """Nothing was changed by this press, because of `error`."""
+
+    def render_lost(self, press: Press) -> Reply:
+        """Nobody knows how far it came."""
+
+
+async def answer_press(request: web.Request, action: Action) -> web.Response:
+    """Answers every outcome itself, with a `message` for the agent; problems are documents with that message."""
+    app, press = request.app, Press(request)
+    try:
+        async with asyncio.timeout(app[CONFIG].action_timeout_s - _ANSWER_S):
+            press.merchant_id = await authenticate(request)
+            app[LIMITER].take(press.merchant_id)
+            press.shop = await app[MERCHANTS].get(press.merchant_id)
+            reply = await action.act(press, await fetch_parameters(request))
+            return _respond(request, action, reply, None)
+    except GatewayError as error:
+        failure = error
+    except Exception:  # noqa: BLE001 - the outermost boundary: an agent reads a sentence even then
+        _LOG.exception("action_failed", action=action.name)
+        failure = GatewayError("INTERNAL_ERROR", "internal error")
+    is_lost = press.is_asked and _is_open(failure)
+    reply = action.render_lost(press) if is_lost else action.render_refusal(failure, press)
+    return _respond(request, action, reply, failure)
+
+
+def _is_open(error: GatewayError) -> bool:
+    """Whether something may have been changed in spite of the error."""
+    is_lost = isinstance(error, LoyaltyCallError) and not error.is_answered and error.is_sent
+    return is_lost or error.reason == "INTERNAL_ERROR"
+
+
+def _respond(request: web.Request, action: Action, reply: Reply, error: GatewayError | None) -> web.Response:
+    """A refusal has the status of its reason, unless the setting says that agents only see the text of a 200."""
+    request.app[METRICS].actions.labels(action.name, reply.status).inc()
+    is_shown_as_200 = request.app[CONFIG].refusal_status == "200" and not isinstance(error, CredentialError)
+    if error is None or reply.status != "refused" or is_shown_as_200:
+        return web.Response(body=msgspec.json.encode(reply), content_type="application/json")
+    return render_error(error, request[REQUEST_ID], message=reply.message, award_id=reply.award_id)

@@ -1,0 +1,55 @@
+"""`POST /gorgias/actions/undo-award`: the award that the panel names is taken back, once."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from aiohttp import web
+
+from gateway.actions.boundary import Press, answer_press
+from gateway.actions.parameters import UndoForm, parse_undo_form, parse_undo_token
+from gateway.actions.replies import Reply, check_booked
+from gateway.actions.ticket import prepare_ticket
+from gateway.actions.token import TOKENS, UndoPanel
+from gateway.actions.undo_replies import render_undo, render_undo_lost, render_undo_refusal
+from gateway.errors import GatewayError
+from gateway.loyalty_client import CLIENT
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+
+async def handle_undo_award(request: web.Request) -> web.Response:
+    return await answer_press(request, _UndoAction())
+
+
+class _UndoAction:
+    name: ClassVar[str] = "undo_award"
+
+    def __init__(self) -> None:
+        self._award_id = ""
+
+    async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
+        panel = press.app[TOKENS].parse_undo(parse_undo_token(parameters), press.merchant_id, press.now)
+        self._award_id = panel.award_id
+        form = parse_undo_form(parameters)
+        request = _make_request(panel, form)
+        request.ticket_verified = await prepare_ticket(press, form.ticket_id, request.request_id)
+        press.is_asked = True
+        response = await press.app[CLIENT].reverse_award(request, timeout_s=press.left_s, request_id=press.request_id)
+        check_booked(response.award)
+        return render_undo(response, press.shop, press.now)
+
+    def render_refusal(self, error: GatewayError, press: Press) -> Reply:
+        return render_undo_refusal(error, self._award_id, press.shop, press.now)
+
+    def render_lost(self, _press: Press) -> Reply:
+        return render_undo_lost(self._award_id)
+
+
+def _make_request(panel: UndoPanel, form: UndoForm) -> pb.ReverseAwardRequest:
+    return pb.ReverseAwardRequest(
+        merchant_id=panel.merchant_id,
+        request_id=panel.make_request_id(),
+        award_id=panel.award_id,
+        ticket_id=form.ticket_id,
+        claimed_agent_email=form.agent_email,
+        claimed_agent_name=form.agent_name,
+    )

@@ -1,0 +1,176 @@
+"""An award as commands show it: one row for scripts, cells and fields for people."""
+
+from collections.abc import Sequence
+
+from gateway.cli.output import read_timestamp, render_time
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+# The keys of a row, in the order of an export's columns. New ones go to the end: scripts may count.
+COLUMNS = (
+    "award_id",
+    "state",
+    "points",
+    "member_id",
+    "ticket_id",
+    "note",
+    "claimed_agent_email",
+    "claimed_agent_name",
+    "request_id",
+    "rejection_reason",
+    "retryable",
+    "delayed",
+    "balance",
+    "provider_reference",
+    "create_time",
+    "update_time",
+    "reason",
+    "ticket_verified",
+    "reverses",
+    "reversed_by",
+    "reverse_expire_time",
+    "needs_person",
+    "tier_before",
+    "balance_change",
+)
+LIST_COLUMNS = ("award", "state", "points", "member", "ticket", "agent (claimed)", "reason", "note", "made")
+_NONE = "–"
+# What an award that is not settled has done to the balance is not known.
+_FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
+
+
+def render_award(award: pb.Award) -> dict[str, object]:
+    """For scripts. `balance_change`: by how many points it moved the balance; None while that is not known."""
+    values = (
+        award.award_id,
+        render_state(award.state),
+        award.points,
+        award.member_id,
+        award.ticket_id,
+        award.note,
+        award.claimed_agent_email,
+        award.claimed_agent_name,
+        award.request_id,
+        pb.ErrorReason.Name(award.rejection_reason) if award.rejection_reason else None,
+        award.retryable,
+        award.delayed,
+        award.balance.points_balance if award.HasField("balance") else None,
+        award.provider_reference,
+        render_time(award.create_time),
+        render_time(award.update_time),
+        award.reason,
+        award.ticket_verified,
+        award.reverses,
+        award.reversed_by,
+        render_time(award.reverse_expire_time) if award.HasField("reverse_expire_time") else None,
+        award.needs_person,
+        award.tier_before,
+        _count_change(award),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def render_change(change: pb.AwardChange) -> dict[str, object]:
+    return {
+        "change_time": render_time(change.change_time),
+        "from_state": render_state(change.from_state) if change.from_state else None,
+        "to_state": render_state(change.to_state),
+        "actor": change.actor,
+        "why": change.why,
+        "attempt": change.attempt,
+    }
+
+
+def render_state(state: pb.AwardState.ValueType) -> str:
+    """Like "not_applied", for scripts."""
+    return pb.AwardState.Name(state).removeprefix("AWARD_STATE_").lower()
+
+
+def read_state(state: pb.AwardState.ValueType) -> str:
+    """For people: "not applied"."""
+    return render_state(state).replace("_", " ")
+
+
+def read_points(award: pb.Award) -> str:
+    """Signed: "+100", of a reversal "-100"."""
+    return f"{'-' if award.reverses else '+'}{award.points}"
+
+
+def list_cells(award: pb.Award) -> tuple[str, ...]:
+    return (
+        award.award_id,
+        _describe_state(award),
+        read_points(award),
+        award.member_id,
+        award.ticket_id,
+        award.claimed_agent_name or award.claimed_agent_email,
+        award.reason,
+        award.note,
+        read_timestamp(award.create_time),
+    )
+
+
+def list_fields(award: pb.Award) -> list[tuple[str, str]]:
+    """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
+    verified = "found in Gorgias" if award.ticket_verified else "claimed, not verified"
+    refused = pb.ErrorReason.Name(award.rejection_reason) + (", may be tried again" if award.retryable else "")
+    balance = award.balance.points_balance_exact if award.HasField("balance") else _NONE
+    optional = (
+        ("Refused", refused, award.rejection_reason),
+        ("Balance after", f"{balance}, without these points: TRIFFT books them later", award.delayed),
+        ("Balance after", balance, award.HasField("balance") and not award.delayed),
+        ("Reverses", award.reverses, award.reverses),
+        ("Reversal", award.reversed_by, award.reversed_by),
+        ("Can be undone until", read_timestamp(award.reverse_expire_time), award.HasField("reverse_expire_time")),
+    )
+    return [
+        ("Award", award.award_id),
+        ("State", _describe_state(award)),
+        ("Points", read_points(award)),
+        ("Member", award.member_id),
+        ("Tier before", award.tier_before or _NONE),
+        ("Ticket", f"{award.ticket_id} ({verified})" if award.ticket_id else _NONE),
+        ("Agent (claimed)", _describe_agent(award)),
+        ("Reason", award.reason or _NONE),
+        ("Note", award.note or _NONE),
+        *((name, value) for name, value, is_there in optional if is_there),
+        ("TRIFFT's movement", award.provider_reference or _NONE),
+        ("Request", award.request_id),
+        ("Made", read_timestamp(award.create_time)),
+        ("Changed", read_timestamp(award.update_time)),
+    ]
+
+
+def list_change_cells(changes: Sequence[pb.AwardChange]) -> list[tuple[str, ...]]:
+    return [
+        (
+            read_timestamp(change.change_time),
+            f"{read_state(change.from_state)} → {read_state(change.to_state)}"
+            if change.from_state
+            else read_state(change.to_state),
+            str(change.attempt),
+            change.actor,
+            change.why,
+        )
+        for change in changes
+    ]
+
+
+def _describe_state(award: pb.Award) -> str:
+    state = read_state(award.state)
+    if award.needs_person:
+        return f"{state}, waits for a person"
+    if award.reversed_by:
+        return f"{state}, reversal {award.reversed_by}"
+    return f"{state}, reverses {award.reverses}" if award.reverses else state
+
+
+def _describe_agent(award: pb.Award) -> str:
+    name, email = award.claimed_agent_name, award.claimed_agent_email
+    return f"{name} <{email}>" if name and email else name or email or _NONE
+
+
+def _count_change(award: pb.Award) -> int | None:
+    factor = _FACTORS.get(award.state)
+    if factor is None:
+        return None
+    return factor * (-award.points if award.reverses else award.points)

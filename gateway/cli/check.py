@@ -1,0 +1,82 @@
+"""`trifft-gorgias check`: why a widget is empty, and what awaits a person."""
+
+import asyncio
+
+from gateway.cli.arguments import parse_merchant_id
+from gateway.cli.installation import make_client, open_session
+from gateway.cli.loyalty import TIMEOUT_S
+from gateway.cli.merchant import Json, MerchantId
+from gateway.cli.output import print_json, print_table, read_time
+from gateway.cli.settings import load_config
+from gateway.cli.stores import open_stores
+from gateway.errors import LoyaltyCallError
+from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.transport import Transport
+from gateway.installation.checks import (
+    Check,
+    CheckState,
+    check_activity,
+    check_awards,
+    check_gorgias,
+    check_provider,
+    make_not_installed,
+)
+from gateway.installation.store import Installation
+from gateway.loyalty_client import LoyaltyClient
+from gateway.tickets.checks import check_notes
+from gateway.tickets.rows import Backlog
+
+_EXIT_CHECK_FAILED = 1
+
+
+async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
+    """Say why a shop's widget is empty, and what to do. Exit code 1 where a check fails."""
+    parse_merchant_id(merchant_id)
+    config = load_config()
+    async with open_stores(config) as (store, notes):
+        installation, backlog = await store.get(merchant_id), await notes.get_backlog(merchant_id)
+    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
+        provider, awards, reasons = await asyncio.gather(
+            check_provider(loyalty, merchant_id),
+            check_awards(loyalty, merchant_id),
+            _fetch_reasons(loyalty, merchant_id),
+        )
+    checks = [provider]
+    if installation is None:
+        checks += make_not_installed(merchant_id)
+    else:
+        checks += await _check_account(installation, backlog, config.public_url, reasons)
+    checks.append(awards)
+    checks += check_activity(installation, read_time)
+    _print_checks(merchant_id, checks, as_json=json)
+    return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
+
+
+async def _check_account(
+    installation: Installation, backlog: Backlog, public_url: str, reasons: list[str] | None
+) -> list[Check]:
+    async with open_session() as session:
+        client = make_client(session, installation)
+        found = await check_gorgias(client, installation, public_url, reasons)
+        transport = Transport(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
+        tickets = TicketClient(transport, installation.gorgias_user)
+        return [*found, await check_notes(tickets, installation, backlog, read_time)]
+
+
+async def _fetch_reasons(loyalty: LoyaltyClient, merchant_id: str) -> list[str] | None:
+    """The shop's reasons for an award; None: they could not be asked for."""
+    try:
+        return list((await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)).award_reasons)
+    except LoyaltyCallError:
+        return None
+
+
+def _print_checks(merchant_id: str, checks: list[Check], *, as_json: bool) -> None:
+    if as_json:
+        rendered = [
+            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": one.advice} for one in checks
+        ]
+        print_json({"merchant_id": merchant_id, "checks": rendered})
+    else:
+        rows = ((one.name, one.state.value, one.detail, one.advice) for one in checks)
+        print_table((merchant_id, "state", "what was found", "what to do"), rows)

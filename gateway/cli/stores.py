@@ -1,0 +1,18 @@
+"""The gateway's own database, as a command reads it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from gateway.config import Config
+from gateway.database import open_database
+from gateway.installation.store import InstallationStore
+from gateway.keys import SecretKeys
+from gateway.tickets.store import NoteStore
+
+
+@asynccontextmanager
+async def open_stores(config: Config) -> AsyncGenerator[tuple[InstallationStore, NoteStore]]:
+    """The installations on record, and the notes that their tickets are to get."""
+    keys = SecretKeys(config.secret_keys)
+    async with open_database(config.database_url) as engine:
+        yield InstallationStore(engine, keys), NoteStore(engine)

@@ -1,0 +1,61 @@
+"""How much of an account's rate this process takes: the shop's other integrations live on the rest."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from gateway.gorgias.errors import GorgiasThrottledError
+
+# Gorgias takes 40 requests in 20 s from an API key (contract: rate). Half of them is ours, and of that half some are
+# kept for what an agent waits for.
+PERIOD_S = 20.0
+REQUESTS = 20
+BACKGROUND_REQUESTS = 14
+# A share of the account's own count above which what nobody waits for is put off: other processes of ours count there,
+# and so does everyone else.
+BACKGROUND_LEVEL = 0.5
+
+
+class Budget:
+    """At most 20 requests in any 20 s to one account, 14 of them in the background. Nobody waits here.
+
+    After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any beginning.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sends: deque[tuple[float, bool]] = deque()
+        self._refused_until = 0.0
+        self._background_until = 0.0
+
+    def take(self, *, is_urgent: bool) -> None:
+        """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
+        wait_s = self.get_wait_s(is_urgent=is_urgent)
+        if wait_s > 0:
+            raise GorgiasThrottledError(wait_s)
+        self._sends.append((self._clock(), is_urgent))
+
+    def get_wait_s(self, *, is_urgent: bool) -> float:
+        """Seconds until the next request may be sent; 0: now."""
+        now = self._clock()
+        while self._sends and self._sends[0][0] <= now - PERIOD_S:
+            self._sends.popleft()
+        free_times = [now, self._refused_until, _find_free_time([time for time, _ in self._sends], REQUESTS)]
+        if not is_urgent:
+            background = [time for time, was_urgent in self._sends if not was_urgent]
+            free_times += [self._background_until, _find_free_time(background, BACKGROUND_REQUESTS)]
+        return max(free_times) - now
+
+    def note_refusal(self, retry_after_s: float) -> None:
+        """Gorgias answered 429."""
+        self._refused_until = max(self._refused_until, self._clock() + retry_after_s)
+
+    def note_level(self, used: int, capacity: int) -> None:
+        """What Gorgias says of the account: of its bucket of `capacity`, emptied in 20 s, so much is `used`."""
+        above = used - capacity * BACKGROUND_LEVEL
+        self._background_until = self._clock() + max(0.0, above * PERIOD_S / capacity)
+
+
+def _find_free_time(sends: list[float], most: int) -> float:
+    """When there is room again for one more beside these."""
+    return sends[-most] + PERIOD_S if len(sends) >= most else 0.0

@@ -1,0 +1,87 @@
+"""Tickets and their messages in one Gorgias account: the calls, and how Gorgias spells a message."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from http import HTTPMethod
+from typing import Any
+
+import msgspec
+
+from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasRefusedError
+from gateway.gorgias.transport import Transport, parse_answer
+from gateway.gorgias.wire import Node
+
+INTERNAL_NOTE = "internal-note"
+# 1,000 messages. Gorgias does not document their order, so all of a ticket's are looked at.
+_MAX_PAGES = 10
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_note`: only agents see it. `text` may be empty."""
+
+    is_note: bool
+    text: str
+
+
+class TicketClient:
+    """What is asked of an account about its tickets. Every method raises GorgiasError. `sender`: e-mail of a user."""
+
+    def __init__(self, transport: Transport, sender: str) -> None:
+        self._transport = transport
+        self._sender = sender
+
+    async def has_ticket(self, ticket_id: int) -> bool:
+        try:
+            ticket = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
+        except GorgiasNotFoundError:
+            return False
+        parse_answer(_parse_object, ticket)
+        return True
+
+    async def create_note(self, ticket_id: int, *, text: str, html: str) -> None:
+        """Write an internal note. GorgiasNotFoundError: there is no such ticket.
+
+        After GorgiasUnavailableError and GorgiasContractError it may be there.
+        """
+        body = render_note(self._sender, text=text, html=html)
+        await self._transport.request(HTTPMethod.POST, f"/api/tickets/{ticket_id}/messages", body=body)
+
+    async def find_message(self, ticket_id: int, is_wanted: Callable[[Message], bool]) -> Message | None:
+        """The first that fits among at most 1,000. Raises GorgiasRefusedError where there are more and none fits."""
+        pages = self._transport.list_pages("/api/messages", {"ticket_id": str(ticket_id)}, _MAX_PAGES)
+        async with aclosing(pages):
+            async for page in pages:
+                for item in page.items:
+                    message = parse_answer(parse_message, item)
+                    if is_wanted(message):
+                        return message
+                if page.next_cursor is None:
+                    return None
+        raise GorgiasRefusedError("the ticket has more messages than are looked through", "look at it by hand")
+
+
+def render_note(sender: str, *, text: str, html: str) -> Node:
+    """The body of an internal note by the user with this e-mail."""
+    return {
+        "channel": INTERNAL_NOTE,
+        "from_agent": True,
+        "via": "api",
+        "sender": {"email": sender},
+        "body_text": text,
+        "body_html": html,
+    }
+
+
+def parse_message(body: object) -> Message:
+    """Raises msgspec.ValidationError."""
+    found = msgspec.convert(body, _Message)
+    return Message(is_note=found.channel == INTERNAL_NOTE, text=found.body_text or "")
+
+
+class _Message(msgspec.Struct):
+    channel: str | None = None
+    body_text: str | None = None
+
+
+def _parse_object(body: object) -> dict[str, Any]:
+    return msgspec.convert(body, dict[str, Any])

@@ -1,0 +1,176 @@
+"""Requests to one Gorgias account: authentication, deadline, rate and errors, once for every call."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from http import HTTPMethod, HTTPStatus
+from typing import TypeVar
+
+import aiohttp
+import msgspec
+
+from gateway.gorgias.budget import Budget
+from gateway.gorgias.errors import (
+    GorgiasContractError,
+    GorgiasCredentialsError,
+    GorgiasError,
+    GorgiasNotFoundError,
+    GorgiasRefusedError,
+    GorgiasThrottledError,
+    GorgiasUnavailableError,
+)
+from gateway.gorgias.wire import Node, Page, parse_error_message, parse_page
+
+_Value = TypeVar("_Value")
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+PAGE_SIZE = 100
+TIMEOUT_S = 15.0
+_CONNECT_TIMEOUT_S = 5.0
+_THROTTLED_TRIES = 3
+_MAX_RETRY_AFTER_S = 30.0
+_DEFAULT_RETRY_AFTER_S = 5.0
+_MESSAGE_CHARS = 300
+_CHECK_URL = "check --gorgias-url"
+# "10/40": what of the account's bucket is used (contract: rate).
+_LEVEL_HEADER = "X-Gorgias-Account-Api-Call-Limit"
+_LEVEL = re.compile(r"([0-9]{1,6})/([1-9][0-9]{0,5})")
+
+
+class Transport:
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
+
+    Without a budget, 429s are waited out, twice at most: an operator's command has the time. With one, the budget says
+    whether a request is sent, and a 429 is an error at once. Nothing else is tried again.
+    """
+
+    def __init__(  # noqa: PLR0913 - whom to speak to, as whom, and how patiently
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        user: str,
+        key: str,
+        *,
+        budget: Budget | None = None,
+        is_urgent: bool = False,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
+        self._budget = budget
+        self._is_urgent = is_urgent
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S)
+
+    async def list_pages(self, path: str, query: dict[str, str], max_pages: int) -> AsyncGenerator[Page]:
+        """At most so many pages of 100. Raises GorgiasError."""
+        cursor = ""
+        for _ in range(max_pages):
+            page_query = {**query, "limit": str(PAGE_SIZE), **({"cursor": cursor} if cursor else {})}
+            page = parse_answer(parse_page, await self.request(HTTPMethod.GET, path, query=page_query))
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+
+    async def request(
+        self, method: HTTPMethod, path: str, *, query: dict[str, str] | None = None, body: Node | None = None
+    ) -> object:
+        """The parsed answer, None where it is empty. Raises GorgiasError."""
+        for tries_left in reversed(range(_THROTTLED_TRIES if self._budget is None else 1)):
+            try:
+                return await self._send(method, path, query, body)
+            except GorgiasThrottledError as error:
+                if not tries_left:
+                    raise
+                wait_s = error.retry_after_s
+            await asyncio.sleep(wait_s)
+        raise AssertionError("the last try returns or raises")
+
+    async def _send(self, method: HTTPMethod, path: str, query: dict[str, str] | None, body: Node | None) -> object:
+        if self._budget is not None:
+            self._budget.take(is_urgent=self._is_urgent)
+        try:
+            async with self._session.request(
+                method,
+                self._base_url + path,
+                params=query,
+                json=body,
+                headers=self._headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            ) as response:
+                self._note(response)
+                return _parse_response(response, await _read(response))
+        except TimeoutError:
+            raise GorgiasUnavailableError("Gorgias did not answer in time", "try again") from None
+        except (aiohttp.ClientError, OSError) as error:
+            detail = f"Gorgias cannot be reached ({type(error).__name__})"
+            raise GorgiasUnavailableError(detail, "check --gorgias-url and the network") from None
+
+    def _note(self, response: aiohttp.ClientResponse) -> None:
+        if self._budget is None:
+            return
+        level = _LEVEL.fullmatch(response.headers.get(_LEVEL_HEADER, "").strip())
+        if level:
+            self._budget.note_level(int(level[1]), int(level[2]))
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._budget.note_refusal(_parse_retry_after(response.headers.get("Retry-After", "")))
+
+
+def parse_answer(parse: Callable[[object], _Value], item: object) -> _Value:
+    """`parse` raises msgspec.ValidationError; this raises GorgiasContractError."""
+    try:
+        return parse(item)
+    except msgspec.ValidationError as error:
+        raise GorgiasContractError(f"Gorgias' answer is not what it documents ({error})", _CHECK_URL) from None
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    chunks = bytearray()
+    async for chunk in response.content.iter_any():
+        chunks += chunk
+        if len(chunks) > MAX_ANSWER_BYTES:
+            raise GorgiasContractError("Gorgias' answer is too large", _CHECK_URL)
+    return bytes(chunks)
+
+
+def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
+    status = response.status
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise GorgiasThrottledError(_parse_retry_after(response.headers.get("Retry-After", "")))
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise GorgiasContractError(
+            f"Gorgias redirects ({status})", "check that --gorgias-url names the account of today"
+        )
+    is_ok = status < HTTPStatus.BAD_REQUEST
+    try:
+        answer = msgspec.json.decode(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if is_ok:
+            raise GorgiasContractError("Gorgias' answer is not JSON", _CHECK_URL) from None
+        answer = None
+    if is_ok:
+        return answer
+    said = " ".join(parse_error_message(answer).split())[:_MESSAGE_CHARS]
+    raise _make_error(status, f": {said}" if said else "")
+
+
+def _make_error(status: int, said: str) -> GorgiasError:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        detail = f"Gorgias refuses the user and API key ({status}{said})"
+        return GorgiasCredentialsError(detail, "make a new key there and install again with it")
+    if status == HTTPStatus.NOT_FOUND:
+        return GorgiasNotFoundError(f"Gorgias answers 404{said}", _CHECK_URL)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return GorgiasUnavailableError(f"Gorgias fails ({status})", "try again later")
+    return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})", "mend what it names, then try again")
+
+
+def _parse_retry_after(text: str) -> float:
+    """Seconds, at most 30; Gorgias sends whole ones."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _DEFAULT_RETRY_AFTER_S
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_S) if seconds == seconds else _DEFAULT_RETRY_AFTER_S  # noqa: PLR0124 - NaN

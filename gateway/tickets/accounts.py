@@ -1,0 +1,78 @@
+"""The Gorgias account of each installed shop: one session, a share of each account's rate."""
+
+import time
+from collections.abc import Callable
+from typing import Self
+
+import aiohttp
+import msgspec
+
+from gateway.gorgias.budget import Budget
+from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.transport import Transport
+from gateway.installation.store import Installation, InstallationStore
+
+LOOKUP_TIMEOUT_S = 0.7
+NOTE_TIMEOUT_S = 8.0
+_REVALIDATE_S = 5.0
+_CAPACITY = 10_000
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """`lookups` are what an agent waits for; `notes` what nobody waits for. `writes_notes`: the shop wants them."""
+
+    writes_notes: bool
+    lookups: TicketClient
+    notes: TicketClient
+
+
+class Accounts:
+    """Open with `async with`. An installation is remembered for 5 s, so that a click reads the database once."""
+
+    def __init__(self, store: InstallationStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._held: dict[str, tuple[float, Account | None]] = {}
+        self._budgets: dict[str, Budget] = {}
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._session.close()
+
+    async def get(self, merchant_id: str) -> Account | None:
+        """None: not installed. Raises DatabaseError and SecretKeyError."""
+        held = self._held.get(merchant_id)
+        if held is not None and self._clock() - held[0] < _REVALIDATE_S:
+            return held[1]
+        began = self._clock()
+        installation = await self._store.get(merchant_id)
+        account = None if installation is None else self._make(installation)
+        self._held.pop(merchant_id, None)
+        self._held[merchant_id] = (began, account)
+        if len(self._held) > _CAPACITY:
+            del self._held[next(iter(self._held))]
+        return account
+
+    def _make(self, installation: Installation) -> Account:
+        budget = self._budgets.setdefault(installation.gorgias_url, Budget(self._clock))
+
+        def make_client(timeout_s: float, *, is_urgent: bool) -> TicketClient:
+            transport = Transport(
+                self._session,
+                installation.gorgias_url,
+                installation.gorgias_user,
+                installation.gorgias_key,
+                budget=budget,
+                is_urgent=is_urgent,
+                timeout_s=timeout_s,
+            )
+            return TicketClient(transport, installation.gorgias_user)
+
+        return Account(
+            writes_notes=installation.writes_notes,
+            lookups=make_client(LOOKUP_TIMEOUT_S, is_urgent=True),
+            notes=make_client(NOTE_TIMEOUT_S, is_urgent=False),
+        )

@@ -1,0 +1,118 @@
+"""The notes as people read them in a ticket: who, how many, to whom, why, before → after. Pure."""
+
+import html
+import unicodedata
+from datetime import UTC
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from gateway.gorgias.messages import Message
+from gateway.merchants import Shop
+from gateway.tickets.progress import NoteKind
+from gateway.wording import format_number, format_points, format_time
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+# The last line of a note, by what it says and whether points were given or taken back. A note is found again by it, so
+# a change here makes notes of an older release unknown.
+_MARKS = {
+    NoteKind.DONE: ("added", "taken back"),
+    NoteKind.CHECKING: ("being checked", "being checked"),
+    NoteKind.ARRIVED: ("checked: added", "checked: taken back"),
+    NoteKind.NEVER: ("checked: not added", "checked: not taken back"),
+    NoteKind.AFTER_ALL: ("added after all", "taken back after all"),
+}
+
+
+class Whom(msgspec.Struct, frozen=True, kw_only=True):
+    """The member as far as is known now; texts may be empty. `tier`: None where it is not known."""
+
+    name: str = ""
+    support_id: str = ""
+    tier: str | None = None
+
+
+def make_mark(award: pb.Award, kind: NoteKind) -> str:
+    """The line that this note, and no other, ends with."""
+    return f"Award {award.award_id} · {_MARKS[kind][bool(award.reverses)]}"
+
+
+def has_mark(message: Message, mark: str) -> bool:
+    """Whether this is the internal note with that mark."""
+    return message.is_note and message.text.strip().split("\n")[-1].strip() == mark
+
+
+def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
+    """Lines of plain text, the mark last."""
+    lines = [_say_outcome(award, kind, whom, shop)]
+    if award.reverses:
+        lines.append(f"Takes back award {award.reverses}.")
+    lines += [f"{title}: {_clean(text)}" for title, text in (("Reason", award.reason), ("Note", award.note)) if text]
+    lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
+    if award.state == pb.AWARD_STATE_APPLIED:
+        lines += _say_balance(award, shop)
+        if award.tier_before and whom.tier is not None and whom.tier != award.tier_before:
+            lines.append(f"Tier: {_clean(award.tier_before)} → {_clean(whom.tier) or 'none'}")
+    return "\n".join([*lines, make_mark(award, kind)])
+
+
+def render_html(text: str) -> str:
+    """The same lines for Gorgias' page."""
+    return "<br>".join(html.escape(line) for line in text.split("\n"))
+
+
+def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
+    points, member = format_points(award.points, shop), _say_member(award, whom)
+    were, them, they = ("was", "it", "It") if award.points == 1 else ("were", "them", "They")
+    later = "; TRIFFT books them later" if award.delayed else ""
+    if award.reverses:
+        done = f"taken back from {member}{later}."
+        doubt = f"It is not known yet whether {points} {were} taken back from {member}. This is being checked."
+        never = f"Checked: {points} {were} not taken back from {member}."
+    else:
+        done = f"added for {member}{later}."
+        doubt = f"It is not known yet whether {points} arrived for {member}."
+        doubt += f" Do not add {them} again: this is being checked."
+        never = f"Checked: {points} never arrived for {member}. {they} may be added again."
+    return {
+        NoteKind.DONE: f"{points} {done}",
+        NoteKind.CHECKING: doubt,
+        NoteKind.ARRIVED: f"Checked: {points} {were} {done}",
+        NoteKind.NEVER: never,
+        NoteKind.AFTER_ALL: f"Found after all: {points} {were} {done}",
+    }[kind]
+
+
+def _say_member(award: pb.Award, whom: Whom) -> str:
+    name, support_id = _clean(whom.name), _clean(whom.support_id)
+    if name and support_id:
+        return f"{name} ({support_id})"
+    return name or support_id or f"member {_clean(award.member_id)}"
+
+
+def _say_agent(award: pb.Award) -> str:
+    """Nobody vouches for the agent but the form; where the ticket was not looked up either, that is said."""
+    named = [_clean(text) for text in (award.claimed_agent_name, award.claimed_agent_email) if text]
+    doubt = "" if award.ticket_verified else " (claimed, not verified)"
+    return f"By {', '.join(named) or 'an agent without a name'}{doubt}"
+
+
+def _say_balance(award: pb.Award, shop: Shop) -> list[str]:
+    if award.delayed or not award.HasField("balance"):
+        return []
+    try:
+        after = Decimal(award.balance.points_balance_exact)
+    except InvalidOperation:
+        after = Decimal(award.balance.points_balance)
+    before = after + award.points if award.reverses else after - award.points
+    return [f"Balance: {format_number(before, shop)} → {format_number(after, shop)}"]
+
+
+def _clean(text: str) -> str:
+    """On one line, without control and bidi characters: nobody's text may look like a line of ours."""
+    shown = "".join(" " if char.isspace() else char for char in text if _is_shown(char))
+    return " ".join(shown.split())
+
+
+def _is_shown(char: str) -> bool:
+    return char.isspace() or unicodedata.category(char)[0] != "C"

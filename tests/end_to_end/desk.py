@@ -1,0 +1,42 @@
+"""The helpdesk page in the hands of an agent."""
+
+from axe_core_python.async_playwright import Axe
+from playwright.async_api import Locator, Page, expect
+
+from tests.end_to_end.stack import Stack
+
+JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
+
+
+async def open_ticket(page: Page, stack: Stack, account: str, ticket_id: int) -> None:
+    await page.goto(f"{stack.url}/#/{account}/tickets/{ticket_id}")
+    await expect(page.get_by_test_id(f"ticket-{ticket_id}")).to_have_attribute("aria-current", "page")
+
+
+def row(page: Page, title: str) -> Locator:
+    return page.get_by_test_id("sidebar").get_by_test_id(f"row-{title}")
+
+
+def action(page: Page, button: str) -> Locator:
+    return page.get_by_test_id("sidebar").get_by_test_id(f"action-{button}")
+
+
+async def press(page: Page, button: str, typed: dict[str, str] | None = None) -> Locator:
+    """Open a button's modal, type into the fields that are labelled so, Execute. Where the answer appears."""
+    await action(page, button).click()
+    dialog = page.get_by_test_id("action-dialog")
+    for label, value in (typed or {}).items():
+        await dialog.get_by_label(label).fill(value)
+    await dialog.get_by_role("button", name="Execute").click()
+    return page.get_by_test_id("action-answer")
+
+
+def notes(page: Page) -> Locator:
+    """The internal notes of the ticket, oldest first."""
+    return page.get_by_test_id("internal-note")
+
+
+async def expect_accessible(page: Page) -> None:
+    """No violation that axe-core knows of."""
+    violations = (await Axe().run(page))["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []

@@ -1,0 +1,228 @@
+"""What a manager reads of awards, and how a person settles one."""
+
+import getpass
+import socket
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.cli.books import NOON, Refusal, make_award, make_timestamp
+from tests.gateway.cli.desk import Desk
+
+WAITING = make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)
+GIVEN = make_award(7, reversed_by="A-8", reason="Late parcel", note="sorry", ticket_verified=True)
+REVERSAL = make_award(8, reverses="A-7")
+REFUSED = make_award(
+    5, state=pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_UNAVAILABLE, retryable=True, ticket_id=""
+)
+
+
+def test_list_shows_what_an_award_is_and_what_it_belongs_to(desk: Desk) -> None:
+    desk.books.awards = [WAITING, REVERSAL, GIVEN, REFUSED]
+    rows = {line.split()[0]: " ".join(line.split()) for line in desk.award("list").out.splitlines() if "A-" in line}
+    assert rows == {
+        "A-12": "A-12 unknown, waits for a person +100 member-1 4711 Ana K. 2026-11-23 12:12:00 UTC",
+        "A-8": "A-8 applied, reverses A-7 -100 member-1 4711 Ana K. 2026-11-23 12:08:00 UTC",
+        "A-7": "A-7 applied, reversal A-8 +100 member-1 4711 Ana K. Late parcel sorry 2026-11-23 12:07:00 UTC",
+        "A-5": "A-5 rejected +100 member-1 Ana K. 2026-11-23 12:05:00 UTC",
+    }
+
+
+def test_list_loads_the_newest_hundred_and_says_how_to_see_more(desk: Desk) -> None:
+    desk.books.awards = [make_award(number) for number in range(250, 0, -1)]
+    listed = desk.award("list", "--json")
+    assert [one["award_id"] for one in listed.data] == [f"A-{number}" for number in range(250, 150, -1)]
+    assert listed.err.count("\n") == 1
+    assert "--limit 1000" in listed.err
+    assert "award export acme" in listed.err
+    assert len(desk.books.requests) == 1
+
+
+def test_list_of_all_has_no_hint(desk: Desk) -> None:
+    desk.books.awards = [make_award(number) for number in range(100, 0, -1)]
+    assert desk.award("list").err == ""
+
+
+def test_list_longer_than_a_page_is_read_page_by_page_up_to_its_limit(desk: Desk) -> None:
+    desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
+    assert len(desk.award("list", "--limit", "1200", "--json").data) == 1200
+    assert [request.page_size for request in desk.books.requests] == [1000, 200]
+
+
+@pytest.mark.parametrize("command", [("list",), ("totals", "--by", "day"), ("export", "--to", "-")])
+def test_each_command_about_several_awards_takes_every_filter(desk: Desk, command: tuple[str, ...]) -> None:
+    filters = (
+        *("--agent", " ana@shop.example ", "--member", "member-1", "--ticket", "4711", "--needs-person"),
+        *("--state", "unknown", "--state", "not-applied", "--from", "2026-11-23T12:00:00+01:00"),
+        *("--before", "2026-11-24T00:00:00.5Z"),
+    )
+    assert desk.award(*command, *filters).code == 0
+    assert desk.books.filters == [
+        pb.AwardFilter(
+            from_time=make_timestamp(datetime(2026, 11, 23, 11, tzinfo=UTC)),
+            before_time=make_timestamp(datetime(2026, 11, 24, 0, 0, 0, 500_000, tzinfo=UTC)),
+            claimed_agent="ana@shop.example",
+            member_id="member-1",
+            ticket_id="4711",
+            states=[pb.AWARD_STATE_UNKNOWN, pb.AWARD_STATE_NOT_APPLIED],
+            needs_person=True,
+        )
+    ]
+
+
+def test_days_of_a_filter_are_the_shops(desk: Desk) -> None:
+    """Summer time ends between them: the second begins an hour later."""
+    desk.award("list", "--from", "2026-10-25", "--before", "2026-10-26")
+    [asked] = desk.books.filters
+    assert asked.from_time.ToDatetime(tzinfo=UTC) == datetime(2026, 10, 24, 22, tzinfo=UTC)
+    assert asked.before_time.ToDatetime(tzinfo=UTC) == datetime(2026, 10, 25, 23, tzinfo=UTC)
+
+
+def test_days_of_a_shop_whose_zone_is_unknown_here_ask_for_times(desk: Desk) -> None:
+    desk.books.merchant.time_zone = "Mars/Base"
+    listed = desk.award("list", "--from", "2026-10-25")
+    assert (listed.code, listed.err.count("\n"), "2026-11-23T00:00:00+01:00" in listed.err) == (1, 1, True)
+
+
+def test_show_has_all_of_an_award_and_its_trail(desk: Desk) -> None:
+    desk.books.awards = [GIVEN]
+    desk.books.changes = [
+        pb.AwardChange(
+            change_time=make_timestamp(NOON), to_state=pb.AWARD_STATE_PENDING, actor="ana@shop.example", attempt=1
+        ),
+        pb.AwardChange(
+            change_time=make_timestamp(NOON + timedelta(seconds=1)),
+            from_state=pb.AWARD_STATE_PENDING,
+            to_state=pb.AWARD_STATE_APPLIED,
+            actor="loyalty_service",
+            why="TRIFFT confirmed it",
+            attempt=1,
+        ),
+    ]
+    lines = [" ".join(line.split()) for line in desk.award("show", "a-7").out.splitlines()]
+    assert "State applied, reversal A-8" in lines
+    assert "Ticket 4711 (found in Gorgias)" in lines
+    assert "Agent (claimed) Ana K. <ana@shop.example>" in lines
+    assert "Reason Late parcel" in lines
+    assert "2026-11-23 12:00:00 UTC pending 1 ana@shop.example" in lines
+    assert "2026-11-23 12:00:01 UTC pending → applied 1 loyalty_service TRIFFT confirmed it" in lines
+    shown = desk.award("show", "A-7", "--json").data
+    assert (shown["award_id"], shown["reversed_by"], shown["reverses"]) == ("A-7", "A-8", "")
+    assert [(one["from_state"], one["to_state"]) for one in shown["changes"]] == [
+        (None, "pending"),
+        ("pending", "applied"),
+    ]
+
+
+def test_show_of_an_award_that_waits_says_how_to_settle_it(desk: Desk) -> None:
+    desk.books.awards = [WAITING]
+    assert "trifft-gorgias award settle acme A-12 applied|not-applied --because" in desk.award("show", "A-12").out
+
+
+def test_totals_have_a_line_for_each_and_one_for_all(desk: Desk) -> None:
+    desk.books.sums = [
+        pb.AwardSum(key="ana@shop.example", award_count=3, points=300, reversed_points=100),
+        pb.AwardSum(key="", award_count=1, points=50, in_doubt_points=70),
+    ]
+    rows = [line.split() for line in desk.award("totals", "--by", "agent").out.splitlines()]
+    assert ["ana@shop.example", "3", "300", "100", "200", "0"] in rows
+    assert ["–", "1", "50", "0", "50", "70"] in rows
+    assert ["all", "4", "350", "100", "250", "70"] in rows
+    totals = desk.award("totals", "--by", "reason", "--json").data
+    assert totals[1] == {"key": "", "award_count": 1, "points": 50, "reversed_points": 0, "in_doubt_points": 70}
+    assert [request.group_by for request in desk.books.requests] == [
+        pb.AWARD_GROUPING_AGENT,
+        pb.AWARD_GROUPING_REASON,
+    ]
+
+
+def test_settle_says_who_found_out_what_and_why(desk: Desk) -> None:
+    desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
+    settled = desk.award("settle", "A-12", "not-applied", "--because", " no movement in TRIFFT ")
+    user = f"{getpass.getuser()}@{socket.gethostname()}"
+    assert settled.out == f"A-12 is not applied now (+100 for member-1), says {user}.\n"
+    assert desk.books.requests[-1] == pb.SettleAwardRequest(
+        merchant_id="acme",
+        award_id="A-12",
+        outcome=pb.AWARD_STATE_NOT_APPLIED,
+        because="no movement in TRIFFT",
+        settled_by=user,
+    )
+
+
+def test_settle_of_what_is_settled_so_already_claims_nothing(desk: Desk) -> None:
+    """Not this person but TRIFFT's own answer settled it, and their words are not kept."""
+    desk.books.awards = [make_award(12, state=pb.AWARD_STATE_APPLIED)]
+    repeated = desk.award("settle", "A-12", "applied", "--because", "seen")
+    assert (repeated.code, repeated.out) == (
+        0,
+        "A-12 was applied already (+100 for member-1): nothing was written down.\n",
+    )
+
+
+def test_settle_for_somebody_else_names_them(desk: Desk) -> None:
+    desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
+    settled = desk.award("settle", "A-12", "applied", "--because", "seen", "--as", "jo@shop.example", "--json")
+    assert (settled.data["award_id"], settled.data["state"]) == ("A-12", "applied")
+    assert desk.books.requests[-1].settled_by == "jo@shop.example"
+
+
+def test_settle_of_what_is_settled_otherwise_is_one_line_with_what_to_do(desk: Desk) -> None:
+    desk.books.refusal = Refusal(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "AWARD_STATE",
+        "award A-12 is rejected",
+        {"award_id": "A-12", "state": "rejected"},
+    )
+    refused = desk.award("settle", "A-12", "applied", "--because", "seen")
+    assert (refused.code, refused.out) == (1, "")
+    said, advice = refused.err.removeprefix("trifft-gorgias: ").split(": ", 1)
+    assert said == "award A-12 is rejected (AWARD_STATE)"
+    assert advice == "what it is, and why: trifft-gorgias award show acme A-12\n"
+
+
+def test_value_that_the_service_refuses_is_wrong_usage_of_its_option(desk: Desk) -> None:
+    desk.books.refusal = Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", "because must be at most 500 characters", field_name="because"
+    )
+    refused = desk.award("settle", "A-12", "applied", "--because", "x" * 501)
+    assert (refused.code, refused.err) == (2, "trifft-gorgias: --because must be at most 500 characters\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["list", "--limit", "0"], "--limit must be 1 or more"),
+        (["list", "--limit", "many"], "--limit"),
+        (["list", "--agent", ""], "--agent is empty"),
+        (["list", "--state", "lost"], "--state"),
+        (["list", "--from", "yesterday"], "--from must be a day"),
+        (["list", "--from", "2026-02-30"], "--from must be a day"),
+        (["list", "--before", "2026-11-23T12:00:00"], "--before must be a day"),
+        (["list", "--from", "2026-11-23", "--before", "2026-11-23"], "--from must be earlier than --before"),
+        (["list", "--from", "0001-01-01"], "--from is out of range"),
+        (["show", "12"], "AWARD must be"),
+        (["show", "A-0"], "AWARD must be"),
+        (["show"], "AWARD"),
+        (["totals"], "--by"),
+        (["totals", "--by", "hour"], "--by"),
+        (["settle", "A-12", "applied"], "--because"),
+        (["settle", "A-12", "applied", "--because", " "], "--because is empty"),
+        (["settle", "A-12", "applied", "--because", "seen", "--as", ""], "--as is empty"),
+        (["settle", "A-12", "perhaps", "--because", "seen"], "perhaps"),
+        (["export"], "--to"),
+        (["export", "--to", ""], "--to must be"),
+        (["export", "--to", "--json"], "--to must be"),
+        (["export", "--to", "-", "--format", "xlsx"], "--format"),
+        (["export", "--to", "/nowhere/awards.csv"], "there is no folder /nowhere"),
+        (["export", "--to", "/dev/null", "--force"], "is no regular file"),
+    ],
+)
+def test_usage_that_is_wrong_is_one_line_and_code_2(desk: Desk, arguments: list[str], words: str) -> None:
+    refused = desk.award(*arguments)
+    assert (refused.code, refused.out) == (2, "")
+    assert words in refused.err
+    assert refused.err.count("\n") == 1
+    assert desk.books.filters == []

@@ -1,0 +1,196 @@
+"""Awards as files: whole or not at all, and safe to open."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gateway.cli.award_record import COLUMNS
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.cli.books import Refusal, make_award
+from tests.gateway.cli.desk import Desk
+from tests.gateway.cli.operating import COMMAND
+
+DOWN = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR", "internal error")
+
+
+@pytest.fixture
+def path(desk: Desk) -> Path:
+    folder = desk.folder / "exports"
+    folder.mkdir()
+    return folder / "awards.csv"
+
+
+def start(desk: Desk, *arguments: str, err: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """The export as a process of its own."""
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [COMMAND, "award", "export", "acme", *arguments],
+        env={"PATH": os.environ["PATH"], "TERM": "xterm", **desk.settings},
+        stdout=subprocess.PIPE,
+        stderr=err,
+    )
+
+
+def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) -> None:
+    desk.books.awards = [
+        make_award(2, reverses="A-1", claimed_agent_name="Žofia, K."),
+        make_award(1, state=pb.AWARD_STATE_UNKNOWN, needs_person=True, balance=pb.Wallet(points_balance=-5)),
+    ]
+    exported = desk.award("export", "--to", str(path))
+    assert (exported.code, exported.out, exported.err) == (0, f"2 awards written to {path}.\n", "")
+    reversal, unknown = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8")))
+    assert tuple(reversal) == COLUMNS
+    assert (reversal["award_id"], reversal["claimed_agent_name"], reversal["reverses"]) == ("A-2", "Žofia, K.", "A-1")
+    assert (reversal["points"], reversal["balance_change"], reversal["balance"]) == ("100", "-100", "")
+    assert (unknown["needs_person"], unknown["balance_change"], unknown["balance"]) == ("true", "", "-5")
+
+
+def test_columns_of_an_export_stay_as_they_are() -> None:
+    """A script that counts columns goes on working: new ones come last."""
+    assert COLUMNS[:9] == (
+        *("award_id", "state", "points", "member_id", "ticket_id"),
+        *("note", "claimed_agent_email", "claimed_agent_name", "request_id"),
+    )
+
+
+@pytest.mark.parametrize("start_character", ["=", "+", "-", "@", "\t", "\r", "＝"])  # noqa: RUF001 - meant
+def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, start_character: str) -> None:
+    note = f'{start_character}HYPERLINK("http://evil.example")'
+    desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note, ticket_id=note)]
+    [_, row] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
+    assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
+
+
+def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> None:
+    desk.books.awards = [make_award(2, note="=1+1"), make_award(1, claimed_agent_name="Žofia\u2028K.")]
+    exported = desk.award("export", "--format", "jsonl", "--to", "-")
+    second, first = (json.loads(line) for line in exported.out.rstrip("\n").split("\n"))
+    assert (second["note"], second["balance_change"]) == ("=1+1", 100)
+    assert first["claimed_agent_name"] == "Žofia\u2028K."
+    assert "Žofia" in exported.out
+    assert exported.err == "2 awards written.\n"
+
+
+def test_export_of_nothing_has_the_names_alone(desk: Desk) -> None:
+    assert desk.award("export", "--to", "-").out == ",".join(COLUMNS) + "\r\n"
+
+
+def test_export_writes_a_page_before_it_asks_for_the_next(desk: Desk, path: Path) -> None:
+    desk.books.awards = [make_award(number) for number in range(2500, 0, -1)]
+    sizes: list[int] = []
+    desk.books.on_page = lambda: sizes.append(sum(one.stat().st_size for one in path.parent.iterdir()))
+    assert desk.award("export", "--to", str(path)).code == 0
+    assert sizes[0] == 0
+    assert 0 < sizes[1] < sizes[2]
+    assert len(path.read_text().splitlines()) == 2501
+
+
+def test_file_is_only_for_its_owner(desk: Desk, path: Path) -> None:
+    """It names people."""
+    desk.award("export", "--to", str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_file_that_is_there_is_kept(desk: Desk, path: Path) -> None:
+    path.write_text("mine")
+    refused = desk.award("export", "--to", str(path))
+    assert (refused.code, "--force" in refused.err, path.read_text()) == (2, True, "mine")
+    assert desk.books.requests == []
+
+
+def test_file_that_appears_meanwhile_is_kept(desk: Desk, path: Path) -> None:
+    desk.books.on_page = lambda: path.write_text("mine")
+    refused = desk.award("export", "--to", str(path))
+    assert (refused.code, "--force" in refused.err, path.read_text()) == (2, True, "mine")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_file_is_replaced_by_force(desk: Desk, path: Path) -> None:
+    path.write_text("old")
+    assert desk.award("export", "--to", str(path), "--force").code == 0
+    assert path.read_text() == ",".join(COLUMNS) + "\n"
+
+
+def test_export_that_fails_leaves_the_old_file_and_nothing_beside_it(desk: Desk, path: Path) -> None:
+    path.write_text("old")
+    desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
+
+    def fail_later() -> None:
+        desk.books.refusal = DOWN
+
+    desk.books.on_page = fail_later
+    failed = desk.award("export", "--to", str(path), "--force")
+    assert (failed.code, "INTERNAL_ERROR" in failed.err, failed.err.count("\n")) == (1, True, 1)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_export_that_is_interrupted_leaves_no_half_of_a_file(desk: Desk, path: Path, sent: signal.Signals) -> None:
+    desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
+    is_asked, may_go = threading.Event(), threading.Event()
+
+    def hold_second_page() -> None:
+        if len(desk.books.requests) > 1:
+            is_asked.set()
+            may_go.wait(10)
+
+    desk.books.on_page = hold_second_page
+    with start(desk, "--to", str(path)) as process:
+        assert is_asked.wait(10)
+        process.send_signal(sent)
+        process.wait(10)
+        may_go.set()
+    assert process.returncode != 0
+    assert not path.exists()
+    assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"], ["list", "acme", "--json"]])
+def test_output_to_a_full_disk_is_one_line(desk: Desk, command: list[str]) -> None:
+    """It is no fault of the program, so nobody is asked to report it."""
+    desk.books.awards = [make_award(1)]
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(  # noqa: S603 - our own command
+            [COMMAND, "award", *command], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    words = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
+    assert (process.returncode, process.stderr.decode()) == (1, words)
+
+
+def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk) -> None:
+    desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
+    terminal, end = pty.openpty()
+    with start(desk, "--to", "-", err=end) as process:
+        os.close(end)
+        assert process.stdout is not None
+        out = process.stdout.read()
+        shown = read_terminal(terminal)
+    assert process.returncode == 0
+    assert "1,500 awards" in shown
+    assert "100%" in shown
+    assert len(out.splitlines()) == 1501
+    assert b"\x1b" not in out
+
+
+def read_terminal(terminal: int) -> str:
+    """All that a process has shown, once it is gone."""
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(terminal, 65_536)
+        except OSError:  # how Linux says that nobody has the other end any more
+            chunk = b""
+        if not chunk:
+            os.close(terminal)
+            return shown.decode()
+        shown += chunk

@@ -1,0 +1,128 @@
+"""The template reads only what the view returns, and its buttons say what they send."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from gateway.widget.support import Undo
+from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE, Variant, render_template
+from gateway.widget.view import View, render_member
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.edge.test_support import make_award
+from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot, make_views
+
+VARIANTS = get_args(Variant)
+REASONS = ("Late delivery", "Damaged item", "Goodwill")
+
+
+def render(variant: Variant, reasons: Sequence[str] = ()) -> dict[str, Any]:
+    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", reasons=reasons)
+
+
+def make_full_view() -> View:
+    """Every list has an item."""
+    award = make_award(until=NOW + timedelta(minutes=25))
+    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    return render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
+
+
+def iter_read(node: Any, scope: Any, way: str = "") -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - JSON
+    """Every path and `{{field}}` of a template, from the root, and whether its scope has it."""
+    path = node.get("path", "")
+    if path:
+        way = f"{way}.{path}"
+        yield way, path in scope
+        if path not in scope:
+            return
+    inner = scope[path] if path else scope
+    scopes = inner if node["type"] == "list" else [inner]
+    for item in scopes:
+        for field in re.findall(r"\{\{(\w+)\}\}", f"{node.get('meta', '')}{node.get('title', '')}"):
+            yield f"{way}.{field}", field in item
+        for child in node.get("widgets", ()):
+            yield from iter_read(child, item, way)
+
+
+def iter_buttons(node: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    yield from node.get("meta", {}).get("custom", {}).get("buttons", ())
+    for child in node.get("widgets", ()):
+        yield from iter_buttons(child)
+
+
+def list_parameters(button: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    body = button["action"]["body"]
+    return list(body[body["contentType"]])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
+def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
+    view = msgspec.to_builtins(make_views()[status])
+    assert [way for way, is_there in iter_read(render(variant), view) if not is_there] == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Variant) -> None:
+    view = msgspec.to_builtins(make_full_view())
+    assert [way for way, is_there in iter_read(render(variant), view) if not is_there] == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "ways"),
+    [
+        (
+            "list",
+            {".support_awards.line", ".undo.title", ".undo.undo_token", ".coupon_list.coupons.line", ".award_token"},
+        ),
+        ("conservative", {".support_awards_text", ".undo_text", ".undo_token", ".coupons_text", ".award_token"}),
+    ],
+)
+def test_template_shows_each_fact_where_its_variant_has_it(variant: Variant, ways: set[str]) -> None:
+    assert ways <= {way for way, _ in iter_read(render(variant), msgspec.to_builtins(make_full_view()))}
+
+
+def test_template_conservative_has_cards_and_texts_only() -> None:
+    assert set(re.findall(r"'type': '(\w+)'", str(render("conservative")))) == {"wrapper", "card", "text"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: Variant) -> None:
+    award, undo = iter_buttons(render(variant))
+    assert (award["label"], award["action"]["url"]) == ("Add Loyalty Points", f"https://edge.example{AWARD_ROUTE}")
+    assert (undo["label"], undo["action"]["url"]) == ("Undo last award", f"https://edge.example{UNDO_ROUTE}")
+    click = ["ticket_id", "agent_email", "agent_name"]
+    assert [parameter["key"] for parameter in list_parameters(award)] == ["award_token", "points", "note", *click]
+    assert [parameter["key"] for parameter in list_parameters(undo)] == ["undo_token", *click]
+    assert not any(parameter["editable"] for parameter in list_parameters(undo))
+
+
+def test_undo_button_stands_in_a_card_of_its_own_that_comes_and_goes() -> None:
+    [card] = render("list")["widgets"]
+    [button] = card["meta"]["custom"]["buttons"]
+    assert button["label"] == "Add Loyalty Points"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> None:
+    award, undo = iter_buttons(render(variant, REASONS))
+    assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
+    reason = list_parameters(award)[2]
+    assert reason["label"] == "Reason (Late delivery, Damaged item, Goodwill)"
+    assert (reason["editable"], reason["mandatory"]) == (True, True)
+    assert "reason" not in {parameter["key"] for parameter in list_parameters(undo)}
+
+
+def test_rows_follow_in_the_order_in_which_agents_read() -> None:
+    [card] = render("list")["widgets"]
+    assert [node["path"] for node in sorted(card["widgets"], key=lambda node: node["order"])] == [
+        "summary",
+        "as_of",
+        "member",
+        "support_awards",
+        "undo",
+        "coupon_list",
+    ]

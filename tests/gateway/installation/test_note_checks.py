@@ -1,0 +1,90 @@
+from datetime import UTC, datetime
+
+import aiohttp
+import msgspec
+import pytest
+
+from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.transport import Transport
+from gateway.installation.checks import Check
+from gateway.installation.service import install
+from gateway.installation.store import Installation, InstallationStore, Target
+from gateway.tickets.checks import check_notes
+from gateway.tickets.rows import Backlog
+from sandbox.gorgias.faults import Fault
+from tests.gateway.helpdesk import Helpdesk
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOTHING = Backlog(count=0, since=None, problem="")
+
+
+@pytest.fixture
+async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
+    await install(store, gorgias, "acme", target, ())
+    found = await store.get("acme")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def tickets(session: aiohttp.ClientSession, target: Target) -> TicketClient:
+    transport = Transport(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
+    return TicketClient(transport, target.gorgias_user)
+
+
+async def check(tickets: TicketClient, installation: Installation, backlog: Backlog = NOTHING) -> Check:
+    return await check_notes(tickets, installation, backlog, datetime.isoformat)
+
+
+async def test_notes_that_all_were_written_are_ok(tickets: TicketClient, installation: Installation) -> None:
+    found = await check(tickets, installation)
+    assert (found.state.value, found.advice) == ("ok", "")
+
+
+async def test_notes_that_the_shop_does_not_want_are_off(
+    tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    helpdesk.clear()
+    found = await check(tickets, msgspec.structs.replace(installation, writes_notes=False))
+    assert (found.state.value, helpdesk.requests) == ("off", [])
+
+
+async def test_key_that_may_not_see_tickets_is_found_before_the_first_note_is_refused(
+    tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    helpdesk.account.faults.set(Fault(kind="status", status=403, operation="get_ticket"))
+    found = await check(tickets, installation)
+    assert (found.state.value, "403" in found.detail) == ("failed", True)
+    assert "tickets:read and tickets:write" in found.advice
+    assert "--no-notes" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("backlog", "detail", "advice"),
+    [
+        (
+            Backlog(count=3, since=NOON, problem="GorgiasCredentialsError"),
+            "3 notes wait since 2026-11-23T12:00:00+00:00: Gorgias refuses them",
+            "tickets:write",
+        ),
+        (
+            Backlog(count=1, since=NOON, problem="GorgiasUnavailableError"),
+            "1 note waits since 2026-11-23T12:00:00+00:00: Gorgias fails (GorgiasUnavailableError)",
+            "as soon as Gorgias takes them",
+        ),
+    ],
+)
+async def test_notes_that_wait_are_counted_with_since_when_and_why(
+    tickets: TicketClient, installation: Installation, backlog: Backlog, detail: str, advice: str
+) -> None:
+    found = await check(tickets, installation, backlog)
+    assert (found.state.value, found.detail) == ("failed", detail)
+    assert advice in found.advice
+
+
+async def test_notes_while_gorgias_fails_are_not_known_to_work(
+    tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    helpdesk.account.faults.set(Fault(kind="status", status=503, operation="get_ticket"))
+    assert (await check(tickets, installation)).state.value == "unknown"

@@ -1,0 +1,229 @@
+"""What a ticket is told of an award, from the click to its end."""
+
+import pytest
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.tickets.room import REQUEST, Room, make_award, make_snapshot
+from tests.gateway.waiting import wait_until
+
+MINUTES_S = 60.0
+DAY_S = 86_400.0
+
+
+async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · added")
+    await room.wait_for_close()
+    assert room.list_notes() == [
+        [
+            "100 points added for Jana Nováková (JN-4821).",
+            "Reason: Late delivery",
+            "Note: sorry for the delay",
+            "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET",
+            "Balance: 1,240 → 1,340",
+            "Tier: Silver → Gold",
+            "Award A-10482 · added",
+        ]
+    ]
+
+
+async def test_note_is_an_internal_one_by_the_user_of_the_installation(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_close()
+    [note] = [one for one in room.helpdesk.account.state.messages.values() if one.channel == "internal-note"]
+    assert (note.from_agent, note.via, note.sender_email) == (True, "api", "admin@acme.example")
+
+
+async def test_note_keeps_what_people_wrote_as_text(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(note='<img src=x onerror="alert(1)"> & שלום \u202eevil\u202c')
+    await room.click()
+    await room.wait_for_close()
+    [note] = [one for one in room.helpdesk.account.state.messages.values() if one.channel == "internal-note"]
+    assert "Note: &lt;img src=x onerror=&quot;alert(1)&quot;&gt; &amp; שלום evil<br>" in note.body_html
+    assert "Note: <img src=x" in note.body_text
+
+
+async def test_award_that_is_pending_is_looked_at_until_it_is_settled(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_PENDING)
+    await room.click()
+    await room.wait_for_look(2)
+    assert room.list_notes() == []
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.wait_for_marks("Award A-10482 · added")
+
+
+async def test_award_that_opens_late_gets_its_note(room: Room) -> None:
+    await room.click()
+    await room.wait_for_look(2)
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.wait_for_marks("Award A-10482 · added")
+
+
+async def test_click_that_came_to_no_award_is_forgotten_after_two_minutes(room: Room) -> None:
+    await room.click()
+    await room.wait_for_look()
+    await room.let_pass(2.1 * MINUTES_S)
+    await room.wait_for_close()
+    assert await room.list_rows() == []
+    assert room.list_notes() == []
+
+
+async def test_refused_award_leaves_no_note(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED)
+    await room.click()
+    await room.wait_for_close()
+    assert room.list_notes() == []
+
+
+async def test_refused_award_that_is_tried_again_gets_its_note(room: Room) -> None:
+    """The row of the click is there before the award is opened again, so it must outlive the first refusal."""
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True)
+    await room.click()
+    await room.wait_for_look(2)
+    assert await room.count_open() == 1
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.wait_for_marks("Award A-10482 · added")
+
+
+async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Room) -> None:
+    """One panel's undo is one request on whichever ticket: refused on the first, it may be booked on the next."""
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True, reverses="A-1")
+    await room.click()
+    await room.wait_for_look(2)
+    room.loyalty.awards[REQUEST] = make_award(reverses="A-1", ticket_id="4712")
+    await room.click(ticket_id="4712")
+    await room.wait_for_close()
+    assert (room.list_marks(4711), room.list_marks(4712)) == ([], ["Award A-10482 · taken back"])
+
+
+async def test_refused_award_that_nobody_tries_again_is_forgotten(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True)
+    await room.click()
+    await room.wait_for_look()
+    await room.let_pass(2.1 * MINUTES_S)
+    await room.wait_for_close()
+    assert await room.list_rows() == []
+
+
+async def test_unknown_award_is_told_once_and_told_again_when_it_is_settled(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    for _ in range(3):
+        await room.let_pass(10 * MINUTES_S)
+        await room.wait_for_look()
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(10 * MINUTES_S)
+    await room.wait_for_marks("Award A-10482 · being checked", "Award A-10482 · checked: added")
+    await room.wait_for_close()
+
+
+async def test_award_that_never_arrived_is_told_and_watched_for_two_days(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_NOT_APPLIED)
+    await room.let_pass(1 * MINUTES_S)
+    await room.wait_for_marks("Award A-10482 · being checked", "Award A-10482 · checked: not added")
+    await room.let_pass(DAY_S)
+    await room.wait_for_look()
+    assert await room.count_open() == 1
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(31 * MINUTES_S)
+    await room.wait_for_close()
+    assert room.list_marks()[2:] == ["Award A-10482 · added after all"]
+
+
+async def test_award_that_stays_not_applied_is_closed_after_two_days(room: Room) -> None:
+    award = make_award(pb.AWARD_STATE_NOT_APPLIED)
+    room.loyalty.awards[REQUEST] = award
+    await room.click()
+    await room.wait_for_look()
+    award.update_time.seconds -= round(2.1 * DAY_S)
+    await room.let_pass(31 * MINUTES_S)
+    await room.wait_for_close()
+    assert room.list_notes() == []
+
+
+async def test_reversal_is_told_with_the_award_that_it_takes_back(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(award_id="A-10483", reverses="A-10482", note="", reason="")
+    await room.click()
+    await room.wait_for_marks("Award A-10483 · taken back")
+    assert room.list_notes()[0][:2] == [
+        "100 points taken back from Jana Nováková (JN-4821).",
+        "Takes back award A-10482.",
+    ]
+    assert "Balance: 1,440 → 1,340" in room.list_notes()[0]
+
+
+async def test_award_and_its_reversal_have_a_note_each(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    room.loyalty.awards["request-2"] = make_award(award_id="A-10483", reverses="A-10482", request_id="request-2")
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · added")
+    await room.click("request-2")
+    await room.wait_for_marks("Award A-10482 · added", "Award A-10483 · taken back")
+
+
+async def test_click_repeated_after_the_last_note_changes_nothing(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_close()
+    await room.click()
+    assert await room.count_open() == 0
+    assert room.list_marks() == ["Award A-10482 · added"]
+
+
+async def test_click_repeated_while_it_is_checked_has_no_second_note(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    await room.wait_for_return()
+    await room.click()
+    await room.wait_for_look()
+    await room.wait_for_return()
+    assert room.list_marks() == ["Award A-10482 · being checked"]
+
+
+async def test_note_without_the_member_says_what_is_known(room: Room) -> None:
+    """TRIFFT is down: neither the name nor a tier is made up."""
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    room.loyalty.snapshot = make_snapshot(stale_reason=pb.PROVIDER_UNAVAILABLE)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    assert not [line for line in room.list_notes()[0] if line.startswith(("Tier", "Balance"))]
+
+
+async def test_shop_that_is_not_installed_expects_nothing(room: Room) -> None:
+    await room.click(merchant_id="bloom")
+    assert await room.list_rows() == []
+
+
+@pytest.mark.parametrize("ticket_id", ["", "chat-1", "0", "-1", "04711", "4711.0", "9" * 19, "٤٧١١"])
+async def test_ticket_that_cannot_be_one_expects_nothing(room: Room, ticket_id: str) -> None:
+    await room.click(ticket_id=ticket_id)
+    assert await room.list_rows() == []
+
+
+async def test_notes_are_counted(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_close()
+    assert room.registry.get_sample_value("gateway_notes_written_total", {"kind": "done"}) == 1
+    await room.let_pass(16)
+
+    async def is_none_open() -> bool:
+        return room.registry.get_sample_value("gateway_notes_open") == 0
+
+    await wait_until(is_none_open)
+
+
+async def test_award_that_nobody_settles_is_given_up_after_a_month(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    await room.let_pass(30.1 * DAY_S)
+    await room.wait_for_close()
+    assert room.list_marks() == ["Award A-10482 · being checked"]

@@ -1,0 +1,156 @@
+"""Notes that Gorgias or the shop does not take, and what the operator sees of them."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import grpc
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.installation.store import InstallationStore, Target
+from gateway.tickets.store import NoteStore
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.gorgias.faults import Fault
+from tests.gateway.edge.scripted import Failure
+from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.tickets.room import REQUEST, TICKET, Room, TicketLoyalty, let_pass, make_award, open_room
+from tests.gateway.waiting import wait_until
+
+ADDED = "Award A-10482 · added"
+POST = f"POST /tickets/{TICKET}/messages"
+HOUR_S = 3600.0
+# Of the 8 s that a process has, most are for its requests.
+LEAVES_WITHIN_S = 4.0
+
+
+async def test_note_for_a_ticket_that_is_gone_is_not_tried_for_ever(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(ticket_id="999999")
+    await room.click(ticket_id="999999")
+    await room.wait_for_close()
+    assert room.helpdesk.writes == ["POST /tickets/999999/messages"]
+
+
+async def test_note_that_gorgias_calls_bad_is_not_tried_for_ever(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=400))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_close()
+    assert room.helpdesk.writes == [POST]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_note_waits_while_the_key_is_refused_and_goes_out_when_hastened(room: Room, status: int) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=status))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_look()
+    await room.wait_for_return()
+    await room.let_pass(HOUR_S / 2)
+    store = NoteStore(room.engine)
+    backlog = await store.get_backlog("acme")
+    assert (backlog.count, backlog.problem) == (1, "GorgiasCredentialsError")
+    assert backlog.since is not None
+    assert room.helpdesk.writes == [POST]
+    room.helpdesk.account.faults.clear()
+    await store.hasten("acme")
+    await room.wait_for_marks(ADDED)
+    await room.wait_for_return()
+    assert (await store.get_backlog("acme")).count == 0
+
+
+async def test_refused_key_is_tried_again_after_an_hour(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=401, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_look()
+    await room.let_pass(HOUR_S + 1)
+    await room.wait_for_marks(ADDED)
+
+
+async def test_throttled_note_waits_as_long_as_gorgias_says_and_is_sent_once(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=429, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_look()
+    await room.let_pass(4)
+    assert room.helpdesk.requests == [POST]
+    await room.let_pass(2)
+    await room.wait_for_marks(ADDED)
+    assert room.helpdesk.requests == [POST, POST]
+
+
+async def test_shop_with_a_slow_account_does_not_hold_up_another(room: Room, installations: InstallationStore) -> None:
+    await installations.add("bloom", room.helpdesk.make_target("bloom"))
+    account = room.helpdesk.accounts["bloom"]
+    [ticket_id, *_] = account.state.tickets
+    account.faults.set(Fault(kind="hang"))
+    room.loyalty.awards["of-bloom"] = make_award(merchant_id="bloom", request_id="of-bloom")
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click("of-bloom", str(ticket_id), "bloom")
+    await room.wait_for_look()
+    await room.click()
+    await room.wait_for_marks(ADDED)
+
+
+async def test_shop_that_wants_no_notes_expects_none(
+    room: Room, installations: InstallationStore, target: Target
+) -> None:
+    await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
+    await room.click()
+    assert await room.list_rows() == []
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_notes_that_a_shop_does_not_want_any_more_are_dropped_quietly(
+    room: Room,
+    installations: InstallationStore,
+    target: Target,
+    is_gone: bool,  # noqa: FBT001 - a parameter of a test
+) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_PENDING)
+    await room.click()
+    if is_gone:
+        await installations.delete("acme")
+    else:
+        await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
+    await room.let_pass(6)
+    await room.wait_for_close()
+    assert room.list_notes() == []
+
+
+async def test_loyalty_service_that_is_down_loses_no_note(
+    room: Room,
+) -> None:
+    room.loyalty.awards[REQUEST] = Failure(grpc.StatusCode.UNAVAILABLE)
+    await room.click()
+    await room.wait_for_look()
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(200)
+    await room.wait_for_marks(ADDED)
+
+
+async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_the_note(
+    engine: AsyncEngine,
+    installations: InstallationStore,
+    helpdesk: Helpdesk,
+    loyalty_server: tuple[TicketLoyalty, str],
+) -> None:
+    helpdesk.account.faults.set(Fault(kind="hang", operation="create_message"))
+    loyalty_server[0].awards[REQUEST] = make_award()
+    async with AsyncExitStack() as stack:
+        room = await stack.enter_async_context(open_room(engine, installations, helpdesk, *loyalty_server))
+        await room.click()
+        await room.wait_for_look()
+
+        async def hangs() -> bool:
+            return POST in helpdesk.requests
+
+        await wait_until(hangs)
+        async with asyncio.timeout(LEAVES_WITHIN_S):
+            await stack.aclose()
+    helpdesk.account.faults.clear()
+    async with open_room(engine, installations, helpdesk, *loyalty_server) as room:
+        await let_pass(engine, 30)
+        await room.wait_for_close()
+    assert room.list_marks() == [ADDED]

@@ -1,0 +1,135 @@
+"""The rows of the outbox on each engine."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database import DatabaseError
+from gateway.installation.store import InstallationStore
+from gateway.tickets.progress import NoteKind
+from gateway.tickets.rows import Note
+from gateway.tickets.store import LEASE_S, NoteStore
+from tests.gateway.tickets.room import let_pass
+
+ROWS = 8
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def store(engine: AsyncEngine, installations: InstallationStore) -> NoteStore:  # noqa: ARG001 - acme is installed
+    return NoteStore(engine, first_look_s=0.0)
+
+
+async def claim(store: NoteStore) -> Note:
+    note = await store.claim("acme")
+    assert note is not None
+    return note
+
+
+async def close(store: NoteStore, note: Note, last: NoteKind | None) -> None:
+    await store.finish(note, last=last, sending=None, wait_s=None, look_count=0)
+
+
+async def test_row_is_claimed_by_one_of_many(store: NoteStore) -> None:
+    for number in range(ROWS):
+        await store.expect("acme", f"request-{number}", 4711)
+    claimed = await asyncio.gather(*[store.claim("acme") for _ in range(3 * ROWS)])
+    requests = [note.request_id for note in claimed if note is not None]
+    assert len(set(requests)) == len(requests)
+
+
+async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_any_more(
+    store: NoteStore, engine: AsyncEngine
+) -> None:
+    await store.expect("acme", "request-1", 4711)
+    first = await claim(store)
+    assert await store.claim("acme") is None
+    await let_pass(engine, LEASE_S + 1)
+    second = await claim(store)
+    assert not await store.mark_sending(first, NoteKind.DONE)
+    assert await store.mark_sending(second, NoteKind.DONE)
+
+
+async def test_what_the_first_worker_still_writes_changes_nothing(store: NoteStore, engine: AsyncEngine) -> None:
+    await store.expect("acme", "request-1", 4711)
+    first = await claim(store)
+    await let_pass(engine, LEASE_S + 1)
+    second = await claim(store)
+    await close(store, first, None)
+    assert await store.mark_sending(second, NoteKind.DONE)
+
+
+@pytest.mark.parametrize("last", [None, NoteKind.CHECKING])
+async def test_click_while_a_row_is_closed_keeps_it_open(store: NoteStore, last: NoteKind | None) -> None:
+    await store.expect("acme", "request-1", 4711)
+    note = await claim(store)
+    await asyncio.sleep(0.002)  # the time of a click is in milliseconds
+    await store.expect("acme", "request-1", 4711)
+    await close(store, note, last)
+    again = await claim(store)
+    assert again.last is last
+
+
+async def test_click_while_the_last_note_is_written_does_not_open_the_row_again(store: NoteStore) -> None:
+    await store.expect("acme", "request-1", 4711)
+    note = await claim(store)
+    await asyncio.sleep(0.002)  # likewise
+    await store.expect("acme", "request-1", 4711)
+    await close(store, note, NoteKind.DONE)
+    assert await store.claim("acme") is None
+    assert await store.count_open() == 0
+
+
+async def test_click_opens_a_row_again_that_was_closed_without_a_last_note(store: NoteStore) -> None:
+    await store.expect("acme", "request-1", 4711)
+    await close(store, await claim(store), NoteKind.CHECKING)
+    assert await store.count_open() == 0
+    await store.expect("acme", "request-1", 4711)
+    assert (await claim(store)).last is NoteKind.CHECKING
+
+
+async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(store: NoteStore) -> None:
+    for request_id in ("request-1", "request-2"):
+        await store.expect("acme", request_id, 4711)
+    sent, idle = await claim(store), await claim(store)
+    await store.mark_sending(sent, NoteKind.DONE)
+    await store.release([sent.claim, idle.claim])
+    assert (await claim(store)).request_id == idle.request_id
+    assert await store.claim("acme") is None
+
+
+async def test_written_note_is_forgotten_when_no_click_can_come_any_more(store: NoteStore, engine: AsyncEngine) -> None:
+    for request_id in ("old", "new"):
+        await store.expect("acme", request_id, 4711)
+        await close(store, await claim(store), NoteKind.DONE)
+        await let_pass(engine, 20 * DAY_S)
+    await store.purge(31 * DAY_S)
+    async with engine.connect() as connection:
+        kept = (await connection.execute(text("SELECT request_id FROM ticket_notes"))).scalars().all()
+    assert kept == ["new"]
+
+
+async def test_many_clicks_at_once_are_all_on_record(store: NoteStore) -> None:
+    await asyncio.gather(*[store.expect("acme", f"request-{number}", 4711) for number in range(50)])
+    assert await store.count_open() == 50
+
+
+async def test_click_that_is_abandoned_leaves_the_database_to_others(store: NoteStore) -> None:
+    clicks = [asyncio.create_task(store.expect("acme", f"request-{number}", 4711)) for number in range(5)]
+    for click in clicks:
+        await asyncio.sleep(0)
+        click.cancel()
+    await asyncio.gather(*clicks, return_exceptions=True)
+    await store.expect("acme", "request-5", 4711)
+    async with store:
+        """Until what was abandoned is over."""
+    assert await store.count_open() == 6
+
+
+async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TABLE ticket_notes"))
+    with pytest.raises(DatabaseError):
+        await store.expect("acme", "request-1", 4711)

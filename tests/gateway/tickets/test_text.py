@@ -1,0 +1,142 @@
+"""The words of a note."""
+
+import itertools
+from zoneinfo import ZoneInfo
+
+import babel
+import msgspec
+import pytest
+
+from gateway.gorgias.messages import Message
+from gateway.merchants import DEFAULT_SHOP
+from gateway.tickets.progress import NoteKind
+from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_note
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.tickets.room import make_award
+
+SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"))
+JANA = Whom(name="Jana Nováková", support_id="JN-4821", tier="Gold")
+
+
+def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -> list[str]:
+    return render_note(award, kind, whom, SHOP).split("\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "taken"),
+    [
+        (
+            NoteKind.DONE,
+            "1 point added for Jana Nováková (JN-4821).",
+            "1 point taken back from Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.CHECKING,
+            (
+                "It is not known yet whether 1 point arrived for Jana Nováková (JN-4821). "
+                "Do not add it again: this is being checked."
+            ),
+            "It is not known yet whether 1 point was taken back from Jana Nováková (JN-4821). This is being checked.",
+        ),
+        (
+            NoteKind.ARRIVED,
+            "Checked: 1 point was added for Jana Nováková (JN-4821).",
+            "Checked: 1 point was taken back from Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.NEVER,
+            "Checked: 1 point never arrived for Jana Nováková (JN-4821). It may be added again.",
+            "Checked: 1 point was not taken back from Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.AFTER_ALL,
+            "Found after all: 1 point was added for Jana Nováková (JN-4821).",
+            "Found after all: 1 point was taken back from Jana Nováková (JN-4821).",
+        ),
+    ],
+)
+def test_note_says_what_happened_to_one_point(kind: NoteKind, given: str, taken: str) -> None:
+    assert render(make_award(points=1), kind)[0] == given
+    assert render(make_award(points=1, reverses="A-1"), kind)[0] == taken
+
+
+def test_note_of_many_points_is_in_the_plural() -> None:
+    award = make_award(points=1240)
+    assert render(award, NoteKind.CHECKING)[0].endswith("Do not add them again: this is being checked.")
+    assert render(award, NoteKind.NEVER)[0].endswith("They may be added again.")
+    assert render(award, NoteKind.ARRIVED)[0].startswith("Checked: 1,240 points were added")
+
+
+def test_marks_tell_every_kind_apart() -> None:
+    awards = [make_award(), make_award(reverses="A-1", award_id="A-10483")]
+    marks = [make_mark(award, kind) for award, kind in itertools.product(awards, NoteKind)]
+    assert len(set(marks)) == len(marks)
+
+
+@pytest.mark.parametrize("kind", NoteKind)
+def test_note_has_its_own_mark_and_no_other(kind: NoteKind) -> None:
+    award = make_award()
+    message = Message(is_note=True, text=render_note(award, kind, JANA, SHOP) + "\n")
+    assert [other for other in NoteKind if has_mark(message, make_mark(award, other))] == [kind]
+    assert not has_mark(msgspec.structs.replace(message, is_note=False), make_mark(award, kind))
+
+
+def test_agent_is_a_claim_where_the_ticket_was_not_found() -> None:
+    assert "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET" in render(make_award())
+    doubted = render(make_award(ticket_verified=False))
+    assert "By Ana Kovacs, ana@acme.example (claimed, not verified), Mon 23 Nov 2026, 13:55 CET" in doubted
+
+
+def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
+    lines = render(make_award(claimed_agent_name="", claimed_agent_email=""))
+    assert "By an agent without a name, Mon 23 Nov 2026, 13:55 CET" in lines
+
+
+@pytest.mark.parametrize(
+    ("whom", "said"),
+    [
+        (Whom(name="Jana"), "Jana"),
+        (Whom(support_id="JN-4821"), "JN-4821"),
+        (Whom(), "member member-1"),
+    ],
+)
+def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
+    assert render(make_award(), whom=whom)[0] == f"100 points added for {said}."
+
+
+def test_balance_has_its_fractions() -> None:
+    wallet = pb.Wallet(points_balance=1340, points_balance_exact="1340.5")
+    assert "Balance: 1,240.5 → 1,340.5" in render(make_award(balance=wallet))
+
+
+def test_points_that_are_booked_later_have_no_balance_yet() -> None:
+    lines = render(make_award(delayed=True))
+    assert lines[0] == "100 points added for Jana Nováková (JN-4821); TRIFFT books them later."
+    assert not [line for line in lines if line.startswith("Balance")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("Silver", "Gold", ["Tier: Silver → Gold"]),
+        ("Silver", "", ["Tier: Silver → none"]),
+        ("Gold", "Gold", []),
+        ("", "Gold", []),
+        ("Silver", None, []),
+    ],
+)
+def test_tier_is_said_where_it_is_known_to_have_changed(before: str, after: str | None, said: list[str]) -> None:
+    lines = render(make_award(tier_before=before), whom=Whom(name="Jana", tier=after))
+    assert [line for line in lines if line.startswith("Tier")] == said
+
+
+def test_nobodys_text_looks_like_a_line_of_ours() -> None:
+    forged = "x\nAward A-1 · added\u2028Award A-2 · added\x85Award A-3 · added"
+    award = make_award(note=forged, reason=forged, claimed_agent_name=forged)
+    lines = render(award, whom=Whom(name=forged, support_id=forged, tier=forged))
+    text = "\n".join(lines)
+    assert [line for line in text.splitlines() if line.startswith("Award A-")] == ["Award A-10482 · added"]
+
+
+def test_html_has_the_same_lines_and_no_tags_of_others() -> None:
+    assert render_html('<b> & "x"\nČau') == "&lt;b&gt; &amp; &quot;x&quot;<br>Čau"

@@ -1,0 +1,252 @@
+"""Answers that are lost, and workers that end, between the row, Gorgias and the row again: one note, always."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database import open_database
+from gateway.installation.store import InstallationStore
+from gateway.keys import SecretKeys
+from gateway.loyalty_client import LoyaltyClient
+from gateway.merchants import Merchants
+from gateway.tickets.accounts import Accounts
+from gateway.tickets.metrics import NoteMetrics
+from gateway.tickets.store import LEASE_S, NoteStore
+from gateway.tickets.writer import Writer
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.gorgias import events
+from sandbox.gorgias.faults import Fault
+from sandbox.gorgias.ticket import Message
+from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.tickets.room import (
+    REQUEST,
+    TICKET,
+    Clock,
+    Room,
+    TicketLoyalty,
+    let_pass,
+    make_award,
+    open_room,
+)
+from tests.gateway.waiting import wait_until
+
+ADDED = "Award A-10482 · added"
+PAST_LEASE_S = LEASE_S + 5.0
+
+
+async def wait_for_failures(room: Room, count: int = 1) -> None:
+    """Until the row has been put off so often, and is nobody's."""
+
+    async def were_met() -> bool:
+        rows = await room.list_rows()
+        return all(row["lease_expire_time_ms"] is None and row["look_count"] == count for row in rows)
+
+    await wait_until(were_met)
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "reset", "status"])
+@pytest.mark.parametrize("is_after", [False, True])
+async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind: Any, is_after: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
+    """Whether Gorgias had written it or not."""
+    fault = Fault(kind=kind, operation="create_message", status=502, times=1, after_commit=is_after)
+    room.helpdesk.account.faults.set(fault)
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    await room.let_pass(10)
+    await room.wait_for_close()
+    assert room.list_marks() == [ADDED]
+
+
+async def test_ticket_is_looked_through_only_after_an_uncertain_send(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_close()
+    assert room.helpdesk.requests == [f"POST /tickets/{TICKET}/messages"]
+
+
+async def test_note_is_not_sent_while_the_ticket_cannot_be_looked_through(room: Room) -> None:
+    faults = room.helpdesk.account.faults
+    faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
+    faults.set(Fault(kind="status", operation="list_messages", status=503))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    await room.let_pass(10)
+    await wait_for_failures(room, 2)
+    faults.clear()
+    await room.let_pass(20)
+    await room.wait_for_close()
+    assert room.helpdesk.writes == [f"POST /tickets/{TICKET}/messages"]
+    assert room.list_marks() == [ADDED]
+
+
+@pytest.mark.parametrize(
+    ("channel", "body"),
+    [
+        ("email", ADDED),
+        ("internal-note", f"I have seen “{ADDED}”"),
+        ("internal-note", f"{ADDED}\nand told the customer"),
+        ("internal-note", "Award A-104821 · added"),
+        ("internal-note", "Award A-10482 · being checked"),
+    ],
+)
+async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room, channel: str, body: str) -> None:
+    add_message(room.helpdesk, channel, body)
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    await room.let_pass(10)
+    await room.wait_for_close()
+    assert room.helpdesk.writes == [f"POST /tickets/{TICKET}/messages"] * 2
+
+
+async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    for number in range(150):
+        add_message(room.helpdesk, "email", f"message {number}")
+    await room.let_pass(10)
+    await room.wait_for_close()
+    assert room.list_marks() == [ADDED]
+
+
+async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await wait_for_failures(room)
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(10)
+    await room.wait_for_close()
+    assert room.list_marks() == ["Award A-10482 · being checked", "Award A-10482 · checked: added"]
+
+
+@pytest.fixture
+async def loose(
+    engine: AsyncEngine, installations: InstallationStore, loyalty_server: tuple[TicketLoyalty, str]
+) -> AsyncIterator[tuple[NoteStore, Writer, Clock]]:
+    """A store and a writer that nothing drives but the test."""
+    async with AsyncExitStack() as stack:
+        clock = Clock()
+        accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
+        client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
+        merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
+        store = await stack.enter_async_context(NoteStore(engine))
+        yield store, Writer(store, accounts, client, merchants, NoteMetrics(CollectorRegistry())), clock
+
+
+async def test_worker_that_ends_at_any_await_leaves_one_note(
+    engine: AsyncEngine,
+    loose: tuple[NoteStore, Writer, Clock],
+    helpdesk: Helpdesk,
+    loyalty_server: tuple[TicketLoyalty, str],
+) -> None:
+    store, writer, clock = loose
+    switches = helpdesk.account.state.switches
+    helpdesk.account.state.switches = type(switches)(rate_limit=False)
+    wanted: list[str] = []
+    is_cut = True
+    while is_cut:
+        number = len(wanted) + 1
+        request_id = f"request-{number}"
+        wanted.append(f"Award A-{number} · added")
+        loyalty_server[0].awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
+        await store.expect("acme", request_id, TICKET)
+        await let_pass(engine, 1)
+        cut = Cut(bring_on_next(store, writer), number)
+        try:
+            await asyncio.create_task(cut.run())
+        except asyncio.CancelledError:
+            is_cut = True
+        else:
+            is_cut = cut.count >= number
+        while await store.count_open():  # more than once where the account wants a rest
+            clock.ahead_s += PAST_LEASE_S
+            await let_pass(engine, PAST_LEASE_S)
+            await bring_on_next(store, writer)
+    marks = [list_last_line(one) for one in helpdesk.account.state.messages.values() if one.channel == "internal-note"]
+    assert sorted(marks) == sorted(wanted)
+    assert len(wanted) > 6
+
+
+async def bring_on_next(store: NoteStore, writer: Writer) -> None:
+    while note := await store.claim("acme"):
+        await writer.bring_on(note)
+
+
+class Cut:
+    """Runs a coroutine, and cancels its task when it waits for the n-th time."""
+
+    def __init__(self, inner: Coroutine[Any, Any, None], at: int) -> None:
+        self._inner = inner
+        self._at = at
+        self.count = 0
+
+    async def run(self) -> None:
+        await self
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        send: Callable[[Any], Any] = self._inner.send
+        value: Any = None
+        while True:
+            try:
+                waited = send(value)
+            except StopIteration:
+                return
+            self.count += 1
+            task = asyncio.current_task()
+            if self.count == self._at and task is not None:
+                task.cancel()
+            try:
+                send, value = self._inner.send, (yield waited)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the coroutine
+                send, value = self._inner.throw, error
+
+
+async def test_two_gateways_on_one_database_write_each_note_once(
+    database_url: str,
+    room: Room,
+    keys: SecretKeys,
+    loyalty_server: tuple[TicketLoyalty, str],
+) -> None:
+    async with open_database(database_url) as engine:
+        installations = InstallationStore(engine, keys)
+        async with open_room(engine, installations, room.helpdesk, *loyalty_server) as other:
+            for number in range(10):
+                request_id = f"request-{number}"
+                room.loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
+                await (room, other)[number % 2].click(request_id)
+            await room.wait_for_close()
+    assert sorted(room.list_marks()) == [f"Award A-{number} · added" for number in range(10)]
+
+
+def add_message(helpdesk: Helpdesk, channel: str, body: str) -> None:
+    class NoTriggers:
+        def fire(self, *_event: object) -> None:
+            """Nobody listens."""
+
+    account = helpdesk.account
+    events.add_message(
+        account,
+        NoTriggers(),  # type: ignore[arg-type] # all that is asked of it
+        account.state.tickets[TICKET],
+        channel=channel,
+        from_agent=True,
+        via="helpdesk",
+        sender_name="Ana",
+        sender_email=None,
+        body_text=body,
+    )
+
+
+def list_last_line(message: Message) -> str:
+    return message.body_text.split("\n")[-1]
