@@ -1,4 +1,4 @@
-"""`make bench`: measures for about two minutes, prints a table, and keeps it in bench/results/."""
+"""`make bench`: measures for about three minutes, prints a table, and keeps it in bench/results/."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
 from bench.process import ProcessError
 from bench.report import Report, make_report, render_report
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
     try:
-        report = asyncio.run(run(QUICK if arguments.quick else Scale()))
+        report = asyncio.run(run(*((QUICK, QUICK_AWARDS) if arguments.quick else (Scale(), AwardScale()))))
     except (MeasureError, ProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -43,19 +44,24 @@ def main() -> int:
     return 0
 
 
-async def run(scale: Scale) -> Report:
+async def run(scale: Scale, award_scale: AwardScale) -> Report:
     """Raises MeasureError and ProcessError; nothing runs any more when it returns or raises."""
     running = asyncio.current_task()
     if running is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     machine = read_machine()
+
+    def note(progress: str) -> None:
+        print(progress, file=sys.stderr)
+
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         print("starting", file=sys.stderr)
         async with run_stack(Path(folder)) as stack:
-            measured = await measure(stack, scale, lambda progress: print(progress, file=sys.stderr))
+            measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
+        awards = await measure_awards(Path(folder), award_scale, note)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return make_report(measured, scale, machine, date=date, body_bytes=body_bytes)
+    return make_report(measured, awards, scale, machine, date=date, body_bytes=body_bytes)
 
 
 if __name__ == "__main__":

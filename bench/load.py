@@ -15,7 +15,7 @@ from typing import cast
 import msgspec
 import uvloop
 
-from bench.process import HOST
+from bench.process import HOST, run_process
 
 _HEAD_END = b"\r\n\r\n"
 _OK = b"HTTP/1.1 200 "
@@ -26,7 +26,8 @@ _SHOWN_BYTES = 300
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """GET these paths over `connections` kept-alive connections, each with one request under way.
 
-    For `duration_s` round and round; None: each path once. Every answer must be a 200 that contains `expect`.
+    For `duration_s` round and round; None: each path once. With `bodies`, as many as paths, each is a POST of a form.
+    Every answer must be a 200 that contains `expect`.
     """
 
     port: int
@@ -35,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     expect: str
     connections: int
     duration_s: float | None = None
+    bodies: list[str] = []
 
 
 class Samples(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,16 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+async def load(folder: Path, plan: Plan) -> Samples:
+    """In a process of its own. Raises ProcessError with what it has to say about an answer that was not expected."""
+    plan_file, samples_file = folder / "plan.json", folder / "samples.json"
+    plan_file.write_bytes(msgspec.json.encode(plan))
+    arguments = (str(plan_file), str(samples_file))
+    async with run_process(folder / "load.log", "bench.load", *arguments, settings={}) as client:
+        await client.wait()
+    return msgspec.json.decode(samples_file.read_bytes(), type=Samples)
+
+
 async def carry_out(plan: Plan) -> Samples:
     """Raises LoadError and OSError."""
     latencies_ms: list[float] = []
@@ -111,10 +123,18 @@ async def carry_out(plan: Plan) -> Samples:
 def _make_requests(plan: Plan, began_s: float) -> Iterator[bytes]:
     lines = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
     rendered = [f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{lines}\r\n".encode() for path in plan.paths]
+    if plan.bodies:
+        rendered = [_render_post(path, lines, body) for path, body in zip(plan.paths, plan.bodies, strict=True)]
     if plan.duration_s is None:
         return iter(rendered)
     end_s = began_s + plan.duration_s
     return itertools.takewhile(lambda _: time.perf_counter() < end_s, itertools.cycle(rendered))
+
+
+def _render_post(path: str, lines: str, body: str) -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\n{lines}"
+    kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    return f"{head}{kind}{body}".encode()
 
 
 def main() -> int:

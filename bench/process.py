@@ -74,6 +74,12 @@ class Process:
             self._child.kill()
             await self._child.wait()
 
+    async def kill(self) -> None:
+        """SIGKILL, at once."""
+        if self._child.returncode is None:
+            self._child.kill()
+            await self._child.wait()
+
     def _make_error(self, what: str) -> ProcessError:
         return ProcessError(f"{self._log.stem} {what}: {self.read_log()[-_LAST_CHARS:].strip()}")
 

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bench.aims import Aim
+from bench.award_report import AwardReport, make_award_report, render_awards
+from bench.awards import MeasuredAwards
+from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
 from bench.rounds import CHAIN, FLOOR_KEYS, FloorKey, LiveKey, Measured, Scale
+from bench.table import render_table
 from bench.trifft import CALL_S
 
 HELD_TO_RELAY_AIM = 0.75
@@ -71,12 +76,6 @@ class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
     above_p99_ms: float
 
 
-class Aim(msgspec.Struct, frozen=True, kw_only=True):
-    aim: str
-    measured: float
-    is_met: bool
-
-
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """One run. `date` is a day in UTC."""
 
@@ -87,10 +86,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[FloorRow]
     ratios: list[Ratio]
     live: list[LiveRow]
+    awards: AwardReport
     aims: list[Aim]
 
 
-def make_report(measured: Measured, scale: Scale, machine: Machine, *, date: str, body_bytes: int) -> Report:
+def make_report(  # noqa: PLR0913 - one argument per thing that a report is about
+    measured: Measured, awards: MeasuredAwards, scale: Scale, machine: Machine, *, date: str, body_bytes: int
+) -> Report:
+    award_report = make_award_report(awards)
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
     live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
     worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
@@ -105,10 +108,19 @@ def make_report(measured: Measured, scale: Scale, machine: Machine, *, date: str
             measured=worst_ms,
             is_met=worst_ms < ADDED_AIM_MS,
         ),
+        *award_report.aims,
     ]
     rows = [_make_floor_row(key, measured) for key in FLOOR_KEYS]
     return Report(
-        date=date, machine=machine, scale=scale, body_bytes=body_bytes, rows=rows, ratios=ratios, live=live, aims=aims
+        date=date,
+        machine=machine,
+        scale=scale,
+        body_bytes=body_bytes,
+        rows=rows,
+        ratios=ratios,
+        live=live,
+        awards=award_report,
+        aims=aims,
     )
 
 
@@ -123,19 +135,20 @@ def render_report(report: Report) -> str:
             f"Load before the run: {machine.load:g}. {scale.rounds} rounds; rows (a) to (c) with {scale.connections} "
             f"connections for {scale.seconds:g} s each, answers of {report.body_bytes} bytes."
         ),
-        _render_table(
+        render_table(
             ("row", "", "requests/s", "p50 ms", "p99 ms", "CPU us"),
             [_render_floor_row(row) for row in report.rows],
         ),
-        _render_table(
+        render_table(
             ("ratio", "median", "range over the rounds", "by CPU"),
             [_render_ratio(ratio) for ratio in report.ratios],
         ),
         f"Live fetches, TRIFFT taking {CALL_S * 1000:g} ms a call:",
-        _render_table(
+        render_table(
             ("", "connections", "requests", "chain ms", "p50 ms", "p99 ms", "above, p50 ms", "above, p99 ms"),
             [_render_live_row(row) for row in report.live],
         ),
+        *render_awards(report.awards),
         "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
         _READING,
     ]
@@ -144,14 +157,14 @@ def render_report(report: Report) -> str:
 
 def _make_floor_row(key: FloorKey, measured: Measured) -> FloorRow:
     rounds = [one.samples for one in measured.floors[key]]
-    rates = [_rate(samples) for samples in rounds]
+    rates = [get_rate(samples) for samples in rounds]
     cpu_us = _get_cpu_us(measured, key)
     return FloorRow(
         row=_LETTERS[key],
         title=_TITLES[key],
         requests_per_s=statistics.median(rates),
-        p50_ms=statistics.median(_percentile(samples.latencies_ms, 50) for samples in rounds),
-        p99_ms=statistics.median(_percentile(samples.latencies_ms, 99) for samples in rounds),
+        p50_ms=statistics.median(get_percentile(samples.latencies_ms, 50) for samples in rounds),
+        p99_ms=statistics.median(get_percentile(samples.latencies_ms, 99) for samples in rounds),
         cpu_us=None if math.isnan(cpu_us) else cpu_us,
         rounds_requests_per_s=rates,
     )
@@ -159,7 +172,7 @@ def _make_floor_row(key: FloorKey, measured: Measured) -> FloorRow:
 
 def _make_ratio(measured: Measured, over: FloorKey, under: FloorKey) -> Ratio:
     pairs = zip(measured.floors[over], measured.floors[under], strict=True)
-    ratios = [_rate(one.samples) / _rate(other.samples) for one, other in pairs]
+    ratios = [get_rate(one.samples) / get_rate(other.samples) for one, other in pairs]
     cpu = _get_cpu_us(measured, under) / _get_cpu_us(measured, over)
     return Ratio(
         name=f"{_LETTERS[over]}/{_LETTERS[under]}",
@@ -173,7 +186,7 @@ def _make_ratio(measured: Measured, over: FloorKey, under: FloorKey) -> Ratio:
 def _make_live_row(key: LiveKey, connections: int, rounds: Sequence[Samples]) -> LiveRow:
     latencies_ms = [latency for samples in rounds for latency in samples.latencies_ms]
     chain_ms = CHAIN[key] * CALL_S * 1000
-    p50_ms, p99_ms = _percentile(latencies_ms, 50), _percentile(latencies_ms, 99)
+    p50_ms, p99_ms = get_percentile(latencies_ms, 50), get_percentile(latencies_ms, 99)
     return LiveRow(
         row=key,
         title=_LIVE_TITLES[key],
@@ -187,20 +200,11 @@ def _make_live_row(key: LiveKey, connections: int, rounds: Sequence[Samples]) ->
     )
 
 
-def _rate(samples: Samples) -> float:
-    return len(samples.latencies_ms) / samples.seconds
-
-
 def _get_cpu_us(measured: Measured, key: FloorKey) -> float:
     """For one request, of all rounds together: the system counts in steps of 10 ms."""
     rounds = measured.floors[key]
     used_s = sum(one.cpu_s for one in rounds) or math.nan
     return used_s / sum(len(one.samples.latencies_ms) for one in rounds) * 1e6
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that at least `percent` of the values do not exceed."""
-    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
 
 
 def _render_floor_row(row: FloorRow) -> tuple[str, ...]:
@@ -222,19 +226,3 @@ def _render_live_row(row: LiveRow) -> tuple[str, ...]:
         f"{row.chain_ms:g}",
         *(f"{figure:.1f}" for figure in figures),
     )
-
-
-def _render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Padded, so that it reads well in a terminal too. Columns of figures are set to the right."""
-    widths = [max(len(cells[column]) for cells in (head, *rows)) for column in range(len(head))]
-    is_figure = [all(cells[column][:1].isdigit() for cells in rows) for column in range(len(head))]
-
-    def render(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(cells, widths, is_figure, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = (f"{'-' * (width - 1)}:" if right else "-" * width for width, right in zip(widths, is_figure, strict=True))
-    return "\n".join([render(head), f"| {' | '.join(rule)} |", *map(render, rows)])

@@ -40,7 +40,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
 
 
-class _Starter:
+class Starter:
     """Starts processes that end together with the stack. Each method raises ProcessError."""
 
     def __init__(self, stack: AsyncExitStack, folder: Path) -> None:
@@ -69,7 +69,7 @@ async def run_stack(folder: Path) -> AsyncIterator[Stack]:
     key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     message, body = folder / "message", folder / "body"
     async with AsyncExitStack() as stack:
-        starter = _Starter(stack, folder)
+        starter = Starter(stack, folder)
         trifft, loyalty = await asyncio.gather(
             starter.start("trifft", "bench.trifft"),
             starter.start("loyalty_service", "loyalty_service", settings=_make_loyalty_settings(folder, key)),
@@ -127,18 +127,21 @@ def _make_gateway_settings(folder: Path, keys: str, target: str, key: str) -> di
     }
 
 
-async def _install(database_url: str, keys: str) -> str:
-    """Put the widget on record as if it were installed in Gorgias; its credential."""
+async def install(store: InstallationStore, merchant_id: str, gorgias_url: str) -> str:
+    """Put a widget on record as if it were installed in Gorgias; its credential."""
     wanted = Target(
-        gorgias_url=f"http://{HOST}",
+        gorgias_url=gorgias_url,
         gorgias_user="bench@bench.example",
         gorgias_key="bench",
         template="list",
         public_url=f"http://{HOST}",
     )
-    async with open_database(database_url) as engine:
-        store = InstallationStore(engine, SecretKeys((keys,)))
-        await store.add(MERCHANT_ID, wanted)
-        installation = await store.get(MERCHANT_ID)
+    await store.add(merchant_id, wanted)
+    installation = await store.get(merchant_id)
     assert installation is not None  # noqa: S101 - it was added above
     return installation.credential
+
+
+async def _install(database_url: str, keys: str) -> str:
+    async with open_database(database_url) as engine:
+        return await install(InstallationStore(engine, SecretKeys((keys,))), MERCHANT_ID, f"http://{HOST}")

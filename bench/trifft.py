@@ -1,10 +1,13 @@
-"""A TRIFFT that takes exactly 50 ms for a call, knows every e-mail and never throttles: `python -m bench.trifft`.
+"""A TRIFFT that takes the same time for every call, knows every e-mail and never throttles.
 
-It answers the two reads of the default wire profile. `GET /count` says how many it answered.
+`python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the two reads of the default wire profile,
+and credits. `GET /count` says how many it answered. Below /gorgias it is a Gorgias, too, where every ticket is there.
 """
 
 import asyncio
 import hashlib
+import itertools
+import sys
 import time
 from typing import Any
 
@@ -22,8 +25,12 @@ _DAY_S = 86_400
 
 
 class Trifft:
-    def __init__(self) -> None:
+    """`call_s`: what each call takes."""
+
+    def __init__(self, call_s: float) -> None:
+        self._call_s = call_s
         self._count = 0
+        self._movements = itertools.count(1)
 
     async def find(self, request: web.Request) -> web.Response:
         return await self._answer([_make_member(request.query["email"])])
@@ -31,31 +38,51 @@ class Trifft:
     async def list_coupons(self, request: web.Request) -> web.Response:
         return await self._answer(_make_coupons(request.match_info["member_id"]))
 
+    async def credit(self, request: web.Request) -> web.Response:
+        points = (await request.json())["points"]
+        receipt = {"id": f"m-{next(self._movements)}", "points": points, "balance": 1240 + points, "pending": False}
+        return await self._answer(receipt)
+
     async def count(self, _request: web.Request) -> web.Response:
         return web.json_response(self._count)
 
     async def _answer(self, body: Any) -> web.Response:  # noqa: ANN401 - any JSON
         self._count += 1
-        end_s = time.perf_counter() + CALL_S
+        end_s = time.perf_counter() + self._call_s
         response = web.json_response(body)
-        await asyncio.sleep(CALL_S - _TIMER_S)
+        await asyncio.sleep(max(0.0, self._call_s - _TIMER_S))
         while time.perf_counter() < end_s:  # noqa: ASYNC110 - what is waited for is the time itself
             await asyncio.sleep(0)
         return response
 
 
-def create_app() -> web.Application:
-    trifft = Trifft()
+def create_app(call_s: float = CALL_S) -> web.Application:
+    trifft = Trifft(call_s)
     app = web.Application()
     app.router.add_get(FIND_PATH, trifft.find)
     app.router.add_get(FIND_PATH + "/{member_id}/coupon", trifft.list_coupons)
+    app.router.add_post(FIND_PATH + "/{member_id}/wallet/credit", trifft.credit)
     app.router.add_get(COUNT_PATH, trifft.count)
+    app.router.add_get("/gorgias/api/tickets/{ticket_id}", _get_ticket)
+    app.router.add_post("/gorgias/api/tickets/{ticket_id}/messages", _create_message)
     return app
+
+
+async def _get_ticket(request: web.Request) -> web.Response:
+    return web.json_response({"id": int(request.match_info["ticket_id"])})
+
+
+async def _create_message(request: web.Request) -> web.Response:
+    return web.json_response({"id": 1, "ticket_id": int(request.match_info["ticket_id"])}, status=201)
+
+
+def make_member_id(email: str) -> str:
+    return hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
 
 
 def _make_member(email: str) -> dict[str, Any]:
     return {
-        "id": hashlib.blake2b(email.encode(), digest_size=16).hexdigest(),
+        "id": make_member_id(email),
         "email": email,
         "phone": "+421900000000",
         "support_id": "JN-4821",
@@ -86,4 +113,4 @@ def _make_coupons(member_id: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve_http(create_app()))
+    uvloop.run(serve_http(create_app(*map(float, sys.argv[1:]))))

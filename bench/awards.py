@@ -1,0 +1,116 @@
+"""Awards through both processes, on SQLite and on PostgreSQL, beside bare commits to the same database."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import msgspec
+
+from bench.award_stack import SHOPS, SLOW_SHOP, AwardStack, run_award_stack
+from bench.databases import ENGINES, Engine
+from bench.load import Plan, Samples, load
+from bench.process import run_process
+from bench.trifft import make_member_id
+from gateway.loyalty_client import LoyaltyClient
+
+SHOP_COUNTS = (1, 20)
+COMMITS = 3
+"""Durable commits on the way of one award: the note that is owed to the ticket, so that no crash loses it; the row in
+the ledger, before TRIFFT is called; its outcome, before anybody is told. The note's own closing comes later."""
+
+_AWARD_PATH = "/gorgias/actions/award-points"
+_TIMEOUT_S = 20.0
+
+
+class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
+    """`awards`: in a round of one row, by `connections` clients. `slow`: by one client, for what an award adds."""
+
+    warm_up_rounds: int = 1
+    rounds: int = 5
+    connections: int = 16
+    awards: int = 600
+    slow: int = 20
+    commit_seconds: float = 1.0
+
+
+QUICK_AWARDS = AwardScale(warm_up_rounds=0, rounds=1, connections=2, awards=20, slow=2, commit_seconds=0.1)
+
+
+class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
+    """By engine, and round by round: bare commits a second; awards, by number of shops; awards one by one at 50 ms."""
+
+    commits_per_s: dict[Engine, list[float]]
+    awards: dict[tuple[Engine, int], list[Samples]]
+    slow: dict[Engine, list[Samples]]
+
+
+async def measure_awards(folder: Path, scale: AwardScale, note: Callable[[str], None]) -> MeasuredAwards:
+    """The rounds that warm everything up are thrown away. Raises ProcessError."""
+    measured = MeasuredAwards(
+        commits_per_s={engine: [] for engine in ENGINES},
+        awards={(engine, count): [] for engine in ENGINES for count in SHOP_COUNTS},
+        slow={engine: [] for engine in ENGINES},
+    )
+    for engine in ENGINES:
+        place = folder / engine
+        place.mkdir()
+        async with run_award_stack(engine, place) as stack:
+            for number in range(scale.warm_up_rounds + scale.rounds):
+                kept = number - scale.warm_up_rounds + 1
+                note(f"awards on {engine}: {f'round {kept} of {scale.rounds}' if kept > 0 else 'warming up'}")
+                commits_per_s = await _measure_commits(stack, scale)
+                awards = {count: await _award(stack, SHOPS[:count], scale, number) for count in SHOP_COUNTS}
+                slow = await _award(stack, (SLOW_SHOP,), scale, number)
+                if kept > 0:
+                    measured.commits_per_s[engine].append(commits_per_s)
+                    measured.slow[engine].append(slow)
+                    for count, samples in awards.items():
+                        measured.awards[engine, count].append(samples)
+    return measured
+
+
+async def _measure_commits(stack: AwardStack, scale: AwardScale) -> float:
+    file = stack.folder / "commits"
+    arguments = (stack.loyalty_url, str(scale.connections), str(scale.commit_seconds), str(file))
+    async with run_process(stack.folder / "commits.log", "bench.commits", *arguments, settings={}) as process:
+        await process.wait()
+    return float(file.read_text(encoding="utf-8"))
+
+
+async def _award(stack: AwardStack, shops: Sequence[str], scale: AwardScale, round_number: int) -> Samples:
+    """Each award to a member, and on a ticket, of its own; shops in turn."""
+    is_slow = shops == (SLOW_SHOP,)
+    owners = [shops[number % len(shops)] for number in range(scale.slow if is_slow else scale.awards)]
+    emails = [f"m-{len(shops)}-{round_number}-{number}@bench.example" for number in range(len(owners))]
+    await _hold(stack, owners, emails)
+    plan = Plan(
+        port=stack.gateway,
+        paths=[f"{_AWARD_PATH}?token={stack.credentials[shop]}" for shop in owners],
+        headers={"Accept": "application/json", "User-Agent": "bench"},
+        expect='"status":"applied"',
+        connections=1 if is_slow else scale.connections,
+        bodies=[
+            _make_body(stack, shop, email, f"{len(shops)}{round_number}{number:05}")
+            for number, (shop, email) in enumerate(zip(owners, emails, strict=True))
+        ],
+    )
+    return await load(stack.folder, plan)
+
+
+async def _hold(stack: AwardStack, owners: Sequence[str], emails: Sequence[str]) -> None:
+    """An agent clicks on a panel that was just shown: its member is held."""
+    async with LoyaltyClient(stack.loyalty_target, stack.loyalty_key) as client:
+        for shop, email in zip(owners, emails, strict=True):
+            await client.get_snapshot(shop, email, max_staleness_s=None, timeout_s=_TIMEOUT_S)
+
+
+def _make_body(stack: AwardStack, shop: str, email: str, ticket_id: str) -> str:
+    fields = {
+        "award_token": stack.tokens.make(shop, make_member_id(email)),
+        "points": "100",
+        "note": "for your patience",
+        "ticket_id": ticket_id,
+        "agent_email": "ana@bench.example",
+        "agent_name": "Ana",
+    }
+    return urlencode(fields)

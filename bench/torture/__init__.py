@@ -1,0 +1,1 @@
+"""`make torture`: thousands of awards while everything fails, and then the books are compared."""

@@ -1,0 +1,129 @@
+"""The agents of a torture run: they look at panels, click, click twice, try again, and take back."""
+
+import asyncio
+import random
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from bench.process import HOST
+
+MEMBERS = 200
+# An agent is patient: a process that was killed is back in a few seconds.
+_TRIES = 60
+_PAUSE_S = (0.1, 1.0)
+_TIMEOUT = aiohttp.ClientTimeout(total=12)
+_UNDO_SHARE = 0.05
+_BEFORE_UNDO_S = (0.5, 3.0)
+
+
+class Intent(msgspec.Struct, kw_only=True):
+    """One award that an agent wants to give, on a ticket of its own, and every answer to their clicks.
+
+    `answers`: the status in the body, with the award's number. However often they click, it is one award.
+    """
+
+    shop: str
+    ticket_id: str
+    points: int
+    answers: list[tuple[str, str]] = []
+    undo_answers: list[tuple[str, str]] = []
+
+
+class Agents:
+    """`ports`: of the gateways. `credentials`: the widget's, by shop."""
+
+    def __init__(self, ports: tuple[int, ...], credentials: dict[str, str], chance: random.Random) -> None:
+        self._ports = ports
+        self._credentials = credentials
+        self._chance = chance
+        self.intents: list[Intent] = []
+
+    async def work(self, count: int, clients: int) -> None:
+        """`count` awards by `clients` agents at a time."""
+        numbers = iter(range(1, count + 1))
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            await asyncio.gather(*(self._work_on(session, numbers) for _ in range(clients)))
+
+    async def _work_on(self, session: aiohttp.ClientSession, numbers: Any) -> None:  # noqa: ANN401 - an iterator
+        for number in numbers:
+            shop = self._chance.choice(list(self._credentials))
+            intent = Intent(shop=shop, ticket_id=str(number), points=self._chance.randint(1, 500))
+            email = f"m{self._chance.randrange(MEMBERS)}@torture.example"
+            self.intents.append(intent)
+            await self._give(session, intent, email)
+
+    async def _give(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> None:
+        panel = await self._look(session, intent, email)
+        if not panel.get("award_token"):
+            return
+        clicks = self._chance.choice((1, 1, 2, 2, 3))
+        await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
+        if self._chance.random() < 0.3:  # noqa: PLR2004 - a share
+            refreshed = await self._look(session, intent, email)
+            if refreshed.get("award_token"):
+                await self._click(session, intent, refreshed["award_token"])
+        if self._chance.random() < _UNDO_SHARE:
+            await self._take_back(session, intent, email)
+
+    async def _take_back(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> None:
+        await asyncio.sleep(self._chance.uniform(*_BEFORE_UNDO_S))
+        panel = await self._look(session, intent, email)
+        for offer in panel.get("undo", [])[:1]:
+            fields = {"undo_token": offer["undo_token"], "ticket_id": intent.ticket_id}
+            clicks = (self._post(session, intent, "actions/undo-award", fields) for _ in range(2))
+            intent.undo_answers += await asyncio.gather(*clicks)
+
+    async def _look(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> dict[str, Any]:
+        query = {"email": email, "ticket_id": intent.ticket_id}
+        for _ in range(_TRIES):
+            try:
+                async with session.get(
+                    self._make_url("widget"), params=query, headers=self._authorize(intent)
+                ) as response:
+                    panel: dict[str, Any] = await response.json()
+            except (aiohttp.ClientError, TimeoutError):
+                panel = {}
+            if panel.get("award_token"):
+                return panel
+            await self._pause()
+        return {}
+
+    async def _click(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
+        fields = {
+            "award_token": token,
+            "points": str(intent.points),
+            "note": "for your patience",
+            "ticket_id": intent.ticket_id,
+            "agent_email": "ana@torture.example",
+            "agent_name": "Ana",
+        }
+        intent.answers.append(await self._post(session, intent, "actions/award-points", fields))
+
+    async def _post(
+        self, session: aiohttp.ClientSession, intent: Intent, route: str, fields: dict[str, str]
+    ) -> tuple[str, str]:
+        """Sent again while nobody answers, as Gorgias does. The last answer's status and award."""
+        for _ in range(_TRIES):
+            try:
+                async with session.post(
+                    self._make_url(route), data=fields, headers=self._authorize(intent)
+                ) as response:
+                    answer = await response.json()
+            except (aiohttp.ClientError, TimeoutError):
+                await self._pause()
+                continue
+            if "status" in answer and isinstance(answer["status"], str):
+                return answer["status"], answer.get("award_id", "")
+            return "refused", answer.get("award_id", "")
+        return "unanswered", ""
+
+    def _make_url(self, route: str) -> str:
+        return f"http://{HOST}:{self._chance.choice(self._ports)}/gorgias/{route}"
+
+    def _authorize(self, intent: Intent) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._credentials[intent.shop]}"}
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._chance.uniform(*_PAUSE_S))

@@ -1,0 +1,286 @@
+"""The outside world of a torture run: `python -m bench.torture.world SEED`, one process that is never killed.
+
+TRIFFT and Gorgias as far as an award needs them, each failing at random in every way that matters: before the commit,
+after it, late, or not at all. What really happened is in its memory, and `GET /truth` tells it.
+"""
+
+import asyncio
+import itertools
+import random
+import sys
+import time
+from collections import defaultdict
+from typing import Any, Literal
+
+import msgspec
+import uvloop
+from aiohttp import web
+
+from bench.listening import serve_http
+
+PROFILE = "[list_movements]\ncomplete = false\n"
+START_BALANCE = 5000
+LATE_S = 4.0
+_HANG_S = 6.0
+
+Fate = Literal["fine", "refuse", "throttle", "fail", "reset", "hang", "late", "lost", "garbled", "failed_after"]
+# How often a booking meets what, of 1000.
+_BOOKING_FATES: dict[Fate, int] = {
+    "refuse": 10,
+    "throttle": 5,
+    "fail": 10,
+    "reset": 10,
+    "hang": 5,
+    "late": 5,
+    "lost": 15,
+    "garbled": 5,
+    "failed_after": 10,
+}
+_OTHER_FATES: dict[Fate, int] = {"throttle": 5, "fail": 10, "reset": 10, "hang": 3, "lost": 15, "failed_after": 10}
+
+
+class Movement(msgspec.Struct, kw_only=True):
+    """What TRIFFT has booked on a wallet."""
+
+    movement_id: str
+    member_id: str
+    change: int
+    note: str
+    reference: str
+    time: int
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """What stands in a ticket."""
+
+    message_id: int
+    ticket_id: str
+    body: str
+
+
+class Truth(msgspec.Struct, kw_only=True):
+    """What has happened, by shop. `fates`: how often calls met what."""
+
+    movements: dict[str, list[Movement]]
+    messages: dict[str, list[Message]]
+    fates: dict[str, int]
+
+
+class World:
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - no secret
+        self._ids = itertools.count(1)
+        self._movements: defaultdict[str, list[Movement]] = defaultdict(list)
+        self._messages: defaultdict[str, list[Message]] = defaultdict(list)
+        self._fates: defaultdict[str, int] = defaultdict(int)
+        self._is_calm = False
+
+    def add_routes(self, app: web.Application) -> None:
+        member = "/trifft/v1/member"
+        app.router.add_get(member, self._find_member)
+        app.router.add_get(member + "/{member_id}", self._get_member)
+        app.router.add_get(member + "/{member_id}/coupon", self._list_coupons)
+        app.router.add_get(member + "/{member_id}/wallet/movement", self._list_movements)
+        app.router.add_post(member + "/{member_id}/wallet/{kind:credit|debit}", self._book)
+        account = "/gorgias/{account}/api"
+        app.router.add_get(account + "/tickets/{ticket_id}", self._get_ticket)
+        app.router.add_get(account + "/messages", self._list_messages)
+        app.router.add_post(account + "/tickets/{ticket_id}/messages", self._create_message)
+        app.router.add_get("/truth", self._tell)
+        app.router.add_post("/calm", self._calm)
+
+    async def _find_member(self, request: web.Request) -> web.StreamResponse:
+        return await self._read(request, lambda shop: [self._render_member(shop, request.query["email"].split("@")[0])])
+
+    async def _get_member(self, request: web.Request) -> web.StreamResponse:
+        return await self._read(request, lambda shop: self._render_member(shop, request.match_info["member_id"]))
+
+    async def _list_coupons(self, request: web.Request) -> web.StreamResponse:
+        return await self._read(request, lambda _: [])
+
+    async def _list_movements(self, request: web.Request) -> web.StreamResponse:
+        member_id, since = request.match_info["member_id"], int(request.query.get("since", "0"))
+        return await self._read(
+            request,
+            lambda shop: [
+                {
+                    "id": one.movement_id,
+                    "change": one.change,
+                    "note": one.note,
+                    "reference": one.reference,
+                    "created_at": one.time,
+                }
+                for one in self._movements[shop]
+                if one.member_id == member_id and one.time >= since
+            ],
+        )
+
+    async def _book(self, request: web.Request) -> web.StreamResponse:
+        shop, body = _get_shop(request), await request.json()
+        fate = self._choose(_BOOKING_FATES)
+        early = await self._fail_before(request, fate)
+        if early is not None:
+            return early
+        sign = 1 if request.match_info["kind"] == "credit" else -1
+        movement = Movement(
+            movement_id=f"m-{next(self._ids)}",
+            member_id=request.match_info["member_id"],
+            change=sign * body["points"],
+            note=body["note"],
+            reference=body["reference"],
+            time=int(time.time()),
+        )
+        if self._get_balance(shop, movement.member_id) + movement.change < 0:
+            return _render_error(402)
+        if fate == "late":
+            # The caller has given up by then.
+            asyncio.get_running_loop().call_later(LATE_S, self._movements[shop].append, movement)
+            return await _drop(request)
+        self._movements[shop].append(movement)
+        balance = self._get_balance(shop, movement.member_id)
+        answer = {"id": movement.movement_id, "points": body["points"], "balance": balance, "pending": False}
+        return await self._answer(request, fate, answer)
+
+    async def _get_ticket(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve_gorgias(request, lambda: {"id": int(request.match_info["ticket_id"])})
+
+    async def _list_messages(self, request: web.Request) -> web.StreamResponse:
+        wanted = request.query["ticket_id"]
+        messages = self._messages[request.match_info["account"]]
+        found = [one for one in reversed(messages) if one.ticket_id == wanted]
+        data = [
+            {
+                "id": one.message_id,
+                "ticket_id": int(one.ticket_id),
+                "channel": "internal-note",
+                "from_agent": True,
+                "via": "api",
+                "body_text": one.body,
+            }
+            for one in found
+        ]
+        return await self._serve_gorgias(request, lambda: {"data": data, "meta": {"next_cursor": None}})
+
+    async def _create_message(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+
+        def create() -> dict[str, Any]:
+            message = Message(
+                message_id=next(self._ids), ticket_id=request.match_info["ticket_id"], body=body["body_text"]
+            )
+            self._messages[request.match_info["account"]].append(message)
+            return {"id": message.message_id, "ticket_id": int(message.ticket_id), **body}
+
+        return await self._serve_gorgias(request, create, status=201)
+
+    async def _tell(self, _request: web.Request) -> web.Response:
+        truth = Truth(movements=dict(self._movements), messages=dict(self._messages), fates=dict(self._fates))
+        return web.Response(body=msgspec.json.encode(truth), content_type="application/json")
+
+    async def _calm(self, _request: web.Request) -> web.Response:
+        """From now on nothing fails."""
+        self._is_calm = True
+        return web.Response(status=204)
+
+    async def _read(self, request: web.Request, render: Any) -> web.StreamResponse:  # noqa: ANN401 - a function
+        fate = self._choose(_OTHER_FATES)
+        early = await self._fail_before(request, fate)
+        return early if early is not None else await self._answer(request, fate, render(_get_shop(request)))
+
+    async def _serve_gorgias(
+        self,
+        request: web.Request,
+        act: Any,  # noqa: ANN401 - a function
+        status: int = 200,
+    ) -> web.StreamResponse:
+        fate = self._choose(_OTHER_FATES)
+        early = await self._fail_before(request, fate)
+        return early if early is not None else await self._answer(request, fate, act(), status)
+
+    def _choose(self, fates: dict[Fate, int]) -> Fate:
+        if self._is_calm:
+            return "fine"
+        draw = self._random.randrange(1000)
+        for fate, weight in fates.items():
+            draw -= weight
+            if draw < 0:
+                self._fates[fate] += 1
+                return fate
+        self._fates["fine"] += 1
+        return "fine"
+
+    async def _fail_before(self, request: web.Request, fate: Fate) -> web.StreamResponse | None:
+        """The answer of a call that takes no effect; None: it does."""
+        match fate:
+            case "refuse":
+                return _render_error(400)
+            case "throttle":
+                return _render_error(429)
+            case "fail":
+                return _render_error(503)
+            case "reset":
+                return await _drop(request)
+            case "hang":
+                await asyncio.sleep(_HANG_S)
+                return await _drop(request)
+            case _:
+                return None
+
+    async def _answer(self, request: web.Request, fate: Fate, body: Any, status: int = 200) -> web.StreamResponse:  # noqa: ANN401
+        """The answer of a call that took effect."""
+        match fate:
+            case "lost":
+                return await _drop(request)
+            case "garbled":
+                return web.Response(text='{"id": 7, "bala', content_type="application/json")
+            case "failed_after":
+                return _render_error(500)
+            case _:
+                return web.json_response(body, status=status)
+
+    def _get_balance(self, shop: str, member_id: str) -> int:
+        return START_BALANCE + sum(one.change for one in self._movements[shop] if one.member_id == member_id)
+
+    def _render_member(self, shop: str, member_id: str) -> dict[str, Any]:
+        balance = self._get_balance(shop, member_id)
+        return {
+            "id": member_id,
+            "email": f"{member_id}@torture.example",
+            "phone": None,
+            "support_id": member_id.upper(),
+            "points": balance,
+            "tier": {"id": "t", "name": "Gold" if balance > START_BALANCE else "Silver"},
+            "segments": [],
+            "favorite_venue": None,
+            "params": {"first_name": "M", "last_name": member_id},
+            "status": "active",
+            "created_at": 1,
+        }
+
+
+def _get_shop(request: web.Request) -> str:
+    """The token is the shop's name."""
+    return request.headers["Authorization"].removeprefix("Bearer ")
+
+
+def _render_error(status: int) -> web.Response:
+    error = {"code": status, "message": "made up", "exception": "MadeUpException", "event_id": "e"}
+    headers = {"Retry-After": "1"} if status == 429 else {}  # noqa: PLR2004 - HTTP's own number
+    return web.json_response({"status": status, "success": False, "error": error}, status=status, headers=headers)
+
+
+async def _drop(request: web.Request) -> web.Response:
+    """Close the connection without a word."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def main() -> None:
+    app = web.Application()
+    World(int(sys.argv[1])).add_routes(app)
+    uvloop.run(serve_http(app))
+
+
+if __name__ == "__main__":
+    main()
