@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check compose-test protos bench lock clean
+.PHONY: help install run test check compose-test protos bench torture lock clean
 
 PYTHON ?= python3
 VAR ?= var
@@ -43,6 +43,9 @@ protos: install  ## Regenerate the stubs beside the .proto
 
 bench: install  ## Measure against the machine's floors; writes bench/results/
 	$(BIN)/python -m bench
+
+torture: install  ## Ten thousand awards while everything fails, then compare the books (about ten minutes)
+	$(BIN)/python -m bench.torture
 
 lock:  ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock

@@ -22,6 +22,7 @@ IMAGE = "trifft-gorgias"
 SERVICES = ("loyalty", "gateway", "sandbox")
 PAGE = "http://127.0.0.1:28090"
 LOYALTY = "127.0.0.1:25051"
+METRICS = "http://127.0.0.1:25052/metrics"
 WAIT_S = 60.0
 # Asked inside of each container: who am I, and is the image's file system closed to me?
 CONFINED = f"""
@@ -70,6 +71,8 @@ def check_first_start() -> None:
             raise CheckError(f"{service} runs as user {told[0]}, read-only: {told[1:]}")
     if not is_ready(LOYALTY):
         raise CheckError("the loyalty service's health is not SERVING from outside")
+    if not is_ready(METRICS):
+        raise CheckError("the loyalty service shows no metrics")
     check_widget("first")
 
 

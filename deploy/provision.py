@@ -17,6 +17,13 @@ from deploy.stand_in import Shop, list_shops, remove_installed
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 TIMEOUT_S = 60.0
 INSTALLED_ELSEWHERE = "is installed in"
+# One demo shop as TRIFFT's page on its integration has it; in the other one, a person meets reasons and a low limit.
+POLICIES = {
+    "bloom": [
+        *("--reason", "Late delivery", "--reason", "Damaged item", "--reason", "Goodwill"),
+        *("--max-per-member-day", "300"),
+    ]
+}
 
 
 class ProvisionError(Exception):
@@ -73,6 +80,7 @@ def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -
     arguments += ["--time-zone", shop["time_zone"], "--locale", shop["locale"]]
     if shop["profile"]:
         arguments += ["--profile", write_private(folder / "profile.toml", shop["profile"])]
+    arguments += POLICIES.get(shop["merchant_id"], [])
     return run_command("merchant", "update" if is_listed else "add", shop["merchant_id"], *arguments, *places.flags)
 
 

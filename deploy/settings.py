@@ -12,7 +12,12 @@ from deploy.addresses import SettingError, choose_addresses, render_reachable
 from deploy.key_files import make_fernet_key, make_password, make_secret_file
 
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
-LISTENS = {"LOYALTY_LISTEN": "127.0.0.1:50051", "GATEWAY_LISTEN": "127.0.0.1:8080", "SANDBOX_LISTEN": "127.0.0.1:8090"}
+LISTENS = {
+    "LOYALTY_LISTEN": "127.0.0.1:50051",
+    "LOYALTY_METRICS_LISTEN": "127.0.0.1:50052",
+    "GATEWAY_LISTEN": "127.0.0.1:8080",
+    "SANDBOX_LISTEN": "127.0.0.1:8090",
+}
 KEYS = {"LOYALTY_SECRET_KEYS": "loyalty.db", "GATEWAY_SECRET_KEYS": "gateway.db"}
 """Each with the file that is lost without it."""
 

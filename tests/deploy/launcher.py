@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
-LISTENS = ("LOYALTY_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN")
+LISTENS = ("LOYALTY_LISTEN", "LOYALTY_METRICS_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN")
 
 
 class Launcher:
@@ -53,6 +53,13 @@ class Launcher:
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.child.send_signal(number)
         return self.read_to_end()[0]
+
+    def end(self) -> None:
+        """Whatever became of it: nothing of it is left open."""
+        self.child.kill()
+        self.child.wait()
+        if self.child.stdout is not None:
+            self.child.stdout.close()
 
     def read_settings(self) -> dict[str, str]:
         words = shlex.split((self.folder / "settings.env").read_text(encoding="utf-8"))

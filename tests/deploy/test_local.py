@@ -41,7 +41,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
         operators_command = launcher.read_operators_command()
         exit_code = launcher.stop(signal.SIGINT)
     finally:
-        launcher.child.kill()
+        launcher.end()
     return Start(
         folder=launcher.folder,
         lines=lines,
