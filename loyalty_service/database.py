@@ -1,12 +1,12 @@
-"""The database: SQLite or PostgreSQL behind one pair of transactions, migrated before it is used."""
+"""The database: SQLite or PostgreSQL behind one pair of calls, migrated before it is used."""
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import asyncpg
 from alembic import command
@@ -14,7 +14,7 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -24,9 +24,10 @@ from loyalty_service.batches import Batches
 
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
-# How long a transaction of `Database.run` may take on PostgreSQL. SQLite has its own: BUSY_TIMEOUT_S.
-RUN_TIMEOUT_S = 10
+WRITE_TIMEOUT_S = 10
 POOL_SIZE = 10
+# Threads that read SQLite: enough that one long read does not hold up the short ones.
+READERS = 4
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, so long as no other user of the same PostgreSQL database takes it.
 MIGRATION_LOCK = 7_245_391_068
@@ -50,7 +51,7 @@ class now_ms(FunctionElement[int]):  # noqa: N801  spelled like the SQL function
     inherit_cache = True
 
 
-def make_insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def make_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that may go on to say what happens ON CONFLICT, in the spelling of this connection's engine."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
@@ -66,73 +67,74 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 
-class Database:
-    """Transactions on one database."""
+class Database(Protocol):
+    """Transactions on one database. The work of one runs in one go: no caller who goes away leaves it half open."""
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
-        self._reader = reader
-        self._writer = writer
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`, which only reads."""
+        ...
 
-    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that only reads."""
-        return self._reader.begin()
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None = WRITE_TIMEOUT_S) -> T:
+        """The same of a `work` that writes: committed at its end, undone by an exception of its own.
 
-    def write(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A transaction that writes: committed at the end of the block, rolled back by an exception."""
-        return self._writer.begin()
-
-    async def run(self, work: Callable[[Connection], T]) -> T:
-        """The same for all of `work` in one go, which is quicker; an exception of its own undoes what it has written.
-
-        A caller who goes away does not cancel it.
+        `timeout_s`: on PostgreSQL, for all of it; None: as long as it takes. SQLite has BUSY_TIMEOUT_S instead.
         """
-        async with asyncio.timeout(RUN_TIMEOUT_S), self._writer.begin() as connection:
+        ...
+
+    async def dispose(self) -> None:
+        """Close all connections, once what runs is over."""
+        ...
+
+
+class PostgresqlDatabase:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self.write(work)
+
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None = WRITE_TIMEOUT_S) -> T:
+        async with asyncio.timeout(timeout_s), self._engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def dispose(self) -> None:
-        """Close all connections; without it their threads hold the process."""
-        await self._reader.dispose()
-        await self._writer.dispose()
+        await self._engine.dispose()
 
 
-class SqliteDatabase(Database):
-    """One writer at a time in this process: writers queue, none is refused.
+class SqliteDatabase:
+    """Works run in threads of our own, since an asyncio driver would hop to a thread and back for each statement.
 
-    `run` has a thread of its own, since otherwise each statement would wait for a thread and back; what waits for it is
-    written in one transaction.
+    One writer at a time in this process: writers queue, none is refused, and what waits is written in one transaction.
     """
 
     def __init__(self, url: URL) -> None:
-        super().__init__(
-            _make_sqlite_engine(url, begin="BEGIN", pool_size=POOL_SIZE),
-            _make_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1),
-        )
-        self._runner = create_engine(url.set(drivername="sqlite+pysqlite"), **_spell_sqlite_options(pool_size=1))
-        _set_up_sqlite(self._runner, "BEGIN IMMEDIATE")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._turn = asyncio.Lock()
-        self._works: Batches[Callable[[Connection], Any], Any] = Batches(self._run_all)
+        self._reader = _make_sqlite_engine(url, begin="BEGIN", pool_size=READERS)
+        self._writer = _make_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._works: Batches[Callable[[Connection], Any], Any] = Batches(self._write_all)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with self._turn, self._writer.begin() as connection:
-            yield connection
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        def run() -> T:
+            with self._reader.begin() as connection:
+                return work(connection)
 
-    async def run(self, work: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, run)
+
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None = WRITE_TIMEOUT_S) -> T:  # noqa: ARG002  the port's
         return cast("T", await self._works.put("", work))
 
     async def dispose(self) -> None:
-        await super().dispose()
-        await asyncio.to_thread(self._thread.shutdown)
-        self._runner.dispose()
+        for threads, engine in ((self._reading, self._reader), (self._writing, self._writer)):
+            await asyncio.to_thread(threads.shutdown)
+            engine.dispose()
 
-    async def _run_all(self, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
+    async def _write_all(self, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
         def run_all() -> list[Any]:
-            with self._runner.begin() as connection:
+            with self._writer.begin() as connection:
                 return [_try(connection, work) for work in works]
 
-        async with self._turn:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run_all)
+        return await asyncio.get_running_loop().run_in_executor(self._writing, run_all)
 
 
 def _try(connection: Connection, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  what `work` returns
@@ -155,7 +157,7 @@ async def open_database(database_url: str) -> AsyncIterator[Database]:
 
     Raises DatabaseUnavailableError.
     """
-    database = _make_database(database_url)
+    database = make_database(database_url)
     try:
         await _migrate(database, database_url)
         yield database
@@ -163,7 +165,8 @@ async def open_database(database_url: str) -> AsyncIterator[Database]:
         await database.dispose()
 
 
-def _make_database(database_url: str) -> Database:
+def make_database(database_url: str) -> Database:
+    """The same, as it is: not migrated. Dispose of it. Raises DatabaseUnavailableError."""
     try:
         url = make_url(database_url)
     except (ArgumentError, ValueError):
@@ -173,38 +176,30 @@ def _make_database(database_url: str) -> Database:
             raise DatabaseUnavailableError("must name a file: sqlite:///relative/path or sqlite:////absolute/path")
         return SqliteDatabase(url)
     if url.drivername in {"postgresql", "postgres"}:
-        engine = _make_postgresql_engine(database_url)
-        return Database(engine, engine)
+        return PostgresqlDatabase(_make_postgresql_engine(database_url))
     raise DatabaseUnavailableError("must begin with sqlite:/// or postgresql://")
 
 
-def _make_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), **_spell_sqlite_options(pool_size))
-    _set_up_sqlite(engine.sync_engine, begin)
-    return engine
-
-
-def _spell_sqlite_options(pool_size: int) -> dict[str, Any]:
-    return {
+def _make_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
         # None: the driver opens no transaction by itself; `begin` does, in the way that is wanted.
-        "connect_args": {"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
-        "pool_size": pool_size,
-        "max_overflow": 0,
-        "hide_parameters": True,
-    }
+        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+    )
 
-
-def _set_up_sqlite(engine: Engine, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> None:
     @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's adapter has no public type
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+    def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine
 
 
 def _make_postgresql_engine(database_url: str) -> AsyncEngine:
@@ -234,10 +229,7 @@ async def _migrate(database: Database, database_url: str) -> None:
     try:
         if database_url.startswith("sqlite"):
             await _keep_write_ahead_log(make_url(database_url))
-        async with database.write() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
+        await database.write(_upgrade, timeout_s=None)
     except (DBAPIError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         if database_url.startswith("sqlite"):
@@ -274,6 +266,8 @@ async def _keep_write_ahead_log(url: URL) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from loyalty_service.awards.evidence import Neighbours, Sent
 from loyalty_service.awards.rows import is_one_of, read_award, read_time, select_awards
@@ -62,8 +61,8 @@ class Doubts:
         waiting = func.sum(case((awards.c.needs_person, 1), else_=0))
         oldest_ms = now_ms() - func.min(awards.c.attempt_time_ms)
         query = select(func.count().label("unknown"), waiting.label("waiting"), oldest_ms.label("oldest_ms"))
-        async with self._database.read() as connection:
-            row = (await connection.execute(query.where(is_unknown))).one()
+        query = query.where(is_unknown)
+        row = await self._database.read(lambda connection: connection.execute(query).one())
         return Tally(
             unknown=row.unknown, waiting_for_person=row.waiting or 0, oldest_s=max(0, row.oldest_ms or 0) / 1000
         )
@@ -75,13 +74,13 @@ class Doubts:
         """
         due_merchants = select(awards.c.merchant_id).where(_is_due()).group_by(awards.c.merchant_id)
         due_merchants = due_merchants.order_by(func.min(awards.c.next_check_time_ms)).limit(count + len(without))
-        async with self._database.read() as connection:
-            found = (await connection.execute(due_merchants)).scalars().all()
+        found = await self._database.read(lambda connection: connection.scalars(due_merchants).all())
         chosen = [merchant_id for merchant_id in found if merchant_id not in without][:count]
         if not chosen:
             return []
-        async with self._database.write() as connection:
-            claimed = [await self._claim_one(connection, merchant_id) for merchant_id in chosen]
+        claimed = await self._database.write(
+            lambda connection: [self._claim_one(connection, merchant_id) for merchant_id in chosen]
+        )
         return [doubt for doubt in claimed if doubt is not None]
 
     async def read_neighbours(self, doubt: Doubt) -> Neighbours:
@@ -92,8 +91,7 @@ class Doubts:
             awards.c.number != number,
             ~is_one_of(awards, AwardState.REJECTED),
         )
-        async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
         ids = {one for row in rows for one in (row.provider_reference, row.movement_id) if one}
         rivals = [_read_sent(row) for row in rows if not row.provider_reference and not row.movement_id]
         return Neighbours(movement_ids=frozenset(ids), rivals=tuple(rivals))
@@ -106,27 +104,23 @@ class Doubts:
         values: dict[str, Any] = {"next_check_time_ms": None if after_s is None else now_ms() + round(after_s * 1000)}
         if absent_count is not None:
             values["absent_count"] = absent_count
-        query = update(awards).where(
-            awards.c.merchant_id == request.merchant_id,
-            awards.c.number == number,
-            is_one_of(awards, state),
-            awards.c.check_count == doubt.check_count,
-        )
-        async with self._database.write() as connection:
-            await connection.execute(query.values(values))
+        own = (awards.c.merchant_id == request.merchant_id, awards.c.number == number)
+        is_claimed = (is_one_of(awards, state), awards.c.check_count == doubt.check_count)
+        query = update(awards).where(*own, *is_claimed).values(values)
+        await self._database.write(lambda connection: connection.execute(query))
 
-    async def _claim_one(self, connection: AsyncConnection, merchant_id: str) -> Doubt | None:
+    def _claim_one(self, connection: Connection, merchant_id: str) -> Doubt | None:
         """None where another worker was quicker."""
         due = select(awards.c.number, awards.c.check_count).where(awards.c.merchant_id == merchant_id, _is_due())
         due = due.order_by(awards.c.next_check_time_ms).limit(1).with_for_update(skip_locked=True)
-        found = (await connection.execute(due)).one_or_none()
+        found = connection.execute(due).one_or_none()
         if found is None:
             return None
         key = and_(awards.c.merchant_id == merchant_id, awards.c.number == found.number)
         after_ms = round(CHECK_AFTER_S[min(found.check_count, len(CHECK_AFTER_S) - 1)] * 1000)
         moved = {"check_count": found.check_count + 1, "next_check_time_ms": now_ms() + after_ms}
-        await connection.execute(update(awards).where(key).values(moved))
-        row = (await connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key))).one()
+        connection.execute(update(awards).where(key).values(moved))
+        row = connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key)).one()
         return Doubt(
             sent=_read_sent(row),
             last_send_time=read_time(row.lease_expire_time_ms),

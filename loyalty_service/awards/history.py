@@ -41,32 +41,32 @@ class History:
         query = self._select.where(*_match(merchant_id, wanted)).limit(count)
         if before_number is not None:
             query = query.where(awards.c.number < before_number)
-        async with self._database.read() as connection:
-            return [read_award(row) for row in await connection.execute(query)]
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [read_award(row) for row in rows]
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
         """See the port."""
         key = {"own_merchant_id": merchant_id, "own_member_id": member_id}
-        async with self._database.read() as connection:
-            return tuple(read_award(row) for row in await connection.execute(self._select_recent, key))
+        rows = await self._database.read(lambda connection: connection.execute(self._select_recent, key).all())
+        return tuple(read_award(row) for row in rows)
 
     async def list_changes(self, merchant_id: str, number: int) -> list[AwardChange]:
         """All changes of an award's state, oldest first."""
         own = (award_changes.c.merchant_id == merchant_id, award_changes.c.number == number)
         query = select(award_changes).where(*own).order_by(award_changes.c.change_id)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
         changes: list[AwardChange] = []
-        async with self._database.read() as connection:
-            for row in await connection.execute(query):
-                change = AwardChange(
-                    change_time=read_time(row.change_time_ms),
-                    # Not asked of the row: the oldest ones were written without it.
-                    from_state=changes[-1].to_state if changes else None,
-                    to_state=AwardState(row.state),
-                    actor=row.actor,
-                    why=row.why,
-                    attempt=row.attempt,
-                )
-                changes.append(change)
+        for row in rows:
+            change = AwardChange(
+                change_time=read_time(row.change_time_ms),
+                # Not asked of the row: the oldest ones were written without it.
+                from_state=changes[-1].to_state if changes else None,
+                to_state=AwardState(row.state),
+                actor=row.actor,
+                why=row.why,
+                attempt=row.attempt,
+            )
+            changes.append(change)
         return changes
 
     async def sum_awards(self, merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> list[AwardSum]:
@@ -74,18 +74,18 @@ class History:
 
         `wanted` is asked of the awards; a reversal follows the award that it takes back.
         """
-        async with self._database.read() as connection:
-            rows = await connection.execute(_select_sums(merchant_id, wanted, grouping))
-            sums = [
-                AwardSum(
-                    key=row.key,
-                    award_count=int(row.award_count),
-                    points=int(row.points),
-                    reversed_points=int(row.reversed_points),
-                    in_doubt_points=int(row.in_doubt_points),
-                )
-                for row in rows
-            ]
+        query = _select_sums(merchant_id, wanted, grouping)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        sums = [
+            AwardSum(
+                key=row.key,
+                award_count=int(row.award_count),
+                points=int(row.points),
+                reversed_points=int(row.reversed_points),
+                in_doubt_points=int(row.in_doubt_points),
+            )
+            for row in rows
+        ]
         # Not by the database, whose engines sort by rules of their own.
         return sorted(sums, key=lambda one: one.key, reverse=grouping is AwardGrouping.DAY)
 

@@ -122,14 +122,14 @@ class Ledger:
 
     async def expire_leases(self) -> list[Award]:
         """Turn every PENDING award past its lease into UNKNOWN. Returns those that this call has turned."""
-        async with self._database.read() as connection:
-            if (await connection.execute(select(awards.c.number).where(OVERDUE).limit(1))).first() is None:
-                return []
+        overdue = select(awards.c.number).where(OVERDUE).limit(1)
+        if await self._database.read(lambda connection: connection.execute(overdue).first()) is None:
+            return []
         return await self._write(self._settlements.expire)
 
     async def _find(self, *wanted: ColumnElement[bool]) -> Award | None:
-        async with self._database.read() as connection:
-            row = (await connection.execute(self._select.where(*wanted))).one_or_none()
+        query = self._select.where(*wanted)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else read_award(row)
 
     async def _open(self, all_wanted: Sequence[Wanted]) -> Sequence[Opening | Exception]:
@@ -149,4 +149,4 @@ class Ledger:
             page.finish()
             return result
 
-        return await self._database.run(write)
+        return await self._database.write(write)

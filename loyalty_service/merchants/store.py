@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from loyalty_service.database import DATABASE_ERRORS, Database, make_insert, now_ms
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
@@ -44,9 +44,8 @@ class MerchantStore:
             raise MerchantNotFoundError
         asked, writes = self._clock.monotonic(), self._writes
         try:
-            async with self._database.read() as connection:
-                query = select(merchants).where(merchants.c.merchant_id == merchant_id)
-                row = (await connection.execute(query)).first()
+            query = select(merchants).where(merchants.c.merchant_id == merchant_id)
+            row = await self._database.read(lambda connection: connection.execute(query).first())
         except DATABASE_ERRORS:
             if held is None:
                 raise
@@ -62,19 +61,21 @@ class MerchantStore:
 
     async def list_after(self, merchant_id: str, count: int) -> list[Merchant]:
         """At most `count` merchants whose id is above `merchant_id`, by id."""
-        query = select(merchants).where(merchants.c.merchant_id > merchant_id)
-        async with self._database.read() as connection:
-            rows = await connection.execute(query.order_by(merchants.c.merchant_id).limit(count))
-            return [self._read_row(row) for row in rows]
+        after = merchants.c.merchant_id > merchant_id
+        query = select(merchants).where(after).order_by(merchants.c.merchant_id).limit(count)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [self._read_row(row) for row in rows]
 
     async def add(self, merchant: Merchant) -> Merchant:
         """Raises MerchantExistsError. Times are the database's."""
         values = self._spell(msgspec.structs.asdict(merchant))
         values |= {"create_time_ms": now_ms(), "update_time_ms": now_ms()}
-        async with self._database.write() as connection:
+
+        def insert(connection: Connection) -> Row[Any] | None:
             row = make_insert(connection, merchants).values(values).on_conflict_do_nothing()
-            added = (await connection.execute(row.returning(merchants.c.merchant_id))).first()
-        if added is None:
+            return connection.execute(row.returning(merchants.c.merchant_id)).first()
+
+        if await self._database.write(insert) is None:
             raise MerchantExistsError(merchant.merchant_id)
         return await self._get_written(merchant.merchant_id)
 
@@ -82,16 +83,15 @@ class MerchantStore:
         """Write some fields, named as in Merchant. Raises MerchantNotFoundError."""
         values = self._spell(changes) | {"update_time_ms": now_ms()}
         query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(values)
-        async with self._database.write() as connection:
-            await connection.execute(query)
+        await self._database.write(lambda connection: connection.execute(query))
         return await self._get_written(merchant_id)
 
     async def remove(self, merchant_id: str) -> None:
         """Raises MerchantNotFoundError."""
-        async with self._database.write() as connection:
-            removed = await connection.execute(delete(merchants).where(merchants.c.merchant_id == merchant_id))
+        query = delete(merchants).where(merchants.c.merchant_id == merchant_id)
+        removed_count = await self._database.write(lambda connection: connection.execute(query).rowcount)
         self._forget(merchant_id)
-        if removed.rowcount == 0:
+        if removed_count == 0:
             raise MerchantNotFoundError
 
     async def _get_written(self, merchant_id: str) -> Merchant:

@@ -96,22 +96,22 @@ class Book:
         return award
 
     async def read_column(self, number: int, name: str) -> Any:  # noqa: ANN401  as the column's
-        async with self.database.read() as connection:
-            return (await connection.execute(select(awards.c[name]).where(awards.c.number == number))).scalar_one()
+        query = select(awards.c[name]).where(awards.c.number == number)
+        return await self.database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def list_changes(self, number: int) -> list[tuple[str | None, str, str, str]]:
         """(from, to, actor, why) of each change."""
         columns = (award_changes.c.from_state, award_changes.c.state, award_changes.c.actor, award_changes.c.why)
         query = select(*columns).where(award_changes.c.number == number).order_by(award_changes.c.change_id)
-        async with self.database.read() as connection:
-            return [(row.from_state, row.state, row.actor, row.why) for row in await connection.execute(query)]
+        rows = await self.database.read(lambda connection: connection.execute(query).all())
+        return [(row.from_state, row.state, row.actor, row.why) for row in rows]
 
     async def let_pass(self, length_s: float) -> None:
         """Everything that is in the ledger happened so much earlier."""
         columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms")
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
-        async with self.database.write() as connection:
-            await connection.execute(text(f"UPDATE awards SET {shifts}"), {"length_ms": round(length_s * 1000)})  # noqa: S608  names written above
+        shift = text(f"UPDATE awards SET {shifts}")  # noqa: S608  names written above
+        await self.database.write(lambda connection: connection.execute(shift, {"length_ms": round(length_s * 1000)}))
 
 
 @asynccontextmanager
@@ -165,6 +165,7 @@ async def open_desk(database_url: str, provider: ScriptedProvider, clock: Clock 
             hold_time_s=900.0,
             stale_if_error_s=900.0,
             capacity=100,
+            ledger_timeout_s=5.0,  # a busy machine is no ledger that hangs
         )
         async with opening as snapshots:
             desk = Desk(database, provider, snapshots, clock or SystemClock())

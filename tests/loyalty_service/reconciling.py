@@ -108,8 +108,7 @@ class Worker:
         await self.execute(f"UPDATE awards SET {shifts}", length_ms=length_ms)  # noqa: S608  names written above
 
     async def execute(self, statement: str, **values: Any) -> None:  # noqa: ANN401  as the statement needs
-        async with self.database.write() as connection:
-            await connection.execute(text(statement), values)
+        await self.database.write(lambda connection: connection.execute(text(statement), values))
 
     async def look(self) -> None:
         await self.reconciler.look()
@@ -130,8 +129,8 @@ class Worker:
         """(state, why) of each change."""
         own = (award_changes.c.number == number,)
         query = select(award_changes.c.state, award_changes.c.why).where(*own).order_by(award_changes.c.change_id)
-        async with self.database.read() as connection:
-            return [(state, why) for state, why in await connection.execute(query)]
+        rows = await self.database.read(lambda connection: connection.execute(query).all())
+        return [(state, why) for state, why in rows]
 
     def read_metrics(self) -> dict[str, float]:
         lines = generate_latest(self.metrics.registry).decode().splitlines()

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from loyalty_service.awards.tables import award_numbers
 from loyalty_service.database import Database, open_database
 from loyalty_service.domain.member import MemberStatus
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.holding import hold_transaction
 from tests.loyalty_service.running import Client, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
@@ -24,8 +24,7 @@ def logs() -> Iterator[None]:
 
 
 async def rename(database: Database, old: str, new: str) -> None:
-    async with database.write() as connection:
-        await connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+    await database.write(lambda connection: connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
 
 
 async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_settled_afterwards(
@@ -55,8 +54,7 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
     opened, free = asyncio.Event(), asyncio.Event()
 
     async def hold_ledger() -> None:
-        async with open_database(new_postgres_url) as database, database.write() as connection:
-            await connection.execute(text("LOCK TABLE awards IN ACCESS EXCLUSIVE MODE"))
+        async with hold_transaction(new_postgres_url, "LOCK TABLE awards IN ACCESS EXCLUSIVE MODE"):
             opened.set()
             await free.wait()
 
@@ -83,11 +81,9 @@ async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
     lease_of_less_than_a_second = {"award_timeout_s": -4.7}
     async with (
         run_service(new_postgres_url, provider, **lease_of_less_than_a_second) as client,
-        open_database(new_postgres_url) as database,
     ):
         await client.add_merchant()
-        async with database.write() as connection:
-            await connection.execute(insert(award_numbers).values(merchant_id="acme", last_number=0))
+        async with hold_transaction(new_postgres_url, "INSERT INTO award_numbers VALUES ('acme', 0)"):
             refused = await catch_failure(client.award(request_id=request_id))
         again = await client.award(request_id=request_id)
 

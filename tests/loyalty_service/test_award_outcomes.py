@@ -5,11 +5,9 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
-from sqlalchemy import insert
 
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
-from loyalty_service.awards.tables import award_numbers
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
@@ -23,6 +21,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.limits import Limits
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.holding import hold_transaction
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member
 
@@ -161,12 +160,10 @@ async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_t
     database_url: str, client: Client, provider: ScriptedProvider
 ) -> None:
     request_id = make_request_id()
-    async with open_database(database_url) as database:
-        async with database.write() as connection:
-            await connection.execute(insert(award_numbers).values(merchant_id="acme", last_number=0))
-            with pytest.raises(grpc.aio.AioRpcError):
-                await client.award(timeout_s=0.5, request_id=request_id)
-        await wait_until(lambda: provider.credits)
+    async with hold_transaction(database_url, "INSERT INTO award_numbers VALUES ('acme', 0)"):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await client.award(timeout_s=0.5, request_id=request_id)
+    await wait_until(lambda: provider.credits)
 
     answer = await client.award(request_id=request_id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from loyalty_service.batches import MAX_BATCH, Batches
 from loyalty_service.database import open_database
-from tests.loyalty_service.ledgers import open_book
+from tests.loyalty_service.ledgers import Book, open_book
 from tests.loyalty_service.running import wait_until
 
 LAST_NUMBERS = text("SELECT merchant_id FROM award_numbers ORDER BY merchant_id")
@@ -127,9 +127,8 @@ async def test_work_that_fails_leaves_no_trace_and_its_company_stays(database_ur
         return "written"
 
     async with open_database(database_url) as database:
-        answers = await asyncio.gather(*map(database.run, (refuse, collide, write)), return_exceptions=True)
-        async with database.read() as connection:
-            there = (await connection.execute(LAST_NUMBERS)).scalars().all()
+        answers = await asyncio.gather(*map(database.write, (refuse, collide, write)), return_exceptions=True)
+        there = await database.read(lambda connection: connection.scalars(LAST_NUMBERS).all())
 
     assert [type(answer) for answer in answers] == [LookupError, IntegrityError, str]
     assert there == ["written"]
@@ -146,13 +145,15 @@ async def test_openings_that_come_at_once_have_numbers_without_gaps_whatever_is_
     assert last.award.number == 5
 
 
+async def rename(book: Book, old: str, new: str) -> None:
+    await book.database.write(lambda connection: connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
+
+
 async def test_ledger_that_fails_fails_all_who_wait_and_none_is_opened(database_url: str) -> None:
     async with open_book(database_url) as book:
-        async with book.database.write() as connection:
-            await connection.execute(text("ALTER TABLE award_changes RENAME TO lost"))
+        await rename(book, "award_changes", "lost")
         answers = await asyncio.gather(*(book.open(member_id=member) for member in "abc"), return_exceptions=True)
-        async with book.database.write() as connection:
-            await connection.execute(text("ALTER TABLE lost RENAME TO award_changes"))
+        await rename(book, "lost", "award_changes")
 
         assert [isinstance(answer, DBAPIError) for answer in answers] == [True] * 3
         assert (await book.open()).award.number == 1

@@ -189,15 +189,14 @@ async def settle_all(settings: dict[str, str], database: Database) -> None:
 
 
 async def execute(database: Database, statement: str) -> None:
-    async with database.write() as connection:
-        await connection.execute(text(statement))
+    await database.write(lambda connection: connection.execute(text(statement)))
 
 
 async def read_states(database: Database) -> list[tuple[str, str, str]]:
     """(merchant, our reference at the provider, state) of each award."""
-    query = "SELECT merchant_id, 'A-' || number || ':' || request_id AS reference, state FROM awards"
-    async with database.read() as connection:
-        return [(row.merchant_id, row.reference, row.state) for row in await connection.execute(text(query))]
+    query = text("SELECT merchant_id, 'A-' || number || ':' || request_id AS reference, state FROM awards")
+    rows = await database.read(lambda connection: connection.execute(query).all())
+    return [(row.merchant_id, row.reference, row.state) for row in rows]
 
 
 def read_movements(projects: list[Project]) -> Counter[tuple[str, str]]:

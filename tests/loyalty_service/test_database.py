@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.awards.tables import award_changes
 from loyalty_service.clock import SystemClock
-from loyalty_service.database import DATABASE_ERRORS, DatabaseUnavailableError, now_ms, open_database
+from loyalty_service.database import DATABASE_ERRORS, Database, DatabaseUnavailableError, now_ms, open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.limits import Limits
@@ -31,10 +31,15 @@ def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenA
     return GivenAward(request_id=request_id, member_id=member_id, points=100)
 
 
+async def execute(database: Database, statement: str) -> None:
+    await database.write(lambda connection: connection.execute(text(statement)))
+
+
 async def test_processes_that_start_at_once_on_an_empty_database_all_succeed(database_url: str) -> None:
     async def start() -> list[str]:
-        async with open_database(database_url) as database, database.read() as connection:
-            return list((await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars())
+        query = text("SELECT version_num FROM alembic_version")
+        async with open_database(database_url) as database:
+            return list(await database.read(lambda connection: connection.scalars(query).all()))
 
     assert await asyncio.gather(*(start() for _ in range(4))) == [["0002"]] * 4
 
@@ -48,13 +53,12 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
         await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), Settlement(state=AwardState.UNKNOWN))
 
         columns = (award_changes.c.number, award_changes.c.attempt, award_changes.c.state)
-        async with database.read() as connection:
-            changes = [tuple(row) for row in await connection.execute(select(*columns).order_by("change_id"))]
+        query = select(*columns).order_by("change_id")
+        changes = await database.read(lambda connection: connection.execute(query).all())
         assert changes == [(1, 1, "pending"), (1, 1, "rejected"), (1, 2, "pending"), (1, 2, "unknown")]
         for statement in ("UPDATE award_changes SET state = 'applied'", "DELETE FROM award_changes"):
             with pytest.raises(DBAPIError, match="append-only"):
-                async with database.write() as connection:
-                    await connection.execute(text(statement))
+                await execute(database, statement)
 
 
 async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(database_url: str) -> None:
@@ -95,8 +99,7 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
         await ledger.open(parse_award("acme", make_given("request-2", "boris")), Limits(), UTC_ZONE)
 
         with pytest.raises(IntegrityError):
-            async with database.write() as connection:
-                await connection.execute(awards.update().values(member_id="jana"))
+            await execute(database, "UPDATE awards SET member_id = 'jana'")
 
 
 async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) -> None:
@@ -127,8 +130,7 @@ async def test_known_merchant_stays_known_while_the_database_fails(database_url:
         store = MerchantStore(database, Keys([SECRET_KEY]), clock)
         acme = await store.add(make_merchant("acme"))
         assert await store.get("acme") == acme
-        async with database.write() as connection:
-            await connection.execute(text("ALTER TABLE merchants RENAME TO lost"))
+        await execute(database, "ALTER TABLE merchants RENAME TO lost")
         clock.advance(REVALIDATE_S)
 
         assert await store.get("acme") == acme
@@ -137,8 +139,8 @@ async def test_known_merchant_stays_known_while_the_database_fails(database_url:
 
 
 async def test_database_has_a_clock_in_milliseconds(database_url: str) -> None:
-    async with open_database(database_url) as database, database.read() as connection:
-        told = (await connection.execute(select(now_ms()))).scalar_one()
+    async with open_database(database_url) as database:
+        told = await database.read(lambda connection: connection.execute(select(now_ms())).scalar_one())
 
     assert abs(told - time.time() * 1000) < 60_000
 

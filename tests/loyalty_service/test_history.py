@@ -64,18 +64,19 @@ async def fill(book: Book) -> None:
 
 
 async def count(book: Book) -> int:
-    async with book.database.read() as connection:
-        return int((await connection.execute(text("SELECT count(*) FROM awards"))).scalar_one())
+    query = text("SELECT count(*) FROM awards")
+    return await book.database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
 
 async def spread(book: Book) -> None:
     """Give each award its time and its day, and let no worker look for those in doubt."""
     set_time = text("UPDATE awards SET create_time_ms = :ms, day = :day, next_check_time_ms = NULL WHERE number = :of")
-    async with book.database.write() as connection:
-        for number in range(1, COUNT + 2):
-            time = BEGIN + number * STEP
-            values = {"ms": round(time.timestamp() * 1000), "day": time.date().isoformat(), "of": number}
-            await connection.execute(set_time, values)
+    times = {number: BEGIN + number * STEP for number in range(1, COUNT + 2)}
+    values = [
+        {"ms": round(time.timestamp() * 1000), "day": time.date().isoformat(), "of": number}
+        for number, time in times.items()
+    ]
+    await book.database.write(lambda connection: connection.execute(set_time, values))
 
 
 class Archive:

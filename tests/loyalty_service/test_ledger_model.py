@@ -228,8 +228,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _expire(self, number: int) -> None:
         own = (awards.c.merchant_id == self.merchant_id, awards.c.number == number)
-        async with self.book.database.write() as connection:
-            await connection.execute(update(awards).where(*own).values(lease_expire_time_ms=0))
+        expired = update(awards).where(*own).values(lease_expire_time_ms=0)
+        await self.book.database.write(lambda connection: connection.execute(expired))
         await self.book.ledger.expire_leases()
 
     async def _list(self) -> list[tuple[int, str, bool, int | None]]:
@@ -238,9 +238,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _list_changes(self) -> list[Any]:
         columns = (award_changes.c.number, award_changes.c.from_state, award_changes.c.state)
-        query = select(*columns).where(award_changes.c.merchant_id == self.merchant_id)
-        async with self.book.database.read() as connection:
-            return list(await connection.execute(query.order_by(award_changes.c.change_id)))
+        own = award_changes.c.merchant_id == self.merchant_id
+        query = select(*columns).where(own).order_by(award_changes.c.change_id)
+        return await self.book.database.read(lambda connection: list(connection.execute(query)))
 
 
 def _may_become(state: str, finding: str) -> bool:

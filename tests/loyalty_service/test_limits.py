@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError
@@ -157,8 +158,8 @@ async def test_days_are_the_shop_s(book: Book) -> None:
 async def test_yesterday_does_not_count_today(book: Book) -> None:
     limits = limit_to(100, "per_agent_day")
     await book.give(100, limits=limits)
-    async with book.database.write() as connection:
-        await connection.exec_driver_sql("UPDATE awards SET day = '2001-02-03'")
+    yesterday = text("UPDATE awards SET day = '2001-02-03'")
+    await book.database.write(lambda connection: connection.execute(yesterday))
 
     assert (await book.give(100, limits=limits)).number == 2
 

@@ -68,8 +68,8 @@ async def test_merchant_with_the_least_has_defaults(client: Client) -> None:
 
 
 async def test_token_is_encrypted_at_rest(client: Client, database_url: str) -> None:
-    async with open_database(database_url) as database, database.read() as connection:
-        row = (await connection.execute(text("SELECT * FROM merchants"))).one()
+    async with open_database(database_url) as database:
+        row = await database.read(lambda connection: connection.execute(text("SELECT * FROM merchants")).one())
 
     assert row.merchant_id == "acme"
     assert TOKEN not in repr(row)

@@ -1,14 +1,12 @@
 """A database of an older release, with awards in it, is brought up to date and reads right."""
 
-import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from loyalty_service.awards.history import History
-from loyalty_service.database import MIGRATIONS
+from loyalty_service.database import MIGRATIONS, make_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.errors import LimitExceededError
@@ -35,16 +33,6 @@ CHANGE = text(
 )
 
 
-def make_engine(database_url: str) -> AsyncEngine:
-    if database_url.startswith("sqlite"):
-        return create_async_engine(database_url.replace("sqlite", "sqlite+aiosqlite", 1))
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(database_url)
-
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect)
-
-
 def make_release_0001(connection: Connection) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -64,10 +52,9 @@ def make_release_0001(connection: Connection) -> None:
 
 @pytest.fixture
 async def old_database_url(database_url: str) -> str:
-    engine = make_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(make_release_0001)
-    await engine.dispose()
+    database = make_database(database_url)
+    await database.write(make_release_0001)
+    await database.dispose()
     return database_url
 
 
@@ -109,8 +96,10 @@ async def test_shops_of_an_older_release_have_the_default_limits_and_no_reasons(
     names = [f"max_points_per_{name}" for name in ("award", "ticket", "member_day", "merchant_day", "agent_day")]
     query = select(*(merchants.c[name] for name in [*names, "award_reasons"]))
 
-    async with open_book(old_database_url) as book, book.database.read() as connection:
-        assert (await connection.execute(query)).one() == (500, 500, 0, 0, 0, "[]")
+    async with open_book(old_database_url) as book:
+        row = await book.database.read(lambda connection: connection.execute(query).one())
+
+    assert row == (500, 500, 0, 0, 0, "[]")
 
 
 async def test_older_awards_count_for_limits_and_their_doubts_are_looked_for(old_database_url: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.limits import Limits
@@ -41,16 +41,21 @@ async def use_all(book: Book) -> None:
     await book.ledger.find("acme", given.request.request_id)
 
 
+def explain(connection: Connection, noted: list[tuple[str, Any]]) -> dict[str, list[str]]:
+    """The steps of each statement's plan."""
+    plans = {}
+    for statement, values in noted:
+        if "awards" in statement and "attempt_time_ms - " not in statement:
+            explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans[statement] = [row.detail for row in explained]
+    return plans
+
+
 async def test_every_statement_of_the_ledger_finds_its_rows_by_an_index(new_sqlite_url: str) -> None:
     async with open_book(new_sqlite_url) as book:
         with note_statements() as noted:
             await use_all(book)
-        plans = {}
-        async with book.database.read() as connection:
-            for statement, values in noted:
-                if "awards" in statement and "attempt_time_ms - " not in statement:
-                    explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                    plans[statement] = [row.detail for row in explained]
+        plans = await book.database.read(lambda connection: explain(connection, noted))
 
     assert len(plans) > 8
     scanning = [statement for statement, plan in plans.items() if any(step.startswith("SCAN award") for step in plan)]

@@ -153,18 +153,17 @@ async def test_record_of_changes_is_neither_changed_nor_deleted(book: Book, stat
     await make_award(book, UNKNOWN)
 
     with pytest.raises(DBAPIError, match="append-only"):
-        async with book.database.write() as connection:
-            await connection.execute(text(statement))
+        await book.database.write(lambda connection: connection.execute(text(statement)))
 
 
 async def test_record_of_changes_is_not_replaced(new_sqlite_url: str) -> None:
     """SQLite's REPLACE deletes without a DELETE."""
+    replacing = text("INSERT OR REPLACE INTO award_changes SELECT * FROM award_changes")
     async with open_book(new_sqlite_url) as book:
         await make_award(book, UNKNOWN)
 
         with pytest.raises(DBAPIError, match="append-only"):
-            async with book.database.write() as connection:
-                await connection.execute(text("INSERT OR REPLACE INTO award_changes SELECT * FROM award_changes"))
+            await book.database.write(lambda connection: connection.execute(replacing))
 
 
 async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
