@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
 
 import asyncpg
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -29,6 +27,8 @@ POOL_SIZE = 10
 # Threads that read SQLite: enough that one long read does not hold up the short ones.
 READERS = 4
 MIGRATIONS = Path(__file__).parent / "migrations"
+# The newest revision in there; a test holds them together.
+SCHEMA_VERSION = "0002"
 # Any number will do, so long as no other user of the same PostgreSQL database takes it.
 MIGRATION_LOCK = 7_245_391_068
 
@@ -268,7 +268,18 @@ async def _keep_write_ahead_log(url: URL) -> None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    if inspect(connection).has_table("alembic_version"):
+        versions = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+        if versions == [SCHEMA_VERSION]:
+            return
+    from alembic import command  # noqa: PLC0415  slow to load, and most starts find nothing to do
+    from alembic.config import Config as AlembicConfig  # noqa: PLC0415  likewise
+    from alembic.util import CommandError  # noqa: PLC0415  likewise
+
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseUnavailableError(f"was made by a newer release ({error}): start that release") from error

@@ -1,11 +1,46 @@
-"""A running service, its provider a scripted one."""
+"""A running service, its provider a scripted one, on a database that was migrated once for all tests."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from loyalty_service.database import open_database
+from tests.databases import copy_postgres, make_postgres
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> str:
+    url = asyncio.run(make_postgres(postgres_url, "migrated"))
+    asyncio.run(migrate(url))
+    return url
+
+
+async def migrate(database_url: str) -> None:
+    async with open_database(database_url):
+        pass
+
+
+@pytest.fixture
+def new_sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'test.db')}"
+
+
+@pytest.fixture
+async def new_postgres_url(migrated_postgres: str) -> AsyncIterator[str]:
+    async with copy_postgres(migrated_postgres) as url:
+        yield url
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -14,7 +16,15 @@ from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.tables import award_changes
 from loyalty_service.clock import SystemClock
-from loyalty_service.database import DATABASE_ERRORS, Database, DatabaseUnavailableError, now_ms, open_database
+from loyalty_service.database import (
+    DATABASE_ERRORS,
+    MIGRATIONS,
+    SCHEMA_VERSION,
+    Database,
+    DatabaseUnavailableError,
+    now_ms,
+    open_database,
+)
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.limits import Limits
@@ -35,13 +45,28 @@ async def execute(database: Database, statement: str) -> None:
     await database.write(lambda connection: connection.execute(text(statement)))
 
 
-async def test_processes_that_start_at_once_on_an_empty_database_all_succeed(database_url: str) -> None:
+async def test_processes_that_start_at_once_on_an_empty_database_all_succeed(empty_database_url: str) -> None:
     async def start() -> list[str]:
         query = text("SELECT version_num FROM alembic_version")
-        async with open_database(database_url) as database:
+        async with open_database(empty_database_url) as database:
             return list(await database.read(lambda connection: connection.scalars(query).all()))
 
-    assert await asyncio.gather(*(start() for _ in range(4))) == [["0002"]] * 4
+    assert await asyncio.gather(*(start() for _ in range(4))) == [[SCHEMA_VERSION]] * 4
+
+
+async def test_newest_migration_is_the_one_that_a_start_looks_for() -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
+
+
+async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        await execute(database, "UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(DatabaseUnavailableError, match="made by a newer release"):
+        async with open_database(database_url):
+            pass
 
 
 async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -> None:

@@ -51,11 +51,11 @@ def make_release_0001(connection: Connection) -> None:
 
 
 @pytest.fixture
-async def old_database_url(database_url: str) -> str:
-    database = make_database(database_url)
+async def old_database_url(empty_database_url: str) -> str:
+    database = make_database(empty_database_url)
     await database.write(make_release_0001)
     await database.dispose()
-    return database_url
+    return empty_database_url
 
 
 async def test_awards_of_an_older_release_read_as_they_were(old_database_url: str) -> None:
