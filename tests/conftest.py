@@ -9,7 +9,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-
 # Half a minute each: begun last, they would be waited for by everybody.
 LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_bench.py", "test_local.py")
 
