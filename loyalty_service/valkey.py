@@ -1,0 +1,46 @@
+"""The store that a fleet shares: one Valkey or Redis server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+# A store that is slower than this counts as one that fails.
+TIMEOUT_S = 0.25
+_CONNECTIONS = 32
+
+# What a call may fail with through no fault of its own.
+VALKEY_ERRORS = (RedisError, OSError)
+
+
+class ValkeyUrlError(ValueError):
+    """The URL is none. The message has nothing of it: it may hold a password."""
+
+
+@asynccontextmanager
+async def open_valkey(url: str) -> AsyncIterator[Redis]:
+    """A client of `redis://[user:password@]host:port[/number]` (`rediss://` for TLS, `unix://` for a socket).
+
+    Nothing is sent yet: a server that is down is met by the calls, each of which fails within TIMEOUT_S and is not
+    tried again. Raises ValkeyUrlError.
+    """
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+    except ValueError:
+        raise ValkeyUrlError("is no URL: use redis://host:port") from None
+    async with Redis(connection_pool=pool) as client:
+        try:
+            yield client
+        finally:
+            await pool.disconnect()
