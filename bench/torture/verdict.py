@@ -124,24 +124,34 @@ def _find_unrecorded(ledger: Sequence[pb.Award], booked: Counter[tuple[str, str]
 
 
 def _find_untraced(ledger: Sequence[pb.Award], truth: Truth) -> Iterable[str]:
-    """Each award that was applied is named once, as what it came to be, in its ticket."""
+    """Each award that was applied, or found not to have been, is named once in its ticket as what it came to be.
+
+    No note stands there twice, those that say that it is being checked included.
+    """
     notes = Counter(
         (shop, message.ticket_id, message.body.rstrip().rpartition("\n")[2])
         for shop, messages in truth.messages.items()
         for message in messages
     )
+    yield from (
+        f"{shop} ticket {ticket}: {count} times {mark}" for (shop, ticket, mark), count in notes.items() if count > 1
+    )
     for award in ledger:
-        if award.state != pb.AWARD_STATE_APPLIED or not award.ticket_id:
+        marks = make_marks(award)
+        if not marks or not award.ticket_id:
             continue
-        count = sum(notes[award.merchant_id, award.ticket_id, mark] for mark in make_marks(award))
+        count = sum(notes[award.merchant_id, award.ticket_id, mark] for mark in marks)
         if count != 1:
             yield f"{_name(award)} has {count} notes in ticket {award.ticket_id}"
 
 
 def make_marks(award: pb.Award) -> tuple[str, ...]:
-    """The last lines of the notes that say that points moved."""
+    """The last lines of the notes that say what became of it, of which the ticket has to have one."""
     said = "taken back" if award.reverses else "added"
-    kinds = (said, f"checked: {said}", f"{said} after all")
+    kinds = {
+        pb.AWARD_STATE_APPLIED: (said, f"checked: {said}", f"{said} after all"),
+        pb.AWARD_STATE_NOT_APPLIED: (f"checked: not {said}",),
+    }.get(award.state, ())
     return tuple(f"Award {award.award_id} · {kind}" for kind in kinds)
 
 

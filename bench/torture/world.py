@@ -37,6 +37,12 @@ _BOOKING_FATES: dict[Fate, int] = {
     "failed_after": 10,
 }
 _OTHER_FATES: dict[Fate, int] = {"throttle": 5, "fail": 10, "reset": 10, "hang": 3, "lost": 15, "failed_after": 10}
+_NOTE_FATES: dict[Fate, int] = {**_OTHER_FATES, "late": 10}
+# A note comes later than whoever sent it would look for it at once; a ticket's messages come in pages.
+_LATE_NOTE_S = 12.0
+_PAGE_SIZE = 2
+# One answer in so many says that the account's rate is all but used up, by whomever.
+_BUSY_EVERY = 100
 
 
 class Movement(msgspec.Struct, kw_only=True):
@@ -148,30 +154,25 @@ class World:
         wanted = request.query["ticket_id"]
         messages = self._messages[request.match_info["account"]]
         found = [one for one in reversed(messages) if one.ticket_id == wanted]
-        data = [
-            {
-                "id": one.message_id,
-                "ticket_id": int(one.ticket_id),
-                "channel": "internal-note",
-                "from_agent": True,
-                "via": "api",
-                "body_text": one.body,
-            }
-            for one in found
-        ]
-        return await self._serve_gorgias(request, lambda: {"data": data, "meta": {"next_cursor": None}})
+        first = int(request.query.get("cursor", "0"))
+        after = first + _PAGE_SIZE
+        data = [_render_message(one) for one in found[first:after]]
+        cursor = str(after) if after < len(found) else None
+        return await self._serve_gorgias(request, lambda: {"data": data, "meta": {"next_cursor": cursor}})
 
     async def _create_message(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-
-        def create() -> dict[str, Any]:
-            message = Message(
-                message_id=next(self._ids), ticket_id=request.match_info["ticket_id"], body=body["body_text"]
-            )
-            self._messages[request.match_info["account"]].append(message)
-            return {"id": message.message_id, "ticket_id": int(message.ticket_id), **body}
-
-        return await self._serve_gorgias(request, create, status=201)
+        ticket_id, messages = request.match_info["ticket_id"], self._messages[request.match_info["account"]]
+        message = Message(message_id=next(self._ids), ticket_id=ticket_id, body=body["body_text"])
+        fate = self._choose(_NOTE_FATES)
+        early = await self._fail_before(request, fate)
+        if early is not None:
+            return early
+        if fate == "late":
+            asyncio.get_running_loop().call_later(_LATE_NOTE_S, messages.append, message)
+            return await _drop(request)
+        messages.append(message)
+        return await self._answer(request, fate, _render_message(message), status=201)
 
     async def _tell(self, _request: web.Request) -> web.Response:
         truth = Truth(movements=dict(self._movements), messages=dict(self._messages), fates=dict(self._fates))
@@ -187,15 +188,15 @@ class World:
         early = await self._fail_before(request, fate)
         return early if early is not None else await self._answer(request, fate, render(_get_shop(request)))
 
-    async def _serve_gorgias(
-        self,
-        request: web.Request,
-        act: Any,  # noqa: ANN401 - a function
-        status: int = 200,
-    ) -> web.StreamResponse:
+    async def _serve_gorgias(self, request: web.Request, render: Any) -> web.StreamResponse:  # noqa: ANN401 - a function
         fate = self._choose(_OTHER_FATES)
         early = await self._fail_before(request, fate)
-        return early if early is not None else await self._answer(request, fate, act(), status)
+        if early is not None:
+            return early
+        answer = await self._answer(request, fate, render())
+        if not self._is_calm and self._random.randrange(_BUSY_EVERY) == 0:
+            answer.headers["X-Gorgias-Account-Api-Call-Limit"] = "39/40"
+        return answer
 
     def _choose(self, fates: dict[Fate, int]) -> Fate:
         if self._is_calm:
@@ -256,6 +257,17 @@ class World:
             "status": "active",
             "created_at": 1,
         }
+
+
+def _render_message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.message_id,
+        "ticket_id": int(message.ticket_id),
+        "channel": "internal-note",
+        "from_agent": True,
+        "via": "api",
+        "body_text": message.body,
+    }
 
 
 def _get_shop(request: web.Request) -> str:
