@@ -88,6 +88,6 @@ async def _add_merchants(target: str, key: str, origins: dict[str, str]) -> None
 
 async def _install_all(database_url: str, keys: str, origins: dict[str, str]) -> dict[str, str]:
     """Their Gorgias is where their TRIFFT is."""
-    async with open_database(database_url) as engine:
-        store = InstallationStore(engine, SecretKeys((keys,)))
+    async with open_database(database_url) as database:
+        store = InstallationStore(database, SecretKeys((keys,)))
         return {shop: await install(store, shop, f"{origin}/gorgias") for shop, origin in origins.items()}

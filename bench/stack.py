@@ -143,5 +143,5 @@ async def install(store: InstallationStore, merchant_id: str, gorgias_url: str) 
 
 
 async def _install(database_url: str, keys: str) -> str:
-    async with open_database(database_url) as engine:
-        return await install(InstallationStore(engine, SecretKeys((keys,))), MERCHANT_ID, f"http://{HOST}")
+    async with open_database(database_url) as database:
+        return await install(InstallationStore(database, SecretKeys((keys,))), MERCHANT_ID, f"http://{HOST}")

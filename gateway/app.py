@@ -55,8 +55,8 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
     config, registry = app[CONFIG], app[METRICS].registry
     async with AsyncExitStack() as stack:
         keys = SecretKeys(config.secret_keys)
-        engine = await stack.enter_async_context(open_database(config.database_url))
-        store = InstallationStore(engine, keys)
+        database = await stack.enter_async_context(open_database(config.database_url))
+        store = InstallationStore(database, keys)
         await store.check_keys()
         client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
@@ -67,7 +67,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
         app[TICKETS], app[NOTES] = await stack.enter_async_context(
-            open_tickets(engine, store, client, merchants, registry, click_life_s=config.award_token_life_s)
+            open_tickets(database, store, client, merchants, registry, click_life_s=config.award_token_life_s)
         )
         yield
 

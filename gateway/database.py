@@ -1,15 +1,16 @@
-"""The gateway's database: SQLite or PostgreSQL from a plain URL, migrated before it is used."""
+"""The gateway's database: SQLite or PostgreSQL behind one pair of calls, migrated before it is used."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal, Protocol, TypeVar
 
-from sqlalchemy import URL, BigInteger, Connection, event, inspect, make_url, text
+from sqlalchemy import URL, BigInteger, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -18,6 +19,8 @@ SETTING = "GATEWAY_DATABASE_URL"
 VERSION_TABLE = "gateway_schema_version"
 SCHEMA_VERSION = "0002"
 POOL_SIZE = 10
+# Threads that read SQLite: enough that one long read does not hold up the short ones.
+READERS = 4
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as nothing else in the same PostgreSQL database takes it.
 MIGRATION_LOCK = 1_953_982_327
@@ -26,6 +29,8 @@ _CONNECT_TIMEOUT_S = 5
 _COMMAND_TIMEOUT_S = 40
 _BUSY_TIMEOUT_S = 5
 _BUSY_POLL_S = 0.05
+
+T = TypeVar("T")
 
 
 class DatabaseError(Exception):
@@ -50,18 +55,78 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 
-@asynccontextmanager
-async def open_transaction(engine: AsyncEngine, *, reads_first: bool = False) -> AsyncGenerator[AsyncConnection]:
-    """Commits at the end. `reads_first`: what it writes depends on what it reads. Raises DatabaseError.
+class Database(Protocol):
+    """Transactions on one database. The work of one runs in one go: no caller who goes away leaves it half open.
 
-    An IntegrityError goes through: it is what the statement came to, and no failure.
+    Raises DatabaseError. An IntegrityError goes through: it is what the statement came to, and no failure.
     """
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`, which only reads."""
+        ...
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """The same of a `work` that writes: committed at its end, undone by an exception of its own."""
+        ...
+
+    async def dispose(self) -> None:
+        """Close all connections, once what runs is over."""
+        ...
+
+
+class _PostgresqlDatabase:
+    def __init__(self, url: str) -> None:
+        self._engine = _create_postgresql_engine(url)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self.write(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        with _telling_failures():
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+
+    async def dispose(self) -> None:
+        await self._engine.dispose()
+
+
+class _SqliteDatabase:
+    """Works run in threads of our own, since an asyncio driver would hop to a thread and back for each statement.
+
+    One writer at a time in this process: writers queue, and none is refused.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._reader = _create_sqlite_engine(url, begin="BEGIN", pool_size=READERS)
+        self._writer = _create_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await _run(self._reading, self._reader, work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        # A caller who goes away does not take it back.
+        return await asyncio.shield(_run(self._writing, self._writer, work))
+
+    async def dispose(self) -> None:
+        for threads, engine in ((self._reading, self._reader), (self._writing, self._writer)):
+            await asyncio.to_thread(threads.shutdown)
+            engine.dispose()
+
+
+def _run(threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+    def run() -> T:
+        with _telling_failures(), engine.begin() as connection:
+            return work(connection)
+
+    return asyncio.get_running_loop().run_in_executor(threads, run)
+
+
+@contextmanager
+def _telling_failures() -> Generator[None]:
     try:
-        async with engine.connect() as connection:
-            if reads_first:
-                await connection.execution_options(sqlite_begin="IMMEDIATE")
-            async with connection.begin():
-                yield connection
+        yield
     except IntegrityError:
         raise
     except (SQLAlchemyError, OSError) as error:
@@ -69,22 +134,23 @@ async def open_transaction(engine: AsyncEngine, *, reads_first: bool = False) ->
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncGenerator[AsyncEngine]:
-    """An engine on a migrated database; `url` is `sqlite:///path` or `postgresql://user:password@host/name`.
+async def open_database(url: str) -> AsyncGenerator[Database]:
+    """A migrated database; `url` is `sqlite:///path` or `postgresql://user:password@host/name`.
 
     Several processes may open one database at once: one of them migrates it. Raises DatabaseError.
     """
     parsed = _parse_url(url)
+    database: Database
     if parsed.drivername == "sqlite":
         await _open_file(parsed)
-        engine = _create_sqlite_engine(parsed)
+        database = _SqliteDatabase(parsed)
     else:
-        engine = _create_postgresql_engine(url)
+        database = _PostgresqlDatabase(url)
     try:
-        await _migrate(engine, parsed)
-        yield engine
+        await _migrate(database, parsed)
+        yield database
     finally:
-        await engine.dispose()
+        await database.dispose()
 
 
 def _parse_url(url: str) -> URL:
@@ -117,30 +183,26 @@ async def _open_file(url: URL) -> None:
     return None
 
 
-def _create_sqlite_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url.set(drivername="sqlite+aiosqlite"),
+def _create_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
         # None: the driver opens no transaction of its own, late and never around DDL. Each BEGIN is ours.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
-        pool_size=POOL_SIZE,
+        pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a driver's connection has no public type
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin with `sqlite_begin="IMMEDIATE"` where a read comes before the write: upgrading its lock could fail."""
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
 
 
 def _create_postgresql_engine(url: str) -> AsyncEngine:
@@ -163,21 +225,20 @@ def _create_postgresql_engine(url: str) -> AsyncEngine:
     )
 
 
-async def _migrate(engine: AsyncEngine, url: URL) -> None:
+async def _migrate(database: Database, url: URL) -> None:
     """Bring the schema up to date under a lock that all processes on this database respect."""
     try:
-        async with engine.connect() as connection:
-            await connection.execution_options(sqlite_begin="IMMEDIATE")
-            async with connection.begin():
-                if connection.dialect.name == "postgresql":
-                    await connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_LOCK_TIMEOUT_S}s'"))
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-                await connection.run_sync(_upgrade)
-    except (SQLAlchemyError, OSError, sqlite3.Error) as error:
-        raise DatabaseError(_explain(url, error)) from error
+        await database.write(_upgrade)
+    except DatabaseError as error:
+        if isinstance(error.__cause__, SQLAlchemyError | OSError):
+            raise DatabaseError(_explain(url, error.__cause__)) from error.__cause__
+        raise
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_LOCK_TIMEOUT_S}s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     if inspect(connection).has_table(VERSION_TABLE):
         version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()  # noqa: S608 - a constant
         if version == SCHEMA_VERSION:

@@ -19,8 +19,8 @@ async def add_shops(plan: Plan, count: int, world: str) -> dict[str, str]:
             merchant = pb.Merchant(merchant_id=shop, provider_url=f"{world}/trifft", profile=PROFILE)
             request = pb.CreateMerchantRequest(merchant=merchant, provider_token=shop, skip_probe=True)
             await client.create_merchant(request, timeout_s=_TIMEOUT_S)
-    async with open_database(plan.gateway_database_url) as engine:
-        store = InstallationStore(engine, SecretKeys((plan.gateway_keys,)))
+    async with open_database(plan.gateway_database_url) as database:
+        store = InstallationStore(database, SecretKeys((plan.gateway_keys,)))
         return {shop: await _install(store, shop, f"{world}/gorgias/{shop}") for shop in shops}
 
 

@@ -14,5 +14,5 @@ from gateway.tickets.store import NoteStore
 async def open_stores(config: Config) -> AsyncGenerator[tuple[InstallationStore, NoteStore]]:
     """The installations on record, and the notes that their tickets are to get."""
     keys = SecretKeys(config.secret_keys)
-    async with open_database(config.database_url) as engine:
-        yield InstallationStore(engine, keys), NoteStore(engine)
+    async with open_database(config.database_url) as database:
+        yield InstallationStore(database, keys), NoteStore(database)

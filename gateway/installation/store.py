@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Dialect,
     LargeBinary,
@@ -26,10 +27,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import TypeDecorator
 
-from gateway.database import open_transaction
+from gateway.database import Database
 from gateway.keys import SecretKeys
 
 CREDENTIAL_PREFIX = "tg_"
@@ -146,36 +146,33 @@ class InstallationStore:
     """Every method raises DatabaseError when the database does not answer."""
 
     def __init__(
-        self, engine: AsyncEngine, keys: SecretKeys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, database: Database, keys: SecretKeys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._keys = keys
         self._now = now
 
     async def ping(self) -> None:
         """Ask the database anything."""
-        async with open_transaction(self._engine) as connection:
-            await connection.execute(select(1))
+        await self._database.read(lambda connection: connection.execute(select(1)).one())
 
     async def check_keys(self) -> None:
         """Raises SecretKeyError where the secret keys are not this database's."""
-        async with open_transaction(self._engine) as connection:
-            encrypted = (await connection.execute(select(_row.credential_encrypted).limit(1))).scalar_one_or_none()
+        query = select(_row.credential_encrypted).limit(1)
+        encrypted = await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
         if encrypted is not None:
             self._keys.decrypt(encrypted)
 
     async def get(self, merchant_id: str) -> Installation | None:
         """Raises SecretKeyError when the row was written with a key that is not in use any more."""
-        async with open_transaction(self._engine) as connection:
-            row = (await connection.execute(select(INSTALLATIONS).where(_row.merchant_id == merchant_id))).one_or_none()
+        query = select(INSTALLATIONS).where(_row.merchant_id == merchant_id)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else self._parse(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for it
 
     async def find_merchant_id(self, credential_sha256: bytes) -> str | None:
         """Whose credential has this hash."""
         query = select(_row.merchant_id).where(_row.credential_sha256 == credential_sha256)
-        async with open_transaction(self._engine) as connection:
-            merchant_id: str | None = (await connection.execute(query)).scalar_one_or_none()
-        return merchant_id
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
 
     async def add(self, merchant_id: str, target: Target) -> bool:
         """Put a merchant on record with a new credential. False: it was there already, and is as it was."""
@@ -191,8 +188,7 @@ class InstallationStore:
             **self._render_target(target),
         }
         try:
-            async with open_transaction(self._engine) as connection:
-                await connection.execute(insert(INSTALLATIONS).values(values))
+            await self._database.write(lambda connection: connection.execute(insert(INSTALLATIONS).values(values)))
         except IntegrityError:
             return False
         return True
@@ -210,7 +206,8 @@ class InstallationStore:
 
     async def record_activity(self, activities: dict[str, Activity]) -> None:
         """Note what happened last, by merchant. An older happening never replaces a newer one."""
-        async with open_transaction(self._engine) as connection:
+
+        def record(connection: Connection) -> None:
             for merchant_id, activity in activities.items():
                 for time_column, time, values in (
                     (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
@@ -218,16 +215,18 @@ class InstallationStore:
                 ):
                     if time is not None:
                         newer = or_(time_column.is_(None), time_column <= time)
-                        await connection.execute(
+                        connection.execute(
                             update(INSTALLATIONS)
                             .where(_row.merchant_id == merchant_id, newer)
                             .values({time_column.name: time, **values})
                         )
 
+        await self._database.write(record)
+
     async def delete(self, merchant_id: str) -> None:
         """Forget a merchant. Harmless when it is not there."""
-        async with open_transaction(self._engine) as connection:
-            await connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
+        gone = delete(INSTALLATIONS).where(_row.merchant_id == merchant_id)
+        await self._database.write(lambda connection: connection.execute(gone))
 
     def _render_target(self, target: Target) -> dict[str, object]:
         return {
@@ -239,9 +238,9 @@ class InstallationStore:
         }
 
     async def _set(self, merchant_id: str, **values: object) -> None:
-        statement = update(INSTALLATIONS).where(_row.merchant_id == merchant_id)
-        async with open_transaction(self._engine) as connection:
-            await connection.execute(statement.values(update_time=self._now(), **values))
+        change = update(INSTALLATIONS).where(_row.merchant_id == merchant_id)
+        change = change.values(update_time=self._now(), **values)
+        await self._database.write(lambda connection: connection.execute(change))
 
     def _parse(self, row: RowMapping) -> Installation:
         values: dict[str, Any] = {name: row[name] for name in Installation.__struct_fields__ if name in row}

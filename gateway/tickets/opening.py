@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database import Database
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
@@ -23,7 +23,7 @@ _MARGIN_S = 86_400.0
 
 @asynccontextmanager
 async def open_tickets(  # noqa: PLR0913 - what it stands on
-    engine: AsyncEngine,
+    database: Database,
     installations: InstallationStore,
     client: LoyaltyClient,
     merchants: Merchants,
@@ -35,7 +35,10 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[tuple[Tickets, Outbox]]:
     """`click_life_s`: how long the same click may come again; so long a written note is remembered."""
-    async with Accounts(installations, clock=clock) as accounts, NoteStore(engine, first_look_s=first_look_s) as store:
+    async with (
+        Accounts(installations, clock=clock) as accounts,
+        NoteStore(database, first_look_s=first_look_s) as store,
+    ):
         metrics = NoteMetrics(registry)
         writer = Writer(store, accounts, client, merchants, metrics)
         kept_s = click_life_s + _MARGIN_S

@@ -2,15 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     Executable,
     and_,
     case,
@@ -22,9 +20,8 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.database import now_ms, open_transaction
+from gateway.database import Database, now_ms
 from gateway.installation.store import INSTALLATIONS
 from gateway.tickets.progress import FINAL_KINDS, NoteKind
 from gateway.tickets.rows import NOTES, Backlog, Note, parse_note
@@ -45,46 +42,26 @@ class _Click(NamedTuple):
     ticket_id: int
 
 
-_Parameters = ParamSpec("_Parameters")
-_Value = TypeVar("_Value")
-_Method = Callable[Concatenate["NoteStore", _Parameters], Coroutine[Any, Any, _Value]]
-
-
-def carried_through(method: "_Method[_Parameters, _Value]") -> "_Method[_Parameters, _Value]":
-    """What its caller abandons goes on to its end: a transaction cut off may keep SQLite's lock for seconds."""
-
-    @wraps(method)
-    async def carry(store: "NoteStore", /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Value:
-        task = asyncio.create_task(method(store, *args, **kwargs))
-        store.running.add(task)
-        task.add_done_callback(store.running.discard)
-        return await asyncio.shield(task)
-
-    return carry
-
-
 class NoteStore:
     """Every method raises DatabaseError when the database does not answer. Open with `async with`.
 
-    `first_look_s`: from a click to the first look at its award. `running`: transactions that are not over yet.
+    `first_look_s`: from a click to the first look at its award.
     """
 
-    def __init__(self, engine: AsyncEngine, *, first_look_s: float = FIRST_LOOK_S) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, *, first_look_s: float = FIRST_LOOK_S) -> None:
+        self._database = database
         self._first_look_s = first_look_s
-        # SQLite has one writer, and who waits for it in there sleeps too long; PostgreSQL needs no queue of ours.
-        self._writer = asyncio.Semaphore(1 if engine.dialect.name == "sqlite" else 1_000)
         self._committing = asyncio.Lock()
         self._clicks: list[_Click] = []
         self._next_commit: asyncio.Task[None] | None = None
-        self.running: set[asyncio.Task[Any]] = set()
+        self._commits: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        if self.running:
-            await asyncio.wait(self.running, timeout=_CLOSE_TIMEOUT_S)
+        if self._commits:
+            await asyncio.wait(self._commits, timeout=_CLOSE_TIMEOUT_S)
 
     async def expect(self, merchant_id: str, request_id: str, ticket_id: int) -> None:
         """Durable once this returns. Nothing where the shop is not installed or wants no notes.
@@ -95,18 +72,21 @@ class NoteStore:
         self._clicks.append(_Click(merchant_id, request_id, ticket_id))
         if self._next_commit is None:
             self._next_commit = asyncio.create_task(self._commit_clicks())
-            self.running.add(self._next_commit)
-            self._next_commit.add_done_callback(self.running.discard)
+            self._commits.add(self._next_commit)
+            self._next_commit.add_done_callback(self._commits.discard)
         await asyncio.shield(self._next_commit)
 
     async def _commit_clicks(self) -> None:
         async with self._committing:
             clicks, self._clicks, self._next_commit = self._clicks, [], None
-            async with self._write() as connection:
-                for click in sorted(set(clicks)):  # in one order, or two processes could wait for each other
-                    await connection.execute(self._render_click(click))
 
-    def _render_click(self, click: _Click) -> Executable:
+            def write(connection: Connection) -> None:
+                for click in sorted(set(clicks)):  # in one order, or two processes could wait for each other
+                    connection.execute(self._render_click(click, connection.dialect.name))
+
+            await self._database.write(write)
+
+    def _render_click(self, click: _Click, engine: str) -> Executable:
         installed = INSTALLATIONS.c
         first_look = _after(self._first_look_s)
         values: dict[str, ColumnElement[Any]] = {
@@ -117,7 +97,7 @@ class NoteStore:
             "due_time_ms": first_look,
         }
         wanted = select(*values.values()).where(installed.merchant_id == click.merchant_id, installed.writes_notes)
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        insert = postgresql.insert if engine == "postgresql" else sqlite.insert
         row = insert(NOTES).from_select(list(values), wanted)
         again = {"expect_time_ms": now_ms(), "due_time_ms": first_look, "look_count": 0, "close_time_ms": None}
         final = [kind.value for kind in FINAL_KINDS]
@@ -125,7 +105,6 @@ class NoteStore:
             index_elements=["merchant_id", "request_id"], set_=again, where=_row.last_note.not_in(final)
         )
 
-    @carried_through
     async def list_upcoming(self, within_s: float) -> dict[str, float]:
         """Merchants with rows that are due within so many seconds: in how many (0 or less: now)."""
         first = func.min(_row.due_time_ms)
@@ -135,10 +114,9 @@ class NoteStore:
             .group_by(_row.merchant_id)
             .order_by(first)
         )
-        async with open_transaction(self._engine) as connection:
-            return {merchant_id: wait_ms / 1000 for merchant_id, wait_ms in await connection.execute(query)}
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return {merchant_id: wait_ms / 1000 for merchant_id, wait_ms in rows}
 
-    @carried_through
     async def claim(self, merchant_id: str) -> Note | None:
         """The row of this merchant that is due longest, for this worker alone as long as its lease lasts."""
         due = (
@@ -148,24 +126,24 @@ class NoteStore:
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        async with self._write(reads_first=True) as connection:
-            request_id = (await connection.execute(due)).scalar_one_or_none()
+
+        def claim(connection: Connection) -> Note | None:
+            request_id = connection.execute(due).scalar_one_or_none()
             if request_id is None:
                 return None
             values = {"claim": secrets.token_hex(_CLAIM_BYTES), "lease_expire_time_ms": _after(LEASE_S)}
             key = and_(_row.merchant_id == merchant_id, _row.request_id == request_id)
             claimed = update(NOTES).where(key).values(values).returning(*NOTES.c, now_ms().label("claim_time_ms"))
-            return parse_note((await connection.execute(claimed)).one())
+            return parse_note(connection.execute(claimed).one())
 
-    @carried_through
+        return await self._database.write(claim)
+
     async def mark_sending(self, note: Note, kind: NoteKind) -> bool:
         """Put on record that this note is about to be sent, with a new lease. False: the row is not ours any more."""
         last = note.last.value if note.last else ""
         values = {"last_note": last, "sending": kind.value, "lease_expire_time_ms": _after(LEASE_S)}
-        async with self._write() as connection:
-            return await _change(connection, note, values)
+        return await self._database.write(lambda connection: _change(connection, note, values))
 
-    @carried_through
     async def finish(  # noqa: PLR0913 - what is known of the row when its turn ends
         self,
         note: Note,
@@ -182,71 +160,58 @@ class NoteStore:
         """
         is_clicked = _row.expect_time_ms != note.expect_time_ms
         is_over = last in FINAL_KINDS
-        async with self._write() as connection:
-            if wait_s is None and last is None:
-                gone = delete(NOTES).where(_is_ours(note), ~is_clicked)
-                if (await connection.execute(gone)).rowcount:
-                    return
-            due = _NEVER if wait_s is None else _after(wait_s)
-            closed = now_ms() if wait_s is None else _NEVER
-            values = {
-                "claim": "",
-                "lease_expire_time_ms": None,
-                "last_note": last.value if last else "",
-                "sending": sending.value if sending else "",
-                "look_count": case((is_clicked, 0), else_=look_count),
-                "due_time_ms": due if is_over else case((is_clicked, _row.due_time_ms), else_=due),
-                "close_time_ms": closed if is_over else case((is_clicked, _NEVER), else_=closed),
-                "problem": problem,
-                "problem_time_ms": func.coalesce(_row.problem_time_ms, now_ms()) if problem else None,
-            }
-            await _change(connection, note, values)
+        due = _NEVER if wait_s is None else _after(wait_s)
+        closed = now_ms() if wait_s is None else _NEVER
+        values = {
+            "claim": "",
+            "lease_expire_time_ms": None,
+            "last_note": last.value if last else "",
+            "sending": sending.value if sending else "",
+            "look_count": case((is_clicked, 0), else_=look_count),
+            "due_time_ms": due if is_over else case((is_clicked, _row.due_time_ms), else_=due),
+            "close_time_ms": closed if is_over else case((is_clicked, _NEVER), else_=closed),
+            "problem": problem,
+            "problem_time_ms": func.coalesce(_row.problem_time_ms, now_ms()) if problem else None,
+        }
+        gone = delete(NOTES).where(_is_ours(note), ~is_clicked)
 
-    @carried_through
+        def give_back(connection: Connection) -> None:
+            is_silent = wait_s is None and last is None
+            if not (is_silent and connection.execute(gone).rowcount):
+                _change(connection, note, values)
+
+        await self._database.write(give_back)
+
     async def release(self, claims: list[str]) -> None:
         """Give rows back that this process will not come to, but those that may be on their way to Gorgias."""
-        async with self._write() as connection:
-            await connection.execute(
-                update(NOTES)
-                .where(_row.claim.in_(claims), _row.sending == "")
-                .values(claim="", lease_expire_time_ms=None)
-            )
+        ours = update(NOTES).where(_row.claim.in_(claims), _row.sending == "")
+        released = ours.values(claim="", lease_expire_time_ms=None)
+        await self._database.write(lambda connection: connection.execute(released))
 
-    @carried_through
     async def get_backlog(self, merchant_id: str) -> Backlog:
         """What is wrong with a shop's notes; `count` 0: nothing."""
         query = select(func.count(), func.min(_row.problem_time_ms), func.max(_row.problem)).where(
             _row.merchant_id == merchant_id, _row.problem != "", _row.due_time_ms.is_not(None)
         )
-        async with open_transaction(self._engine) as connection:
-            count, since_ms, problem = (await connection.execute(query)).one()
+        count, since_ms, problem = await self._database.read(lambda connection: connection.execute(query).one())
         since = None if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC)
         return Backlog(count=count, since=since, problem=problem or "")
 
-    @carried_through
     async def hasten(self, merchant_id: str) -> None:
         """Try a shop's notes that could not be written again at once: its key is new, or its account is back."""
         waiting = and_(_row.merchant_id == merchant_id, _row.problem != "", _row.due_time_ms.is_not(None))
-        async with self._write() as connection:
-            await connection.execute(update(NOTES).where(waiting).values(due_time_ms=now_ms(), look_count=0))
+        hastened = update(NOTES).where(waiting).values(due_time_ms=now_ms(), look_count=0)
+        await self._database.write(lambda connection: connection.execute(hastened))
 
-    @carried_through
     async def count_open(self) -> int:
         """Rows of all shops that are not closed."""
         query = select(func.count()).where(_row.due_time_ms.is_not(None))
-        async with open_transaction(self._engine) as connection:
-            return (await connection.execute(query)).scalar_one()
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
-    @carried_through
     async def purge(self, kept_s: float) -> None:
         """Forget rows that were closed longer ago: no click can come for them any more."""
-        async with self._write() as connection:
-            await connection.execute(delete(NOTES).where(_row.close_time_ms < _after(-kept_s)))
-
-    @asynccontextmanager
-    async def _write(self, *, reads_first: bool = False) -> AsyncGenerator[AsyncConnection]:
-        async with self._writer, open_transaction(self._engine, reads_first=reads_first) as connection:
-            yield connection
+        old = delete(NOTES).where(_row.close_time_ms < _after(-kept_s))
+        await self._database.write(lambda connection: connection.execute(old))
 
 
 def _after(seconds: float) -> ColumnElement[int]:
@@ -261,5 +226,5 @@ def _is_ours(note: Note) -> ColumnElement[bool]:
     return and_(_row.merchant_id == note.merchant_id, _row.request_id == note.request_id, _row.claim == note.claim)
 
 
-async def _change(connection: AsyncConnection, note: Note, values: dict[str, Any]) -> bool:
-    return (await connection.execute(update(NOTES).where(_is_ours(note)).values(values))).rowcount == 1
+def _change(connection: Connection, note: Note, values: dict[str, Any]) -> bool:
+    return connection.execute(update(NOTES).where(_is_ours(note)).values(values)).rowcount == 1

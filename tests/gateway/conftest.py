@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database import Database, open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
@@ -20,14 +19,14 @@ def keys() -> SecretKeys:
 
 
 @pytest.fixture
-async def engine(new_sqlite_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(new_sqlite_url: str) -> AsyncIterator[Database]:
     async with open_database(new_sqlite_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def store(engine: AsyncEngine, keys: SecretKeys) -> InstallationStore:
-    return InstallationStore(engine, keys)
+def store(database: Database, keys: SecretKeys) -> InstallationStore:
+    return InstallationStore(database, keys)
 
 
 @pytest.fixture

@@ -64,8 +64,8 @@ async def run_gateway(
     url = f"sqlite:///{folder / 'gateway.db'}"
     config = Config(database_url=url, secret_keys=keys, loyalty_target=target, loyalty_key="inner-key", **settings)  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_database(url))
-        store = InstallationStore(engine, SecretKeys(keys))
+        database = await stack.enter_async_context(open_database(url))
+        store = InstallationStore(database, SecretKeys(keys))
         for merchant_id in ("acme", "bloom"):
             nowhere = Target(
                 gorgias_url=f"{NOWHERE}/{merchant_id}",

@@ -107,7 +107,7 @@ async def test_process_names_a_taken_port(tmp_path: Path) -> None:
 
 async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -> None:
     """Before it takes a request, and before anything else is encrypted with them."""
-    async with open_database(make_settings(tmp_path)["GATEWAY_DATABASE_URL"]) as engine:
+    async with open_database(make_settings(tmp_path)["GATEWAY_DATABASE_URL"]) as database:
         target = Target(
             gorgias_url="https://acme.gorgias.com",
             gorgias_user="ops@acme.example",
@@ -115,7 +115,7 @@ async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -
             template="list",
             public_url="https://edge.example",
         )
-        await InstallationStore(engine, SecretKeys([KEY])).add("acme", target)
+        await InstallationStore(database, SecretKeys([KEY])).add("acme", target)
     other_key = Fernet.generate_key().decode()
     async with run_process(make_settings(tmp_path, GATEWAY_SECRET_KEYS=other_key)) as process:
         _, errors = await process.communicate()

@@ -1,11 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database import Database
 from gateway.installation.activity import MAX_ERROR_CHARS, Activity
 from gateway.installation.store import Installation, InstallationStore, Target
+from tests.gateway.statements import execute
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -51,18 +51,16 @@ async def test_activity_writes_only_the_latest_of_each_kind(store: InstallationS
 
 
 async def test_activity_waits_while_the_store_is_down_and_the_newest_wins(
-    store: InstallationStore, engine: AsyncEngine
+    store: InstallationStore, database: Database
 ) -> None:
     times = iter(NOON + timedelta(seconds=second) for second in range(3))
     activity = Activity(store, now=lambda: next(times))
-    async with engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE installations RENAME TO away"))
+    await execute(database, "ALTER TABLE installations RENAME TO away")
     activity.note_error("acme", "PROVIDER_TIMEOUT")
     activity.note_event("acme", "unavailable")
     await activity.flush()
     activity.note_event("acme", "member")
-    async with engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE away RENAME TO installations"))
+    await execute(database, "ALTER TABLE away RENAME TO installations")
     await activity.flush()
     installation = await get(store)
     assert (installation.last_error, installation.last_status) == ("PROVIDER_TIMEOUT", "member")

@@ -1,15 +1,14 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import DatabaseError
+from gateway.database import Database, DatabaseError
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore, Target, make_credential
+from tests.gateway.statements import Statements, execute, note_statements
 from tests.gateway.waiting import wait_until
 
 
@@ -41,26 +40,20 @@ async def credential(store: InstallationStore) -> str:
 
 
 @pytest.fixture
-def queries(engine: AsyncEngine) -> list[str]:
+def queries(credential: str) -> Iterator[Statements]:  # noqa: ARG001 - it is on record before they are noted
     """The statements that reach the database."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "installations" in statement:
-            seen.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    return seen
+    with note_statements() as noted:
+        yield noted
 
 
 async def test_known_credential_is_answered_from_memory(
-    credentials: Credentials, credential: str, queries: list[str]
+    credentials: Credentials, credential: str, queries: Statements
 ) -> None:
     assert [await credentials.find(credential) for _ in range(3)] == ["acme"] * 3
     assert len(queries) == 1
 
 
-async def test_unknown_credential_always_asks_the_store(credentials: Credentials, queries: list[str]) -> None:
+async def test_unknown_credential_always_asks_the_store(credentials: Credentials, queries: Statements) -> None:
     unknown = make_credential()
     assert [await credentials.find(unknown) for _ in range(3)] == [None] * 3
     assert len(queries) == 3
@@ -98,11 +91,10 @@ async def test_removed_installation_unused_for_a_minute_gets_no_answer_more(
 
 @pytest.mark.parametrize("age_s", [5.0, 60.0])
 async def test_known_credential_is_served_while_the_store_is_down(
-    credentials: Credentials, engine: AsyncEngine, credential: str, clock: SimpleNamespace, age_s: float
+    credentials: Credentials, database: Database, credential: str, clock: SimpleNamespace, age_s: float
 ) -> None:
     await credentials.find(credential)
-    async with engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE installations RENAME TO away"))
+    await execute(database, "ALTER TABLE installations RENAME TO away")
     clock.now = age_s
     assert [await credentials.find(credential) for _ in range(3)] == ["acme"] * 3
     with pytest.raises(DatabaseError):
@@ -114,7 +106,7 @@ async def test_known_credential_is_served_while_the_store_is_down(
 @example(text_="tg_" + "a" * 43 + "\n")
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_implausible_credential_is_refused_without_asking(
-    credentials: Credentials, queries: list[str], text_: str
+    credentials: Credentials, queries: Statements, text_: str
 ) -> None:
     assert await credentials.find(text_) is None
     assert queries == []

@@ -6,10 +6,11 @@ import asyncpg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 import gateway.migrations
 from gateway.database import MIGRATION_LOCK, SCHEMA_VERSION, DatabaseError, open_database
+from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
 
 OPEN_ONCE = """
@@ -24,8 +25,8 @@ PROCESSES = 3
 
 
 async def test_database_is_migrated_when_it_opens(database_url: str) -> None:
-    async with open_database(database_url) as engine, engine.connect() as connection:
-        tables = await connection.run_sync(lambda one: inspect(one).get_table_names())
+    async with open_database(database_url) as database:
+        tables = await database.read(lambda connection: inspect(connection).get_table_names())
         assert {"installations", "gateway_schema_version"} <= set(tables)
 
 
@@ -38,9 +39,9 @@ async def test_database_opened_by_several_processes_at_once_is_migrated_once(dat
     ]
     outputs = [await process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES, outputs
-    async with open_database(database_url) as engine, engine.connect() as connection:
-        versions = (await connection.execute(text("SELECT version_num FROM gateway_schema_version"))).scalars().all()
-    assert versions == [SCHEMA_VERSION]
+    async with open_database(database_url) as database:
+        versions = await fetch_rows(database, "SELECT version_num FROM gateway_schema_version")
+    assert versions == [{"version_num": SCHEMA_VERSION}]
 
 
 async def test_database_is_not_touched_while_another_process_migrates_it(new_postgres_url: str) -> None:
@@ -67,8 +68,8 @@ async def open_and_close(url: str) -> None:
 
 
 async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
-    async with open_database(database_url) as engine, engine.begin() as connection:
-        await connection.execute(text("UPDATE gateway_schema_version SET version_num = '9999'"))
+    async with open_database(database_url) as database:
+        await execute(database, "UPDATE gateway_schema_version SET version_num = '9999'")
     with pytest.raises(DatabaseError, match="GATEWAY_DATABASE_URL: made by a newer release"):
         async with open_database(database_url):
             pass
@@ -82,12 +83,11 @@ def test_database_schema_version_is_the_last_migration() -> None:
 
 
 async def test_database_keeps_a_write_ahead_log_and_waits_for_the_disk(new_sqlite_url: str) -> None:
-    async with open_database(new_sqlite_url) as engine, engine.connect() as connection:
+    async with open_database(new_sqlite_url) as database:
         modes = [
-            (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
+            await fetch_rows(database, f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
-    assert modes == ["wal", 2, 1]
+    assert modes == [[{"journal_mode": "wal"}], [{"synchronous": 2}], [{"foreign_keys": 1}]]
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,31 @@ async def test_database_that_the_server_does_not_have_is_named(new_postgres_url:
     with pytest.raises(DatabaseError, match=r'GATEWAY_DATABASE_URL: PostgreSQL at .* "missing" does not exist'):
         async with open_database(new_postgres_url.replace("/postgres?", "/missing?")):
             pass
+
+
+async def test_work_that_fails_writes_nothing_and_leaves_the_database_to_others(database_url: str) -> None:
+    def write_and_fail(connection: Connection) -> None:
+        connection.execute(text("UPDATE gateway_schema_version SET version_num = '9999'"))
+        raise ZeroDivisionError
+
+    async with open_database(database_url) as database:
+        with pytest.raises(ZeroDivisionError):
+            await database.write(write_and_fail)
+        versions = await fetch_rows(database, "SELECT version_num FROM gateway_schema_version")
+    assert versions == [{"version_num": SCHEMA_VERSION}]
+
+
+async def test_caller_who_goes_away_leaves_the_database_to_others(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        for count in range(20):
+            query = "SELECT count(*) FROM gateway_schema_version"
+            callers = [
+                asyncio.create_task(one)
+                for one in (fetch_rows(database, query), execute(database, "DELETE FROM installations"))
+            ]
+            for _ in range(count):
+                await asyncio.sleep(0)
+            for caller in callers:
+                caller.cancel()
+            await asyncio.gather(*callers, return_exceptions=True)
+        await execute(database, "DELETE FROM installations")

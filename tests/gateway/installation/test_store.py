@@ -3,12 +3,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import DatabaseError, open_database
+from gateway.database import Database, DatabaseError, open_database
 from gateway.installation.store import Activity, InstallationStore, Target, hash_credential
 from gateway.keys import SecretKeyError, SecretKeys
+from tests.gateway.statements import execute, fetch_rows
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TARGET = Target(
@@ -21,15 +20,15 @@ TARGET = Target(
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """Each engine in turn: what the store promises holds on both."""
     async with open_database(database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-def store(engine: AsyncEngine, keys: SecretKeys) -> InstallationStore:
-    return InstallationStore(engine, keys, now=lambda: NOON)
+def store(database: Database, keys: SecretKeys) -> InstallationStore:
+    return InstallationStore(database, keys, now=lambda: NOON)
 
 
 async def test_installation_comes_back_as_it_was_put(store: InstallationStore) -> None:
@@ -65,31 +64,30 @@ async def test_installation_is_found_by_its_credential_alone(store: Installation
     assert await store.find_merchant_id(hash_credential("tg_other")) is None
 
 
-async def test_secrets_are_nowhere_in_clear(store: InstallationStore, engine: AsyncEngine) -> None:
+async def test_secrets_are_nowhere_in_clear(store: InstallationStore, database: Database) -> None:
     """Neither in the database nor in what a log would show."""
     await store.add("acme", TARGET)
     installation = await store.get("acme")
     assert installation is not None
-    async with engine.connect() as connection:
-        stored = repr((await connection.execute(text("SELECT * FROM installations"))).all())
+    stored = repr(await fetch_rows(database, "SELECT * FROM installations"))
     for shown in (stored, repr(installation), repr(TARGET)):
         assert TARGET.gorgias_key not in shown
         assert installation.credential not in shown
     assert TARGET.gorgias_user not in repr(installation) + repr(TARGET)
 
 
-async def test_secrets_survive_a_new_key_and_are_encrypted_with_it_when_written(engine: AsyncEngine) -> None:
+async def test_secrets_survive_a_new_key_and_are_encrypted_with_it_when_written(database: Database) -> None:
     old, new = (Fernet.generate_key().decode() for _ in range(2))
-    await InstallationStore(engine, SecretKeys([old])).add("acme", TARGET)
-    rotated = InstallationStore(engine, SecretKeys([new, old]))
+    await InstallationStore(database, SecretKeys([old])).add("acme", TARGET)
+    rotated = InstallationStore(database, SecretKeys([new, old]))
     before = await rotated.get("acme")
     await rotated.update("acme", TARGET)
-    after = await InstallationStore(engine, SecretKeys([new])).get("acme")
+    after = await InstallationStore(database, SecretKeys([new])).get("acme")
     assert before is not None
     assert after is not None
     assert before.credential == after.credential
     with pytest.raises(SecretKeyError):
-        await InstallationStore(engine, SecretKeys([old])).get("acme")
+        await InstallationStore(database, SecretKeys([old])).get("acme")
 
 
 async def test_record_keeps_what_gorgias_calls_them(store: InstallationStore) -> None:
@@ -139,10 +137,9 @@ async def test_activity_of_both_kinds_is_kept_apart_and_in_utc(store: Installati
 
 
 async def test_store_without_its_table_says_that_the_database_does_not_answer(
-    store: InstallationStore, engine: AsyncEngine
+    store: InstallationStore, database: Database
 ) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP TABLE installations"))
+    await execute(database, "DROP TABLE installations")
     with pytest.raises(DatabaseError):
         await store.get("acme")
     await store.ping()

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database import Database, open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
 from tests.gateway.helpdesk import Helpdesk
@@ -14,14 +13,14 @@ from tests.gateway.tickets.room import Room, TicketLoyalty, open_room
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     async with open_database(database_url) as opened:
         yield opened
 
 
 @pytest.fixture
-async def installations(engine: AsyncEngine, keys: SecretKeys, target: Target) -> InstallationStore:
-    store = InstallationStore(engine, keys)
+async def installations(database: Database, keys: SecretKeys, target: Target) -> InstallationStore:
+    store = InstallationStore(database, keys)
     await store.add("acme", target)
     return store
 
@@ -39,11 +38,11 @@ async def loyalty_server() -> AsyncIterator[tuple[TicketLoyalty, str]]:
 
 @pytest.fixture
 async def room(
-    engine: AsyncEngine,
+    database: Database,
     installations: InstallationStore,
     helpdesk: Helpdesk,
     loyalty_server: tuple[TicketLoyalty, str],
 ) -> AsyncIterator[Room]:
     loyalty, address = loyalty_server
-    async with open_room(engine, installations, helpdesk, loyalty, address) as opened:
+    async with open_room(database, installations, helpdesk, loyalty, address) as opened:
         yield opened

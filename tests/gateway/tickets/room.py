@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database import Database
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
@@ -20,6 +19,7 @@ from gateway.tickets.outbox import Outbox
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
 
 REQUEST = "request-1"
@@ -63,7 +63,7 @@ class Room:
 
     tickets: Tickets
     outbox: Outbox
-    engine: AsyncEngine
+    database: Database
     helpdesk: Helpdesk
     loyalty: TicketLoyalty
     registry: CollectorRegistry
@@ -91,9 +91,7 @@ class Room:
         assert self.list_marks(ticket_id) == list(marks)
 
     async def list_rows(self) -> list[dict[str, object]]:
-        async with self.engine.connect() as connection:
-            rows = await connection.execute(text("SELECT * FROM ticket_notes ORDER BY merchant_id, request_id"))
-            return [dict(row._mapping) for row in rows]
+        return await fetch_rows(self.database, "SELECT * FROM ticket_notes ORDER BY merchant_id, request_id")
 
     async def count_open(self) -> int:
         return sum(row["due_time_ms"] is not None for row in await self.list_rows())
@@ -124,20 +122,19 @@ class Room:
     async def let_pass(self, seconds: float) -> None:
         """For the rows and for the process it is so much later."""
         await self.wait_for_return()
-        await let_pass(self.engine, seconds)
+        await let_pass(self.database, seconds)
         self.clock.ahead_s += seconds
 
 
-async def let_pass(engine: AsyncEngine, seconds: float) -> None:
+async def let_pass(database: Database, seconds: float) -> None:
     """Rows are as old as if so much time had passed."""
     columns = ", ".join(f"{name} = {name} - {round(seconds * 1000)}" for name in _TIMES)
-    async with engine.begin() as connection:
-        await connection.execute(text(f"UPDATE ticket_notes SET {columns}"))  # noqa: S608 - constants
+    await execute(database, f"UPDATE ticket_notes SET {columns}")  # noqa: S608 - constants
 
 
 @asynccontextmanager
 async def open_room(  # noqa: PLR0913 - all that the room stands on
-    engine: AsyncEngine,
+    database: Database,
     installations: InstallationStore,
     helpdesk: Helpdesk,
     loyalty: TicketLoyalty,
@@ -150,7 +147,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
         opened = open_tickets(
-            engine,
+            database,
             installations,
             client,
             merchants,
@@ -161,7 +158,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             clock=clock,
         )
         tickets, outbox = await stack.enter_async_context(opened)
-        yield Room(tickets, outbox, engine, helpdesk, loyalty, registry, clock)
+        yield Room(tickets, outbox, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

@@ -8,11 +8,9 @@ import aiohttp
 import grpc
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.actions.token import AwardTokens
-from gateway.database import open_database
+from gateway.database import Database, open_database
 from gateway.installation.store import InstallationStore
 from gateway.keys import SecretKeys
 from gateway.tickets.store import LEASE_S
@@ -21,6 +19,7 @@ from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Context, Failure
 from tests.gateway.edge.test_process import read_address, run_process
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.statements import fetch_rows
 from tests.gateway.tickets.room import TicketLoyalty, let_pass, make_award
 from tests.gateway.waiting import wait_until
 
@@ -49,7 +48,7 @@ class Stack:
     """What outlives a gateway."""
 
     settings: dict[str, str]
-    engine: AsyncEngine
+    database: Database
     helpdesk: Helpdesk
     loyalty: SlowLoyalty
     credential: str
@@ -78,9 +77,9 @@ class Stack:
         return not await self.has_row()
 
     async def _count(self, condition: str) -> int:
-        async with self.engine.connect() as connection:
-            query = text(f"SELECT count(*) FROM ticket_notes WHERE {condition}")  # noqa: S608 - constants
-            return int((await connection.execute(query)).scalar_one())
+        query = f"SELECT count(*) AS count FROM ticket_notes WHERE {condition}"  # noqa: S608 - constants
+        [row] = await fetch_rows(self.database, query)
+        return int(row["count"])
 
 
 @pytest.fixture
@@ -97,18 +96,18 @@ async def stack(database_url: str, helpdesk: Helpdesk) -> AsyncIterator[Stack]:
         "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
         "GATEWAY_LOYALTY_KEY": "inner-key",
     }
-    async with open_database(database_url) as engine:
-        store = InstallationStore(engine, SecretKeys([KEY]))
+    async with open_database(database_url) as database:
+        store = InstallationStore(database, SecretKeys([KEY]))
         await store.add("acme", helpdesk.make_target())
         installation = await store.get("acme")
         assert installation is not None
-        yield Stack(settings, engine, helpdesk, loyalty, installation.credential)
+        yield Stack(settings, database, helpdesk, loyalty, installation.credential)
     await server.stop(None)
 
 
 async def restart(stack: Stack) -> None:
     """Another process, when the killed one's lease is over, until all notes are written."""
-    await let_pass(stack.engine, LEASE_S + 5)
+    await let_pass(stack.database, LEASE_S + 5)
     async with run_process(stack.settings) as process:
         await read_address(process)
         await wait_until(stack.is_closed)

@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database import Database, open_database
 from gateway.gorgias.budget import REQUESTS
 from gateway.installation.store import InstallationStore
 from sandbox.gorgias.faults import Fault
+from tests.gateway.statements import execute
 from tests.gateway.tickets.room import REQUEST, Room, make_award
 
 TEN_MINUTES_S = 600.0
 
 
 @pytest.fixture
-async def engine(new_sqlite_url: str) -> AsyncIterator[AsyncEngine]:
+async def database(new_sqlite_url: str) -> AsyncIterator[Database]:
     """Nothing here depends on the engine."""
     async with open_database(new_sqlite_url) as opened:
         yield opened
@@ -73,8 +73,7 @@ async def test_ticket_is_unknown_where_gorgias_does_not_answer(room: Room, kind:
 
 
 async def test_ticket_is_unknown_while_the_database_is_gone(room: Room) -> None:
-    async with room.engine.begin() as connection:
-        await connection.exec_driver_sql("DROP TABLE installations")
+    await execute(room.database, "DROP TABLE installations")
     assert await room.tickets.find("acme", "4711") is None
 
 

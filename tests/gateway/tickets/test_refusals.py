@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 import grpc
 import msgspec
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database import Database
 from gateway.installation.store import InstallationStore, Target
 from gateway.tickets.store import NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -47,7 +47,7 @@ async def test_note_waits_while_the_key_is_refused_and_goes_out_when_hastened(ro
     await room.wait_for_look()
     await room.wait_for_return()
     await room.let_pass(HOUR_S / 2)
-    store = NoteStore(room.engine)
+    store = NoteStore(room.database)
     backlog = await store.get_backlog("acme")
     assert (backlog.count, backlog.problem) == (1, "GorgiasCredentialsError")
     assert backlog.since is not None
@@ -131,7 +131,7 @@ async def test_loyalty_service_that_is_down_loses_no_note(
 
 
 async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_the_note(
-    engine: AsyncEngine,
+    database: Database,
     installations: InstallationStore,
     helpdesk: Helpdesk,
     loyalty_server: tuple[TicketLoyalty, str],
@@ -139,7 +139,7 @@ async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_th
     helpdesk.account.faults.set(Fault(kind="hang", operation="create_message"))
     loyalty_server[0].awards[REQUEST] = make_award()
     async with AsyncExitStack() as stack:
-        room = await stack.enter_async_context(open_room(engine, installations, helpdesk, *loyalty_server))
+        room = await stack.enter_async_context(open_room(database, installations, helpdesk, *loyalty_server))
         await room.click()
         await room.wait_for_look()
 
@@ -150,7 +150,7 @@ async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_th
         async with asyncio.timeout(LEAVES_WITHIN_S):
             await stack.aclose()
     helpdesk.account.faults.clear()
-    async with open_room(engine, installations, helpdesk, *loyalty_server) as room:
-        await let_pass(engine, 30)
+    async with open_room(database, installations, helpdesk, *loyalty_server) as room:
+        await let_pass(database, 30)
         await room.wait_for_close()
     assert room.list_marks() == [ADDED]

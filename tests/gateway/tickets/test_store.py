@@ -3,14 +3,13 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import DatabaseError
+from gateway.database import Database, DatabaseError
 from gateway.installation.store import InstallationStore
 from gateway.tickets.progress import NoteKind
 from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
+from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.tickets.room import let_pass
 
 ROWS = 8
@@ -18,8 +17,8 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def store(engine: AsyncEngine, installations: InstallationStore) -> NoteStore:  # noqa: ARG001 - acme is installed
-    return NoteStore(engine, first_look_s=0.0)
+def store(database: Database, installations: InstallationStore) -> NoteStore:  # noqa: ARG001 - acme is installed
+    return NoteStore(database, first_look_s=0.0)
 
 
 async def claim(store: NoteStore) -> Note:
@@ -41,21 +40,21 @@ async def test_row_is_claimed_by_one_of_many(store: NoteStore) -> None:
 
 
 async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_any_more(
-    store: NoteStore, engine: AsyncEngine
+    store: NoteStore, database: Database
 ) -> None:
     await store.expect("acme", "request-1", 4711)
     first = await claim(store)
     assert await store.claim("acme") is None
-    await let_pass(engine, LEASE_S + 1)
+    await let_pass(database, LEASE_S + 1)
     second = await claim(store)
     assert not await store.mark_sending(first, NoteKind.DONE)
     assert await store.mark_sending(second, NoteKind.DONE)
 
 
-async def test_what_the_first_worker_still_writes_changes_nothing(store: NoteStore, engine: AsyncEngine) -> None:
+async def test_what_the_first_worker_still_writes_changes_nothing(store: NoteStore, database: Database) -> None:
     await store.expect("acme", "request-1", 4711)
     first = await claim(store)
-    await let_pass(engine, LEASE_S + 1)
+    await let_pass(database, LEASE_S + 1)
     second = await claim(store)
     await close(store, first, None)
     assert await store.mark_sending(second, NoteKind.DONE)
@@ -100,15 +99,13 @@ async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(sto
     assert await store.claim("acme") is None
 
 
-async def test_written_note_is_forgotten_when_no_click_can_come_any_more(store: NoteStore, engine: AsyncEngine) -> None:
+async def test_written_note_is_forgotten_when_no_click_can_come_any_more(store: NoteStore, database: Database) -> None:
     for request_id in ("old", "new"):
         await store.expect("acme", request_id, 4711)
         await close(store, await claim(store), NoteKind.DONE)
-        await let_pass(engine, 20 * DAY_S)
+        await let_pass(database, 20 * DAY_S)
     await store.purge(31 * DAY_S)
-    async with engine.connect() as connection:
-        kept = (await connection.execute(text("SELECT request_id FROM ticket_notes"))).scalars().all()
-    assert kept == ["new"]
+    assert await fetch_rows(database, "SELECT request_id FROM ticket_notes") == [{"request_id": "new"}]
 
 
 async def test_many_clicks_at_once_are_all_on_record(store: NoteStore) -> None:
@@ -128,8 +125,7 @@ async def test_click_that_is_abandoned_leaves_the_database_to_others(store: Note
     assert await store.count_open() == 6
 
 
-async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP TABLE ticket_notes"))
+async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, database: Database) -> None:
+    await execute(database, "DROP TABLE ticket_notes")
     with pytest.raises(DatabaseError):
         await store.expect("acme", "request-1", 4711)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database import Database, open_database
 from gateway.installation.store import InstallationStore
 from gateway.keys import SecretKeys
 from gateway.loyalty_client import LoyaltyClient
@@ -132,7 +131,7 @@ async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: R
 
 @pytest.fixture
 async def loose(
-    engine: AsyncEngine, installations: InstallationStore, loyalty_server: tuple[TicketLoyalty, str]
+    database: Database, installations: InstallationStore, loyalty_server: tuple[TicketLoyalty, str]
 ) -> AsyncIterator[tuple[NoteStore, Writer, Clock]]:
     """A store and a writer that nothing drives but the test."""
     async with AsyncExitStack() as stack:
@@ -140,12 +139,12 @@ async def loose(
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
-        store = await stack.enter_async_context(NoteStore(engine))
+        store = await stack.enter_async_context(NoteStore(database))
         yield store, Writer(store, accounts, client, merchants, NoteMetrics(CollectorRegistry())), clock
 
 
 async def test_worker_that_ends_at_any_await_leaves_one_note(
-    engine: AsyncEngine,
+    database: Database,
     loose: tuple[NoteStore, Writer, Clock],
     helpdesk: Helpdesk,
     loyalty_server: tuple[TicketLoyalty, str],
@@ -161,7 +160,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
         wanted.append(f"Award A-{number} · added")
         loyalty_server[0].awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
         await store.expect("acme", request_id, TICKET)
-        await let_pass(engine, 1)
+        await let_pass(database, 1)
         cut = Cut(bring_on_next(store, writer), number)
         try:
             await asyncio.create_task(cut.run())
@@ -171,7 +170,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
             is_cut = cut.count >= number
         while await store.count_open():  # more than once where the account wants a rest
             clock.ahead_s += PAST_LEASE_S
-            await let_pass(engine, PAST_LEASE_S)
+            await let_pass(database, PAST_LEASE_S)
             await bring_on_next(store, writer)
     marks = [list_last_line(one) for one in helpdesk.account.state.messages.values() if one.channel == "internal-note"]
     assert sorted(marks) == sorted(wanted)
@@ -218,9 +217,9 @@ async def test_two_gateways_on_one_database_write_each_note_once(
     keys: SecretKeys,
     loyalty_server: tuple[TicketLoyalty, str],
 ) -> None:
-    async with open_database(database_url) as engine:
-        installations = InstallationStore(engine, keys)
-        async with open_room(engine, installations, room.helpdesk, *loyalty_server) as other:
+    async with open_database(database_url) as opened:
+        installations = InstallationStore(opened, keys)
+        async with open_room(opened, installations, room.helpdesk, *loyalty_server) as other:
             for number in range(10):
                 request_id = f"request-{number}"
                 room.loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
