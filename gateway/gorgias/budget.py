@@ -28,22 +28,23 @@ class Budget:
         self._refused_until = 0.0
         self._background_until = 0.0
 
-    def take(self, *, is_urgent: bool) -> None:
+    def take(self, *, is_urgent: bool, is_begun: bool = False) -> None:
         """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
-        wait_s = self.get_wait_s(is_urgent=is_urgent)
+        wait_s = self.get_wait_s(is_urgent=is_urgent, is_begun=is_begun)
         if wait_s > 0:
             raise GorgiasThrottledError(wait_s)
         self._sends.append((self._clock(), is_urgent))
 
-    def get_wait_s(self, *, is_urgent: bool) -> float:
-        """Seconds until the next request may be sent; 0: now."""
+    def get_wait_s(self, *, is_urgent: bool, is_begun: bool = False) -> float:
+        """Seconds until the next request may be sent; 0: now. `is_begun`: it goes on with what was let through."""
         now = self._clock()
         while self._sends and self._sends[0][0] <= now - PERIOD_S:
             self._sends.popleft()
         free_times = [now, self._refused_until, _find_free_time([time for time, _ in self._sends], REQUESTS)]
         if not is_urgent:
             background = [time for time, was_urgent in self._sends if not was_urgent]
-            free_times += [self._background_until, _find_free_time(background, BACKGROUND_REQUESTS)]
+            free_times.append(_find_free_time(background, BACKGROUND_REQUESTS))
+            free_times += [] if is_begun else [self._background_until]
         return max(free_times) - now
 
     def note_refusal(self, retry_after_s: float) -> None:

@@ -4,8 +4,9 @@ GorgiasError
 ├── GorgiasCredentialsError    the user and API key are refused, or may not do this
 ├── GorgiasNotFoundError       no such object; for an account's address: no such account
 ├── GorgiasRefusedError        understood and refused (400, 409, 413 …)
+├── GorgiasTooLongError        a list that has no end, as far as it is read
 ├── GorgiasThrottledError      too many requests, and it did not pass
-├── GorgiasUnavailableError    not reached, too slow, or 5xx
+├── GorgiasUnavailableError    not reached, too slow (408, too), or 5xx
 └── GorgiasContractError       the answer is not what Gorgias documents
 
 Messages say what to do and never hold the key or a widget credential.
@@ -33,6 +34,10 @@ class GorgiasRefusedError(GorgiasError):
     """Any other 4xx."""
 
 
+class GorgiasTooLongError(GorgiasError):
+    """More pages than are read."""
+
+
 class GorgiasThrottledError(GorgiasError):
     """429, or our own share of the account's rate is used up: nothing was done. `retry_after_s`: seconds to wait."""
 
@@ -42,7 +47,7 @@ class GorgiasThrottledError(GorgiasError):
 
 
 class GorgiasUnavailableError(GorgiasError):
-    """Connection, time-out, 5xx. What was asked for may have been done."""
+    """Connection, time-out, 408, 5xx. What was asked for may have been done."""
 
 
 class GorgiasContractError(GorgiasError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasRefusedError
+from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Node
 
@@ -47,7 +47,7 @@ class TicketClient:
         await self._transport.request(HTTPMethod.POST, f"/api/tickets/{ticket_id}/messages", body=body)
 
     async def find_message(self, ticket_id: int, is_wanted: Callable[[Message], bool]) -> Message | None:
-        """The first that fits among at most 1,000. Raises GorgiasRefusedError where there are more and none fits."""
+        """The first that fits among at most 1,000. Raises GorgiasTooLongError where there are more and none fits."""
         pages = self._transport.list_pages("/api/messages", {"ticket_id": str(ticket_id)}, _MAX_PAGES)
         async with aclosing(pages):
             async for page in pages:
@@ -57,7 +57,7 @@ class TicketClient:
                         return message
                 if page.next_cursor is None:
                     return None
-        raise GorgiasRefusedError("the ticket has more messages than are looked through", "look at it by hand")
+        raise GorgiasTooLongError("the ticket has more messages than are looked through", "look at it by hand")
 
 
 def render_note(sender: str, *, text: str, html: str) -> Node:

@@ -63,22 +63,34 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S)
 
     async def list_pages(self, path: str, query: dict[str, str], max_pages: int) -> AsyncGenerator[Page]:
-        """At most so many pages of 100. Raises GorgiasError."""
+        """At most so many pages of 100. Raises GorgiasError.
+
+        What is begun is ended, however busy the account is meanwhile: all of it would have to be read again.
+        """
         cursor = ""
         for _ in range(max_pages):
             page_query = {**query, "limit": str(PAGE_SIZE), **({"cursor": cursor} if cursor else {})}
-            page = parse_answer(parse_page, await self.request(HTTPMethod.GET, path, query=page_query))
+            answer = await self.request(HTTPMethod.GET, path, query=page_query, is_begun=bool(cursor))
+            page = parse_answer(parse_page, answer)
             yield page
             if page.next_cursor is None:
                 return
             cursor = page.next_cursor
 
     async def request(
-        self, method: HTTPMethod, path: str, *, query: dict[str, str] | None = None, body: Node | None = None
+        self,
+        method: HTTPMethod,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Node | None = None,
+        is_begun: bool = False,
     ) -> object:
-        """The parsed answer, None where it is empty. Raises GorgiasError."""
+        """The parsed answer, None where it is empty. `is_begun`: it goes on with others. Raises GorgiasError."""
         for tries_left in reversed(range(_THROTTLED_TRIES if self._budget is None else 1)):
             try:
+                if self._budget is not None:
+                    self._budget.take(is_urgent=self._is_urgent, is_begun=is_begun)
                 return await self._send(method, path, query, body)
             except GorgiasThrottledError as error:
                 if not tries_left:
@@ -88,8 +100,6 @@ class Transport:
         raise AssertionError("the last try returns or raises")
 
     async def _send(self, method: HTTPMethod, path: str, query: dict[str, str] | None, body: Node | None) -> object:
-        if self._budget is not None:
-            self._budget.take(is_urgent=self._is_urgent)
         try:
             async with self._session.request(
                 method,
@@ -162,7 +172,7 @@ def _make_error(status: int, said: str) -> GorgiasError:
         return GorgiasCredentialsError(detail, "make a new key there and install again with it")
     if status == HTTPStatus.NOT_FOUND:
         return GorgiasNotFoundError(f"Gorgias answers 404{said}", _CHECK_URL)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         return GorgiasUnavailableError(f"Gorgias fails ({status})", "try again later")
     return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})", "mend what it names, then try again")
 

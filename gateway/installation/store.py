@@ -20,10 +20,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    column,
     delete,
     insert,
     or_,
     select,
+    table,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -130,6 +132,8 @@ INSTALLATIONS = Table(
     Column("update_time", _UtcDateTime),
 )
 _row = INSTALLATIONS.c
+# Of the account that is installed: the numbers of another account's tickets are the same.
+_NOTES = table("ticket_notes", column("merchant_id"))
 
 
 def make_credential() -> str:
@@ -224,9 +228,13 @@ class InstallationStore:
         await self._database.write(record)
 
     async def delete(self, merchant_id: str) -> None:
-        """Forget a merchant. Harmless when it is not there."""
-        gone = delete(INSTALLATIONS).where(_row.merchant_id == merchant_id)
-        await self._database.write(lambda connection: connection.execute(gone))
+        """Forget a merchant, and what its tickets were to be told. Harmless when it is not there."""
+
+        def forget(connection: Connection) -> None:
+            connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
+            connection.execute(delete(_NOTES).where(_NOTES.c.merchant_id == merchant_id))
+
+        await self._database.write(forget)
 
     def _render_target(self, target: Target) -> dict[str, object]:
         return {

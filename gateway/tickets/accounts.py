@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Self
 
 import aiohttp
@@ -19,8 +20,12 @@ _CAPACITY = 10_000
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """`lookups` are what an agent waits for; `notes` what nobody waits for. `writes_notes`: the shop wants them."""
+    """`lookups` are what an agent waits for; `notes` what nobody waits for. `writes_notes`: the shop wants them.
 
+    `update_time`: when the installation was last changed.
+    """
+
+    update_time: datetime
     writes_notes: bool
     lookups: TicketClient
     notes: TicketClient
@@ -47,6 +52,17 @@ class Accounts:
         held = self._held.get(merchant_id)
         if held is not None and self._clock() - held[0] < _REVALIDATE_S:
             return held[1]
+        return await self.fetch(merchant_id)
+
+    async def get_as_of(self, merchant_id: str, update_time: datetime | None) -> Account | None:
+        """The same, of an installation that was last changed then; None: that there is none."""
+        held = self._held.get(merchant_id)
+        if held is not None and (held[1].update_time if held[1] else None) == update_time:
+            return held[1]
+        return await self.fetch(merchant_id)
+
+    async def fetch(self, merchant_id: str) -> Account | None:
+        """The same, as it is on record now."""
         began = self._clock()
         installation = await self._store.get(merchant_id)
         account = None if installation is None else self._make(installation)
@@ -72,6 +88,7 @@ class Accounts:
             return TicketClient(transport, installation.gorgias_user)
 
         return Account(
+            update_time=installation.update_time,
             writes_notes=installation.writes_notes,
             lookups=make_client(LOOKUP_TIMEOUT_S, is_urgent=True),
             notes=make_client(NOTE_TIMEOUT_S, is_urgent=False),

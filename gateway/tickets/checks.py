@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError
+from gateway.gorgias.errors import (
+    GorgiasCredentialsError,
+    GorgiasError,
+    GorgiasRefusedError,
+    GorgiasThrottledError,
+    GorgiasTooLongError,
+)
 from gateway.gorgias.messages import TicketClient
 from gateway.installation.checks import Check, CheckState, render_reinstall_command
 from gateway.installation.store import Installation
@@ -11,6 +17,14 @@ from gateway.tickets.rows import Backlog
 
 # Whether there is such a ticket is all the same: a key that may not see tickets is refused either way.
 _ANY_TICKET = 1
+_WAITS = {
+    GorgiasCredentialsError.__name__: "Gorgias refuses them",
+    GorgiasThrottledError.__name__: "the account's rate limit is used up",
+}
+_FAILURES = {
+    GorgiasRefusedError.__name__: "Gorgias calls them bad",
+    GorgiasTooLongError.__name__: "their tickets have too many messages to be looked through",
+}
 
 
 async def check_notes(
@@ -29,14 +43,25 @@ async def check_notes(
     is_refused = backlog.problem == GorgiasCredentialsError.__name__
     if backlog.count and backlog.since is not None:
         words = "note waits" if backlog.count == 1 else "notes wait"
-        why = "Gorgias refuses them" if is_refused else f"Gorgias fails ({backlog.problem})"
+        why = _WAITS.get(backlog.problem, f"Gorgias fails ({backlog.problem})")
         detail = f"{backlog.count} {words} since {render_time(backlog.since)}: {why}"
         advice = mend if is_refused else "nothing: they are written as soon as Gorgias takes them"
         return Check(name="notes", state=CheckState.FAILED, detail=detail, advice=advice)
+    if backlog.failed_count:
+        return _make_failed(installation, backlog)
     try:
         await tickets.has_ticket(_ANY_TICKET)
     except GorgiasCredentialsError as error:
         return Check(name="notes", state=CheckState.FAILED, detail=f"for tickets, {error.detail}", advice=mend)
     except GorgiasError as error:
         return Check(name="notes", state=CheckState.UNKNOWN, detail=f"none waits; {error.detail}")
-    return Check(name="notes", state=CheckState.OK, detail="none waits, and Gorgias shows tickets")
+    gone = f"; {backlog.gone_count} had no ticket any more" if backlog.gone_count else ""
+    return Check(name="notes", state=CheckState.OK, detail=f"none waits, and Gorgias shows tickets{gone}")
+
+
+def _make_failed(installation: Installation, backlog: Backlog) -> Check:
+    words = "note was" if backlog.failed_count == 1 else "notes were"
+    why = _FAILURES.get(backlog.failed_problem, backlog.failed_problem)
+    detail = f"{backlog.failed_count} {words} given up: {why}"
+    advice = f"see what the gateway logged as note_refused; {render_reinstall_command(installation)} tries them again"
+    return Check(name="notes", state=CheckState.FAILED, detail=detail, advice=advice)

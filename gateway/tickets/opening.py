@@ -15,7 +15,7 @@ from gateway.tickets.lookup import Tickets
 from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.outbox import POLL_S, Outbox
 from gateway.tickets.store import FIRST_LOOK_S, NoteStore
-from gateway.tickets.writer import Writer
+from gateway.tickets.writer import LATE_S, Writer
 
 # A panel's last click may be answered so long after its button stopped working.
 _MARGIN_S = 86_400.0
@@ -32,15 +32,19 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     click_life_s: float,
     poll_s: float = POLL_S,
     first_look_s: float = FIRST_LOOK_S,
+    late_s: float = LATE_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[tuple[Tickets, Outbox]]:
-    """`click_life_s`: how long the same click may come again; so long a written note is remembered."""
+    """`click_life_s`: how long the same click may come again; so long a written note is remembered.
+
+    `late_s`: how long after an uncertain send Gorgias may still write it.
+    """
     async with (
         Accounts(installations, clock=clock) as accounts,
         NoteStore(database, first_look_s=first_look_s) as store,
     ):
         metrics = NoteMetrics(registry)
-        writer = Writer(store, accounts, client, merchants, metrics)
+        writer = Writer(store, accounts, client, merchants, metrics, late_s=late_s, clock=clock)
         kept_s = click_life_s + _MARGIN_S
         async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
             yield Tickets(accounts, clock=clock), outbox

@@ -148,6 +148,7 @@ class Outbox:
         if now >= self._count_time:
             self._count_time = now + _COUNT_INTERVAL_S
             self._metrics.open.set(await self._store.count_open())
+            self._metrics.failed.set(await self._store.count_failed())
         if now >= self._purge_time:
             self._purge_time = now + _PURGE_INTERVAL_S
             await self._store.purge(self._kept_s)

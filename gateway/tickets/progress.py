@@ -57,7 +57,8 @@ def find_step(
         return Step(kind=_AFTER_DOUBT[last])
     if state == pb.AWARD_STATE_UNKNOWN and last is None:
         return Step(kind=NoteKind.CHECKING)
-    if state == pb.AWARD_STATE_NOT_APPLIED and last is NoteKind.CHECKING:
+    # Whoever pressed the button was told that it is being checked, even where the ticket could not be.
+    if state == pb.AWARD_STATE_NOT_APPLIED and last is not NoteKind.NEVER:
         return Step(kind=NoteKind.NEVER)
     return Step(wait_s=_find_wait(award, click_age_s, settled_age_s, look_count))
 

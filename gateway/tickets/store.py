@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.database import Database, now_ms
+from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
 from gateway.tickets.progress import FINAL_KINDS, NoteKind
 from gateway.tickets.rows import NOTES, Backlog, Note, parse_note
@@ -33,6 +34,7 @@ LEASE_S = 20.0
 _CLAIM_BYTES = 12
 _CLOSE_TIMEOUT_S = 1.0
 _row = NOTES.c
+_GONE = GorgiasNotFoundError.__name__
 _NEVER: ColumnElement[int | None] = literal(None, BigInteger)
 
 
@@ -92,18 +94,36 @@ class NoteStore:
         values: dict[str, ColumnElement[Any]] = {
             "merchant_id": literal(click.merchant_id),
             "request_id": literal(click.request_id),
+            "for_origin": literal(value=False),
             "ticket_id": literal(click.ticket_id, BigInteger),
             "expect_time_ms": now_ms(),
             "due_time_ms": first_look,
         }
         wanted = select(*values.values()).where(installed.merchant_id == click.merchant_id, installed.writes_notes)
-        insert = postgresql.insert if engine == "postgresql" else sqlite.insert
-        row = insert(NOTES).from_select(list(values), wanted)
+        # A shop that is being uninstalled leaves no row behind that its next account could get.
+        wanted = wanted.with_for_update(read=True, key_share=True)
+        row = _make_insert(engine).from_select(list(values), wanted)
         again = {"expect_time_ms": now_ms(), "due_time_ms": first_look, "look_count": 0, "close_time_ms": None}
         final = [kind.value for kind in FINAL_KINDS]
         return row.on_conflict_do_update(
-            index_elements=["merchant_id", "request_id"], set_=again, where=_row.last_note.not_in(final)
+            index_elements=list(NOTES.primary_key), set_=again, where=_row.last_note.not_in(final)
         )
+
+    async def expect_for_origin(self, note: Note, ticket_id: int) -> None:
+        """This reversal was pressed on another ticket than its award: that one is to hear of it as well, once."""
+
+        def write(connection: Connection) -> None:
+            row = _make_insert(connection.dialect.name).values(
+                merchant_id=note.merchant_id,
+                request_id=note.request_id,
+                for_origin=True,
+                ticket_id=ticket_id,
+                expect_time_ms=note.expect_time_ms,
+                due_time_ms=now_ms(),
+            )
+            connection.execute(row.on_conflict_do_nothing())
+
+        await self._database.write(write)
 
     async def list_upcoming(self, within_s: float) -> dict[str, float]:
         """Merchants with rows that are due within so many seconds: in how many (0 or less: now)."""
@@ -120,28 +140,39 @@ class NoteStore:
     async def claim(self, merchant_id: str) -> Note | None:
         """The row of this merchant that is due longest, for this worker alone as long as its lease lasts."""
         due = (
-            select(_row.request_id)
+            select(_row.request_id, _row.for_origin)
             .where(_row.merchant_id == merchant_id, _row.due_time_ms <= now_ms(), _is_free())
             .order_by(_row.due_time_ms)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
+        installed = select(INSTALLATIONS.c.update_time).where(INSTALLATIONS.c.merchant_id == merchant_id)
 
         def claim(connection: Connection) -> Note | None:
-            request_id = connection.execute(due).scalar_one_or_none()
-            if request_id is None:
+            found = connection.execute(due).one_or_none()
+            if found is None:
                 return None
             values = {"claim": secrets.token_hex(_CLAIM_BYTES), "lease_expire_time_ms": _after(LEASE_S)}
-            key = and_(_row.merchant_id == merchant_id, _row.request_id == request_id)
+            key = and_(
+                _row.merchant_id == merchant_id,
+                _row.request_id == found.request_id,
+                _row.for_origin == found.for_origin,
+            )
             claimed = update(NOTES).where(key).values(values).returning(*NOTES.c, now_ms().label("claim_time_ms"))
-            return parse_note(connection.execute(claimed).one())
+            row = connection.execute(claimed).one()
+            return parse_note(row, connection.execute(installed).scalar_one_or_none())
 
         return await self._database.write(claim)
 
     async def mark_sending(self, note: Note, kind: NoteKind) -> bool:
         """Put on record that this note is about to be sent, with a new lease. False: the row is not ours any more."""
         last = note.last.value if note.last else ""
-        values = {"last_note": last, "sending": kind.value, "lease_expire_time_ms": _after(LEASE_S)}
+        values = {
+            "last_note": last,
+            "sending": kind.value,
+            "send_time_ms": now_ms(),
+            "lease_expire_time_ms": _after(LEASE_S),
+        }
         return await self._database.write(lambda connection: _change(connection, note, values))
 
     async def finish(  # noqa: PLR0913 - what is known of the row when its turn ends
@@ -156,7 +187,7 @@ class NoteStore:
     ) -> None:
         """Give the row back: due again in `wait_s`, or closed (None). A click that came meanwhile keeps it open.
 
-        A closed row that has told its ticket nothing is forgotten.
+        A closed row that has told its ticket nothing is forgotten, unless that was a `problem`: then it has failed.
         """
         is_clicked = _row.expect_time_ms != note.expect_time_ms
         is_over = last in FINAL_KINDS
@@ -176,7 +207,7 @@ class NoteStore:
         gone = delete(NOTES).where(_is_ours(note), ~is_clicked)
 
         def give_back(connection: Connection) -> None:
-            is_silent = wait_s is None and last is None
+            is_silent = wait_s is None and last is None and not problem
             if not (is_silent and connection.execute(gone).rowcount):
                 _change(connection, note, values)
 
@@ -189,18 +220,31 @@ class NoteStore:
         await self._database.write(lambda connection: connection.execute(released))
 
     async def get_backlog(self, merchant_id: str) -> Backlog:
-        """What is wrong with a shop's notes; `count` 0: nothing."""
-        query = select(func.count(), func.min(_row.problem_time_ms), func.max(_row.problem)).where(
-            _row.merchant_id == merchant_id, _row.problem != "", _row.due_time_ms.is_not(None)
+        """What is wrong with a shop's notes."""
+        query = (
+            select(_row.due_time_ms.is_not(None), _row.problem, func.count(), func.min(_row.problem_time_ms))
+            .where(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None))
+            .group_by(_row.due_time_ms.is_not(None), _row.problem)
         )
-        count, since_ms, problem = await self._database.read(lambda connection: connection.execute(query).one())
-        since = None if since_ms is None else datetime.fromtimestamp(since_ms / 1000, UTC)
-        return Backlog(count=count, since=since, problem=problem or "")
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        waiting = [(since_ms, problem, count) for is_open, problem, count, since_ms in rows if is_open]
+        failed = [(problem, count) for is_open, problem, count, _ in rows if not is_open and problem != _GONE]
+        return Backlog(
+            count=sum(count for _, _, count in waiting),
+            since=datetime.fromtimestamp(min(waiting)[0] / 1000, UTC) if waiting else None,
+            problem=min(waiting)[1] if waiting else "",
+            failed_count=sum(count for _, count in failed),
+            failed_problem=min(failed)[0] if failed else "",
+            gone_count=sum(count for is_open, problem, count, _ in rows if not is_open and problem == _GONE),
+        )
 
     async def hasten(self, merchant_id: str) -> None:
-        """Try a shop's notes that could not be written again at once: its key is new, or its account is back."""
-        waiting = and_(_row.merchant_id == merchant_id, _row.problem != "", _row.due_time_ms.is_not(None))
-        hastened = update(NOTES).where(waiting).values(due_time_ms=now_ms(), look_count=0)
+        """Try a shop's notes that could not be written again at once: its key is new, or its account is back.
+
+        Those that had failed, too; not those whose ticket is gone.
+        """
+        mended = and_(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None), _row.problem != _GONE)
+        hastened = update(NOTES).where(mended).values(due_time_ms=now_ms(), close_time_ms=None, look_count=0)
         await self._database.write(lambda connection: connection.execute(hastened))
 
     async def count_open(self) -> int:
@@ -208,10 +252,20 @@ class NoteStore:
         query = select(func.count()).where(_row.due_time_ms.is_not(None))
         return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
+    async def count_failed(self) -> int:
+        """Rows of all shops that were closed before their ticket was told, though it is there."""
+        failed = and_(_row.problem_time_ms.is_not(None), _row.due_time_ms.is_(None), _row.problem != _GONE)
+        query = select(func.count()).where(failed)
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
+
     async def purge(self, kept_s: float) -> None:
         """Forget rows that were closed longer ago: no click can come for them any more."""
         old = delete(NOTES).where(_row.close_time_ms < _after(-kept_s))
         await self._database.write(lambda connection: connection.execute(old))
+
+
+def _make_insert(engine: str) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(NOTES) if engine == "postgresql" else sqlite.insert(NOTES)
 
 
 def _after(seconds: float) -> ColumnElement[int]:

@@ -15,7 +15,7 @@ from sandbox.gorgias.rate import RETRY_AFTER_S
 FaultTarget = Literal["get_ticket", "create_message", "list_messages", "*"]
 FaultKind = Literal["latency", "status", "reset", "lost_answer", "hang"]
 
-FAULT_STATUSES = (400, 401, 403, 404, 409, 429, 500, 502, 503)
+FAULT_STATUSES = (400, 401, 403, 404, 408, 409, 429, 500, 502, 503)
 MAX_SECONDS = 120.0
 TOO_MANY_REQUESTS = 429
 

@@ -13,6 +13,7 @@ def upgrade() -> None:
         "ticket_notes",
         sa.Column("merchant_id", sa.String(63), primary_key=True),
         sa.Column("request_id", sa.String(64), primary_key=True),
+        sa.Column("for_origin", sa.Boolean, primary_key=True),
         sa.Column("ticket_id", sa.BigInteger, nullable=False),
         sa.Column("expect_time_ms", sa.BigInteger, nullable=False),
         sa.Column("due_time_ms", sa.BigInteger),
@@ -20,10 +21,18 @@ def upgrade() -> None:
         sa.Column("claim", sa.String(32), nullable=False, server_default=""),
         sa.Column("last_note", sa.String(32), nullable=False, server_default=""),
         sa.Column("sending", sa.String(32), nullable=False, server_default=""),
+        sa.Column("send_time_ms", sa.BigInteger),
         sa.Column("look_count", sa.Integer, nullable=False, server_default="0"),
         sa.Column("problem", sa.String(32), nullable=False, server_default=""),
         sa.Column("problem_time_ms", sa.BigInteger),
         sa.Column("close_time_ms", sa.BigInteger),
     )
-    op.create_index("ticket_notes_due", "ticket_notes", ["merchant_id", "due_time_ms"])
+    # Most rows are closed, and kept for a month: what is open and what failed is found without them.
+    _create_partial_index("ticket_notes_due", ["merchant_id", "due_time_ms"], "due_time_ms IS NOT NULL")
+    _create_partial_index("ticket_notes_problem", ["merchant_id"], "problem_time_ms IS NOT NULL")
     op.create_index("ticket_notes_closed", "ticket_notes", ["close_time_ms"])
+
+
+def _create_partial_index(name: str, columns: list[str], condition: str) -> None:
+    where = sa.text(condition)
+    op.create_index(name, "ticket_notes", columns, sqlite_where=where, postgresql_where=where)

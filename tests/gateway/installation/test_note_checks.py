@@ -16,7 +16,7 @@ from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-NOTHING = Backlog(count=0, since=None, problem="")
+NOTHING = Backlog()
 
 
 @pytest.fixture
@@ -73,6 +73,21 @@ async def test_key_that_may_not_see_tickets_is_found_before_the_first_note_is_re
             "1 note waits since 2026-11-23T12:00:00+00:00: Gorgias fails (GorgiasUnavailableError)",
             "as soon as Gorgias takes them",
         ),
+        (
+            Backlog(count=1, since=NOON, problem="GorgiasThrottledError"),
+            "1 note waits since 2026-11-23T12:00:00+00:00: the account's rate limit is used up",
+            "as soon as Gorgias takes them",
+        ),
+        (
+            Backlog(failed_count=1, failed_problem="GorgiasRefusedError", gone_count=1),
+            "1 note was given up: Gorgias calls them bad",
+            "tries them again",
+        ),
+        (
+            Backlog(failed_count=2, failed_problem="GorgiasTooLongError"),
+            "2 notes were given up: their tickets have too many messages to be looked through",
+            "note_refused",
+        ),
     ],
 )
 async def test_notes_that_wait_are_counted_with_since_when_and_why(
@@ -81,6 +96,16 @@ async def test_notes_that_wait_are_counted_with_since_when_and_why(
     found = await check(tickets, installation, backlog)
     assert (found.state.value, found.detail) == ("failed", detail)
     assert advice in found.advice
+
+
+async def test_notes_whose_tickets_are_gone_are_said_and_no_failure(
+    tickets: TicketClient, installation: Installation
+) -> None:
+    found = await check(tickets, installation, Backlog(gone_count=2))
+    assert (found.state.value, found.detail) == (
+        "ok",
+        "none waits, and Gorgias shows tickets; 2 had no ticket any more",
+    )
 
 
 async def test_notes_while_gorgias_fails_are_not_known_to_work(

@@ -24,22 +24,25 @@ from tests.gateway.waiting import wait_until
 
 REQUEST = "request-1"
 TICKET = 4711
-_TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "problem_time_ms", "close_time_ms")
+_TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
 _POLL_S = 0.05
 
 
 class TicketLoyalty(ScriptedLoyalty):
-    """Knows awards by their request; `asked` are the requests that were looked up."""
+    """Knows awards by their request, those that a reversal names by number; `asked` are the requests looked up."""
 
     def __init__(self) -> None:
         super().__init__()
         self.awards: dict[str, pb.Award | Failure] = {}
+        self.by_number: dict[str, pb.Award] = {}
         self.asked: list[str] = []
         self.snapshot = make_snapshot()
 
     async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
-        self.asked.append(request.request_id)
         missing = Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")
+        if request.award_id:
+            return pb.GetAwardResponse(award=self.by_number.get(request.award_id, pb.Award(ticket_id=str(TICKET))))
+        self.asked.append(request.request_id)
         award = self.awards.get(request.request_id, missing)
         if isinstance(award, Failure):
             await award.abort(context)

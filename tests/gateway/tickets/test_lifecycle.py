@@ -1,9 +1,12 @@
 """What a ticket is told of an award, from the click to its end."""
 
+from typing import Any
+
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.tickets.room import REQUEST, Room, make_award, make_snapshot
+from sandbox.gorgias.faults import Fault
+from tests.gateway.tickets.room import REQUEST, TICKET, Room, make_award, make_snapshot
 from tests.gateway.waiting import wait_until
 
 MINUTES_S = 60.0
@@ -22,10 +25,21 @@ async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
             "Note: sorry for the delay",
             "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET",
             "Balance: 1,240 → 1,340",
-            "Tier: Silver → Gold",
             "Award A-10482 · added",
         ]
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_said"), [({}, True), ({"reversed_by": "A-2"}, False), ({"reverses": "A-1"}, True)]
+)
+async def test_tier_is_said_of_what_has_just_been_done(room: Room, changes: Any, is_said: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
+    """Where it was undone meanwhile, or long ago, the tier of now says nothing of it: the award of the first test."""
+    room.loyalty.awards[REQUEST] = award = make_award(**changes)
+    award.create_time.GetCurrentTime()
+    await room.click()
+    await room.wait_for_close()
+    assert ("Tier: Silver → Gold" in room.list_notes()[0]) is is_said
 
 
 async def test_note_is_an_internal_one_by_the_user_of_the_installation(room: Room) -> None:
@@ -93,6 +107,7 @@ async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Ro
     await room.click()
     await room.wait_for_look(2)
     room.loyalty.awards[REQUEST] = make_award(reverses="A-1", ticket_id="4712")
+    room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id="4712")
     await room.click(ticket_id="4712")
     await room.wait_for_close()
     assert (room.list_marks(4711), room.list_marks(4712)) == ([], ["Award A-10482 · taken back"])
@@ -140,11 +155,23 @@ async def test_award_that_stays_not_applied_is_closed_after_two_days(room: Room)
     award = make_award(pb.AWARD_STATE_NOT_APPLIED)
     room.loyalty.awards[REQUEST] = award
     await room.click()
-    await room.wait_for_look()
+    await room.wait_for_marks("Award A-10482 · checked: not added")
     award.update_time.seconds -= round(2.1 * DAY_S)
     await room.let_pass(31 * MINUTES_S)
     await room.wait_for_close()
-    assert room.list_notes() == []
+    assert len(room.list_notes()) == 1
+
+
+async def test_award_that_never_arrived_is_told_where_its_doubt_could_not_be(room: Room) -> None:
+    """The agent was told that it is being checked; Gorgias came back only when it was."""
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=429, times=1))
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_look()
+    await room.wait_for_return()
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_NOT_APPLIED)
+    await room.let_pass(6)
+    await room.wait_for_marks("Award A-10482 · checked: not added")
 
 
 async def test_reversal_is_told_with_the_award_that_it_takes_back(room: Room) -> None:
@@ -220,10 +247,35 @@ async def test_notes_are_counted(room: Room) -> None:
     await wait_until(is_none_open)
 
 
-async def test_award_that_nobody_settles_is_given_up_after_a_month(room: Room) -> None:
+async def test_award_that_is_settled_after_a_month_is_told_all_the_same(room: Room) -> None:
+    """What the ticket was told is not true any more, whenever a person comes to it."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.click()
     await room.wait_for_marks("Award A-10482 · being checked")
     await room.let_pass(30.1 * DAY_S)
+    await room.wait_for_look()
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(11 * MINUTES_S)
     await room.wait_for_close()
-    assert room.list_marks() == ["Award A-10482 · being checked"]
+    assert room.list_marks() == ["Award A-10482 · being checked", "Award A-10482 · checked: added"]
+
+
+async def test_undo_on_another_ticket_is_told_to_the_ticket_of_its_award_as_well(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN, reverses="A-1", ticket_id="4712")
+    room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id=str(TICKET))
+    await room.click(ticket_id="4712")
+    for ticket_id in (4712, TICKET):
+        await room.wait_for_marks("Award A-10482 · being checked", ticket_id=ticket_id)
+    room.loyalty.awards[REQUEST] = make_award(reverses="A-1", ticket_id="4712")
+    await room.let_pass(10 * MINUTES_S)
+    await room.wait_for_close()
+    for ticket_id in (4712, TICKET):
+        assert room.list_marks(ticket_id) == ["Award A-10482 · being checked", "Award A-10482 · checked: taken back"]
+
+
+async def test_undo_of_an_award_without_a_ticket_is_told_where_it_was_pressed(room: Room) -> None:
+    room.loyalty.awards[REQUEST] = make_award(reverses="A-1")
+    room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id="")
+    await room.click()
+    await room.wait_for_close()
+    assert room.list_marks() == ["Award A-10482 · taken back"]

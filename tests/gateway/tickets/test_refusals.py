@@ -9,6 +9,7 @@ import pytest
 
 from gateway.database import Database
 from gateway.installation.store import InstallationStore, Target
+from gateway.tickets.rows import Backlog
 from gateway.tickets.store import NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias.faults import Fault
@@ -20,6 +21,7 @@ from tests.gateway.waiting import wait_until
 ADDED = "Award A-10482 · added"
 POST = f"POST /tickets/{TICKET}/messages"
 HOUR_S = 3600.0
+DAY_S = 86_400.0
 # Of the 8 s that a process has, most are for its requests.
 LEAVES_WITHIN_S = 4.0
 
@@ -28,15 +30,84 @@ async def test_note_for_a_ticket_that_is_gone_is_not_tried_for_ever(room: Room) 
     room.loyalty.awards[REQUEST] = make_award(ticket_id="999999")
     await room.click(ticket_id="999999")
     await room.wait_for_close()
+    store = NoteStore(room.database)
+    await store.hasten("acme")
+    assert await store.count_open() == 0
+    backlog = await store.get_backlog("acme")
+    assert (backlog.count, backlog.failed_count, backlog.gone_count) == (0, 0, 1)
     assert room.helpdesk.writes == ["POST /tickets/999999/messages"]
 
 
-async def test_note_that_gorgias_calls_bad_is_not_tried_for_ever(room: Room) -> None:
-    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=400))
+@pytest.mark.parametrize("status", [400, 404, 409])
+async def test_note_that_gorgias_calls_bad_is_kept_as_failed_and_tried_again_when_hastened(
+    room: Room, status: int
+) -> None:
+    """404: Gorgias has the ticket all the same."""
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=status))
     room.loyalty.awards[REQUEST] = make_award()
     await room.click()
     await room.wait_for_close()
+    store = NoteStore(room.database)
+    backlog = await store.get_backlog("acme")
+    assert (backlog.count, backlog.failed_count, backlog.failed_problem) == (0, 1, "GorgiasRefusedError")
     assert room.helpdesk.writes == [POST]
+    room.clock.ahead_s += 16
+
+    async def is_counted() -> bool:
+        return room.registry.get_sample_value("gateway_notes_failed") == 1
+
+    await wait_until(is_counted)
+    room.helpdesk.account.faults.clear()
+    await store.hasten("acme")
+    await room.wait_for_marks(ADDED)
+    await room.wait_for_return()
+    assert await store.get_backlog("acme") == Backlog()
+
+
+async def test_account_that_is_always_throttled_is_told_to_the_operator(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=429))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+
+    async def is_told() -> bool:
+        await room.let_pass(6)
+        return (await NoteStore(room.database).get_backlog("acme")).problem == "GorgiasThrottledError"
+
+    await wait_until(is_told)
+
+
+async def test_note_that_cannot_be_delivered_is_given_up_after_a_month_and_said_to_be(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=403))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_look()
+    await room.let_pass(30.1 * DAY_S)
+    await room.wait_for_close()
+    assert (await NoteStore(room.database).get_backlog("acme")).failed_problem == "GorgiasCredentialsError"
+
+
+async def test_shop_whose_key_is_refused_rests_and_writes_all_with_the_next_key(
+    room: Room, installations: InstallationStore, target: Target
+) -> None:
+    """The key that was held when the next one came is not used any more."""
+    await installations.update("acme", msgspec.structs.replace(target, gorgias_key="of yesterday"))
+    for number in range(3):
+        room.loyalty.awards[f"r{number}"] = make_award(award_id=f"A-{number}", request_id=f"r{number}")
+    await asyncio.gather(*[room.click(f"r{number}") for number in range(3)])
+    store = NoteStore(room.database)
+
+    async def is_refused() -> bool:
+        return (await store.get_backlog("acme")).count > 0
+
+    await wait_until(is_refused)
+    await room.wait_for_return()
+    assert room.helpdesk.writes == [POST]
+    await installations.update("acme", target)
+    await store.hasten("acme")
+    room.clock.ahead_s += 11
+    await room.wait_for_close()
+    assert sorted(room.list_marks()) == [f"Award A-{number} · added" for number in range(3)]
+    assert len(room.helpdesk.writes) == 4
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -101,6 +172,39 @@ async def test_shop_that_wants_no_notes_expects_none(
     assert await room.list_rows() == []
 
 
+async def test_note_of_a_shop_that_has_just_turned_them_on_is_written(
+    room: Room, installations: InstallationStore, target: Target
+) -> None:
+    """What is remembered of the shop says that it wants none."""
+    await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
+    await room.tickets.find("acme", str(TICKET))
+    await installations.update("acme", target)
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await room.wait_for_marks(ADDED)
+
+
+async def test_note_of_an_account_is_never_written_in_the_next_one(
+    room: Room, installations: InstallationStore, helpdesk: Helpdesk
+) -> None:
+    """Both number their tickets alike."""
+    ticket_id = next(iter(helpdesk.accounts["bloom"].state.tickets))
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=401))
+    room.loyalty.awards[REQUEST] = make_award(ticket_id=str(ticket_id))
+    await room.click(ticket_id=str(ticket_id))
+    await room.wait_for_look()
+    await room.wait_for_return()
+    await installations.delete("acme")
+    assert await room.list_rows() == []
+    await installations.add("acme", helpdesk.make_target("bloom"))
+    room.loyalty.awards["next"] = make_award(award_id="A-2", request_id="next", ticket_id=str(ticket_id))
+    await room.click("next", ticket_id=str(ticket_id))
+    room.clock.ahead_s += 11
+    await room.wait_for_close()
+    notes = [one for one in helpdesk.accounts["bloom"].state.messages.values() if one.channel == "internal-note"]
+    assert [note.body_text.split("\n")[-1] for note in notes] == ["Award A-2 · added"]
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
 async def test_notes_that_a_shop_does_not_want_any_more_are_dropped_quietly(
     room: Room,
@@ -151,6 +255,6 @@ async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_th
             await stack.aclose()
     helpdesk.account.faults.clear()
     async with open_room(database, installations, helpdesk, *loyalty_server) as room:
-        await let_pass(database, 30)
+        await let_pass(database, 70)
         await room.wait_for_close()
     assert room.list_marks() == [ADDED]

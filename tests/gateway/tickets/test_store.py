@@ -1,15 +1,17 @@
 """The rows of the outbox on each engine."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from gateway.database import Database, DatabaseError
 from gateway.installation.store import InstallationStore
 from gateway.tickets.progress import NoteKind
 from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
-from tests.gateway.statements import execute, fetch_rows
+from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.tickets.room import let_pass
 
 ROWS = 8
@@ -129,3 +131,27 @@ async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, dat
     await execute(database, "DROP TABLE ticket_notes")
     with pytest.raises(DatabaseError):
         await store.expect("acme", "request-1", 4711)
+
+
+async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
+    store: NoteStore, database: Database
+) -> None:
+    """Nearly all are, for a month each."""
+    with note_statements() as noted:
+        await store.list_upcoming(3)
+        await store.claim("acme")
+        await store.count_open()
+        await store.count_failed()
+    queries = [(statement, values) for statement, values in noted if "FROM ticket_notes" in statement]
+    plans = await database.read(lambda connection: [explain(connection, *query) for query in queries])
+    assert len(plans) == 4
+    assert ["ticket_notes_due" in plan or "ticket_notes_problem" in plan for plan in plans] == [True] * 4
+
+
+def explain(connection: Connection, statement: str, values: Any) -> str:  # noqa: ANN401 - the driver's
+    """The plan, where the table is not too small for one."""
+    command = "EXPLAIN QUERY PLAN"
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        command = "EXPLAIN"
+    return str(connection.exec_driver_sql(f"{command} {statement}", values).all())

@@ -5,18 +5,23 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.database import Database, open_database
-from gateway.installation.store import InstallationStore
+from gateway.gorgias import messages
+from gateway.gorgias.budget import Budget
+from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Accounts
 from gateway.tickets.metrics import NoteMetrics
+from gateway.tickets.progress import NoteKind
+from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
-from gateway.tickets.writer import Writer
+from gateway.tickets.writer import LATE_S, Writer
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias import events
 from sandbox.gorgias.faults import Fault
@@ -36,6 +41,7 @@ from tests.gateway.waiting import wait_until
 
 ADDED = "Award A-10482 · added"
 PAST_LEASE_S = LEASE_S + 5.0
+PAST_LATE_S = LATE_S + 1.0
 
 
 async def wait_for_failures(room: Room, count: int = 1) -> None:
@@ -57,7 +63,7 @@ async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind:
     room.loyalty.awards[REQUEST] = make_award()
     await room.click()
     await wait_for_failures(room)
-    await room.let_pass(10)
+    await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
     assert room.list_marks() == [ADDED]
 
@@ -101,9 +107,75 @@ async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room,
     room.loyalty.awards[REQUEST] = make_award()
     await room.click()
     await wait_for_failures(room)
-    await room.let_pass(10)
+    await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
     assert room.helpdesk.writes == [f"POST /tickets/{TICKET}/messages"] * 2
+
+
+async def test_note_that_gorgias_writes_late_is_not_sent_again(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    await room.let_pass(3)
+    await wait_for_failures(room, 2)
+    add_message(room.helpdesk, "internal-note", f"100 points added.\n{ADDED}")
+    await room.let_pass(PAST_LATE_S)
+    await room.wait_for_close()
+    assert room.helpdesk.writes == [f"POST /tickets/{TICKET}/messages"]
+    assert room.list_marks() == [ADDED]
+
+
+async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_sent_again(room: Room) -> None:
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=408, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    post, look = f"POST /tickets/{TICKET}/messages", "GET /messages"
+    for count, seconds in ((2, 3), (3, 8)):
+        await room.let_pass(seconds)
+        await wait_for_failures(room, count)
+        assert room.helpdesk.requests == [post, *[look] * (count - 1)]
+    assert (await NoteStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
+    await room.let_pass(PAST_LATE_S - 3 - 8 - 2)
+    await room.wait_for_return()
+    assert room.helpdesk.requests == [post, look, look]
+    await room.let_pass(3)
+    await room.wait_for_marks(ADDED)
+    assert room.helpdesk.requests == [post, look, look, look, post]
+
+
+async def test_ticket_of_several_pages_is_looked_through_while_its_account_is_busy(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page says that others use more than half of the account; there is no later time when they would not."""
+    note_level = Budget.note_level
+    monkeypatch.setattr(Budget, "note_level", lambda budget, _used, _capacity: note_level(budget, 24, 40))
+    room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    for number in range(150):
+        add_message(room.helpdesk, "email", f"message {number}")
+    await room.let_pass(10)
+    await room.wait_for_close()
+    assert room.list_marks() == [ADDED]
+
+
+async def test_note_is_kept_as_failed_where_its_ticket_is_too_long_to_be_looked_through(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "_MAX_PAGES", 1)
+    room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
+    room.loyalty.awards[REQUEST] = make_award()
+    await room.click()
+    await wait_for_failures(room)
+    for number in range(101):
+        add_message(room.helpdesk, "email", f"message {number}")
+    await room.let_pass(PAST_LATE_S)
+    await room.wait_for_close()
+    backlog = await NoteStore(room.database).get_backlog("acme")
+    assert (backlog.failed_count, backlog.failed_problem) == (1, "GorgiasTooLongError")
 
 
 async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None:
@@ -140,7 +212,7 @@ async def loose(
         client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
         store = await stack.enter_async_context(NoteStore(database))
-        yield store, Writer(store, accounts, client, merchants, NoteMetrics(CollectorRegistry())), clock
+        yield store, Writer(store, accounts, client, merchants, NoteMetrics(CollectorRegistry()), clock=clock), clock
 
 
 async def test_worker_that_ends_at_any_await_leaves_one_note(
@@ -169,12 +241,64 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
         else:
             is_cut = cut.count >= number
         while await store.count_open():  # more than once where the account wants a rest
-            clock.ahead_s += PAST_LEASE_S
-            await let_pass(database, PAST_LEASE_S)
+            clock.ahead_s += PAST_LATE_S
+            await let_pass(database, PAST_LATE_S)
             await bring_on_next(store, writer)
     marks = [list_last_line(one) for one in helpdesk.account.state.messages.values() if one.channel == "internal-note"]
     assert sorted(marks) == sorted(wanted)
     assert len(wanted) > 6
+
+
+async def test_worker_that_slept_past_its_lease_sends_nothing(
+    database: Database,
+    loose: tuple[NoteStore, Writer, Clock],
+    helpdesk: Helpdesk,
+    loyalty_server: tuple[TicketLoyalty, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process is stopped between the row and Gorgias, and meanwhile another one looks, and writes the note."""
+    store, writer, clock = loose
+    loyalty_server[0].awards[REQUEST] = make_award()
+    mark_sending = store.mark_sending
+
+    async def mark_and_sleep(note: Note, kind: NoteKind) -> bool:
+        is_ours = await mark_sending(note, kind)
+        clock.ahead_s += LEASE_S
+        return is_ours
+
+    await store.expect("acme", REQUEST, TICKET)
+    await let_pass(database, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "mark_sending", mark_and_sleep)
+        await bring_on_next(store, writer)
+    assert helpdesk.requests == []
+    await let_pass(database, PAST_LATE_S)
+    await bring_on_next(store, writer)
+    assert helpdesk.writes == [f"POST /tickets/{TICKET}/messages"]
+
+
+async def test_key_that_was_replaced_while_it_was_refused_is_not_waited_for(
+    database: Database,
+    installations: InstallationStore,
+    loose: tuple[NoteStore, Writer, Clock],
+    target: Target,
+    loyalty_server: tuple[TicketLoyalty, str],
+) -> None:
+    store, writer, _ = loose
+    loyalty_server[0].awards[REQUEST] = make_award()
+    await installations.update("acme", msgspec.structs.replace(target, gorgias_key="of yesterday"))
+    await store.expect("acme", REQUEST, TICKET)
+    await let_pass(database, 1)
+    note = await store.claim("acme")
+    assert note is not None
+    fetch = writer._accounts.fetch
+    await fetch("acme")
+    await installations.update("acme", target)
+    await writer.bring_on(note)
+    again = await store.claim("acme")
+    assert again is not None
+    await writer.bring_on(again)
+    assert await store.count_open() == 0
 
 
 async def bring_on_next(store: NoteStore, writer: Writer) -> None:
