@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import aclosing, contextmanager
@@ -28,7 +29,9 @@ _PAGE_SIZE = 1000
 _TIMEOUT_S = 30.0
 _STDOUT = "-"
 # What a spreadsheet takes for a formula, as a first character; the last four are the full-width forms.
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - meant
+_FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001 - meant
+# Where commas are decimal ones, a spreadsheet splits lines at other characters, and pays no heed to our quotes.
+_FORMULA = re.compile(rf"(^|[;,\t\r\n][\s\"']*)(?=[{re.escape(_FORMULA_STARTS)}])")
 
 Format = Literal["csv", "jsonl"]
 
@@ -92,12 +95,10 @@ class _JsonLinesWriter:
 
 
 def _render_cell(value: object) -> object:
-    """Numbers stay numbers; a text that looks like a formula gets an apostrophe in front."""
+    """Numbers stay numbers; a text that looks like a formula gets an apostrophe in front, as does a part of one."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _check_target(to: str, *, force: bool) -> None:

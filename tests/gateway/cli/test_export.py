@@ -70,6 +70,19 @@ def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, st
     assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+@pytest.mark.parametrize("text", ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"=1+1"', "a{}b{}-1"])
+def test_csv_holds_no_formula_however_it_is_split(desk: Desk, delimiter: str, text: str) -> None:
+    """A comma is the decimal one in half of Europe, and lists are separated otherwise there."""
+    note = text.format(delimiter, delimiter)
+    desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note)]
+    out = desk.award("export", "--to", "-").out
+    with_quotes = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
+    without = [line.split(delimiter) for line in out.split("\n")]
+    cells = [cell.lstrip(' "') for row in [*with_quotes, *without] for cell in row]
+    assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
+
+
 def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> None:
     desk.books.awards = [make_award(2, note="=1+1"), make_award(1, claimed_agent_name="Žofia\u2028K.")]
     exported = desk.award("export", "--format", "jsonl", "--to", "-")
