@@ -14,6 +14,8 @@ BACKGROUND_REQUESTS = 14
 # A share of the account's own count above which what nobody waits for is put off: other processes of ours count there,
 # and so does everyone else.
 BACKGROUND_LEVEL = 0.5
+# The same for what an agent waits for, so that all processes together stay below Gorgias' limit.
+URGENT_LEVEL = 0.9
 
 
 class Budget:
@@ -27,6 +29,7 @@ class Budget:
         self._sends: deque[tuple[float, bool]] = deque()
         self._refused_until = 0.0
         self._background_until = 0.0
+        self._urgent_until = 0.0
 
     def take(self, *, is_urgent: bool, is_begun: bool = False) -> None:
         """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
@@ -40,7 +43,8 @@ class Budget:
         now = self._clock()
         while self._sends and self._sends[0][0] <= now - PERIOD_S:
             self._sends.popleft()
-        free_times = [now, self._refused_until, _find_free_time([time for time, _ in self._sends], REQUESTS)]
+        sends = [time for time, _ in self._sends]
+        free_times = [now, self._refused_until, self._urgent_until, _find_free_time(sends, REQUESTS)]
         if not is_urgent:
             background = [time for time, was_urgent in self._sends if not was_urgent]
             free_times.append(_find_free_time(background, BACKGROUND_REQUESTS))
@@ -53,8 +57,10 @@ class Budget:
 
     def note_level(self, used: int, capacity: int) -> None:
         """What Gorgias says of the account: of its bucket of `capacity`, emptied in 20 s, so much is `used`."""
-        above = used - capacity * BACKGROUND_LEVEL
-        self._background_until = self._clock() + max(0.0, above * PERIOD_S / capacity)
+        now, drain_s = self._clock(), PERIOD_S / capacity
+        self._background_until = now + max(0.0, used - capacity * BACKGROUND_LEVEL) * drain_s
+        # One request more has to drain: at the level itself, nothing is sent.
+        self._urgent_until = now + max(0.0, used + 1 - capacity * URGENT_LEVEL) * drain_s
 
 
 def _find_free_time(sends: list[float], most: int) -> float:

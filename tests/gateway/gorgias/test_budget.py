@@ -87,3 +87,23 @@ def test_notes_wait_while_others_use_more_than_half_of_the_account(budget: Budge
     assert budget.get_wait_s(is_urgent=False) == pytest.approx(5)
     clock.now += 5.01
     assert take(budget, 1, is_urgent=False) == 1
+
+
+def test_agents_wait_too_where_an_account_is_nearly_used_up(clock: Clock) -> None:
+    """However many processes there are: each of them hears of the same account."""
+    fleet = [Budget(clock) for _ in range(3)]
+    for budget in fleet:
+        budget.note_level(36, 40)
+    assert [take(budget, 1, is_urgent=True) for budget in fleet] == [0, 0, 0]
+    clock.now += 0.51
+    assert [take(budget, 1, is_urgent=True) for budget in fleet] == [1, 1, 1]
+    fleet[0].note_level(34, 40)
+    assert take(fleet[0], 1, is_urgent=True) == 1
+
+
+def test_what_is_begun_goes_on_above_the_level_and_within_our_share(budget: Budget) -> None:
+    budget.note_level(30, 40)
+    for _ in range(BACKGROUND_REQUESTS):
+        budget.take(is_urgent=False, is_begun=True)
+    with pytest.raises(GorgiasThrottledError):
+        budget.take(is_urgent=False, is_begun=True)
