@@ -49,6 +49,8 @@ def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
         lines.append(f"Takes back award {award.reverses}.")
     lines += [f"{title}: {_clean(text)}" for title, text in (("Reason", award.reason), ("Note", award.note)) if text]
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
+    if not award.ticket_verified:
+        lines.append("The ticket could not be looked up in Gorgias then.")
     if award.state == pb.AWARD_STATE_APPLIED:
         lines += _say_balance(award, shop)
         if award.tier_before and whom.tier is not None and whom.tier != award.tier_before:
@@ -91,10 +93,9 @@ def _say_member(award: pb.Award, whom: Whom) -> str:
 
 
 def _say_agent(award: pb.Award) -> str:
-    """Nobody vouches for the agent but the form; where the ticket was not looked up either, that is said."""
+    """Nobody vouches for the agent but the form of the button."""
     named = [_clean(text) for text in (award.claimed_agent_name, award.claimed_agent_email) if text]
-    doubt = "" if award.ticket_verified else " (claimed, not verified)"
-    return f"By {', '.join(named) or 'an agent without a name'}{doubt}"
+    return f"By {', '.join(named)} (not verified)" if named else "By an agent without a name"
 
 
 def _say_balance(award: pb.Award, shop: Shop) -> list[str]:
