@@ -67,7 +67,15 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
         app[TICKETS], app[NOTES] = await stack.enter_async_context(
-            open_tickets(database, store, client, merchants, registry, click_life_s=config.award_token_life_s)
+            open_tickets(
+                database,
+                store,
+                client,
+                merchants,
+                registry,
+                click_life_s=config.award_token_life_s,
+                requests=config.gorgias_requests,
+            )
         )
         yield
 

@@ -39,6 +39,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     max_staleness_s: float = 1.0
     award_token_life_s: float = 30 * DAY_S
     actions_per_minute: int = 120
+    gorgias_requests: int = 20
     refusal_status: Literal["4xx", "200"] = "4xx"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -68,6 +69,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             max_staleness_s=settings.seconds("GATEWAY_MAX_STALENESS_S", default["max_staleness_s"]),
             award_token_life_s=settings.seconds("GATEWAY_AWARD_TOKEN_LIFE_S", default["award_token_life_s"]),
             actions_per_minute=settings.count("GATEWAY_ACTIONS_PER_MINUTE", default["actions_per_minute"]),
+            gorgias_requests=settings.count("GATEWAY_GORGIAS_REQUESTS", default["gorgias_requests"]),
             refusal_status=settings.choice("GATEWAY_REFUSAL_STATUS", ("4xx", "200"), default["refusal_status"]),
             log_level=settings.choice("GATEWAY_LOG_LEVEL", ("debug", "info", "warning", "error"), default["log_level"]),
         )

@@ -5,7 +5,9 @@ GatewayError
 ├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
 ├── RequestError               malformed body or value (400, 413, 415)
+├── TicketMissingError         the button does not say on which ticket it was pressed
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
+├── TicketNotCheckedError      our share of the account's rate leaves no room to ask Gorgias
 ├── RateLimitedError           this shop presses buttons too fast
 ├── AwardRefusedError          an award or an undo is on record, and nothing was booked
 └── LoyaltyCallError           the loyalty service said no, or could not be asked
@@ -42,7 +44,9 @@ HTTP_STATUS = {
     # The edge's own.
     "CREDENTIAL": HTTPStatus.UNAUTHORIZED,
     "AWARD_TOKEN": HTTPStatus.BAD_REQUEST,
+    "TICKET_MISSING": HTTPStatus.BAD_REQUEST,
     "TICKET_NOT_FOUND": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "TICKET_NOT_CHECKED": HTTPStatus.SERVICE_UNAVAILABLE,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -113,12 +117,27 @@ class RequestError(GatewayError):
         self.field = field
 
 
+class TicketMissingError(GatewayError):
+    """Without its ticket a press would count for no limit of one, and leave no trace."""
+
+    def __init__(self) -> None:
+        super().__init__("TICKET_MISSING", "ticket_id must be the number of a ticket")
+
+
 class TicketNotFoundError(GatewayError):
     """`ticket_id`: as the button brought it."""
 
     def __init__(self, ticket_id: str) -> None:
         super().__init__("TICKET_NOT_FOUND", "this Gorgias account has no such ticket")
         self.ticket_id = ticket_id
+
+
+class TicketNotCheckedError(GatewayError):
+    """`retry_after_s`: seconds until Gorgias may be asked."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("TICKET_NOT_CHECKED", "the ticket cannot be looked up in Gorgias now: try again in a moment")
+        self.retry_after_s = retry_after_s
 
 
 class RateLimitedError(GatewayError):

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import hdrs, web
 
-from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError
+from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError, TicketNotCheckedError
 
 CONTENT_TYPE = "application/problem+json"
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -55,7 +55,10 @@ def render_error(error: GatewayError, request_id: str, *, message: str = "", awa
         message=message,
         award_id=award_id,
     )
-    if isinstance(error, RateLimitedError | LoyaltyCallError) and error.retry_after_s is not None:
+    if (
+        isinstance(error, RateLimitedError | TicketNotCheckedError | LoyaltyCallError)
+        and error.retry_after_s is not None
+    ):
         response.headers[hdrs.RETRY_AFTER] = str(math.ceil(error.retry_after_s))
     return response
 

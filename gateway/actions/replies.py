@@ -37,6 +37,8 @@ _CAUSES = {
     "PROVIDER_UNAVAILABLE": f". TRIFFT is not answering, {_NOTHING_CHANGED}",
     "PROVIDER_TIMEOUT": f". TRIFFT is not answering, {_NOTHING_CHANGED}",
     "PROVIDER_CONTRACT": f". TRIFFT's answer could not be read, {_TELL_ADMINISTRATOR}",
+    "TICKET_MISSING": f": this panel does not say which ticket it is on. {REFRESH}",
+    "TICKET_NOT_CHECKED": ". Gorgias takes no more requests now, nothing was changed. Try again in a moment.",
     "CREDENTIAL": ". This button's access is refused. Tell your administrator to install it again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",

@@ -5,7 +5,7 @@ import asyncio
 from gateway.actions.boundary import Press
 from gateway.config import CONFIG
 from gateway.database import DatabaseError
-from gateway.errors import StoreUnavailableError, TicketNotFoundError
+from gateway.errors import StoreUnavailableError, TicketMissingError, TicketNotFoundError
 from gateway.tickets.lookup import TICKETS
 from gateway.tickets.outbox import NOTES
 
@@ -17,10 +17,11 @@ _DATABASE_SHARE = 0.25
 async def prepare_ticket(press: Press, ticket_id: str, request_id: str) -> bool:
     """Whether the ticket is known to be there; the note about the award of `request_id` is then sure to be written.
 
-    Raises TicketNotFoundError, and StoreUnavailableError where that note could not be put on record.
+    Raises TicketMissingError, TicketNotFoundError, TicketNotCheckedError, and StoreUnavailableError where that note
+    could not be put on record.
     """
     if not ticket_id:
-        return False
+        raise TicketMissingError
     is_there = await _find(press, ticket_id)
     if is_there is False:
         raise TicketNotFoundError(ticket_id)

@@ -19,14 +19,16 @@ URGENT_LEVEL = 0.9
 
 
 class Budget:
-    """At most 20 requests in any 20 s to one account, 14 of them in the background. Nobody waits here.
+    """At most so many `requests` in any 20 s to one account, 14 of them in the background. Nobody waits here.
 
     After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any beginning.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, requests: int = REQUESTS) -> None:
         self._clock = clock
-        self._sends: deque[tuple[float, bool]] = deque()
+        self._requests = requests
+        self._sends: deque[float] = deque()
+        self._background_sends: deque[float] = deque()
         self._refused_until = 0.0
         self._background_until = 0.0
         self._urgent_until = 0.0
@@ -35,19 +37,21 @@ class Budget:
         """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
         wait_s = self.get_wait_s(is_urgent=is_urgent, is_begun=is_begun)
         if wait_s > 0:
-            raise GorgiasThrottledError(wait_s)
-        self._sends.append((self._clock(), is_urgent))
+            raise GorgiasThrottledError(wait_s, is_ours=True)
+        now = self._clock()
+        self._sends.append(now)
+        if not is_urgent:
+            self._background_sends.append(now)
 
     def get_wait_s(self, *, is_urgent: bool, is_begun: bool = False) -> float:
         """Seconds until the next request may be sent; 0: now. `is_begun`: it goes on with what was let through."""
         now = self._clock()
-        while self._sends and self._sends[0][0] <= now - PERIOD_S:
-            self._sends.popleft()
-        sends = [time for time, _ in self._sends]
-        free_times = [now, self._refused_until, self._urgent_until, _find_free_time(sends, REQUESTS)]
+        for sends in (self._sends, self._background_sends):
+            while sends and sends[0] <= now - PERIOD_S:
+                sends.popleft()
+        free_times = [now, self._refused_until, self._urgent_until, _find_free_time(self._sends, self._requests)]
         if not is_urgent:
-            background = [time for time, was_urgent in self._sends if not was_urgent]
-            free_times.append(_find_free_time(background, BACKGROUND_REQUESTS))
+            free_times.append(_find_free_time(self._background_sends, BACKGROUND_REQUESTS))
             free_times += [] if is_begun else [self._background_until]
         return max(free_times) - now
 
@@ -63,6 +67,6 @@ class Budget:
         self._urgent_until = now + max(0.0, used + 1 - capacity * URGENT_LEVEL) * drain_s
 
 
-def _find_free_time(sends: list[float], most: int) -> float:
+def _find_free_time(sends: deque[float], most: int) -> float:
     """When there is room again for one more beside these."""
     return sends[-most] + PERIOD_S if len(sends) >= most else 0.0

@@ -39,11 +39,15 @@ class GorgiasTooLongError(GorgiasError):
 
 
 class GorgiasThrottledError(GorgiasError):
-    """429, or our own share of the account's rate is used up: nothing was done. `retry_after_s`: seconds to wait."""
+    """429, or our own share of the account's rate is used up (`is_ours`): nothing was done.
 
-    def __init__(self, retry_after_s: float) -> None:
+    `retry_after_s`: seconds to wait.
+    """
+
+    def __init__(self, retry_after_s: float, *, is_ours: bool = False) -> None:
         super().__init__("Gorgias' rate limit is used up", "try again in a minute")
         self.retry_after_s = retry_after_s
+        self.is_ours = is_ours
 
 
 class GorgiasUnavailableError(GorgiasError):

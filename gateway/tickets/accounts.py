@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from gateway.gorgias.budget import Budget
+from gateway.gorgias.budget import REQUESTS, Budget
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
@@ -32,10 +32,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """Open with `async with`. An installation is remembered for 5 s, so that a click reads the database once."""
+    """Open with `async with`. An installation is remembered for 5 s, so that a click reads the database once.
 
-    def __init__(self, store: InstallationStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `requests`: our share of each account's rate, in 20 s.
+    """
+
+    def __init__(
+        self, store: InstallationStore, *, requests: int = REQUESTS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
+        self._requests = requests
         self._clock = clock
         self._held: dict[str, tuple[float, Account | None]] = {}
         self._budgets: dict[str, Budget] = {}
@@ -73,7 +79,7 @@ class Accounts:
         return account
 
     def _make(self, installation: Installation) -> Account:
-        budget = self._budgets.setdefault(installation.gorgias_url, Budget(self._clock))
+        budget = self._budgets.setdefault(installation.gorgias_url, Budget(self._clock, requests=self._requests))
 
         def make_client(timeout_s: float, *, is_urgent: bool) -> TicketClient:
             transport = Transport(

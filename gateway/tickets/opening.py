@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry
 
 from gateway.database import Database
+from gateway.gorgias.budget import REQUESTS
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
@@ -33,14 +34,15 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     poll_s: float = POLL_S,
     first_look_s: float = FIRST_LOOK_S,
     late_s: float = LATE_S,
+    requests: int = REQUESTS,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[tuple[Tickets, Outbox]]:
     """`click_life_s`: how long the same click may come again; so long a written note is remembered.
 
-    `late_s`: how long after an uncertain send Gorgias may still write it.
+    `late_s`: how long after an uncertain send Gorgias may still write it. `requests`: to one account in 20 s.
     """
     async with (
-        Accounts(installations, clock=clock) as accounts,
+        Accounts(installations, requests=requests, clock=clock) as accounts,
         NoteStore(database, first_look_s=first_look_s) as store,
     ):
         metrics = NoteMetrics(registry)

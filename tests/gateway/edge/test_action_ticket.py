@@ -10,6 +10,7 @@ import aiohttp
 import grpc
 import pytest
 
+from gateway.gorgias.budget import PERIOD_S, REQUESTS
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import Gateway, run_gateway
@@ -97,13 +98,32 @@ async def test_gorgias_that_does_not_say_is_not_waited_for(
     assert not request.ticket_verified
 
 
-async def test_press_without_a_ticket_asks_gorgias_nothing(
-    press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk
+@pytest.mark.parametrize("ticket_id", ["", "{{ticket.id}}", "None"])
+async def test_press_without_a_ticket_is_refused(
+    press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk, ticket_id: str
 ) -> None:
-    assert (await press(ticket_id="{{ticket.id}}")).status == 200
-    [request] = list_sent(scripted)
-    assert not request.ticket_verified
+    """Or it would evade the limit of its ticket, and leave no trace in one."""
+    response = await press(ticket_id=ticket_id)
+    body = await response.json()
+    assert (response.status, body["reason"]) == (400, "TICKET_MISSING")
+    assert body["message"].partition(": ")[2] == (
+        "this panel does not say which ticket it is on. Add a tag to the ticket to refresh it, then try again."
+    )
+    assert list_sent(scripted) == []
     assert helpdesk.requests == []
+
+
+async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
+    press: Press, scripted: ScriptedLoyalty
+) -> None:
+    statuses = {(await press(ticket_id=str(900_000 + number))).status for number in range(REQUESTS)}
+    response = await press()
+    body = await response.json()
+    assert statuses == {422}
+    assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
+    assert 0 < int(response.headers["Retry-After"]) <= PERIOD_S
+    assert body["message"].endswith(". Gorgias takes no more requests now, nothing was changed. Try again in a moment.")
+    assert list_sent(scripted) == []
 
 
 async def test_note_is_on_record_under_the_requests_id(

@@ -411,6 +411,7 @@ def test_every_reason_of_the_contract_has_a_status() -> None:
 async def test_award_answer_is_json_even_for_a_query_only_press(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = APPLIED
     token = gateway.tokens.make("acme", "member-1")
-    url = f"{gateway.url}/gorgias/actions/award-points?points=100&award_token={token}&token={gateway.credential}"
+    query = f"points=100&ticket_id=4711&award_token={token}&token={gateway.credential}"
+    url = f"{gateway.url}/gorgias/actions/award-points?{query}"
     async with aiohttp.ClientSession() as session, session.post(url) as response:
         assert json.loads(await response.read())["status"] == "applied"

@@ -145,6 +145,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
             "GATEWAY_MAX_STALENESS_S": "0.5",
             "GATEWAY_AWARD_TOKEN_LIFE_S": "60",
             "GATEWAY_ACTIONS_PER_MINUTE": "7",
+            "GATEWAY_GORGIAS_REQUESTS": "40",
             "GATEWAY_REFUSAL_STATUS": "200",
             "GATEWAY_LOG_LEVEL": "debug",
         }
@@ -162,6 +163,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
         max_staleness_s=0.5,
         award_token_life_s=60.0,
         actions_per_minute=7,
+        gorgias_requests=40,
         refusal_status="200",
         log_level="debug",
     )
@@ -176,6 +178,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
         ("GATEWAY_WIDGET_TIMEOUT_S", "soon"),
         ("GATEWAY_WIDGET_TIMEOUT_S", "inf"),
         ("GATEWAY_ACTIONS_PER_MINUTE", "-1"),
+        ("GATEWAY_GORGIAS_REQUESTS", "0"),
         ("GATEWAY_REFUSAL_STATUS", "418"),
         ("GATEWAY_LISTEN", "127.0.0.1:99999"),
         ("GATEWAY_LISTEN", "nonsense"),

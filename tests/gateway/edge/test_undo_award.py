@@ -273,9 +273,9 @@ async def test_undo_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty) 
     as_json = await gateway.session.post(
         f"{url}?ticket_id=4711&token={gateway.credential}", json={"undo_token": token, "agent_name": None}
     )
-    as_query = await gateway.session.post(f"{url}?undo_token={token}&token={gateway.credential}")
+    as_query = await gateway.session.post(f"{url}?undo_token={token}&ticket_id=4712&token={gateway.credential}")
     assert (as_json.status, as_query.status) == (200, 200)
-    assert [request.ticket_id for request in scripted.reversal_requests] == ["4711", ""]
+    assert [request.ticket_id for request in scripted.reversal_requests] == ["4711", "4712"]
 
 
 async def test_undo_value_that_cannot_be_read(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
