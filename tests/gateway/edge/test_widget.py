@@ -18,6 +18,9 @@ from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.test_support import make_award
 from tests.gateway.edge.test_view import make_snapshot
+from tests.gateway.statements import note_statements
+
+WARM_REQUESTS = 50
 
 
 async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -33,6 +36,17 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert (request.merchant_id, request.identity.email) == ("acme", "jana@example.com")
     assert request.max_staleness.ToSeconds() == 1
     assert scripted.authorizations == {"Bearer inner-key"}
+
+
+async def test_widget_that_is_warm_asks_no_database(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """What asks now and then, whether or not there are requests, stays far below one statement for each."""
+    scripted.snapshot = make_snapshot()
+    await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+    with note_statements() as noted:
+        for _ in range(WARM_REQUESTS):
+            response = await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+            assert (await response.json())["status"] == "member"
+    assert len(noted) < WARM_REQUESTS / 2
 
 
 async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
