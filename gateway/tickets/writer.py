@@ -88,7 +88,8 @@ class Writer:
             if account is None or not account.writes_notes:
                 await self._look_again(note, None)
                 return 0.0
-            award = await self._fetch_award(note)
+            request = pb.GetAwardRequest(merchant_id=note.merchant_id, request_id=note.request_id)
+            award = await self._fetch_award(request)
             return await self._advance(_move(note, award), award, account, log)
         except (LoyaltyCallError, SecretKeyError) as error:
             log.warning("note_put_off", error=type(error).__name__)
@@ -159,10 +160,10 @@ class Writer:
         if not award.reverses or note.for_origin or note.last is not None:
             return
         request = pb.GetAwardRequest(merchant_id=note.merchant_id, award_id=award.reverses)
-        origin = (await self._client.get_award(request, timeout_s=_CALL_TIMEOUT_S)).award
-        ticket_id = parse_ticket_id(origin.ticket_id)
-        if ticket_id not in {None, note.ticket_id}:
-            await self._store.expect_for_origin(note, int(origin.ticket_id))
+        origin = await self._fetch_award(request)
+        ticket_id = parse_ticket_id(origin.ticket_id) if origin else None
+        if ticket_id is not None and ticket_id != note.ticket_id:
+            await self._store.expect_for_origin(note, ticket_id)
 
     async def _fail(self, note: Note, error: GorgiasError, account: Account, log: _Log) -> float:
         """Put the row off, or close it, as the error says; see `bring_on` for what is returned."""
@@ -202,9 +203,8 @@ class Writer:
             note, last=note.last, sending=note.sending, wait_s=wait_s, look_count=count, problem=problem
         )
 
-    async def _fetch_award(self, note: Note) -> pb.Award | None:
-        """None: there is none under this request. Raises LoyaltyCallError."""
-        request = pb.GetAwardRequest(merchant_id=note.merchant_id, request_id=note.request_id)
+    async def _fetch_award(self, request: pb.GetAwardRequest) -> pb.Award | None:
+        """None: there is none. Raises LoyaltyCallError."""
         try:
             return (await self._client.get_award(request, timeout_s=_CALL_TIMEOUT_S)).award
         except LoyaltyCallError as error:

@@ -34,16 +34,17 @@ class TicketLoyalty(ScriptedLoyalty):
     def __init__(self) -> None:
         super().__init__()
         self.awards: dict[str, pb.Award | Failure] = {}
-        self.by_number: dict[str, pb.Award] = {}
+        self.by_number: dict[str, pb.Award | Failure] = {}
         self.asked: list[str] = []
         self.snapshot = make_snapshot()
 
     async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
         missing = Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")
         if request.award_id:
-            return pb.GetAwardResponse(award=self.by_number.get(request.award_id, pb.Award(ticket_id=str(TICKET))))
-        self.asked.append(request.request_id)
-        award = self.awards.get(request.request_id, missing)
+            award = self.by_number.get(request.award_id, pb.Award(ticket_id=str(TICKET)))
+        else:
+            self.asked.append(request.request_id)
+            award = self.awards.get(request.request_id, missing)
         if isinstance(award, Failure):
             await award.abort(context)
         assert isinstance(award, pb.Award)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import grpc
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias.faults import Fault
+from tests.gateway.edge.scripted import Failure
 from tests.gateway.tickets.room import REQUEST, TICKET, Room, make_award, make_snapshot
 from tests.gateway.waiting import wait_until
 
@@ -273,9 +275,14 @@ async def test_undo_on_another_ticket_is_told_to_the_ticket_of_its_award_as_well
         assert room.list_marks(ticket_id) == ["Award A-10482 · being checked", "Award A-10482 · checked: taken back"]
 
 
-async def test_undo_of_an_award_without_a_ticket_is_told_where_it_was_pressed(room: Room) -> None:
+@pytest.mark.parametrize(
+    "origin", [make_award(award_id="A-1", ticket_id=""), Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")]
+)
+async def test_undo_of_an_award_without_a_ticket_is_told_where_it_was_pressed(
+    room: Room, origin: pb.Award | Failure
+) -> None:
     room.loyalty.awards[REQUEST] = make_award(reverses="A-1")
-    room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id="")
+    room.loyalty.by_number["A-1"] = origin
     await room.click()
     await room.wait_for_close()
     assert room.list_marks() == ["Award A-10482 · taken back"]

@@ -3,16 +3,19 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection
 
-from gateway.database import Database, DatabaseError
-from gateway.installation.store import InstallationStore
+from gateway.database import Database, DatabaseError, open_database
+from gateway.installation.store import InstallationStore, Target
+from gateway.keys import SecretKeys
 from gateway.tickets.progress import NoteKind
 from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
 from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.tickets.room import let_pass
+from tests.gateway.waiting import wait_until
 
 ROWS = 8
 DAY_S = 86_400.0
@@ -127,6 +130,27 @@ async def test_click_that_is_abandoned_leaves_the_database_to_others(store: Note
     assert await store.count_open() == 6
 
 
+async def test_click_while_its_shop_is_uninstalled_leaves_no_row(
+    new_postgres_url: str, keys: SecretKeys, target: Target
+) -> None:
+    """SQLite has one writer. Here the click waits for the end of the other transaction, and finds no shop then."""
+    async with open_database(new_postgres_url) as database:
+        await InstallationStore(database, keys).add("acme", target)
+        other = await asyncpg.connect(new_postgres_url)
+        async with other.transaction():
+            await other.execute("DELETE FROM installations")
+            await other.execute("DELETE FROM ticket_notes")
+            click = asyncio.create_task(NoteStore(database).expect("acme", "request-1", 4711))
+
+            async def is_waiting() -> bool:
+                return bool(await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+            await wait_until(is_waiting)
+        await click
+        await other.close()
+        assert await fetch_rows(database, "SELECT * FROM ticket_notes") == []
+
+
 async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, database: Database) -> None:
     await execute(database, "DROP TABLE ticket_notes")
     with pytest.raises(DatabaseError):
@@ -136,7 +160,14 @@ async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, dat
 async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
     store: NoteStore, database: Database
 ) -> None:
-    """Nearly all are, for a month each."""
+    """Nearly all are, for a month each; the indexes know nothing of them."""
+    definitions = {
+        "sqlite": "SELECT sql AS definition FROM sqlite_master WHERE tbl_name = 'ticket_notes' AND type = 'index'",
+        "postgresql": "SELECT indexdef AS definition FROM pg_indexes WHERE tablename = 'ticket_notes'",
+    }
+    engine = await database.read(lambda connection: connection.dialect.name)
+    indexes = [str(row["definition"]) for row in await fetch_rows(database, definitions[engine])]
+    assert len([index for index in indexes if " WHERE " in index and "IS NOT NULL" in index]) == 2
     with note_statements() as noted:
         await store.list_upcoming(3)
         await store.claim("acme")
