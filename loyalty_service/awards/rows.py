@@ -50,7 +50,8 @@ def find_reversal(*states: AwardState) -> ScalarSelect[int]:
     There is one at most; only where one was taken for lost and turned up after all may there be more: then the first.
     """
     reversal = awards.alias("reversal")
-    query = select(func.min(reversal.c.number)).where(
+    # "+ 0": SQLite would look for the least number along the primary key, past all awards of the merchant.
+    query = select(func.min(reversal.c.number + 0)).where(
         reversal.c.merchant_id == awards.c.merchant_id,
         reversal.c.reverses == awards.c.number,
         is_one_of(reversal, *GIVEN),

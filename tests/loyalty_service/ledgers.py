@@ -108,7 +108,7 @@ class Book:
 
     async def let_pass(self, length_s: float) -> None:
         """Everything that is in the ledger happened so much earlier."""
-        columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms")
+        columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
         shift = text(f"UPDATE awards SET {shifts}")  # noqa: S608  names written above
         await self.database.write(lambda connection: connection.execute(shift, {"length_ms": round(length_s * 1000)}))

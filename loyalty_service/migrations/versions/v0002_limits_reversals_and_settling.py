@@ -98,7 +98,7 @@ def _index_awards() -> None:
     # Not unique: one that was taken for lost, and another that was booked instead, may both turn out to be booked.
     add("awards_by_reversed", ["merchant_id", "reverses"], GIVEN)
     add("awards_one_movement", ["merchant_id", "movement_id"], "movement_id IS NOT NULL", unique=True)
-    add("awards_to_check", ["next_check_time_ms"], "next_check_time_ms IS NOT NULL")
+    add("awards_to_check", ["next_check_time_ms", "merchant_id"], "next_check_time_ms IS NOT NULL")
     op.create_index("awards_by_member", "awards", ["merchant_id", "member_id", "number"])
     op.create_index("awards_by_day", "awards", ["merchant_id", "day", "agent_key"])
     add("awards_for_a_person", ["merchant_id", "number"], "needs_person")
