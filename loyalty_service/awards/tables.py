@@ -9,6 +9,12 @@ award_numbers = Table(
     "award_numbers", _metadata, Column("merchant_id", Text, primary_key=True), Column("last_number", BigInteger)
 )
 
+# When a merchant's doubts may be looked at next, by whichever process.
+award_looks = Table(
+    "award_looks", _metadata, Column("merchant_id", Text, primary_key=True), Column("next_look_time_ms", BigInteger)
+)
+
+# Triggers refuse to delete a row, and to change what was asked for: request, member, points, ticket, what it reverses.
 awards = Table(
     "awards",
     _metadata,
@@ -34,6 +40,7 @@ awards = Table(
     Column("is_ticket_verified", Boolean),
     Column("tier_before", Text),
     Column("reverses", BigInteger),
+    Column("merchant_generation", Text),
     Column("day", Text),
     Column("agent_key", Text),
     Column("agent_name_key", Text),

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.tables import award_changes
+from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.clock import SystemClock
 from loyalty_service.database import (
     DATABASE_ERRORS,
@@ -116,6 +116,14 @@ async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) ->
         assert settled.state is AwardState.PENDING
 
 
+def make_second_award(member_id: str) -> str:
+    """A copy of the first one, which is another member's."""
+    other = {"number": "9", "request_id": "'request-9'", "member_id": f"'{member_id}'"}
+    names = [column.name for column in awards.columns]
+    values = ", ".join(other.get(name, name) for name in names)
+    return f"INSERT INTO awards ({', '.join(names)}) SELECT {values} FROM awards WHERE number = 2"  # noqa: S608
+
+
 async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(database_url: str) -> None:
     """Whoever writes past the ledger is refused, too."""
     async with open_database(database_url) as database:
@@ -124,7 +132,7 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
         await ledger.open(parse_award("acme", make_given("request-2", "boris")), Limits(), UTC_ZONE)
 
         with pytest.raises(IntegrityError):
-            await execute(database, "UPDATE awards SET member_id = 'jana'")
+            await execute(database, make_second_award("jana"))
 
 
 async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.tables import awards
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
 from tests.loyalty_service.ledgers import (
@@ -148,12 +149,79 @@ async def test_every_change_is_on_record_with_who_and_why(book: Book) -> None:
     ]
 
 
+async def execute(book: Book, statement: str) -> None:
+    await book.database.write(lambda connection: connection.execute(text(statement)))
+
+
 @pytest.mark.parametrize("statement", ["UPDATE award_changes SET why = ''", "DELETE FROM award_changes"])
 async def test_record_of_changes_is_neither_changed_nor_deleted(book: Book, statement: str) -> None:
     await make_award(book, UNKNOWN)
 
     with pytest.raises(DBAPIError, match="append-only"):
-        await book.database.write(lambda connection: connection.execute(text(statement)))
+        await execute(book, statement)
+
+
+@pytest.mark.parametrize(
+    ("table", "refusal"), [("award_changes", "append-only"), ("awards", "stay as they were asked for")]
+)
+async def test_record_of_awards_is_not_emptied(new_postgres_url: str, table: str, refusal: str) -> None:
+    """SQLite knows no TRUNCATE."""
+    async with open_book(new_postgres_url) as book:
+        await make_award(book, UNKNOWN)
+
+        with pytest.raises(DBAPIError, match=refusal):
+            await execute(book, f"TRUNCATE {table}")
+
+
+PAST_THE_LEDGER = [
+    "DELETE FROM awards",
+    "UPDATE awards SET merchant_id = 'bloom'",
+    "UPDATE awards SET number = 7",
+    "UPDATE awards SET request_id = 'another-request'",
+    "UPDATE awards SET member_id = 'boris'",
+    "UPDATE awards SET points = 7",
+    "UPDATE awards SET ticket_id = '4711'",
+    "UPDATE awards SET reverses = 7",
+]
+
+
+@pytest.mark.parametrize("statement", PAST_THE_LEDGER)
+async def test_award_is_neither_deleted_nor_made_another(book: Book, statement: str) -> None:
+    """Whoever writes past the ledger is refused, too."""
+    award = await make_award(book, DONE)
+
+    with pytest.raises(DBAPIError, match="stay as they were asked for"):
+        await execute(book, statement)
+
+    assert await book.read(1) == award
+
+
+async def test_award_that_was_refused_may_be_tried_again_though_no_award_is_made_another(book: Book) -> None:
+    request = make_request(ticket_id="4711")
+    await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
+
+    again = await book.ledger.open(request, NO_LIMITS, UTC_ZONE)
+
+    assert (again.attempt, again.is_ours) == (2, True)
+
+
+@pytest.mark.parametrize("changed", ["request_id", "number"])
+async def test_award_is_not_replaced(new_sqlite_url: str, changed: str) -> None:
+    """SQLite's REPLACE deletes without a DELETE."""
+    async with open_book(new_sqlite_url) as book:
+        award = await make_award(book, DONE)
+
+        with pytest.raises(DBAPIError, match="stay as they were asked for"):
+            await execute(book, make_replacement(changed))
+
+        assert await book.read(1) == award
+
+
+def make_replacement(changed: str) -> str:
+    columns = [column.name for column in awards.columns]
+    values = [f"{name} + 1" if name == changed == "number" else name for name in columns]
+    values = [f"{name} || 'x'" if name == changed == "request_id" else name for name in values]
+    return f"INSERT OR REPLACE INTO awards ({', '.join(columns)}) SELECT {', '.join(values)} FROM awards"  # noqa: S608
 
 
 async def test_record_of_changes_is_not_replaced(new_sqlite_url: str) -> None:

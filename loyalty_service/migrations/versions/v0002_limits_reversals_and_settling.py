@@ -11,12 +11,23 @@ revision = "0002"
 down_revision = "0001"
 
 GIVEN = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
+# As a process of the older release, which may still run beside this one, leaves its rows.
+UNFINISHED = "day = '' OR (state = 'unknown' AND next_check_time_ms IS NULL)"
+# What an award is. All else tells what became of it.
+FIXED = ("merchant_id", "number", "request_id", "member_id", "points", "ticket_id", "reverses")
 
 
 def upgrade() -> None:
     _extend_merchants()
     _extend_awards()
     _index_awards()
+    _protect_awards()
+    op.create_table(
+        # When a merchant's doubts may be looked at next, by whichever process.
+        "award_looks",
+        sa.Column("merchant_id", sa.Text, primary_key=True),
+        sa.Column("next_look_time_ms", sa.BigInteger, nullable=False),
+    )
     op.add_column("award_changes", sa.Column("from_state", sa.Text, nullable=True))
     op.add_column("award_changes", sa.Column("actor", sa.Text, nullable=False, server_default=""))
     op.add_column("award_changes", sa.Column("why", sa.Text, nullable=False, server_default=""))
@@ -41,6 +52,8 @@ def _extend_awards() -> None:
         sa.Column("is_ticket_verified", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("tier_before", sa.Text, nullable=False, server_default=""),
         sa.Column("reverses", sa.BigInteger, nullable=True),
+        # The merchant's when it was asked for; empty: not known. Another one may be another project at the provider.
+        sa.Column("merchant_generation", sa.Text, nullable=False, server_default=""),
         # The merchant's date when the last attempt was opened, "2026-11-23"; what its limits go by.
         sa.Column("day", sa.Text, nullable=False, server_default=""),
         # The claimed e-mail, else the name, case-folded: how limits and sums tell agents apart.
@@ -102,3 +115,31 @@ def _index_awards() -> None:
     op.create_index("awards_by_member", "awards", ["merchant_id", "member_id", "number"])
     op.create_index("awards_by_day", "awards", ["merchant_id", "day", "agent_key"])
     add("awards_for_a_person", ["merchant_id", "number"], "needs_person")
+    add("awards_unfinished", ["merchant_id", "number"], UNFINISHED)
+
+
+def _protect_awards() -> None:
+    """No award is deleted, or made another one."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION refuse_loss() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% stay as they were asked for', TG_TABLE_NAME; END $$"
+        )
+        op.execute(
+            "CREATE TRIGGER awards_stay BEFORE DELETE OR TRUNCATE ON awards "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_loss()"
+        )
+        is_other = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in FIXED)
+        op.execute(
+            "CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards "
+            f"FOR EACH ROW WHEN ({is_other}) EXECUTE FUNCTION refuse_loss()"
+        )
+        return
+    refuse = "BEGIN SELECT RAISE(ABORT, 'awards stay as they were asked for'); END"
+    op.execute(f"CREATE TRIGGER awards_no_delete BEFORE DELETE ON awards {refuse}")
+    is_other = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in FIXED)
+    op.execute(f"CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards WHEN {is_other} {refuse}")
+    # INSERT OR REPLACE deletes without asking the trigger of DELETE.
+    own = "merchant_id = NEW.merchant_id AND (number = NEW.number OR request_id = NEW.request_id)"
+    is_there = f"EXISTS (SELECT 1 FROM awards WHERE {own})"  # noqa: S608  written right above
+    op.execute(f"CREATE TRIGGER awards_no_replace BEFORE INSERT ON awards WHEN {is_there} {refuse}")
