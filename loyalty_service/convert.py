@@ -149,6 +149,7 @@ def write_award(award: Award) -> pb.Award:
         reverse_expire_time=_write_time(award.reverse_expire_time) if award.reverse_expire_time else None,
         needs_person=award.needs_person,
         tier_before=request.tier_before,
+        attempt_time=_write_time(award.attempt_time),
     )
 
 

@@ -34,6 +34,10 @@ class History:
             is_one_of(awards, AwardState.APPLIED, AwardState.UNKNOWN),
         ).limit(RECENT_COUNT)
 
+    async def has_awards(self, merchant_id: str) -> bool:
+        query = select(awards.c.number).where(awards.c.merchant_id == merchant_id).limit(1)
+        return await self._database.read(lambda connection: connection.execute(query).first()) is not None
+
     async def list_page(
         self, merchant_id: str, wanted: AwardFilter, before_number: int | None, count: int
     ) -> list[Award]:
@@ -122,9 +126,9 @@ def _add_up_reversals(*states: AwardState) -> ColumnElement[Any]:
 def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool]]:
     yield awards.c.merchant_id == merchant_id
     if wanted.from_time is not None:
-        yield awards.c.create_time_ms >= _round_up_ms(wanted.from_time)
+        yield awards.c.attempt_time_ms >= _round_up_ms(wanted.from_time)
     if wanted.before_time is not None:
-        yield awards.c.create_time_ms < _round_up_ms(wanted.before_time)
+        yield awards.c.attempt_time_ms < _round_up_ms(wanted.before_time)
     if wanted.claimed_agent:
         key = make_agent_key(wanted.claimed_agent)
         yield or_(awards.c.agent_key == key, awards.c.agent_name_key == key)

@@ -11,7 +11,7 @@ from loyalty_service.domain.award import AwardState
 class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What an award must be to be looked at; what is not set allows all.
 
-    Made at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, without
+    Last tried at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, without
     regard to case. `needs_person`: only those that wait for one.
     """
 

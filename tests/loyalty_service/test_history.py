@@ -14,7 +14,17 @@ from sqlalchemy import text
 
 from loyalty_service.awards.rows import Settlement
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, open_book
+from tests.loyalty_service.ledgers import (
+    APPLIED,
+    LOST,
+    NO_LIMITS,
+    NOT_REACHED,
+    REFUSED,
+    UTC_ZONE,
+    Book,
+    make_request,
+    open_book,
+)
 from tests.loyalty_service.running import Client, StartService
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -32,14 +42,14 @@ DOUBT = (pb.AWARD_STATE_PENDING, pb.AWARD_STATE_UNKNOWN)
 
 
 def make_time(step: float) -> Timestamp:
-    """When award number `step` was made; a half lies between two."""
+    """When award number `step` was last tried; a half lies between two."""
     time = Timestamp()
     time.FromDatetime(BEGIN + step * STEP)
     return time
 
 
 async def fill(book: Book) -> None:
-    """Awards of several agents in every state, some taken back by others; one is made every five hours."""
+    """Awards of several agents in every state, some taken back by others; one is tried every five hours."""
     choices = random.Random(7)  # noqa: S311  the same awards in each run
     while (number := await count(book)) < COUNT:
         email, name = choices.choice(AGENTS)
@@ -70,10 +80,12 @@ async def count(book: Book) -> int:
 
 async def spread(book: Book) -> None:
     """Give each award its time and its day, and let no worker look for those in doubt."""
-    set_time = text("UPDATE awards SET create_time_ms = :ms, day = :day, next_check_time_ms = NULL WHERE number = :of")
+    set_time = text(
+        "UPDATE awards SET attempt_time_ms = :ms, day = :day, next_check_time_ms = :never WHERE number = :of"
+    )
     times = {number: BEGIN + number * STEP for number in range(1, COUNT + 2)}
     values = [
-        {"ms": round(time.timestamp() * 1000), "day": time.date().isoformat(), "of": number}
+        {"ms": round(time.timestamp() * 1000), "day": time.date().isoformat(), "of": number, "never": 10**15}
         for number, time in times.items()
     ]
     await book.database.write(lambda connection: connection.execute(set_time, values))
@@ -122,8 +134,8 @@ def is_wanted(award: pb.Award, wanted: pb.AwardFilter) -> bool:
     """The filter, as its comments in the proto say it."""
     claims = {award.claimed_agent_email.casefold(), award.claimed_agent_name.casefold()}
     checks = (
-        not wanted.HasField("from_time") or award.create_time.ToNanoseconds() >= wanted.from_time.ToNanoseconds(),
-        not wanted.HasField("before_time") or award.create_time.ToNanoseconds() < wanted.before_time.ToNanoseconds(),
+        not wanted.HasField("from_time") or award.attempt_time.ToNanoseconds() >= wanted.from_time.ToNanoseconds(),
+        not wanted.HasField("before_time") or award.attempt_time.ToNanoseconds() < wanted.before_time.ToNanoseconds(),
         wanted.claimed_agent.casefold() in claims or not wanted.claimed_agent,
         wanted.member_id in {"", award.member_id},
         wanted.ticket_id in {"", award.ticket_id},
@@ -176,7 +188,7 @@ async def test_time_begins_with_its_first_instant_and_ends_before_its_last(archi
 KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
     pb.AWARD_GROUPING_AGENT: lambda award: (award.claimed_agent_email or award.claimed_agent_name).casefold(),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
-    pb.AWARD_GROUPING_DAY: lambda award: award.create_time.ToDatetime().date().isoformat(),
+    pb.AWARD_GROUPING_DAY: lambda award: award.attempt_time.ToDatetime().date().isoformat(),
 }
 
 
@@ -253,6 +265,28 @@ async def test_undo_in_doubt_counts_as_in_doubt_of_the_award_it_takes_back(
         sums = (await client.loyalty.SumAwards(request)).sums
 
     assert list(sums) == [pb.AwardSum(key="ana@shop.example", award_count=1, points=120, in_doubt_points=120)]
+
+
+async def test_award_that_is_tried_again_counts_in_the_time_of_its_last_try(
+    start_service: StartService, database_url: str
+) -> None:
+    """As it does for limits: a month of lists and of sums has what a month of days has."""
+    async with open_book(database_url) as book:
+        request = make_request(120, ticket_id="4711")
+        await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
+        await book.let_pass(40 * 86_400)
+        await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), APPLIED)
+    wanted = pb.AwardFilter()
+    wanted.from_time.FromDatetime(datetime.now(UTC) - timedelta(days=1))
+    async with start_service() as client:
+        await client.add_merchant()
+        listed = await client.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="acme", filter=wanted))
+        request_sums = pb.SumAwardsRequest(merchant_id="acme", filter=wanted, group_by=pb.AWARD_GROUPING_DAY)
+        [one] = (await client.loyalty.SumAwards(request_sums)).sums
+
+    [award] = listed.awards
+    assert award.attempt_time.seconds - award.create_time.seconds == pytest.approx(40 * 86_400, abs=60)
+    assert (one.key, one.points) == (award.attempt_time.ToDatetime().date().isoformat(), 120)
 
 
 async def test_shops_see_their_own_awards_only(archive: Archive) -> None:

@@ -224,7 +224,7 @@ class _AwardGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardGr
     """By claimed e-mail, or by name where there is none, without regard to case."""
     AWARD_GROUPING_REASON: _AwardGrouping.ValueType  # 2
     AWARD_GROUPING_DAY: _AwardGrouping.ValueType  # 3
-    """By the day on which it was sent, in the merchant's zone: "2026-11-23"."""
+    """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
 
 class AwardGrouping(_AwardGrouping, metaclass=_AwardGroupingEnumTypeWrapper): ...
 
@@ -233,7 +233,7 @@ AWARD_GROUPING_AGENT: AwardGrouping.ValueType  # 1
 """By claimed e-mail, or by name where there is none, without regard to case."""
 AWARD_GROUPING_REASON: AwardGrouping.ValueType  # 2
 AWARD_GROUPING_DAY: AwardGrouping.ValueType  # 3
-"""By the day on which it was sent, in the merchant's zone: "2026-11-23"."""
+"""By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
 Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
 
 @_typing.final
@@ -742,6 +742,7 @@ class Award(_message.Message):
     REVERSE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     NEEDS_PERSON_FIELD_NUMBER: _builtins.int
     TIER_BEFORE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
@@ -759,7 +760,7 @@ class Award(_message.Message):
     state: Global___AwardState.ValueType
     rejection_reason: Global___ErrorReason.ValueType
     """Set when REJECTED: PROVIDER_CREDENTIALS, PROVIDER_THROTTLED, PROVIDER_UNAVAILABLE, MEMBER_NOT_FOUND or
-    PROVIDER_REFUSED.
+    PROVIDER_REFUSED. When UNKNOWN, PROVIDER_CONTRACT: the provider's answer named other points than it was asked for.
     """
     retryable: _builtins.bool
     """REJECTED, and the same request_id may try again: nothing was booked, and the cause may pass."""
@@ -793,6 +794,12 @@ class Award(_message.Message):
     def reverse_expire_time(self) -> _timestamp_pb2.Timestamp:
         """Until when ReverseAward takes it back. Absent when it does not: not APPLIED, a reversal itself, reversed, too late."""
 
+    @_builtins.property
+    def attempt_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last tried: `create_time`, unless a REJECTED award was tried again. Its day, lists, sums and limits go
+        by this.
+        """
+
     def __init__(
         self,
         *,
@@ -820,10 +827,11 @@ class Award(_message.Message):
         reverse_expire_time: _timestamp_pb2.Timestamp | None = ...,
         needs_person: _builtins.bool = ...,
         tier_before: _builtins.str = ...,
+        attempt_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -860,6 +868,7 @@ class AwardPointsRequest(_message.Message):
     ticket_id: _builtins.str
     """Optional, at most 64 printable characters. With it, the same points for the same member on the same ticket within
     10 min are taken for the same award, whatever the request id: the answer has that award, and its `request_id`.
+    Without it there is neither that nor a limit per ticket; the other limits hold.
     """
     claimed_agent_email: _builtins.str
     """Optional, at most 320 characters each; cleaned as the note is."""
@@ -1164,11 +1173,11 @@ class AwardFilter(_message.Message):
     """Only those that wait for a person."""
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
-        """Made at or after this."""
+        """Last tried (`Award.attempt_time`) at or after this: an award that was refused and tried again counts then."""
 
     @_builtins.property
     def before_time(self) -> _timestamp_pb2.Timestamp:
-        """Made before this."""
+        """Last tried before this."""
 
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[Global___AwardState.ValueType]: ...

@@ -159,7 +159,8 @@ class LoyaltyServiceServicer:
 
     def SettleAward(self, request, context):
         """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
-        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome. The merchant may have
+        been removed, as in GetAward, ListAwards and SumAwards: its awards stay on record.
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
         (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
         """
@@ -566,7 +567,8 @@ class MerchantServiceServicer:
 
     def UpdateMerchant(self, request, context):
         """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-        is held for the merchant, and is tried at the provider first, as in CreateMerchant.
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
+        for a person: they may have been sent to another project.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -574,8 +576,9 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMerchant(self, request, context):
-        """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
-        merchant with this id is added; their numbers go on.
+        """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and
+        those in doubt be settled by a person; MERCHANT_NOT_FOUND then means that there are none, either. The numbers go on
+        when a merchant with this id is added.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

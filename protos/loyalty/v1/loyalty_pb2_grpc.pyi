@@ -106,7 +106,8 @@ class LoyaltyServiceStub:
     """
     SettleAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]
     """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
-    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome. The merchant may have
+    been removed, as in GetAward, ListAwards and SumAwards: its awards stay on record.
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
     (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
@@ -180,7 +181,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     """
     SettleAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]  # type: ignore[assignment]
     """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
-    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+    turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome. The merchant may have
+    been removed, as in GetAward, ListAwards and SumAwards: its awards stay on record.
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
     (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
@@ -287,7 +289,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.SettleAwardResponse, _abc.Awaitable[_loyalty_pb2.SettleAwardResponse]]:
         """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
-        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome.
+        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome. The merchant may have
+        been removed, as in GetAward, ListAwards and SumAwards: its awards stay on record.
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
         (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
         """
@@ -341,12 +344,14 @@ class MerchantServiceStub:
     """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]
     """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-    is held for the merchant, and is tried at the provider first, as in CreateMerchant.
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
+    for a person: they may have been sent to another project.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]
-    """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
-    merchant with this id is added; their numbers go on.
+    """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and
+    those in doubt be settled by a person; MERCHANT_NOT_FOUND then means that there are none, either. The numbers go on
+    when a merchant with this id is added.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]
@@ -371,12 +376,14 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-    is held for the merchant, and is tried at the provider first, as in CreateMerchant.
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
+    for a person: they may have been sent to another project.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]  # type: ignore[assignment]
-    """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
-    merchant with this id is added; their numbers go on.
+    """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and
+    those in doubt be settled by a person; MERCHANT_NOT_FOUND then means that there are none, either. The numbers go on
+    when a merchant with this id is added.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]  # type: ignore[assignment]
@@ -422,7 +429,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.UpdateMerchantResponse, _abc.Awaitable[_loyalty_pb2.UpdateMerchantResponse]]:
         """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-        is held for the merchant, and is tried at the provider first, as in CreateMerchant.
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
+        for a person: they may have been sent to another project.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
@@ -432,8 +440,9 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.DeleteMerchantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.DeleteMerchantResponse, _abc.Awaitable[_loyalty_pb2.DeleteMerchantResponse]]:
-        """Removes a merchant, its token and all that is held for it. Its awards stay on record, and are there again when a
-        merchant with this id is added; their numbers go on.
+        """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and
+        those in doubt be settled by a person; MERCHANT_NOT_FOUND then means that there are none, either. The numbers go on
+        when a merchant with this id is added.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
