@@ -203,5 +203,9 @@ class BookingUnknownError(Exception):
     """
 
 
+class BookingContradictedError(BookingUnknownError):
+    """The provider says that it has booked, and names other points than it was asked for: a person has to look."""
+
+
 def rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -67,8 +67,9 @@ class LoyaltyProvider(Protocol):
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
         """Send one credit, once: never repeated by any layer below.
 
-        Raises BookingUnknownError where it may have been booked; where it certainly was not: MemberNotFoundError,
-        ProviderRefusedError (final), ProviderCredentialsError, ProviderThrottledError, ProviderUnavailableError.
+        Raises BookingUnknownError where it may have been booked, and BookingContradictedError where the answer names
+        other points; where it certainly was not booked: MemberNotFoundError, ProviderRefusedError (final),
+        ProviderCredentialsError, ProviderThrottledError, ProviderUnavailableError.
         """
         ...
 

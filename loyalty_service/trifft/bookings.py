@@ -7,11 +7,11 @@ from typing import Literal
 import aiohttp
 
 from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.errors import BookingUnknownError, ProviderUnavailableError
+from loyalty_service.domain.errors import BookingContradictedError, BookingUnknownError, ProviderUnavailableError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock
 from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_booking
-from loyalty_service.trifft.mapping import parse_receipt
+from loyalty_service.trifft.mapping import parse_booked_points, parse_receipt
 from loyalty_service.trifft.profile import BookPoints, Profile
 from loyalty_service.trifft.transport import BodyTooLargeError, Request, Sending, Transport
 from loyalty_service.trifft.wire import WireError
@@ -43,9 +43,13 @@ class Bookings:
             raise ProviderUnavailableError("the provider cannot be reached") from error
         raise_for_booking(answer, profile, merchant, request, self._clock.now())
         try:
-            return parse_receipt(parse_data(answer, profile), lines)
+            data = parse_data(answer, profile)
+            receipt, points = parse_receipt(data, lines), parse_booked_points(data, lines)
         except WireError as error:
             raise BookingUnknownError(f"the receipt cannot be read: {error}") from error
+        if points not in {None, booking.points}:
+            raise BookingContradictedError(f"the receipt of a {kind} names other points")
+        return receipt
 
 
 def _make_request(kind: BookingKind, lines: BookPoints, booking: Booking, now: datetime) -> Request:

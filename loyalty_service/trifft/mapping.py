@@ -113,6 +113,15 @@ def parse_receipt(data: object, fields: BookPoints) -> Receipt:
     )
 
 
+def parse_booked_points(data: object, fields: BookPoints) -> Decimal | None:
+    """How many points were added or taken, whatever their sign. None where the answer does not tell."""
+
+    def parse(value: object) -> Decimal | None:
+        return None if value is None else abs(parse_points(value, fields.point_scale))
+
+    return _read(data, fields.answered_points, "points", parse)
+
+
 def parse_movements(rows: object, fields: ListMovements) -> Movements:
     """The rows that can be read. One that cannot be hides none of the others, and makes the list incomplete."""
     if not isinstance(rows, list):

@@ -68,6 +68,7 @@ class BookPoints(Operation, frozen=True, kw_only=True):
     reference: Text
     point_scale: Scale
     answered_reference: Expression
+    answered_points: Expression
     answered_balance: Expression
     answered_balance_scale: Scale
     answered_pending: Expression

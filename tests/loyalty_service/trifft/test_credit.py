@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from loyalty_service.domain.errors import (
+    BookingContradictedError,
     BookingUnknownError,
     MemberNotFoundError,
     ProviderCredentialsError,
@@ -97,6 +98,24 @@ async def test_success_that_says_it_failed_leaves_it_unknown(
         await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
 
 
+@pytest.mark.parametrize("told", [{"points": 5}, {"points": "100.5"}, {"points": 0}], ids=str)
+async def test_receipt_that_names_other_points_is_no_receipt(
+    provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, told: dict[str, object]
+) -> None:
+    url = await start_answering(web.json_response({"id": "movement", "balance": 1340, **told}))
+    with pytest.raises(BookingContradictedError):
+        await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
+
+
+@pytest.mark.parametrize("told", [{}, {"points": None}, {"points": "100.0"}, {"points": -100}], ids=str)
+async def test_receipt_that_names_the_same_points_or_none_is_one(
+    provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, told: dict[str, object]
+) -> None:
+    url = await start_answering(web.json_response({"id": "movement", "balance": 1340, **told}))
+    receipt = await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
+    assert receipt.provider_reference == "movement"
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -182,7 +201,7 @@ async def test_credit_travels_on_a_connection_of_its_own(provider: TrifftProvide
     async def handle(request: web.Request) -> web.Response:
         assert request.transport is not None
         ports.append(request.transport.get_extra_info("peername")[1])
-        return web.json_response({"id": "movement", "points": 1})
+        return web.json_response({"id": "movement", "points": 100})
 
     app = web.Application()
     app.router.add_post("/{path:.*}", handle)
