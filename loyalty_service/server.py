@@ -15,6 +15,7 @@ from loyalty_service.awards.history import History
 from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.reconciler import Reconciler
+from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.config import Config, ConfigError, parse_listen
@@ -70,13 +71,11 @@ async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> Asyn
         store = MerchantStore(database, Keys(config.secret_keys), clock)
         await _check_keys(store)
         metrics = await stack.enter_async_context(_open_metrics(config))
-        ledger = _make_ledger(config, database)
-        awards = _make_awards(config, ledger, provider, snapshots, store, metrics)
+        ledger = _make_ledger(config, database, metrics)
+        awards = _make_awards(config, ledger, provider, snapshots, store)
         doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
-        inquiry = Inquiry(
-            ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store, metrics=metrics
-        )
-        reconciler = Reconciler(awards, doubts, inquiry, metrics)
+        inquiry = Inquiry(ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store)
+        reconciler = Reconciler(awards, doubts, Repairs(database), inquiry, metrics)
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
         loyalty = LoyaltyServicer(
             store,
@@ -100,24 +99,20 @@ async def _check_keys(store: MerchantStore) -> None:
         ) from error
 
 
-def _make_ledger(config: Config, database: Database) -> Ledger:
+def _make_ledger(config: Config, database: Database, metrics: Metrics) -> Ledger:
     return Ledger(
         database,
         lease_s=make_lease_s(config.award_timeout_s),
         repeat_window_s=config.award_repeat_window_s,
         reversal_window_s=config.reversal_window_s,
+        metrics=metrics,
     )
 
 
-def _make_awards(  # noqa: PLR0913, PLR0917  each a part of its own
-    config: Config,
-    ledger: Ledger,
-    provider: LoyaltyProvider,
-    snapshots: Snapshots,
-    merchants: MerchantStore,
-    metrics: Metrics,
+def _make_awards(
+    config: Config, ledger: Ledger, provider: LoyaltyProvider, snapshots: Snapshots, merchants: MerchantStore
 ) -> AwardService:
-    sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s, metrics=metrics)
+    sender = Sender(ledger, provider, snapshots, timeout_s=config.award_timeout_s)
     return AwardService(
         ledger,
         sender,
@@ -125,7 +120,6 @@ def _make_awards(  # noqa: PLR0913, PLR0917  each a part of its own
         merchants,
         read_timeout_s=config.read_timeout_s,
         opening_timeout_s=make_lease_s(config.award_timeout_s),
-        metrics=metrics,
     )
 
 

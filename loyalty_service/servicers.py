@@ -26,7 +26,7 @@ from loyalty_service.convert import (
     write_snapshot,
     write_sum,
 )
-from loyalty_service.domain.errors import BadValueError, LoyaltyError, ProviderTimeoutError
+from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.merchants.parse import is_merchant_id
@@ -117,9 +117,8 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         )
 
     async def SettleAward(self, request: pb.SettleAwardRequest, context: Context) -> pb.SettleAwardResponse:
-        merchant = await self._merchants.get(request.merchant_id)
         award = await self._awards.settle(
-            merchant,
+            await self._find_books(request.merchant_id),
             request.award_id,
             state=read_state("outcome", request.outcome),
             actor=request.settled_by,
@@ -128,7 +127,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return pb.SettleAwardResponse(award=write_award(award))
 
     async def GetAward(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
-        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        merchant_id = await self._find_books(request.merchant_id)
         if request.WhichOneof("key") is None:
             raise BadValueError("key", "must be award_id or request_id")
         award = await self._awards.get(merchant_id, request_id=request.request_id, award_id=request.award_id)
@@ -136,7 +135,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return pb.GetAwardResponse(award=write_award(award), changes=map(write_change, changes))
 
     async def ListAwards(self, request: pb.ListAwardsRequest, context: Context) -> pb.ListAwardsResponse:
-        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        merchant_id = await self._find_books(request.merchant_id)
         size = parse_page_size(request.page_size)
         wanted = read_filter(request.filter)
         list_name = f"awards/{merchant_id}"
@@ -146,10 +145,19 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return pb.ListAwardsResponse(awards=map(write_award, found[:size]), next_page_token=more)
 
     async def SumAwards(self, request: pb.SumAwardsRequest, context: Context) -> pb.SumAwardsResponse:
-        merchant_id = (await self._merchants.get(request.merchant_id)).merchant_id
+        merchant_id = await self._find_books(request.merchant_id)
         wanted, grouping = read_filter(request.filter), read_grouping(request.group_by)
         sums = await self._history.sum_awards(merchant_id, wanted, grouping)
         return pb.SumAwardsResponse(sums=map(write_sum, sums))
+
+    async def _find_books(self, merchant_id: str) -> str:
+        """The id of a merchant that is there, or that has awards on record. Raises MerchantNotFoundError."""
+        try:
+            return (await self._merchants.get(merchant_id)).merchant_id
+        except MerchantNotFoundError:
+            if not await self._history.has_awards(merchant_id):
+                raise
+            return merchant_id
 
     def _get_answer_s(self, context: Context) -> float:
         """How long an award may take to be answered. Raises ProviderTimeoutError where that is no time at all."""

@@ -20,13 +20,18 @@ _AUDITED = ("merchant_id", "number", "attempt", "state", "rejection_reason", "pr
 
 
 class Page:
-    """One transaction: its changes, whose records are written together when it is finished."""
+    """One transaction: its changes, whose records are written together when it is finished.
+
+    `changed`: (from, row) of each change, to be told once the transaction is committed.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.changed: list[tuple[str | None, Row[Any]]] = []
         self._records: list[dict[str, Any]] = []
 
     def record(self, row: Row[Any], *, from_state: str | None, actor: str, why: str) -> None:
+        self.changed.append((from_state, row))
         record = {name: getattr(row, name) for name in _AUDITED}
         record |= {"from_state": from_state, "actor": actor, "why": why, "change_time_ms": row.update_time_ms}
         self._records.append(record)

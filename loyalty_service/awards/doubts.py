@@ -1,7 +1,7 @@
 """Awards whose outcome is to be looked for: which are due, and by whom in the fleet they are looked at.
 
-A claim moves the time of an award's next check forward, so a worker that dies only delays it. All times are the
-database's.
+A claim moves the times of the award's next check and of the merchant's next look forward, so a worker that dies only
+delays them. All times are the database's.
 """
 
 from collections.abc import Collection
@@ -9,20 +9,21 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, update
 
-from loyalty_service.awards.evidence import Neighbours, Sent
+from loyalty_service.awards.evidence import Neighbours
 from loyalty_service.awards.rows import is_one_of, read_award, read_time, select_awards
-from loyalty_service.awards.tables import awards
-from loyalty_service.database import Database, now_ms
-from loyalty_service.domain.award import AwardState
+from loyalty_service.awards.sender import make_reference
+from loyalty_service.awards.tables import award_looks, awards
+from loyalty_service.database import Database, make_insert, now_ms
+from loyalty_service.domain.award import Award, AwardState
 
 # After the first check, which comes as soon as an award is in doubt, the second, the third, and each from then on.
 CHECK_AFTER_S = (15.0, 60.0, 300.0)
+# How often the whole fleet looks after one merchant: its budget at the provider, 50 requests in 10 s, is for agents.
+LOOK_EVERY_S = 0.8
 
 _IN_DOUBT = (AwardState.UNKNOWN, AwardState.NOT_APPLIED)
-# Spelled so that what is due is found by its time: going by the merchant, SQLite would read all of its awards.
-_MERCHANT_ID: ColumnElement[str] = awards.c.merchant_id.concat("")
 
 
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     complete lists in a row, read late enough to tell, did not have it.
     """
 
-    sent: Sent
+    award: Award
     last_send_time: datetime
     claim_time: datetime
     check_count: int
@@ -40,7 +41,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def merchant_id(self) -> str:
-        return self.sent.award.request.merchant_id
+        return self.award.request.merchant_id
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,14 +71,17 @@ class Doubts:
         )
 
     async def claim(self, count: int, *, without: Collection[str]) -> list[Doubt]:
-        """At most `count` awards that are due, one of each merchant: its budget at the provider is scarce.
+        """At most `count` awards that are due, one of each merchant that nobody has looked after for LOOK_EVERY_S.
 
         `without`: merchants that are left alone.
         """
-        due_merchants = select(_MERCHANT_ID).where(_is_due()).group_by(_MERCHANT_ID)
+        # Spelled so that what is due is found by its time: going by the merchant, SQLite would read all of its awards.
+        own_id = awards.c.merchant_id.concat("")
+        due_merchants = select(own_id).where(_is_due(), not_(_is_left_alone())).group_by(own_id)
         due_merchants = due_merchants.order_by(func.min(awards.c.next_check_time_ms)).limit(count + len(without))
         found = await self._database.read(lambda connection: connection.scalars(due_merchants).all())
-        chosen = [merchant_id for merchant_id in found if merchant_id not in without][:count]
+        # In one order, so that no two workers wait for each other.
+        chosen = sorted([merchant_id for merchant_id in found if merchant_id not in without][:count])
         if not chosen:
             return []
         claimed = await self._database.write(
@@ -86,7 +90,7 @@ class Doubts:
         return [doubt for doubt in claimed if doubt is not None]
 
     async def read_neighbours(self, doubt: Doubt) -> Neighbours:
-        request, number = doubt.sent.award.request, doubt.sent.award.number
+        request, number = doubt.award.request, doubt.award.number
         query = self._select.where(
             awards.c.merchant_id == request.merchant_id,
             awards.c.member_id == request.member_id,
@@ -95,14 +99,21 @@ class Doubts:
         )
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         ids = {one for row in rows for one in (row.provider_reference, row.movement_id) if one}
-        rivals = [_read_sent(row) for row in rows if not row.provider_reference and not row.movement_id]
-        return Neighbours(movement_ids=frozenset(ids), rivals=tuple(rivals))
+        rivals = [read_award(row) for row in rows if not row.provider_reference and not row.movement_id]
+        references = frozenset(make_reference(read_award(row)) for row in rows)
+        return Neighbours(movement_ids=frozenset(ids), references=references, rivals=tuple(rivals))
+
+    async def rest(self, merchant_id: str, rest_s: float) -> None:
+        """Look at none of the merchant's awards for so long."""
+        next_ms = now_ms() + round(rest_s * 1000)
+        query = update(award_looks).where(award_looks.c.merchant_id == merchant_id).values(next_look_time_ms=next_ms)
+        await self._database.write(lambda connection: connection.execute(query))
 
     async def plan(
         self, doubt: Doubt, state: AwardState, *, after_s: float | None, absent_count: int | None = None
     ) -> None:
         """When to look next, counted from now; None: never again. Nothing where `state` or the claim is past."""
-        request, number = doubt.sent.award.request, doubt.sent.award.number
+        request, number = doubt.award.request, doubt.award.number
         values: dict[str, Any] = {"next_check_time_ms": None if after_s is None else now_ms() + round(after_s * 1000)}
         if absent_count is not None:
             values["absent_count"] = absent_count
@@ -113,7 +124,10 @@ class Doubts:
 
     def _claim_one(self, connection: Connection, merchant_id: str) -> Doubt | None:
         """None where another worker was quicker."""
-        due = select(awards.c.number, awards.c.check_count).where(merchant_id == _MERCHANT_ID, _is_due())
+        if not _claim_merchant(connection, merchant_id):
+            return None
+        own_id = awards.c.merchant_id.concat("")  # likewise
+        due = select(awards.c.number, awards.c.check_count).where(own_id == merchant_id, _is_due())
         due = due.order_by(awards.c.next_check_time_ms).limit(1).with_for_update(skip_locked=True)
         found = connection.execute(due).one_or_none()
         if found is None:
@@ -124,7 +138,7 @@ class Doubts:
         connection.execute(update(awards).where(key).values(moved))
         row = connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key)).one()
         return Doubt(
-            sent=_read_sent(row),
+            award=read_award(row),
             last_send_time=read_time(row.lease_expire_time_ms),
             claim_time=read_time(row.claim_time_ms),
             check_count=row.check_count,
@@ -136,5 +150,17 @@ def _is_due() -> ColumnElement[bool]:
     return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, state) for state in _IN_DOUBT)))
 
 
-def _read_sent(row: Any) -> Sent:  # noqa: ANN401  a row of `select_awards`
-    return Sent(award=read_award(row), attempt_time=read_time(row.attempt_time_ms))
+def _is_left_alone() -> ColumnElement[bool]:
+    own = award_looks.c.merchant_id == awards.c.merchant_id
+    return exists().where(own, award_looks.c.next_look_time_ms > now_ms())
+
+
+def _claim_merchant(connection: Connection, merchant_id: str) -> bool:
+    next_ms = now_ms() + round(LOOK_EVERY_S * 1000)
+    row = make_insert(connection, award_looks).values(merchant_id=merchant_id, next_look_time_ms=next_ms)
+    claim = row.on_conflict_do_update(
+        index_elements=["merchant_id"],
+        set_={"next_look_time_ms": next_ms},
+        where=award_looks.c.next_look_time_ms <= now_ms(),
+    )
+    return connection.execute(claim.returning(award_looks.c.merchant_id)).first() is not None

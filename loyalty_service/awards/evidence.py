@@ -1,12 +1,12 @@
 """What the provider's list of movements tells of one award in doubt. Pure."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import msgspec
 
 from loyalty_service.awards.sender import make_reference
-from loyalty_service.domain.award import Award, AwardRequest
+from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 
 # How far the provider's clock may be behind the database's.
@@ -17,76 +17,88 @@ BOOKED_WITHIN = timedelta(minutes=15)
 RIVAL_FOR = timedelta(hours=24)
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """An award, and when its last attempt was opened (the database's clock)."""
-
-    award: Award
-    attempt_time: datetime
-
-
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
-    """The member's other awards: the movements that are known to be theirs, and those that may have one yet."""
+    """The member's other awards: the movements that are known to be theirs, their references at the provider, and those
+    awards that may have a movement yet.
+    """  # noqa: D205  one thought
 
     movement_ids: frozenset[str]
-    rivals: tuple[Sent, ...]
+    references: frozenset[str]
+    rivals: tuple[Award, ...]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """`movement`: the award's own, and `why` that is known. `is_absent`: it is in no way in a list that is complete.
 
-    Neither: the list does not tell. `copies`: how many movements have the award's reference; more than one never ought.
+    `contradiction`: what is wrong with the movements that have the award's reference; only a person can tell what
+    became of it. None of these: the list does not tell.
     """
 
     movement: Movement | None = None
     why: str = ""
     is_absent: bool = False
-    copies: int = 0
+    contradiction: str = ""
 
 
-def weigh(sent: Sent, movements: Movements | None, neighbours: Neighbours) -> Finding:
-    """Our reference decides. Without any, the only movement that fits does, if it can be no other award's."""
+def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> Finding:
+    """Our reference decides. Where the provider keeps none, a movement that fits alone does, if it is no other's."""
     if movements is None:
         return Finding()
-    free = [one for one in movements.items if one.movement_id not in neighbours.movement_ids]
-    own = [one for one in free if one.reference == make_reference(sent.award)]
+    own = [one for one in movements.items if one.reference == make_reference(award)]
     if own:
-        return Finding(movement=own[0], why="the provider's movement has its reference", copies=len(own))
-    nameless = [one for one in free if _may_name(one, sent) and one.change == _get_change(sent.award.request)]
-    fitting = [one for one in nameless if _fits(one, sent)]
-    if len(fitting) == 1 and not _is_contested(fitting[0], sent, neighbours.rivals):
+        return _weigh_own(award, own, neighbours)
+    free = [one for one in movements.items if one.movement_id not in neighbours.movement_ids]
+    nameless = [one for one in free if _may_name(one, award) and one.change == _get_change(award.request)]
+    fitting = [one for one in nameless if _fits(one, award)]
+    are_kept = any(one.reference in neighbours.references for one in movements.items)
+    # What was found not to be booked is not guessed to be booked after all.
+    may_guess = award.state is AwardState.UNKNOWN and not are_kept
+    if may_guess and len(fitting) == 1 and not _is_contested(fitting[0], award, neighbours.rivals):
         return Finding(movement=fitting[0], why="one movement of the provider fits in points, note and time")
-    return Finding(is_absent=movements.is_complete and not any(_may_be(one, sent) for one in nameless))
+    return Finding(is_absent=movements.is_complete and not any(_may_be(one, award) for one in nameless))
+
+
+def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) -> Finding:
+    if len(own) > 1:
+        return Finding(contradiction=f"{len(own)} movements have its reference")
+    if own[0].change != _get_change(award.request):
+        return Finding(contradiction="the movement with its reference has other points")
+    if own[0].movement_id in neighbours.movement_ids:
+        return Finding(contradiction="the movement with its reference has settled another award")
+    return Finding(movement=own[0], why="the provider's movement has its reference")
 
 
 def _get_change(request: AwardRequest) -> int:
     return request.points if request.reverses is None else -request.points
 
 
-def _may_name(movement: Movement, sent: Sent) -> bool:
+def _may_name(movement: Movement, award: Award) -> bool:
     """Whether it has no reference, or what a provider may have left of ours."""
-    return make_reference(sent.award).startswith(movement.reference)
+    return make_reference(award).startswith(movement.reference)
 
 
-def _fits(movement: Movement, sent: Sent) -> bool:
-    """A like one of later is somebody else's: a purchase, or points that were added by hand."""
-    if movement.create_time is None or movement.create_time > sent.attempt_time + BOOKED_WITHIN:
+def _fits(movement: Movement, award: Award) -> bool:
+    """A like one of later is somebody else's: a purchase, or points that were added by hand. So is one without a note,
+    where none was sent: most are.
+    """  # noqa: D205  one thought
+    if movement.create_time is None or movement.create_time > award.attempt_time + BOOKED_WITHIN:
         return False
-    return _may_be(movement, sent) and movement.note == sent.award.request.note
+    return _may_be(movement, award) and movement.note == award.request.note != ""
 
 
-def _may_be(movement: Movement, sent: Sent) -> bool:
+def _may_be(movement: Movement, award: Award) -> bool:
     """Whether it cannot be ruled out, though it does not fit: the provider may have cut the note, lost the time, or
     booked it late.
     """  # noqa: D205  one sentence
-    return movement.create_time is None or movement.create_time >= sent.attempt_time - CLOCK_SKEW
+    return movement.create_time is None or movement.create_time >= award.attempt_time - CLOCK_SKEW
 
 
-def _is_contested(movement: Movement, sent: Sent, rivals: Sequence[Sent]) -> bool:
-    change = _get_change(sent.award.request)
+def _is_contested(movement: Movement, award: Award, rivals: Iterable[Award]) -> bool:
+    change = _get_change(award.request)
     return any(
-        _get_change(rival.award.request) == change
+        _get_change(rival.request) == change
         and _may_be(movement, rival)
-        and movement.note == rival.award.request.note
-        and rival.attempt_time >= sent.attempt_time - RIVAL_FOR
+        and movement.note == rival.request.note
+        and rival.attempt_time >= award.attempt_time - RIVAL_FOR
         for rival in rivals
     )

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from loyalty_service.awards.doubts import Doubt, Doubts
 from loyalty_service.awards.evidence import CLOCK_SKEW, Finding, weigh
 from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.settlements import MovementUsedError
 from loyalty_service.domain.award import AwardState, Receipt
 from loyalty_service.domain.errors import (
     MemberNotFoundError,
@@ -23,7 +24,6 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import LoyaltyProvider, Movements, Snapshots
 from loyalty_service.merchants.store import MerchantStore
-from loyalty_service.metrics import Metrics
 
 READ_TIMEOUT_S = 3.0
 # What is not in a list that was read earlier after the last possible send may come yet.
@@ -31,6 +31,8 @@ TELLING_AFTER = timedelta(minutes=15)
 ABSENT_READS = 2
 ABSENT_AGAIN_S = 300.0
 PERSON_AGAIN_S = 3600.0
+# A list that cannot be had so long after the last possible send is not waited for: a person may look at the provider.
+HOPELESS_AFTER = timedelta(hours=1)
 # When an award that was taken for not applied is looked for again, counted from then; the last time is the last.
 LATE_LOOKS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # What does not pass by itself: a person has to look.
@@ -44,7 +46,7 @@ logger = structlog.get_logger()
 class Inquiry:
     """Looks, and settles or plans the next look."""
 
-    def __init__(  # noqa: PLR0913  each a part of its own
+    def __init__(
         self,
         *,
         ledger: Ledger,
@@ -52,44 +54,42 @@ class Inquiry:
         provider: LoyaltyProvider,
         snapshots: Snapshots,
         merchants: MerchantStore,
-        metrics: Metrics,
     ) -> None:
         self._ledger = ledger
         self._doubts = doubts
         self._provider = provider
         self._snapshots = snapshots
         self._merchants = merchants
-        self._metrics = metrics
 
-    async def check(self, doubt: Doubt) -> float:
-        """Returns for how long (s) this merchant's provider wants to be left alone.
-
-        Where it fails, the claim has set the time of the next look.
-        """
-        award = doubt.sent.award
-        log = logger.bind(merchant_id=award.request.merchant_id, award_id=award.award_id, check=doubt.check_count)
+    async def check(self, doubt: Doubt) -> None:
+        """Where it fails, the claim has set the time of the next look."""
+        award = doubt.award
+        log = logger.bind(merchant_id=doubt.merchant_id, award_id=award.award_id, check=doubt.check_count)
         try:
-            merchant = await self._merchants.get(award.request.merchant_id)
-            finding = await self._find(merchant, doubt)
-            await self._conclude(merchant, doubt, finding, log)
+            merchant = await self._merchants.get(doubt.merchant_id)
+            if award.request.merchant_generation not in {"", merchant.generation}:
+                # It was sent to what may be another project: what this one's list lacks is no sign.
+                await self._hand_to_person(doubt, log)
+                return
+            await self._conclude(merchant, doubt, await self._find(merchant, doubt), log)
         except MerchantNotFoundError:
             await self._hand_to_person(doubt, log)
-        except ProviderThrottledError as error:
-            log.warning("award_not_looked_up", reason=error.reason)
-            return error.retry_after_s
         except (MemberNotFoundError, ProviderError) as error:
             log.warning("award_not_looked_up", reason=error.reason)
-            if isinstance(error, _LASTING) and _is_telling(doubt):
-                await self._hand_to_person(doubt, log)
-        return 0.0
+            if isinstance(error, ProviderThrottledError):
+                await self._doubts.rest(doubt.merchant_id, error.retry_after_s)
+            await self._give_up(doubt, TELLING_AFTER if isinstance(error, _LASTING) else HOPELESS_AFTER, log)
+        except Exception:  # whatever it is, it may be the same each time
+            log.exception("award_not_looked_up")
+            await self._give_up(doubt, HOPELESS_AFTER, log)
 
     async def _find(self, merchant: Merchant, doubt: Doubt) -> Finding:
         movements = await self._list_movements(merchant, doubt)
         # After the list: what was booked for an award that is settled meanwhile is then known to be that award's.
-        return weigh(doubt.sent, movements, await self._doubts.read_neighbours(doubt))
+        return weigh(doubt.award, movements, await self._doubts.read_neighbours(doubt))
 
     async def _list_movements(self, merchant: Merchant, doubt: Doubt) -> Movements | None:
-        member_id, since = doubt.sent.award.request.member_id, doubt.sent.attempt_time - CLOCK_SKEW
+        member_id, since = doubt.award.request.member_id, doubt.award.attempt_time - CLOCK_SKEW
         try:
             async with asyncio.timeout(READ_TIMEOUT_S + 1):
                 return await self._provider.list_movements(merchant, member_id, since=since, timeout_s=READ_TIMEOUT_S)
@@ -97,15 +97,16 @@ class Inquiry:
             raise ProviderTimeoutError("the provider's movements did not come in time") from error
 
     async def _conclude(self, merchant: Merchant, doubt: Doubt, finding: Finding, log: Log) -> None:
-        if finding.copies > 1:
-            log.error("award_booked_twice", copies=finding.copies)
-        if finding.movement is not None:
+        if finding.contradiction:
+            log.error("award_contradicted", problem=finding.contradiction)
+            await self._hand_to_person(doubt, log)
+        elif finding.movement is not None:
             await self._settle(merchant, doubt, AwardState.APPLIED, finding, log)
-        elif doubt.sent.award.state is AwardState.NOT_APPLIED:
+        elif doubt.award.state is AwardState.NOT_APPLIED:
             await self._look_again_later(doubt)
-        elif not _is_telling(doubt):
+        elif _get_age(doubt) < TELLING_AFTER:
             return  # the claim has set the time of the next look
-        elif not finding.is_absent:
+        elif not finding.is_absent or doubt.award.rejection_reason is not None:  # the provider said something else
             await self._hand_to_person(doubt, log)
         elif doubt.absent_count + 1 < ABSENT_READS:
             count = doubt.absent_count + 1
@@ -115,7 +116,7 @@ class Inquiry:
             await self._settle(merchant, doubt, AwardState.NOT_APPLIED, Finding(why=why), log)
 
     async def _settle(self, merchant: Merchant, doubt: Doubt, state: AwardState, finding: Finding, log: Log) -> None:
-        award = doubt.sent.award
+        award = doubt.award
         movement_id = finding.movement.movement_id if finding.movement else None
         receipt = Receipt(provider_reference=movement_id, balance=None, delayed=False) if movement_id else None
         try:
@@ -124,28 +125,30 @@ class Inquiry:
             settled = await self._ledger.settle_doubt(
                 merchant.merchant_id, award.number, state, receipt=receipt, movement_id=movement_id, why=finding.why
             )
-        except IntegrityError:
-            log.info("movement_settled_another_award")
+        except (IntegrityError, MovementUsedError):
+            log.warning("movement_settled_another_award")
+            await self._give_up(doubt, TELLING_AFTER, log)
             return
         await self._snapshots.invalidate(merchant, award.request.member_id)
         if settled.state is not state:
             return
-        self._metrics.count(settled)
         log.info("award_settled", state=state.value, why=finding.why)
-        if award.state is AwardState.NOT_APPLIED:
-            log.error("award_seen_late")
-            self._metrics.seen_late.inc()
         if state is AwardState.NOT_APPLIED:
             await self._doubts.plan(doubt, state, after_s=LATE_LOOKS[0].total_seconds())
 
     async def _look_again_later(self, doubt: Doubt) -> None:
-        since = doubt.claim_time - doubt.sent.award.update_time
+        since = doubt.claim_time - doubt.award.update_time
         left_s = [(look - since).total_seconds() for look in LATE_LOOKS if look > since]
         await self._doubts.plan(doubt, AwardState.NOT_APPLIED, after_s=left_s[0] if left_s else None)
 
+    async def _give_up(self, doubt: Doubt, after: timedelta, log: Log) -> None:
+        """Leave it to a person, once the last possible send is so long ago."""
+        if _get_age(doubt) >= after:
+            await self._hand_to_person(doubt, log)
+
     async def _hand_to_person(self, doubt: Doubt, log: Log) -> None:
         """It is still looked for, and settled if it turns up."""
-        award = doubt.sent.award
+        award = doubt.award
         if award.state is AwardState.NOT_APPLIED:
             await self._look_again_later(doubt)
             return
@@ -155,5 +158,6 @@ class Inquiry:
         await self._doubts.plan(doubt, AwardState.UNKNOWN, after_s=PERSON_AGAIN_S, absent_count=0)
 
 
-def _is_telling(doubt: Doubt) -> bool:
-    return doubt.claim_time - doubt.last_send_time >= TELLING_AFTER
+def _get_age(doubt: Doubt) -> timedelta:
+    """How long ago it left by, if at all."""
+    return doubt.claim_time - doubt.last_send_time

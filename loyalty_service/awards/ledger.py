@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, select
 
 from loyalty_service.awards.changes import Changes, Page
@@ -19,19 +20,31 @@ from loyalty_service.batches import Batches
 from loyalty_service.database import Database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.limits import Limits
+from loyalty_service.metrics import Metrics
 
 NO_LIMITS = Limits(per_award=None, per_ticket=None)
 
 T = TypeVar("T")
 
+logger = structlog.get_logger()
+
 
 class Ledger:
     """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`: see `open`. `reversal_window_s`: for how long
-    after it became APPLIED an award may be taken back.
+    after it became APPLIED an award may be taken back. `metrics`: where each change is counted, once.
     """  # noqa: D205  one sentence a parameter
 
-    def __init__(self, database: Database, *, lease_s: float, repeat_window_s: float, reversal_window_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_s: float,
+        repeat_window_s: float,
+        reversal_window_s: float,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._database = database
+        self._metrics = metrics or Metrics()
         reversal_window_ms = round(reversal_window_s * 1000)
         changes = Changes(reversal_window_ms)
         self._openings = Openings(
@@ -108,7 +121,7 @@ class Ledger:
         """Write what the provider's movements tell, as `settle_by_person`; returns the award as it is then.
 
         Does nothing where its state is another by now. Leaves it to the caller when it is looked at again, unless it is
-        APPLIED. Raises AwardNotFoundError, and IntegrityError where the movement has settled another award.
+        APPLIED. Raises AwardNotFoundError, and IntegrityError or MovementUsedError where the movement is another's.
         """
         return await self._write(
             lambda page: self._settlements.settle_doubt(
@@ -143,10 +156,20 @@ class Ledger:
         return await self._write(lambda page: [self._settlements.settle(page, *outcome) for outcome in outcomes])
 
     async def _write(self, work: Callable[[Page], T]) -> T:
-        def write(connection: Connection) -> T:
+        def write(connection: Connection) -> tuple[T, Page]:
             page = Page(connection)
             result = work(page)
             page.finish()
-            return result
+            return result, page
 
-        return await self._database.write(write)
+        result, page = await self._database.write(write)
+        for from_state, row in page.changed:
+            self._tell(from_state, read_award(row))
+        return result
+
+    def _tell(self, from_state: str | None, award: Award) -> None:
+        if award.state is not AwardState.PENDING:
+            self._metrics.count(award)
+        if from_state == AwardState.NOT_APPLIED.value:
+            logger.error("award_seen_late", merchant_id=award.request.merchant_id, award_id=award.award_id)
+            self._metrics.seen_late.inc()

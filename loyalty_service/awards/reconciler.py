@@ -8,12 +8,14 @@ import structlog
 
 from loyalty_service.awards.doubts import Doubt, Doubts
 from loyalty_service.awards.inquiry import Inquiry
+from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.service import AwardService
 from loyalty_service.metrics import Metrics
 
 PASS_S = 1.0
 PASS_TIMEOUT_S = 10.0
 PAUSE_AFTER_FAILURE_S = 4.0
+LOOK_TIMEOUT_S = 30.0
 # Merchants that are asked for at the same time.
 CHECKS = 32
 
@@ -23,13 +25,15 @@ logger = structlog.get_logger()
 class Reconciler:
     """Looks about once a second, from `start` to `stop`. Every worker of a fleet has one; claims keep them apart."""
 
-    def __init__(self, awards: AwardService, doubts: Doubts, inquiry: Inquiry, metrics: Metrics) -> None:
+    def __init__(
+        self, awards: AwardService, doubts: Doubts, repairs: Repairs, inquiry: Inquiry, metrics: Metrics
+    ) -> None:
         self._awards = awards
         self._doubts = doubts
+        self._repairs = repairs
         self._inquiry = inquiry
         self._metrics = metrics
         self._checks: dict[str, asyncio.Task[None]] = {}
-        self._resting_until: dict[str, float] = {}
         self._stopping = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
 
@@ -66,19 +70,16 @@ class Reconciler:
 
     async def _begin(self) -> None:
         await self._awards.expire_leases()
+        await self._repairs.finish_rows()
         tally = await self._doubts.count()
         self._metrics.show_doubts(tally.unknown, tally.waiting_for_person, tally.oldest_s)
-        now = asyncio.get_running_loop().time()
-        self._resting_until = {merchant: until for merchant, until in self._resting_until.items() if until > now}
-        left_alone = self._checks.keys() | self._resting_until.keys()
-        for doubt in await self._doubts.claim(CHECKS - len(self._checks), without=left_alone):
+        for doubt in await self._doubts.claim(CHECKS - len(self._checks), without=self._checks.keys()):
             self._checks[doubt.merchant_id] = asyncio.create_task(self._check(doubt))
 
     async def _check(self, doubt: Doubt) -> None:
         try:
-            rest_s = await self._inquiry.check(doubt)
-            if rest_s:
-                self._resting_until[doubt.merchant_id] = asyncio.get_running_loop().time() + rest_s
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                await self._inquiry.check(doubt)
         except Exception:  # the outermost boundary of a task: the claim has set the time of the next look
             logger.exception("award_not_looked_up", merchant_id=doubt.merchant_id)
         finally:

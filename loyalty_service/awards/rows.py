@@ -26,6 +26,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt | None = None
     rejection_reason: str | None = None
     retryable: bool = False
+    needs_person: bool = False
     why: str = ""
 
 
@@ -81,6 +82,7 @@ def read_award(row: Row[Any]) -> Award:
         rejection_reason=row.rejection_reason,
         retryable=row.retryable,
         create_time=read_time(row.create_time_ms),
+        attempt_time=read_time(row.attempt_time_ms),
         update_time=read_time(row.update_time_ms),
         needs_person=row.needs_person,
         reversed_by=row.reversed_by,
@@ -104,7 +106,7 @@ def spell_settlement(settlement: Settlement) -> dict[str, Any]:
         "provider_reference": receipt.provider_reference if receipt else None,
         "balance": f"{balance.balance:f}" if balance else None,
         "delayed": receipt.delayed if receipt else False,
-        "needs_person": False,
+        "needs_person": settlement.needs_person,
     }
 
 

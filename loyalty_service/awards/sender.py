@@ -13,9 +13,11 @@ from loyalty_service.clock import SystemClock
 from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import (
+    BookingContradictedError,
     BookingUnknownError,
     LoyaltyError,
     MemberNotFoundError,
+    ProviderContractError,
     ProviderCredentialsError,
     ProviderRefusedError,
     ProviderThrottledError,
@@ -23,7 +25,6 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, LoyaltyProvider, Snapshots
-from loyalty_service.metrics import Metrics
 
 # How much longer than its own time-out a booking may take before it is cut off.
 OVERRUN_S = 1.0
@@ -37,6 +38,12 @@ Log: TypeAlias = structlog.typing.FilteringBoundLogger
 logger = structlog.get_logger()
 
 _LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and the provider's answer was lost")
+_CONTRADICTED = Settlement(
+    state=AwardState.UNKNOWN,
+    rejection_reason=ProviderContractError.reason,
+    needs_person=True,
+    why="sent, and the provider's answer names other points",
+)
 _NOT_SENT = Settlement(
     state=AwardState.REJECTED,
     rejection_reason=ProviderUnavailableError.reason,
@@ -61,7 +68,7 @@ class Sender:
     The last possible send is `timeout_s` + OVERRUN_S after the attempt was opened, whatever becomes of this process.
     """
 
-    def __init__(  # noqa: PLR0913  each a part or a setting of its own
+    def __init__(
         self,
         ledger: Ledger,
         provider: LoyaltyProvider,
@@ -69,14 +76,12 @@ class Sender:
         *,
         timeout_s: float,
         clock: Clock | None = None,
-        metrics: Metrics | None = None,
     ) -> None:
         self._ledger = ledger
         self._provider = provider
         self._snapshots = snapshots
         self._timeout_s = timeout_s
         self._clock = clock or SystemClock()
-        self._metrics = metrics or Metrics()
 
     def make_deadline(self) -> Deadline:
         """Until when an attempt may be sent that is opened from now on."""
@@ -94,7 +99,6 @@ class Sender:
                 await self._snapshots.invalidate(merchant, member_id)
         finally:
             settled = await self._settle(opening, settlement, log)
-            self._metrics.count(settled)
             log.info("award_settled", state=settled.state.value, reason=settled.rejection_reason)
         # And after: a reading that began in between has not got it among the member's last awards.
         if settled.state is not AwardState.REJECTED:
@@ -125,8 +129,8 @@ class Sender:
         try:
             async with asyncio.timeout(left_s):
                 receipt = await call(merchant, booking, timeout_s=min(self._timeout_s, left_s))
-        except (BookingUnknownError, TimeoutError):
-            return _LOST
+        except (BookingUnknownError, TimeoutError) as error:
+            return _CONTRADICTED if isinstance(error, BookingContradictedError) else _LOST
         except ProviderRefusedError as error:
             return _make_refusal(error, retryable=False)
         except (

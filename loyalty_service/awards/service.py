@@ -1,6 +1,7 @@
 """From a request for points to its outcome: at most one credit is sent per request, and no outcome is made up."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -39,7 +40,6 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.merchants.store import MerchantStore
-from loyalty_service.metrics import Metrics
 
 POLL_S = 0.1
 MAX_TIER_CHARS = 200
@@ -71,7 +71,6 @@ class AwardService:
         *,
         read_timeout_s: float,
         opening_timeout_s: float,
-        metrics: Metrics | None = None,
     ) -> None:
         self._ledger = ledger
         self._sender = sender
@@ -79,7 +78,6 @@ class AwardService:
         self._merchants = merchants
         self._read_timeout_s = read_timeout_s
         self._opening_timeout_s = opening_timeout_s
-        self._metrics = metrics or Metrics()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: dict[tuple[str, int], asyncio.Task[Award]] = {}
 
@@ -103,7 +101,7 @@ class AwardService:
                 return await self._answer(known, answer_time, held, replayed=True)
             request = _parse(merchant, given)
             held = await self._check_member(merchant, request.member_id, timeout_s=min(self._read_timeout_s, answer_s))
-        request = msgspec.structs.replace(request, tier_before=_name_tier(held))
+        request = _add_circumstances(request, merchant, held)
         zone = ZoneInfo(merchant.time_zone)
         opening = await self._open(merchant, self._ledger.open(request, merchant.limits, zone))
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
@@ -125,31 +123,25 @@ class AwardService:
             return await self._answer(known, answer_time, held, replayed=True)
         original = await self.get(merchant.merchant_id, award_id=given.award_id)
         held = await self._snapshots.get_held(merchant, original.request.member_id)
-        request = msgspec.structs.replace(parse_reversal(given, original), tier_before=_name_tier(held))
+        request = _add_circumstances(parse_reversal(given, original), merchant, held)
         zone = ZoneInfo(merchant.time_zone)
         opening = await self._open(merchant, self._ledger.open_reversal(request, zone))
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
 
-    async def settle(self, merchant: Merchant, award_id: str, *, state: AwardState, actor: str, because: str) -> Award:
+    async def settle(self, merchant_id: str, award_id: str, *, state: AwardState, actor: str, because: str) -> Award:
         """Write down what a person found out about an award. Changes nothing at the provider.
 
-        Raises BadValueError, AwardNotFoundError, AwardStateError.
+        The merchant may be gone. Raises BadValueError, AwardNotFoundError, AwardStateError.
         """
         finding = parse_finding(state, actor, because)
-        award = await self.get(merchant.merchant_id, award_id=award_id)
-        member_id = award.request.member_id
-        await self._snapshots.invalidate(merchant, member_id)
+        award = await self.get(merchant_id, award_id=award_id)
+        await self._invalidate(award)
         settled = await self._ledger.settle_by_person(
-            merchant.merchant_id, award.number, finding.state, finding.actor, finding.because
+            merchant_id, award.number, finding.state, finding.actor, finding.because
         )
-        await self._snapshots.invalidate(merchant, member_id)
-        if settled.state is not award.state:
-            self._metrics.count(settled)
+        await self._invalidate(award)
         logger.info(
-            "award_settled_by_person",
-            merchant_id=merchant.merchant_id,
-            award_id=award.award_id,
-            state=settled.state.value,
+            "award_settled_by_person", merchant_id=merchant_id, award_id=award.award_id, state=settled.state.value
         )
         return settled
 
@@ -168,13 +160,8 @@ class AwardService:
         """Turn what a process left PENDING into UNKNOWN, and drop what is held for those members."""
         for award in await self._ledger.expire_leases():
             merchant_id = award.request.merchant_id
-            self._metrics.count(award)
             logger.warning("award_lease_expired", merchant_id=merchant_id, award_id=award.award_id)
-            try:
-                merchant = await self._merchants.get(merchant_id)
-            except MerchantNotFoundError:
-                continue
-            await self._snapshots.invalidate(merchant, award.request.member_id)
+            await self._invalidate(award)
 
     async def drain(self, leave_time: float) -> None:
         """Let what is being sent come to its end. What has not by `leave_time` is cut off: its lease makes it UNKNOWN.
@@ -188,6 +175,12 @@ class AwardService:
         if self._tasks:
             logger.warning("awards_cut_off", count=len(self._tasks))
             await asyncio.wait(self._tasks)
+
+    async def _invalidate(self, award: Award) -> None:
+        """Drop what is held for its member. Of a merchant that is gone nothing is."""
+        with contextlib.suppress(MerchantNotFoundError):
+            merchant = await self._merchants.get(award.request.merchant_id)
+            await self._snapshots.invalidate(merchant, award.request.member_id)
 
     async def _check_member(self, merchant: Merchant, member_id: str, *, timeout_s: float) -> Snapshot:
         """What is held may be a day old: good enough to let an award through to the provider, not to refuse one."""
@@ -268,6 +261,10 @@ def _parse_at_once(merchant: Merchant, given: GivenAward, held: Snapshot | None)
         return _parse(merchant, given)
     except LoyaltyError:
         return None
+
+
+def _add_circumstances(request: AwardRequest, merchant: Merchant, held: Snapshot | None) -> AwardRequest:
+    return msgspec.structs.replace(request, tier_before=_name_tier(held), merchant_generation=merchant.generation)
 
 
 def _name_tier(held: Snapshot | None) -> str:

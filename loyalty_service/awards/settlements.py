@@ -21,6 +21,10 @@ OVERDUE = and_(is_one_of(awards, AwardState.PENDING), awards.c.lease_expire_time
 _EXPIRED = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what the provider answered")
 
 
+class MovementUsedError(Exception):
+    """The provider has confirmed another award of the member with this movement."""
+
+
 class Settlements:
     """What each does is described in Ledger."""
 
@@ -31,6 +35,13 @@ class Settlements:
         # Skipped: rows that another process is turning at this moment.
         overdue = select(awards.c.merchant_id, awards.c.number, awards.c.attempt).where(OVERDUE)
         self._lock_overdue = overdue.with_for_update(skip_locked=True)
+        # The unique index covers those that a movement has settled, not those that the provider has confirmed with one.
+        self._find_user = select(awards.c.number).where(
+            awards.c.merchant_id == bindparam("own_merchant_id"),
+            awards.c.member_id == bindparam("own_member_id"),
+            awards.c.number != bindparam("own_number"),
+            awards.c.provider_reference == bindparam("movement_id"),
+        )
         self._needs_person = update(awards).where(own, is_one_of(awards, AwardState.UNKNOWN)).values(needs_person=True)
 
     def settle(self, page: Page, opening: Opening, settlement: Settlement) -> Award:
@@ -69,8 +80,11 @@ class Settlements:
         movement_id: str | None,
         why: str,
     ) -> Award:
-        """Raises AwardNotFoundError, and IntegrityError where the movement has settled another award."""
+        """Raises AwardNotFoundError, and IntegrityError or MovementUsedError where the movement is another award's."""
         current = self._read(page, merchant_id, number)
+        key = {"own_merchant_id": merchant_id, "own_number": number, "own_member_id": current.member_id}
+        if movement_id and page.connection.execute(self._find_user, key | {"movement_id": movement_id}).first():
+            raise MovementUsedError
         row = self._find_out(page, current, _make_finding(state, receipt, why), SERVICE, movement_id)
         return read_award(current if row is None else row)
 

@@ -73,7 +73,9 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the ledger. `number` runs per merchant from 1; `receipt` is there once APPLIED.
 
-    `rejection_reason` is a name of ErrorReason, set when REJECTED; `retryable`: the same request may try again.
+    `attempt_time`: when its last attempt was opened; lists, sums and limits go by it. `rejection_reason`: a name of
+    ErrorReason, set when REJECTED; PROVIDER_CONTRACT when UNKNOWN, if the provider's answer named other points.
+    `retryable`: the same request may try again.
     `reversed_by`: number of the reversal that is PENDING, UNKNOWN or APPLIED. `reverse_expire_time`: until when one may
     be opened, None when none may. `needs_person`: UNKNOWN, and the provider's records do not tell.
     """
@@ -85,6 +87,7 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     rejection_reason: str | None
     retryable: bool
     create_time: datetime
+    attempt_time: datetime
     update_time: datetime
     needs_person: bool = False
     reversed_by: int | None = None

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+from prometheus_client import generate_latest
 from sqlalchemy import select, text
 
 from loyalty_service.awards.history import History
@@ -28,6 +29,7 @@ from loyalty_service.domain.ports import Clock, Snapshots
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
@@ -67,7 +69,8 @@ class Book:
 
     def __init__(self, database: Database, **windows_s: float) -> None:
         self.database = database
-        self.ledger = Ledger(database, **(WINDOWS_S | windows_s))
+        self.metrics = Metrics()
+        self.ledger = Ledger(database, **(WINDOWS_S | windows_s), metrics=self.metrics)
 
     async def open(
         self,
@@ -106,12 +109,22 @@ class Book:
         rows = await self.database.read(lambda connection: connection.execute(query).all())
         return [(row.from_state, row.state, row.actor, row.why) for row in rows]
 
+    def read_metrics(self) -> dict[str, float]:
+        return read_metrics(self.metrics)
+
     async def let_pass(self, length_s: float) -> None:
         """Everything that is in the ledger happened so much earlier."""
         columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
         shift = text(f"UPDATE awards SET {shifts}")  # noqa: S608  names written above
         await self.database.write(lambda connection: connection.execute(shift, {"length_ms": round(length_s * 1000)}))
+
+
+def read_metrics(metrics: Metrics) -> dict[str, float]:
+    """The value of each, by its name with its labels."""
+    lines = generate_latest(metrics.registry).decode().splitlines()
+    pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+    return {name: float(value) for name, value in pairs}
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from prometheus_client import generate_latest
 from sqlalchemy import select, text
 
 from loyalty_service.awards.doubts import Doubts
@@ -16,6 +15,7 @@ from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.reconciler import Reconciler
+from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender
 from loyalty_service.awards.service import AwardService
@@ -29,6 +29,7 @@ from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
+from tests.loyalty_service.ledgers import read_metrics
 from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
@@ -60,11 +61,11 @@ class ListingProvider(ScriptedProvider):
 class Worker:
     """One process's reconciler, with the ledger that it works on."""
 
-    def __init__(self, database: Database, provider: LoyaltyProvider, parts: dict[str, Any]) -> None:
+    def __init__(self, database: Database, provider: LoyaltyProvider, metrics: Metrics, parts: dict[str, Any]) -> None:
         self.database = database
         self.ledger: Ledger = parts["ledger"]
         self.merchants: MerchantStore = parts["merchants"]
-        self.metrics: Metrics = parts["metrics"]
+        self.metrics = metrics
         awards = AwardService(
             self.ledger,
             Sender(self.ledger, provider, parts["snapshots"], timeout_s=1.0),
@@ -74,7 +75,8 @@ class Worker:
             opening_timeout_s=1.0,
         )
         self.doubts: Doubts = parts["doubts"]
-        self.reconciler = Reconciler(awards, self.doubts, Inquiry(provider=provider, **parts), self.metrics)
+        inquiry = Inquiry(provider=provider, **parts)
+        self.reconciler = Reconciler(awards, self.doubts, Repairs(database), inquiry, metrics)
 
     async def open(self, points: int = 100, *, reverses: int | None = None, **fields: Any) -> Opening:  # noqa: ANN401
         """An award of Jana's, PENDING."""
@@ -106,6 +108,9 @@ class Worker:
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
         length_ms = round(timedelta(**length).total_seconds() * 1000)
         await self.execute(f"UPDATE awards SET {shifts}", length_ms=length_ms)  # noqa: S608  names written above
+        await self.execute(
+            "UPDATE award_looks SET next_look_time_ms = next_look_time_ms - :length_ms", length_ms=length_ms
+        )
 
     async def execute(self, statement: str, **values: Any) -> None:  # noqa: ANN401  as the statement needs
         await self.database.write(lambda connection: connection.execute(text(statement), values))
@@ -133,9 +138,7 @@ class Worker:
         return [(state, why) for state, why in rows]
 
     def read_metrics(self) -> dict[str, float]:
-        lines = generate_latest(self.metrics.registry).decode().splitlines()
-        pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
-        return {name: float(value) for name, value in pairs}
+        return read_metrics(self.metrics)
 
 
 @asynccontextmanager
@@ -150,14 +153,15 @@ async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncItera
         merchants = MerchantStore(database, Keys((SECRET_KEY,)), clock)
         if not await merchants.list_after("", 1):
             await merchants.add(make_merchant())
+        metrics = Metrics()
+        windows_s = {"lease_s": 15.0, "repeat_window_s": 0.0, "reversal_window_s": 1800.0}
         parts = {
-            "ledger": Ledger(database, lease_s=15.0, repeat_window_s=0.0, reversal_window_s=1800.0),
+            "ledger": Ledger(database, **windows_s, metrics=metrics),
             "doubts": Doubts(database, reversal_window_s=1800.0),
             "snapshots": await stack.enter_async_context(opening),
             "merchants": merchants,
-            "metrics": Metrics(),
         }
-        yield Worker(database, provider, parts)
+        yield Worker(database, provider, metrics, parts)
 
 
 async def _do_nothing() -> None:

@@ -126,6 +126,24 @@ async def test_award_that_turns_up_after_all_is_settled_anew(doubtful: Client) -
     ]
 
 
+async def test_award_of_a_merchant_that_was_removed_can_be_found_and_settled(doubtful: Client) -> None:
+    await doubtful.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id="acme"))
+    waiting = (await doubtful.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="acme"))).awards
+
+    settled = await settle(doubtful, pb.AWARD_STATE_APPLIED)
+
+    assert [award.award_id for award in waiting] == ["A-1"]
+    assert settled.state == (await get(doubtful)).award.state == pb.AWARD_STATE_APPLIED
+    failure = await catch_failure(doubtful.award())
+    assert failure.reason == "MERCHANT_NOT_FOUND"
+
+
+async def test_merchant_that_never_was_has_no_books(client: Client) -> None:
+    failure = await catch_failure(settle(client, pb.AWARD_STATE_APPLIED, merchant_id="nobody"))
+
+    assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND")
+
+
 async def test_award_that_is_not_there_is_not_settled(client: Client) -> None:
     failure = await catch_failure(settle(client, pb.AWARD_STATE_APPLIED, award_id="A-9"))
 

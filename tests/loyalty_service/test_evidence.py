@@ -4,18 +4,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from loyalty_service.awards.evidence import Neighbours, Sent, weigh
+from loyalty_service.awards.evidence import Neighbours, weigh
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REFERENCE = "A-7:request-7"
-ALONE = Neighbours(movement_ids=frozenset(), rivals=())
+ALONE = Neighbours(movement_ids=frozenset(), references=frozenset(), rivals=())
 
 
-def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Sent:  # noqa: ANN401  any field of AwardRequest
+def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
+    """An award that is UNKNOWN, and was sent so many minutes after noon."""
     request: dict[str, Any] = {
         "merchant_id": "acme",
         "request_id": f"request-{number}",
@@ -26,7 +28,7 @@ def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Sent:  # no
         "claimed_agent_email": "",
         "claimed_agent_name": "",
     }
-    award = Award(
+    return Award(
         number=number,
         request=AwardRequest(**request | fields),
         state=AwardState.UNKNOWN,
@@ -34,9 +36,9 @@ def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Sent:  # no
         rejection_reason=None,
         retryable=False,
         create_time=NOON,
+        attempt_time=NOON + timedelta(minutes=minutes),
         update_time=NOON,
     )
-    return Sent(award=award, attempt_time=NOON + timedelta(minutes=minutes))
 
 
 def make_movement(movement_id: str = "m-1", **fields: Any) -> Movement:  # noqa: ANN401  any field of Movement
@@ -48,13 +50,13 @@ def make_list(*items: Movement, is_complete: bool = True) -> Movements:
     return Movements(items=items, is_complete=is_complete)
 
 
-def find(*items: Movement, sent: Sent | None = None, neighbours: Neighbours = ALONE) -> str | None:
+def find(*items: Movement, sent: Award | None = None, neighbours: Neighbours = ALONE) -> str | None:
     movement = weigh(sent or make_sent(), make_list(*items), neighbours).movement
     return movement.movement_id if movement else None
 
 
-def test_reference_decides_whatever_else_the_movement_says() -> None:
-    other = make_movement(movement_id="m-2", reference=REFERENCE, note="", change=Decimal(1), create_time=None)
+def test_reference_decides_whatever_note_and_time_the_movement_has() -> None:
+    other = make_movement(movement_id="m-2", reference=REFERENCE, note="", create_time=None)
     assert find(make_movement(), other) == "m-2"
 
 
@@ -70,9 +72,47 @@ def test_reference_that_was_cut_short_is_no_proof_of_absence() -> None:
     assert not weigh(make_sent(), make_list(make_movement(reference=cut, note="")), ALONE).is_absent
 
 
-def test_two_movements_with_our_reference_are_told() -> None:
-    twice = make_list(make_movement(reference=REFERENCE), make_movement("m-2", reference=REFERENCE))
-    assert weigh(make_sent(), twice, ALONE).copies == 2
+@pytest.mark.parametrize(
+    "own",
+    [
+        [make_movement(reference=REFERENCE, change=Decimal(5))],
+        [make_movement(reference=REFERENCE, change=Decimal(-100))],
+        [make_movement(reference=REFERENCE), make_movement("m-2", reference=REFERENCE)],
+        [make_movement(reference=REFERENCE, change=Decimal(-100)), make_movement("m-2", reference=REFERENCE)],
+    ],
+    ids=["other points", "taken", "twice", "counter-booked"],
+)
+def test_movements_with_our_reference_that_are_not_what_was_asked_for_settle_nothing(own: list[Movement]) -> None:
+    finding = weigh(make_sent(), make_list(*own, make_movement("m-9")), ALONE)
+    assert (finding.movement, finding.is_absent) == (None, False)
+    assert finding.contradiction
+
+
+def test_movement_with_our_reference_that_settled_another_award_settles_no_second() -> None:
+    neighbours = msgspec.structs.replace(ALONE, movement_ids=frozenset({"m-1"}))
+    finding = weigh(make_sent(), make_list(make_movement(reference=REFERENCE)), neighbours)
+    assert (finding.movement, finding.is_absent) == (None, False)
+    assert finding.contradiction
+
+
+def test_empty_note_is_no_evidence() -> None:
+    """Points that a shop gives by itself have none, either."""
+    finding = weigh(make_sent(note=""), make_list(make_movement(note="")), ALONE)
+    assert (finding.movement, finding.is_absent) == (None, False)
+
+
+def test_provider_that_keeps_references_has_kept_ours() -> None:
+    """Then a movement without one is none of ours, however well it fits."""
+    neighbours = msgspec.structs.replace(ALONE, references=frozenset({"A-6:request-6"}))
+    of_another = make_movement("m-2", reference="A-6:request-6", change=Decimal(5))
+    assert find(make_movement(), of_another, neighbours=neighbours) is None
+    assert find(make_movement(), msgspec.structs.replace(of_another, reference="x"), neighbours=neighbours) == "m-1"
+
+
+def test_award_that_was_not_applied_turns_up_by_its_reference_only() -> None:
+    award = msgspec.structs.replace(make_sent(), state=AwardState.NOT_APPLIED)
+    assert find(make_movement(), sent=award) is None
+    assert find(make_movement(reference=REFERENCE), sent=award) == "m-1"
 
 
 def test_without_references_the_one_movement_that_fits_is_ours() -> None:
@@ -118,7 +158,7 @@ def test_two_that_fit_tell_nothing() -> None:
 
 
 def test_movement_of_another_award_is_passed_over() -> None:
-    neighbours = Neighbours(movement_ids=frozenset({"m-1"}), rivals=())
+    neighbours = msgspec.structs.replace(ALONE, movement_ids=frozenset({"m-1"}))
     assert find(make_movement(), neighbours=neighbours) is None
     assert find(make_movement(), make_movement("m-2"), neighbours=neighbours) == "m-2"
 
@@ -135,8 +175,8 @@ def test_movement_of_another_award_is_passed_over() -> None:
     ],
     ids=["the same", "long ago", "after the movement", "points", "note", "reversal"],
 )
-def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Sent, *, is_contested: bool) -> None:
-    neighbours = Neighbours(movement_ids=frozenset(), rivals=(rival,))
+def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Award, *, is_contested: bool) -> None:
+    neighbours = msgspec.structs.replace(ALONE, rivals=(rival,))
     assert (find(make_movement(), neighbours=neighbours) is None) is is_contested
 
 

@@ -3,13 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from loyalty_service.awards import reconciler
+from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import make_reference
 from loyalty_service.domain.award import AwardState
-from loyalty_service.domain.errors import MemberNotFoundError, ProviderThrottledError, ProviderUnavailableError
+from loyalty_service.domain.errors import (
+    MemberNotFoundError,
+    ProviderThrottledError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
+)
 from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
 from tests.loyalty_service.scripted import JANA, NOON
 
@@ -221,6 +230,118 @@ async def test_provider_that_fails_settles_nothing_and_is_asked_again(
     assert await worker.read_state() is APPLIED
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProviderUnavailableError("503"),
+        ProviderTimeoutError("late"),
+        ProviderThrottledError("too many", 60.0),
+        ZeroDivisionError("unexpected"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_list_that_cannot_be_had_for_an_hour_leaves_it_to_a_person(
+    worker: Worker, provider: ListingProvider, error: Exception
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    lost = await worker.lose()
+    provider.on_list = fail
+    with capture_logs():
+        await worker.look_after(minutes=59)
+        early = (await worker.read()).needs_person
+        await worker.look_after(minutes=6)
+    late = (await worker.read()).needs_person
+    provider.on_list = ListingProvider().on_list
+    provider.book(100, reference=make_reference(lost))
+    await worker.look_after(minutes=61)
+
+    assert (early, late) == (False, True)
+    assert await worker.read_state() is APPLIED
+
+
+async def test_look_whose_database_hangs_ends(
+    worker: Worker, provider: ListingProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would look after that merchant again."""
+    monkeypatch.setattr(reconciler, "LOOK_TIMEOUT_S", 0.05)
+    lost = await worker.lose()
+    provider.book(100, reference=make_reference(lost))
+    with monkeypatch.context() as patched, capture_logs():
+        patched.setattr(worker.doubts, "read_neighbours", lambda _: asyncio.Event().wait())
+        async with asyncio.timeout(3):
+            await worker.look_after(seconds=6)
+    monkeypatch.undo()
+    await worker.look_after(seconds=16)
+
+    assert await worker.read_state() is APPLIED
+
+
+@pytest.mark.parametrize("change", [-100, 5])
+async def test_reference_on_other_points_leaves_it_to_a_person_at_once(
+    worker: Worker, provider: ListingProvider, change: int
+) -> None:
+    lost = await worker.lose()
+    provider.book(change, reference=make_reference(lost))
+
+    with capture_logs() as logs:
+        await worker.look_after(seconds=6)
+
+    assert (await worker.read_state(), (await worker.read()).needs_person) == (UNKNOWN, True)
+    assert [line["problem"] for line in logs if line["log_level"] == "error"] == [
+        "the movement with its reference has other points"
+    ]
+
+
+async def test_award_whose_confirmation_named_other_points_is_not_ruled_out_by_lists(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    """It waits for a person from the start, and the provider's movement may still settle it."""
+    contradicted = Settlement(state=UNKNOWN, rejection_reason="PROVIDER_CONTRACT", needs_person=True)
+    award = await worker.ledger.settle(await worker.open(), contradicted)
+    for _ in range(3):
+        await worker.look_after(minutes=61)
+    doubtful = await worker.read()
+    provider.book(100, reference=make_reference(award))
+    await worker.look_after(minutes=61)
+
+    assert (award.needs_person, doubtful.needs_person, doubtful.state) == (True, True, UNKNOWN)
+    settled = await worker.read()
+    assert (settled.state, settled.needs_person, settled.rejection_reason) == (APPLIED, False, None)
+
+
+async def test_shop_that_is_pointed_elsewhere_leaves_its_doubts_to_a_person(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    """The list of another project says nothing."""
+    generation = (await worker.merchants.get("acme")).generation
+    lost = await worker.lose(merchant_generation=generation)
+    await worker.merchants.change("acme", {"provider_token": "of-another-project", "generation": "2"})
+    provider.book(100, reference=make_reference(lost))
+
+    await worker.look_after(seconds=6)
+
+    assert (await worker.read_state(), (await worker.read()).needs_person) == (UNKNOWN, True)
+    assert provider.lists == 0
+
+
+async def test_doubt_of_a_process_of_the_older_release_is_looked_for(worker: Worker, provider: ListingProvider) -> None:
+    """It knows neither when to look nor the shop's days, and may run beside this one for a while."""
+    await worker.merchants.change("acme", {"time_zone": "Pacific/Kiritimati"})
+    lost = await worker.lose(claimed_agent_email="ANA@shop.example", claimed_agent_name="Žofia")
+    await worker.execute("UPDATE awards SET day = '', agent_key = '', agent_name_key = '', next_check_time_ms = NULL")
+    provider.book(100, reference=make_reference(lost))
+
+    await worker.look()
+
+    assert await worker.read_state() is APPLIED
+    query = text("SELECT day, agent_key, agent_name_key FROM awards")
+    [row] = await worker.database.read(lambda connection: connection.execute(query).all())
+    kiritimati = lost.attempt_time.astimezone(ZoneInfo("Pacific/Kiritimati")).date().isoformat()
+    assert tuple(row) == (kiritimati, "ana@shop.example", "žofia")
+
+
 async def test_provider_that_knows_no_such_member_any_more_leaves_it_to_a_person(
     worker: Worker, provider: ListingProvider
 ) -> None:
@@ -233,8 +354,8 @@ async def test_provider_that_knows_no_such_member_any_more_leaves_it_to_a_person
     assert (await worker.read()).needs_person
 
 
-async def test_throttled_merchant_is_left_alone_for_as_long_as_was_told(
-    worker: Worker, provider: ListingProvider
+async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_as_was_told(
+    worker: Worker, database_url: str, provider: ListingProvider
 ) -> None:
     async def throttle() -> None:
         raise ProviderThrottledError("too many", 60.0)
@@ -242,18 +363,27 @@ async def test_throttled_merchant_is_left_alone_for_as_long_as_was_told(
     await worker.lose()
     provider.on_list = throttle
     await worker.look_after(seconds=6)
-    await worker.look_after(seconds=16)
-    assert provider.lists == 1
+    async with run_worker(database_url, provider) as other:
+        await other.look_after(seconds=50)
+        assert provider.lists == 1
+        await other.look_after(seconds=11)
+        assert provider.lists == 2
 
 
-async def test_one_award_of_a_merchant_is_looked_for_at_a_time(worker: Worker, provider: ListingProvider) -> None:
-    """Its budget at the provider is for agents."""
-    await worker.lose()
-    await worker.lose(member_id="another")
-    await worker.look_after(seconds=6)
-    assert provider.lists == 1
-    await worker.look()
-    assert provider.lists == 2
+async def test_one_award_of_a_merchant_is_looked_for_at_a_time_by_the_whole_fleet(
+    worker: Worker, database_url: str, provider: ListingProvider
+) -> None:
+    """Once in a second, whatever the number of workers: its budget at the provider is for agents."""
+    async with run_worker(database_url, provider) as other:
+        await worker.lose()
+        await worker.lose(member_id="another")
+        await worker.let_pass(seconds=6)
+        await asyncio.gather(worker.look(), other.look())
+        await asyncio.gather(worker.look(), other.look())
+        assert provider.lists == 1
+        await worker.let_pass(seconds=1)
+        await asyncio.gather(worker.look(), other.look())
+        assert provider.lists == 2
 
 
 async def test_award_of_a_merchant_that_is_gone_waits_for_a_person(worker: Worker, provider: ListingProvider) -> None:
@@ -305,7 +435,7 @@ async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, prov
     provider.book(100, reference=make_reference(lost))
     await worker.let_pass(seconds=6)
     [claimed] = await worker.doubts.claim(10, without=())
-    assert claimed.sent.award.number == 1
+    assert claimed.award.number == 1
 
     await worker.look()
     assert await worker.read_state() is UNKNOWN

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from loyalty_service.awards.deadline import Deadline
@@ -141,6 +142,17 @@ async def test_what_is_held_goes_when_the_provider_knows_otherwise(
     await desk.award()
 
     assert await desk.snapshots.get_held(desk.merchant, JANA) is None
+
+
+async def test_award_and_its_reversal_are_kept_with_the_generation_of_the_shop(desk: Desk) -> None:
+    """By it a shop that is pointed to another project later is told from the one that they were sent to."""
+    await desk.award()
+    desk.merchant = msgspec.structs.replace(desk.merchant, generation="2")
+    await desk.undo()
+
+    kept = [await desk.read_column(number, "merchant_generation") for number in (1, 2)]
+
+    assert kept == ["1", "2"]
 
 
 class ReadBetween:

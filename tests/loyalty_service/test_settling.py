@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from structlog.testing import capture_logs
 
 from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.settlements import MovementUsedError
 from loyalty_service.awards.tables import awards
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
@@ -105,6 +107,18 @@ async def test_one_movement_settles_one_award(book: Book) -> None:
 
     assert (await book.read(second.number)).state is UNKNOWN
     assert [to for _, to, _, _ in await book.list_changes(second.number)] == ["pending", "unknown"]
+
+
+async def test_movement_that_confirmed_an_award_settles_no_second(book: Book) -> None:
+    """The provider answered the first one with it."""
+    await make_award(book, DONE)
+    second = await make_award(book, UNKNOWN)
+    movement_id = BOOKED.provider_reference
+
+    with pytest.raises(MovementUsedError):
+        await book.ledger.settle_doubt("acme", second.number, DONE, receipt=BOOKED, movement_id=movement_id, why="fits")
+
+    assert (await book.read(second.number)).state is UNKNOWN
 
 
 async def test_award_waits_for_a_person_until_it_is_settled(book: Book) -> None:
@@ -248,6 +262,16 @@ async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
         ]
 
 
+async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None:
+    opening = await book.open()
+    await book.let_pass(16)
+    await book.ledger.expire_leases()
+
+    await book.ledger.settle(opening, LOST)
+
+    assert book.read_metrics()['loyalty_awards_total{kind="award",outcome="unknown"}'] == 1
+
+
 async def test_late_outcome_does_not_overrule_a_person(book: Book) -> None:
     opening = await book.open()
     await book.ledger.settle(opening, LOST)
@@ -263,18 +287,24 @@ async def test_word_of_the_provider_that_comes_after_a_persons_is_not_lost(book:
     await book.ledger.settle(opening, LOST)
     await book.ledger.settle_by_person("acme", 1, NOT_DONE, "Eva", "not in Admin")
 
-    late = await book.ledger.settle(opening, APPLIED)
+    with capture_logs() as logs:
+        late = await book.ledger.settle(opening, APPLIED)
 
+    assert book.read_metrics()["loyalty_awards_seen_late_total"] == 1
+    assert [(line["event"], line["log_level"], line["award_id"]) for line in logs] == [
+        ("award_seen_late", "error", "A-1")
+    ]
     assert (late.state, late.receipt) == (DONE, BOOKED)
     assert (await book.list_changes(1))[-1] == ("not_applied", "applied", "loyalty_service", APPLIED.why)
 
 
 async def test_desk_settles_for_a_person_who_says_who_and_why(database_url: str, provider: ScriptedProvider) -> None:
     async with open_desk(database_url, provider) as desk:
+        await desk.merchants.add(desk.merchant)
         await make_award(desk, UNKNOWN)
         before = await desk.show()
 
-        settled = await desk.awards.settle(desk.merchant, "A-1", state=DONE, actor=" Eva ", because="seen\nin Admin")
+        settled = await desk.awards.settle("acme", "A-1", state=DONE, actor=" Eva ", because="seen\nin Admin")
 
         after = await desk.show()
         assert settled.state is DONE
@@ -301,6 +331,6 @@ async def test_finding_without_who_or_why_is_refused_by_name(
         finding: dict[str, object] = {"state": DONE, "actor": "Eva", "because": "seen in Admin"}
 
         with pytest.raises(BadValueError) as caught:
-            await desk.awards.settle(desk.merchant, "A-1", **(finding | wanted))  # type: ignore[arg-type]
+            await desk.awards.settle("acme", "A-1", **(finding | wanted))  # type: ignore[arg-type]
 
     assert caught.value.field == field

@@ -186,6 +186,7 @@ def make_award(merchant_id: str, member_id: str, number: int) -> Award:
         rejection_reason=None,
         retryable=False,
         create_time=_START,
+        attempt_time=_START,
         update_time=_START + timedelta(milliseconds=1),
         reverse_expire_time=_START + timedelta(minutes=30),
     )
