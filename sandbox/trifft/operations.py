@@ -99,7 +99,7 @@ def debit(call: Call) -> object:
 
 
 def movements(call: Call) -> object:
-    """What was booked since, as far as the settings let it be seen; a delayed credit only once it is released."""
+    """What was done to the wallet since, as far as the settings let it be seen; what still waits is among it."""
     since, settings = call.query.get("since", "0"), call.project.settings
     if not (since.isascii() and since.isdigit()):
         raise ApiError(400, "since is a time in UNIX seconds.")
@@ -108,9 +108,7 @@ def movements(call: Call) -> object:
     return [
         wire.render_movement(movement, settings)
         for movement in call.member.movements
-        if not movement.pending
-        and movement.created_at >= int(since)
-        and not (settings.movements == "incomplete" and movement.reference)
+        if movement.created_at >= int(since) and not (settings.movements == "incomplete" and movement.reference)
     ]
 
 

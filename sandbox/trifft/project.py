@@ -24,7 +24,8 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     `point_scale`: what one point is in the bodies of the wallet's calls (credit, debit, movements); a member's own
     `points` are points. `wrapped`: success comes as {"status", "success", "data"}. `movements`: what their list is:
-    complete; without_reference: it names none; incomplete: it lacks whatever has one; unavailable: 404.
+    complete: with what waits to be booked; without_reference: it names none; incomplete: it lacks whatever has one;
+    unavailable: 404.
     """
 
     wrapped: bool = False

@@ -121,14 +121,15 @@ async def test_fractional_points_are_exact(client: Client, jana: Member) -> None
     assert (receipt["balance"], jana.points) == (0.3, Decimal("0.3"))
 
 
-async def test_delayed_credit_is_booked_when_released(
+async def test_delayed_credit_is_listed_while_it_waits_and_booked_when_released(
     client: Client, acme: Project, jana: Member, clock: SimpleNamespace
 ) -> None:
     jana.delayed_credits = True
     receipt = await (await client.post(f"/v1/member/{jana.id}/wallet/credit", json={"points": 100})).json()
     assert (receipt["pending"], receipt["balance"]) == (True, 1240)
     assert jana.points == 1240
-    assert await (await client.get(f"/v1/member/{jana.id}/wallet/movement")).json() == []
+    (waiting,) = await (await client.get(f"/v1/member/{jana.id}/wallet/movement")).json()
+    assert (waiting["id"], waiting["change"]) == (receipt["id"], 100)
 
     clock.now += 3600
     acme.release(jana, clock.now)
