@@ -29,15 +29,18 @@ class ProcessEndedError(Exception):
 class Process:
     """One running child in a process group of its own, so that Ctrl-C in a terminal reaches only its parent."""
 
-    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path, log_start: int) -> None:
+        """`log_start`: how many bytes of the log are from earlier starts."""
         self.name = name
         self._child = child
         self._log = log
+        self._log_start = log_start
 
     @classmethod
     async def start(cls, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> "Process":
-        """Its output goes to `log`. Raises OSError."""
-        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
+        """Its output goes to the end of `log`. Raises OSError."""
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+            log_start = os.fstat(output.fileno()).st_size
             child = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -48,7 +51,7 @@ class Process:
                 process_group=0,
                 preexec_fn=_end_with_parent,
             )
-        return cls(name, child, log)
+        return cls(name, child, log, log_start)
 
     async def wait(self) -> None:
         """Until it has ended well. Raises ProcessEndedError for another exit code than 0."""
@@ -81,7 +84,9 @@ class Process:
             os.killpg(self._child.pid, number)
 
     def _explain(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").strip().splitlines()
         if self._child.returncode == _BAD_SETTING and lines:
             return lines[-1]
         last = "".join(f"\n  {line}" for line in lines[-_LAST_LINES:])

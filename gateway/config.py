@@ -54,9 +54,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         default = {field.name: field.default for field in msgspec.structs.fields(cls)}
         return cls(
             listen=settings.listen("GATEWAY_LISTEN", default["listen"]),
-            database_url=settings.required_secret(
-                "GATEWAY_DATABASE_URL", "sqlite:///path or postgresql://user:password@host/name"
-            ),
+            database_url=settings.database_url("GATEWAY_DATABASE_URL"),
             loyalty_target=settings.text("GATEWAY_LOYALTY_TARGET", default["loyalty_target"]),
             loyalty_key=settings.bearer_key("GATEWAY_LOYALTY_KEY"),
             public_url=settings.url("GATEWAY_PUBLIC_URL", default["public_url"]),
@@ -112,6 +110,14 @@ class _Settings:
         value = self.secret(name)
         if not value:
             raise ConfigError(f"{name} is not set: set it (or {name}_FILE) to {form}")
+        return value
+
+    def database_url(self, name: str) -> str:
+        """Of an engine that there is; what else may be wrong with it is seen when it is opened."""
+        form = "sqlite:///path or postgresql://user:password@host/name"
+        value = self.required_secret(name, form)
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ConfigError(f"{name} must be {form}")
         return value
 
     def listen(self, name: str, default: Listen) -> Listen:

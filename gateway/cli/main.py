@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
         _drop_output()
-        return EXIT_FAILED
+        return 0  # whoever reads it, `head` perhaps, has enough
 
 
 def _run(arguments: list[str]) -> int:

@@ -13,10 +13,21 @@ from rich.table import Table
 _PIPED_WIDTH = 200
 
 
+class _Console(Console):
+    """Shows text as it is: no markup, no emoji codes."""
+
+    def __init__(self, *, width: int | None = None) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, width=width)
+
+    def on_broken_pipe(self) -> None:
+        """Of the command to decide, not of the library, which would end the process with a failure."""
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
-    """Shows text as it is: no markup, no emoji codes. Into a pipe lines are wide, so that a row is a line."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
+    """Into a pipe lines are wide, so that a row is a line."""
+    console = _Console()
+    return console if console.is_terminal else _Console(width=_PIPED_WIDTH)
 
 
 def print_line(text: str) -> None:

@@ -25,6 +25,15 @@ async def test_process_that_ends_by_itself_is_explained_by_its_last_lines(start:
         await process.keep_running()
 
 
+async def test_log_of_an_earlier_start_is_kept_and_explains_nothing_of_this_one(start: Start, tmp_path: Path) -> None:
+    await (await start("print('earlier words')")).wait()
+    process = await start("print('last words'); raise SystemExit(3)")
+    with pytest.raises(ProcessEndedError, match="last words") as caught:
+        await process.keep_running()
+    assert "earlier words" not in str(caught.value)
+    assert (tmp_path / "log").read_text() == "earlier words\nlast words\n"
+
+
 async def test_process_that_refuses_a_setting_is_explained_by_its_one_line(start: Start) -> None:
     process = await start("print('noise'); print('SETTING is bad'); raise SystemExit(2)")
     with pytest.raises(ProcessEndedError, match=r"\ASETTING is bad\Z"):

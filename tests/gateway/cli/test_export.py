@@ -180,6 +180,20 @@ def test_output_to_a_full_disk_is_one_line(desk: Desk, command: list[str]) -> No
     assert (process.returncode, process.stderr.decode()) == (1, words)
 
 
+@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme", "--limit", "9000"]])
+def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command: list[str]) -> None:
+    desk.books.awards = [make_award(number, note="x" * 100) for number in range(3000, 0, -1)]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [COMMAND, "award", *command], env=desk.settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
     terminal, end = pty.openpty()

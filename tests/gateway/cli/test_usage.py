@@ -55,13 +55,17 @@ def test_usage_that_is_wrong_is_one_line_and_code_2(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GATEWAY_SECRET_KEYS", "wrong-s3cret"), ("GATEWAY_DATABASE_URL", "mysql://root:s3cret@db/gateway")],
+)
 def test_settings_that_are_wrong_are_one_line_and_code_2(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("GATEWAY_SECRET_KEYS", "wrong-s3cret")
+    monkeypatch.setenv(name, value)
     assert main(["check", "acme"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("trifft-gorgias: GATEWAY_SECRET_KEYS")
+    assert err.startswith(f"trifft-gorgias: {name}")
     assert "s3cret" not in err
 
 
