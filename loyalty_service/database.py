@@ -267,6 +267,11 @@ async def _keep_write_ahead_log(url: URL) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        if connection.scalar(text("SHOW synchronous_commit")) == "off":
+            raise DatabaseUnavailableError(
+                "has synchronous_commit off, so that a crash would lose awards: "
+                "ALTER DATABASE … SET synchronous_commit = on"
+            )
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
     if inspect(connection).has_table("alembic_version"):
         versions = connection.scalars(text("SELECT version_num FROM alembic_version")).all()

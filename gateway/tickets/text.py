@@ -42,13 +42,15 @@ def has_mark(message: Message, mark: str) -> bool:
     return message.is_note and message.text.strip().split("\n")[-1].strip() == mark
 
 
-def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
-    """Lines of plain text, the mark last."""
+def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop, settled: pb.AwardChange | None = None) -> str:
+    """Lines of plain text, the mark last. `settled`: by whom the doubt was, and why; None: by itself."""
     lines = [_say_outcome(award, kind, whom, shop)]
     if award.reverses:
         lines.append(f"Takes back award {award.reverses}.")
     lines += [f"{title}: {_clean(text)}" for title, text in (("Reason", award.reason), ("Note", award.note)) if text]
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
+    if settled is not None:
+        lines.append(f"Settled by {_clean(settled.actor)}: {_clean(settled.why)}")
     if not award.ticket_verified:
         lines.append("The ticket could not be looked up in Gorgias then.")
     if award.state == pb.AWARD_STATE_APPLIED:

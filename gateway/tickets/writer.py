@@ -44,6 +44,9 @@ _JUST_S = 120.0
 # So often a row is put off for the account's rate before an operator hears of it.
 _THROTTLED_LOOKS = 5
 _CALL_TIMEOUT_S = 2.0
+# The notes that end a doubt, and who ends it where no person does (the proto: AwardChange.actor).
+_SETTLED_KINDS = frozenset({NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL})
+_SERVICE = "loyalty_service"
 _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 # A refused key is not mended by trying; whoever mends it may have the notes hastened.
 _CREDENTIALS_WAIT_S = 3600.0
@@ -216,7 +219,14 @@ class Writer:
         # Later on, something else may have changed the tier.
         is_just_done = kind is NoteKind.DONE and _find_age_s(note, award.create_time) < _JUST_S
         whom = await self._fetch_whom(award, says_tier=is_just_done and not award.reversed_by)
-        return render_note(award, kind, whom, await self._merchants.get(award.merchant_id))
+        settled = await self._fetch_settling(award) if kind in _SETTLED_KINDS else None
+        return render_note(award, kind, whom, await self._merchants.get(award.merchant_id), settled)
+
+    async def _fetch_settling(self, award: pb.Award) -> pb.AwardChange | None:
+        """How a person settled it; None: nobody did. Raises LoyaltyCallError."""
+        request = pb.GetAwardRequest(merchant_id=award.merchant_id, award_id=award.award_id)
+        changes = (await self._client.get_award(request, timeout_s=_CALL_TIMEOUT_S)).changes
+        return changes[-1] if changes and changes[-1].actor != _SERVICE else None
 
     async def _fetch_whom(self, award: pb.Award, *, says_tier: bool) -> Whom:
         """The member as they are now; what is not known is left out."""

@@ -35,6 +35,7 @@ class TicketLoyalty(ScriptedLoyalty):
         super().__init__()
         self.awards: dict[str, pb.Award | Failure] = {}
         self.by_number: dict[str, pb.Award | Failure] = {}
+        self.changes: list[pb.AwardChange] = []
         self.asked: list[str] = []
         self.snapshot = make_snapshot()
 
@@ -48,7 +49,7 @@ class TicketLoyalty(ScriptedLoyalty):
         if isinstance(award, Failure):
             await award.abort(context)
         assert isinstance(award, pb.Award)
-        return pb.GetAwardResponse(award=award)
+        return pb.GetAwardResponse(award=award, changes=self.changes)
 
 
 class Clock:

@@ -61,6 +61,21 @@ async def test_note_keeps_what_people_wrote_as_text(room: Room) -> None:
     assert "Note: <img src=x" in note.body_text
 
 
+@pytest.mark.parametrize(
+    ("actor", "lines"),
+    [("Petra (root@desk)", ["Settled by Petra (root@desk): seen in TRIFFT Admin"]), ("loyalty_service", [])],
+)
+async def test_doubt_that_a_person_settled_says_who_and_why(room: Room, actor: str, lines: list[str]) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · being checked")
+    room.loyalty.changes = [pb.AwardChange(actor=actor, why="seen in\nTRIFFT Admin")]
+    room.loyalty.by_number["A-10482"] = room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(1 * MINUTES_S)
+    await room.wait_for_marks("Award A-10482 · being checked", "Award A-10482 · checked: added")
+    assert [line for line in room.list_notes()[1] if line.startswith("Settled")] == lines
+
+
 async def test_award_that_is_pending_is_looked_at_until_it_is_settled(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_PENDING)
     await room.click()
