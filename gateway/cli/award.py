@@ -119,7 +119,7 @@ async def settle(  # noqa: PLR0913 - one argument per option
     /,
     *,
     because: Annotated[str, Parameter(help="Why you are sure; kept with the award.")],
-    settled_by: Annotated[str | None, Parameter(name="--as", help="Who says so, beside your login.")] = None,
+    settled_by: Annotated[str | None, Parameter(name="--as", help="Who says so; you, unless given.")] = None,
     json: Json = False,
 ) -> None:
     """Write down what you found out about an award whose outcome is unknown; nothing is sent to TRIFFT."""
@@ -129,7 +129,7 @@ async def settle(  # noqa: PLR0913 - one argument per option
         award_id=parse_award_id(award_id),
         outcome=_OUTCOMES[outcome],
         because=_require(because, "--because", "say why you are sure"),
-        settled_by=_name_settler(settled_by),
+        settled_by=_get_user() if settled_by is None else _require(settled_by, "--as", "say who you are"),
     )
     async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
         before = await loyalty.get_award(
@@ -188,11 +188,6 @@ def _require(text: str, option: str, words: str) -> str:
     if not text.strip():
         raise UsageError(f"{option} is empty: {words}")
     return text.strip()
-
-
-def _name_settler(name: str | None) -> str:
-    """Whoever is named, the login stays on record."""
-    return _get_user() if name is None else f"{_require(name, '--as', 'say who you are')} ({_get_user()})"
 
 
 def _get_user() -> str:

@@ -68,7 +68,7 @@ class Policy:
             raise UsageError("--reason and --no-reasons exclude each other: give one of them")
         if self.reason or self.no_reasons:
             fields.append(REASONS_FIELD)
-            merchant.award_reasons.extend(_check_reason(reason) for reason in self.reason)
+            merchant.award_reasons.extend(self.reason)
         return fields
 
 
@@ -82,13 +82,6 @@ def describe_limits(merchant: pb.Merchant) -> str:
     """For people, those that are set: "500 per award, 2000 per member and day"."""
     limits = ((getattr(merchant, field), words) for field, _, words in _LIMITS)
     return ", ".join(f"{limit} per {words}" for limit, words in limits if limit) or "none"
-
-
-def _check_reason(reason: str) -> str:
-    """Agents read them in one label, with commas between them."""
-    if "," in reason:
-        raise UsageError(f"--reason must have no comma: give --reason once for each, not {reason[:40]!r}")
-    return reason
 
 
 def _parse_limit(text: str, option: str) -> int | None:

@@ -66,10 +66,6 @@ class Selection:
         for option, text in (("--agent", self.agent), ("--member", self.member), ("--ticket", self.ticket)):
             if text is not None and not text.strip():
                 raise UsageError(f"{option} is empty: leave it out to have all")
-        if "@" in (self.member or ""):
-            raise UsageError(
-                f"--member is TRIFFT's id of the member: trifft-gorgias member show {merchant_id} --email E tells it"
-            )
         texts = {"--from": self.from_, "--before": self.before}
         times = {option: _parse_time(text, option) for option, text in texts.items() if text is not None}
         zone: tzinfo = UTC
@@ -83,7 +79,7 @@ class Selection:
             before_time=_write(instants.get("--before")),
             claimed_agent=(self.agent or "").strip(),
             member_id=(self.member or "").strip(),
-            ticket_id=(self.ticket or "").strip().removeprefix("#"),
+            ticket_id=(self.ticket or "").strip(),
             states=[state.value for state in self.state],
             needs_person=self.needs_person,
         )
@@ -98,9 +94,7 @@ def _parse_time(text: str, option: str) -> date | datetime:
             return datetime.fromisoformat(stripped.upper())
     except ValueError:
         pass  # the 30th of February
-    raise UsageError(
-        f"{option} must be a day, 2026-11-23, or a time with its zone, 2026-11-23T12:00:00+01:00: not {text[:40]!r}"
-    )
+    raise UsageError(f"{option} must be a day, 2026-11-23, or a time, 2026-11-23T12:00:00Z: not {text[:40]!r}")
 
 
 def _find_instant(time: date | datetime, zone: tzinfo, option: str) -> datetime:

@@ -59,32 +59,23 @@ async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str) -> Check:
     """Whether awards wait for a person to say what became of them."""
+    waiting = pb.AwardFilter(needs_person=True)
     try:
-        waiting = await _list_awards(loyalty, merchant_id, pb.AwardFilter(needs_person=True))
-        if not waiting.awards:
-            checked = await _list_awards(loyalty, merchant_id, pb.AwardFilter(states=[pb.AWARD_STATE_UNKNOWN]))
-            more = f"; being checked: {_name_some(checked)}" if checked.awards else ""
-            return Check(name="awards", state=CheckState.OK, detail=f"none waits for a person{more}")
+        page = await loyalty.list_awards(merchant_id, award_filter=waiting, timeout_s=_TIMEOUT_S)
     except LoyaltyCallError as error:
         return _make_unknown("awards", f"could not be asked for ({error.reason})")
-    numbers = [award.award_id for award in waiting.awards]
-    count = f"more than {len(numbers)}" if waiting.next_page_token else str(len(numbers))
+    numbers = [award.award_id for award in page.awards]
+    if not numbers:
+        return Check(name="awards", state=CheckState.OK, detail="none waits for a person")
+    count = f"more than {len(numbers)}" if page.next_page_token else str(len(numbers))
+    named = ", ".join(numbers[:_NAMED_AWARDS]) + (" …" if len(numbers) > _NAMED_AWARDS else "")
     words = "award waits" if len(numbers) == 1 else "awards wait"
     advice = (
         f"trifft-gorgias award show {merchant_id} {numbers[0]}, look for it in TRIFFT, then: "
         f'trifft-gorgias award settle {merchant_id} {numbers[0]} applied|not-applied --because "…"'
     )
-    detail = f"{count} {words} for a person: {_name_some(waiting)}"
+    detail = f"{count} {words} for a person: {named}"
     return Check(name="awards", state=CheckState.FAILED, detail=detail, advice=advice)
-
-
-async def _list_awards(loyalty: LoyaltyClient, merchant_id: str, wanted: pb.AwardFilter) -> pb.ListAwardsResponse:
-    return await loyalty.list_awards(merchant_id, award_filter=wanted, timeout_s=_TIMEOUT_S)
-
-
-def _name_some(page: pb.ListAwardsResponse) -> str:
-    numbers = [award.award_id for award in page.awards]
-    return ", ".join(numbers[:_NAMED_AWARDS]) + (" …" if len(numbers) > _NAMED_AWARDS else "")
 
 
 async def check_gorgias(

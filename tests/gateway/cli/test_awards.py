@@ -166,8 +166,7 @@ def test_settle_for_somebody_else_names_them(desk: Desk) -> None:
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
     settled = desk.award("settle", "A-12", "applied", "--because", "seen", "--as", "jo@shop.example", "--json")
     assert (settled.data["award_id"], settled.data["state"]) == ("A-12", "applied")
-    user = f"{getpass.getuser()}@{socket.gethostname()}"
-    assert desk.books.requests[-1].settled_by == f"jo@shop.example ({user})"
+    assert desk.books.requests[-1].settled_by == "jo@shop.example"
 
 
 def test_settle_of_what_is_settled_otherwise_is_one_line_with_what_to_do(desk: Desk) -> None:
@@ -198,14 +197,10 @@ def test_value_that_the_service_refuses_is_wrong_usage_of_its_option(desk: Desk)
         (["list", "--limit", "0"], "--limit must be 1 or more"),
         (["list", "--limit", "many"], "--limit"),
         (["list", "--agent", ""], "--agent is empty"),
-        (
-            ["list", "--member", "jana@shop.example"],
-            "--member is TRIFFT's id of the member: trifft-gorgias member show",
-        ),
         (["list", "--state", "lost"], "--state"),
         (["list", "--from", "yesterday"], "--from must be a day"),
         (["list", "--from", "2026-02-30"], "--from must be a day"),
-        (["list", "--before", "2026-11-23T12:00:00"], "or a time with its zone"),
+        (["list", "--before", "2026-11-23T12:00:00"], "--before must be a day"),
         (["list", "--from", "2026-11-23", "--before", "2026-11-23"], "--from must be earlier than --before"),
         (["list", "--from", "0001-01-01"], "--from is out of range"),
         (["show", "12"], "AWARD must be"),
