@@ -70,6 +70,12 @@ class LoyaltyClient:
     ) -> pb.AwardPointsResponse:
         return await self._call(self._loyalty.AwardPoints, request, timeout_s, request_id)
 
+    async def find_member(self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float) -> pb.Snapshot:
+        """A member by any identity, as old as the service holds one."""
+        request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=identity)
+        response = await self._call(self._loyalty.GetSnapshot, request, timeout_s)
+        return response.snapshot
+
     async def get_member(self, merchant_id: str, member_id: str, *, timeout_s: float) -> pb.Snapshot:
         """A member by the provider's id, read anew."""
         request = pb.GetSnapshotRequest(

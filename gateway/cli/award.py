@@ -1,5 +1,6 @@
 """`trifft-gorgias award`: points given by support."""
 
+import asyncio
 import getpass
 import os
 import socket
@@ -14,6 +15,7 @@ from gateway.cli.award_record import (
     list_cells,
     list_change_cells,
     list_fields,
+    list_lines,
     read_points,
     read_state,
     render_award,
@@ -22,20 +24,34 @@ from gateway.cli.award_record import (
 from gateway.cli.errors import UsageError
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_fields, print_hint, print_json, print_line, print_table
+from gateway.cli.output import (
+    has_width,
+    print_blocks,
+    print_fields,
+    print_hint,
+    print_json,
+    print_line,
+    print_table,
+    render_text,
+)
 from gateway.cli.selection import SELECTION_OPTIONS, Selection
 from gateway.cli.settings import load_config
+from gateway.cli.zone import fetch_zone
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _PAGE_SIZE = 1000
 _SHOWN = 100
+# Below it the ids of members, and what else is long, are broken into pieces.
+_TABLE_COLUMNS = 180
 _SUM_TIMEOUT_S = 30.0
 _GROUPINGS = {
     "agent": pb.AWARD_GROUPING_AGENT,
     "reason": pb.AWARD_GROUPING_REASON,
     "day": pb.AWARD_GROUPING_DAY,
 }
+# What was taken back counts for whom it was given by, whoever took it.
+_TITLES = {"agent": "given by"}
 _OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
 _OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
 
@@ -55,12 +71,14 @@ async def list_all(
     if limit < 1:
         raise UsageError(f"--limit must be 1 or more: not {limit}")
     async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
-        award_filter = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
+        award_filter, zone = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
         awards, are_all = await _fetch_newest(loyalty, merchant_id, award_filter, limit)
     if json:
-        print_json([render_award(award) for award in awards])
+        print_json([render_award(award, zone) for award in awards])
+    elif awards and has_width(_TABLE_COLUMNS):
+        print_table(LIST_COLUMNS, (list_cells(award, zone) for award in awards))
     elif awards:
-        print_table(LIST_COLUMNS, (list_cells(award) for award in awards))
+        print_blocks(list_lines(award, zone) for award in awards)
     elif award_filter == pb.AwardFilter():
         print_line(f"{merchant_id} has no awards yet.")
     else:
@@ -75,17 +93,25 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
     parse_merchant_id(merchant_id)
     request = pb.GetAwardRequest(merchant_id=merchant_id, award_id=parse_award_id(award_id))
     async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
-        found = await loyalty.get_award(request, timeout_s=TIMEOUT_S)
+        found, zone = await asyncio.gather(
+            loyalty.get_award(request, timeout_s=TIMEOUT_S), fetch_zone(loyalty, merchant_id)
+        )
     if json:
-        print_json({**render_award(found.award), "changes": [render_change(change) for change in found.changes]})
+        changes = [render_change(change, zone) for change in found.changes]
+        print_json({**render_award(found.award, zone), "changes": changes})
         return
-    print_fields(list_fields(found.award))
-    print_table(("when", "what", "attempt", "who", "why"), list_change_cells(found.changes))
+    print_fields(list_fields(found.award, zone))
+    print_table(("when", "what", "attempt", "who", "why"), list_change_cells(found.changes, zone))
     if found.award.needs_person:
         number = found.award.award_id
         print_line(
             f"Look for it in TRIFFT, then: trifft-gorgias award settle {merchant_id} {number} applied|not-applied "
             '--because "…"'
+        )
+    elif found.award.state == pb.AWARD_STATE_UNKNOWN:
+        print_line(
+            "TRIFFT is asked for it until it is settled: within seconds where it was booked; where it was not, "
+            "after 15 min at least, or by a person."
         )
 
 
@@ -97,17 +123,19 @@ async def totals(
     selection: Selection | None = None,
     json: Json = False,
 ) -> None:
-    """Add up a shop's awards by agent, reason or day; what was taken back counts with the award it was taken from."""
+    """Add up a shop's awards by agent (who gave), reason or day; what was taken back, by whom ever, counts with the
+    award that it was taken from.
+    """  # noqa: D205  one sentence
     parse_merchant_id(merchant_id)
     async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
-        award_filter = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
+        award_filter, _ = await (selection or Selection()).fetch_filter(loyalty, merchant_id)
         request = pb.SumAwardsRequest(merchant_id=merchant_id, filter=award_filter, group_by=_GROUPINGS[by])
         sums = (await loyalty.sum_awards(request, timeout_s=_SUM_TIMEOUT_S)).sums
     if json:
         print_json([_render_sum(one) for one in sums])
     elif sums:
         rows = [*((one.key or "–", *_list_figures([one])) for one in sums), ("all", *_list_figures(sums))]
-        print_table((by, "awards", "points", "taken back", "remain", "in doubt"), rows)
+        print_table((_TITLES.get(by, by), "awards", "points", "taken back", "remain", "in doubt"), rows)
     else:
         print_line(f"{merchant_id} has no such awards.")
 
@@ -119,7 +147,9 @@ async def settle(  # noqa: PLR0913 - one argument per option
     /,
     *,
     because: Annotated[str, Parameter(help="Why you are sure; kept with the award.")],
-    settled_by: Annotated[str | None, Parameter(name="--as", help="Who says so; you, unless given.")] = None,
+    settled_by: Annotated[
+        str | None, Parameter(name="--as", help="Who says so, if not you; your login is kept, too.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write down what you found out about an award whose outcome is unknown; nothing is sent to TRIFFT."""
@@ -129,15 +159,16 @@ async def settle(  # noqa: PLR0913 - one argument per option
         award_id=parse_award_id(award_id),
         outcome=_OUTCOMES[outcome],
         because=_require(because, "--because", "say why you are sure"),
-        settled_by=_get_user() if settled_by is None else _require(settled_by, "--as", "say who you are"),
+        settled_by=_name_settler(settled_by),
     )
     async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
         before = await loyalty.get_award(
             pb.GetAwardRequest(merchant_id=merchant_id, award_id=request.award_id), timeout_s=TIMEOUT_S
         )
         award = await loyalty.settle_award(request, timeout_s=TIMEOUT_S)
+        zone = await fetch_zone(loyalty, merchant_id) if json else None
     if json:
-        print_json(render_award(award))
+        print_json(render_award(award, zone))
         return
     state, points = read_state(award.state), f"{read_points(award)} for {award.member_id}"
     if before.award.state == award.state:
@@ -168,7 +199,7 @@ async def _fetch_newest(
 
 def _render_sum(one: pb.AwardSum) -> dict[str, object]:
     return {
-        "key": one.key,
+        "key": render_text(one.key),
         "award_count": one.award_count,
         "points": one.points,
         "reversed_points": one.reversed_points,
@@ -188,6 +219,12 @@ def _require(text: str, option: str, words: str) -> str:
     if not text.strip():
         raise UsageError(f"{option} is empty: {words}")
     return text.strip()
+
+
+def _name_settler(name: str | None) -> str:
+    """The login stays on record beside any other name: "Lead Petra (jo@ops-1)"."""
+    login = _get_user()
+    return login if name is None else f"{_require(name, '--as', 'say who you are')} ({login})"
 
 
 def _get_user() -> str:

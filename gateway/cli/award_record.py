@@ -1,8 +1,9 @@
 """An award as commands show it: one row for scripts, cells and fields for people."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
-from gateway.cli.output import read_timestamp, render_time
+from gateway.cli.output import read_timestamp, render_text, render_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # The keys of a row, in the order of an export's columns. New ones go to the end: scripts may count.
@@ -38,44 +39,46 @@ _NONE = "–"
 _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
 
 
-def render_award(award: pb.Award) -> dict[str, object]:
-    """For scripts. `balance_change`: by how many points it moved the balance; None while that is not known."""
+def render_award(award: pb.Award, zone: tzinfo | None) -> dict[str, object]:
+    """For scripts. `points` are negative for a reversal; `balance_change`: by how many it moved the balance, None while
+    that is not known. Texts that are empty are None. `zone`: of the times.
+    """  # noqa: D205  one sentence a value
     values = (
         award.award_id,
         render_state(award.state),
-        award.points,
+        _sign_points(award),
         award.member_id,
-        award.ticket_id,
-        award.note,
-        award.claimed_agent_email,
-        award.claimed_agent_name,
+        render_text(award.ticket_id),
+        render_text(award.note),
+        render_text(award.claimed_agent_email),
+        render_text(award.claimed_agent_name),
         award.request_id,
         pb.ErrorReason.Name(award.rejection_reason) if award.rejection_reason else None,
         award.retryable,
         award.delayed,
         award.balance.points_balance if award.HasField("balance") else None,
-        award.provider_reference,
-        render_time(award.create_time),
-        render_time(award.update_time),
-        award.reason,
+        render_text(award.provider_reference),
+        render_time(award.create_time, zone),
+        render_time(award.update_time, zone),
+        render_text(award.reason),
         award.ticket_verified,
-        award.reverses,
-        award.reversed_by,
-        render_time(award.reverse_expire_time) if award.HasField("reverse_expire_time") else None,
+        render_text(award.reverses),
+        render_text(award.reversed_by),
+        render_time(award.reverse_expire_time, zone) if award.HasField("reverse_expire_time") else None,
         award.needs_person,
-        award.tier_before,
+        render_text(award.tier_before),
         _count_change(award),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def render_change(change: pb.AwardChange) -> dict[str, object]:
+def render_change(change: pb.AwardChange, zone: tzinfo | None) -> dict[str, object]:
     return {
-        "change_time": render_time(change.change_time),
+        "change_time": render_time(change.change_time, zone),
         "from_state": render_state(change.from_state) if change.from_state else None,
         "to_state": render_state(change.to_state),
         "actor": change.actor,
-        "why": change.why,
+        "why": render_text(change.why),
         "attempt": change.attempt,
     }
 
@@ -92,10 +95,10 @@ def read_state(state: pb.AwardState.ValueType) -> str:
 
 def read_points(award: pb.Award) -> str:
     """Signed: "+100", of a reversal "-100"."""
-    return f"{'-' if award.reverses else '+'}{award.points}"
+    return f"{_sign_points(award):+}"
 
 
-def list_cells(award: pb.Award) -> tuple[str, ...]:
+def list_cells(award: pb.Award, zone: tzinfo | None) -> tuple[str, ...]:
     return (
         award.award_id,
         _describe_state(award),
@@ -105,11 +108,24 @@ def list_cells(award: pb.Award) -> tuple[str, ...]:
         award.claimed_agent_name or award.claimed_agent_email,
         award.reason,
         award.note,
-        read_timestamp(award.create_time),
+        read_timestamp(award.create_time, zone),
     )
 
 
-def list_fields(award: pb.Award) -> list[tuple[str, str]]:
+def list_lines(award: pb.Award, zone: tzinfo | None) -> list[str]:
+    """The same for a narrow terminal."""
+    agent = award.claimed_agent_name or award.claimed_agent_email
+    ticket, giver = f"ticket {award.ticket_id}" if award.ticket_id else "", f"by {agent}" if agent else ""
+    lines = (
+        (read_timestamp(award.create_time, zone), ticket, giver),
+        (f"member {award.member_id}",),
+        (award.reason, award.note),
+    )
+    shown = [" · ".join(part for part in parts if part) for parts in lines]
+    return [f"{award.award_id}  {read_points(award)}  {_describe_state(award)}", *(line for line in shown if line)]
+
+
+def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
     """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
     verified = "found in Gorgias" if award.ticket_verified else "claimed, not verified"
     refused = pb.ErrorReason.Name(award.rejection_reason) + (", may be tried again" if award.retryable else "")
@@ -120,7 +136,8 @@ def list_fields(award: pb.Award) -> list[tuple[str, str]]:
         ("Balance after", balance, award.HasField("balance") and not award.delayed),
         ("Reverses", award.reverses, award.reverses),
         ("Reversal", award.reversed_by, award.reversed_by),
-        ("Can be undone until", read_timestamp(award.reverse_expire_time), award.HasField("reverse_expire_time")),
+        ("Can be undone until", read_timestamp(award.reverse_expire_time, zone), award.HasField("reverse_expire_time")),
+        ("In doubt since", read_timestamp(award.update_time, zone), award.state == pb.AWARD_STATE_UNKNOWN),
     )
     return [
         ("Award", award.award_id),
@@ -135,15 +152,15 @@ def list_fields(award: pb.Award) -> list[tuple[str, str]]:
         *((name, value) for name, value, is_there in optional if is_there),
         ("TRIFFT's movement", award.provider_reference or _NONE),
         ("Request", award.request_id),
-        ("Made", read_timestamp(award.create_time)),
-        ("Changed", read_timestamp(award.update_time)),
+        ("Made", read_timestamp(award.create_time, zone)),
+        ("Changed", read_timestamp(award.update_time, zone)),
     ]
 
 
-def list_change_cells(changes: Sequence[pb.AwardChange]) -> list[tuple[str, ...]]:
+def list_change_cells(changes: Sequence[pb.AwardChange], zone: tzinfo | None) -> list[tuple[str, ...]]:
     return [
         (
-            read_timestamp(change.change_time),
+            read_timestamp(change.change_time, zone),
             f"{read_state(change.from_state)} → {read_state(change.to_state)}"
             if change.from_state
             else read_state(change.to_state),
@@ -169,8 +186,10 @@ def _describe_agent(award: pb.Award) -> str:
     return f"{name} <{email}>" if name and email else name or email or _NONE
 
 
+def _sign_points(award: pb.Award) -> int:
+    return -award.points if award.reverses else award.points
+
+
 def _count_change(award: pb.Award) -> int | None:
     factor = _FACTORS.get(award.state)
-    if factor is None:
-        return None
-    return factor * (-award.points if award.reverses else award.points)
+    return None if factor is None else factor * _sign_points(award)

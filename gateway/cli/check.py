@@ -1,14 +1,18 @@
 """`trifft-gorgias check`: why a widget is empty, and what awaits a person."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
 from gateway.cli.arguments import parse_merchant_id
 from gateway.cli.installation import make_client, open_session
 from gateway.cli.loyalty import TIMEOUT_S
 from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_json, print_table, read_time
+from gateway.cli.output import print_json, print_table, read_time, render_text
 from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
+from gateway.cli.zone import find_zone
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
@@ -25,6 +29,7 @@ from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
 from gateway.tickets.checks import check_notes
 from gateway.tickets.rows import Backlog
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1
 
@@ -36,37 +41,42 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
     async with open_stores(config) as (store, notes):
         installation, backlog = await store.get(merchant_id), await notes.get_backlog(merchant_id)
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        provider, awards, reasons = await asyncio.gather(
-            check_provider(loyalty, merchant_id),
-            check_awards(loyalty, merchant_id),
-            _fetch_reasons(loyalty, merchant_id),
+        merchant = await _fetch_merchant(loyalty, merchant_id)
+        say_time = partial(read_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
+        provider, awards = await asyncio.gather(
+            check_provider(loyalty, merchant_id), check_awards(loyalty, merchant_id, say_time)
         )
     checks = [provider]
     if installation is None:
         checks += make_not_installed(merchant_id)
     else:
-        checks += await _check_account(installation, backlog, config.public_url, reasons)
+        checks += await _check_account(installation, backlog, config.public_url, merchant, say_time)
     checks.append(awards)
-    checks += check_activity(installation, read_time)
+    checks += check_activity(installation, say_time)
     _print_checks(merchant_id, checks, as_json=json)
     return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
 
 
 async def _check_account(
-    installation: Installation, backlog: Backlog, public_url: str, reasons: list[str] | None
+    installation: Installation,
+    backlog: Backlog,
+    public_url: str,
+    merchant: pb.Merchant | None,
+    say_time: Callable[[datetime], str],
 ) -> list[Check]:
+    reasons = None if merchant is None else list(merchant.award_reasons)
     async with open_session() as session:
         client = make_client(session, installation)
         found = await check_gorgias(client, installation, public_url, reasons)
         transport = Transport(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
         tickets = TicketClient(transport, installation.gorgias_user)
-        return [*found, await check_notes(tickets, installation, backlog, read_time)]
+        return [*found, await check_notes(tickets, installation, backlog, say_time)]
 
 
-async def _fetch_reasons(loyalty: LoyaltyClient, merchant_id: str) -> list[str] | None:
-    """The shop's reasons for an award; None: they could not be asked for."""
+async def _fetch_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
+    """The shop, for its zone and its reasons; None: it could not be asked for."""
     try:
-        return list((await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)).award_reasons)
+        return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     except LoyaltyCallError:
         return None
 
@@ -74,7 +84,8 @@ async def _fetch_reasons(loyalty: LoyaltyClient, merchant_id: str) -> list[str] 
 def _print_checks(merchant_id: str, checks: list[Check], *, as_json: bool) -> None:
     if as_json:
         rendered = [
-            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": one.advice} for one in checks
+            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": render_text(one.advice)}
+            for one in checks
         ]
         print_json({"merchant_id": merchant_id, "checks": rendered})
     else:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import aclosing, contextmanager
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Literal, TextIO
 
@@ -51,13 +52,13 @@ async def export(
     selection = selection or Selection()
     count = 0
     async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
-        award_filter = await selection.fetch_filter(loyalty, merchant_id)
+        award_filter, zone = await selection.fetch_filter(loyalty, merchant_id)
         is_seen = to == _STDOUT and sys.stdout.isatty()
         with (
             _open_target(to, force=force) as file,
             show_progress("awards", is_wanted=not is_seen) as report,
         ):
-            writer = _CsvWriter(file) if format == "csv" else _JsonLinesWriter(file)
+            writer = _CsvWriter(file, zone) if format == "csv" else _JsonLinesWriter(file, zone)
             async with aclosing(_list_pages(loyalty, merchant_id, award_filter)) as pages:
                 newest = 0
                 async for awards in pages:
@@ -75,23 +76,27 @@ async def export(
 class _CsvWriter:
     """RFC 4180, with a line of names. Texts are such that no spreadsheet takes them for a formula."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, zone: tzinfo | None) -> None:
         self._writer = csv.writer(file)
+        self._zone = zone
         self._is_begun = False
 
     def write(self, awards: Iterable[pb.Award]) -> None:
         if not self._is_begun:
             self._writer.writerow(COLUMNS)
             self._is_begun = True
-        self._writer.writerows([_render_cell(value) for value in render_award(award).values()] for award in awards)
+        rows = (render_award(award, self._zone).values() for award in awards)
+        self._writer.writerows([_render_cell(value) for value in row] for row in rows)
 
 
 class _JsonLinesWriter:
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, zone: tzinfo | None) -> None:
         self._file = file
+        self._zone = zone
 
     def write(self, awards: Iterable[pb.Award]) -> None:
-        self._file.writelines(f"{json.dumps(render_award(award), ensure_ascii=False)}\n" for award in awards)
+        rows = (render_award(award, self._zone) for award in awards)
+        self._file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
 def _render_cell(value: object) -> object:

@@ -1,5 +1,6 @@
 """`trifft-gorgias member`: one person of a shop's loyalty programme."""
 
+from datetime import tzinfo
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -7,8 +8,9 @@ from cyclopts import Parameter
 from gateway.cli.arguments import parse_merchant_id
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_fields, print_json, read_timestamp, render_time
+from gateway.cli.output import print_fields, print_json, read_timestamp, render_text, render_time
 from gateway.cli.settings import load_config
+from gateway.cli.zone import fetch_zone
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import get_advice
 from gateway.loyalty_client import LoyaltyClient
@@ -32,14 +34,15 @@ async def show(
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
         try:
             snapshot = await loyalty.get_snapshot(merchant_id, email, max_staleness_s=0, timeout_s=_TIMEOUT_S)
+            zone = await fetch_zone(loyalty, merchant_id)
         except LoyaltyCallError as error:
             if error.reason == "BAD_VALUE":
                 raise UsageError(f"--email {error.message.removeprefix(error.field).strip()}") from error
             raise CommandError(_explain(error, merchant_id)) from error
     if json:
-        print_json(_render(snapshot))
+        print_json(_render(snapshot, zone))
     else:
-        print_fields(_list_fields(snapshot))
+        print_fields(_list_fields(snapshot, zone))
 
 
 def _explain(error: LoyaltyCallError, merchant_id: str) -> str:
@@ -51,35 +54,35 @@ def _explain(error: LoyaltyCallError, merchant_id: str) -> str:
     return f"{error.message} ({error.reason}): {get_advice(error.reason, merchant_id)}"
 
 
-def _render(snapshot: pb.Snapshot) -> dict[str, object]:
+def _render(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, object]:
     member = snapshot.member
     has_wallet = member.HasField("wallet")
     return {
         "merchant_id": snapshot.merchant_id,
         "member_id": member.member_id,
-        "support_id": member.support_id,
-        "full_name": member.full_name,
+        "support_id": render_text(member.support_id),
+        "full_name": render_text(member.full_name),
         "status": _render_enum(pb.MemberStatus.Name(member.status), "MEMBER_STATUS_"),
         "points": member.wallet.points_balance if has_wallet else None,
         "points_exact": member.wallet.points_balance_exact if has_wallet else None,
-        "tier": member.tier.display_name if member.HasField("tier") else None,
+        "tier": render_text(member.tier.display_name) if member.HasField("tier") else None,
         "favorite_venue": member.favorite_venue.display_name if member.HasField("favorite_venue") else None,
         "segments": [segment.display_name for segment in member.segments],
-        "coupons": [_render_coupon(coupon) for coupon in snapshot.coupons],
-        "profile_url": member.profile_url,
-        "fetch_time": render_time(snapshot.fetch_time),
+        "coupons": [_render_coupon(coupon, zone) for coupon in snapshot.coupons],
+        "profile_url": render_text(member.profile_url),
+        "fetch_time": render_time(snapshot.fetch_time, zone),
         "stale_reason": pb.ErrorReason.Name(snapshot.stale_reason) if snapshot.stale_reason else None,
     }
 
 
-def _render_coupon(coupon: pb.Coupon) -> dict[str, object]:
+def _render_coupon(coupon: pb.Coupon, zone: tzinfo | None) -> dict[str, object]:
     return {
         "coupon_id": coupon.coupon_id,
         "name": coupon.display_name,
-        "redeem_value": coupon.redeem_value,
-        "code": coupon.code,
+        "redeem_value": render_text(coupon.redeem_value),
+        "code": render_text(coupon.code),
         "state": _render_enum(pb.CouponState.Name(coupon.state), "COUPON_STATE_"),
-        "expire_time": render_time(coupon.expire_time) if coupon.HasField("expire_time") else None,
+        "expire_time": render_time(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }
 
 
@@ -87,7 +90,7 @@ def _render_enum(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).lower()
 
 
-def _list_fields(snapshot: pb.Snapshot) -> list[tuple[str, str]]:
+def _list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, str]]:
     member = snapshot.member
     stale = f" (old: {pb.ErrorReason.Name(snapshot.stale_reason)})" if snapshot.stale_reason else ""
     fields = [
@@ -99,15 +102,15 @@ def _list_fields(snapshot: pb.Snapshot) -> list[tuple[str, str]]:
         ("Favorite location", member.favorite_venue.display_name or _NONE),
         ("Segments", ", ".join(segment.display_name for segment in member.segments) or _NONE),
     ]
-    fields += [("Coupon", _describe(coupon)) for coupon in snapshot.coupons] or [("Coupon", _NONE)]
+    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", _NONE)]
     return [
         *fields,
         ("Profile", member.profile_url or _NONE),
         ("Member", member.member_id),
-        ("Data from", read_timestamp(snapshot.fetch_time) + stale),
+        ("Data from", read_timestamp(snapshot.fetch_time, zone) + stale),
     ]
 
 
-def _describe(coupon: pb.Coupon) -> str:
-    until = f"until {read_timestamp(coupon.expire_time)}" if coupon.HasField("expire_time") else ""
+def _describe(coupon: pb.Coupon, zone: tzinfo | None) -> str:
+    until = f"until {read_timestamp(coupon.expire_time, zone)}" if coupon.HasField("expire_time") else ""
     return " · ".join(part for part in (coupon.display_name.strip(), coupon.redeem_value, until) if part)

@@ -8,9 +8,10 @@ from cyclopts import Parameter
 from gateway.cli.arguments import parse_merchant_id, read_secret, read_text
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, explain_refused, open_loyalty
-from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_time
-from gateway.cli.policy import POLICY_OPTIONS, REASONS_FIELD, Policy, describe_limits, render_policy
+from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_text, render_time
+from gateway.cli.policy import POLICY_OPTIONS, REASONS_FIELD, Policy, describe_limits, describe_reasons, render_policy
 from gateway.cli.settings import load_config
+from gateway.cli.zone import find_zone
 from gateway.config import Config
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import render_install_command
@@ -105,8 +106,8 @@ async def list_all(*, json: Json = False) -> None:
                     one.time_zone,
                     one.locale,
                     describe_limits(one),
-                    str(len(one.award_reasons) or "none"),
-                    read_timestamp(one.create_time),
+                    describe_reasons(one),
+                    read_timestamp(one.create_time, find_zone(one.time_zone)),
                 )
                 for one in merchants
             ),
@@ -201,14 +202,15 @@ def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError 
 
 
 def _render(merchant: pb.Merchant) -> dict[str, object]:
+    zone = find_zone(merchant.time_zone)
     return {
         "merchant_id": merchant.merchant_id,
         "trifft_url": merchant.provider_url,
-        "admin_member_url": merchant.admin_member_url,
+        "admin_member_url": render_text(merchant.admin_member_url),
         "time_zone": merchant.time_zone,
         "locale": merchant.locale,
-        "profile": merchant.profile,
+        "profile": render_text(merchant.profile),
         **render_policy(merchant),
-        "create_time": render_time(merchant.create_time),
-        "update_time": render_time(merchant.update_time),
+        "create_time": render_time(merchant.create_time, zone),
+        "update_time": render_time(merchant.update_time, zone),
     }

@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 _PIPED_WIDTH = 200
 
@@ -62,20 +64,41 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
     make_console().print(table)
 
 
+def has_width(columns: int) -> bool:
+    """Whether so many characters go on a line."""
+    return make_console().width >= columns
+
+
+def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
+    """Where there is no room for a table: each thing on lines of its own, all but the first indented."""
+    console = make_console()
+    for head, *lines in blocks:
+        console.print(Text(clean(head), overflow="fold"))
+        for line in lines:
+            console.print(Padding(Text(clean(line), overflow="fold"), (0, 0, 0, 2), expand=False))
+
+
 def clean(text: str) -> str:
     """Without control and bidi characters: others wrote some of this, and a terminal would obey them."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def render_time(timestamp: Timestamp) -> str:
-    """RFC 3339 in UTC, for scripts."""
-    return timestamp.ToJsonString()
+def render_text(text: str) -> str | None:
+    """For scripts: what is empty is null, as all that is not there."""
+    return text or None
 
 
-def read_time(time: datetime) -> str:
-    """A time for people: "2026-11-23 12:55:04 UTC"."""
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def render_time(timestamp: Timestamp, zone: tzinfo | None) -> str:
+    """For scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00". `zone`: None where it is not known."""
+    return timestamp.ToDatetime(tzinfo=UTC).astimezone(zone or UTC).isoformat(timespec="milliseconds")
 
 
-def read_timestamp(timestamp: Timestamp) -> str:
-    return read_time(timestamp.ToDatetime(tzinfo=UTC))
+def read_time(time: datetime, zone: tzinfo | None) -> str:
+    """For people, with its zone: "2026-11-23 13:55:04 CET". `zone`: None where it is not known."""
+    local = time.astimezone(zone or UTC)
+    name = local.tzname() or ""
+    return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
+
+
+def read_timestamp(timestamp: Timestamp, zone: tzinfo | None) -> str:
+    return read_time(timestamp.ToDatetime(tzinfo=UTC), zone)

@@ -67,6 +67,10 @@ class Policy:
         if self.reason and self.no_reasons:
             raise UsageError("--reason and --no-reasons exclude each other: give one of them")
         if self.reason or self.no_reasons:
+            if any("," in reason for reason in self.reason):
+                raise UsageError(
+                    "--reason must not hold a comma, the button would show two: give --reason once for each"
+                )
             fields.append(REASONS_FIELD)
             merchant.award_reasons.extend(self.reason)
         return fields
@@ -82,6 +86,11 @@ def describe_limits(merchant: pb.Merchant) -> str:
     """For people, those that are set: "500 per award, 2000 per member and day"."""
     limits = ((getattr(merchant, field), words) for field, _, words in _LIMITS)
     return ", ".join(f"{limit} per {words}" for limit, words in limits if limit) or "none"
+
+
+def describe_reasons(merchant: pb.Merchant) -> str:
+    """For people: "Late delivery, Goodwill"."""
+    return ", ".join(merchant.award_reasons) or "none"
 
 
 def _parse_limit(text: str, option: str) -> int | None:

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from types import MappingProxyType
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cyclopts import Parameter
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S
+from gateway.cli.zone import fetch_zone
+from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
-_TIME_HELP = "a day of the shop's, 2026-11-23, or a time, 2026-11-23T12:00:00Z."
+_TIME_HELP = "a day, 2026-11-23, or a time, 2026-11-23T12:00; the shop's own, or with an offset, 2026-11-23T12:00Z."
+# A UUID, as TRIFFT's ids are. Anything else may be what support calls a member by.
+_MEMBER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Which option fills a field of the request.
 SELECTION_OPTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -51,38 +54,63 @@ class Selection:
     """The options that all commands about several awards have; what is not given allows all."""
 
     agent: Annotated[str | None, Parameter(help="Given by: the whole e-mail or name.")] = None
-    member: Annotated[str | None, Parameter(help="To whom: TRIFFT's id of the member.")] = None
+    member: Annotated[str | None, Parameter(help="To whom: TRIFFT's id, e-mail or support ID.")] = None
     ticket: Annotated[str | None, Parameter(help="On which ticket: its number.")] = None
     state: Annotated[tuple[State, ...], Parameter(negative="", help="In this state; may be given several times.")] = ()
     from_: Annotated[str | None, Parameter(name="--from", help=f"Made at or after: {_TIME_HELP}")] = None
     before: Annotated[str | None, Parameter(help=f"Made before: {_TIME_HELP}")] = None
     needs_person: Annotated[bool, Parameter(negative="", help="Only those that wait for a person.")] = False
 
-    async def fetch_filter(self, loyalty: LoyaltyClient, merchant_id: str) -> pb.AwardFilter:
-        """The filter of a request. The shop is asked for its zone where a day is given.
+    async def fetch_filter(self, loyalty: LoyaltyClient, merchant_id: str) -> tuple[pb.AwardFilter, tzinfo | None]:
+        """The filter of a request, and the shop's zone; None: this machine does not know it.
 
         Raises UsageError, CommandError, LoyaltyCallError.
         """
-        for option, text in (("--agent", self.agent), ("--member", self.member), ("--ticket", self.ticket)):
-            if text is not None and not text.strip():
-                raise UsageError(f"{option} is empty: leave it out to have all")
+        agent = _strip(self.agent, "--agent")
+        member = _strip(self.member, "--member")
+        ticket = _strip(self.ticket and self.ticket.strip().removeprefix("#"), "--ticket")
         texts = {"--from": self.from_, "--before": self.before}
         times = {option: _parse_time(text, option) for option, text in texts.items() if text is not None}
-        zone: tzinfo = UTC
-        if any(not isinstance(time, datetime) for time in times.values()):
-            zone = await _fetch_zone(loyalty, merchant_id)
+        zone = await fetch_zone(loyalty, merchant_id)
         instants = {option: _find_instant(time, zone, option) for option, time in times.items()}
         if len(instants) == len(texts) and instants["--from"] >= instants["--before"]:
             raise UsageError("--from must be earlier than --before: nothing lies between")
-        return pb.AwardFilter(
+        award_filter = pb.AwardFilter(
             from_time=_write(instants.get("--from")),
             before_time=_write(instants.get("--before")),
-            claimed_agent=(self.agent or "").strip(),
-            member_id=(self.member or "").strip(),
-            ticket_id=(self.ticket or "").strip(),
+            claimed_agent=agent,
+            member_id=await _find_member_id(loyalty, merchant_id, member) if member else "",
+            ticket_id=ticket,
             states=[state.value for state in self.state],
             needs_person=self.needs_person,
         )
+        return award_filter, zone
+
+
+def _strip(text: str | None, option: str) -> str:
+    """Empty where the option is not given."""
+    if text is not None and not text.strip():
+        raise UsageError(f"{option} is empty: leave it out to have all")
+    return (text or "").strip()
+
+
+async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, text: str) -> str:
+    """Who is no member by e-mail is an error; what is no support ID may be an id of the provider's."""
+    if _MEMBER_ID.fullmatch(text):
+        return text
+    is_email = "@" in text
+    identity = pb.MemberIdentity(email=text) if is_email else pb.MemberIdentity(support_id=text)
+    try:
+        return (await loyalty.find_member(merchant_id, identity, timeout_s=TIMEOUT_S)).member.member_id
+    except LoyaltyCallError as error:
+        if error.reason == "MEMBER_NOT_FOUND" and not is_email:
+            return text
+        if error.reason in {"MEMBER_NOT_FOUND", "MEMBER_AMBIGUOUS"}:
+            count = "no" if error.reason == "MEMBER_NOT_FOUND" else "more than one"
+            raise CommandError(
+                f"{merchant_id} has {count} member with this --member: give TRIFFT's id of the member"
+            ) from error
+        raise
 
 
 def _parse_time(text: str, option: str) -> date | datetime:
@@ -90,30 +118,26 @@ def _parse_time(text: str, option: str) -> date | datetime:
     try:
         if _DATE.fullmatch(stripped):
             return date.fromisoformat(stripped)
-        if _RFC_3339.fullmatch(stripped):
+        if _TIME.fullmatch(stripped):
             return datetime.fromisoformat(stripped.upper())
     except ValueError:
         pass  # the 30th of February
-    raise UsageError(f"{option} must be a day, 2026-11-23, or a time, 2026-11-23T12:00:00Z: not {text[:40]!r}")
+    raise UsageError(f"{option} must be a day, 2026-11-23, or a time, 2026-11-23T12:00: not {text[:40]!r}")
 
 
-def _find_instant(time: date | datetime, zone: tzinfo, option: str) -> datetime:
-    local = time if isinstance(time, datetime) else datetime(time.year, time.month, time.day, tzinfo=zone)
+def _find_instant(time: date | datetime, zone: tzinfo | None, option: str) -> datetime:
+    """What has no offset of its own is the shop's."""
+    local = time if isinstance(time, datetime) else datetime(time.year, time.month, time.day)  # noqa: DTZ001 - below
+    if local.tzinfo is None:
+        if zone is None:
+            raise CommandError(
+                f"the shop's zone is not known here: give {option} with its offset, 2026-11-23T00:00:00+01:00"
+            )
+        local = local.replace(tzinfo=zone)
     try:
         return local.astimezone(UTC)
     except OverflowError:
         raise UsageError(f"{option} is out of range") from None
-
-
-async def _fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> tzinfo:
-    merchant = await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
-    try:
-        return ZoneInfo(merchant.time_zone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        raise CommandError(
-            f"the zone {merchant.time_zone} of {merchant_id} is not known here: give times with their offset, "
-            "2026-11-23T00:00:00+01:00"
-        ) from None
 
 
 def _write(time: datetime | None) -> Timestamp | None:

@@ -1,8 +1,9 @@
 """Why a widget is empty: one check for each thing that has to work, each with what to do."""
 
+import asyncio
 import enum
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,6 +20,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
+_MOST_DOUBTS = 1000
 
 
 class CheckState(enum.Enum):
@@ -57,16 +59,20 @@ async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
     return Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
 
 
-async def check_awards(loyalty: LoyaltyClient, merchant_id: str) -> Check:
-    """Whether awards wait for a person to say what became of them."""
-    waiting = pb.AwardFilter(needs_person=True)
+async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
+    """Whether awards wait for a person to say what became of them, and how many are in doubt without."""
+    waiting, unknown = pb.AwardFilter(needs_person=True), pb.AwardFilter(states=[pb.AWARD_STATE_UNKNOWN])
     try:
-        page = await loyalty.list_awards(merchant_id, award_filter=waiting, timeout_s=_TIMEOUT_S)
+        page, in_doubt = await asyncio.gather(
+            loyalty.list_awards(merchant_id, award_filter=waiting, timeout_s=_TIMEOUT_S),
+            loyalty.list_awards(merchant_id, award_filter=unknown, page_size=_MOST_DOUBTS, timeout_s=_TIMEOUT_S),
+        )
     except LoyaltyCallError as error:
         return _make_unknown("awards", f"could not be asked for ({error.reason})")
+    doubts = _describe_doubts(in_doubt, render_time)
     numbers = [award.award_id for award in page.awards]
     if not numbers:
-        return Check(name="awards", state=CheckState.OK, detail="none waits for a person")
+        return Check(name="awards", state=CheckState.OK, detail=f"none waits for a person{doubts}")
     count = f"more than {len(numbers)}" if page.next_page_token else str(len(numbers))
     named = ", ".join(numbers[:_NAMED_AWARDS]) + (" …" if len(numbers) > _NAMED_AWARDS else "")
     words = "award waits" if len(numbers) == 1 else "awards wait"
@@ -74,7 +80,7 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str) -> Check:
         f"trifft-gorgias award show {merchant_id} {numbers[0]}, look for it in TRIFFT, then: "
         f'trifft-gorgias award settle {merchant_id} {numbers[0]} applied|not-applied --because "…"'
     )
-    detail = f"{count} {words} for a person: {named}"
+    detail = f"{count} {words} for a person: {named}{doubts}"
     return Check(name="awards", state=CheckState.FAILED, detail=detail, advice=advice)
 
 
@@ -117,6 +123,15 @@ def check_activity(installation: Installation | None, render_time: Callable[[dat
         when = render_time(installation.last_event_time)
         event = Check(name="last event", state=CheckState.OK, detail=f"{when}, answered: {installation.last_status}")
     return [event, _check_last_error(installation, render_time)]
+
+
+def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:
+    """Of those that are still looked for: "; 4 in doubt, since 2026-11-23 13:55:04 CET"; empty where there are none."""
+    times = [award.update_time.ToDatetime(UTC) for award in page.awards if not award.needs_person]
+    if not times:
+        return ""
+    least = "more than " if page.next_page_token else ""
+    return f"; {least}{len(times)} in doubt, since {render_time(min(times))}"
 
 
 def _check_last_error(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:

@@ -46,6 +46,7 @@ class Refusal:
 class Books:
     """One shop and its awards, newest first. `requests` is what was asked; `refusal` answers all but GetMerchant.
 
+    `members`: the ids of those who have an e-mail or support ID; of several with one: "several".
     `on_page` runs before each page of ListAwards is answered.
     """
 
@@ -56,6 +57,7 @@ class Books:
     awards: list[pb.Award] = field(default_factory=list)
     changes: list[pb.AwardChange] = field(default_factory=list)
     sums: list[pb.AwardSum] = field(default_factory=list)
+    members: dict[str, str] = field(default_factory=dict)
     refusal: Refusal | None = None
     requests: list[Any] = field(default_factory=list)
     on_page: Callable[[], object] = lambda: None
@@ -64,6 +66,8 @@ class Books:
         self.requests.append(request)
         if self.refusal is not None and name != "GetMerchant":
             self.refusal.abort(context)
+        if isinstance(request, pb.GetSnapshotRequest):
+            self._refuse_unless_one(request.identity, context)
         answer: Message = getattr(self, f"_{name}")(request)
         return answer
 
@@ -76,10 +80,27 @@ class Books:
 
     def _ListAwards(self, request: pb.ListAwardsRequest) -> pb.ListAwardsResponse:  # noqa: N802 - likewise
         self.on_page()
+        wanted = request.filter
+        awards = [
+            one
+            for one in self.awards
+            if (one.needs_person or not wanted.needs_person) and (one.state in wanted.states or not wanted.states)
+        ]
         start = int(request.page_token or 0)
         end = start + (request.page_size or 100)
-        token = str(end) if end < len(self.awards) else ""
-        return pb.ListAwardsResponse(awards=self.awards[start:end], next_page_token=token)
+        token = str(end) if end < len(awards) else ""
+        return pb.ListAwardsResponse(awards=awards[start:end], next_page_token=token)
+
+    def _GetSnapshot(self, request: pb.GetSnapshotRequest) -> pb.GetSnapshotResponse:  # noqa: N802 - likewise
+        member_id = self.members[_read_identity(request.identity)]
+        return pb.GetSnapshotResponse(snapshot=pb.Snapshot(member=pb.Member(member_id=member_id)))
+
+    def _refuse_unless_one(self, identity: pb.MemberIdentity, context: Context) -> None:
+        member_id = self.members.get(_read_identity(identity))
+        if member_id is None:
+            Refusal(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND", "no such member").abort(context)
+        if member_id == "several":
+            Refusal(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_AMBIGUOUS", "several members").abort(context)
 
     def _GetAward(self, request: pb.GetAwardRequest) -> pb.GetAwardResponse:  # noqa: N802 - likewise
         found = next(one for one in self.awards if one.award_id == request.award_id)
@@ -90,6 +111,10 @@ class Books:
 
     def _SettleAward(self, request: pb.SettleAwardRequest) -> pb.SettleAwardResponse:  # noqa: N802 - likewise
         return pb.SettleAwardResponse(award=make_award(12, award_id=request.award_id, state=request.outcome))
+
+
+def _read_identity(identity: pb.MemberIdentity) -> str:
+    return identity.email or identity.support_id
 
 
 def make_award(number: int, **changes: Any) -> pb.Award:  # noqa: ANN401 - any field of Award
@@ -121,7 +146,7 @@ def run_books() -> Iterator[Books]:
     with ThreadPoolExecutor(2) as threads:
         server = grpc.server(threads, options=(("grpc.so_reuseport", 0),))
         for service, names in (
-            ("LoyaltyService", ("ListAwards", "GetAward", "SumAwards", "SettleAward")),
+            ("LoyaltyService", ("GetSnapshot", "ListAwards", "GetAward", "SumAwards", "SettleAward")),
             ("MerchantService", ("GetMerchant",)),
         ):
             handlers = {name: _make_handler(books, name) for name in names}

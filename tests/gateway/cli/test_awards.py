@@ -11,6 +11,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.cli.books import NOON, Refusal, make_award, make_timestamp
 from tests.gateway.cli.desk import Desk
 
+MEMBER_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 WAITING = make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)
 GIVEN = make_award(7, reversed_by="A-8", reason="Late parcel", note="sorry", ticket_verified=True)
 REVERSAL = make_award(8, reverses="A-7")
@@ -23,11 +24,41 @@ def test_list_shows_what_an_award_is_and_what_it_belongs_to(desk: Desk) -> None:
     desk.books.awards = [WAITING, REVERSAL, GIVEN, REFUSED]
     rows = {line.split()[0]: " ".join(line.split()) for line in desk.award("list").out.splitlines() if "A-" in line}
     assert rows == {
-        "A-12": "A-12 unknown, waits for a person +100 member-1 4711 Ana K. 2026-11-23 12:12:00 UTC",
-        "A-8": "A-8 applied, reverses A-7 -100 member-1 4711 Ana K. 2026-11-23 12:08:00 UTC",
-        "A-7": "A-7 applied, reversal A-8 +100 member-1 4711 Ana K. Late parcel sorry 2026-11-23 12:07:00 UTC",
-        "A-5": "A-5 rejected +100 member-1 Ana K. 2026-11-23 12:05:00 UTC",
+        "A-12": "A-12 unknown, waits for a person +100 member-1 4711 Ana K. 2026-11-23 13:12:00 CET",
+        "A-8": "A-8 applied, reverses A-7 -100 member-1 4711 Ana K. 2026-11-23 13:08:00 CET",
+        "A-7": "A-7 applied, reversal A-8 +100 member-1 4711 Ana K. Late parcel sorry 2026-11-23 13:07:00 CET",
+        "A-5": "A-5 rejected +100 member-1 Ana K. 2026-11-23 13:05:00 CET",
     }
+
+
+def test_list_on_a_narrow_terminal_breaks_no_number_and_no_id(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "60", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    desk.books.awards = [WAITING, GIVEN]
+    assert desk.award("list").out.splitlines() == [
+        "A-12  +100  unknown, waits for a person",
+        "  2026-11-23 13:12:00 CET · ticket 4711 · by Ana K.",
+        "  member member-1",
+        "A-7  +100  applied, reversal A-8",
+        "  2026-11-23 13:07:00 CET · ticket 4711 · by Ana K.",
+        "  member member-1",
+        "  Late parcel · sorry",
+    ]
+
+
+def test_json_signs_what_is_taken_back_dates_in_the_shops_zone_and_has_null_for_what_is_not_there(desk: Desk) -> None:
+    desk.books.awards = [REVERSAL]
+    [reversal] = desk.award("list", "--json").data
+    assert (reversal["points"], reversal["balance_change"]) == (-100, -100)
+    assert reversal["create_time"] == "2026-11-23T13:08:00.000+01:00"
+    assert "" not in reversal.values()
+    assert [name for name in ("note", "reason", "reversed_by", "balance") if reversal[name] is not None] == []
+
+
+def test_times_of_a_shop_whose_zone_is_unknown_here_are_utc(desk: Desk) -> None:
+    desk.books.merchant.time_zone = "Mars/Base"
+    desk.books.awards = [GIVEN]
+    assert "2026-11-23 12:07:00 UTC" in desk.award("list").out
 
 
 def test_list_loads_the_newest_hundred_and_says_how_to_see_more(desk: Desk) -> None:
@@ -37,7 +68,7 @@ def test_list_loads_the_newest_hundred_and_says_how_to_see_more(desk: Desk) -> N
     assert listed.err.count("\n") == 1
     assert "--limit 1000" in listed.err
     assert "award export acme" in listed.err
-    assert len(desk.books.requests) == 1
+    assert len(desk.books.filters) == 1
 
 
 def test_list_of_all_has_no_hint(desk: Desk) -> None:
@@ -48,13 +79,14 @@ def test_list_of_all_has_no_hint(desk: Desk) -> None:
 def test_list_longer_than_a_page_is_read_page_by_page_up_to_its_limit(desk: Desk) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
     assert len(desk.award("list", "--limit", "1200", "--json").data) == 1200
-    assert [request.page_size for request in desk.books.requests] == [1000, 200]
+    pages = [request for request in desk.books.requests if isinstance(request, pb.ListAwardsRequest)]
+    assert [page.page_size for page in pages] == [1000, 200]
 
 
 @pytest.mark.parametrize("command", [("list",), ("totals", "--by", "day"), ("export", "--to", "-")])
 def test_each_command_about_several_awards_takes_every_filter(desk: Desk, command: tuple[str, ...]) -> None:
     filters = (
-        *("--agent", " ana@shop.example ", "--member", "member-1", "--ticket", "4711", "--needs-person"),
+        *("--agent", " ana@shop.example ", "--member", MEMBER_ID, "--ticket", "#4711", "--needs-person"),
         *("--state", "unknown", "--state", "not-applied", "--from", "2026-11-23T12:00:00+01:00"),
         *("--before", "2026-11-24T00:00:00.5Z"),
     )
@@ -64,12 +96,39 @@ def test_each_command_about_several_awards_takes_every_filter(desk: Desk, comman
             from_time=make_timestamp(datetime(2026, 11, 23, 11, tzinfo=UTC)),
             before_time=make_timestamp(datetime(2026, 11, 24, 0, 0, 0, 500_000, tzinfo=UTC)),
             claimed_agent="ana@shop.example",
-            member_id="member-1",
+            member_id=MEMBER_ID,
             ticket_id="4711",
             states=[pb.AWARD_STATE_UNKNOWN, pb.AWARD_STATE_NOT_APPLIED],
             needs_person=True,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "member_id"),
+    [("jana@example.com", MEMBER_ID), ("JN-4821", MEMBER_ID), ("not-a-uuid", "not-a-uuid")],
+    ids=["e-mail", "support ID", "an id of another form"],
+)
+def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, member_id: str) -> None:
+    desk.books.members = {"jana@example.com": MEMBER_ID, "JN-4821": MEMBER_ID}
+    assert desk.award("list", "--member", text).code == 0
+    assert [asked.member_id for asked in desk.books.filters] == [member_id]
+
+
+@pytest.mark.parametrize(("email", "count"), [("nobody@example.com", "no"), ("twins@example.com", "more than one")])
+def test_member_of_a_filter_who_is_not_one_is_asked_for_by_id(desk: Desk, email: str, count: str) -> None:
+    desk.books.members = {"twins@example.com": "several"}
+    refused = desk.award("list", "--member", email)
+    words = f"trifft-gorgias: acme has {count} member with this --member: give TRIFFT's id of the member\n"
+    assert (refused.code, refused.err) == (1, words)
+    assert desk.books.filters == []
+
+
+def test_time_of_a_filter_without_an_offset_is_the_shops(desk: Desk) -> None:
+    desk.award("list", "--from", "2026-11-25T05:13:00", "--before", "2026-11-25T06:00")
+    [asked] = desk.books.filters
+    assert asked.from_time.ToDatetime(tzinfo=UTC) == datetime(2026, 11, 25, 4, 13, tzinfo=UTC)
+    assert asked.before_time.ToDatetime(tzinfo=UTC) == datetime(2026, 11, 25, 5, tzinfo=UTC)
 
 
 def test_days_of_a_filter_are_the_shops(desk: Desk) -> None:
@@ -106,10 +165,10 @@ def test_show_has_all_of_an_award_and_its_trail(desk: Desk) -> None:
     assert "Ticket 4711 (found in Gorgias)" in lines
     assert "Agent (claimed) Ana K. <ana@shop.example>" in lines
     assert "Reason Late parcel" in lines
-    assert "2026-11-23 12:00:00 UTC pending 1 ana@shop.example" in lines
-    assert "2026-11-23 12:00:01 UTC pending → applied 1 loyalty_service TRIFFT confirmed it" in lines
+    assert "2026-11-23 13:00:00 CET pending 1 ana@shop.example" in lines
+    assert "2026-11-23 13:00:01 CET pending → applied 1 loyalty_service TRIFFT confirmed it" in lines
     shown = desk.award("show", "A-7", "--json").data
-    assert (shown["award_id"], shown["reversed_by"], shown["reverses"]) == ("A-7", "A-8", "")
+    assert (shown["award_id"], shown["reversed_by"], shown["reverses"]) == ("A-7", "A-8", None)
     assert [(one["from_state"], one["to_state"]) for one in shown["changes"]] == [
         (None, "pending"),
         ("pending", "applied"),
@@ -121,21 +180,27 @@ def test_show_of_an_award_that_waits_says_how_to_settle_it(desk: Desk) -> None:
     assert "trifft-gorgias award settle acme A-12 applied|not-applied --because" in desk.award("show", "A-12").out
 
 
+def test_show_of_an_award_in_doubt_says_since_when_and_what_comes(desk: Desk) -> None:
+    desk.books.awards = [make_award(13, state=pb.AWARD_STATE_UNKNOWN)]
+    shown = " ".join(desk.award("show", "A-13").out.split())
+    assert "In doubt since 2026-11-23 13:13:00 CET" in shown
+    assert "TRIFFT is asked for it until it is settled: within seconds where it was booked" in shown
+
+
 def test_totals_have_a_line_for_each_and_one_for_all(desk: Desk) -> None:
     desk.books.sums = [
         pb.AwardSum(key="ana@shop.example", award_count=3, points=300, reversed_points=100),
         pb.AwardSum(key="", award_count=1, points=50, in_doubt_points=70),
     ]
     rows = [line.split() for line in desk.award("totals", "--by", "agent").out.splitlines()]
+    assert ["given", "by", "awards", "points", "taken", "back", "remain", "in", "doubt"] in rows
     assert ["ana@shop.example", "3", "300", "100", "200", "0"] in rows
     assert ["–", "1", "50", "0", "50", "70"] in rows
     assert ["all", "4", "350", "100", "250", "70"] in rows
     totals = desk.award("totals", "--by", "reason", "--json").data
-    assert totals[1] == {"key": "", "award_count": 1, "points": 50, "reversed_points": 0, "in_doubt_points": 70}
-    assert [request.group_by for request in desk.books.requests] == [
-        pb.AWARD_GROUPING_AGENT,
-        pb.AWARD_GROUPING_REASON,
-    ]
+    assert totals[1] == {"key": None, "award_count": 1, "points": 50, "reversed_points": 0, "in_doubt_points": 70}
+    asked = [request.group_by for request in desk.books.requests if isinstance(request, pb.SumAwardsRequest)]
+    assert asked == [pb.AWARD_GROUPING_AGENT, pb.AWARD_GROUPING_REASON]
 
 
 def test_settle_says_who_found_out_what_and_why(desk: Desk) -> None:
@@ -162,11 +227,12 @@ def test_settle_of_what_is_settled_so_already_claims_nothing(desk: Desk) -> None
     )
 
 
-def test_settle_for_somebody_else_names_them(desk: Desk) -> None:
+def test_settle_for_somebody_else_names_them_and_the_login(desk: Desk) -> None:
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
     settled = desk.award("settle", "A-12", "applied", "--because", "seen", "--as", "jo@shop.example", "--json")
     assert (settled.data["award_id"], settled.data["state"]) == ("A-12", "applied")
-    assert desk.books.requests[-1].settled_by == "jo@shop.example"
+    [asked] = [request for request in desk.books.requests if isinstance(request, pb.SettleAwardRequest)]
+    assert asked.settled_by == f"jo@shop.example ({getpass.getuser()}@{socket.gethostname()})"
 
 
 def test_settle_of_what_is_settled_otherwise_is_one_line_with_what_to_do(desk: Desk) -> None:
@@ -200,7 +266,8 @@ def test_value_that_the_service_refuses_is_wrong_usage_of_its_option(desk: Desk)
         (["list", "--state", "lost"], "--state"),
         (["list", "--from", "yesterday"], "--from must be a day"),
         (["list", "--from", "2026-02-30"], "--from must be a day"),
-        (["list", "--before", "2026-11-23T12:00:00"], "--before must be a day"),
+        (["list", "--before", "2026-11-23T12"], "--before must be a day"),
+        (["list", "--ticket", "#"], "--ticket is empty"),
         (["list", "--from", "2026-11-23", "--before", "2026-11-23"], "--from must be earlier than --before"),
         (["list", "--from", "0001-01-01"], "--from is out of range"),
         (["show", "12"], "AWARD must be"),

@@ -1,5 +1,7 @@
 """What `check` says of awards that wait for a person."""
 
+from typing import Any
+
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -24,7 +26,20 @@ def test_check_names_awards_that_wait_for_a_person(desk: Desk, numbers: list[int
     assert (awards["state"], awards["detail"]) == ("failed", detail)
     assert f"trifft-gorgias award show acme A-{numbers[0]}" in awards["advice"]
     assert f"trifft-gorgias award settle acme A-{numbers[0]} applied|not-applied --because" in awards["advice"]
-    assert desk.books.filters == [pb.AwardFilter(needs_person=True)]
+
+
+def test_check_counts_awards_in_doubt_and_says_since_when(desk: Desk) -> None:
+    desk.books.awards = [
+        make_award(13, state=pb.AWARD_STATE_UNKNOWN),
+        make_award(12, state=pb.AWARD_STATE_UNKNOWN),
+        make_award(11),
+    ]
+    awards = check_awards(desk)
+    words = "none waits for a person; 2 in doubt, since 2026-11-23 13:12:00 CET"
+    assert (awards["state"], awards["detail"]) == ("ok", words)
+    desk.books.awards.append(make_award(1, state=pb.AWARD_STATE_UNKNOWN, needs_person=True))
+    words = "1 award waits for a person: A-1; 2 in doubt, since 2026-11-23 13:12:00 CET"
+    assert check_awards(desk)["detail"] == words
 
 
 def test_check_of_awards_none_of_which_waits_is_ok(desk: Desk) -> None:
@@ -32,10 +47,10 @@ def test_check_of_awards_none_of_which_waits_is_ok(desk: Desk) -> None:
         "name": "awards",
         "state": "ok",
         "detail": "none waits for a person",
-        "advice": "",
+        "advice": None,
     }
 
 
-def check_awards(desk: Desk) -> dict[str, str]:
-    checks: list[dict[str, str]] = desk.run("check", "acme", "--json").data["checks"]
+def check_awards(desk: Desk) -> dict[str, Any]:
+    checks: list[dict[str, Any]] = desk.run("check", "acme", "--json").data["checks"]
     return next(check for check in checks if check["name"] == "awards")

@@ -95,7 +95,9 @@ async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Op
     [merchant] = (await operator.run("merchant", "list", "--json")).data
     assert [merchant[name] for name in limits] == [200, None, None]
     assert merchant["award_reasons"] == ["Late parcel"]
-    assert "200 per award" in (await operator.run("merchant", "list")).out
+    listed = (await operator.run("merchant", "list")).out
+    assert "200 per award" in listed
+    assert "Late parcel" in listed
 
     changes = ("--max-per-award", "default", "--max-per-member-day", "300", "--no-reasons")
     changed = await operator.run("merchant", "update", "acme", *changes)

@@ -50,7 +50,7 @@ def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) 
     reversal, unknown = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8")))
     assert tuple(reversal) == COLUMNS
     assert (reversal["award_id"], reversal["claimed_agent_name"], reversal["reverses"]) == ("A-2", "Žofia, K.", "A-1")
-    assert (reversal["points"], reversal["balance_change"], reversal["balance"]) == ("100", "-100", "")
+    assert (reversal["points"], reversal["balance_change"], reversal["balance"]) == ("-100", "-100", "")
     assert (unknown["needs_person"], unknown["balance_change"], unknown["balance"]) == ("true", "", "-5")
 
 

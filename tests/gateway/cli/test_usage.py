@@ -40,6 +40,7 @@ INSTALL = [
         (["merchant", "update", "acme", "--max-per-merchant-day", "1000000001"], "--max-per-merchant-day must be"),
         (["merchant", "update", "acme", "--max-per-agent-day", "²"], "--max-per-agent-day must be"),
         (["merchant", "update", "acme", "--reason", "Goodwill", "--no-reasons"], "exclude each other"),
+        (["merchant", "update", "acme", "--reason", "Late, damaged"], "--reason must not hold a comma"),
         ([*INSTALL, "https://a.b.gorgias.com"], "must name one account"),
         ([*INSTALL, "https://acme.gorgias.com"], "there is no file /nowhere/key"),
         ([*INSTALL, "https://acme.gorgias.com", "--template", "pretty"], "--template"),
