@@ -100,13 +100,21 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
 
-    `is_absent`: the panel had none.
+    `is_absent`: the panel had none. `has_no_member`: it said, too, that there is no one member on the ticket.
     """
 
-    def __init__(self, message: str, *, made_time: datetime | None = None, is_absent: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        made_time: datetime | None = None,
+        is_absent: bool = False,
+        has_no_member: bool = False,
+    ) -> None:
         super().__init__("AWARD_TOKEN", message)
         self.made_time = made_time
         self.is_absent = is_absent
+        self.has_no_member = has_no_member
 
 
 class RequestError(GatewayError):

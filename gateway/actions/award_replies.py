@@ -7,6 +7,7 @@ from gateway.actions.replies import (
     Reply,
     get_award_id,
     make_refusal,
+    say_balance,
     say_refusal,
     say_who_and_when,
 )
@@ -16,8 +17,11 @@ from gateway.wording import format_number, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not added"
-# There is none, or there are several, or TRIFFT could not say: the panel knows, the click does not.
-_NO_MEMBER = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
+_NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
+# TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
+_NO_TOKEN = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
+# An update of the ticket alone would not do: the same points on it are the same award for a while.
+_LIKE_IT = "enter another number, or the same one 10 minutes after that award."
 _USED_FOR = {
     "per_ticket": "for this ticket",
     "per_member_day": "for this member today",
@@ -65,8 +69,10 @@ def render_award_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool =
 
 def _say_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool) -> str:
     match error:
-        case AwardTokenError(is_absent=True):
+        case AwardTokenError(has_no_member=True):
             message = _NO_MEMBER
+        case AwardTokenError(is_absent=True):
+            message = _NO_TOKEN
         case LoyaltyCallError(reason="LIMIT_EXCEEDED"):
             message = _say_limit(error.metadata, shop)
         case LoyaltyCallError(reason="BAD_VALUE", field="reason") if not asks_reason:
@@ -130,21 +136,21 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
     if award.delayed:
         return f"{added}; TRIFFT books them later. Award {award.award_id}."
     whom = f" for {response.member_name}" if response.member_name else ""
-    balance = award.balance.points_balance
-    total = f" Balance {format_number(balance, shop)}." if award.HasField("balance") else ""
-    return f"{added}{whom}.{total} Award {award.award_id}."
+    return f"{added}{whom}.{say_balance(award, shop)} Award {award.award_id}."
 
 
 def _say_replayed(award: pb.Award, shop: Shop, now: datetime) -> str:
-    return f"{_say_already(award, shop, now)}. Nothing was added now. To give more, update the ticket first."
+    """The same click again: its first answer may never have been seen."""
+    outcome = " TRIFFT books them later." if award.delayed else say_balance(award, shop, "Balance then")
+    return (
+        f"{_say_already(award, shop, now)}.{outcome} Nothing was added now. "
+        f"To give more, update the ticket, then {_LIKE_IT}"
+    )
 
 
 def _say_repeated(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """Another panel's award: an update of the ticket would not help, the same points are the same award for a while."""
-    return (
-        f"{_say_already(award, shop, now)}. Nothing was added now. "
-        "To give more, enter another number, or the same one 10 minutes after that award."
-    )
+    """Another panel's award: this panel may give other points."""
+    return f"{_say_already(award, shop, now)}. Nothing was added now. To give more, {_LIKE_IT}"
 
 
 def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: datetime) -> str:

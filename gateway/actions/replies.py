@@ -17,7 +17,7 @@ from gateway.errors import (
     TicketNotFoundError,
 )
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_day_of_year, format_echo
+from gateway.wording import format_clock, format_day, format_day_of_year, format_echo, format_number
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 REFRESH = "Add a tag to the ticket to refresh it, then try again."
@@ -103,6 +103,13 @@ def say_who_and_when(award: pb.Award, shop: Shop, now: datetime) -> str:
         f"at {format_clock(made_time, shop)}" if is_today(made_time, shop, now) else f"on {format_day(made_time, shop)}"
     )
     return f"by {agent} {when}" if agent else when
+
+
+def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:
+    """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
+    if award.delayed or not award.HasField("balance"):
+        return ""
+    return f" {title} {format_number(award.balance.points_balance, shop)}."
 
 
 def is_today(time: datetime, shop: Shop, now: datetime) -> bool:

@@ -17,6 +17,8 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from gateway.errors import AwardTokenError
 
+# In the place of an award token: the panel knows that there is no one member on the ticket.
+NO_MEMBER = "no-member"
 _MAX_TOKEN_CHARS = 1024
 _PAYLOAD = msgspec.json.Decoder(tuple[str, str, str])
 _FIELD_SEPARATOR = "\x1f"
@@ -65,6 +67,8 @@ class AwardTokens:
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> Panel:
         """Raises AwardTokenError where it is absent, forged, another merchant's, or older than its life."""
+        if text == NO_MEMBER:
+            raise AwardTokenError("the panel has no member", is_absent=True, has_no_member=True)
         member_id, nonce, key = self._awards.parse(text, merchant_id, now)
         request_key = hmac.digest(key, b"award-request-id", "sha256")
         return Panel(merchant_id=merchant_id, member_id=member_id, nonce=nonce, request_key=request_key)

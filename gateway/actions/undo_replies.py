@@ -8,12 +8,13 @@ from gateway.actions.replies import (
     get_award_id,
     is_today,
     make_refusal,
+    say_balance,
     say_refusal,
     say_who_and_when,
 )
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_number, format_points
+from gateway.wording import format_clock, format_day, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not undone"
@@ -98,15 +99,14 @@ def _say_applied(response: pb.ReverseAwardResponse, shop: Shop) -> str:
     if reversal.delayed:
         return f"{taken}; TRIFFT books that later. {what}"
     whom = f" from {response.member_name}" if response.member_name else ""
-    balance = reversal.balance.points_balance
-    total = f" Balance {format_number(balance, shop)}." if reversal.HasField("balance") else ""
-    return f"{taken}{whom}.{total} {what}"
+    return f"{taken}{whom}.{say_balance(reversal, shop)} {what}"
 
 
 def _say_replayed(reversal: pb.Award, shop: Shop, now: datetime) -> str:
     who_and_when = say_who_and_when(reversal, shop, now)
     points = format_points(reversal.points, shop)
-    return f"Already undone {who_and_when}: {points} ({reversal.award_id}). Nothing was taken back now."
+    total = say_balance(reversal, shop, "Balance then")
+    return f"Already undone {who_and_when}: {points} ({reversal.award_id}).{total} Nothing was taken back now."
 
 
 def _say_checking(reversal: pb.Award, shop: Shop) -> str:

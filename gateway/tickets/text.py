@@ -3,7 +3,6 @@
 import html
 import unicodedata
 from datetime import UTC
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -103,10 +102,7 @@ def _say_agent(award: pb.Award) -> str:
 def _say_balance(award: pb.Award, shop: Shop) -> list[str]:
     if award.delayed or not award.HasField("balance"):
         return []
-    try:
-        after = Decimal(award.balance.points_balance_exact)
-    except InvalidOperation:
-        after = Decimal(award.balance.points_balance)
+    after = award.balance.points_balance  # whole, as the agent read it
     before = after + award.points if award.reverses else after - award.points
     return [f"Balance: {format_number(before, shop)} → {format_number(after, shop)}"]
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway.actions.token import NO_MEMBER
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
 from gateway.widget.support import AwardRow, Undo, UndoRow, render_awards, render_undo
@@ -64,7 +65,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer of the widget route.
 
     `status`: member, blocked, not_member, ambiguous, no_identity, unavailable. `stale`: older than was asked for.
-    `member`, `undo` and `coupon_list` hold none or one.
+    `member`, `undo` and `coupon_list` hold none or one. `award_token`: NO_MEMBER where there is no one member.
     """
 
     status: str
@@ -136,13 +137,13 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
         return _render_search("ambiguous", summary, as_of, shop)
     if error.reason == "BAD_VALUE":
         summary = "The e-mail on this ticket cannot be read, so no member can be found."
-        return View(status="no_identity", summary=summary, as_of=format_time(now, shop))
+        return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
     return render_unavailable(error.reason, shop, now)
 
 
 def render_no_identity(shop: Shop, now: datetime) -> View:
     summary = "No e-mail on this ticket, so no member can be found."
-    return View(status="no_identity", summary=summary, as_of=format_time(now, shop))
+    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
@@ -154,7 +155,14 @@ def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
 def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
     """No one member to link to: the agent is sent to where members are searched for."""
     label = SEARCH_LABEL if shop.search_url else ""
-    return View(status=status, summary=summary, as_of=as_of, profile_url=shop.search_url, profile_label=label)
+    return View(
+        status=status,
+        summary=summary,
+        as_of=as_of,
+        profile_url=shop.search_url,
+        profile_label=label,
+        award_token=NO_MEMBER,
+    )
 
 
 def _render_failure(reason: str, shop: Shop, now: datetime) -> str:

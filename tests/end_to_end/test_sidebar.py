@@ -147,7 +147,7 @@ async def test_action_without_a_member_says_why(page: Page, stack: Stack) -> Non
     await page.get_by_test_id("event-add-tag").click()
     await expect(row(page, "Loyalty")).to_contain_text("No loyalty member")
     answer = await press(page, "Add Loyalty Points", {"Points to add": "100"})
-    await expect(answer).to_contain_text("Not added: this panel shows no loyalty member.")
+    await expect(answer).to_contain_text("Not added: there is no loyalty member on this ticket.")
 
 
 async def test_outage_shows_old_data_and_says_so(page: Page, stack: Stack) -> None:

@@ -47,11 +47,21 @@ async def test_award_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
         ),
         (make_response(pb.AWARD_STATE_APPLIED), "applied", "100 points added for Jana Nováková. Award A-10482."),
         (
-            make_response(pb.AWARD_STATE_APPLIED, replayed=True),
+            make_response(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1340)),
             "replayed",
             (
-                "Already added by Ana at 13:02: 100 points (A-10482). Nothing was added now. "
-                "To give more, update the ticket first."
+                "Already added by Ana at 13:02: 100 points (A-10482). Balance then 1,340. Nothing was added now. "
+                "To give more, update the ticket, then enter another number, "
+                "or the same one 10 minutes after that award."
+            ),
+        ),
+        (
+            make_response(pb.AWARD_STATE_APPLIED, replayed=True, delayed=True),
+            "replayed",
+            (
+                "Already added by Ana at 13:02: 100 points (A-10482). TRIFFT books them later. Nothing was added now. "
+                "To give more, update the ticket, then enter another number, "
+                "or the same one 10 minutes after that award."
             ),
         ),
         (
@@ -382,12 +392,25 @@ async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: 
 
 
 @pytest.mark.parametrize("token", ["", "None", "{{award_token}}"])
-async def test_award_without_a_member(gateway: Gateway, token: str) -> None:
-    """There may be none, or several, or TRIFFT does not answer: the panel's first line says which, and we do not."""
+async def test_award_without_a_token(gateway: Gateway, token: str) -> None:
+    """TRIFFT does not answer, or the panel is an old one: its first line says why, and we do not."""
     response = await gateway.press(award_token=token)
     body = await response.json()
     assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
     assert body["message"] == "Not added: this panel shows no loyalty member. Its first line says why."
+
+
+@pytest.mark.parametrize("email", ["stranger@example.com", "twins@example.com", ""])
+async def test_award_without_a_member_says_that_there_is_none(
+    gateway: Gateway, scripted: ScriptedLoyalty, email: str
+) -> None:
+    """Nobody has this e-mail, or two have; or there is none."""
+    reason = "MEMBER_AMBIGUOUS" if "twins" in email else "MEMBER_NOT_FOUND"
+    scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)
+    panel = await (await gateway.get_widget(f"email={email}")).json()
+    response = await gateway.press(award_token=panel["award_token"])
+    body = await response.json()
+    assert (response.status, body["message"]) == (400, "Not added: there is no loyalty member on this ticket.")
 
 
 async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

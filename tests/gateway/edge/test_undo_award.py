@@ -44,9 +44,9 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
             "100 points taken back; TRIFFT books that later. Award A-10483 undoes A-10482.",
         ),
         (
-            make_reversal(pb.AWARD_STATE_APPLIED, replayed=True),
+            make_reversal(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1240)),
             "replayed",
-            "Already undone by Ben at 13:02: 100 points (A-10483). Nothing was taken back now.",
+            "Already undone by Ben at 13:02: 100 points (A-10483). Balance then 1,240. Nothing was taken back now.",
         ),
         (
             make_reversal(pb.AWARD_STATE_PENDING),

@@ -9,6 +9,7 @@ import grpc
 import msgspec
 import pytest
 
+from gateway.actions.token import NO_MEMBER
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop, parse_shop
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
@@ -109,10 +110,12 @@ def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["not_member", "ambiguous", "no_identity", "unavailable"])
-def test_without_a_member_there_are_no_rows_and_no_token(status: str) -> None:
+def test_without_a_member_there_are_no_rows_and_no_token_of_a_member(status: str) -> None:
+    """What stands in its place tells the button's answer that there is none, where that is known."""
     view = make_views()[status]
     assert (view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), ())
-    assert (view.award_token, view.undo_token, view.profile_label) == ("", "", "")
+    assert view.award_token == ("" if status == "unavailable" else NO_MEMBER)
+    assert (view.undo_token, view.profile_label) == ("", "")
     assert (view.support_awards_text, view.undo_text, view.coupons_text) == ("–", "–", "–")
 
 

@@ -105,9 +105,9 @@ def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
     assert render(make_award(), whom=whom)[0] == f"100 points added for {said}."
 
 
-def test_balance_has_its_fractions() -> None:
+def test_balance_is_whole_as_in_the_answer_to_the_agent() -> None:
     wallet = pb.Wallet(points_balance=1340, points_balance_exact="1340.5")
-    assert "Balance: 1,240.5 → 1,340.5" in render(make_award(balance=wallet))
+    assert "Balance: 1,240 → 1,340" in render(make_award(balance=wallet))
 
 
 def test_points_that_are_booked_later_have_no_balance_yet() -> None:
