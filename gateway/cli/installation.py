@@ -97,4 +97,7 @@ def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None
         print_line(words)
     next_words = "Add a tag to a ticket there to see the widget." if changes.words else "Nothing had to change there."
     print_line(f"{merchant_id} is installed in {target.gorgias_url}. {next_words}")
-    print_line(f"Awards leave {'a' if target.writes_notes else 'no'} note in their ticket.")
+    if target.writes_notes:
+        print_line("Awards leave a note in their ticket.")
+    else:
+        print_line("Awards leave no note in their ticket, so the sidebar follows only at the next ticket event.")

@@ -1,7 +1,7 @@
 // The modal of an action button: its editable parameters, Execute, and the answer in one sentence.
 
 import { ApiError, send } from "/page/api.js";
-import { make } from "/page/elements.js";
+import { make, makeText } from "/page/elements.js";
 
 export class ActionDialog {
   /** `getContext()` gives the account, ticket id and agent at the time of the click; `announce` shows a toast. */
@@ -75,7 +75,7 @@ export class ActionDialog {
   }
 
   show(sentence, good) {
-    this.answer.textContent = sentence;
+    this.answer.replaceChildren(...makeText(sentence));
     this.answer.classList.toggle("good", good);
     this.answer.classList.toggle("bad", !good);
   }

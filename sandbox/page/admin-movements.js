@@ -1,6 +1,6 @@
 // What was booked on a member's wallet, newest first.
 
-import { make, makeTable } from "/page/elements.js";
+import { make, makeTable, makeText } from "/page/elements.js";
 import { formatMoment } from "/page/time.js";
 
 /** `change(method, path, body)` changes the member. */
@@ -31,6 +31,6 @@ function drawSpending(change) {
 function drawMovement(movement) {
   const when = formatMoment(new Date(movement.created_at * 1000).toISOString());
   const change = Number(movement.change) > 0 ? `+${movement.change}` : String(movement.change);
-  const cells = [when, movement.pending ? `${change} (waits)` : change, movement.note ?? "–", movement.reference ?? "–"];
-  return make("tr", {}, cells.map((text) => make("td", { dir: "auto" }, text)));
+  const cells = [when, movement.pending ? `${change} (waits)` : change, movement.note || "–", movement.reference || "–"];
+  return make("tr", {}, cells.map((text) => make("td", { dir: "auto" }, makeText(text))));
 }

@@ -1,6 +1,6 @@
 // A ticket's conversation, and its events by hand.
 
-import { make, refill } from "/page/elements.js";
+import { make, makeText, refill } from "/page/elements.js";
 import { formatMoment } from "/page/time.js";
 
 const FRESH_TAG = "refresh";
@@ -22,6 +22,8 @@ export class Conversation {
     const wasAtEnd = !previous || previous.scrollTop + previous.clientHeight >= previous.scrollHeight - 8;
     const scrollTop = previous?.scrollTop ?? 0;
     refill(this.container, this.drawHead(ticket, agents), messages, this.drawComposer(ticket, agent));
+    const tags = this.container.querySelector(".tags");
+    tags?.scrollTo(0, tags.scrollHeight); // the last one is what "Remove tag" takes
     messages.scrollTop = isNew || wasAtEnd ? messages.scrollHeight : scrollTop;
   }
 
@@ -57,7 +59,7 @@ export class Conversation {
       "div",
       { class: "event-row" },
       make("span", { class: "event-name" }, "Tags"),
-      tags.length ? make("ul", { class: "tags", role: "list" }, tags) : null,
+      tags.length ? make("ul", { class: "tags", role: "list", tabindex: "0", "aria-label": "Tags" }, tags) : null,
       input,
       drawEvent("event-add-tag", "Add tag", add),
       drawEvent("event-remove-tag", "Remove tag", () => this.fire("remove-tag", typed()), ticket.tags.length === 0),
@@ -137,7 +139,7 @@ function drawMessages(ticket) {
         kind === "internal" ? make("span", { class: "internal-label" }, "Internal note") : null,
         make("time", { datetime: message.created_datetime }, formatMoment(message.created_datetime)),
       ),
-      make("p", { class: "message-text", dir: "auto" }, message.text),
+      make("p", { class: "message-text", dir: "auto" }, makeText(message.text)),
     );
   });
   return make("ol", { class: "messages", role: "list", tabindex: "0", "aria-label": "Messages" }, drawn);

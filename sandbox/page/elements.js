@@ -21,6 +21,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A text in pieces, so that no line ends inside an award's number. */
+export function makeText(text) {
+  return text.split(/\b(A-\d+)\b/).map((part, index) => (index % 2 ? make("span", { class: "unbroken" }, part) : part));
+}
+
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");

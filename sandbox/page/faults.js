@@ -65,7 +65,7 @@ function drawFault(system, fault, clear) {
   const details = [
     fault.status ? `HTTP ${fault.status}` : null,
     WITH_SECONDS.has(fault.kind) && fault.seconds ? `${fault.seconds} s` : null,
-    fault.remaining === null ? null : `${fault.remaining} more times`,
+    fault.remaining === null ? null : `${fault.remaining} more ${fault.remaining === 1 ? "time" : "times"}`,
   ];
   const text = [`${system.operations[fault.operation]}: ${KINDS[fault.kind]}`, ...details.filter(Boolean)].join(" · ");
   const button = make("button", { type: "button", class: "bare", "aria-label": `Clear: ${text}`, onclick: clear }, icon("close"));

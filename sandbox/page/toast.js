@@ -1,12 +1,12 @@
 // Short news that goes away by itself.
 
-import { make } from "/page/elements.js";
+import { make, makeText } from "/page/elements.js";
 
 const SHOWN_MS = 6000;
 
 export function makeAnnouncer(container) {
   return (sentence) => {
-    const toast = make("p", { class: "toast", dir: "auto", "data-testid": "toast" }, sentence);
+    const toast = make("p", { class: "toast", dir: "auto", "data-testid": "toast" }, makeText(sentence));
     container.append(toast);
     setTimeout(() => toast.remove(), SHOWN_MS);
   };

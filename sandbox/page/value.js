@@ -1,6 +1,6 @@
 // One row of a card: a title, a value, and a button that copies it.
 
-import { icon, make } from "/page/elements.js";
+import { icon, make, makeText } from "/page/elements.js";
 import { fill, findValue } from "/page/template.js";
 
 const COPIED_MS = 1600;
@@ -37,7 +37,7 @@ function drawValue(type, text) {
     return make("a", { class: "value", dir: "auto", href: text, target: "_blank", rel: "noopener noreferrer" }, text);
   }
   if (type === "email") return make("a", { class: "value", dir: "auto", href: `mailto:${text}` }, text);
-  return make("span", { class: "value", dir: "auto" }, text);
+  return make("span", { class: "value", dir: "auto" }, makeText(text));
 }
 
 function drawCopyButton(title, text, focusKey) {

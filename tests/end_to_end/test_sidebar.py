@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.end_to_end.desk import JANA, expect_accessible, open_ticket, press, row
 from tests.end_to_end.stack import Stack
@@ -148,6 +148,33 @@ async def test_action_without_a_member_says_why(page: Page, stack: Stack) -> Non
     await expect(row(page, "Loyalty")).to_contain_text("No loyalty member")
     answer = await press(page, "Add Loyalty Points", {"Points to add": "100"})
     await expect(answer).to_contain_text("Not added: there is no loyalty member on this ticket.")
+
+
+async def measure(place: Locator) -> tuple[float, float]:
+    """Where it begins, and its height."""
+    box = await place.bounding_box()
+    assert box is not None
+    return box["x"], box["height"]
+
+
+async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack: Stack) -> None:
+    """Of a customer without an e-mail, so that TRIFFT is not asked a dozen times."""
+    await open_ticket(page, stack, "acme", 4714)
+    tags = page.locator(".tag")
+    for number in range(1, 13):
+        name = f"tag with a long name {number}"
+        await page.get_by_label("Tag", exact=True).fill(name)
+        await page.get_by_test_id("event-add-tag").click()
+        await expect(tags.last).to_have_text(name)
+    await expect(tags.last).to_be_in_viewport()
+    await press(page, "Add Loyalty Points", {"Points to add": "ten"})
+    await expect(page.get_by_test_id("action-answer")).not_to_be_empty()
+    await page.keyboard.press("Escape")
+    head, messages = page.locator(".ticket-head"), page.locator(".messages")
+    (head_x, head_height), (_, messages_height) = await measure(head), await measure(messages)
+    assert messages_height > head_height
+    assert (await page.get_by_test_id("toast").evaluate("toast => toast.getBoundingClientRect().right")) <= head_x
+    await expect_accessible(page)
 
 
 async def test_outage_shows_old_data_and_says_so(page: Page, stack: Stack) -> None:

@@ -123,7 +123,7 @@ async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_instal
 
     installed = await operator.run(*install)
     assert "updated: its template" in installed.out
-    assert "Awards leave no note in their ticket." in installed.out
+    assert "no note in their ticket, so the sidebar follows only at the next ticket event." in installed.out
     with_notes = await operator.run(*install, "--notes")
     assert "Awards leave a note in their ticket." in with_notes.out
     fresh = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
