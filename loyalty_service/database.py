@@ -1,10 +1,10 @@
 """The database: SQLite or PostgreSQL behind one pair of calls, migrated before it is used."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
 
@@ -23,6 +23,7 @@ from loyalty_service.batches import Batches
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
 WRITE_TIMEOUT_S = 10
+DISPOSE_TIMEOUT_S = 1
 POOL_SIZE = 10
 # Threads that read SQLite: enough that one long read does not hold up the short ones.
 READERS = 4
@@ -98,7 +99,9 @@ class PostgresqlDatabase:
             return await connection.run_sync(work)
 
     async def dispose(self) -> None:
-        await self._engine.dispose()
+        with contextlib.suppress(TimeoutError):  # a server that has fallen silent says no goodbye
+            async with asyncio.timeout(DISPOSE_TIMEOUT_S):
+                await self._engine.dispose()
 
 
 class SqliteDatabase:
@@ -151,7 +154,7 @@ def _try(connection: Connection, work: Callable[[Connection], Any]) -> Any:  # n
     return result
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def open_database(database_url: str) -> AsyncIterator[Database]:
     """Open and migrate the database of a plain URL (`sqlite:///path`, `postgresql://…`).
 
@@ -269,8 +272,7 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         if connection.scalar(text("SHOW synchronous_commit")) == "off":
             raise DatabaseUnavailableError(
-                "has synchronous_commit off, so that a crash would lose awards: "
-                "ALTER DATABASE … SET synchronous_commit = on"
+                "has synchronous_commit off, so a crash loses awards: ALTER DATABASE … SET synchronous_commit = on"
             )
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
     if inspect(connection).has_table("alembic_version"):

@@ -30,6 +30,7 @@ from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundE
 from loyalty_service.domain.limits import Limits
 from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
+from tests.loyalty_service.freezing import run_wire
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant
 from tests.loyalty_service.snapshots.scripted import FakeClock
@@ -217,3 +218,28 @@ async def test_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailableError, match="cannot be opened"):
         async with open_database(f"sqlite:///{tmp_path / 'loyalty.db'}"):
             pass
+
+
+async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_postgres_url: str) -> None:
+    """An award that was sent would be gone after a crash, and could be sent again."""
+    async with open_database(new_postgres_url) as database:
+        name = await database.read(
+            lambda connection: connection.execute(text("SELECT current_database()")).scalar_one()
+        )
+        await execute(database, f"ALTER DATABASE {name} SET synchronous_commit = off")
+
+    with pytest.raises(DatabaseUnavailableError, match="SET synchronous_commit = on"):
+        async with open_database(new_postgres_url):
+            pass
+
+
+async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(new_postgres_url: str) -> None:
+    """Neither by who reads or writes, nor at the end."""
+    begin = asyncio.get_running_loop().time()
+    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
+        await asyncio.gather(*(execute(database, "SELECT 1") for _ in range(2)))
+        wire.silent.set()
+        with pytest.raises(TimeoutError):
+            await database.write(lambda connection: connection.execute(text("SELECT 1")), timeout_s=0.1)
+
+    assert asyncio.get_running_loop().time() - begin < 30
