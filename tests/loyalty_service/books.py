@@ -1,0 +1,35 @@
+"""What a ledger has in its two tables, whoever wrote it: awards, and the last change of each on record."""
+
+from sqlalchemy import text
+
+from loyalty_service.database import Database
+
+# Awards whose last change on record leads to another state than they are in, or that have none.
+UNRECORDED = text(
+    "SELECT awards.merchant_id, awards.number, awards.state FROM awards WHERE awards.state IS DISTINCT FROM ("
+    "SELECT state FROM award_changes WHERE award_changes.merchant_id = awards.merchant_id "
+    "AND award_changes.number = awards.number ORDER BY change_id DESC LIMIT 1)"
+)
+STATES = text("SELECT 'A-' || number || ':' || request_id AS reference, state FROM awards ORDER BY number")
+
+
+async def assert_record_agrees(database: Database) -> None:
+    rows = await database.read(lambda connection: connection.execute(UNRECORDED).all())
+    assert [tuple(row) for row in rows] == []
+
+
+async def read_states(database: Database) -> dict[str, str]:
+    """The state of each award, by its reference at the provider."""
+    rows = await database.read(lambda connection: connection.execute(STATES).all())
+    return {row.reference: row.state for row in rows}
+
+
+async def execute(database: Database, statement: str) -> None:
+    await database.write(lambda connection: connection.execute(text(statement)))
+
+
+async def let_leases_run_out(database: Database) -> None:
+    """What is in doubt is looked for at once."""
+    await execute(database, "UPDATE awards SET lease_expire_time_ms = 0 WHERE state = 'pending'")
+    await execute(database, "UPDATE awards SET next_check_time_ms = 0 WHERE state = 'unknown'")
+    await execute(database, "UPDATE award_looks SET next_look_time_ms = 0")
