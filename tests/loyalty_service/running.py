@@ -16,7 +16,7 @@ from grpc_status.rpc_status import from_call
 
 from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
-from loyalty_service.domain.ports import LoyaltyProvider
+from loyalty_service.domain.ports import Clock, LoyaltyProvider
 from loyalty_service.server import serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
@@ -87,11 +87,12 @@ def make_request_id() -> str:
 async def run_service(
     database_url: str,
     provider: LoyaltyProvider,
+    clock: Clock | None = None,
     **settings: Any,  # noqa: ANN401  any field of Config
 ) -> AsyncIterator[Client]:
     config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen="127.0.0.1:0", **settings)
     async with (
-        serve(config, provider, SystemClock()) as port,
+        serve(config, provider, clock or SystemClock()) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield Client(channel)

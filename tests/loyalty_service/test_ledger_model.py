@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 UTC_ZONE = ZoneInfo("UTC")
 SLOW = [HealthCheck.too_slow]  # it is the machine's load, not what is drawn
-LIMITS = Limits(per_award=None, per_ticket=300, per_member_day=500, per_merchant_day=800)
+LIMITS = Limits(per_award=None, per_ticket=300, per_member_day=500, per_merchant_day=800, per_agent_day=450)
 DOUBT, GIVEN = {"pending", "unknown"}, {"pending", "unknown", "applied"}
 # What a late outcome, a person or the movements make of what is unknown.
 LATE = {"applied": "applied", "rejected": "not_applied", "unknown": "unknown"}
@@ -36,6 +36,7 @@ NUMBERS = st.integers(1, 12)
 MEMBERS = st.sampled_from(["jana", "boris", "eva"])
 POINTS = st.sampled_from([100, 150, 200])
 TICKETS = st.sampled_from(["", "1", "2"])
+AGENTS = st.sampled_from(["", "Ana", "ana", "Eva"])
 REQUEST_IDS = st.sampled_from([f"request-{number}" for number in range(12)])
 SETTLEMENTS = st.sampled_from([APPLIED, REFUSED, NOT_REACHED, LOST])
 FINDINGS = st.sampled_from([AwardState.APPLIED, AwardState.NOT_APPLIED])
@@ -61,6 +62,7 @@ class Model:
         return found[0] if found else None
 
     def sum_points(self, **fields: str) -> int:
+        """Of all awards that count and have these values."""
         counted = [
             entry
             for number, entry in enumerate(self.entries, 1)
@@ -107,6 +109,7 @@ class Model:
 
     def _is_beyond(self, request: AwardRequest) -> bool:
         left = [800 - self.sum_points(), 500 - self.sum_points(member_id=request.member_id)]
+        left.append(450 - self.sum_points(agent_key=request.agent_key))
         if request.ticket_id:
             left.append(300 - self.sum_points(ticket_id=request.ticket_id))
         return request.points > min(left)
@@ -121,9 +124,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.history = History(book.database, reversal_window_s=1800.0)
         self.model = Model()
 
-    @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS)
-    def open(self, request_id: str, member_id: str, points: int, ticket_id: str) -> None:
-        self._open(make_request(points, member_id, request_id=request_id, ticket_id=ticket_id))
+    @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS, agent=AGENTS)
+    def open(self, request_id: str, member_id: str, points: int, ticket_id: str, agent: str) -> None:
+        fields = {"request_id": request_id, "ticket_id": ticket_id, "claimed_agent_name": agent}
+        self._open(make_request(points, member_id, **fields))
 
     @rule(number=NUMBERS)
     def ask_again(self, number: int) -> None:
@@ -213,6 +217,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if opening.award.number > len(self.model.entries):
             self.model.entries.append(Entry(request=request, attempts=[]))
         entry = self.model.entries[opening.award.number - 1]
+        entry.request = request  # whoever asked last gave it
         entry.attempts.append(opening)
         entry.state, entry.retryable = "pending", False
 

@@ -6,7 +6,9 @@ from typing import Any
 import grpc
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.running import Client, StartService, catch_failure
+from tests.loyalty_service.running import Client, StartService, catch_failure, run_service
+from tests.loyalty_service.scripted import ScriptedProvider
+from tests.loyalty_service.snapshots.scripted import FakeClock
 
 DEFAULTS = {
     "max_points_per_award": 500,
@@ -143,3 +145,21 @@ async def test_reasons_that_cannot_be_told_apart_or_read_are_refused(client: Cli
         (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", "merchant.award_reasons")
     }
     assert list((await get(client, "acme")).award_reasons) == []
+
+
+async def test_limits_that_one_process_changes_hold_in_another_within_five_seconds(
+    database_url: str, provider: ScriptedProvider
+) -> None:
+    clock = FakeClock()
+    async with run_service(database_url, provider) as client, run_service(database_url, provider, clock) as other:
+        await client.add_merchant()
+        assert (await other.award(points=20)).award.state == pb.AWARD_STATE_APPLIED
+        await update(client, "max_points_per_award", max_points_per_award=10)
+
+        clock.advance(4.9)
+        before = await other.award(points=20)
+        clock.advance(0.2)
+        after = await catch_failure(other.award(points=20))
+
+    assert before.award.state == pb.AWARD_STATE_APPLIED
+    assert (after.reason, after.metadata["limit"]) == ("LIMIT_EXCEEDED", "per_award")
