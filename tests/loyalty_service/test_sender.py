@@ -13,6 +13,7 @@ from loyalty_service.awards.sender import Sender
 from loyalty_service.clock import SystemClock
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
+    BookingContradictedError,
     BookingUnknownError,
     MemberNotFoundError,
     ProviderCredentialsError,
@@ -108,6 +109,16 @@ async def test_credit_that_outlasts_its_time_is_unknown(desk: Desk, provider: Sc
 
     assert settled.state is AwardState.UNKNOWN
     assert len(provider.credits) == 1
+
+
+async def test_confirmation_that_names_other_points_waits_for_a_person(desk: Desk, provider: ScriptedProvider) -> None:
+    provider.on_booked = _fail_with(BookingContradictedError("other points"))
+
+    award = (await desk.award()).award
+
+    assert (award.state, award.needs_person) == (AwardState.UNKNOWN, True)
+    assert award.rejection_reason == "PROVIDER_CONTRACT"
+    assert (await desk.list_changes(1))[-1][3] == "sent, and the provider's answer names other points"
 
 
 @pytest.mark.parametrize(
