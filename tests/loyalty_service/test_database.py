@@ -70,18 +70,6 @@ async def test_database_of_a_newer_release_is_refused(database_url: str) -> None
             pass
 
 
-async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_postgres_url: str) -> None:
-    """An award that was sent would be gone after a crash, and could be sent again."""
-    name = text("SELECT current_database()")
-    async with open_database(new_postgres_url) as database:
-        own = await database.read(lambda connection: connection.execute(name).scalar_one())
-        await execute(database, f"ALTER DATABASE {own} SET synchronous_commit = off")
-
-    with pytest.raises(DatabaseUnavailableError, match="SET synchronous_commit = on"):
-        async with open_database(new_postgres_url):
-            pass
-
-
 async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -> None:
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
