@@ -22,12 +22,14 @@ _AUDITED = ("merchant_id", "number", "attempt", "state", "rejection_reason", "pr
 class Page:
     """One transaction: its changes, whose records are written together when it is finished.
 
-    `changed`: (from, row) of each change, to be told once the transaction is committed.
+    `changed`: (from, row) of each change, to be told once the transaction is committed. `has_more`: something else was
+    written that is to stay.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.changed: list[tuple[str | None, Row[Any]]] = []
+        self.has_more = False
         self._records: list[dict[str, Any]] = []
 
     def record(self, row: Row[Any], *, from_state: str | None, actor: str, why: str) -> None:

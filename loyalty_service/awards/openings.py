@@ -13,7 +13,7 @@ from loyalty_service.awards.changes import Changes, Page
 from loyalty_service.awards.parse import is_same_request
 from loyalty_service.awards.precedents import PrecedentReader
 from loyalty_service.awards.rows import Settlement, read_award, read_time, select_awards, spell_settlement
-from loyalty_service.awards.tables import award_numbers, awards
+from loyalty_service.awards.tables import award_numbers, award_repeats, awards
 from loyalty_service.database import now_ms
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, make_award_id
 from loyalty_service.domain.errors import (
@@ -63,6 +63,7 @@ class Openings:
             awards.c.merchant_id == bindparam("own_merchant_id"), awards.c.number == bindparam("own_number")
         )
         self._take_numbers = {"postgresql": _make_upsert(postgresql.insert), "sqlite": _make_upsert(sqlite.insert)}
+        self._answers = {"postgresql": _make_answer(postgresql.insert), "sqlite": _make_answer(sqlite.insert)}
 
     def open(self, page: Page, merchant_id: str, all_wanted: Sequence[Wanted]) -> list[Opening | Exception]:
         """Open a merchant's awards one after the other; a refused one has written nothing. Raises NothingOpened."""
@@ -77,7 +78,7 @@ class Openings:
                 continue
             answers.append(opening)
             number += opening.award.number == number
-        if not any(isinstance(answer, Opening) and answer.is_ours for answer in answers):
+        if not page.has_more and not any(isinstance(answer, Opening) and answer.is_ours for answer in answers):
             raise NothingOpened(answers)
         if number <= last_number:
             _give_back_numbers(page.connection, merchant_id, number - 1)
@@ -93,13 +94,26 @@ class Openings:
                 raise RequestIdReusedError(own.award_id)
             if not own.retryable:
                 return _make_opening(found.own, is_ours=False)
+        if found.answered is not None:
+            answered = read_award(found.answered)
+            if not is_same_request(request, answered.request):
+                raise RequestIdReusedError(answered.award_id)
+            return _make_opening(found.answered, is_ours=False)
         there = found.repeat if request.reverses is None else self._find_reversal(page.connection, request, time_ms)
         if there is not None:
+            if request.reverses is None:
+                self._remember_answer(page, request, there.number)
             return _make_opening(there, is_ours=False)
         if found.doubt is not None:
             raise AwardInDoubtError(read_award(found.doubt).award_id)
         check_used(request.points, wanted.limits, found.used)
         return self._write(page, request, found.own, number=number, time_ms=time_ms, day=day)
+
+    def _remember_answer(self, page: Page, request: AwardRequest, number: int) -> None:
+        """A copy of the request may still be on its way, and arrive when that award has been taken back."""
+        values = {"merchant_id": request.merchant_id, "request_id": request.request_id, "number": number}
+        page.connection.execute(self._answers[page.connection.dialect.name], values)
+        page.has_more = True
 
     def _find_reversal(self, connection: Connection, request: AwardRequest, time_ms: int) -> Row[Any] | None:
         """The one that is there already; None where one may be opened."""
@@ -153,6 +167,11 @@ def _make_upsert(insert: Any) -> Any:  # noqa: ANN401  the two engines' inserts 
     counted = {"last_number": award_numbers.c.last_number + count}
     counting = row.on_conflict_do_update(index_elements=["merchant_id"], set_=counted)
     return counting.returning(award_numbers.c.last_number, now_ms().label("time_ms"))
+
+
+def _make_answer(insert: Any) -> Any:  # noqa: ANN401  likewise
+    row = insert(award_repeats)
+    return row.on_conflict_do_update(index_elements=["merchant_id", "request_id"], set_={"number": row.excluded.number})
 
 
 def _give_back_numbers(connection: Connection, merchant_id: str, last_number: int) -> None:

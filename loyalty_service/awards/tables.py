@@ -53,6 +53,16 @@ awards = Table(
     Column("update_time_ms", BigInteger),
 )
 
+# Requests that were answered with another request's award, since that was the same points on the same ticket. One that
+# comes again is answered with it again, also when that award has been taken back meanwhile.
+award_repeats = Table(
+    "award_repeats",
+    _metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("number", BigInteger),
+)
+
 # Every change of state, appended in the transaction that makes it. Triggers refuse to change or delete a row.
 award_changes = Table(
     "award_changes",

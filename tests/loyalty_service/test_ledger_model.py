@@ -56,6 +56,7 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.repeats: dict[str, int] = {}
 
     def find_reversal(self, number: int) -> int | None:
         found = [n for n, e in enumerate(self.entries, 1) if e.request.reverses == number and e.state in GIVEN]
@@ -76,11 +77,11 @@ class Model:
     def open(self, request: AwardRequest) -> str | int:
         """The number that answers, or the reason of the refusal. Where it is one to send: below 0."""
         own = next((n for n, e in enumerate(self.entries, 1) if e.request.request_id == request.request_id), 0)
-        if own and _content(self.entries[own - 1].request) != _content(request):
+        if own and not self._is_like(own, request):
             return "REQUEST_ID_REUSED"
         if own and not self.entries[own - 1].retryable:
             return own
-        there = self._refuse_or_find_reversal(request) if request.reverses else self._find_repeat(request)
+        there = self._find_there(request)
         if there:
             return there
         if any(e.request.member_id == request.member_id and e.state in DOUBT for e in self.entries):
@@ -88,6 +89,20 @@ class Model:
         if request.reverses is None and self._is_beyond(request):
             return "LIMIT_EXCEEDED"
         return -(own or len(self.entries) + 1)
+
+    def _find_there(self, request: AwardRequest) -> str | int | None:
+        """What another request has put on record, and what this one was answered with before."""
+        answered = self.repeats.get(request.request_id, 0)
+        if answered and self.entries[answered - 1].state in GIVEN:
+            return answered if self._is_like(answered, request) else "REQUEST_ID_REUSED"
+        if request.reverses:
+            return self._refuse_or_find_reversal(request)
+        if repeat := self._find_repeat(request):
+            self.repeats[request.request_id] = repeat
+        return repeat
+
+    def _is_like(self, number: int, request: AwardRequest) -> bool:
+        return _content(self.entries[number - 1].request) == _content(request)
 
     def _find_repeat(self, request: AwardRequest) -> int:
         like = [
@@ -151,6 +166,8 @@ class LedgerMachine(RuleBasedStateMachine):
             entry.state, entry.retryable = settlement.state.value, settlement.retryable
         elif attempt == len(entry.attempts) - 1 and entry.state == "unknown":
             entry.state = LATE[settlement.state.value]
+        elif attempt == len(entry.attempts) - 1 and (entry.state, settlement) == ("not_applied", APPLIED):
+            entry.state = "applied"  # the provider's own word is better than what was found out
         assert settled.state.value == entry.state
 
     @rule(number=NUMBERS)

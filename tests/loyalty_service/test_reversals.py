@@ -70,6 +70,18 @@ async def test_undo_takes_the_points_back_and_both_awards_name_each_other(
     ]
 
 
+async def test_request_that_was_answered_with_an_award_is_so_again_when_that_is_taken_back(book: Book) -> None:
+    """A copy of it may be delivered late; a panel that was drawn after the undo has a request of its own."""
+    given = await book.give(ticket_id="4711")
+    repeated = await book.open(ticket_id="4711", request_id="repeated")
+    await book.take_back(given)
+    late = await book.open(ticket_id="4711", request_id="repeated")
+    again = await book.open(ticket_id="4711", request_id="new")
+
+    assert [(one.award.number, one.is_ours) for one in (repeated, late, again)] == [(1, False), (1, False), (3, True)]
+    await catch(RequestIdReusedError, book.open(50, ticket_id="4711", request_id="repeated"))
+
+
 async def test_award_says_until_when_it_can_be_taken_back(book: Book) -> None:
     pending = (await book.open()).award
     given = await book.give(member_id="boris")

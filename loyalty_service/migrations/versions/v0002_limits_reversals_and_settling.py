@@ -28,6 +28,13 @@ def upgrade() -> None:
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("next_look_time_ms", sa.BigInteger, nullable=False),
     )
+    op.create_table(
+        # Requests that were answered with the award of another.
+        "award_repeats",
+        sa.Column("merchant_id", sa.Text, primary_key=True),
+        sa.Column("request_id", sa.Text, primary_key=True),
+        sa.Column("number", sa.BigInteger, nullable=False),
+    )
     op.add_column("award_changes", sa.Column("from_state", sa.Text, nullable=True))
     op.add_column("award_changes", sa.Column("actor", sa.Text, nullable=False, server_default=""))
     op.add_column("award_changes", sa.Column("why", sa.Text, nullable=False, server_default=""))
