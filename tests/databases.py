@@ -1,34 +1,82 @@
 """Databases on the PostgreSQL server of the tests."""
 
-import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
 
-_NUMBERS = itertools.count(1)
+# What a test may have changed beside the rows: tables, columns, triggers, settings of the database.
+_SHAPE = """
+SELECT (SELECT array_agg(format('%s.%s', relname, attname) ORDER BY relname, attname) FROM pg_class
+        JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace = 'public'::regnamespace),
+       (SELECT array_agg(format('%s %s', tgname, tgenabled) ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal),
+       (SELECT array_agg(setconfig) FROM pg_db_role_setting
+        WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
-async def make_postgres(server_url: str, name: str) -> str:
-    """The URL of a new, empty database beside the one that `server_url` names."""
-    await _execute(server_url, f"CREATE DATABASE {name}")
-    return _name_database(server_url, name)
+class LentDatabase:
+    """One migrated database, lent to a test at a time. Its rows are deleted afterwards.
+
+    That takes a tenth of the time of a new one, which is made only where a test has changed more than rows.
+    """
+
+    def __init__(self, server_url: str, name: str) -> None:
+        self._server_url = server_url
+        self._model = f"{name}_model"
+        self._name = name
+        self._shape: object = None
+        self._is_made = False
+
+    async def migrate(self, migrate: Callable[[str], Awaitable[None]]) -> None:
+        """Call it once, first."""
+        await _execute(self._server_url, f"CREATE DATABASE {self._model}")
+        url = _name_database(self._server_url, self._model)
+        await migrate(url)
+        async with _connect(url) as connection:
+            self._shape = await connection.fetchrow(_SHAPE)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[str]:
+        url = _name_database(self._server_url, self._name)
+        if not self._is_made:
+            await _execute(self._server_url, f"DROP DATABASE IF EXISTS {self._name} WITH (FORCE)")
+            await _execute(self._server_url, f"CREATE DATABASE {self._name} TEMPLATE {self._model} STRATEGY FILE_COPY")
+        self._is_made = False
+        yield url
+        async with _connect(url) as connection:
+            await connection.execute(_END_OTHERS)
+            if await connection.fetchrow(_SHAPE) == self._shape:
+                await _delete_rows(connection)
+                self._is_made = True
+
+
+async def _delete_rows(connection: asyncpg.Connection) -> None:
+    """Past the triggers that keep anybody else from it."""
+    tables = await connection.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"
+    )
+    deletes = [f"DELETE FROM {name}" for (name,) in tables]  # noqa: S608  its own tables
+    await connection.execute("; ".join(["SET session_replication_role = replica", *deletes]))
 
 
 @asynccontextmanager
-async def copy_postgres(url: str) -> AsyncIterator[str]:
-    """The URL of a copy of a database that nobody uses: made in a quarter of the time that migrating takes."""
-    server_url, name = _name_database(url, "postgres"), f"copy_{next(_NUMBERS)}"
-    await _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {urlsplit(url).path[1:]} STRATEGY FILE_COPY")
-    yield _name_database(url, name)
-    await _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+async def _connect(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
+    async with _connect(url) as connection:
+        await connection.execute(statement)
 
 
 def _name_database(url: str, name: str) -> str:

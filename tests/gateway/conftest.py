@@ -1,6 +1,9 @@
-"""A store of installations on each engine, and the helpdesk stand-in on a real port."""
+"""A store of installations on a database that was migrated once for all tests, and the helpdesk stand-in."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,7 +13,38 @@ from gateway.database import Database, open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
+from tests.databases import LentDatabase
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def lent_postgres(postgres_url: str) -> LentDatabase:
+    lent = LentDatabase(postgres_url, "gateway")
+    asyncio.run(lent.migrate(migrate))
+    return lent
+
+
+async def migrate(database_url: str) -> None:
+    async with open_database(database_url):
+        pass
+
+
+@pytest.fixture
+def new_sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'test.db')}"
+
+
+@pytest.fixture
+async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
+    async with lent_postgres.lend() as url:
+        yield url
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loyalty_service.database import open_database
-from tests.databases import copy_postgres, make_postgres
+from tests.databases import LentDatabase
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
 
@@ -21,10 +21,10 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str) -> str:
-    url = asyncio.run(make_postgres(postgres_url, "migrated"))
-    asyncio.run(migrate(url))
-    return url
+def lent_postgres(postgres_url: str) -> LentDatabase:
+    lent = LentDatabase(postgres_url, "loyalty")
+    asyncio.run(lent.migrate(migrate))
+    return lent
 
 
 async def migrate(database_url: str) -> None:
@@ -38,8 +38,8 @@ def new_sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
 
 
 @pytest.fixture
-async def new_postgres_url(migrated_postgres: str) -> AsyncIterator[str]:
-    async with copy_postgres(migrated_postgres) as url:
+async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
+    async with lent_postgres.lend() as url:
         yield url
 
 

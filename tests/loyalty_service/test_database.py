@@ -61,12 +61,12 @@ async def test_newest_migration_is_the_one_that_a_start_looks_for() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_VERSION
 
 
-async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_database_of_a_newer_release_is_refused(empty_database_url: str) -> None:
+    async with open_database(empty_database_url) as database:
         await execute(database, "UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(DatabaseUnavailableError, match="made by a newer release"):
-        async with open_database(database_url):
+        async with open_database(empty_database_url):
             pass
 
 

@@ -1,5 +1,6 @@
 """The gateway before a scripted loyalty service, both on real ports."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
+
+
+@pytest.fixture(autouse=True)
+def migrated(tmp_path: Path, migrated_file: Path) -> None:
+    """`run_gateway` finds its database there."""
+    shutil.copy(migrated_file, tmp_path / "gateway.db")
 
 
 @pytest.fixture

@@ -24,32 +24,32 @@ asyncio.run(main())
 PROCESSES = 3
 
 
-async def test_database_is_migrated_when_it_opens(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_database_is_migrated_when_it_opens(empty_database_url: str) -> None:
+    async with open_database(empty_database_url) as database:
         tables = await database.read(lambda connection: inspect(connection).get_table_names())
         assert {"installations", "gateway_schema_version"} <= set(tables)
 
 
-async def test_database_opened_by_several_processes_at_once_is_migrated_once(database_url: str) -> None:
+async def test_database_opened_by_several_processes_at_once_is_migrated_once(empty_database_url: str) -> None:
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-c", OPEN_ONCE, database_url, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-c", OPEN_ONCE, empty_database_url, stderr=asyncio.subprocess.PIPE
         )
         for _ in range(PROCESSES)
     ]
     outputs = [await process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES, outputs
-    async with open_database(database_url) as database:
+    async with open_database(empty_database_url) as database:
         versions = await fetch_rows(database, "SELECT version_num FROM gateway_schema_version")
     assert versions == [{"version_num": SCHEMA_VERSION}]
 
 
-async def test_database_is_not_touched_while_another_process_migrates_it(new_postgres_url: str) -> None:
+async def test_database_is_not_touched_while_another_process_migrates_it(empty_postgres_url: str) -> None:
     """SQLite has its own lock; PostgreSQL's is one that all gateways agree on."""
-    other = await asyncpg.connect(new_postgres_url)
+    other = await asyncpg.connect(empty_postgres_url)
     async with other.transaction():
         await other.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-        opening = asyncio.create_task(open_and_close(new_postgres_url))
+        opening = asyncio.create_task(open_and_close(empty_postgres_url))
 
         async def is_waiting() -> bool:
             query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -67,11 +67,11 @@ async def open_and_close(url: str) -> None:
         pass
 
 
-async def test_database_of_a_newer_release_is_refused(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_database_of_a_newer_release_is_refused(empty_database_url: str) -> None:
+    async with open_database(empty_database_url) as database:
         await execute(database, "UPDATE gateway_schema_version SET version_num = '9999'")
     with pytest.raises(DatabaseError, match="GATEWAY_DATABASE_URL: made by a newer release"):
-        async with open_database(database_url):
+        async with open_database(empty_database_url):
             pass
 
 
@@ -116,9 +116,9 @@ async def test_database_that_cannot_be_used_is_one_line_that_names_the_setting(u
     assert "cret" not in message
 
 
-async def test_database_that_the_server_does_not_have_is_named(new_postgres_url: str) -> None:
+async def test_database_that_the_server_does_not_have_is_named(empty_postgres_url: str) -> None:
     with pytest.raises(DatabaseError, match=r'GATEWAY_DATABASE_URL: PostgreSQL at .* "missing" does not exist'):
-        async with open_database(new_postgres_url.replace("/postgres?", "/missing?")):
+        async with open_database(empty_postgres_url.replace("/postgres?", "/missing?")):
             pass
 
 
