@@ -115,12 +115,16 @@ class Fleet:
             await stack.aclose()
 
     async def kill_at_random(self, chance: random.Random) -> None:
-        """Until cancelled: a random part every few seconds. Cancelled, it leaves all parts running."""
+        """Until cancelled: a random part every few seconds. Cancelled, it ends when all parts run again."""
         parts = (*self.plan.loyalty, *self.plan.gateways)
         while True:
             await asyncio.sleep(chance.uniform(*KILL_PAUSE_S))
             part = chance.choice(parts)
-            await asyncio.shield(asyncio.ensure_future(self._restart(part)))
+            restarting = asyncio.ensure_future(self._restart(part))
+            try:
+                await asyncio.shield(restarting)
+            finally:
+                await restarting
 
     async def _restart(self, part: Part) -> None:
         await self.kill(part)
