@@ -11,7 +11,7 @@ import uvloop
 from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config, ConfigError
 from loyalty_service.logs import configure_logs
-from loyalty_service.server import serve
+from loyalty_service.server import open_fleet, serve
 from loyalty_service.trifft.client import TrifftProvider
 
 
@@ -21,7 +21,11 @@ async def run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock = SystemClock()
-    async with TrifftProvider(clock) as provider, serve(config, provider, clock):
+    async with (
+        open_fleet(config) as valkey,
+        TrifftProvider(clock) as provider,
+        serve(config, provider, clock, valkey),
+    ):
         gc.collect()
         gc.freeze()  # what start-up made stays: no later collection has to walk it
         await stop.wait()

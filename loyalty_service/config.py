@@ -8,6 +8,8 @@ import msgspec
 from cryptography.fernet import Fernet
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+MEMORY_URL = "memory://"
+FLEET_SCHEMES = ("redis", "rediss", "unix")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -20,7 +22,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     `award_answer_s`: an AwardPoints caller is answered by then, the call to the provider may run to `award_timeout_s`.
     `award_repeat_window_s`: the same points for the same member on the same ticket within it are one award.
-    `reversal_window_s`: how long after it was applied an award can be taken back. `metrics_listen`: where /metrics is
+    `reversal_window_s`: how long after it was applied an award can be taken back. `snapshots_url`: MEMORY_URL, or the
+    store that the fleet shares, a URL of FLEET_SCHEMES that may hold a password. `metrics_listen`: where /metrics is
     served over HTTP; None: nowhere.
     """
 
@@ -28,7 +31,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     secret_keys: tuple[str, ...]
     api_key: str | None = None
     listen: str = DEFAULT_LISTEN
-    snapshots_url: str = "memory://"
+    snapshots_url: str = MEMORY_URL
     snapshots_capacity: int = 10_000
     hold_time_s: float = 900.0
     stale_if_error_s: float = 86_400.0
@@ -53,7 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             database_url=_required(environ, "LOYALTY_DATABASE_URL", "sqlite:///path or postgresql://…"),
             secret_keys=_parse_keys(keys),
             api_key=_parse_api_key(_secret(environ, "LOYALTY_API_KEY")),
-            snapshots_url=environ.get("LOYALTY_SNAPSHOTS_URL", "").strip() or "memory://",
+            snapshots_url=_parse_snapshots_url(_secret(environ, "LOYALTY_SNAPSHOTS_URL") or MEMORY_URL),
             snapshots_capacity=int(_number(environ, "LOYALTY_SNAPSHOTS_CAPACITY", 10_000, 1, 10_000_000)),
             hold_time_s=_number(environ, "LOYALTY_HOLD_TIME_S", 900, 0, 86_400),
             stale_if_error_s=_number(environ, "LOYALTY_STALE_IF_ERROR_S", 86_400, 0, 604_800),
@@ -137,6 +140,15 @@ def _parse_api_key(key: str | None) -> str | None:
     return key
 
 
+def _parse_snapshots_url(url: str) -> str:
+    if url != MEMORY_URL and _scheme(url) not in FLEET_SCHEMES:
+        raise ConfigError(
+            "LOYALTY_SNAPSHOTS_URL must be memory://, or begin with redis://, rediss:// or unix://, "
+            "for example redis://valkey:6379/0"
+        )
+    return url
+
+
 def _number(environ: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
     text = environ.get(name, "").strip()
     if not text:
@@ -157,4 +169,5 @@ def _parse_log_level(text: str) -> str:
 
 
 def _scheme(url: str) -> str:
-    return url.partition("://")[0]
+    scheme, colon, _ = url.partition("://")
+    return scheme if colon else ""

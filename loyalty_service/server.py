@@ -9,6 +9,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from redis.asyncio import Redis
 
 from loyalty_service.awards.doubts import Doubts
 from loyalty_service.awards.history import History
@@ -18,9 +19,9 @@ from loyalty_service.awards.reconciler import Reconciler
 from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
-from loyalty_service.config import Config, ConfigError, parse_listen
+from loyalty_service.config import MEMORY_URL, Config, ConfigError, parse_listen
 from loyalty_service.database import Database, DatabaseUnavailableError, open_database
-from loyalty_service.domain.ports import Clock, LoyaltyProvider, RecentAwards, Snapshots
+from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
 from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.merchants.service import MerchantService
@@ -29,6 +30,7 @@ from loyalty_service.metrics import Metrics, serve_metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import open_snapshots
 from loyalty_service.trifft.profile import parse_profile
+from loyalty_service.valkey import ValkeyUrlError, open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
 
 # Of the 8 s that a process has to leave in, the rest is for closing what is open.
@@ -59,15 +61,47 @@ def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantS
 
 
 @asynccontextmanager
-async def serve(config: Config, provider: LoyaltyProvider, clock: Clock) -> AsyncIterator[int]:
+async def open_fleet(config: Config) -> AsyncIterator[Redis | None]:
+    """The store that the fleet shares; None where each process is on its own. One that is down keeps nobody waiting.
+
+    Raises ConfigError.
+    """
+    if config.snapshots_url == MEMORY_URL:
+        yield None
+        return
+    try:
+        opened = await (stack := AsyncExitStack()).enter_async_context(open_valkey(config.snapshots_url))
+    except ValkeyUrlError as error:
+        raise ConfigError(f"LOYALTY_SNAPSHOTS_URL {error}") from error
+    async with stack:
+        yield opened
+
+
+@asynccontextmanager
+async def serve(
+    config: Config,
+    provider: LoyaltyProvider,
+    clock: Clock,
+    valkey: Redis | None,  # noqa: ARG001
+) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
-    Raises ConfigError for what a setting keeps from opening.
+    `valkey`: what `open_fleet` has opened. Raises ConfigError for what a setting keeps from opening.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_open_database(config))
         history = History(database, reversal_window_s=config.reversal_window_s)
-        snapshots = await stack.enter_async_context(_open_snapshots(config, provider, clock, history))
+        snapshots = await stack.enter_async_context(
+            open_snapshots(
+                provider,
+                clock,
+                hold_time_s=config.hold_time_s,
+                stale_if_error_s=config.stale_if_error_s,
+                capacity=config.snapshots_capacity,
+                fetch_timeout_s=config.read_timeout_s,
+                recent=history,
+            )
+        )
         store = MerchantStore(database, Keys(config.secret_keys), clock)
         await _check_keys(store)
         metrics = await stack.enter_async_context(_open_metrics(config))
@@ -129,28 +163,6 @@ async def _open_database(config: Config) -> AsyncIterator[Database]:
         opened = await (stack := AsyncExitStack()).enter_async_context(open_database(config.database_url))
     except DatabaseUnavailableError as error:
         raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from error
-    async with stack:
-        yield opened
-
-
-@asynccontextmanager
-async def _open_snapshots(
-    config: Config, provider: LoyaltyProvider, clock: Clock, recent: RecentAwards
-) -> AsyncIterator[Snapshots]:
-    try:
-        opening = open_snapshots(
-            config.snapshots_url,
-            provider,
-            clock,
-            hold_time_s=config.hold_time_s,
-            stale_if_error_s=config.stale_if_error_s,
-            capacity=config.snapshots_capacity,
-            fetch_timeout_s=config.read_timeout_s,
-            recent=recent,
-        )
-        opened = await (stack := AsyncExitStack()).enter_async_context(opening)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
     async with stack:
         yield opened
 

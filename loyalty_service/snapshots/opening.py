@@ -1,4 +1,4 @@
-"""Opens the snapshots that a setting names."""
+"""Opens the snapshots."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -19,7 +19,6 @@ _SECRET_BYTES = 32
 
 @asynccontextmanager
 async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
-    url: str,
     provider: LoyaltyProvider,
     clock: Clock,
     *,
@@ -30,12 +29,7 @@ async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
     fetch_timeout_s: float = DEFAULT_FETCH_TIMEOUT_S,
     ledger_timeout_s: float = DEFAULT_LEDGER_TIMEOUT_S,
 ) -> AsyncIterator[Snapshots]:
-    """At most `capacity` entries (two for a member found by e-mail). Leaving ends the reads that are under way.
-
-    Raises ValueError for a URL other than memory://.
-    """
-    if url != "memory://":
-        raise ValueError("LOYALTY_SNAPSHOTS_URL must be memory://")
+    """At most `capacity` entries (two for a member found by e-mail). Leaving ends the reads that are under way."""
     cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
     times = Times(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s, fetch_timeout_s=fetch_timeout_s)
     store = CacheStore(cache, clock, keep_s=max(hold_time_s, stale_if_error_s), keep_nobody_s=hold_time_s)

@@ -171,7 +171,6 @@ async def open_desk(database_url: str, provider: ScriptedProvider, clock: Clock 
     """`clock`: of the sender."""
     async with open_database(database_url) as database:
         opening = open_snapshots(
-            "memory://",
             provider,
             SystemClock(),
             recent=History(database, reversal_window_s=1800.0),

@@ -17,7 +17,7 @@ from grpc_status.rpc_status import from_call
 from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.domain.ports import Clock, LoyaltyProvider
-from loyalty_service.server import serve
+from loyalty_service.server import open_fleet, serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from tests.loyalty_service.scripted import JANA
@@ -92,7 +92,8 @@ async def run_service(
 ) -> AsyncIterator[Client]:
     config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen="127.0.0.1:0", **settings)
     async with (
-        serve(config, provider, clock or SystemClock()) as port,
+        open_fleet(config) as valkey,
+        serve(config, provider, clock or SystemClock(), valkey) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield Client(channel)

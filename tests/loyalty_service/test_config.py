@@ -70,14 +70,23 @@ def test_config_takes_every_setting() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["LOYALTY_DATABASE_URL", "LOYALTY_SECRET_KEYS", "LOYALTY_API_KEY"])
+@pytest.mark.parametrize(
+    "name", ["LOYALTY_DATABASE_URL", "LOYALTY_SECRET_KEYS", "LOYALTY_API_KEY", "LOYALTY_SNAPSHOTS_URL"]
+)
 def test_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
-    direct = LEAST | {"LOYALTY_API_KEY": "key"}
+    direct = LEAST | {"LOYALTY_API_KEY": "key", "LOYALTY_SNAPSHOTS_URL": "redis://:password@host"}
     (tmp_path / "secret").write_text(f"{direct[name]}\n", encoding="utf-8")
     from_file = direct | {f"{name}_FILE": str(tmp_path / "secret")}
     del from_file[name]
 
     assert Config.from_env(from_file) == Config.from_env(direct)
+
+
+@pytest.mark.parametrize(
+    "url", ["memory://", "redis://host", "rediss://user:password@host:6380/1", "unix:///run/valkey.sock?db=2"]
+)
+def test_store_of_snapshots_may_be_a_servers(url: str) -> None:
+    assert Config.from_env(LEAST | {"LOYALTY_SNAPSHOTS_URL": url}).snapshots_url == url
 
 
 @pytest.mark.parametrize("name", ["LOYALTY_DATABASE_URL", "LOYALTY_SECRET_KEYS"])
@@ -101,6 +110,10 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_API_KEY_FILE": "/nowhere/at/all"}, "LOYALTY_API_KEY_FILE"),
         ({"LOYALTY_API_KEY_FILE": "/dev/null"}, "LOYALTY_API_KEY_FILE"),
         ({"LOYALTY_API_KEY": "secret with spaces"}, "LOYALTY_API_KEY"),
+        ({"LOYALTY_SNAPSHOTS_URL": "carrier-pigeon://:secret@loft"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL": "memory://secret"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL": "localhost:6379"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL_FILE": "/dev/null"}, "LOYALTY_SNAPSHOTS_URL_FILE"),
         ({"LOYALTY_HOLD_TIME_S": "15 min"}, "LOYALTY_HOLD_TIME_S"),
         ({"LOYALTY_READ_TIMEOUT_S": "nan"}, "LOYALTY_READ_TIMEOUT_S"),
         ({"LOYALTY_AWARD_TIMEOUT_S": "-1"}, "LOYALTY_AWARD_TIMEOUT_S"),
@@ -120,7 +133,12 @@ def test_bad_setting_is_one_line_that_names_it_and_no_secret(changes: dict[str, 
 
 def test_config_shows_no_secret() -> None:
     config = Config.from_env(
-        LEAST | {"LOYALTY_DATABASE_URL": "postgresql://u:password@h/n", "LOYALTY_API_KEY": "key-of-a-caller"}
+        LEAST
+        | {
+            "LOYALTY_DATABASE_URL": "postgresql://u:password@h/n",
+            "LOYALTY_API_KEY": "key-of-a-caller",
+            "LOYALTY_SNAPSHOTS_URL": "redis://:password@h",
+        }
     )
 
     for secret in (ONE, "password", "key-of-a-caller"):

@@ -146,12 +146,25 @@ async def test_interrupt_ends_an_idle_process_with_exit_code_0(settings: dict[st
         assert await process.wait() == 0
 
 
+async def test_shared_store_that_is_down_keeps_no_process_from_starting(
+    settings: dict[str, str], acme: Project, trifft_url: str, unused_tcp_port: int
+) -> None:
+    async with running(settings | {"LOYALTY_SNAPSHOTS_URL": f"redis://127.0.0.1:{unused_tcp_port}"}) as (_, client):
+        await add_merchant(client, acme, trifft_url)
+        identity = pb.MemberIdentity(member_id=JANA)
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=identity)
+        answer = await client.loyalty.GetSnapshot(request, timeout=8)
+
+    assert answer.snapshot.member.member_id == JANA
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
         ({"LOYALTY_SECRET_KEYS": ""}, "LOYALTY_SECRET_KEYS"),
         ({"LOYALTY_DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name"}, "LOYALTY_DATABASE_URL"),
         ({"LOYALTY_SNAPSHOTS_URL": "carrier-pigeon://loft"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL": "redis://:password@host:port"}, "LOYALTY_SNAPSHOTS_URL"),
         ({"LOYALTY_LISTEN": "taken"}, "LOYALTY_LISTEN"),
     ],
 )

@@ -29,7 +29,7 @@ async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
         secret_keys=(make_key(),),
         api_key="inner-key",
     )
-    async with TrifftProvider(clock) as provider, serve(config, provider, clock) as port:
+    async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
         settings = {
             "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
             "GATEWAY_SECRET_KEYS": make_key(),

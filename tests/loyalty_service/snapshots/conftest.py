@@ -16,6 +16,6 @@ async def desk() -> AsyncIterator[Desk]:
     ledger = ScriptedLedger()
     ledger.numbers["jana"] = 1
     async with open_snapshots(
-        "memory://", provider, clock, recent=ledger, hold_time_s=900, stale_if_error_s=86_400, capacity=100
+        provider, clock, recent=ledger, hold_time_s=900, stale_if_error_s=86_400, capacity=100
     ) as snapshots:
         yield Desk(snapshots, provider, clock, ledger)

@@ -157,7 +157,7 @@ async def test_leaving_ends_what_is_under_way() -> None:
     provider.add("jana", JANA)
     provider.holds = True
     async with open_snapshots(
-        "memory://", provider, clock, recent=ScriptedLedger(), hold_time_s=1, stale_if_error_s=1, capacity=1
+        provider, clock, recent=ScriptedLedger(), hold_time_s=1, stale_if_error_s=1, capacity=1
     ) as snapshots:
         desk = Desk(snapshots, provider, clock)
         reader = await desk.arrive(JANA)

@@ -3,9 +3,8 @@
 import pytest
 
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider, make_merchant
+from tests.loyalty_service.snapshots.scripted import make_merchant
 
 JANA = "jana@example.com"
 NOBODY = "nobody@example.com"
@@ -133,12 +132,3 @@ async def test_nothing_older_than_a_day_is_served_whatever_the_reader_allows(des
     desk.clock.advance(2)
     await desk.read(JANA, 10**9)
     assert desk.fetches == 2
-
-
-@pytest.mark.parametrize("url", ["redis://localhost", "memory", "memory://x", ""])
-async def test_other_stores_are_refused_by_the_settings_name(url: str) -> None:
-    clock = FakeClock()
-    with pytest.raises(ValueError, match="LOYALTY_SNAPSHOTS_URL"):
-        await open_snapshots(
-            url, ScriptedProvider(clock), clock, recent=ScriptedLedger(), hold_time_s=1, stale_if_error_s=1, capacity=1
-        ).__aenter__()

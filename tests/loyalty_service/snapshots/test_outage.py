@@ -136,7 +136,7 @@ async def test_limit_of_an_outage_may_be_shorter_than_the_hold_time() -> None:
     provider = ScriptedProvider(clock)
     provider.add("jana", JANA)
     async with open_snapshots(
-        "memory://", provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=60, capacity=10
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=60, capacity=10
     ) as snapshots:
         desk = Desk(snapshots, provider, clock)
         await desk.read(JANA)

@@ -62,7 +62,6 @@ class Promise(RuleBasedStateMachine):
         self.newest_held: dict[str, int] = {}
         self.readers: list[Reader] = []
         self.opening = open_snapshots(
-            "memory://",
             self.provider,
             self.clock,
             recent=self.ledger,

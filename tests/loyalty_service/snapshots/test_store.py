@@ -81,7 +81,7 @@ async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
     for number in range(50):
         provider.add(f"m{number}", f"m{number}@example.com")
     async with open_snapshots(
-        "memory://", provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=10
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=10
     ) as snapshots:
         desk = Desk(snapshots, provider, clock)
         for number in range(50):
@@ -96,7 +96,7 @@ async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_
     provider.add("jana", "jana@example.com")
     provider.holds = True
     async with open_snapshots(
-        "memory://", provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
     ) as snapshots:
         desk = Desk(snapshots, provider, clock)
         slow = await desk.arrive("jana")

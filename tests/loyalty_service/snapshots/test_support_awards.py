@@ -71,7 +71,6 @@ async def test_ledger_that_is_slow_is_given_up_and_the_member_served() -> None:
     provider.add("jana", JANA)
     ledger.holds = True
     async with open_snapshots(
-        "memory://",
         provider,
         clock,
         recent=ledger,
@@ -159,7 +158,7 @@ async def test_leaving_ends_a_read_of_the_ledger() -> None:
     provider.add("jana", JANA)
     ledger.holds = True
     async with open_snapshots(
-        "memory://", provider, clock, recent=ledger, hold_time_s=1, stale_if_error_s=1, capacity=1
+        provider, clock, recent=ledger, hold_time_s=1, stale_if_error_s=1, capacity=1
     ) as snapshots:
         reader = await Desk(snapshots, provider, clock, ledger).arrive(JANA)
     with pytest.raises(ProviderUnavailableError):
