@@ -31,6 +31,11 @@ class Keys:
             raise UndecryptableError("none of LOYALTY_SECRET_KEYS decrypts a stored value") from None
 
     def derive(self, purpose: str) -> bytes:
-        """A key of its own for one purpose, 32 bytes (HKDF-SHA256). It changes when the first key does."""
-        hkdf = HKDF(algorithm=SHA256(), length=DERIVED_KEY_BYTES, salt=None, info=purpose.encode())
-        return hkdf.derive(self._first_key.encode())
+        """A key of its own for one purpose, 32 bytes. It changes when the first key does."""
+        return derive(self._first_key.encode(), purpose)
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """A key of its own for one purpose, 32 bytes (HKDF-SHA256)."""
+    hkdf = HKDF(algorithm=SHA256(), length=DERIVED_KEY_BYTES, salt=None, info=purpose.encode())
+    return hkdf.derive(secret)

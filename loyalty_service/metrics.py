@@ -1,12 +1,47 @@
 """What the service counts, and where it is read. Labels are ours and few; nobody and no shop is named in one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 
 from loyalty_service.domain.award import Award
+
+
+class SnapshotMetrics:
+    """How readers of snapshots were answered: `held`, `fetched` for them, `stale` since the provider failed, or `none`.
+
+    `joined`: waits for a flight that another reader, or another process, had begun.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        answers = Counter(
+            "loyalty_snapshot_answers", "Readers of snapshots by how they were answered.", ("kind",), registry=registry
+        )
+        self.held, self.fetched = answers.labels("held"), answers.labels("fetched")
+        self.stale, self.none = answers.labels("stale"), answers.labels("none")
+        self.joined = Counter(
+            "loyalty_snapshot_flights_joined",
+            "Waits of readers for a read of TRIFFT that had been begun for another.",
+            registry=registry,
+        )
+        self._failures = Counter(
+            "loyalty_snapshot_store_failures",
+            "Calls of the shared store that failed, by how.",
+            ("kind",),
+            registry=registry,
+        )
+        self._registry = registry
+
+    def count_failure(self, kind: str) -> None:
+        """`kind`: a word of `name_failure`."""
+        self._failures.labels(kind).inc()
+
+    def show_entries(self, count: Callable[[], int]) -> None:
+        """Show how many entries this process holds, two for a member found by e-mail; asked when it is looked at."""
+        gauge = Gauge("loyalty_snapshot_entries", "Entries held in this process.", registry=self._registry)
+        gauge.set_function(count)
 
 
 class Metrics:
@@ -17,6 +52,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.snapshots = SnapshotMetrics(self.registry)
         self._awards = Counter(
             "loyalty_awards", "Awards by the state they came to.", ("kind", "outcome"), registry=self.registry
         )

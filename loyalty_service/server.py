@@ -28,7 +28,8 @@ from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics, serve_metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
-from loyalty_service.snapshots import open_snapshots
+from loyalty_service.snapshots import Fleet, open_snapshots
+from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import ValkeyUrlError, open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
@@ -82,7 +83,7 @@ async def serve(
     config: Config,
     provider: LoyaltyProvider,
     clock: Clock,
-    valkey: Redis | None,  # noqa: ARG001
+    valkey: Redis | None,
 ) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
@@ -90,21 +91,26 @@ async def serve(
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_open_database(config))
+        metrics = await stack.enter_async_context(_open_metrics(config))
         history = History(database, reversal_window_s=config.reversal_window_s)
+        keys = Keys(config.secret_keys)
+        store = MerchantStore(database, keys, clock)
+        async with _checking_keys():
+            await store.list_after("", 1)
+            fleet = None if valkey is None else Fleet(valkey, await load_secret(database, keys))
         snapshots = await stack.enter_async_context(
             open_snapshots(
                 provider,
                 clock,
+                fleet=fleet,
                 hold_time_s=config.hold_time_s,
                 stale_if_error_s=config.stale_if_error_s,
                 capacity=config.snapshots_capacity,
                 fetch_timeout_s=config.read_timeout_s,
                 recent=history,
+                metrics=metrics.snapshots,
             )
         )
-        store = MerchantStore(database, Keys(config.secret_keys), clock)
-        await _check_keys(store)
-        metrics = await stack.enter_async_context(_open_metrics(config))
         ledger = _make_ledger(config, database, metrics)
         awards = _make_awards(config, ledger, provider, snapshots, store)
         doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
@@ -123,10 +129,11 @@ async def serve(
         yield await stack.enter_async_context(_start(config, server, awards, reconciler))
 
 
-async def _check_keys(store: MerchantStore) -> None:
+@asynccontextmanager
+async def _checking_keys() -> AsyncIterator[None]:
     """Better no start than a service that fails every call."""
     try:
-        await store.list_after("", 1)
+        yield
     except UndecryptableError as error:
         raise ConfigError(
             "LOYALTY_SECRET_KEYS does not decrypt this database: add the key that it was made with"

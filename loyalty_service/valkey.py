@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -14,10 +15,28 @@ _CONNECTIONS = 32
 
 # What a call may fail with through no fault of its own.
 VALKEY_ERRORS = (RedisError, OSError)
+# How that is counted, by the first class that it is of.
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.TimeoutError, "timeout"),
+    (TimeoutError, "timeout"),
+    (exceptions.BusyLoadingError, "loading"),
+    (exceptions.AuthenticationError, "refused"),
+    (exceptions.NoPermissionError, "refused"),
+    (exceptions.AuthorizationError, "refused"),
+    (exceptions.OutOfMemoryError, "full"),
+    (exceptions.ReadOnlyError, "read_only"),
+    (exceptions.ConnectionError, "unreachable"),
+    (OSError, "unreachable"),
+)
 
 
 class ValkeyUrlError(ValueError):
     """The URL is none. The message has nothing of it: it may hold a password."""
+
+
+def name_failure(error: Exception) -> str:
+    """One of few words: timeout, loading, refused, full, read_only, unreachable, other."""
+    return next((name for kind, name in _FAILURES if isinstance(error, kind)), "other")
 
 
 @asynccontextmanager

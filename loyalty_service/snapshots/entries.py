@@ -21,9 +21,10 @@ class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array
 
 
 class AliasEntry(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=True):
-    """Whom an e-mail, a phone number or a support ID named."""
+    """Whom an e-mail, a phone number or a support ID named; `member_key`: under which they are held."""
 
     begin_s: float
+    member_key: str
     member_id: str
 
 

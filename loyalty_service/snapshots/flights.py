@@ -8,16 +8,17 @@ import msgspec
 from loyalty_service.domain.errors import LoyaltyError
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.snapshots.store import Moment
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a flight ended. It was for `identity`, and began at `begin_s`.
+    """How a flight ended. It was for `identity`, and began at `begin`.
 
     `is_overtaken`: the member was invalidated while it flew, so it may show what was true before.
     """
 
     identity: Identity
-    begin_s: float
+    begin: Moment
     result: Snapshot | LoyaltyError
     is_overtaken: bool = False
 
@@ -26,7 +27,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider has answered to a flight that is still asking the ledger."""
 
     identity: Identity
-    begin_s: float
+    begin: Moment
     snapshot: Snapshot
 
 

@@ -4,17 +4,45 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, RecentAwards, Snapshots
+from loyalty_service.keys import derive
+from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.cached import CachedSnapshots, Times
 from loyalty_service.snapshots.entries import EntrySerializer
+from loyalty_service.snapshots.guard import PAUSE_S
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.memory import MemoryCache
-from loyalty_service.snapshots.store import CacheStore
+from loyalty_service.snapshots.scripts import SERVER_CLOCK
+from loyalty_service.snapshots.sealing import Seal
+from loyalty_service.snapshots.stamps import Stamps
+from loyalty_service.snapshots.store import CacheStore, Keeping, Store
 from loyalty_service.snapshots.support import SupportAwards
+from loyalty_service.snapshots.turns import LOOK_S, Turns
+from loyalty_service.snapshots.valkey_cache import ValkeyCache
+from loyalty_service.snapshots.valkey_store import LEASE_S, ValkeyStore
 
 DEFAULT_FETCH_TIMEOUT_S = 1.6
 DEFAULT_LEDGER_TIMEOUT_S = 0.25
 _SECRET_BYTES = 32
+
+
+class Fleet(msgspec.Struct, frozen=True):
+    """The store that processes share, and the secret that their keys and values are made with.
+
+    The rest is for tests: the server's clock in Lua, how long a lease lasts, how often a waiter looks, how long a store
+    that failed is left alone (s).
+    """
+
+    valkey: Redis
+    secret: bytes
+    clock: str = SERVER_CLOCK
+    lease_s: float = LEASE_S
+    look_s: float = LOOK_S
+    pause_s: float = PAUSE_S
 
 
 @asynccontextmanager
@@ -26,17 +54,67 @@ async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
     hold_time_s: float,
     stale_if_error_s: float,
     capacity: int,
+    fleet: Fleet | None = None,
     fetch_timeout_s: float = DEFAULT_FETCH_TIMEOUT_S,
     ledger_timeout_s: float = DEFAULT_LEDGER_TIMEOUT_S,
+    metrics: SnapshotMetrics | None = None,
 ) -> AsyncIterator[Snapshots]:
-    """At most `capacity` entries (two for a member found by e-mail). Leaving ends the reads that are under way."""
-    cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
+    """Held by the fleet, else in memory: at most `capacity` entries (two for a member found by e-mail).
+
+    Leaving ends the reads that are under way.
+    """
+    metrics = metrics or SnapshotMetrics(CollectorRegistry())
     times = Times(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s, fetch_timeout_s=fetch_timeout_s)
-    store = CacheStore(cache, clock, keep_s=max(hold_time_s, stale_if_error_s), keep_nobody_s=hold_time_s)
+    keeping = Keeping(found_s=max(hold_time_s, stale_if_error_s), nobody_s=hold_time_s)
     support = SupportAwards(recent, timeout_s=ledger_timeout_s)
-    snapshots = CachedSnapshots(provider, support, store, Keys(secrets.token_bytes(_SECRET_BYTES)), times)
+    stamps = Stamps(clock)
+    if fleet is None:
+        opening = _open_memory(clock, stamps, keeping, metrics, capacity)
+        keys = Keys(secrets.token_bytes(_SECRET_BYTES))
+    else:
+        opening = _open_fleet(fleet, stamps, keeping, metrics)
+        keys = Keys(derive(fleet.secret, "snapshots.names"))
+    async with opening as (store, turns):
+        snapshots = CachedSnapshots(
+            provider=provider, support=support, store=store, keys=keys, times=times, metrics=metrics, turns=turns
+        )
+        try:
+            yield snapshots
+        finally:
+            await snapshots.close()
+
+
+_Opened = tuple[Store, Turns | None]
+
+
+@asynccontextmanager
+async def _open_memory(
+    clock: Clock, stamps: Stamps, keeping: Keeping, metrics: SnapshotMetrics, capacity: int
+) -> AsyncIterator[_Opened]:
+    cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
+    metrics.show_entries(lambda: len(cache))
     try:
-        yield snapshots
+        yield CacheStore(cache, stamps, keeping), None
     finally:
-        await snapshots.close()
         await cache.close()
+
+
+@asynccontextmanager
+async def _open_fleet(
+    fleet: Fleet, stamps: Stamps, keeping: Keeping, metrics: SnapshotMetrics
+) -> AsyncIterator[_Opened]:
+    cache = ValkeyCache(fleet.valkey, Seal(derive(fleet.secret, "snapshots.values")))
+    store = ValkeyStore(
+        fleet.valkey,
+        cache,
+        stamps,
+        keeping,
+        metrics,
+        clock=fleet.clock,
+        lease_s=fleet.lease_s,
+        pause_s=fleet.pause_s,
+    )
+    try:
+        yield store, Turns(store, metrics, look_s=fleet.look_s)
+    finally:
+        await store.close()

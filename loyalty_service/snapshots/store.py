@@ -1,31 +1,63 @@
 """Where entries are held: the door behind which a memory or a server stands."""
 
-import math
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 from aiocache.base import BaseCache
 
-from loyalty_service.domain.ports import Clock
-from loyalty_service.snapshots.entries import Entry, MemberEntry, NobodyEntry
+from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry
 from loyalty_service.snapshots.marks import Marks
+from loyalty_service.snapshots.stamps import Stamps
 
 _MARKS = 10_000
 
 
-class Store(Protocol):
-    """Entries by key, in the time of one clock: the store's own, in seconds from an arbitrary zero."""
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """How long entries are held at most, in seconds from the beginning of their read."""
 
-    async def now(self) -> float:
-        """Above every value that it returned before, so that no two events are at the same time."""
+    found_s: float
+    nobody_s: float
+
+    def get_s(self, entry: Entry) -> float:
+        return self.nobody_s if isinstance(entry, NobodyEntry) else self.found_s
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """When something happened, in seconds: on this process's own clock, and on the store's.
+
+    The zero of each is arbitrary. What happened in this process is told apart by the first, without asking anybody;
+    what others have read, by the second. `there_s` is inf of an arrival, and -inf of a beginning, that a failing store
+    had no time for: then nothing of it is fresh enough, and nothing is held.
+    """
+
+    here_s: float
+    there_s: float
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What is held under a key. Where it is an alias, `member` is what is held of whom it names."""
+
+    arrival: Moment
+    entry: Entry | None = None
+    member: MemberEntry | None = None
+
+
+class Store(Protocol):
+    """Entries by key. It is never the store's fault that a request fails: one that fails holds nothing for a while."""
+
+    async def read(self, key: str, merchant_key: str) -> Reading:
+        """Atomic. It arrived after each beginning and each invalidation that ended before."""
         ...
 
-    async def get(self, key: str, merchant_key: str) -> Entry | None: ...
+    async def begin(self, merchant_key: str) -> Moment:
+        """Now, as the beginning of a read of the provider. No two events are at the same time."""
+        ...
 
-    async def put(self, key: str, merchant_key: str, entry: Entry) -> bool:
-        """Hold an entry; one that is held and began later stays, one that began at the same time goes. Atomic.
+    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry]) -> bool:
+        """Hold entries by key, read from `begin` on; what is held and began later stays. Atomic.
 
-        False: dropped, since the member was invalidated at or after `entry.begin_s`; or, for a NobodyEntry, since the
+        False: dropped, since the member was invalidated at or after `begin`; or, for a NobodyEntry, since the
         merchant's were.
         """
         ...
@@ -38,46 +70,55 @@ class Store(Protocol):
 class CacheStore:
     """A Store on a cache of this process whose operations never suspend, which makes each method here atomic."""
 
-    def __init__(self, cache: BaseCache, clock: Clock, *, keep_s: float, keep_nobody_s: float) -> None:
+    def __init__(self, cache: BaseCache, stamps: Stamps, keeping: Keeping) -> None:
         self._cache = cache
-        self._clock = clock
-        self._keep_s = keep_s
-        self._keep_nobody_s = keep_nobody_s
-        self._last_s = -math.inf
+        self._stamps = stamps
+        self._keeping = keeping
         self._member_marks = Marks(capacity=_MARKS)
         self._nobody_marks = Marks(capacity=_MARKS)
 
-    async def now(self) -> float:
-        return self._stamp()
-
-    async def get(self, key: str, merchant_key: str) -> Entry | None:
+    async def read(self, key: str, merchant_key: str) -> Reading:
+        now_s = self._stamps.make()
+        arrival = Moment(now_s, now_s)
         entry: Entry | None = await self._cache.get(key)
+        if isinstance(entry, AliasEntry):
+            member: Entry | None = await self._cache.get(entry.member_key)
+            return Reading(arrival, entry, member if isinstance(member, MemberEntry) else None)
         if isinstance(entry, NobodyEntry) and entry.begin_s <= self._nobody_marks.get(merchant_key):
-            return None
-        return entry
+            return Reading(arrival)
+        return Reading(arrival, entry)
 
-    async def put(self, key: str, merchant_key: str, entry: Entry) -> bool:
-        mark_s = self._member_marks.get(key)
-        if isinstance(entry, NobodyEntry):
-            mark_s = max(mark_s, self._nobody_marks.get(merchant_key))
-        if entry.begin_s <= mark_s:
-            return False
-        keep_s = self._keep_nobody_s if isinstance(entry, NobodyEntry) else self._keep_s
-        ttl_s = keep_s - (self._clock.monotonic() - entry.begin_s)  # the age counts from the beginning of the read
-        await self._cache.set(key, _merge(await self.get(key, merchant_key), entry), ttl=ttl_s)
-        return True
+    async def begin(self, merchant_key: str) -> Moment:  # noqa: ARG002 - one clock for all
+        now_s = self._stamps.make()
+        return Moment(now_s, now_s)
+
+    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry]) -> bool:
+        was_put = True
+        for key, entry in entries.items():
+            mark_s = self._member_marks.get(key)
+            if isinstance(entry, NobodyEntry):
+                mark_s = max(mark_s, self._nobody_marks.get(merchant_key))
+            if begin.there_s <= mark_s:
+                was_put = False
+                continue
+            kept = _merge(await self._get(key, merchant_key), entry)
+            age_s = self._stamps.look() - kept.begin_s
+            await self._cache.set(key, kept, ttl=self._keeping.get_s(kept) - age_s)
+        return was_put
 
     async def invalidate(self, member_key: str, merchant_key: str) -> None:
-        now_s = self._stamp()
+        now_s = self._stamps.make()
         self._member_marks.set(member_key, now_s)
-        was_held = isinstance(await self.get(member_key, merchant_key), MemberEntry)
+        was_held = isinstance(await self._get(member_key, merchant_key), MemberEntry)
         await self._cache.delete(member_key)
         if not was_held:
             self._nobody_marks.set(merchant_key, now_s)
 
-    def _stamp(self) -> float:
-        self._last_s = max(self._clock.monotonic(), math.nextafter(self._last_s, math.inf))
-        return self._last_s
+    async def _get(self, key: str, merchant_key: str) -> Entry | None:
+        entry: Entry | None = await self._cache.get(key)
+        if isinstance(entry, NobodyEntry) and entry.begin_s <= self._nobody_marks.get(merchant_key):
+            return None
+        return entry
 
 
 def _merge(held: Entry | None, entry: Entry) -> Entry:

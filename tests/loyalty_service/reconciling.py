@@ -147,9 +147,8 @@ async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncItera
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(database_url))
-        times = {"hold_time_s": 900.0, "stale_if_error_s": 900.0}
         history = History(database, reversal_window_s=1800.0)
-        opening = open_snapshots(provider, clock, **times, capacity=100, recent=history)
+        opening = open_snapshots(provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=100, recent=history)
         merchants = MerchantStore(database, Keys((SECRET_KEY,)), clock)
         if not await merchants.list_after("", 1):
             await merchants.add(make_merchant())

@@ -1,6 +1,7 @@
 """Readers of snapshots, as a test speaks of them."""
 
 import asyncio
+from collections.abc import Callable
 
 from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
@@ -29,6 +30,7 @@ class Desk:
         self.provider = provider
         self.clock = clock
         self.ledger = ledger or ScriptedLedger()
+        self.is_busy: Callable[[], bool] = lambda: False
 
     @property
     def fetches(self) -> int:
@@ -47,14 +49,16 @@ class Desk:
         return get_points(held.snapshot)
 
     async def arrive(self, name: str, staleness_s: float | None = None) -> "asyncio.Task[int]":
-        """A reader that has come as far as it can: nothing suspends before the wait for a flight."""
+        """A reader that has come as far as it can: to the wait for a flight."""
         reader = asyncio.create_task(self.read_points(name, staleness_s))
         await self.settle()
         return reader
 
     async def settle(self) -> None:
-        """Every task has run as far as it can without the test."""
-        for _ in range(10):
+        """Every task has run as far as it can without the test, and each call of a shared store is over."""
+        quiet = 0
+        while quiet < 10:
+            quiet = 0 if self.is_busy() else quiet + 1
             await asyncio.sleep(0)
 
     async def release(self, call: Call, error: Exception | None = None) -> None:

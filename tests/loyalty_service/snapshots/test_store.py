@@ -17,7 +17,7 @@ from loyalty_service.snapshots.memory import MemoryCache
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider, make_merchant
 
-ENTRY = AliasEntry(begin_s=1.0, member_id="jana")
+ENTRY = AliasEntry(begin_s=1.0, member_key="key", member_id="jana")
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""A store that processes share, for real, with a clock that a test moves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+
+from loyalty_service.snapshots import Fleet
+from loyalty_service.valkey import open_valkey
+from tests.loyalty_service.snapshots.scripted import FakeClock
+
+SECRET = b"a secret that the fleet shares"
+_TIME_KEY = "test:time"
+_CLOCK = f"local function clock() return tonumber(redis.call('GET', '{_TIME_KEY}')) end"
+
+
+_ADVANCE = """
+redis.call('SET', KEYS[1], ARGV[1])
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local left = redis.call('PTTL', key)
+  if left > 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
+end
+"""
+
+
+class SharedClock(FakeClock):
+    """The server's clock, too: both stand still until they are moved."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.empty()
+
+    def empty(self) -> None:
+        """Whatever the server held."""
+        with BlockingRedis.from_url(self.url) as server:
+            server.flushall()
+        self.advance(0)
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        with BlockingRedis.from_url(self.url) as server:
+            server.eval(_ADVANCE, 1, _TIME_KEY, round(self.time_s * 1_000_000), round(seconds * 1000))
+
+
+class Calls:
+    """Calls of one process to the store that are under way."""
+
+    def __init__(self, valkey: Redis) -> None:
+        self.count = 0
+        execute: Any = valkey.execute_command
+
+        async def count(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
+            self.count += 1
+            try:
+                return await execute(*args, **options)
+            finally:
+                self.count -= 1
+
+        valkey.execute_command = count  # type: ignore[method-assign]
+
+    def is_busy(self) -> bool:
+        return self.count > 0
+
+
+@asynccontextmanager
+async def open_fleet(url: str, **options: Any) -> AsyncIterator[tuple[Fleet, Calls]]:  # noqa: ANN401 - of Fleet
+    """One process's door to the store; its leases last as long as it takes, and it looks and probes often."""
+    async with open_valkey(url) as valkey:
+        settings: dict[str, Any] = {
+            "secret": SECRET,
+            "clock": _CLOCK,
+            "lease_s": 60.0,
+            "look_s": 0.001,
+            "pause_s": 0.01,
+        } | options
+        yield Fleet(valkey=valkey, **settings), Calls(valkey)
