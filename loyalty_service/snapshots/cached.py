@@ -34,6 +34,10 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     stale_if_error_s: float
     fetch_timeout_s: float
 
+    def get_keep_s(self, *, is_nobody: bool) -> float:
+        """For how long a store has to keep an entry; whoever reads it decides whether it counts still."""
+        return self.hold_time_s if is_nobody else max(self.hold_time_s, self.stale_if_error_s)
+
 
 class CachedSnapshots:
     """Implements the port Snapshots.
@@ -166,7 +170,8 @@ class CachedSnapshots:
         member_count = error.member_count if isinstance(error, MemberAmbiguousError) else 0
         entry = NobodyEntry(begin_s=begin.there_s, member_count=member_count, fetch_time=error.fetch_time)
         key = self._keys.make_identity_key(merchant, identity)
-        return await self._store.put(self._keys.make_merchant_key(merchant), begin, {key: entry})
+        keep_s = self._times.get_keep_s(is_nobody=True)
+        return await self._store.put(self._keys.make_merchant_key(merchant), begin, {key: entry}, keep_s=keep_s)
 
     async def _put_member(self, merchant: Merchant, identity: Identity, begin: Moment, snapshot: Snapshot) -> bool:
         begin_s, member_id = begin.there_s, snapshot.member.member_id
@@ -175,7 +180,8 @@ class CachedSnapshots:
         if identity.kind != "member_id":
             alias = AliasEntry(begin_s=begin_s, member_key=member_key, member_id=member_id)
             entries[self._keys.make_identity_key(merchant, identity)] = alias
-        return await self._store.put(self._keys.make_merchant_key(merchant), begin, entries)
+        keep_s = self._times.get_keep_s(is_nobody=False)
+        return await self._store.put(self._keys.make_merchant_key(merchant), begin, entries, keep_s=keep_s)
 
     async def _hold_sighting(self, merchant: Merchant, identity: Identity) -> None:
         """What the provider has said already is an answer to a reader who cannot wait for the ledger."""

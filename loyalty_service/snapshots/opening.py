@@ -19,7 +19,7 @@ from loyalty_service.snapshots.memory import MemoryCache
 from loyalty_service.snapshots.scripts import SERVER_CLOCK
 from loyalty_service.snapshots.sealing import Seal
 from loyalty_service.snapshots.stamps import Stamps
-from loyalty_service.snapshots.store import CacheStore, Keeping, Store
+from loyalty_service.snapshots.store import CacheStore, Store
 from loyalty_service.snapshots.support import SupportAwards
 from loyalty_service.snapshots.turns import LOOK_S, Turns
 from loyalty_service.snapshots.valkey_cache import ValkeyCache
@@ -65,14 +65,13 @@ async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
     """
     metrics = metrics or SnapshotMetrics(CollectorRegistry())
     times = Times(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s, fetch_timeout_s=fetch_timeout_s)
-    keeping = Keeping(found_s=max(hold_time_s, stale_if_error_s), nobody_s=hold_time_s)
     support = SupportAwards(recent, timeout_s=ledger_timeout_s)
     stamps = Stamps(clock)
     if fleet is None:
-        opening = _open_memory(clock, stamps, keeping, metrics, capacity)
+        opening = _open_memory(clock, stamps, metrics, capacity)
         keys = Keys(secrets.token_bytes(_SECRET_BYTES))
     else:
-        opening = _open_fleet(fleet, stamps, keeping, metrics)
+        opening = _open_fleet(fleet, stamps, metrics)
         keys = Keys(derive(fleet.secret, "snapshots.names"))
     async with opening as (store, turns):
         snapshots = CachedSnapshots(
@@ -88,27 +87,22 @@ _Opened = tuple[Store, Turns | None]
 
 
 @asynccontextmanager
-async def _open_memory(
-    clock: Clock, stamps: Stamps, keeping: Keeping, metrics: SnapshotMetrics, capacity: int
-) -> AsyncIterator[_Opened]:
+async def _open_memory(clock: Clock, stamps: Stamps, metrics: SnapshotMetrics, capacity: int) -> AsyncIterator[_Opened]:
     cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
     metrics.show_entries(lambda: len(cache))
     try:
-        yield CacheStore(cache, stamps, keeping), None
+        yield CacheStore(cache, stamps), None
     finally:
         await cache.close()
 
 
 @asynccontextmanager
-async def _open_fleet(
-    fleet: Fleet, stamps: Stamps, keeping: Keeping, metrics: SnapshotMetrics
-) -> AsyncIterator[_Opened]:
+async def _open_fleet(fleet: Fleet, stamps: Stamps, metrics: SnapshotMetrics) -> AsyncIterator[_Opened]:
     cache = ValkeyCache(fleet.valkey, Seal(derive(fleet.secret, "snapshots.values")))
     store = ValkeyStore(
         fleet.valkey,
         cache,
         stamps,
-        keeping,
         metrics,
         clock=fleet.clock,
         lease_s=fleet.lease_s,

@@ -13,16 +13,6 @@ from loyalty_service.snapshots.stamps import Stamps
 _MARKS = 10_000
 
 
-class Keeping(msgspec.Struct, frozen=True, kw_only=True):
-    """How long entries are held at most, in seconds from the beginning of their read."""
-
-    found_s: float
-    nobody_s: float
-
-    def get_s(self, entry: Entry) -> float:
-        return self.nobody_s if isinstance(entry, NobodyEntry) else self.found_s
-
-
 class Moment(msgspec.Struct, frozen=True):
     """When something happened, in seconds: on this process's own clock, and on the store's.
 
@@ -54,8 +44,10 @@ class Store(Protocol):
         """Now, as the beginning of a read of the provider. No two events are at the same time."""
         ...
 
-    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry]) -> bool:
+    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry], *, keep_s: float) -> bool:
         """Hold entries by key, read from `begin` on; what is held and began later stays. Atomic.
+
+        `keep_s`: for how long at most, from the beginning of their read on.
 
         False: dropped, since the member was invalidated at or after `begin`; or, for a NobodyEntry, since the
         merchant's were.
@@ -70,10 +62,9 @@ class Store(Protocol):
 class CacheStore:
     """A Store on a cache of this process whose operations never suspend, which makes each method here atomic."""
 
-    def __init__(self, cache: BaseCache, stamps: Stamps, keeping: Keeping) -> None:
+    def __init__(self, cache: BaseCache, stamps: Stamps) -> None:
         self._cache = cache
         self._stamps = stamps
-        self._keeping = keeping
         self._member_marks = Marks(capacity=_MARKS)
         self._nobody_marks = Marks(capacity=_MARKS)
 
@@ -92,7 +83,7 @@ class CacheStore:
         now_s = self._stamps.make()
         return Moment(now_s, now_s)
 
-    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry]) -> bool:
+    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry], *, keep_s: float) -> bool:
         was_put = True
         for key, entry in entries.items():
             mark_s = self._member_marks.get(key)
@@ -103,7 +94,7 @@ class CacheStore:
                 continue
             kept = _merge(await self._get(key, merchant_key), entry)
             age_s = self._stamps.look() - kept.begin_s
-            await self._cache.set(key, kept, ttl=self._keeping.get_s(kept) - age_s)
+            await self._cache.set(key, kept, ttl=keep_s - age_s)
         return was_put
 
     async def invalidate(self, member_key: str, merchant_key: str) -> None:

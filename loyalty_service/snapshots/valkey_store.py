@@ -14,7 +14,7 @@ from loyalty_service.snapshots.guard import PAUSE_S, Guard
 from loyalty_service.snapshots.marks import Marks
 from loyalty_service.snapshots.scripts import SERVER_CLOCK, Scripts
 from loyalty_service.snapshots.stamps import Stamps
-from loyalty_service.snapshots.store import Keeping, Moment, Reading
+from loyalty_service.snapshots.store import Moment, Reading
 from loyalty_service.snapshots.undelivered import Undelivered
 from loyalty_service.snapshots.valkey_cache import NAMESPACE, ValkeyCache, to_micros, to_seconds
 
@@ -52,7 +52,6 @@ class ValkeyStore:
         valkey: Redis,
         cache: ValkeyCache,
         stamps: Stamps,
-        keeping: Keeping,
         metrics: SnapshotMetrics,
         *,
         clock: str = SERVER_CLOCK,
@@ -62,7 +61,6 @@ class ValkeyStore:
         self._valkey = valkey
         self._cache = cache
         self._stamps = stamps
-        self._keeping = keeping
         self._scripts = Scripts(valkey, clock)
         self._guard = Guard(valkey, metrics, self._deliver, pause_s=pause_s)
         self._undelivered = Undelivered(capacity=_MARKS)
@@ -84,9 +82,9 @@ class ValkeyStore:
         now = await self._guard.run(lambda: self._scripts.begin(keys=[_FENCE + merchant_key]))
         return Moment(self._stamps.make(), -math.inf if now is None else to_seconds(now))
 
-    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry]) -> bool:
+    async def put(self, merchant_key: str, begin: Moment, entries: Mapping[str, Entry], *, keep_s: float) -> bool:
         if begin.there_s > -math.inf:
-            answer = await self._guard.run(lambda: self._put(merchant_key, entries))
+            answer = await self._guard.run(lambda: self._put(merchant_key, entries, keep_s))
             if answer is not None:
                 return bool(answer)
         # Nothing is held. What the server would have said is known of this process's invalidations.
@@ -155,12 +153,12 @@ class ValkeyStore:
         member = self._cache.decode(entry.member_key, member_value)
         return Reading(arrival, entry, member if isinstance(member, MemberEntry) else None)
 
-    async def _put(self, merchant_key: str, entries: Mapping[str, Entry]) -> int:
+    async def _put(self, merchant_key: str, entries: Mapping[str, Entry], keep_s: float) -> int:
         keys: list[str] = [_FENCE + merchant_key]
         told: list[_Argument] = []
         for key, entry in entries.items():
             keys.append(self._cache.build_key(key))
-            told += [key, to_micros(self._keeping.get_s(entry)), self._cache.encode(key, entry)]
+            told += [key, to_micros(keep_s), self._cache.encode(key, entry)]
         answer: int = await self._scripts.put(keys=keys, args=told)
         return answer
 
