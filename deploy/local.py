@@ -20,7 +20,7 @@ from deploy.addresses import SettingError, render_reachable
 from deploy.probes import is_ready
 from deploy.processes import ROOT, Process, ProcessEndedError
 from deploy.settings import LocalFolder, make_environment, render_settings
-from deploy.stand_in import is_installed, list_shops
+from deploy.stand_in import has_webhook, is_installed, list_shops
 
 READY_S = 60.0
 PROCESSES = {"loyalty_service": "LOYALTY_", "gateway": "GATEWAY_", "sandbox": "SANDBOX_"}
@@ -141,7 +141,10 @@ def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, b
     """A mark of which shops belong where, and whether each account of the stand-in has what makes the widget."""
     try:
         shops = list_shops(sandbox_url)
-        are_installed = all(is_installed(sandbox_url, shop, f"{settings['GATEWAY_PUBLIC_URL']}/") for shop in shops)
+        url = f"{settings['GATEWAY_PUBLIC_URL']}/"
+        are_installed = all(
+            is_installed(sandbox_url, shop, url) and has_webhook(sandbox_url, shop, url) for shop in shops
+        )
     except (OSError, HTTPException, ValueError) as error:
         raise ProcessEndedError(f"sandbox does not say what is installed: {error}") from error
     names = ("LOYALTY_DATABASE_URL", "GATEWAY_DATABASE_URL", "GATEWAY_PUBLIC_URL")

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.stand_in import Shop, list_shops, remove_installed
+from deploy.stand_in import Shop, list_shops, remove_installed, set_webhook
 
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 TIMEOUT_S = 60.0
@@ -69,7 +69,7 @@ def provision(shop: Shop, places: Places, *, is_listed: bool) -> str:
     """Gives what the operator's command said. Raises ProvisionError."""
     with TemporaryDirectory(prefix="provision-") as folder:
         said = put_merchant(shop, places, Path(folder), is_listed=is_listed)
-        return said + put_installation(shop, places, Path(folder))
+        return said + put_installation(shop, places, Path(folder)) + put_webhook(shop, places)
 
 
 def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -> str:
@@ -98,6 +98,13 @@ def put_installation(shop: Shop, places: Places, folder: Path) -> str:
     said = run_command("uninstall", shop["merchant_id"], "--forget")
     remove_installed(places.sandbox_url, shop)
     return said + run_command(*command)
+
+
+def put_webhook(shop: Shop, places: Places) -> str:
+    """What an operator pastes into TRIFFT's Admin."""
+    shown = json.loads(run_command("webhook", "show", shop["merchant_id"], "--json"))
+    set_webhook(places.sandbox_url, shop, shown["url"], shown["header_name"], shown["header_value"])
+    return f"{shop['merchant_id']} is told of changes in TRIFFT.\n"
 
 
 def write_private(path: Path, secret: str) -> str:

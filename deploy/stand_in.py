@@ -37,6 +37,18 @@ def is_installed(sandbox_url: str, shop: Shop, public_url: str) -> bool:
     return any(widget["integration_id"] in ours for widget in _list(sandbox_url, shop, "widgets"))
 
 
+def has_webhook(sandbox_url: str, shop: Shop, public_url: str) -> bool:
+    """Whether the project tells the gateway at `public_url` of its events."""
+    webhook = ask_json("GET", _render_webhook(sandbox_url, shop))["webhook"]
+    return webhook is not None and str(webhook["url"]).startswith(public_url)
+
+
+def set_webhook(sandbox_url: str, shop: Shop, url: str, header_name: str, header_value: str) -> None:
+    """Let the project tell of all its events there. Raises as ask_json."""
+    body = {"url": url, "header_name": header_name, "header_value": header_value}
+    ask_json("PUT", _render_webhook(sandbox_url, shop), body=body)
+
+
 def remove_installed(sandbox_url: str, shop: Shop) -> None:
     """Empty the account of widgets and integrations. Raises as ask_json."""
     for kind in ("widgets", "integrations"):
@@ -49,6 +61,10 @@ def _list(sandbox_url: str, shop: Shop, kind: str) -> list[dict[str, Any]]:
     answer = ask_json("GET", f"{_render_api(sandbox_url, shop)}/{kind}", shop["gorgias_user"], shop["gorgias_key"])
     things: list[dict[str, Any]] = answer["data"]
     return things
+
+
+def _render_webhook(sandbox_url: str, shop: Shop) -> str:
+    return f"{sandbox_url}/sandbox/trifft/{shop['merchant_id']}/webhook"
 
 
 def _render_api(sandbox_url: str, shop: Shop) -> str:

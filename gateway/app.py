@@ -17,6 +17,7 @@ from gateway.database import DatabaseError, open_database
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
+from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
 from gateway.keys import SecretKeys
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
@@ -25,6 +26,8 @@ from gateway.middlewares import answer_errors, make_observer
 from gateway.tickets.lookup import TICKETS
 from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import NOTES
+from gateway.webhooks.events import WEBHOOK_ROUTE
+from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
 from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
 
@@ -44,6 +47,7 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
     app.router.add_get("/gorgias/widget", handle_widget)
     app.router.add_post(AWARD_ROUTE, handle_award_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
+    app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
     app.router.add_get("/healthz", _handle_health)
     app.router.add_get("/readyz", _handle_ready)
     app.router.add_get("/metrics", _handle_metrics)
@@ -62,6 +66,9 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
         app[STORE] = store
         app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))
+        app[WEBHOOK_SECRETS] = await stack.enter_async_context(
+            Credentials(WebhookSecrets(database, keys), prefix=SECRET_PREFIX)
+        )
         app[ACTIVITY] = await stack.enter_async_context(Activity(store))
         app[CLIENT] = client
         app[MERCHANTS] = merchants

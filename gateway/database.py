@@ -17,7 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 SETTING = "GATEWAY_DATABASE_URL"
 VERSION_TABLE = "gateway_schema_version"
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 POOL_SIZE = 10
 # Threads that read SQLite: enough that one long read does not hold up the short ones.
 READERS = 4

@@ -2,6 +2,7 @@
 
 GatewayError
 ├── CredentialError            the widget's or button's credential is missing or wrong
+├── WebhookSecretError         a webhook's secret is missing or wrong
 ├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
 ├── RequestError               malformed body or value (400, 413, 415)
@@ -9,6 +10,7 @@ GatewayError
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      our share of the account's rate leaves no room to ask Gorgias
 ├── RateLimitedError           this shop presses buttons too fast
+├── NotDroppedError            a webhook came, and what is held could not be dropped: it may come again
 ├── AwardRefusedError          an award or an undo is on record, and nothing was booked
 └── LoyaltyCallError           the loyalty service said no, or could not be asked
 """
@@ -90,6 +92,13 @@ class CredentialError(GatewayError):
         super().__init__("CREDENTIAL", "a valid credential is needed: install the integration again")
 
 
+class WebhookSecretError(GatewayError):
+    """The same words whether the secret is missing, unknown or another shop's, and whether there is such a shop."""
+
+    def __init__(self) -> None:
+        super().__init__("CREDENTIAL", "the webhook's secret is missing or wrong: trifft-gorgias webhook show tells it")
+
+
 class StoreUnavailableError(GatewayError):
     """Whose credential this is cannot be looked up now, or what is to be done cannot be written down."""
 
@@ -153,6 +162,14 @@ class RateLimitedError(GatewayError):
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("RATE_LIMITED", f"too many actions: try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class NotDroppedError(GatewayError):
+    """`retry_after_s`: when the sender of a webhook may send it again."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("LOYALTY_UNAVAILABLE", "what is held could not be dropped: send this again")
         self.retry_after_s = retry_after_s
 
 

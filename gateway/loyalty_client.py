@@ -65,6 +65,10 @@ class LoyaltyClient:
         response = await self._call(self._loyalty.GetSnapshot, request, timeout_s, request_id)
         return response.snapshot
 
+    async def invalidate_snapshot(self, merchant_id: str, member_id: str, *, timeout_s: float, request_id: str) -> None:
+        request = pb.InvalidateSnapshotRequest(merchant_id=merchant_id, member_id=member_id)
+        await self._call(self._loyalty.InvalidateSnapshot, request, timeout_s, request_id)
+
     async def award_points(
         self, request: pb.AwardPointsRequest, *, timeout_s: float, request_id: str = ""
     ) -> pb.AwardPointsResponse:

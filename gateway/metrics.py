@@ -22,6 +22,9 @@ class Metrics:
         self.actions = Counter(
             "gateway_actions", "Actions by what came of them.", ("action", "status"), registry=self.registry
         )
+        self.webhooks = Counter(
+            "gateway_webhooks", "Webhooks by what came of them.", ("outcome",), registry=self.registry
+        )
 
 
 METRICS = web.AppKey("metrics", Metrics)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import hdrs, web
 
-from gateway.errors import GatewayError, LoyaltyCallError, RateLimitedError, TicketNotCheckedError
+from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RateLimitedError, TicketNotCheckedError
 
 CONTENT_TYPE = "application/problem+json"
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -56,7 +56,7 @@ def render_error(error: GatewayError, request_id: str, *, message: str = "", awa
         award_id=award_id,
     )
     if (
-        isinstance(error, RateLimitedError | TicketNotCheckedError | LoyaltyCallError)
+        isinstance(error, RateLimitedError | TicketNotCheckedError | NotDroppedError | LoyaltyCallError)
         and error.retry_after_s is not None
     ):
         response.headers[hdrs.RETRY_AFTER] = str(math.ceil(error.retry_after_s))

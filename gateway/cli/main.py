@@ -44,10 +44,13 @@ def make_app() -> App:
     award.command("gateway.cli.export:export", name="export", help="Write awards to a file, or to a pipe.")
     award.command("gateway.cli.award:totals", name="totals", help="Add up awards by agent, reason or day.")
     award.command("gateway.cli.award:settle", name="settle", help="Say what became of an award in doubt.")
+    webhook = App(name="webhook", help="Calls of TRIFFT: something has changed about a member.")
+    webhook.command("gateway.cli.webhook:show", name="show", help="Print what to paste into TRIFFT's Admin.")
+    webhook.command("gateway.cli.webhook:rotate", name="rotate", help="Make a new secret, and print it.")
     app.command("gateway.cli.installation:install", name="install", help="Install a widget, or bring it up to date.")
     app.command("gateway.cli.installation:uninstall", name="uninstall", help="Remove what install has made.")
     app.command("gateway.cli.check:check", name="check", help="Say why a widget is empty, and what to do.")
-    for noun in (merchant, member, award):
+    for noun in (merchant, member, award, webhook):
         app.command(noun)
     return app
 

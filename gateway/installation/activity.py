@@ -1,4 +1,4 @@
-"""What happened last at each merchant's widget: noted in memory, written behind the answers."""
+"""What happened last at each merchant's widget and webhook: noted in memory, written behind the answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,6 +18,8 @@ from gateway.installation.store import InstallationStore
 FLUSH_INTERVAL_S = 2.0
 _CLOSE_TIMEOUT_S = 2.0
 MAX_ERROR_CHARS = 500
+# Of a webhook: it could not be read, or was about nothing that a sidebar shows.
+MALFORMED, IGNORED = "malformed", "ignored"
 
 
 class Activity:
@@ -59,6 +61,11 @@ class Activity:
         self._noted[merchant_id] = msgspec.structs.replace(
             noted, error_time=self._now(), error=sentence[:MAX_ERROR_CHARS]
         )
+
+    def note_webhook(self, merchant_id: str, words: str) -> None:
+        """The loyalty platform called. `words`: the name of its event, MALFORMED or IGNORED."""
+        noted = self._noted.get(merchant_id, Noted())
+        self._noted[merchant_id] = msgspec.structs.replace(noted, webhook_time=self._now(), webhook=words)
 
     async def flush(self) -> None:
         """Write what is noted; what cannot be written is kept, unless something newer was noted meanwhile."""

@@ -11,6 +11,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
+from gateway.installation.activity import MALFORMED
 from gateway.installation.advice import get_advice, render_install_command
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
@@ -115,14 +116,14 @@ def make_not_installed(merchant_id: str) -> list[Check]:
 
 
 def check_activity(installation: Installation | None, render_time: Callable[[datetime], str]) -> list[Check]:
-    """When Gorgias last asked, what it was told, and what went wrong last."""
+    """When Gorgias last asked, what it was told, and what went wrong last; what the shop's webhooks brought last."""
     if installation is None or installation.last_event_time is None:
         advice = "add a tag to a ticket of a known member, wait some seconds, and check again"
         event = Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not asked yet", advice=advice)
     else:
         when = render_time(installation.last_event_time)
         event = Check(name="last event", state=CheckState.OK, detail=f"{when}, answered: {installation.last_status}")
-    return [event, _check_last_error(installation, render_time)]
+    return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:
@@ -143,6 +144,20 @@ def _check_last_error(installation: Installation | None, render_time: Callable[[
         return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since)")
     advice = get_advice(installation.last_error or "", installation.merchant_id)
     return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
+
+
+def _check_webhooks(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:
+    """None is no fault: ticket events ask by themselves."""
+    if installation is None:
+        return _make_unknown("webhooks", "is not installed")
+    advice = f"paste what this prints into TRIFFT's Admin: trifft-gorgias webhook show {installation.merchant_id}"
+    if installation.last_webhook_time is None:
+        detail = "none yet: the sidebar still refreshes with each ticket event"
+        return Check(name="webhooks", state=CheckState.OFF, detail=detail, advice=advice)
+    detail = f"{render_time(installation.last_webhook_time)}: {installation.last_webhook}"
+    if installation.last_webhook == MALFORMED:
+        return Check(name="webhooks", state=CheckState.FAILED, detail=detail, advice=advice)
+    return Check(name="webhooks", state=CheckState.OK, detail=detail)
 
 
 def _check_integration(found: Integration, installation: Installation, public_url: str, again: str) -> Check:

@@ -1,24 +1,30 @@
-"""Whose widget is asking: credential → merchant, held in memory."""
+"""Who is asking: credential → merchant, held in memory."""
 
 import asyncio
 import re
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 import structlog
 
 from gateway.database import DatabaseError
-from gateway.installation.store import InstallationStore, hash_credential
+from gateway.installation.store import CREDENTIAL_PREFIX, hash_credential
 
 REVALIDATE_AFTER_S = 5.0
 # A credential that nobody used for so long is looked up before it is believed again, so that a revoked one ends here.
 _WAIT_AFTER_S = 60.0
 _WAIT_S = 0.25
 _CAPACITY = 10_000
-_PLAUSIBLE = re.compile(r"tg_[A-Za-z0-9_-]{43}")
+_RANDOM = r"[A-Za-z0-9_-]{43}"
+
+
+class Owners(Protocol):
+    """On record: whose credential has this hash. Raises DatabaseError."""
+
+    async def find_merchant_id(self, credential_sha256: bytes, /) -> str | None: ...
 
 
 class _Held(msgspec.Struct):
@@ -30,11 +36,15 @@ class Credentials:
     """Knows the credentials that were used lately; asks the store for others. Close it with `async with`.
 
     A known credential is answered at once and looked up again every 5 s of use, behind the answer; while the store is
-    down, what is known stays known. At most 10,000 are held, those used least recently go first.
+    down, what is known stays known. At most 10,000 are held, those used least recently go first. What does not look
+    like a credential, `prefix` and 43 characters, is none.
     """
 
-    def __init__(self, store: InstallationStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Owners, *, prefix: str = CREDENTIAL_PREFIX, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
+        self._plausible = re.compile(re.escape(prefix) + _RANDOM)
         self._clock = clock
         self._held: dict[bytes, _Held] = {}
         self._lookups: dict[bytes, asyncio.Task[None]] = {}
@@ -53,7 +63,7 @@ class Credentials:
 
     async def find(self, credential: str) -> str | None:
         """The merchant whose credential this is. Raises DatabaseError for an unheld one while the store is down."""
-        if not _PLAUSIBLE.fullmatch(credential):
+        if not self._plausible.fullmatch(credential):
             return None
         digest = hash_credential(credential)
         held = self._held.pop(digest, None)

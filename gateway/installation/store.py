@@ -59,10 +59,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
-    """One merchant's widget in one Gorgias account. `gorgias_key` and `credential` are in clear here.
+    """One merchant's widget in one Gorgias account. `gorgias_key`, `credential` and `webhook_secret` are in clear here.
 
-    `integration_id` and `widget_id` are Gorgias' numbers, None until they are known. `last_event_time` is when Gorgias
-    last asked for the widget, `last_status` what it was told.
+    `integration_id` and `widget_id` are Gorgias' numbers, None until they are known. `webhook_secret` is None until one
+    was made. `last_event_time` is when Gorgias last asked for the widget, `last_status` what it was told;
+    `last_webhook_time` is when the loyalty platform last called, `last_webhook` what about.
     """
 
     merchant_id: str
@@ -75,10 +76,13 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     public_url: str
     writes_notes: bool
+    webhook_secret: str | None
     last_event_time: datetime | None
     last_status: str | None
     last_error_time: datetime | None
     last_error: str | None
+    last_webhook_time: datetime | None
+    last_webhook: str | None
     create_time: datetime
     update_time: datetime
 
@@ -94,6 +98,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     error_time: datetime | None = None
     error: str | None = None
+    webhook_time: datetime | None = None
+    webhook: str | None = None
 
 
 class _UtcDateTime(TypeDecorator[datetime]):
@@ -128,6 +134,12 @@ INSTALLATIONS = Table(
     Column("last_status", String),
     Column("last_error_time", _UtcDateTime),
     Column("last_error", Text),
+    Column("webhook_secret_encrypted", Text),
+    Column("webhook_sha256", LargeBinary),
+    Column("webhook_former_sha256", LargeBinary),
+    Column("webhook_former_expire_time", _UtcDateTime),
+    Column("last_webhook_time", _UtcDateTime),
+    Column("last_webhook", String),
     Column("create_time", _UtcDateTime),
     Column("update_time", _UtcDateTime),
 )
@@ -198,11 +210,14 @@ class InstallationStore:
         return True
 
     async def update(self, merchant_id: str, target: Target) -> None:
-        """Take over what may change, all but the account. Both secrets are encrypted anew, with the newest key."""
+        """Take over what may change, all but the account. All secrets are encrypted anew, with the newest key."""
         installation = await self.get(merchant_id)
-        if installation is not None:
-            encrypted = self._keys.encrypt(installation.credential)
-            await self._set(merchant_id, credential_encrypted=encrypted, **self._render_target(target))
+        if installation is None:
+            return
+        encrypted = {"credential_encrypted": self._keys.encrypt(installation.credential)}
+        if installation.webhook_secret is not None:
+            encrypted["webhook_secret_encrypted"] = self._keys.encrypt(installation.webhook_secret)
+        await self._set(merchant_id, **encrypted, **self._render_target(target))
 
     async def record(self, merchant_id: str, *, integration_id: int | None, widget_id: int | None) -> None:
         """Note under which numbers Gorgias has the integration and the widget."""
@@ -216,6 +231,7 @@ class InstallationStore:
                 for time_column, time, values in (
                     (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
                     (_row.last_error_time, activity.error_time, {"last_error": activity.error}),
+                    (_row.last_webhook_time, activity.webhook_time, {"last_webhook": activity.webhook}),
                 ):
                     if time is not None:
                         newer = or_(time_column.is_(None), time_column <= time)
@@ -252,8 +268,10 @@ class InstallationStore:
 
     def _parse(self, row: RowMapping) -> Installation:
         values: dict[str, Any] = {name: row[name] for name in Installation.__struct_fields__ if name in row}
+        webhook_secret = row["webhook_secret_encrypted"]
         return Installation(
             **values,
+            webhook_secret=None if webhook_secret is None else self._keys.decrypt(webhook_secret),
             gorgias_key=self._keys.decrypt(row["gorgias_key_encrypted"]),
             credential=self._keys.decrypt(row["credential_encrypted"]),
         )

@@ -29,12 +29,20 @@ class Stack:
     url: str
     folder: Path
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the processes run with."""
+        lines = (self.folder / "settings.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+    @property
+    def loyalty_key(self) -> str:
+        return Path(self.settings["GATEWAY_LOYALTY_KEY_FILE"]).read_text().strip()
+
     def operate(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
         """What `trifft-gorgias … --json` prints."""
-        lines = (self.folder / "settings.env").read_text().splitlines()
-        settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
         command = [str(Path(sys.executable).with_name("trifft-gorgias")), *arguments, "--json"]
-        environ = {"PATH": os.environ["PATH"], **settings}
+        environ = {"PATH": os.environ["PATH"], **self.settings}
         return json.loads(subprocess.run(command, env=environ, check=True, capture_output=True).stdout)  # noqa: S603 - ours
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON

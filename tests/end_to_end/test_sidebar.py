@@ -1,11 +1,14 @@
 """An agent's day in a real browser, through all three processes."""
 
+import asyncio
 import re
 from typing import Literal
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.end_to_end.desk import JANA, expect_accessible, open_ticket, press, row
 from tests.end_to_end.stack import Stack
 
@@ -201,3 +204,21 @@ async def test_page_is_accessible(page: Page, stack: Stack, scheme: Literal["lig
         await page.goto(stack.url + path)
         await page.wait_for_load_state("networkidle")
         await expect_accessible(page)
+
+
+async def test_change_in_trifft_admin_reaches_a_reader_who_would_take_what_is_held(stack: Stack) -> None:
+    """By the webhook that `make run` has pasted into the stand-in: without it the reader would wait for 15 min."""
+    identity = pb.MemberIdentity(email="a+b@example.com")
+    async with LoyaltyClient(stack.settings["GATEWAY_LOYALTY_TARGET"], stack.loyalty_key) as loyalty:
+
+        async def read() -> pb.Member:
+            return (await loyalty.find_member("acme", identity, timeout_s=5)).member
+
+        before = await read()
+        points = before.wallet.points_balance + 7
+        stack.ask("PATCH", f"trifft/acme/members/{before.member_id}", {"points": points})
+        async with asyncio.timeout(5):
+            while (await read()).wallet.points_balance != points:  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.05)
+    [delivery, *_] = stack.ask("GET", "trifft/acme/webhook")["deliveries"]
+    assert (delivery["event"], delivery["status"]) == ("wallet_credited", 202)

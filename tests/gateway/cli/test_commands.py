@@ -59,6 +59,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "awards": "ok",
         "last event": "unknown",
         "last error": "ok",
+        "webhooks": "off",
     }
     assert (lost.code, "GATEWAY_SECRET_KEYS does not hold the key" in lost.err) == (1, True)
     [merchant] = listed.data
@@ -181,3 +182,32 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
         assert "s3cret" not in result.err
         assert ("--allow-private-url" in result.err) == ("public name" in hint)
     assert helpdesk.requests == ["POST "]
+
+
+async def test_operator_pastes_webhooks_and_replaces_their_secret(
+    operator: Operator, add: list[str], install: list[str]
+) -> None:
+    await operator.run(*add)
+    early = await operator.run("webhook", "show", "acme")
+    assert (early.code, "trifft-gorgias install acme" in early.err) == (1, True)
+    await operator.run(*install)
+    shown, printed = await asyncio.gather(
+        operator.run("webhook", "show", "acme", "--json"), operator.run("webhook", "show", "acme")
+    )
+    assert (shown.data["url"], shown.data["header_name"]) == (
+        "https://edge.example/trifft/webhooks/acme",
+        "X-Webhook-Secret",
+    )
+    assert json.loads(shown.data["templates"]["wallet_credited"]) == {
+        "event": "wallet_credited",
+        "member_id": "{{ member.id }}",
+        "occurred_at": "{{ event.created_at | date('U') }}",
+    }
+    for text in (shown.data["url"], shown.data["header_value"], *shown.data["templates"].values()):
+        assert text in printed.out, "each in one piece, to be copied"
+
+    rotated = await operator.run("webhook", "rotate", "acme", "--json")
+    assert rotated.data["header_value"] != shown.data["header_value"]
+    assert rotated.data["former_expire_time"] is not None
+    again = await operator.run("webhook", "show", "acme", "--json")
+    assert again.data["header_value"] == rotated.data["header_value"]

@@ -17,6 +17,7 @@ from gateway.clock import Clock
 from gateway.config import Config, Listen
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
+from gateway.installation.webhook_secrets import WebhookSecrets
 from gateway.keys import SecretKeys
 
 # Nobody listens on the discard port, so a connection is refused at once.
@@ -31,6 +32,7 @@ class Gateway:
     url: str
     credential: str
     foreign_credential: str
+    webhook_secret: str
     session: aiohttp.ClientSession
     tokens: AwardTokens
 
@@ -75,9 +77,12 @@ async def run_gateway(
                 public_url="https://edge.example",
             )
             await store.add(merchant_id, gorgias if gorgias and merchant_id == "acme" else nowhere)
+        for merchant_id in ("acme", "bloom"):
+            await WebhookSecrets(database, SecretKeys(keys)).make(merchant_id)
         acme, bloom = await store.get("acme"), await store.get("bloom")
         assert acme is not None
         assert bloom is not None
+        assert acme.webhook_secret is not None
         runner = make_runner(create_app(config, Clock(lambda: NOW)))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -88,6 +93,7 @@ async def run_gateway(
             url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
             credential=acme.credential,
             foreign_credential=bloom.credential,
+            webhook_secret=acme.webhook_secret,
             session=session,
             tokens=runner.app[TOKENS],
         )

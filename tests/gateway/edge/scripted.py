@@ -55,6 +55,8 @@ class ScriptedLoyalty:
         self.reversal: pb.ReverseAwardResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
         self.on_record: dict[str, pb.Award] = {}
         self.merchant = pb.Merchant(time_zone="Europe/Bratislava", locale="en")
+        self.invalidation: Failure | None = None
+        self.invalidations: list[pb.InvalidateSnapshotRequest] = []
         self.snapshot_requests: list[pb.GetSnapshotRequest] = []
         self.award_requests: list[pb.AwardPointsRequest] = []
         self.reversal_requests: list[pb.ReverseAwardRequest] = []
@@ -66,6 +68,7 @@ class ScriptedLoyalty:
                 "LoyaltyService",
                 {
                     "GetSnapshot": self._get_snapshot,
+                    "InvalidateSnapshot": self._invalidate_snapshot,
                     "AwardPoints": self._award_points,
                     "ReverseAward": self._reverse_award,
                     "GetAward": self._get_award,
@@ -93,6 +96,14 @@ class ScriptedLoyalty:
             await self.snapshot.abort(context)
         assert isinstance(self.snapshot, pb.Snapshot)
         return pb.GetSnapshotResponse(snapshot=self.snapshot)
+
+    async def _invalidate_snapshot(
+        self, request: pb.InvalidateSnapshotRequest, context: Context
+    ) -> pb.InvalidateSnapshotResponse:
+        self.invalidations.append(request)
+        if self.invalidation is not None:
+            await self.invalidation.abort(context)
+        return pb.InvalidateSnapshotResponse()
 
     async def _award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         self.award_requests.append(request)

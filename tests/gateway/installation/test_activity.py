@@ -32,10 +32,12 @@ async def test_activity_is_written_when_it_closes(store: InstallationStore) -> N
     async with Activity(store, now=lambda: NOON) as activity:
         activity.note_event("acme", "member")
         activity.note_error("acme", "PROVIDER_TIMEOUT")
+        activity.note_webhook("acme", "wallet_credited")
         activity.note_event("nobody", "member")
     installation = await get(store)
     assert (installation.last_event_time, installation.last_status) == (NOON, "member")
     assert (installation.last_error_time, installation.last_error) == (NOON, "PROVIDER_TIMEOUT")
+    assert (installation.last_webhook_time, installation.last_webhook) == (NOON, "wallet_credited")
 
 
 async def test_activity_writes_only_the_latest_of_each_kind(store: InstallationStore) -> None:

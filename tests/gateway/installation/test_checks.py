@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway.gorgias.client import GorgiasClient
+from gateway.installation.activity import IGNORED, MALFORMED
 from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
 from gateway.installation.service import install
 from gateway.installation.store import Activity, Installation, InstallationStore, Target
@@ -131,7 +132,23 @@ async def test_checks_of_activity_fail_while_the_last_answer_was_an_error(
 ) -> None:
     await store.record_activity({installation.merchant_id: activity})
     checks = check_activity(await get(store), datetime.isoformat)
-    assert list_states(checks) == states
+    assert list_states(checks) == {**states, "webhooks": "off"}
+
+
+@pytest.mark.parametrize(
+    ("webhook", "state"), [("wallet_credited", "ok"), (IGNORED, "ok"), (MALFORMED, "failed"), (None, "off")]
+)
+async def test_check_of_webhooks_says_what_came_last(
+    store: InstallationStore, installation: Installation, webhook: str | None, state: str
+) -> None:
+    time = NOON if webhook else None
+    await store.record_activity({installation.merchant_id: Activity(webhook_time=time, webhook=webhook)})
+    *_, check = check_activity(await get(store), datetime.isoformat)
+    found = (
+        f"{NOON.isoformat()}: {webhook}" if webhook else "none yet: the sidebar still refreshes with each ticket event"
+    )
+    assert (check.name, check.state.value, check.detail) == ("webhooks", state, found)
+    assert ("trifft-gorgias webhook show acme" in check.advice) == (state != "ok")
 
 
 async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:

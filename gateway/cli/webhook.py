@@ -1,0 +1,70 @@
+"""`trifft-gorgias webhook`: what a shop pastes into TRIFFT's Admin so that we hear of changes."""
+
+from datetime import datetime
+
+from gateway.cli.arguments import parse_merchant_id
+from gateway.cli.errors import CommandError
+from gateway.cli.merchant import Json, MerchantId
+from gateway.cli.output import print_fields, print_json, print_line, print_table, render_text
+from gateway.cli.settings import load_config
+from gateway.cli.stores import open_webhook_secrets
+from gateway.installation.advice import render_install_command
+from gateway.installation.store import Installation, InstallationStore
+from gateway.webhooks.events import EVENTS, SECRET_HEADER, WEBHOOK_ROUTE, render_template
+
+
+async def show(merchant_id: MerchantId, /, *, json: Json = False) -> None:
+    """Print what to paste into TRIFFT's Admin: address, secret header, and the body of each webhook."""
+    parse_merchant_id(merchant_id)
+    config = load_config()
+    async with open_webhook_secrets(config) as (store, webhook_secrets):
+        await webhook_secrets.make(merchant_id)
+        installation = await _get(store, merchant_id)
+    _print(installation, config.public_url, as_json=json)
+
+
+async def rotate(merchant_id: MerchantId, /, *, json: Json = False) -> None:
+    """Make a new secret, and print it; the one before is taken for a day yet."""
+    parse_merchant_id(merchant_id)
+    config = load_config()
+    async with open_webhook_secrets(config) as (store, webhook_secrets):
+        expire_time = await webhook_secrets.rotate(merchant_id)
+        installation = await _get(store, merchant_id)
+    _print(installation, config.public_url, as_json=json, former_expire_time=expire_time)
+
+
+async def _get(store: InstallationStore, merchant_id: str) -> Installation:
+    installation = await store.get(merchant_id)
+    if installation is None:
+        raise CommandError(f"{merchant_id} is not installed: {render_install_command(merchant_id)} first")
+    return installation
+
+
+def _print(
+    installation: Installation, public_url: str, *, as_json: bool, former_expire_time: datetime | None = None
+) -> None:
+    url, secret = (
+        public_url + WEBHOOK_ROUTE.format(merchant=installation.merchant_id),
+        installation.webhook_secret or "",
+    )
+    if as_json:
+        print_json(
+            {
+                "merchant_id": installation.merchant_id,
+                "url": url,
+                "header_name": SECRET_HEADER,
+                "header_value": secret,
+                "former_expire_time": former_expire_time.isoformat() if former_expire_time else None,
+                "templates": {event: render_template(event) for event in EVENTS},
+                "last_webhook": render_text(installation.last_webhook or ""),
+            }
+        )
+        return
+    print_line("In TRIFFT's Admin, add a webhook for each of the events below, with this address and header:")
+    print_fields([("URL", url), ("Header", SECRET_HEADER), ("Value", secret)])
+    print_line("(or HTTP Basic: any user, and the value as the password). The body of each:")
+    print_table(("event", "body"), [(name, render_template(event)) for event, name in EVENTS.items()])
+    print_line("Other events change nothing in the sidebar, and are ignored.")
+    if former_expire_time is not None:
+        until = f"{former_expire_time:%Y-%m-%d %H:%M} UTC"
+        print_line(f"The secret before is taken until {until}: replace it in all of the shop's webhooks.")

@@ -1,0 +1,1 @@
+"""Calls of the loyalty platform: something has changed about a member."""

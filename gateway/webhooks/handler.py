@@ -1,0 +1,114 @@
+"""`POST /trifft/webhooks/{merchant}`: drops what is held of the member, so that the next reader sees what is new.
+
+A call that comes twice, late, or after a newer one does no harm: it carries no data, and what is held is dropped as of
+its arrival. One that never comes costs freshness for internal readers only: ticket events ask for themselves.
+"""
+
+import asyncio
+import binascii
+from base64 import b64decode
+
+import structlog
+from aiohttp import web
+
+from gateway.authentication import MERCHANT_ID
+from gateway.config import CONFIG
+from gateway.database import DatabaseError
+from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RequestError, WebhookSecretError
+from gateway.installation.activity import ACTIVITY, IGNORED, MALFORMED
+from gateway.installation.credentials import Credentials
+from gateway.loyalty_client import CLIENT
+from gateway.metrics import METRICS
+from gateway.problem import REQUEST_ID
+from gateway.webhooks.events import SECRET_HEADER, parse_event
+
+WEBHOOK_SECRETS = web.AppKey("webhook_secrets", Credentials)
+RETRY_AFTER_S = 10.0
+_BASIC = "basic "
+_LOG = structlog.get_logger()
+
+
+async def handle_webhook(request: web.Request) -> web.Response:
+    """202 with what was done. Raises GatewayError, and counts it."""
+    try:
+        async with asyncio.timeout(request.app[CONFIG].action_timeout_s):
+            merchant_id = await _authenticate(request)
+            outcome = await _obey(request, merchant_id)
+    except TimeoutError:
+        _count(request, "failed")
+        raise NotDroppedError(RETRY_AFTER_S) from None
+    except GatewayError as error:
+        _count(request, _name_outcome(error))
+        raise
+    _count(request, outcome)
+    return web.json_response({"status": outcome}, status=202)
+
+
+async def _authenticate(request: web.Request) -> str:
+    """Before a byte of the body is read. Raises WebhookSecretError, the same whatever is wrong, and NotDroppedError."""
+    try:
+        merchant_id = await request.app[WEBHOOK_SECRETS].find(_read_secret(request))
+    except DatabaseError:
+        raise NotDroppedError(RETRY_AFTER_S) from None
+    if merchant_id is None or merchant_id != request.match_info["merchant"]:
+        raise WebhookSecretError
+    request[MERCHANT_ID] = merchant_id
+    return merchant_id
+
+
+def _read_secret(request: web.Request) -> str:
+    """The header's value, or the password of HTTP Basic, whoever the user."""
+    authorization = request.headers.get("Authorization", "")
+    if SECRET_HEADER in request.headers or not authorization.lower().startswith(_BASIC):
+        return request.headers.get(SECRET_HEADER, "").strip()
+    try:
+        pair = b64decode(authorization[len(_BASIC) :].strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return pair.partition(":")[2]
+
+
+async def _obey(request: web.Request, merchant_id: str) -> str:
+    """What was done: "dropped" or "ignored". Raises RequestError, NotDroppedError."""
+    activity = request.app[ACTIVITY]
+    try:
+        found = parse_event(await _read_body(request))
+    except RequestError:
+        activity.note_webhook(merchant_id, MALFORMED)
+        raise
+    if found is None:
+        activity.note_webhook(merchant_id, IGNORED)
+        return IGNORED
+    event, member_id = found
+    try:
+        await request.app[CLIENT].invalidate_snapshot(
+            merchant_id,
+            member_id,
+            timeout_s=request.app[CONFIG].read_timeout_s,
+            request_id=request[REQUEST_ID],
+        )
+    except LoyaltyCallError as error:
+        if error.reason != "MERCHANT_NOT_FOUND":  # of a shop that is gone nothing is held
+            _LOG.warning("webhook_not_obeyed", reason=error.reason, merchant_id=merchant_id)
+            raise NotDroppedError(RETRY_AFTER_S) from error
+    activity.note_webhook(merchant_id, event)
+    return "dropped"
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
+    except web.RequestPayloadError:
+        raise RequestError("the body is not encoded as its headers say") from None
+
+
+def _name_outcome(error: GatewayError) -> str:
+    if isinstance(error, WebhookSecretError):
+        return "refused"
+    return MALFORMED if isinstance(error, RequestError) else "failed"
+
+
+def _count(request: web.Request, outcome: str) -> None:
+    request.app[METRICS].webhooks.labels(outcome).inc()

@@ -1,0 +1,172 @@
+"""TRIFFT's calls in: who may, what they say, what is dropped because of them."""
+
+from base64 import b64encode
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import msgspec
+import pytest
+from aiohttp import ClientResponse
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import RequestError
+from gateway.webhooks.events import EVENTS, SECRET_HEADER, parse_event, render_template
+from tests.gateway.edge.running import Gateway
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+
+JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
+CREDITED = {"event": "wallet_credited", "member_id": JANA, "occurred_at": "1796040000"}
+
+
+async def send(
+    gateway: Gateway, body: object = CREDITED, *, shop: str = "acme", headers: dict[str, str] | None = None
+) -> ClientResponse:
+    given = {SECRET_HEADER: gateway.webhook_secret} if headers is None else headers
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return await gateway.session.post(f"{gateway.url}/trifft/webhooks/{shop}", data=data, headers=given)
+
+
+async def read_counts(gateway: Gateway) -> dict[str, float]:
+    """Webhooks by outcome."""
+    text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
+    lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("gateway_webhooks_total{")]
+    return {name.split('"')[1]: float(value) for name, _, value in lines}
+
+
+def make_basic(password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(f'trifft:{password}'.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+async def test_event_that_may_change_a_sidebar_drops_what_is_held(
+    gateway: Gateway, scripted: ScriptedLoyalty, event: str
+) -> None:
+    """The body is what the template, as it is pasted, comes to."""
+    body = render_template(event).replace("{{ member.id }}", JANA).replace("{{ event.created_at | date('U') }}", "1")
+    answer = await send(gateway, body.encode())
+    assert (answer.status, await answer.json()) == (202, {"status": "dropped"})
+    [request] = scripted.invalidations
+    assert (request.merchant_id, request.member_id) == ("acme", JANA)
+
+
+async def test_webhook_that_comes_twice_is_obeyed_twice_and_harms_nobody(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    assert [(await send(gateway)).status for _ in range(2)] == [202, 202]
+    assert len(scripted.invalidations) == 2
+    assert await read_counts(gateway) == {"dropped": 2}
+
+
+@pytest.mark.parametrize("body", [CREDITED | {"event": "language_changed"}, {"event": "tier_of_next_year_reached"}])
+async def test_event_that_changes_nothing_here_is_taken_and_ignored(
+    gateway: Gateway, scripted: ScriptedLoyalty, body: object
+) -> None:
+    answer = await send(gateway, body)
+    assert (answer.status, await answer.json()) == (202, {"status": "ignored"})
+    assert scripted.invalidations == []
+    assert await read_counts(gateway) == {"ignored": 1}
+
+
+@pytest.mark.parametrize(
+    "more", [{"occurred_at": 1796040000}, {"occurred_at": 1.5}, {"occurred_at": None}, {"extra": {"any": ["thing"]}}]
+)
+async def test_time_of_any_form_and_fields_of_tomorrow_are_no_fault(
+    gateway: Gateway, scripted: ScriptedLoyalty, more: dict[str, Any]
+) -> None:
+    assert (await send(gateway, CREDITED | more)).status == 202
+    assert len(scripted.invalidations) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"event=wallet_credited",
+        b"\xff\xfe",
+        b"[" * 5000,
+        [CREDITED],
+        {"member_id": JANA},
+        {"event": "wallet_credited"},
+        CREDITED | {"member_id": "{{ member.id }}"},
+        CREDITED | {"member_id": ""},
+        CREDITED | {"member_id": 7},
+        CREDITED | {"member_id": "a" * 101},
+    ],
+)
+async def test_body_that_is_not_the_template_s_is_told_what_to_paste(
+    gateway: Gateway, scripted: ScriptedLoyalty, body: object
+) -> None:
+    answer = await send(gateway, body)
+    problem = await answer.json(content_type="application/problem+json")
+    assert (answer.status, problem["reason"]) == (400, "BAD_VALUE")
+    assert render_template("wallet_credited") in problem["detail"]
+    assert scripted.invalidations == []
+    assert await read_counts(gateway) == {"malformed": 1}
+
+
+async def test_body_of_more_than_64_kib_is_refused(gateway: Gateway) -> None:
+    answer = await send(gateway, CREDITED | {"extra": "x" * 65_536})
+    assert (answer.status, (await answer.json(content_type=None))["reason"]) == (413, "TOO_LARGE")
+
+
+async def test_secret_may_come_as_the_password_of_http_basic(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    assert (await send(gateway, headers=make_basic(gateway.webhook_secret))).status == 202
+    assert len(scripted.invalidations) == 1
+
+
+async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """The same words for each: also where the body would be too large, or the shop is not there, or another's."""
+    own = {SECRET_HEADER: gateway.webhook_secret}
+    wrong = "tgw_" + "x" * 43
+    answers = [
+        await send(gateway, headers={}),
+        await send(gateway, headers={SECRET_HEADER: wrong}),
+        await send(gateway, headers={SECRET_HEADER: gateway.credential}),
+        await send(gateway, headers={SECRET_HEADER: "", "Authorization": f"Bearer {gateway.webhook_secret}"}),
+        await send(gateway, headers=make_basic(wrong)),
+        await send(gateway, headers={"Authorization": "Basic %%%"}),
+        await send(gateway, headers=own, shop="bloom"),
+        await send(gateway, headers=own, shop="nobody"),
+        await send(gateway, b"x" * 70_000, headers={}),
+    ]
+    problems = [await answer.json(content_type="application/problem+json") for answer in answers]
+    assert {answer.status for answer in answers} == {401}
+    assert {problem["detail"] for problem in problems} == {
+        "the webhook's secret is missing or wrong: trifft-gorgias webhook show tells it"
+    }
+    assert scripted.invalidations == []
+    assert await read_counts(gateway) == {"refused": len(answers)}
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Failure(grpc.StatusCode.UNAVAILABLE),
+        Failure(grpc.StatusCode.DEADLINE_EXCEEDED),
+        Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
+    ],
+)
+async def test_sender_may_come_again_where_nothing_could_be_dropped(
+    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure
+) -> None:
+    scripted.invalidation = failure
+    answer = await send(gateway)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    assert "secret inner text" not in await answer.text()
+    assert await read_counts(gateway) == {"failed": 1}
+
+
+async def test_webhook_of_a_shop_that_the_loyalty_service_has_forgotten_is_done(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    scripted.invalidation = Failure(grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND")
+    assert (await send(gateway)).status == 202
+
+
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(msgspec.json.encode))
+def test_any_body_is_an_event_or_refused(body: bytes) -> None:
+    with suppress(RequestError):
+        found = parse_event(body)
+        assert found is None or found[0] in EVENTS
