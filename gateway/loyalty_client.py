@@ -69,14 +69,29 @@ class LoyaltyClient:
         request = pb.InvalidateSnapshotRequest(merchant_id=merchant_id, member_id=member_id)
         await self._call(self._loyalty.InvalidateSnapshot, request, timeout_s, request_id)
 
+    async def get_held_snapshot(
+        self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float
+    ) -> pb.GetHeldSnapshotResponse:
+        """What the service holds; nobody else is asked."""
+        request = pb.GetHeldSnapshotRequest(merchant_id=merchant_id, identity=identity)
+        return await self._call(self._loyalty.GetHeldSnapshot, request, timeout_s)
+
+    async def drop_snapshot(self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float) -> None:
+        request = pb.InvalidateSnapshotRequest(merchant_id=merchant_id, identity=identity)
+        await self._call(self._loyalty.InvalidateSnapshot, request, timeout_s)
+
     async def award_points(
         self, request: pb.AwardPointsRequest, *, timeout_s: float, request_id: str = ""
     ) -> pb.AwardPointsResponse:
         return await self._call(self._loyalty.AwardPoints, request, timeout_s, request_id)
 
-    async def find_member(self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float) -> pb.Snapshot:
-        """A member by any identity, as old as the service holds one."""
+    async def find_member(
+        self, merchant_id: str, identity: pb.MemberIdentity, *, max_staleness_s: float | None = None, timeout_s: float
+    ) -> pb.Snapshot:
+        """A member by any identity, as old as the service holds one unless `max_staleness_s` says otherwise."""
         request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=identity)
+        if max_staleness_s is not None:
+            request.max_staleness.CopyFrom(_duration(max_staleness_s))
         response = await self._call(self._loyalty.GetSnapshot, request, timeout_s)
         return response.snapshot
 

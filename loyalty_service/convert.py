@@ -14,7 +14,7 @@ from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, Awar
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import HeldSnapshot
+from loyalty_service.domain.ports import HeldSnapshot, Holding
 from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -120,6 +120,22 @@ def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
         stale_reason=_write_reason(held.stale_reason),
         given_by_support=None if given is None else pb.SupportAwards(awards=map(write_award, given)),
     )
+
+
+def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnapshotResponse:
+    if holding is None:
+        return pb.GetHeldSnapshotResponse()
+    message = pb.GetHeldSnapshotResponse(
+        fetch_time=_write_time(holding.fetch_time),
+        age=_write_duration(holding.age_s),
+        hold_time=_write_duration(holding.hold_time_s),
+        stale_if_error=_write_duration(holding.stale_if_error_s),
+    )
+    if holding.snapshot is None:
+        message.member_count = holding.member_count
+    else:
+        message.snapshot.CopyFrom(write_snapshot(HeldSnapshot(snapshot=holding.snapshot, stale_reason=None), merchant))
+    return message
 
 
 def write_award(award: Award) -> pb.Award:
@@ -239,3 +255,9 @@ def _read_time(field: str, message: Timestamp) -> datetime:
 def _write_time(time: datetime) -> Timestamp:
     since = time - _EPOCH  # four times as quick as FromDatetime, and every reading has several
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+
+
+def _write_duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(timedelta(seconds=seconds))
+    return duration

@@ -22,6 +22,7 @@ from loyalty_service.convert import (
     read_state,
     write_award,
     write_change,
+    write_holding,
     write_merchant,
     write_snapshot,
     write_sum,
@@ -91,13 +92,22 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             tasks = [group.create_task(get_one(identity)) for identity in request.identities]
         return pb.BatchGetSnapshotsResponse(results=[task.result() for task in tasks])
 
+    async def GetHeldSnapshot(self, request: pb.GetHeldSnapshotRequest, context: Context) -> pb.GetHeldSnapshotResponse:
+        merchant = await self._merchants.get(request.merchant_id)
+        return write_holding(await self._snapshots.get_holding(merchant, read_identity(request.identity)), merchant)
+
     async def InvalidateSnapshot(
         self,
         request: pb.InvalidateSnapshotRequest,
         context: Context,
     ) -> pb.InvalidateSnapshotResponse:
         merchant = await self._merchants.get(request.merchant_id)
-        await self._snapshots.invalidate(merchant, read_member_id(request.member_id))
+        if not request.HasField("identity"):
+            await self._snapshots.invalidate(merchant, read_member_id(request.member_id))
+        elif request.member_id:
+            raise BadValueError("identity", "must not be set where member_id is")
+        else:
+            await self._snapshots.drop(merchant, read_identity(request.identity))
         return pb.InvalidateSnapshotResponse()
 
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:

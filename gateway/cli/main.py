@@ -38,6 +38,9 @@ def make_app() -> App:
     merchant.command("gateway.cli.merchant:remove", name="remove", help="Remove a shop.")
     member = App(name="member", help="Members of a shop's loyalty programme.")
     member.command("gateway.cli.member:show", name="show", help="Show a member as TRIFFT has them now.")
+    snapshot = App(name="snapshot", help="What is held of members between reads of TRIFFT.")
+    snapshot.command("gateway.cli.snapshot:show", name="show", help="Show what is held; TRIFFT is not asked.")
+    snapshot.command("gateway.cli.snapshot:drop", name="drop", help="Drop what is held.")
     award = App(name="award", help="Points given by support.")
     award.command("gateway.cli.award:list_all", name="list", help="List a shop's awards, newest first.")
     award.command("gateway.cli.award:show", name="show", help="Show one award and what happened to it.")
@@ -50,7 +53,7 @@ def make_app() -> App:
     app.command("gateway.cli.installation:install", name="install", help="Install a widget, or bring it up to date.")
     app.command("gateway.cli.installation:uninstall", name="uninstall", help="Remove what install has made.")
     app.command("gateway.cli.check:check", name="check", help="Say why a widget is empty, and what to do.")
-    for noun in (merchant, member, award, webhook):
+    for noun in (merchant, member, snapshot, award, webhook):
         app.command(noun)
     return app
 

@@ -98,6 +98,21 @@ class HeldSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     stale_reason: str | None
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held for an identity: a snapshot, or the answer that `member_count` members have it (0, 2 and more).
+
+    `fetch_time`: when the read began. In seconds: `age_s` since then; up to `hold_time_s` it answers a reader who names
+    no staleness, up to `stale_if_error_s` any reader while the provider fails.
+    """
+
+    snapshot: Snapshot | None
+    member_count: int
+    fetch_time: datetime
+    age_s: float
+    hold_time_s: float
+    stale_if_error_s: float
+
+
 class Snapshots(Protocol):
     """Members' states, held between reads. Freshness is the caller's to name."""
 
@@ -114,8 +129,16 @@ class Snapshots(Protocol):
         """What is held for a member, of any age that may still be served; asks nobody."""
         ...
 
+    async def get_holding(self, merchant: Merchant, identity: Identity) -> Holding | None:
+        """What is held for an identity, of any age; None: nothing. Asks nobody."""
+        ...
+
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         """Drop what is held for a member, however found; of an unheld member, drop the merchant's "no such member"."""
+        ...
+
+    async def drop(self, merchant: Merchant, identity: Identity) -> None:
+        """Drop the member whom an identity is held to name; where it is none, the merchant's "no such member"."""
         ...
 
 

@@ -15,7 +15,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import HeldSnapshot, LoyaltyProvider
+from loyalty_service.domain.ports import HeldSnapshot, Holding, LoyaltyProvider
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry
@@ -103,12 +103,35 @@ class CachedSnapshots:
         _, held = await self._read(merchant, Identity(kind="member_id", value=member_id))
         return held.found if isinstance(held.found, Snapshot) else None
 
+    async def get_holding(self, merchant: Merchant, identity: Identity) -> Holding | None:
+        """See the port."""
+        now, held = await self._read(merchant, identity)
+        if held.found is None:
+            return None
+        return Holding(
+            snapshot=held.found if isinstance(held.found, Snapshot) else None,
+            member_count=1 if isinstance(held.found, Snapshot) else held.found.member_count,
+            fetch_time=held.found.fetch_time,
+            age_s=max(0.0, now.there_s - held.begin_s),
+            hold_time_s=self._times.hold_time_s,
+            stale_if_error_s=self._times.stale_if_error_s,
+        )
+
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         """See the port."""
         member_key = self._keys.make_member_key(merchant, member_id)
         await self._store.invalidate(member_key, self._keys.make_merchant_key(merchant))
 
+    async def drop(self, merchant: Merchant, identity: Identity) -> None:
+        """See the port."""
+        _, held = await self._read(merchant, identity)
+        if held.remembered_member_id is not None:
+            await self.invalidate(merchant, held.remembered_member_id)
+        else:
+            await self._store.invalidate(*self._make_keys(merchant, identity))
+
     def _make_keys(self, merchant: Merchant, identity: Identity) -> tuple[str, str]:
+        """Of the identity and of the merchant."""
         return self._keys.make_identity_key(merchant, identity), self._keys.make_merchant_key(merchant)
 
     async def _read(self, merchant: Merchant, identity: Identity) -> tuple[Moment, Held]:

@@ -673,25 +673,106 @@ class BatchGetSnapshotsResponse(_message.Message):
 Global___BatchGetSnapshotsResponse: _TypeAlias = BatchGetSnapshotsResponse  # noqa: Y015
 
 @_typing.final
+class GetHeldSnapshotRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    @_builtins.property
+    def identity(self) -> Global___MemberIdentity: ...
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        identity: Global___MemberIdentity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "merchant_id", b"merchant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHeldSnapshotRequest: _TypeAlias = GetHeldSnapshotRequest  # noqa: Y015
+
+@_typing.final
+class GetHeldSnapshotResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    MEMBER_COUNT_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    HOLD_TIME_FIELD_NUMBER: _builtins.int
+    STALE_IF_ERROR_FIELD_NUMBER: _builtins.int
+    member_count: _builtins.int
+    """The answer that so many members have this identity: 0, or 2 and more."""
+    @_builtins.property
+    def snapshot(self) -> Global___Snapshot: ...
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When the read of the provider began."""
+
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """How long ago that was, by the clock that staleness goes by."""
+
+    @_builtins.property
+    def hold_time(self) -> _duration_pb2.Duration:
+        """A reader who does not say otherwise is answered with it up to this age."""
+
+    @_builtins.property
+    def stale_if_error(self) -> _duration_pb2.Duration:
+        """While the provider fails, every reader is, up to this age. Never with a `member_count`."""
+
+    def __init__(
+        self,
+        *,
+        snapshot: Global___Snapshot | None = ...,
+        member_count: _builtins.int = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        age: _duration_pb2.Duration | None = ...,
+        hold_time: _duration_pb2.Duration | None = ...,
+        stale_if_error: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "fetch_time", b"fetch_time", "held", b"held", "hold_time", b"hold_time", "member_count", b"member_count", "snapshot", b"snapshot", "stale_if_error", b"stale_if_error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "fetch_time", b"fetch_time", "held", b"held", "hold_time", b"hold_time", "member_count", b"member_count", "snapshot", b"snapshot", "stale_if_error", b"stale_if_error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_held: _TypeAlias = _typing.Literal["snapshot", "member_count"]  # noqa: Y015
+    _WhichOneofArgType_held: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_held) -> _WhichOneofReturnType_held | None: ...
+
+Global___GetHeldSnapshotResponse: _TypeAlias = GetHeldSnapshotResponse  # noqa: Y015
+
+@_typing.final
 class InvalidateSnapshotRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
     MEMBER_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     member_id: _builtins.str
     """The provider's id of the member. Of whom nothing is held, the merchant's held answers "no such member" and
     "several members" are dropped instead: the member may be new.
     """
+    @_builtins.property
+    def identity(self) -> Global___MemberIdentity:
+        """Instead of it: the member whom this identity is held to name. Where it is held to name none or several, that answer
+        is dropped, and the merchant's other such answers with it.
+        """
+
     def __init__(
         self,
         *,
         merchant_id: _builtins.str = ...,
         member_id: _builtins.str = ...,
+        identity: Global___MemberIdentity | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["member_id", b"member_id", "merchant_id", b"merchant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "member_id", b"member_id", "merchant_id", b"merchant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

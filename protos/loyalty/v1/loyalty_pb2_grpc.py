@@ -45,6 +45,11 @@ class LoyaltyServiceStub:
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsRequest.SerializeToString,
                 response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsResponse.FromString,
                 _registered_method=True)
+        self.GetHeldSnapshot = channel.unary_unary(
+                '/loyalty.v1.LoyaltyService/GetHeldSnapshot',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotResponse.FromString,
+                _registered_method=True)
         self.InvalidateSnapshot = channel.unary_unary(
                 '/loyalty.v1.LoyaltyService/InvalidateSnapshot',
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotRequest.SerializeToString,
@@ -112,9 +117,17 @@ class LoyaltyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHeldSnapshot(self, request, context):
+        """What is held for one identity; the provider is not asked, and nothing changes.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def InvalidateSnapshot(self, request, context):
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,6 +217,11 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
                     servicer.BatchGetSnapshots,
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsRequest.FromString,
                     response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsResponse.SerializeToString,
+            ),
+            'GetHeldSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHeldSnapshot,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotResponse.SerializeToString,
             ),
             'InvalidateSnapshot': grpc.unary_unary_rpc_method_handler(
                     servicer.InvalidateSnapshot,
@@ -296,6 +314,33 @@ class LoyaltyService:
             '/loyalty.v1.LoyaltyService/BatchGetSnapshots',
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsRequest.SerializeToString,
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.BatchGetSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHeldSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.LoyaltyService/GetHeldSnapshot',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.GetHeldSnapshotResponse.FromString,
             options,
             channel_credentials,
             insecure,

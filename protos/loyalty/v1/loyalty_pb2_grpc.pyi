@@ -71,9 +71,13 @@ class LoyaltyServiceStub:
     Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
     none, or a negative `max_staleness`).
     """
+    GetHeldSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetHeldSnapshotRequest, _loyalty_pb2.GetHeldSnapshotResponse]
+    """What is held for one identity; the provider is not asked, and nothing changes.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    """
     InvalidateSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
     """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
     """Adds points to a member's wallet, at most once per `request_id`.
@@ -146,9 +150,13 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
     none, or a negative `max_staleness`).
     """
+    GetHeldSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetHeldSnapshotRequest, _loyalty_pb2.GetHeldSnapshotResponse]  # type: ignore[assignment]
+    """What is held for one identity; the provider is not asked, and nothing changes.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    """
     InvalidateSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]  # type: ignore[assignment]
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
     """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
     """Adds points to a member's wallet, at most once per `request_id`.
@@ -232,13 +240,23 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetHeldSnapshot(
+        self,
+        request: _loyalty_pb2.GetHeldSnapshotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.GetHeldSnapshotResponse, _abc.Awaitable[_loyalty_pb2.GetHeldSnapshotResponse]]:
+        """What is held for one identity; the provider is not asked, and nothing changes.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        """
+
+    @_abc_1.abstractmethod
     def InvalidateSnapshot(
         self,
         request: _loyalty_pb2.InvalidateSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.InvalidateSnapshotResponse, _abc.Awaitable[_loyalty_pb2.InvalidateSnapshotResponse]]:
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
         """
 
     @_abc_1.abstractmethod

@@ -89,6 +89,41 @@ async def test_operator_looks_at_members_and_awards(operator: Operator, add: lis
     assert (awards.code, awards.data) == (0, [])
 
 
+async def test_operator_sees_what_is_held_and_drops_it(operator: Operator, helpdesk: Helpdesk, add: list[str]) -> None:
+    await operator.run(*add)
+    jana, nobody = ("--email", "jana@example.com"), ("--email", "nobody@example.com")
+    empty = await operator.run("snapshot", "show", "acme", *jana, "--json")
+    assert (empty.data["is_held"], empty.data["member"]) == (False, None)
+    shown, by_phone, _ = await asyncio.gather(
+        operator.run("member", "show", "acme", *jana, "--json"),
+        operator.run("member", "show", "acme", "--phone", "00421 900 000 000", "--json"),
+        operator.run("member", "show", "acme", *nobody),
+    )
+    assert by_phone.data["full_name"] == shown.data["full_name"]
+    helpdesk.clear()
+    held, printed, of_nobody, two = await asyncio.gather(
+        operator.run("snapshot", "show", "acme", "--member", shown.data["member_id"], "--json"),
+        operator.run("snapshot", "show", "acme", *jana, GATEWAY_MAX_STALENESS_S="0.001"),
+        operator.run("snapshot", "show", "acme", *nobody),
+        operator.run("snapshot", "show", "acme", *jana, "--support-id", "JN-4821"),
+    )
+    assert held.data["member"]["points"] == shown.data["points"]
+    assert (held.data["hold_time_s"], held.data["stale_if_error_s"]) == (900, 86_400)
+    for words in ("asks TRIFFT; is answered with this, as old data", "are answered with this until", "Jana Nováková"):
+        assert words in printed.out
+    assert "not a member" in of_nobody.out
+    assert (two.code, two.err.count("--support-id")) == (2, 1)
+
+    dropped, dropped_nobody = await asyncio.gather(
+        operator.run("snapshot", "drop", "acme", *jana), operator.run("snapshot", "drop", "acme", *nobody)
+    )
+    assert (dropped.code, "asks TRIFFT" in dropped.out) == (0, True)
+    assert (dropped_nobody.code, "not a member" in dropped_nobody.out) == (0, True)
+    again = await operator.run("snapshot", "drop", "acme", *jana)
+    assert (again.code, again.out) == (0, "Nothing was held.\n")
+    assert helpdesk.requests == [], "TRIFFT was asked for nothing"
+
+
 async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Operator, add: list[str]) -> None:
     added = await operator.run(*add, "--max-per-award", "200", "--max-per-ticket", "none", "--reason", "Late parcel")
     assert (added.code, added.err) == (0, "")

@@ -1,0 +1,85 @@
+"""What an operator sees of what is held, and drops."""
+
+import pytest
+
+from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
+from loyalty_service.domain.member import parse_identity
+from loyalty_service.domain.ports import Holding
+from tests.loyalty_service.snapshots.desk import ACME, Desk
+from tests.loyalty_service.snapshots.scripted import get_points
+
+JANA = "jana@example.com"
+NOBODY = "nobody@example.com"
+
+
+async def look(desk: Desk, name: str) -> Holding | None:
+    return await desk.snapshots.get_holding(ACME, parse_identity("email" if "@" in name else "member_id", name))
+
+
+async def drop(desk: Desk, name: str) -> None:
+    await desk.snapshots.drop(ACME, parse_identity("email" if "@" in name else "member_id", name))
+
+
+async def test_nothing_is_held_of_whom_nobody_asked(desk: Desk) -> None:
+    assert await look(desk, JANA) is None
+    assert desk.fetches == 0
+
+
+@pytest.mark.parametrize("name", [JANA, "jana"])
+async def test_held_member_is_seen_with_its_age_and_nobody_is_asked(desk: Desk, name: str) -> None:
+    await desk.read(JANA)
+    desk.clock.advance(120)
+    held = await look(desk, name)
+    assert held is not None
+    assert held.snapshot is not None
+    assert (get_points(held.snapshot), round(held.age_s)) == (100, 120)
+    assert (held.hold_time_s, held.stale_if_error_s) == (900, 86_400)
+    assert held.fetch_time == held.snapshot.fetch_time
+    assert desk.fetches == 1
+
+
+async def test_held_answers_that_there_is_none_and_that_there_are_several_are_seen(desk: Desk) -> None:
+    desk.provider.add("zoe", "zoe@example.com")
+    desk.provider.members["twins@example.com"] = ["jana", "zoe"]
+    for name, error in ((NOBODY, MemberNotFoundError), ("twins@example.com", MemberAmbiguousError)):
+        with pytest.raises(error):
+            await desk.read(name)
+    nobody, twins = await look(desk, NOBODY), await look(desk, "twins@example.com")
+    assert nobody is not None
+    assert twins is not None
+    assert (nobody.snapshot, nobody.member_count, twins.snapshot, twins.member_count) == (None, 0, None, 2)
+
+
+async def test_member_that_is_only_remembered_is_not_held(desk: Desk) -> None:
+    await desk.read(JANA)
+    await desk.invalidate("jana")
+    assert await look(desk, JANA) is None
+
+
+@pytest.mark.parametrize("dropped_by", [JANA, "jana"])
+@pytest.mark.parametrize("read_by", [JANA, "jana"])
+async def test_dropped_member_is_read_anew_however_found(desk: Desk, dropped_by: str, read_by: str) -> None:
+    await desk.read(JANA)
+    await drop(desk, dropped_by)
+    desk.provider.points["jana"] = 200
+    assert await desk.read_points(read_by) == 200
+
+
+async def test_dropped_answer_that_there_is_none_is_asked_for_anew(desk: Desk) -> None:
+    await desk.read(JANA)
+    with pytest.raises(MemberNotFoundError):
+        await desk.read(NOBODY)
+    desk.provider.add("new", NOBODY)
+    await drop(desk, NOBODY)
+    assert await desk.read_points(NOBODY) == 100
+    await desk.read(JANA)
+    assert desk.fetches == 3, "who was held stays so"
+
+
+async def test_read_that_began_before_the_drop_is_not_held(desk: Desk) -> None:
+    desk.provider.holds = True
+    early = await desk.arrive(NOBODY)
+    await drop(desk, NOBODY)
+    await desk.release(desk.provider.calls[0])
+    assert isinstance(early.exception(), MemberNotFoundError)
+    assert await look(desk, NOBODY) is None
