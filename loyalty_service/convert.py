@@ -15,7 +15,7 @@ from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding
-from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, GivenFields
+from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, SECONDS_NAMES, GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -194,7 +194,7 @@ def write_merchant(merchant: Merchant) -> pb.Merchant:
         locale=merchant.locale,
         profile=merchant.profile,
         award_reasons=merchant.award_reasons,
-        **{name: getattr(merchant, name) for name in LIMIT_NAMES},
+        **{name: getattr(merchant, name) for name in (*LIMIT_NAMES, *SECONDS_NAMES)},
         create_time=_write_time(merchant.create_time),
         update_time=_write_time(merchant.update_time),
     )

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from gateway.cli.arguments import parse_merchant_id, read_secret, read_text
 from gateway.cli.errors import CommandError, UsageError
+from gateway.cli.freshness import FRESHNESS_OPTIONS, Freshness, describe_freshness, render_freshness
 from gateway.cli.loyalty import TIMEOUT_S, explain_refused, open_loyalty
 from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_text, render_time
 from gateway.cli.policy import POLICY_OPTIONS, REASONS_FIELD, Policy, describe_limits, describe_reasons, render_policy
@@ -30,6 +31,7 @@ _OPTIONS = {
     "profile": "--profile",
     "provider_token": "--trifft-token-file",
     **POLICY_OPTIONS,
+    **FRESHNESS_OPTIONS,
 }
 
 MerchantId = Annotated[str, Parameter(name="ID", help="The shop: one DNS label, for example acme.")]
@@ -55,6 +57,7 @@ async def add(  # noqa: PLR0913 - one argument per option
     locale: Locale = "",
     profile: ProfileFile = None,
     policy: Policy | None = None,
+    freshness: Freshness | None = None,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
@@ -68,6 +71,7 @@ async def add(  # noqa: PLR0913 - one argument per option
         profile=read_text(profile, "--profile") if profile else "",
     )
     (policy or Policy()).write(merchant)
+    (freshness or Freshness()).write(merchant)
     request = pb.CreateMerchantRequest(
         merchant=merchant,
         provider_token=read_secret(trifft_token_file, "--trifft-token-file"),
@@ -98,7 +102,7 @@ async def list_all(*, json: Json = False) -> None:
         print_json([_render(merchant) for merchant in merchants])
     elif merchants:
         print_table(
-            ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "since"),
+            ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "held for", "since"),
             (
                 (
                     one.merchant_id,
@@ -107,6 +111,7 @@ async def list_all(*, json: Json = False) -> None:
                     one.locale,
                     describe_limits(one),
                     describe_reasons(one),
+                    describe_freshness(one),
                     read_timestamp(one.create_time, find_zone(one.time_zone)),
                 )
                 for one in merchants
@@ -127,6 +132,7 @@ async def update(  # noqa: PLR0913 - one argument per option
     locale: Locale | None = None,
     profile: ProfileFile = None,
     policy: Policy | None = None,
+    freshness: Freshness | None = None,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
@@ -142,7 +148,7 @@ async def update(  # noqa: PLR0913 - one argument per option
     merchant = pb.Merchant(merchant_id=parse_merchant_id(merchant_id))
     for field, value in changes.items():
         setattr(merchant, field, value)
-    fields = [*changes, *(policy or Policy()).write(merchant)]
+    fields = [*changes, *(policy or Policy()).write(merchant), *(freshness or Freshness()).write(merchant)]
     if not fields and trifft_token_file is None:
         raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
     request = pb.UpdateMerchantRequest(
@@ -211,6 +217,7 @@ def _render(merchant: pb.Merchant) -> dict[str, object]:
         "locale": merchant.locale,
         "profile": render_text(merchant.profile),
         **render_policy(merchant),
+        **render_freshness(merchant),
         "create_time": render_time(merchant.create_time, zone),
         "update_time": render_time(merchant.update_time, zone),
     }

@@ -12,7 +12,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
     was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
-    A limit of 0 is none; `limits` has them as the domain sees them.
+    A limit of 0 is none; `limits` has them as the domain sees them. `hold_time_s`, `stale_if_error_s`: how long what is
+    held counts, and while the provider fails; 0: as the service is set.
     """
 
     merchant_id: str
@@ -31,6 +32,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     create_time: datetime
     update_time: datetime
+    hold_time_s: int = 0
+    stale_if_error_s: int = 0
 
     @property
     def limits(self) -> Limits:

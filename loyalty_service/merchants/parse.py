@@ -33,7 +33,7 @@ _PRIVATE_SUFFIXES = ("local", "localhost", "internal", "test", "invalid", "examp
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that an operator sets, as they came from outside; empty, and None for a limit, mean the default.
 
-    A limit of 0 is none.
+    A limit of 0 is none. A time of 0 is the service's.
     """
 
     provider_url: str = ""
@@ -47,6 +47,8 @@ class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     max_points_per_merchant_day: int | None = None
     max_points_per_agent_day: int | None = None
     award_reasons: Sequence[str] = ()
+    hold_time_s: int = 0
+    stale_if_error_s: int = 0
 
 
 FIELD_NAMES = frozenset(GivenFields.__struct_fields__)
@@ -58,6 +60,9 @@ _LIMIT_DEFAULTS = {
     "max_points_per_agent_day": 0,
 }
 LIMIT_NAMES = tuple(_LIMIT_DEFAULTS)
+# The most that the service itself can be set to.
+_MOST_SECONDS = {"hold_time_s": 86_400, "stale_if_error_s": 604_800}
+SECONDS_NAMES = tuple(_MOST_SECONDS)
 
 
 def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
@@ -73,6 +78,7 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
         "profile": lambda: _parse_profile_text(given.profile),
         "award_reasons": lambda: _parse_reasons(given.award_reasons),
         **{name: functools.partial(_parse_limit, name, getattr(given, name)) for name in _LIMIT_DEFAULTS},
+        **{name: functools.partial(_parse_seconds, name, getattr(given, name)) for name in _MOST_SECONDS},
     }
     return {name: parse() for name, parse in parsers.items() if name in names}
 
@@ -196,6 +202,13 @@ def _parse_limit(name: str, points: int | None) -> int:
     if not 0 <= points <= MAX_LIMIT:
         raise BadValueError(f"merchant.{name}", f"must be 1 to {MAX_LIMIT}, or 0 for no limit")
     return points
+
+
+def _parse_seconds(name: str, seconds: int) -> int:
+    """0: the service's."""
+    if not 0 <= seconds <= _MOST_SECONDS[name]:
+        raise BadValueError(f"merchant.{name}", f"must be 1 to {_MOST_SECONDS[name]} s, or 0 for the service's own")
+    return seconds
 
 
 def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:

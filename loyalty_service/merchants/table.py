@@ -1,4 +1,7 @@
-"""The table of merchants, as the migrations have made it. A limit of 0 is none; `award_reasons` is a JSON list."""
+"""The table of merchants, as the migrations have made it.
+
+A limit of 0 is none, a time of 0 is the service's; `award_reasons` is a JSON list.
+"""
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 
@@ -18,6 +21,8 @@ merchants = Table(
     Column("max_points_per_merchant_day", BigInteger),
     Column("max_points_per_agent_day", BigInteger),
     Column("award_reasons", Text),
+    Column("hold_time_s", BigInteger),
+    Column("stale_if_error_s", BigInteger),
     Column("generation", Text),
     Column("create_time_ms", BigInteger),
     Column("update_time_ms", BigInteger),

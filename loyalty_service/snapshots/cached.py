@@ -34,9 +34,16 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     stale_if_error_s: float
     fetch_timeout_s: float
 
-    def get_keep_s(self, *, is_nobody: bool) -> float:
+    def get_hold_s(self, merchant: Merchant) -> float:
+        return merchant.hold_time_s or self.hold_time_s
+
+    def get_stale_s(self, merchant: Merchant) -> float:
+        return merchant.stale_if_error_s or self.stale_if_error_s
+
+    def get_keep_s(self, merchant: Merchant, *, is_nobody: bool) -> float:
         """For how long a store has to keep an entry; whoever reads it decides whether it counts still."""
-        return self.hold_time_s if is_nobody else max(self.hold_time_s, self.stale_if_error_s)
+        hold_s = self.get_hold_s(merchant)
+        return hold_s if is_nobody else max(hold_s, self.get_stale_s(merchant))
 
 
 class CachedSnapshots:
@@ -80,7 +87,7 @@ class CachedSnapshots:
     ) -> HeldSnapshot:
         """See the port."""
         end_time = asyncio.get_running_loop().time() + timeout_s
-        staleness_s = self._times.hold_time_s if max_staleness_s is None else max_staleness_s
+        staleness_s = self._times.get_hold_s(merchant) if max_staleness_s is None else max_staleness_s
         reading = await self._store.read(*self._make_keys(merchant, identity))
         held = get_held(reading, identity)
         reader = Reader(identity, reading.arrival, staleness_s)
@@ -113,8 +120,8 @@ class CachedSnapshots:
             member_count=1 if isinstance(held.found, Snapshot) else held.found.member_count,
             fetch_time=held.found.fetch_time,
             age_s=max(0.0, now.there_s - held.begin_s),
-            hold_time_s=self._times.hold_time_s,
-            stale_if_error_s=self._times.stale_if_error_s,
+            hold_time_s=self._times.get_hold_s(merchant),
+            stale_if_error_s=self._times.get_stale_s(merchant),
         )
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
@@ -193,7 +200,7 @@ class CachedSnapshots:
         member_count = error.member_count if isinstance(error, MemberAmbiguousError) else 0
         entry = NobodyEntry(begin_s=begin.there_s, member_count=member_count, fetch_time=error.fetch_time)
         key = self._keys.make_identity_key(merchant, identity)
-        keep_s = self._times.get_keep_s(is_nobody=True)
+        keep_s = self._times.get_keep_s(merchant, is_nobody=True)
         return await self._store.put(self._keys.make_merchant_key(merchant), begin, {key: entry}, keep_s=keep_s)
 
     async def _put_member(self, merchant: Merchant, identity: Identity, begin: Moment, snapshot: Snapshot) -> bool:
@@ -203,7 +210,7 @@ class CachedSnapshots:
         if identity.kind != "member_id":
             alias = AliasEntry(begin_s=begin_s, member_key=member_key, member_id=member_id)
             entries[self._keys.make_identity_key(merchant, identity)] = alias
-        keep_s = self._times.get_keep_s(is_nobody=False)
+        keep_s = self._times.get_keep_s(merchant, is_nobody=False)
         return await self._store.put(self._keys.make_merchant_key(merchant), begin, entries, keep_s=keep_s)
 
     async def _hold_sighting(self, merchant: Merchant, identity: Identity) -> None:
@@ -216,7 +223,7 @@ class CachedSnapshots:
     async def _get_stale(self, merchant: Merchant, reader: Reader, error: ProviderError) -> HeldSnapshot:
         """What is held, if it is not too old; else raises the error."""
         now, held = await self._read(merchant, reader.identity)
-        if not isinstance(held.found, Snapshot) or held.begin_s < now.there_s - self._times.stale_if_error_s:
+        if not isinstance(held.found, Snapshot) or held.begin_s < now.there_s - self._times.get_stale_s(merchant):
             self._metrics.none.inc()
             raise error.with_traceback(None)  # several readers may raise this one
         if reader.takes_held(held):  # another flight has brought it meanwhile

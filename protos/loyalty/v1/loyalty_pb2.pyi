@@ -550,8 +550,8 @@ class GetSnapshotRequest(_message.Message):
     def identity(self) -> Global___MemberIdentity: ...
     @_builtins.property
     def max_staleness(self) -> _duration_pb2.Duration:
-        """What was true at the provider this long before the call is seen. Absent: the hold time (15 min unless set
-        otherwise). Zero: the read begins after this call. Not negative.
+        """What was true at the provider this long before the call is seen. Absent: the hold time (the merchant's, else the
+        service's: 15 min unless set otherwise). Zero: the read begins after this call. Not negative.
         """
 
     def __init__(
@@ -1443,6 +1443,8 @@ class Merchant(_message.Message):
     MAX_POINTS_PER_MERCHANT_DAY_FIELD_NUMBER: _builtins.int
     MAX_POINTS_PER_AGENT_DAY_FIELD_NUMBER: _builtins.int
     AWARD_REASONS_FIELD_NUMBER: _builtins.int
+    HOLD_TIME_S_FIELD_NUMBER: _builtins.int
+    STALE_IF_ERROR_S_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     """One DNS label: 1 to 63 of a-z 0-9 -, neither first nor last a dash."""
     provider_url: _builtins.str
@@ -1469,6 +1471,10 @@ class Merchant(_message.Message):
     """By all agents on one day. No limit unless set."""
     max_points_per_agent_day: _builtins.int
     """By one agent, as claimed, on one day. No limit unless set."""
+    hold_time_s: _builtins.int
+    """Whole seconds, 1 to 86 400: how old an answer may be for a reader who names no staleness. 0: the service's setting."""
+    stale_if_error_s: _builtins.int
+    """Whole seconds, 1 to 604 800: how old it may be while the provider fails. 0: the service's setting."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1496,10 +1502,12 @@ class Merchant(_message.Message):
         max_points_per_merchant_day: _builtins.int | None = ...,
         max_points_per_agent_day: _builtins.int | None = ...,
         award_reasons: _abc.Iterable[_builtins.str] | None = ...,
+        hold_time_s: _builtins.int = ...,
+        stale_if_error_s: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_points_per_agent_day: _TypeAlias = _typing.Literal["max_points_per_agent_day"]  # noqa: Y015
     _WhichOneofArgType__max_points_per_agent_day: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day"]  # noqa: Y015

@@ -60,7 +60,7 @@ class LoyaltyServiceStub:
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
     the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
@@ -139,7 +139,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
     the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
@@ -221,7 +221,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old) is
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
         the answer, with `stale_reason`, before any of the provider's errors is.
         """
 

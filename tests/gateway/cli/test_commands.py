@@ -135,15 +135,31 @@ async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Op
     assert "200 per award" in listed
     assert "Late parcel" in listed
 
-    changes = ("--max-per-award", "default", "--max-per-member-day", "300", "--no-reasons")
+    assert (merchant["hold_time_s"], merchant["stale_if_error_s"]) == (None, None)
+
+    changes = (
+        "--hold-time-s",
+        "60",
+        "--stale-if-error-s",
+        "3600",
+        "--max-per-award",
+        "default",
+        "--max-per-member-day",
+        "300",
+        "--no-reasons",
+    )
     changed = await operator.run("merchant", "update", "acme", *changes)
     assert (changed.code, changed.out) == (0, "acme changed.\n")
     [merchant] = (await operator.run("merchant", "list", "--json")).data
     assert [merchant[name] for name in limits] == [500, None, 300]
+    assert (merchant["hold_time_s"], merchant["stale_if_error_s"]) == (60, 3600)
+    assert "60 s, 3600 s while TRIFFT fails" in (await operator.run("merchant", "list")).out
     assert merchant["award_reasons"] == []
 
     refused = await operator.run("merchant", "update", "acme", "--reason", "Late", "--reason", "Late parcel")
     assert (refused.code, refused.err.partition(" must ")[0]) == (2, "trifft-gorgias: --reason")
+    refused = await operator.run("merchant", "update", "acme", "--hold-time-s", "86401")
+    assert (refused.code, refused.err.partition(" must ")[0]) == (2, "trifft-gorgias: --hold-time-s")
 
 
 async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_installs_again(
