@@ -80,6 +80,9 @@ class LoyaltyClient:
         request = pb.InvalidateSnapshotRequest(merchant_id=merchant_id, identity=identity)
         await self._call(self._loyalty.InvalidateSnapshot, request, timeout_s)
 
+    async def erase_member(self, request: pb.EraseMemberRequest, *, timeout_s: float) -> pb.EraseMemberResponse:
+        return await self._call(self._loyalty.EraseMember, request, timeout_s)
+
     async def award_points(
         self, request: pb.AwardPointsRequest, *, timeout_s: float, request_id: str = ""
     ) -> pb.AwardPointsResponse:

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loyalty_service.awards.parse import GivenAward, GivenReversal, parse_filter
 from loyalty_service.domain.award import Award, AwardChange, AwardState, make_award_id
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
+from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
 from loyalty_service.domain.merchant import Merchant
@@ -57,6 +58,13 @@ def read_member_id(text: str) -> str:
         return parse_identity("member_id", text).value
     except BadValueError as error:
         raise BadValueError("member_id", error.description) from None
+
+
+def read_erased_id(text: str) -> str:
+    """A member's id, or nothing. Raises BadValueError, also for what a forgotten member's awards carry."""
+    if text.startswith(PSEUDONYM_PREFIX):
+        raise BadValueError("member_id", "is the pseudonym of a member who was forgotten already")
+    return read_member_id(text) if text else ""
 
 
 def read_staleness_s(message: Duration) -> float:
@@ -136,6 +144,23 @@ def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnap
     else:
         message.snapshot.CopyFrom(write_snapshot(HeldSnapshot(snapshot=holding.snapshot, stale_reason=None), merchant))
     return message
+
+
+def write_erasure(erasure: Erasure, dropped_count: int) -> pb.EraseMemberResponse:
+    kept = [
+        pb.KeptAward(
+            award_id=make_award_id(one.number),
+            reason=pb.KeptReason.Value(f"KEPT_REASON_{one.why.name}"),
+            until_time=_write_time(one.until) if one.until else None,
+        )
+        for one in erasure.kept
+    ]
+    return pb.EraseMemberResponse(
+        dropped_count=dropped_count,
+        erased_award_count=erasure.award_count,
+        pseudonym=erasure.pseudonym,
+        kept_awards=kept,
+    )
 
 
 def write_award(award: Award) -> pb.Award:

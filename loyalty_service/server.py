@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from redis.asyncio import Redis
 
 from loyalty_service.awards.doubts import Doubts
+from loyalty_service.awards.erasures import Erasures
 from loyalty_service.awards.history import History
 from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
@@ -122,6 +123,7 @@ async def serve(
             snapshots,
             awards,
             history,
+            Erasures(database, reversal_window_s=config.reversal_window_s),
             read_timeout_s=config.read_timeout_s,
             award_answer_s=config.award_answer_s,
         )

@@ -3,15 +3,18 @@
 # ruff: noqa: ARG002, N802
 
 import asyncio
+import contextlib
 from typing import Any, TypeAlias
 
 import grpc
 
+from loyalty_service.awards.erasures import Erasures
 from loyalty_service.awards.history import History
-from loyalty_service.awards.parse import is_award_number
+from loyalty_service.awards.parse import is_award_number, parse_eraser
 from loyalty_service.awards.service import AwardService
 from loyalty_service.convert import (
     read_award,
+    read_erased_id,
     read_filter,
     read_grouping,
     read_identity,
@@ -22,11 +25,13 @@ from loyalty_service.convert import (
     read_state,
     write_award,
     write_change,
+    write_erasure,
     write_holding,
     write_merchant,
     write_snapshot,
     write_sum,
 )
+from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
@@ -39,6 +44,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 
 MAX_BATCH = 100
+MAX_NAMES = 20
 BATCH_CONCURRENCY = 8
 # What is kept of a caller's deadline for the answer's way back.
 ANSWER_MARGIN_S = 0.2
@@ -55,6 +61,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         snapshots: Snapshots,
         awards: AwardService,
         history: History,
+        erasures: Erasures,
         *,
         read_timeout_s: float,
         award_answer_s: float,
@@ -63,6 +70,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         self._snapshots = snapshots
         self._awards = awards
         self._history = history
+        self._erasures = erasures
         self._read_timeout_s = read_timeout_s
         self._award_answer_s = award_answer_s
 
@@ -109,6 +117,22 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         else:
             await self._snapshots.drop(merchant, read_identity(request.identity))
         return pb.InvalidateSnapshotResponse()
+
+    async def EraseMember(self, request: pb.EraseMemberRequest, context: Context) -> pb.EraseMemberResponse:
+        merchant_id = await self._find_books(request.merchant_id)
+        member_id, actor = read_erased_id(request.member_id), parse_eraser(request.erased_by)
+        if len(request.identities) > MAX_NAMES:
+            raise BadValueError("identities", f"must be at most {MAX_NAMES}")
+        identities = [read_identity(identity) for identity in request.identities]
+        if not member_id and not identities:
+            raise BadValueError("member_id", "or identities must be set")
+        erasure = await self._erasures.erase(merchant_id, member_id, actor) if member_id else Erasure()
+        dropped_count = 0
+        with contextlib.suppress(MerchantNotFoundError):  # of one that is gone nothing is held
+            merchant = await self._merchants.get(merchant_id)
+            # After the ledger: what is read of it from now on has the pseudonym.
+            dropped_count = await self._snapshots.erase(merchant, member_id, identities)
+        return write_erasure(erasure, dropped_count)
 
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         answer_s = self._get_answer_s(context)

@@ -1,9 +1,6 @@
 """`trifft-gorgias award`: points given by support."""
 
 import asyncio
-import getpass
-import os
-import socket
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -22,6 +19,7 @@ from gateway.cli.award_record import (
     render_change,
 )
 from gateway.cli.errors import UsageError
+from gateway.cli.login import get_login
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.merchant import Json, MerchantId
 from gateway.cli.output import (
@@ -223,14 +221,5 @@ def _require(text: str, option: str, words: str) -> str:
 
 def _name_settler(name: str | None) -> str:
     """The login stays on record beside any other name: "Lead Petra (jo@ops-1)"."""
-    login = _get_user()
+    login = get_login()
     return login if name is None else f"{_require(name, '--as', 'say who you are')} ({login})"
-
-
-def _get_user() -> str:
-    """The operating system's user at this machine: "jo@ops-1". A claim like any other."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = f"user-{os.getuid()}"  # a container may run as a number without a name
-    return f"{name}@{socket.gethostname()}"

@@ -38,6 +38,7 @@ def make_app() -> App:
     merchant.command("gateway.cli.merchant:remove", name="remove", help="Remove a shop.")
     member = App(name="member", help="Members of a shop's loyalty programme.")
     member.command("gateway.cli.member:show", name="show", help="Show a member as TRIFFT has them now.")
+    member.command("gateway.cli.forgetting:forget", name="forget", help="Forget a person who wants it.")
     snapshot = App(name="snapshot", help="What is held of members between reads of TRIFFT.")
     snapshot.command("gateway.cli.snapshot:show", name="show", help="Show what is held; TRIFFT is not asked.")
     snapshot.command("gateway.cli.snapshot:drop", name="drop", help="Drop what is held.")

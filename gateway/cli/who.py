@@ -41,12 +41,22 @@ class Who:
         field, value, _ = self._read_one()
         return pb.MemberIdentity(**{field: value})
 
+    def read_all(self) -> list[pb.MemberIdentity]:
+        """All that are given, one at least. Raises UsageError."""
+        identities = [pb.MemberIdentity(**{field: value}) for field, value, _ in self._list()]
+        if not identities:
+            raise UsageError("name the member by --email, --phone, --support-id or --member, or by several of them")
+        return identities
+
     def _read_one(self) -> tuple[str, str, str]:
-        given = [
+        given = self._list()
+        if len(given) != 1:
+            raise UsageError("name the member by one of --email, --phone, --support-id and --member")
+        return given[0]
+
+    def _list(self) -> list[tuple[str, str, str]]:
+        return [
             (field, value, words)
             for option, field, words in _KINDS
             if (value := getattr(self, option.removeprefix("--").replace("-", "_"))) is not None
         ]
-        if len(given) != 1:
-            raise UsageError("name the member by one of --email, --phone, --support-id and --member")
-        return given[0]

@@ -151,6 +151,14 @@ def parse_finding(state: AwardState, actor: str, because: str) -> Finding:
     return finding
 
 
+def parse_eraser(text: str) -> str:
+    """Who wants a member to be forgotten. Raises BadValueError."""
+    actor = _clean("erased_by", text, MAX_AGENT_CHARS)
+    if not actor:
+        raise BadValueError("erased_by", "must not be empty")
+    return actor
+
+
 def parse_filter(given: AwardFilter) -> AwardFilter:
     """Its texts as they are kept with the awards. Raises BadValueError."""
     return msgspec.structs.replace(

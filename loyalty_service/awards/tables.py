@@ -15,6 +15,7 @@ award_looks = Table(
 )
 
 # Triggers refuse to delete a row, and to change what was asked for: request, member, points, ticket, what it reverses.
+# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, note and tier are empty.
 awards = Table(
     "awards",
     _metadata,
@@ -78,4 +79,17 @@ award_changes = Table(
     Column("actor", Text),
     Column("why", Text),
     Column("change_time_ms", BigInteger),
+)
+
+# Who wanted a person to be forgotten, and when; not who that was. Triggers refuse to change or delete a row.
+erasures = Table(
+    "erasures",
+    _metadata,
+    Column("erasure_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("merchant_id", Text),
+    Column("pseudonym", Text),
+    Column("actor", Text),
+    Column("award_count", BigInteger),
+    Column("kept_count", BigInteger),
+    Column("erase_time_ms", BigInteger),
 )

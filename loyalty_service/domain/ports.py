@@ -1,5 +1,6 @@
 """What the domain needs from the world outside it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -139,6 +140,10 @@ class Snapshots(Protocol):
 
     async def drop(self, merchant: Merchant, identity: Identity) -> None:
         """Drop the member whom an identity is held to name; where it is none, the merchant's "no such member"."""
+        ...
+
+    async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
+        """Drop all that is held of a member and under these identities; returns how many entries that were."""
         ...
 
 

@@ -1,11 +1,14 @@
 """Snapshots held between reads of the provider."""
 
 import asyncio
+import contextlib
 import functools
+from collections.abc import Collection
 
 import msgspec
 
 from loyalty_service.domain.errors import (
+    BadValueError,
     LoyaltyError,
     MemberAmbiguousError,
     MemberNotFoundError,
@@ -13,7 +16,7 @@ from loyalty_service.domain.errors import (
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
-from loyalty_service.domain.member import Identity
+from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding, LoyaltyProvider
 from loyalty_service.domain.snapshot import Snapshot
@@ -136,6 +139,21 @@ class CachedSnapshots:
             await self.invalidate(merchant, held.remembered_member_id)
         else:
             await self._store.invalidate(*self._make_keys(merchant, identity))
+
+    async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
+        """See the port. Other names of the member's are found only as far as the snapshot has them."""
+        named = set(identities)
+        if member_id:
+            named.add(Identity(kind="member_id", value=member_id))
+            held = await self.get_held(merchant, member_id)
+            if held is not None:
+                with contextlib.suppress(BadValueError):  # then nobody can have asked by it
+                    named.add(parse_identity("support_id", held.member.support_id))
+        count = 0
+        for keys in [self._make_keys(merchant, identity) for identity in named]:
+            count += (await self._store.read(*keys)).entry is not None
+            await self._store.invalidate(*keys)
+        return count
 
     def _make_keys(self, merchant: Merchant, identity: Identity) -> tuple[str, str]:
         """Of the identity and of the merchant."""

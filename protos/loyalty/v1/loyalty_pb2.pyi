@@ -177,6 +177,31 @@ COUPON_STATE_ASSIGNED: CouponState.ValueType  # 1
 COUPON_STATE_ACTIVATED: CouponState.ValueType  # 2
 Global___CouponState: _TypeAlias = CouponState  # noqa: Y015
 
+class _KeptReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeptReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeptReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEPT_REASON_UNSPECIFIED: _KeptReason.ValueType  # 0
+    KEPT_REASON_IN_DOUBT: _KeptReason.ValueType  # 1
+    """It is PENDING, UNKNOWN, or NOT_APPLIED and looked for still."""
+    KEPT_REASON_BESIDE_DOUBT: _KeptReason.ValueType  # 2
+    """Another of the member's is, of about the same time: this one tells whose movement is whose."""
+    KEPT_REASON_REVERSIBLE: _KeptReason.ValueType  # 3
+    """It can be taken back until `until_time`."""
+
+class KeptReason(_KeptReason, metaclass=_KeptReasonEnumTypeWrapper): ...
+
+KEPT_REASON_UNSPECIFIED: KeptReason.ValueType  # 0
+KEPT_REASON_IN_DOUBT: KeptReason.ValueType  # 1
+"""It is PENDING, UNKNOWN, or NOT_APPLIED and looked for still."""
+KEPT_REASON_BESIDE_DOUBT: KeptReason.ValueType  # 2
+"""Another of the member's is, of about the same time: this one tells whose movement is whose."""
+KEPT_REASON_REVERSIBLE: KeptReason.ValueType  # 3
+"""It can be taken back until `until_time`."""
+Global___KeptReason: _TypeAlias = KeptReason  # noqa: Y015
+
 class _AwardState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -794,6 +819,103 @@ class InvalidateSnapshotResponse(_message.Message):
 Global___InvalidateSnapshotResponse: _TypeAlias = InvalidateSnapshotResponse  # noqa: Y015
 
 @_typing.final
+class EraseMemberRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    IDENTITIES_FIELD_NUMBER: _builtins.int
+    ERASED_BY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    member_id: _builtins.str
+    """The provider's id of the member. Empty where it is not known: only what is held under `identities` is dropped then."""
+    erased_by: _builtins.str
+    """Who wants it: 1 to 320 characters, kept. A claim, not verified."""
+    @_builtins.property
+    def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberIdentity]:
+        """At most 20 names that the member has, or had. That one of them named the member is held under a hash of it, and so is
+        not found by the member. (What is not named here holds the member's id at most, for as long as any answer is held.)
+        """
+
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        identities: _abc.Iterable[Global___MemberIdentity] | None = ...,
+        erased_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erased_by", b"erased_by", "identities", b"identities", "member_id", b"member_id", "merchant_id", b"merchant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseMemberRequest: _TypeAlias = EraseMemberRequest  # noqa: Y015
+
+@_typing.final
+class EraseMemberResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DROPPED_COUNT_FIELD_NUMBER: _builtins.int
+    ERASED_AWARD_COUNT_FIELD_NUMBER: _builtins.int
+    PSEUDONYM_FIELD_NUMBER: _builtins.int
+    KEPT_AWARDS_FIELD_NUMBER: _builtins.int
+    dropped_count: _builtins.int
+    """Held entries that were dropped."""
+    erased_award_count: _builtins.int
+    """Awards that carry `pseudonym` as their `member_id` now."""
+    pseudonym: _builtins.str
+    """"erased-…", random, another one each time. Empty where there were no such awards."""
+    @_builtins.property
+    def kept_awards(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptAward]:
+        """Those that still need their member, by number."""
+
+    def __init__(
+        self,
+        *,
+        dropped_count: _builtins.int = ...,
+        erased_award_count: _builtins.int = ...,
+        pseudonym: _builtins.str = ...,
+        kept_awards: _abc.Iterable[Global___KeptAward] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped_count", b"dropped_count", "erased_award_count", b"erased_award_count", "kept_awards", b"kept_awards", "pseudonym", b"pseudonym"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseMemberResponse: _TypeAlias = EraseMemberResponse  # noqa: Y015
+
+@_typing.final
+class KeptAward(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AWARD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    award_id: _builtins.str
+    reason: Global___KeptReason.ValueType
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp:
+        """When the reason has passed. Absent: once it is settled."""
+
+    def __init__(
+        self,
+        *,
+        award_id: _builtins.str = ...,
+        reason: Global___KeptReason.ValueType = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_id", b"award_id", "reason", b"reason", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptAward: _TypeAlias = KeptAward  # noqa: Y015
+
+@_typing.final
 class Award(_message.Message):
     """Points given by support, or taken back: see `reverses`."""
 
@@ -828,6 +950,7 @@ class Award(_message.Message):
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
     member_id: _builtins.str
+    """"erased-…" where the member was forgotten."""
     request_id: _builtins.str
     points: _builtins.int
     """Whole points, 1 or more: added to the wallet, or taken from it by a reversal."""

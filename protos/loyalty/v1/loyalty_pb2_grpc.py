@@ -55,6 +55,11 @@ class LoyaltyServiceStub:
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotRequest.SerializeToString,
                 response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotResponse.FromString,
                 _registered_method=True)
+        self.EraseMember = channel.unary_unary(
+                '/loyalty.v1.LoyaltyService/EraseMember',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberResponse.FromString,
+                _registered_method=True)
         self.AwardPoints = channel.unary_unary(
                 '/loyalty.v1.LoyaltyService/AwardPoints',
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.AwardPointsRequest.SerializeToString,
@@ -128,6 +133,19 @@ class LoyaltyServiceServicer:
     def InvalidateSnapshot(self, request, context):
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseMember(self, request, context):
+        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
+        without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+        movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
+        the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+
+        What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
+        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,6 +245,11 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
                     servicer.InvalidateSnapshot,
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotRequest.FromString,
                     response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotResponse.SerializeToString,
+            ),
+            'EraseMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseMember,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberResponse.SerializeToString,
             ),
             'AwardPoints': grpc.unary_unary_rpc_method_handler(
                     servicer.AwardPoints,
@@ -368,6 +391,33 @@ class LoyaltyService:
             '/loyalty.v1.LoyaltyService/InvalidateSnapshot',
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotRequest.SerializeToString,
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InvalidateSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.LoyaltyService/EraseMember',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.EraseMemberResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,15 @@ class LoyaltyServiceStub:
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
     """
+    EraseMember: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]
+    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
+    without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+    movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
+    the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+
+    What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
+    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
+    """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
     """Adds points to a member's wallet, at most once per `request_id`.
 
@@ -157,6 +166,15 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     InvalidateSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]  # type: ignore[assignment]
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+    """
+    EraseMember: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]  # type: ignore[assignment]
+    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
+    without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+    movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
+    the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+
+    What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
+    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
     """Adds points to a member's wallet, at most once per `request_id`.
@@ -257,6 +275,21 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_loyalty_pb2.InvalidateSnapshotResponse, _abc.Awaitable[_loyalty_pb2.InvalidateSnapshotResponse]]:
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+        """
+
+    @_abc_1.abstractmethod
+    def EraseMember(
+        self,
+        request: _loyalty_pb2.EraseMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.EraseMemberResponse, _abc.Awaitable[_loyalty_pb2.EraseMemberResponse]]:
+        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
+        without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+        movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
+        the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+
+        What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
+        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

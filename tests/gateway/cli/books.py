@@ -58,6 +58,7 @@ class Books:
     changes: list[pb.AwardChange] = field(default_factory=list)
     sums: list[pb.AwardSum] = field(default_factory=list)
     members: dict[str, str] = field(default_factory=dict)
+    erasure: pb.EraseMemberResponse = field(default_factory=pb.EraseMemberResponse)
     refusal: Refusal | None = None
     requests: list[Any] = field(default_factory=list)
     on_page: Callable[[], object] = lambda: None
@@ -94,6 +95,12 @@ class Books:
     def _GetSnapshot(self, request: pb.GetSnapshotRequest) -> pb.GetSnapshotResponse:  # noqa: N802 - likewise
         member_id = self.members[_read_identity(request.identity)]
         return pb.GetSnapshotResponse(snapshot=pb.Snapshot(member=pb.Member(member_id=member_id)))
+
+    def _GetHeldSnapshot(self, _request: pb.GetHeldSnapshotRequest) -> pb.GetHeldSnapshotResponse:  # noqa: N802 - likewise
+        return pb.GetHeldSnapshotResponse()
+
+    def _EraseMember(self, _request: pb.EraseMemberRequest) -> pb.EraseMemberResponse:  # noqa: N802 - likewise
+        return self.erasure
 
     def _refuse_unless_one(self, identity: pb.MemberIdentity, context: Context) -> None:
         member_id = self.members.get(_read_identity(identity))
@@ -146,7 +153,13 @@ def run_books() -> Iterator[Books]:
     with ThreadPoolExecutor(2) as threads:
         server = grpc.server(threads, options=(("grpc.so_reuseport", 0),))
         for service, names in (
-            ("LoyaltyService", ("GetSnapshot", "ListAwards", "GetAward", "SumAwards", "SettleAward")),
+            (
+                "LoyaltyService",
+                (
+                    *("GetSnapshot", "GetHeldSnapshot", "EraseMember"),
+                    *("ListAwards", "GetAward", "SumAwards", "SettleAward"),
+                ),
+            ),
             ("MerchantService", ("GetMerchant",)),
         ):
             handlers = {name: _make_handler(books, name) for name in names}

@@ -83,3 +83,39 @@ async def test_read_that_began_before_the_drop_is_not_held(desk: Desk) -> None:
     await desk.release(desk.provider.calls[0])
     assert isinstance(early.exception(), MemberNotFoundError)
     assert await look(desk, NOBODY) is None
+
+
+async def erase(desk: Desk, *names: str, member_id: str = "jana") -> int:
+    identities = [parse_identity("email", name) for name in names]
+    return await desk.snapshots.erase(ACME, member_id, identities)
+
+
+async def test_erased_member_is_held_and_remembered_by_no_name(desk: Desk) -> None:
+    await desk.read(JANA)
+    assert await erase(desk, JANA) == 2
+    assert (await look(desk, JANA), await look(desk, "jana")) == (None, None)
+    await desk.read(JANA)
+    assert desk.provider.calls[-1].remembered_member_id is None
+
+
+async def test_answer_that_there_is_none_goes_where_nobody_is_known(desk: Desk) -> None:
+    with pytest.raises(MemberNotFoundError):
+        await desk.read(NOBODY)
+    assert await erase(desk, NOBODY, member_id="") == 1
+    assert await look(desk, NOBODY) is None
+
+
+async def test_read_that_began_before_the_erasure_is_not_held(desk: Desk) -> None:
+    desk.provider.holds = True
+    early = await desk.arrive(JANA)
+    assert await erase(desk, JANA) == 0
+    await desk.release(desk.provider.calls[0])
+    assert await early == 100
+    assert (await look(desk, JANA), await look(desk, "jana")) == (None, None)
+
+
+async def test_erasure_of_one_leaves_others_held(desk: Desk) -> None:
+    desk.provider.add("zoe", "zoe@example.com")
+    await desk.read("zoe@example.com")
+    assert await erase(desk, JANA) == 0
+    assert await look(desk, "zoe@example.com") is not None
