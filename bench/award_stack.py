@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from bench.databases import Engine, open_databases
 from bench.process import HOST
-from bench.stack import Starter, install
+from bench.stack import MANY_REQUESTS, Starter, install
 from gateway.actions.token import AwardTokens
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
@@ -83,7 +83,7 @@ async def run_award_stack(engine: Engine, folder: Path) -> AsyncIterator[AwardSt
 async def _add_merchants(target: str, key: str, origins: dict[str, str]) -> None:
     async with LoyaltyClient(target, key) as client:
         for shop, origin in origins.items():
-            merchant = pb.Merchant(merchant_id=shop, provider_url=origin)
+            merchant = pb.Merchant(merchant_id=shop, provider_url=origin, profile=MANY_REQUESTS)
             request = pb.CreateMerchantRequest(merchant=merchant, provider_token="bench", skip_probe=True)  # noqa: S106 - made up
             await client.create_merchant(request, timeout_s=_TIMEOUT_S)
 

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from bench.stack import MERCHANT_ID
+from bench.stack import MANY_REQUESTS, MERCHANT_ID
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -22,6 +22,7 @@ async def seed(target: str, key: str, trifft_url: str) -> bytes:
         time_zone="Europe/Bratislava",
         locale="en",
         max_points_per_award=500,
+        profile=MANY_REQUESTS,
     )
     request = pb.CreateMerchantRequest(merchant=merchant, provider_token="bench", skip_probe=True)  # noqa: S106 - made up
     async with LoyaltyClient(target, key) as client:

@@ -80,7 +80,8 @@ def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -
     arguments += ["--time-zone", shop["time_zone"], "--locale", shop["locale"]]
     if shop["profile"]:
         arguments += ["--profile", write_private(folder / "profile.toml", shop["profile"])]
-    arguments += POLICIES.get(shop["merchant_id"], [])
+    # At a start the service's budget for TRIFFT is small: it is for the sidebar.
+    arguments += [*POLICIES.get(shop["merchant_id"], []), *(["--no-probe"] if is_listed else [])]
     return run_command("merchant", "update" if is_listed else "add", shop["merchant_id"], *arguments, *places.flags)
 
 

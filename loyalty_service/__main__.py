@@ -11,6 +11,7 @@ import uvloop
 from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config, ConfigError
 from loyalty_service.logs import configure_logs
+from loyalty_service.metrics import Metrics
 from loyalty_service.server import open_fleet, serve
 from loyalty_service.trifft.client import TrifftProvider
 
@@ -20,11 +21,11 @@ async def run(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = SystemClock()
+    clock, metrics = SystemClock(), Metrics()
     async with (
         open_fleet(config) as valkey,
-        TrifftProvider(clock) as provider,
-        serve(config, provider, clock, valkey),
+        TrifftProvider(clock, metrics=metrics, valkey=valkey, replicas=config.replicas) as provider,
+        serve(config, provider, clock, valkey, metrics),
     ):
         gc.collect()
         gc.freeze()  # what start-up made stays: no later collection has to walk it

@@ -10,6 +10,8 @@ from cryptography.fernet import Fernet
 DEFAULT_LISTEN = "127.0.0.1:50051"
 MEMORY_URL = "memory://"
 FLEET_SCHEMES = ("redis", "rediss", "unix")
+# Of 50 requests each process must have the two that a member and their coupons take.
+MAX_REPLICAS = 25
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -24,7 +26,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     `award_repeat_window_s`: the same points for the same member on the same ticket within it are one award.
     `reversal_window_s`: how long after it was applied an award can be taken back. `snapshots_url`: MEMORY_URL, or the
     store that the fleet shares, a URL of FLEET_SCHEMES that may hold a password. `metrics_listen`: where /metrics is
-    served over HTTP; None: nowhere.
+    served over HTTP; None: nowhere. `replicas`: processes that share a provider's token without a shared store.
     """
 
     database_url: str
@@ -41,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     award_repeat_window_s: float = 600.0
     reversal_window_s: float = 1800.0
     metrics_listen: str | None = None
+    replicas: int = 1
     log_level: str = "info"
 
     def __repr__(self) -> str:
@@ -66,6 +69,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             award_repeat_window_s=_number(environ, "LOYALTY_AWARD_REPEAT_WINDOW_S", 600, 0, 86_400),
             reversal_window_s=_number(environ, "LOYALTY_REVERSAL_WINDOW_S", 1800, 0, 86_400),
             metrics_listen=environ.get("LOYALTY_METRICS_LISTEN", "").strip() or None,
+            replicas=_whole(environ, "LOYALTY_REPLICAS", 1, 1, MAX_REPLICAS),
             log_level=_parse_log_level(environ.get("LOYALTY_LOG_LEVEL", "").strip() or "info"),
         )
         host, _ = parse_listen(config.listen)
@@ -160,6 +164,13 @@ def _number(environ: Mapping[str, str], name: str, default: float, least: float,
     if not least <= number <= most:
         raise ConfigError(f"{name} must be a number from {least:g} to {most:g}")
     return number
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    number = _number(environ, name, default, least, most)
+    if number != int(number):
+        raise ConfigError(f"{name} must be a whole number from {least} to {most}")
+    return int(number)
 
 
 def _parse_log_level(text: str) -> str:

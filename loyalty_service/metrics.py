@@ -47,7 +47,8 @@ class SnapshotMetrics:
 class Metrics:
     """One registry per server, so that two servers in one process do not share counts.
 
-    Counters are of this process; gauges are of the database, the same in each process that shares it.
+    Counters are of this process, and so are the gauges of the provider; those of awards are of the database, the same
+    in each process that shares it.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,31 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.budget_used = Counter(
+            "loyalty_budget_used", "Requests sent to the provider, by urgency.", ("urgency",), registry=self.registry
+        )
+        self.budget_refused = Counter(
+            "loyalty_budget_refused",
+            "Reads and awards that had no slot in time, by urgency.",
+            ("urgency",),
+            registry=self.registry,
+        )
+        self.provider_retries = Counter(
+            "loyalty_provider_retries", "Requests of reads that were sent again.", registry=self.registry
+        )
+        self.provider_throttled = Counter(
+            "loyalty_provider_throttled", "Answers 429 of the provider.", registry=self.registry
+        )
+        self._tokens_closed = Gauge(
+            "loyalty_provider_tokens_closed", "Tokens that are closed after a 429.", registry=self.registry
+        )
+        self._breakers = Gauge(
+            "loyalty_provider_breakers",
+            "Merchants whose provider fails: not asked (open), or asked by one (half_open).",
+            ("state",),
+            registry=self.registry,
+        )
+
     def count(self, award: Award) -> None:
         """Count an award, or a reversal, that has come to another state than PENDING."""
         kind = "award" if award.request.reverses is None else "reversal"
@@ -81,6 +107,12 @@ class Metrics:
         self._unknown.set(unknown)
         self._waiting_for_person.set(waiting_for_person)
         self._oldest_unknown_s.set(oldest_s)
+
+    def watch_provider(self, *, count_breakers: Callable[[], tuple[int, int]], count_closed: Callable[[], int]) -> None:
+        """Where to look, whenever the metrics are read, for breakers that are open and half-open, and closed tokens."""
+        self._breakers.labels("open").set_function(lambda: count_breakers()[0])
+        self._breakers.labels("half_open").set_function(lambda: count_breakers()[1])
+        self._tokens_closed.set_function(count_closed)
 
 
 @asynccontextmanager

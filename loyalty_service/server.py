@@ -85,14 +85,16 @@ async def serve(
     provider: LoyaltyProvider,
     clock: Clock,
     valkey: Redis | None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_fleet` has opened. Raises ConfigError for what a setting keeps from opening.
+    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError for
+    what a setting keeps from opening.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(_open_database(config))
-        metrics = await stack.enter_async_context(_open_metrics(config))
+        metrics = await stack.enter_async_context(_open_metrics(config, metrics or Metrics()))
         history = History(database, reversal_window_s=config.reversal_window_s)
         keys = Keys(config.secret_keys)
         store = MerchantStore(database, keys, clock)
@@ -177,8 +179,7 @@ async def _open_database(config: Config) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _open_metrics(config: Config) -> AsyncIterator[Metrics]:
-    metrics = Metrics()
+async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metrics]:
     async with AsyncExitStack() as stack:
         if config.metrics_listen is not None:
             host, port = parse_listen(config.metrics_listen, "LOYALTY_METRICS_LISTEN")

@@ -35,6 +35,7 @@ from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
+from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
@@ -77,7 +78,8 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         merchant = await self._merchants.get(request.merchant_id)
         staleness_s = read_staleness_s(request.max_staleness) if request.HasField("max_staleness") else None
-        return pb.GetSnapshotResponse(snapshot=await self._get(merchant, request.identity, staleness_s, context))
+        snapshot = await self._get(merchant, request.identity, staleness_s, context, Urgency.TICKET)
+        return pb.GetSnapshotResponse(snapshot=snapshot)
 
     async def BatchGetSnapshots(
         self, request: pb.BatchGetSnapshotsRequest, context: Context
@@ -91,7 +93,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         async def get_one(identity: pb.MemberIdentity) -> pb.BatchGetSnapshotsResponse.Result:
             async with places:
                 try:
-                    snapshot = await self._get(merchant, identity, staleness_s, context)
+                    snapshot = await self._get(merchant, identity, staleness_s, context, Urgency.BATCH)
                 except LoyaltyError as error:
                     return pb.BatchGetSnapshotsResponse.Result(error=make_status(error))
                 return pb.BatchGetSnapshotsResponse.Result(snapshot=snapshot)
@@ -201,13 +203,18 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return answer_s
 
     async def _get(
-        self, merchant: Merchant, identity: pb.MemberIdentity, staleness_s: float | None, context: Context
+        self,
+        merchant: Merchant,
+        identity: pb.MemberIdentity,
+        staleness_s: float | None,
+        context: Context,
+        urgency: Urgency,
     ) -> pb.Snapshot:
         timeout_s = _left_s(context, self._read_timeout_s)
         if timeout_s <= 0:
             raise ProviderTimeoutError("no time was left to ask the provider")
         held = await self._snapshots.get(
-            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s
+            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, urgency=urgency
         )
         return write_snapshot(held, merchant)
 

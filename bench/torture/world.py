@@ -18,7 +18,13 @@ from aiohttp import web
 
 from bench.listening import serve_http
 
-PROFILE = "[list_movements]\ncomplete = false\n"
+PROFILE = """\
+[list_movements]
+complete = false
+[rate]
+requests = 100000
+block_s = 0.05
+"""
 START_BALANCE = 5000
 LATE_S = 4.0
 _HANG_S = 6.0

@@ -39,6 +39,7 @@ from loyalty_service.domain.member import Member, MemberStatus, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
 
 POLL_S = 0.1
@@ -189,7 +190,9 @@ class AwardService:
             return held
         identity = parse_identity("member_id", member_id)
         max_staleness_s = None if held is None else 0.0
-        read = await self._snapshots.get(merchant, identity, max_staleness_s=max_staleness_s, timeout_s=timeout_s)
+        read = await self._snapshots.get(
+            merchant, identity, max_staleness_s=max_staleness_s, timeout_s=timeout_s, urgency=Urgency.AWARD
+        )
         obstacle = _find_obstacle(read.snapshot.member)
         if obstacle is not None:
             raise obstacle

@@ -1,6 +1,6 @@
 """What the domain needs from the world outside it."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -11,6 +11,7 @@ from loyalty_service.domain.award import Award, Receipt
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Ask, Urgency
 
 
 class Clock(Protocol):
@@ -53,13 +54,21 @@ class Movements(msgspec.Struct, frozen=True, kw_only=True):
 class LoyaltyProvider(Protocol):
     """The system that the loyalty programme lives in."""
 
-    async def fetch(
-        self, merchant: Merchant, identity: Identity, *, remembered_member_id: str | None, timeout_s: float
+    async def fetch(  # noqa: PLR0913 - each says something else of the read
+        self,
+        merchant: Merchant,
+        identity: Identity,
+        *,
+        remembered_member_id: str | None,
+        timeout_s: float,
+        ask: Ask,
+        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
-        """Read a member and their coupons now, all reads together within `timeout_s`.
+        """Read a member and their coupons, all reads together within `timeout_s`.
 
-        `remembered_member_id` is whom this identity named the last time: coupons may be read at once on that guess, and
-        are thrown away where the provider now names somebody else.
+        It may have to wait for its turn, by how urgent `ask` is; `begin` is awaited right before the first request
+        leaves. `remembered_member_id` is whom this identity named the last time: coupons may be read at once on that
+        guess, and are thrown away where the provider now names somebody else.
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """
@@ -118,7 +127,13 @@ class Snapshots(Protocol):
     """Members' states, held between reads. Freshness is the caller's to name."""
 
     async def get(
-        self, merchant: Merchant, identity: Identity, *, max_staleness_s: float | None, timeout_s: float
+        self,
+        merchant: Merchant,
+        identity: Identity,
+        *,
+        max_staleness_s: float | None,
+        timeout_s: float,
+        urgency: Urgency = Urgency.TICKET,
     ) -> HeldSnapshot:
         """The member as of at most `max_staleness_s` before this call; None: the hold time, 0: a read that begins now.
 

@@ -20,9 +20,10 @@ from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding, LoyaltyProvider
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Urgency
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry
-from loyalty_service.snapshots.flights import Flight, Flights, Outcome, Sighting
+from loyalty_service.snapshots.flights import NOT_BEGUN, Flight, Flights, Outcome, Sighting
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.readers import Held, Reader, get_held, make_error
 from loyalty_service.snapshots.store import Moment, Store
@@ -86,7 +87,13 @@ class CachedSnapshots:
         await self._support.close()
 
     async def get(
-        self, merchant: Merchant, identity: Identity, *, max_staleness_s: float | None, timeout_s: float
+        self,
+        merchant: Merchant,
+        identity: Identity,
+        *,
+        max_staleness_s: float | None,
+        timeout_s: float,
+        urgency: Urgency = Urgency.TICKET,
     ) -> HeldSnapshot:
         """See the port."""
         end_time = asyncio.get_running_loop().time() + timeout_s
@@ -99,7 +106,7 @@ class CachedSnapshots:
             return HeldSnapshot(snapshot=_take(held.found), stale_reason=None)
         try:
             async with asyncio.timeout_at(end_time):
-                found = await self._fly(merchant, reader, held)
+                found = await self._fly(merchant, reader, held, urgency)
         except TimeoutError:
             await self._hold_sighting(merchant, identity)
             found = ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s")
@@ -163,7 +170,9 @@ class CachedSnapshots:
         reading = await self._store.read(*self._make_keys(merchant, identity))
         return reading.arrival, get_held(reading, identity)
 
-    async def _fly(self, merchant: Merchant, reader: Reader, held: Held) -> Snapshot | NobodyEntry | LoyaltyError:
+    async def _fly(
+        self, merchant: Merchant, reader: Reader, held: Held, urgency: Urgency
+    ) -> Snapshot | NobodyEntry | LoyaltyError:
         key = self._keys.make_identity_key(merchant, reader.identity)
         while True:
             flight = self._flights.get(key)
@@ -171,6 +180,7 @@ class CachedSnapshots:
                 flight = self._start(merchant, reader, held.remembered_member_id)
             else:
                 self._metrics.joined.inc()
+            flight.ask.lift(urgency)
             await asyncio.wait({flight.task})
             if flight.task.cancelled():
                 return ProviderUnavailableError("the service is shutting down")
@@ -193,24 +203,30 @@ class CachedSnapshots:
     async def _fetch(
         self, flight: Flight, *, merchant: Merchant, identity: Identity, remembered_id: str | None
     ) -> Outcome:
-        begin = await self._store.begin(self._keys.make_merchant_key(merchant))
+        async def begin() -> None:
+            flight.begin = await self._store.begin(self._keys.make_merchant_key(merchant))
+
         try:
             snapshot = await self._provider.fetch(
                 merchant,
                 identity,
                 remembered_member_id=remembered_id,
                 timeout_s=self._times.fetch_timeout_s,
+                ask=flight.ask,
+                begin=begin,
             )
         except (MemberNotFoundError, MemberAmbiguousError) as error:
-            was_put = await self._put_nobody(merchant, identity, begin, error)
-            return Outcome(identity=identity, begin=begin, result=error, is_overtaken=not was_put)
+            was_put = await self._put_nobody(merchant, identity, flight.begin, error)
+            return Outcome(identity=identity, begin=flight.begin, result=error, is_overtaken=not was_put)
         except LoyaltyError as error:
-            return Outcome(identity=identity, begin=begin, result=error)
-        flight.sighting = Sighting(identity=identity, begin=begin, snapshot=snapshot)
+            if flight.begin is NOT_BEGUN:  # its turn did not come: so it goes for all who have come up to now
+                await begin()
+            return Outcome(identity=identity, begin=flight.begin, result=error)
+        flight.sighting = Sighting(identity=identity, begin=flight.begin, snapshot=snapshot)
         awards = await self._support.read(merchant.merchant_id, snapshot.member.member_id)
         snapshot = msgspec.structs.replace(snapshot, support_awards=awards)
-        was_put = await self._put_member(merchant, identity, begin, snapshot)
-        return Outcome(identity=identity, begin=begin, result=snapshot, is_overtaken=not was_put)
+        was_put = await self._put_member(merchant, identity, flight.begin, snapshot)
+        return Outcome(identity=identity, begin=flight.begin, result=snapshot, is_overtaken=not was_put)
 
     async def _put_nobody(
         self, merchant: Merchant, identity: Identity, begin: Moment, error: MemberNotFoundError | MemberAmbiguousError

@@ -1,6 +1,7 @@
 """Reads of the provider that are under way."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 
 import msgspec
@@ -8,7 +9,11 @@ import msgspec
 from loyalty_service.domain.errors import LoyaltyError
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.snapshots.store import Moment
+
+NOT_BEGUN = Moment(-math.inf, -math.inf)
+"""Before everything: who has not asked yet can answer nobody."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +37,15 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flight:
-    """A task of its own: whoever waits for it may leave, it goes on. `sighting` is there once the provider answered."""
+    """A task of its own: whoever waits for it may leave, it goes on. `sighting` is there once the provider answered.
+
+    `begin`: when the provider was first asked. `ask`: as urgent as the most urgent of its readers.
+    """
 
     def __init__(self, fly: "Callable[[Flight], Coroutine[None, None, Outcome]]") -> None:
+        self.begin = NOT_BEGUN
         self.sighting: Sighting | None = None
+        self.ask = Ask(Urgency.BATCH)
         self.task = asyncio.create_task(fly(self))
 
 

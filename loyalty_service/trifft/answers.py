@@ -21,8 +21,6 @@ from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.transport import Answer, Request
 from loyalty_service.trifft.wire import WireError, parse_json
 
-# Documented: past 50 requests in 10 s every request is refused for the next 60 s; no Retry-After.
-THROTTLED_S = 60.0
 _ROLE = re.compile(r"\bROLE_[A-Z_]{1,60}\b")
 _LOG_SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _ANY_TEXT = re.compile(r".{0,1000}", re.DOTALL)
@@ -57,7 +55,7 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
-    _raise_common(answer.status, error)
+    _raise_common(answer.status, error, profile)
     if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - likewise
         raise MemberNotFoundError(now)
     if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
@@ -70,7 +68,7 @@ def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, requ
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
-    _raise_common(answer.status, error)
+    _raise_common(answer.status, error, profile)
     match answer.status:
         case 404:
             raise MemberNotFoundError(now)
@@ -80,11 +78,11 @@ def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, requ
             raise BookingUnknownError(f"the provider answered {answer.status}")
 
 
-def _raise_common(status: int, message: str) -> None:
+def _raise_common(status: int, message: str, profile: Profile) -> None:
     if status in {401, 403}:
         _raise_credentials(status, message)
     if status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderThrottledError("the provider refuses further requests for now", THROTTLED_S)
+        raise ProviderThrottledError("the provider refuses further requests for now", profile.rate.block_s)
 
 
 def _raise_credentials(status: int, message: str) -> NoReturn:

@@ -7,23 +7,40 @@ from typing import Literal
 import aiohttp
 
 from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.errors import BookingContradictedError, BookingUnknownError, ProviderUnavailableError
+from loyalty_service.domain.errors import (
+    BookingContradictedError,
+    BookingUnknownError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
+)
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock
+from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_booking
+from loyalty_service.trifft.breaker import Breaker
+from loyalty_service.trifft.budget import Budget
 from loyalty_service.trifft.mapping import parse_booked_points, parse_receipt
 from loyalty_service.trifft.profile import BookPoints, Profile
-from loyalty_service.trifft.transport import BodyTooLargeError, Request, Sending, Transport
+from loyalty_service.trifft.transport import Answer, BodyTooLargeError, Request, Sending, Transport
 from loyalty_service.trifft.wire import WireError
+
+# How long an award waits for a slot: who clicked is answered within LOYALTY_AWARD_ANSWER_S.
+SLOT_WAIT_S = 1.5
 
 BookingKind = Literal["credit", "debit"]
 
 
 class Bookings:
-    """Sends each booking once, on a connection of its own."""
+    """Sends each booking once, on a connection of its own.
 
-    def __init__(self, transport: Transport, clock: Clock) -> None:
+    One for which there is no slot in time is not sent, and neither is one while the provider fails: where it hangs,
+    each would be a doubt. Past the breaker's wait one goes: in a shop without readers nothing else would find out.
+    """
+
+    def __init__(self, transport: Transport, budget: Budget, breaker: Breaker, clock: Clock) -> None:
         self._transport = transport
+        self._budget = budget
+        self._breaker = breaker
         self._clock = clock
 
     async def send(
@@ -34,8 +51,12 @@ class Bookings:
         lines = profile.credit if kind == "credit" else profile.debit
         request = _make_request(kind, lines, booking, self._clock.now())
         try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._transport.fetch(merchant, request, sending)
+            with self._breaker.attempt(merchant) as attempt:
+                answer = await self._exchange(merchant, profile, request, sending)
+                if answer.status // 100 == 5:  # noqa: PLR2004 - HTTP's own number
+                    attempt.fail()
+        except ProviderTimeoutError as error:  # the breaker's word for what others have met: nothing was sent
+            raise ProviderUnavailableError(error.message) from error
         except (aiohttp.ClientError, BodyTooLargeError, OSError) as error:  # TimeoutError is an OSError
             log_unreachable(merchant, request, error)
             if sending.may_have_left:
@@ -50,6 +71,24 @@ class Bookings:
         if points not in {None, booking.points}:
             raise BookingContradictedError(f"the receipt of a {kind} names other points")
         return receipt
+
+    async def _exchange(self, merchant: Merchant, profile: Profile, request: Request, sending: Sending) -> Answer:
+        """Raises ProviderThrottledError, and what the transport raises."""
+        wait_s = min(SLOT_WAIT_S, sending.timeout_s / 2)
+        async with (
+            asyncio.timeout(sending.timeout_s),
+            self._budget.take(
+                merchant, profile.rate, Ask(Urgency.AWARD), count=1, wait_s=wait_s, timeout_s=sending.timeout_s
+            ) as permit,
+        ):
+            with permit.send() as sent:
+                try:
+                    answer = await self._transport.fetch(merchant, request, sending)
+                finally:
+                    if not sending.may_have_left:
+                        sent.stay()
+                sent.answer(answer.status)
+        return answer
 
 
 def _make_request(kind: BookingKind, lines: BookPoints, booking: Booking, now: datetime) -> Request:

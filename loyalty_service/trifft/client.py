@@ -2,11 +2,13 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Self
+
+from redis.asyncio import Redis
 
 from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import (
@@ -19,37 +21,73 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, Movements
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.bookings import BookingKind, Bookings
+from loyalty_service.trifft.breaker import Breaker
+from loyalty_service.trifft.budget import Budget
+from loyalty_service.trifft.exchange import MAX_REPEATS, Exchange
+from loyalty_service.trifft.fleet import Fleet
 from loyalty_service.trifft.profile import Profile, parse_profile
+from loyalty_service.trifft.rack import Rack
 from loyalty_service.trifft.reads import Read
 from loyalty_service.trifft.transport import Transport
 
 _PROFILES = 256
+# A member, and their coupons.
+_READ_SET = 2
+# A read waits for its slots so much of its time: the rest is the provider's, or each would be late for its answer.
+_WAIT_SHARE = 0.5
 
 
 class TrifftProvider:
-    """Implements the port LoyaltyProvider. `async with` opens and closes its connections."""
+    """Implements the port LoyaltyProvider. `async with` opens and closes its connections.
 
-    def __init__(self, clock: Clock) -> None:
+    `valkey`: the store in which the fleet counts its requests together; without one each of `replicas` processes keeps
+    to its share of what TRIFFT allows.
+    """
+
+    def __init__(
+        self, clock: Clock, *, metrics: Metrics | None = None, valkey: Redis | None = None, replicas: int = 1
+    ) -> None:
         self._clock = clock
+        self._metrics = metrics or Metrics()
+        self._valkey = valkey
+        self._rack = Rack(clock, replicas)
+        self._budget = Budget(self._rack, clock, self._metrics)
+        self._breaker = Breaker(clock)
         self._transport = Transport()
-        self._bookings = Bookings(self._transport, clock)
+        self._bookings = Bookings(self._transport, self._budget, self._breaker, clock)
         self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)
+        self._metrics.watch_provider(count_breakers=self._breaker.count, count_closed=self._rack.count_closed)
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
+        async with AsyncExitStack() as stack:
+            if self._valkey is not None:
+                fleet = Fleet(self._valkey, self._clock, self._rack.list_known)
+                self._rack.fleet = await stack.enter_async_context(fleet)
+            stack.push_async_callback(self._budget.close)
+            await stack.enter_async_context(self._transport)
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
-    async def fetch(
-        self, merchant: Merchant, identity: Identity, *, remembered_member_id: str | None, timeout_s: float
+    async def fetch(  # noqa: PLR0913 - the port's
+        self,
+        merchant: Merchant,
+        identity: Identity,
+        *,
+        remembered_member_id: str | None,
+        timeout_s: float,
+        ask: Ask,
+        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
         """See the port. Also raises BadValueError for a kind of identity that the profile cannot search for."""
-        async with self._read(merchant, timeout_s) as read:
+        async with self._read(merchant, ask, timeout_s, count=_READ_SET, begin=begin) as read:
             return await read.fetch(identity, remembered_member_id)
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
@@ -64,23 +102,53 @@ class TrifftProvider:
         self, merchant: Merchant, member_id: str, *, since: datetime, timeout_s: float
     ) -> Movements | None:
         """See the port."""
-        async with self._read(merchant, timeout_s) as read:
+        operation = self._get_profile(merchant).list_movements
+        if not operation.path:
+            return None
+        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s) as read:
             return await read.list_movements(member_id, since)
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
-        """See the port."""
-        async with self._read(merchant, timeout_s) as read:
+        """See the port. Whoever asks so wants the truth: it goes past the breaker, within the budget."""
+        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s, is_forced=True) as read:
             await read.probe()
 
     @asynccontextmanager
-    async def _read(self, merchant: Merchant, timeout_s: float) -> AsyncIterator[Read]:
-        """A read that begins now. Raises ProviderTimeoutError when its time is over."""
+    async def _read(  # noqa: PLR0913 - each says something else of the read
+        self,
+        merchant: Merchant,
+        ask: Ask,
+        timeout_s: float,
+        *,
+        count: int = 1,
+        is_forced: bool = False,
+        begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> AsyncIterator[Read]:
+        """A read that has its slots, and begins now. Raises ProviderTimeoutError when its time is over."""
         profile = self._get_profile(merchant)
-        try:
-            async with asyncio.timeout(timeout_s):
-                yield Read(self._transport, profile, merchant, self._clock.now())
-        except TimeoutError as error:
-            raise ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s") from error
+        deadline_s = self._clock.monotonic() + timeout_s
+        wait_s = timeout_s * _WAIT_SHARE
+        with self._breaker.attempt(merchant, is_forced=is_forced) as attempt:
+            try:
+                async with (
+                    asyncio.timeout(timeout_s),
+                    self._budget.take(
+                        merchant, profile.rate, ask, count=count, wait_s=wait_s, timeout_s=timeout_s
+                    ) as permit,
+                ):
+                    if begin is not None:
+                        await begin()
+                    exchange = Exchange(
+                        self._transport,
+                        permit,
+                        self._clock,
+                        self._metrics,
+                        deadline_s=deadline_s,
+                        repeats=0 if attempt.is_probe else MAX_REPEATS,
+                    )
+                    yield Read(exchange, profile, merchant, self._clock.now())
+            except TimeoutError as error:
+                raise ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s") from error
 
     async def _book(self, merchant: Merchant, kind: BookingKind, booking: Booking, timeout_s: float) -> Receipt:
         try:

@@ -17,6 +17,7 @@ _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +33,12 @@ class ErrorFields(_Section, frozen=True, kw_only=True):
     exception: Expression
     event_id: Expression
     message: Expression
+
+
+class Rate(_Section, frozen=True, kw_only=True):
+    requests: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]  # a member and their coupons are two
+    period_s: Seconds
+    block_s: Seconds
 
 
 class Operation(_Section, frozen=True, kw_only=True):
@@ -122,6 +129,7 @@ class CouponFields(_Section, frozen=True, kw_only=True):
 class Profile(_Section, frozen=True, kw_only=True):
     envelope: Envelope
     error: ErrorFields
+    rate: Rate
     find_member: FindMember
     get_member: GetMember
     list_coupons: ListCoupons

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-import aiohttp
 import structlog
 
 from loyalty_service.domain.errors import (
@@ -13,13 +12,13 @@ from loyalty_service.domain.errors import (
     MemberAmbiguousError,
     MemberNotFoundError,
     ProviderContractError,
-    ProviderUnavailableError,
 )
 from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_read
+from loyalty_service.trifft.answers import parse_data, raise_for_read
+from loyalty_service.trifft.exchange import Exchange
 from loyalty_service.trifft.mapping import (
     Candidate,
     parse_candidate,
@@ -29,7 +28,7 @@ from loyalty_service.trifft.mapping import (
     parse_movements,
 )
 from loyalty_service.trifft.profile import Profile
-from loyalty_service.trifft.transport import BodyTooLargeError, Request, Transport
+from loyalty_service.trifft.transport import Answer, BodyTooLargeError, Request
 from loyalty_service.trifft.wire import WireError
 
 T = TypeVar("T")
@@ -39,8 +38,8 @@ _log = structlog.get_logger(__name__)
 class Read:
     """One read of a merchant's project, which began at `fetch_time`."""
 
-    def __init__(self, transport: Transport, profile: Profile, merchant: Merchant, fetch_time: datetime) -> None:
-        self._transport = transport
+    def __init__(self, exchange: Exchange, profile: Profile, merchant: Merchant, fetch_time: datetime) -> None:
+        self._exchange = exchange
         self._profile = profile
         self._merchant = merchant
         self._fetch_time = fetch_time
@@ -53,6 +52,8 @@ class Read:
             if guessed and member.member_id == guess:
                 coupons = await guessed
             else:
+                if guessed:
+                    await self._exchange.add()
                 coupons = await self._list_coupons(member.member_id)
         finally:
             if guessed:
@@ -60,11 +61,9 @@ class Read:
                 await asyncio.gather(guessed, return_exceptions=True)
         return Snapshot(member=member, coupons=coupons, fetch_time=self._fetch_time)
 
-    async def list_movements(self, member_id: str, since: datetime) -> Movements | None:
-        """None where the profile knows no such list."""
+    async def list_movements(self, member_id: str, since: datetime) -> Movements:
+        """The profile knows such a list."""
         operation = self._profile.list_movements
-        if not operation.path:
-            return None
         path = operation.make_path(member_id, self._fetch_time)
         query = {operation.since: str(int(since.timestamp()))} if operation.since else {}
         request = Request(operation="list_movements", method=operation.method, path=path, query=query)
@@ -79,15 +78,15 @@ class Read:
 
     async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """The data of a successful answer. Raises ProviderError, MemberNotFoundError."""
+
+        def read(answer: Answer) -> Any:  # noqa: ANN401 - likewise
+            raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
+            return self._parse(request, lambda: parse_data(answer, self._profile))
+
         try:
-            answer = await self._transport.fetch(self._merchant, request)
+            return await self._exchange.ask(self._merchant, request, read)
         except BodyTooLargeError as error:
             raise self._make_contract_error(request, "is too large") from error
-        except (aiohttp.ClientError, OSError) as error:
-            log_unreachable(self._merchant, request, error)
-            raise ProviderUnavailableError("the provider cannot be reached") from error
-        raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
-        return self._parse(request, lambda: parse_data(answer, self._profile))
 
     async def _fetch_member(self, identity: Identity) -> Member:
         if identity.kind == "member_id":

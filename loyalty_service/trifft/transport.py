@@ -59,6 +59,7 @@ class Sending:
 
     def __init__(self, clock: Clock, timeout_s: float) -> None:
         self.may_have_left = False
+        self.timeout_s = timeout_s
         self._clock = clock
         self._deadline = clock.monotonic() + timeout_s
         self._deadline_time = clock.now() + timedelta(seconds=timeout_s)
@@ -101,7 +102,8 @@ class Transport:
     async def fetch(self, merchant: Merchant, request: Request, sending: Sending | None = None) -> Answer:
         """The caller keeps the deadline. With `sending` the request, which has a body, travels on its own connection.
 
-        Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError and BodyTooLargeError.
+        Never sent twice. Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError and
+        BodyTooLargeError.
         """
         session = self._fresh if sending else self._pooled
         async with session.request(
@@ -131,6 +133,8 @@ class Transport:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no slot.
+        session._retry_connection = False  # noqa: SLF001 - there is no public way
         return await self._stack.enter_async_context(session)
 
 

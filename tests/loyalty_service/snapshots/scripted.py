@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movements
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Ask
 
 _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
@@ -76,14 +78,17 @@ class ScriptedProvider:
         self.members[member_id] = [member_id]
         self.points[member_id] = points
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - the port's
         self,
         merchant: Merchant,  # noqa: ARG002 - one programme behind every merchant
         identity: Identity,
         *,
         remembered_member_id: str | None,
         timeout_s: float,  # noqa: ARG002 - the test decides how long it takes
+        ask: Ask,  # noqa: ARG002 - nobody waits for a turn here
+        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
+        await begin()
         fetch_time = self._clock.now()
         seen = [(member_id, self.points[member_id]) for member_id in self.members.get(identity.value, ())]
         call = Call(identity, remembered_member_id)

@@ -15,6 +15,8 @@ from sandbox.trifft import Coupon, Member, Project, Segment, Tier, Trifft, UserC
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, make_answering_app
 
+# The budget has its own tests; the others may ask as often as they like.
+MANY_REQUESTS = "[rate]\nrequests = 5000\n"
 LAST_DAY_OF_2126 = 4954607999
 
 
@@ -73,7 +75,7 @@ def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
             admin_member_url="",
             time_zone="UTC",
             locale="en",
-            profile=profile,
+            profile=MANY_REQUESTS + profile,
             max_points_per_award=500,
             max_points_per_ticket=500,
             max_points_per_member_day=0,

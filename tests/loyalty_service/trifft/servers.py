@@ -5,13 +5,41 @@ from typing import Protocol
 
 from aiohttp import web
 
+from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.trifft.client import TrifftProvider
 
 StartAnswering = Callable[[web.Response], Awaitable[str]]
 
 
 class MakeMerchant(Protocol):
     def __call__(self, provider_url: str = ..., *, token: str = ..., profile: str = ...) -> Merchant: ...
+
+
+async def do_nothing() -> None:
+    pass
+
+
+async def fetch(  # noqa: PLR0913 - as the port's
+    provider: TrifftProvider,
+    merchant: Merchant,
+    identity: Identity,
+    *,
+    remembered: str | None = None,
+    timeout_s: float = 5,
+    urgency: Urgency = Urgency.TICKET,
+) -> Snapshot:
+    """A read that nobody joins."""
+    return await provider.fetch(
+        merchant,
+        identity,
+        remembered_member_id=remembered,
+        timeout_s=timeout_s,
+        ask=Ask(urgency),
+        begin=do_nothing,
+    )
 
 
 def make_answering_app(answer: web.Response) -> web.Application:

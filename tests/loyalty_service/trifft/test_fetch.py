@@ -12,6 +12,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import BLOOM_PROFILE, Coupon, Member, Project, Settings, UserCoupon
+from tests.loyalty_service.trifft import servers
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
 
 JANA = parse_identity("email", "jana@example.com")
@@ -20,7 +21,7 @@ JANA = parse_identity("email", "jana@example.com")
 async def fetch(
     provider: TrifftProvider, merchant: Merchant, identity: Identity = JANA, remembered: str | None = None
 ) -> Snapshot:
-    return await provider.fetch(merchant, identity, remembered_member_id=remembered, timeout_s=5)
+    return await servers.fetch(provider, merchant, identity, remembered=remembered)
 
 
 def add(acme: Project, **fields: object) -> Member:

@@ -15,13 +15,16 @@ CREDIT = Booking(member_id="jana", points=100, note="", reference="A-10482")
 
 
 class FrozenClock:
-    """From its second look on, `monotonic_s` and `wall_s` have passed at once."""
+    """From its second look after `begin` on, `monotonic_s` and `wall_s` have passed at once."""
 
     def __init__(self, *, monotonic_s: float = 0, wall_s: float = 0) -> None:
-        self._monotonic = iter([0.0])
-        self._wall = iter([datetime(2026, 11, 23, tzinfo=UTC)])
+        self.begin()
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
+
+    def begin(self) -> None:
+        self._monotonic = iter([0.0])
+        self._wall = iter([datetime(2026, 11, 23, tzinfo=UTC)])
 
     def monotonic(self) -> float:
         return next(self._monotonic, self._monotonic_s)
@@ -54,7 +57,9 @@ async def listener_url(received: bytearray) -> AsyncIterator[str]:
 async def test_booking_whose_time_is_over_when_its_connection_stands_is_not_sent_and_not_in_doubt(
     make_merchant: MakeMerchant, listener_url: str, received: bytearray, passed: dict[str, float], kind: str
 ) -> None:
-    async with TrifftProvider(FrozenClock(**passed)) as provider:
+    clock = FrozenClock(**passed)
+    async with TrifftProvider(clock) as provider:
+        clock.begin()
         book = provider.credit if kind == "credit" else provider.debit
         with pytest.raises(ProviderUnavailableError):
             await book(make_merchant(listener_url), CREDIT, timeout_s=10)

@@ -21,7 +21,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import Fault, Project
 from sandbox.trifft.faults import FaultTarget
-from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
+from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, fetch
 
 JANA = parse_identity("email", "jana@example.com")
 
@@ -30,7 +30,7 @@ async def fetch_error(
     provider: TrifftProvider, merchant: Merchant, *, remembered: str | None = None, timeout_s: float = 5
 ) -> LoyaltyError:
     with pytest.raises(LoyaltyError) as caught:
-        await provider.fetch(merchant, JANA, remembered_member_id=remembered, timeout_s=timeout_s)
+        await fetch(provider, merchant, JANA, remembered=remembered, timeout_s=timeout_s)
     return caught.value
 
 
@@ -199,7 +199,7 @@ async def test_another_member_than_the_one_asked_for_is_a_contract_error(
     url = await start_answering(web.json_response({"id": "somebody-else"}))
     identity = parse_identity("member_id", "jana")
     with pytest.raises(ProviderContractError, match="is about another member"):
-        await provider.fetch(make_merchant(url), identity, remembered_member_id=None, timeout_s=5)
+        await fetch(provider, make_merchant(url), identity)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://trifft.invalid", "https://127.0.0.1:{port}"])
@@ -222,7 +222,7 @@ async def test_failure_leaves_the_provider_usable(provider: TrifftProvider, merc
     acme.faults.set(Fault(kind="reset", times=3))
     await fetch_error(provider, merchant)
     acme.faults.clear()
-    assert (await provider.fetch(merchant, JANA, remembered_member_id=None, timeout_s=5)).coupons
+    assert (await fetch(provider, merchant, JANA)).coupons
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+"""Where the slots of every token stand: in the shared store while there is one, else in this process's share of them.
+
+What this process may use of its own is its share, the requests that TRIFFT allows divided by the processes. It uses
+none of it while what it cannot know may be busy: after the shared store was lost, for a period and the longest read,
+until all that was taken there is over. At a start without a shared store, an earlier process may have used up its share
+just before. So a process has one START_SHARE-th of it in its first period, and the rest of it, never more, later: with
+the one that takes its place it uses no more than the share.
+"""
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from loyalty_service.domain.ports import Clock
+from loyalty_service.domain.urgency import Urgency
+from loyalty_service.trifft.fleet import BLINK_S, LONGEST_READ_S, Fleet, Granted, Known
+from loyalty_service.trifft.gate import Gate
+from loyalty_service.trifft.profile import Rate
+from loyalty_service.trifft.slots import MARGIN_S, UNANSWERED_S, Busy, Slots, get_limit
+
+# One in 25: two of fifty, a member with their coupons.
+START_SHARE = 25
+_SWEEP_AT_LEAST = 64
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` slots of a token for at most `lease_s`: by then what is sent in them is over, and they are free.
+
+    `is_new`: the token came to us after this process began, so that no earlier one has used it.
+    """
+
+    key: str
+    rate: Rate
+    count: int
+    lease_s: float
+    is_new: bool
+
+
+class Taken(msgspec.Struct, kw_only=True):
+    """Slots to send in. `is_probe`: of a token that was closed; what the first of them meets opens or closes it."""
+
+    key: str
+    rate: Rate
+    ids: list[str]
+    is_probe: bool
+    is_shared: bool
+
+
+class _Token:
+    def __init__(self) -> None:
+        self.slots = Slots()
+        self.gate = Gate()
+
+
+class Rack:
+    """`fleet` may be set once, before anything is taken. `on_change` is told of a token that may have a slot again."""
+
+    def __init__(self, clock: Clock, replicas: int) -> None:
+        self._clock = clock
+        self._replicas = replicas
+        self._start_s = clock.monotonic()
+        self._tokens: dict[str, _Token] = {}
+        self._sweep_at = _SWEEP_AT_LEAST
+        self._ids = map("{}:{}".format, itertools.repeat(uuid.uuid4().hex[:12]), itertools.count())
+        self.fleet: Fleet | None = None
+        self.on_change: Callable[[str], None] = lambda _: None
+
+    async def take(self, wanted: Wanted, urgency: Urgency) -> Taken | Busy:
+        """With a shared store, a caller who is cancelled meanwhile may leave slots behind: shield it."""
+        token = self._find(wanted.key)
+        if obstacle := token.gate.find_obstacle(self._clock.monotonic()):
+            return obstacle
+        ids = [next(self._ids) for _ in range(wanted.count)]
+        if self.fleet is not None:
+            limit = get_limit(wanted.rate.requests, urgency)
+            answer = await self.fleet.take(wanted.key, ids, limit=limit, lease_s=wanted.lease_s)
+            if answer is not None:
+                return self._note(wanted, ids, answer)
+        return self._take_own(wanted, urgency, ids)
+
+    def check(self, taken: Taken) -> Busy | None:
+        """What has come up since they were taken: a token that is closed now."""
+        return None if taken.is_probe else self._find(taken.key).gate.find_obstacle(self._clock.monotonic())
+
+    def send(self, taken: Taken) -> str:
+        """The id of a slot in which a request is sent now."""
+        slot_id = taken.ids.pop()
+        self._find(taken.key).slots.send(slot_id)
+        return slot_id
+
+    def answer(self, taken: Taken, slot_id: str, *, is_refused: bool) -> None:
+        """A request was answered; `is_refused`: with a 429."""
+        self._end(taken, slot_id, 0.0)
+        gate = self._find(taken.key).gate
+        if is_refused:
+            gate.close(self._clock.monotonic() + taken.rate.block_s + MARGIN_S)
+            taken.is_probe = False
+            if self.fleet is not None:
+                self.fleet.close(taken.key, taken.rate.block_s + MARGIN_S)
+        elif taken.is_probe:
+            taken.is_probe = False
+            gate.open()
+            if self.fleet is not None:
+                self.fleet.open(taken.key)
+        self.on_change(taken.key)
+
+    def lose(self, taken: Taken, slot_id: str) -> None:
+        """A request is over without an answer."""
+        self._end(taken, slot_id, UNANSWERED_S)
+
+    def unsend(self, taken: Taken, slot_id: str) -> None:
+        """A request did not leave after all."""
+        self._give_back(taken, [slot_id])
+
+    def finish(self, taken: Taken) -> None:
+        """Nothing more is sent in these: what is left is given back."""
+        if taken.ids:
+            self._give_back(taken, taken.ids)
+            taken.ids = []
+        if taken.is_probe:
+            self._find(taken.key).gate.end_probe()
+            if self.fleet is not None:
+                self.fleet.end_probe(taken.key)
+            self.on_change(taken.key)
+
+    def count_closed(self) -> int:
+        """How many tokens a 429 has closed, here as far as this process knows."""
+        return sum(not token.gate.is_open for token in self._tokens.values())
+
+    def list_known(self) -> Iterator[Known]:
+        """What is busy, and closed, for the shared store to know."""
+        for key, token in list(self._tokens.items()):
+            now_s = self._clock.monotonic()
+            out = [(slot_id, end_s - now_s) for slot_id, end_s in token.slots.list_out()]
+            ends = [(slot_id, end_s - now_s) for slot_id, end_s in token.slots.list_ends(now_s)]
+            yield Known(key=key, out=out, ends=ends, closed_s=token.gate.get_closed_s(now_s))
+
+    def _note(self, wanted: Wanted, ids: list[str], answer: Granted | Busy) -> Taken | Busy:
+        token, now_s = self._find(wanted.key), self._clock.monotonic()
+        if isinstance(answer, Busy):
+            if answer.is_refused and answer.earliest_s > 0:
+                token.gate.close(now_s + answer.earliest_s)
+            return answer
+        if not answer.is_probe:
+            token.gate.open()  # another process has found that out
+        return self._make_taken(wanted, ids, now_s, is_probe=answer.is_probe, is_shared=True)
+
+    def _take_own(self, wanted: Wanted, urgency: Urgency, ids: list[str]) -> Taken | Busy:
+        token, now_s = self._find(wanted.key), self._clock.monotonic()
+        if obstacle := token.gate.find_obstacle(now_s):
+            return obstacle
+        capacity, until_s = self._get_own_capacity(wanted, now_s)
+        limit = get_limit(capacity, urgency)
+        obstacle = token.slots.find_obstacle(wanted.count, limit, now_s, wanted.rate.period_s)
+        if obstacle is not None:
+            if limit < wanted.count and until_s > now_s:
+                # A store that was lost this moment may be back the next.
+                is_blink = self.fleet is not None and now_s - (self.fleet.lost_since_s or now_s) < BLINK_S
+                return Busy(earliest_s=0 if is_blink else until_s - now_s, expected_s=until_s - now_s)
+            return obstacle
+        return self._make_taken(wanted, ids, now_s, is_probe=not token.gate.is_open, is_shared=False)
+
+    def _get_own_capacity(self, wanted: Wanted, now_s: float) -> tuple[int, float]:
+        """How much of it may be used, and until when that is for the sake of what cannot be known."""
+        share = wanted.rate.requests // self._replicas
+        if self.fleet is not None:
+            lost_s = self.fleet.lost_since_s
+            until_s = (now_s if lost_s is None else lost_s) + wanted.rate.period_s + LONGEST_READ_S
+            return (0 if now_s < until_s else share), until_s
+        until_s = self._start_s + wanted.rate.period_s + MARGIN_S + UNANSWERED_S
+        kept = share // START_SHARE
+        return (kept if now_s < until_s and not wanted.is_new else share - kept), until_s
+
+    def _make_taken(self, wanted: Wanted, ids: list[str], now_s: float, *, is_probe: bool, is_shared: bool) -> Taken:
+        token = self._find(wanted.key)
+        token.slots.take(ids, now_s + wanted.lease_s)
+        if is_probe:
+            token.gate.begin_probe(now_s + wanted.lease_s)
+        return Taken(key=wanted.key, rate=wanted.rate, ids=list(ids), is_probe=is_probe, is_shared=is_shared)
+
+    def _end(self, taken: Taken, slot_id: str, late_s: float) -> None:
+        busy_s = taken.rate.period_s + MARGIN_S + late_s
+        self._find(taken.key).slots.end(slot_id, self._clock.monotonic() + busy_s)
+        if self.fleet is not None:
+            self.fleet.end(taken.key, slot_id, busy_s)
+
+    def _give_back(self, taken: Taken, ids: list[str]) -> None:
+        slots = self._find(taken.key).slots
+        for slot_id in ids:
+            slots.give_back(slot_id)
+        if self.fleet is not None and taken.is_shared:
+            self.fleet.give_back(taken.key, list(ids))
+        self.on_change(taken.key)
+
+    def _find(self, key: str) -> _Token:
+        token = self._tokens.get(key)
+        if token is None:
+            if len(self._tokens) >= self._sweep_at:
+                self._sweep()
+            token = self._tokens[key] = _Token()
+        return token
+
+    def _sweep(self) -> None:
+        """Forget the tokens of which nothing is busy: those that are left have been used within a period."""
+        now_s = self._clock.monotonic()
+        for key, token in list(self._tokens.items()):
+            if token.gate.is_open and not token.slots.count(now_s):
+                del self._tokens[key]
+        self._sweep_at = max(_SWEEP_AT_LEAST, 2 * len(self._tokens))
