@@ -40,19 +40,19 @@ def name_failure(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def open_valkey(url: str) -> AsyncIterator[Redis]:
+async def open_valkey(url: str, *, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Redis]:
     """A client of `redis://[user:password@]host:port[/number]` (`rediss://` for TLS, `unix://` for a socket).
 
-    Nothing is sent yet: a server that is down is met by the calls, each of which fails within TIMEOUT_S and is not
+    Nothing is sent yet: a server that is down is met by the calls, each of which fails within `timeout_s` and is not
     tried again. Raises ValkeyUrlError.
     """
     try:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
-            timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
 from loyalty_service.metrics import SnapshotMetrics
-from loyalty_service.valkey import TIMEOUT_S, VALKEY_ERRORS, name_failure
+from loyalty_service.valkey import VALKEY_ERRORS, name_failure
 
-PAUSE_S = 1.0
+DEFAULT_PAUSE_S = 1.0
 _PROBE_KEY = "loyalty:probe"
 
 T = TypeVar("T")
@@ -20,18 +20,26 @@ logger = structlog.get_logger()
 
 
 class Guard:
-    """Each call has TIMEOUT_S. After one that failed the store is left alone; one probe a `pause_s` finds it back.
+    """Each call has `timeout_s`. After one that failed the store is left alone; a probe finds it back.
 
+    It probes at once, since it may have been this process that was slow, and then after each `pause_s`.
     `deliver` is what the store has to be told before it is asked anything again. A store that is only full answers: its
     refusals are counted, and it is asked on.
     """
 
     def __init__(
-        self, valkey: Redis, metrics: SnapshotMetrics, deliver: Callable[[], Awaitable[None]], *, pause_s: float
+        self,
+        valkey: Redis,
+        metrics: SnapshotMetrics,
+        deliver: Callable[[], Awaitable[None]],
+        *,
+        timeout_s: float,
+        pause_s: float,
     ) -> None:
         self._valkey = valkey
         self._metrics = metrics
         self._deliver = deliver
+        self._timeout_s = timeout_s
         self._pause_s = pause_s
         self._probing: asyncio.Task[None] | None = None
 
@@ -44,7 +52,7 @@ class Guard:
         if self._probing is not None:
             return None
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await call()
         except VALKEY_ERRORS as error:
             self._metrics.count_failure(name_failure(error))
@@ -65,16 +73,14 @@ class Guard:
             await self._try()
 
     async def _probe(self) -> None:
-        while True:
+        while not await self._try():  # noqa: ASYNC110 - nobody tells when a server is back
             await asyncio.sleep(self._pause_s)
-            if await self._try():
-                self._probing = None
-                logger.info("snapshot_store_back")
-                return
+        self._probing = None
+        logger.info("snapshot_store_back")
 
     async def _try(self) -> bool:
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 await self._write()
             await self._deliver()
         except VALKEY_ERRORS as error:

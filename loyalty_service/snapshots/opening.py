@@ -13,7 +13,7 @@ from loyalty_service.keys import derive
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.cached import CachedSnapshots, Times
 from loyalty_service.snapshots.entries import EntrySerializer
-from loyalty_service.snapshots.guard import PAUSE_S
+from loyalty_service.snapshots.guard import DEFAULT_PAUSE_S
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.memory import MemoryCache
 from loyalty_service.snapshots.scripts import SERVER_CLOCK
@@ -21,9 +21,10 @@ from loyalty_service.snapshots.sealing import Seal
 from loyalty_service.snapshots.stamps import Stamps
 from loyalty_service.snapshots.store import CacheStore, Store
 from loyalty_service.snapshots.support import SupportAwards
-from loyalty_service.snapshots.turns import LOOK_S, Turns
+from loyalty_service.snapshots.turns import DEFAULT_LOOK_S, Turns
 from loyalty_service.snapshots.valkey_cache import ValkeyCache
-from loyalty_service.snapshots.valkey_store import LEASE_S, ValkeyStore
+from loyalty_service.snapshots.valkey_store import DEFAULT_LEASE_S, ValkeyStore
+from loyalty_service.valkey import TIMEOUT_S
 
 DEFAULT_FETCH_TIMEOUT_S = 1.6
 DEFAULT_LEDGER_TIMEOUT_S = 0.25
@@ -33,16 +34,17 @@ _SECRET_BYTES = 32
 class Fleet(msgspec.Struct, frozen=True):
     """The store that processes share, and the secret that their keys and values are made with.
 
-    The rest is for tests: the server's clock in Lua, how long a lease lasts, how often a waiter looks, how long a store
-    that failed is left alone (s).
+    Tests set the rest: the server's clock in Lua; in seconds, how long a lease lasts, how often a waiter looks, how
+    long a call may take, and a store that failed is left alone.
     """
 
     valkey: Redis
     secret: bytes
     clock: str = SERVER_CLOCK
-    lease_s: float = LEASE_S
-    look_s: float = LOOK_S
-    pause_s: float = PAUSE_S
+    lease_s: float = DEFAULT_LEASE_S
+    look_s: float = DEFAULT_LOOK_S
+    timeout_s: float = TIMEOUT_S
+    pause_s: float = DEFAULT_PAUSE_S
 
 
 @asynccontextmanager
@@ -106,6 +108,7 @@ async def _open_fleet(fleet: Fleet, stamps: Stamps, metrics: SnapshotMetrics) ->
         metrics,
         clock=fleet.clock,
         lease_s=fleet.lease_s,
+        timeout_s=fleet.timeout_s,
         pause_s=fleet.pause_s,
     )
     try:

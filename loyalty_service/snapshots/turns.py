@@ -13,7 +13,7 @@ from loyalty_service.snapshots.valkey_store import Boarding, ValkeyStore
 
 # Asking is sturdier than being told: nothing is missed when a connection breaks, and one question finds out whether the
 # other process has landed, failed, or been killed. There is one for a name and process, however many wait.
-LOOK_S = 0.02
+DEFAULT_LOOK_S = 0.02
 _RENEW_S = 0.15
 _TOKEN_BYTES = 8
 
@@ -25,7 +25,7 @@ class Turns:
     store's fence's doing.
     """
 
-    def __init__(self, store: ValkeyStore, metrics: SnapshotMetrics, *, look_s: float = LOOK_S) -> None:
+    def __init__(self, store: ValkeyStore, metrics: SnapshotMetrics, *, look_s: float = DEFAULT_LOOK_S) -> None:
         self._store = store
         self._metrics = metrics
         self._look_s = look_s

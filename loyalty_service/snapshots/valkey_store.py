@@ -10,15 +10,16 @@ from redis.asyncio import Redis
 from loyalty_service.batches import Batches
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry
-from loyalty_service.snapshots.guard import PAUSE_S, Guard
+from loyalty_service.snapshots.guard import DEFAULT_PAUSE_S, Guard
 from loyalty_service.snapshots.marks import Marks
 from loyalty_service.snapshots.scripts import SERVER_CLOCK, Scripts
 from loyalty_service.snapshots.stamps import Stamps
 from loyalty_service.snapshots.store import Moment, Reading
 from loyalty_service.snapshots.undelivered import Undelivered
 from loyalty_service.snapshots.valkey_cache import NAMESPACE, ValkeyCache, to_micros, to_seconds
+from loyalty_service.valkey import TIMEOUT_S
 
-LEASE_S = 0.5
+DEFAULT_LEASE_S = 0.5
 FAILURE_TOLD_S = 2.0
 # Longer than any flight, from its beginning until it is put.
 _MARKS_KEPT_S = 120.0
@@ -47,7 +48,7 @@ class ValkeyStore:
     before it is asked again. Until then it is as if nothing were held.
     """
 
-    def __init__(  # noqa: PLR0913 - a clock, a pause and a lease for tests beside its parts
+    def __init__(  # noqa: PLR0913 - what tests set beside its parts
         self,
         valkey: Redis,
         cache: ValkeyCache,
@@ -55,14 +56,15 @@ class ValkeyStore:
         metrics: SnapshotMetrics,
         *,
         clock: str = SERVER_CLOCK,
-        pause_s: float = PAUSE_S,
-        lease_s: float = LEASE_S,
+        timeout_s: float = TIMEOUT_S,
+        pause_s: float = DEFAULT_PAUSE_S,
+        lease_s: float = DEFAULT_LEASE_S,
     ) -> None:
         self._valkey = valkey
         self._cache = cache
         self._stamps = stamps
         self._scripts = Scripts(valkey, clock)
-        self._guard = Guard(valkey, metrics, self._deliver, pause_s=pause_s)
+        self._guard = Guard(valkey, metrics, self._deliver, timeout_s=timeout_s, pause_s=pause_s)
         self._undelivered = Undelivered(capacity=_MARKS)
         self._marks = Marks(capacity=_MARKS)
         self._reads: Batches[_Wanted, _Answer | None] = Batches(self._read_all)
