@@ -14,7 +14,6 @@ from loyalty_service.snapshots.valkey_store import Boarding, ValkeyStore
 # Asking is sturdier than being told: nothing is missed when a connection breaks, and one question finds out whether the
 # other process has landed, failed, or been killed. There is one for a name and process, however many wait.
 DEFAULT_LOOK_S = 0.02
-_RENEW_S = 0.15
 _TOKEN_BYTES = 8
 
 
@@ -72,7 +71,7 @@ class Turns:
 
     async def _renew(self, boarding: Boarding, token: str) -> None:
         while boarding.leases:
-            await asyncio.sleep(_RENEW_S)
+            await asyncio.sleep(self._store.lease_s / 3)
             await self._store.renew(boarding.leases, token)
 
     async def _release(self, boarding: Boarding, token: str, outcome: Outcome | None) -> None:

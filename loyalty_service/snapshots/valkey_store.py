@@ -68,7 +68,7 @@ class ValkeyStore:
         self._undelivered = Undelivered(capacity=_MARKS)
         self._marks = Marks(capacity=_MARKS)
         self._reads: Batches[_Wanted, _Answer | None] = Batches(self._read_all)
-        self._lease_ms = round(lease_s * 1000)
+        self.lease_s = lease_s
 
     async def close(self) -> None:
         await self._guard.close()
@@ -104,7 +104,7 @@ class ValkeyStore:
         """Read, and take the lease where it is free; of a known alias also its member's. Atomic."""
         here_s = self._stamps.make()
         keys = [_LEASE + key, self._cache.build_key(key), _FENCE + merchant_key]
-        told: list[_Argument] = [NAMESPACE, _LEASE, token, self._lease_ms]
+        told: list[_Argument] = [NAMESPACE, _LEASE, token, round(self.lease_s * 1000)]
         answer: Sequence[Any] | None = await self._guard.run(lambda: self._scripts.board(keys=keys, args=told))
         if answer is None:
             return Boarding(self._make_reading(here_s, key, None))
@@ -118,7 +118,7 @@ class ValkeyStore:
 
     async def renew(self, leases: Sequence[str], token: str) -> None:
         keys = [_LEASE + key for key in leases]
-        await self._guard.run(lambda: self._scripts.renew(keys=keys, args=[token, self._lease_ms]))
+        await self._guard.run(lambda: self._scripts.renew(keys=keys, args=[token, round(self.lease_s * 1000)]))
 
     async def release(self, leases: Sequence[str], token: str, failure: bytes) -> None:
         """`failure`: told to those who wait for it, for a moment; empty where there was none."""

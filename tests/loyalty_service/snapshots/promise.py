@@ -32,17 +32,32 @@ PICKS = st.integers(min_value=0, max_value=5)
 STALENESS = (None, 0.0, 1.0, 30.0)
 
 
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """Of each member, the version and the award that nobody may be behind any more."""
+
+    versions: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(MEMBERS, 0))
+    awards: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(MEMBERS, 1))
+
+    def merge(self, other: "Announced") -> "Announced":
+        return Announced(
+            versions={member: max(version, other.versions[member]) for member, version in self.versions.items()},
+            awards={member: max(award, other.awards[member]) for member, award in self.awards.items()},
+        )
+
+    def check(self, snapshot: Snapshot) -> None:
+        member_id = snapshot.member.member_id
+        assert get_points(snapshot) >= self.versions[member_id], "older than an invalidation"
+        assert (get_number(snapshot) or 0) >= self.awards[member_id], "without an award that was announced"
+
+
 class Reader(msgspec.Struct, kw_only=True):
-    """One who asked, and the oldest versions of the programme that may answer: one for each member, one for e-mails.
+    """One who asked, the oldest version of the programme that may answer, and what was announced before."""
 
-    `oldest_awards`: of each member, the newest award that must be seen.
-    """
-
+    desk: Desk
     name: str
     task: "asyncio.Task[HeldSnapshot]"
     oldest_allowed: int
-    oldest_of_member: dict[str, int]
-    oldest_awards: dict[str, int]
+    announced: Announced
 
 
 class Promise(RuleBasedStateMachine):
@@ -61,11 +76,10 @@ class Promise(RuleBasedStateMachine):
         self.ledger = ScriptedLedger()
         self.ledger.holds = True
         self.ledger.numbers = dict.fromkeys(MEMBERS, 1)
-        self.announced_awards = dict(self.ledger.numbers)
+        self.announced = Announced()
         self.version = 0
         self.changes: list[tuple[float, int]] = [(0.0, 0)]
         self.names_by_version: list[dict[str, str | None]] = [{}]
-        self.invalidated_at: dict[str, int] = dict.fromkeys(MEMBERS, 0)
         self.newest_held: dict[str, int] = {}
         self.readers: list[Reader] = []
         self.desks: list[Desk] = self.run(self.open_desks())
@@ -129,10 +143,23 @@ class Promise(RuleBasedStateMachine):
 
     @rule(member=st.sampled_from(MEMBERS), pick=PICKS)
     def invalidate(self, member: str, pick: int) -> None:
-        self.invalidated_at[member] = self.version
-        self.announced_awards[member] = self.ledger.numbers[member]
+        desk = self.pick_desk(pick)
         self.newest_held.pop(member, None)
-        self.run(self.pick_desk(pick).invalidate(member))
+        self.run(desk.invalidate(member))
+        self.announce(desk, member)
+
+    def make_announced(self, member: str) -> Announced:
+        """What an invalidation now announces."""
+        return Announced(
+            versions=dict.fromkeys(MEMBERS, 0) | {member: self.version},
+            awards=dict.fromkeys(MEMBERS, 0) | {member: self.ledger.numbers[member]},
+        )
+
+    def announce(self, desk: Desk, member: str) -> None:  # noqa: ARG002 - whichever it was
+        self.announced = self.announced.merge(self.make_announced(member))
+
+    def get_announced(self, desk: Desk) -> Announced:  # noqa: ARG002 - to all alike
+        return self.announced
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 60.0, 300.0]))
     def pass_time(self, seconds: float) -> None:
@@ -146,13 +173,7 @@ class Promise(RuleBasedStateMachine):
         oldest = self.get_version_before(self.clock.time_s - allowed_s) if allowed_s else self.version
         task = self.loop.create_task(desk.read(name, staleness_s, timeout_s=10_000))
         self.readers.append(
-            Reader(
-                name=name,
-                task=task,
-                oldest_allowed=oldest,
-                oldest_of_member=dict(self.invalidated_at),
-                oldest_awards=dict(self.announced_awards),
-            )
+            Reader(desk=desk, name=name, task=task, oldest_allowed=oldest, announced=self.get_announced(desk))
         )
         self.settle()
         if held is not None and self.clock.now() - held.fetch_time < timedelta(seconds=allowed_s):
@@ -197,13 +218,11 @@ class Promise(RuleBasedStateMachine):
             return
         held = reader.task.result()
         member_id = held.snapshot.member.member_id
-        oldest = reader.oldest_of_member[member_id]
+        oldest = reader.announced.versions[member_id]
+        reader.announced.check(held.snapshot)
         if held.stale_reason is None:
             oldest = max(oldest, reader.oldest_allowed)
-        assert get_points(held.snapshot) >= oldest, "older than was promised, or than an invalidation before the call"
-        assert (get_number(held.snapshot) or 0) >= reader.oldest_awards[member_id], (
-            "without an award from before the call"
-        )
+            assert get_points(held.snapshot) >= oldest, "older than was promised"
         self.check_named(reader, member_id, since=oldest)
 
     def check_named(self, reader: Reader, member_id: str | None, *, since: int) -> None:
@@ -225,9 +244,8 @@ class Promise(RuleBasedStateMachine):
             self.newest_held.pop(member, None)
             return
         seen = get_points(snapshot)
-        assert seen >= self.invalidated_at[member]
         assert seen >= self.newest_held.get(member, 0)
-        assert (get_number(snapshot) or 0) >= self.announced_awards[member]
+        self.announced.check(snapshot)
         self.newest_held[member] = seen
 
     def teardown(self) -> None:

@@ -1,11 +1,13 @@
 """A store that processes share, for real, with a clock that a test moves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError  # noqa: A004 - the client's
 
 from loyalty_service.snapshots import Fleet
 from loyalty_service.valkey import open_valkey
@@ -19,8 +21,8 @@ _CLOCK = f"local function clock() return tonumber(redis.call('GET', '{_TIME_KEY}
 _ADVANCE = """
 redis.call('SET', KEYS[1], ARGV[1])
 for _, key in ipairs(redis.call('KEYS', '*')) do
-  local left = redis.call('PTTL', key)
-  if left > 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
+  local left = redis.call('PTTL', key)  -- a lease is renewed as long as its holder lives
+  if left > 0 and not string.find(key, 'lease', 1, true) then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
 end
 """
 
@@ -46,23 +48,47 @@ class SharedClock(FakeClock):
 
 
 class Calls:
-    """Calls of one process to the store that are under way."""
+    """Calls of one process to the store: those under way, and `steps`, how many were answered that were no looks.
+
+    While it is cut each of them fails, `before` it reaches the store or `after` that.
+    """
 
     def __init__(self, valkey: Redis) -> None:
-        self.count = 0
-        execute: Any = valkey.execute_command
+        self.steps = 0
+        self._count = 0
+        self._cut = ""
+        self._is_left_alone = False
+        self._execute: Any = valkey.execute_command
+        valkey.execute_command = self._call  # type: ignore[method-assign]
 
-        async def count(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
-            self.count += 1
-            try:
-                return await execute(*args, **options)
-            finally:
-                self.count -= 1
-
-        valkey.execute_command = count  # type: ignore[method-assign]
+    @property
+    def is_cut(self) -> bool:
+        return bool(self._cut)
 
     def is_busy(self) -> bool:
-        return self.count > 0
+        return self._count > 0
+
+    def cut(self, mode: str) -> None:
+        self._cut = mode
+
+    async def restore(self) -> None:
+        """Until it was noticed, and what had to be told was told."""
+        self._cut = ""
+        while self._is_left_alone or self._count:  # noqa: ASYNC110 - of nothing that could tell
+            await asyncio.sleep(0.001)
+
+    async def _call(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
+        self._count += 1
+        try:
+            answer = None if self._cut == "before" else await self._execute(*args, **options)
+            if self._cut:
+                self._is_left_alone = True
+                raise ConnectionError("cut")
+        finally:
+            self._count -= 1
+        self.steps += args[0] != "MGET"
+        self._is_left_alone = self._is_left_alone and args[0] != "SET"
+        return answer
 
 
 @asynccontextmanager

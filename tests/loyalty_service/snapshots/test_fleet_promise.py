@@ -1,0 +1,128 @@
+"""What is promised of snapshots, in several processes that share a store."""
+
+import asyncio
+from typing import ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule, run_state_machine_as_test
+
+from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.promise import PICKS, Announced, Promise
+from tests.loyalty_service.snapshots.shared import Calls, SharedClock, open_fleet
+
+PROCESSES = 3
+LOOK_S = 0.001
+SHORT_LEASE_S = 0.03
+
+
+class FleetPromise(Promise):
+    """Three processes on one store that does its work."""
+
+    url: ClassVar[str]
+    lease_s: ClassVar[float] = 60.0
+
+    def __init__(self) -> None:
+        self.calls: dict[Desk, Calls] = {}
+        super().__init__()
+
+    def make_clock(self) -> SharedClock:
+        return SharedClock(self.url)
+
+    async def open_desks(self) -> list[Desk]:
+        return [await self.open_process() for _ in range(PROCESSES)]
+
+    async def open_process(self) -> Desk:
+        opening = open_fleet(self.url, look_s=LOOK_S, lease_s=self.lease_s)
+        fleet, calls = await self.stack.enter_async_context(opening)
+        desk = await self.open_desk(fleet)
+        desk.is_busy = lambda: any(one.is_busy() for one in self.calls.values())
+        self.calls[desk] = calls
+        return desk
+
+    async def rest(self) -> None:
+        """Also until whoever waits for another process has looked, and nothing came of it."""
+        seen = -1
+        while seen != (seen := sum(calls.steps for calls in self.calls.values())):
+            await self.desks[0].settle()
+            await asyncio.sleep(3 * LOOK_S)
+            await self.desks[0].settle()
+
+
+class DisturbedPromise(FleetPromise):
+    """The same, where the store is emptied, and processes lose it, or are killed.
+
+    What a process invalidates while it has lost the store binds its own readers at once, the others' when it has it
+    back. It may read more than is needed, since a lease may lapse.
+    """
+
+    lease_s: ClassVar[float] = SHORT_LEASE_S
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = {desk: Announced() for desk in self.desks}
+
+    def get_announced(self, desk: Desk) -> Announced:
+        return self.announced.merge(self.own[desk])
+
+    def announce(self, desk: Desk, member: str) -> None:
+        self.own[desk] = self.own[desk].merge(self.make_announced(member))
+        self.tell(desk)
+
+    def tell(self, desk: Desk) -> None:
+        if not self.calls[desk].is_cut:
+            self.announced = self.announced.merge(self.own[desk])
+
+    @rule()
+    def empty_the_store(self) -> None:
+        self.clock.empty()  # type: ignore[attr-defined]
+
+    @rule(pick=PICKS, mode=st.sampled_from(["before", "after"]))
+    def lose_the_store(self, pick: int, mode: str) -> None:
+        self.calls[self.pick_desk(pick)].cut(mode)
+
+    @rule(pick=PICKS)
+    def find_the_store(self, pick: int) -> None:
+        desk = self.pick_desk(pick)
+        self.run(self.calls[desk].restore())
+        self.settle()
+        self.tell(desk)
+
+    @rule(pick=PICKS)
+    def kill(self, pick: int) -> None:
+        desk = self.pick_desk(pick)
+        for reader in [reader for reader in self.readers if reader.desk is desk]:
+            self.readers.remove(reader)
+            reader.task.cancel()
+        self.calls[desk].cut("before")
+        self.run(desk.snapshots.close())  # type: ignore[attr-defined]  # its flights end, and nobody hears of it
+        self.desks[self.desks.index(desk)] = new = self.run(self.open_process())
+        self.own[new] = Announced()
+
+    @invariant()
+    def one_flight_for_each_name(self) -> None:
+        """As long as nobody is disturbed."""
+
+    @invariant()
+    def what_is_held_never_goes_back(self) -> None:
+        """Behind what was invalidated."""
+        for desk in self.desks:
+            for member in self.announced.versions:
+                snapshot = self.run(desk.get_held(member))
+                if snapshot is not None:
+                    self.get_announced(desk).check(snapshot)
+
+    def teardown(self) -> None:
+        for desk in self.desks:
+            self.run(self.calls[desk].restore())
+        self.run(asyncio.sleep(2 * SHORT_LEASE_S))
+        super().teardown()
+
+
+@pytest.mark.parametrize("promise", [FleetPromise, DisturbedPromise])
+def test_promise_holds_in_a_fleet(
+    shared_clock: SharedClock, monkeypatch: pytest.MonkeyPatch, promise: type[FleetPromise]
+) -> None:
+    monkeypatch.setattr(FleetPromise, "url", shared_clock.url, raising=False)
+    run_state_machine_as_test(promise, settings=settings(max_examples=15, stateful_step_count=30, deadline=None))
