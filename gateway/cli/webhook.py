@@ -5,7 +5,7 @@ from datetime import datetime
 from gateway.cli.arguments import parse_merchant_id
 from gateway.cli.errors import CommandError
 from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_fields, print_json, print_line, print_table, render_text
+from gateway.cli.output import print_json, print_line, render_text
 from gateway.cli.settings import load_config
 from gateway.cli.stores import open_webhook_secrets
 from gateway.installation.advice import render_install_command
@@ -61,9 +61,13 @@ def _print(
         )
         return
     print_line("In TRIFFT's Admin, add a webhook for each of the events below, with this address and header:")
-    print_fields([("URL", url), ("Header", SECRET_HEADER), ("Value", secret)])
+    print_line(f"  URL:    {url}")
+    print_line(f"  Header: {SECRET_HEADER}")
+    print_line(f"  Value:  {secret}")
     print_line("(or HTTP Basic: any user, and the value as the password). The body of each:")
-    print_table(("event", "body"), [(name, render_template(event)) for event, name in EVENTS.items()])
+    for event, name in EVENTS.items():  # no table, whose cells a narrow terminal would break
+        print_line(f"{name}:")
+        print_line(f"  {render_template(event)}")
     print_line("Other events change nothing in the sidebar, and are ignored.")
     if former_expire_time is not None:
         until = f"{former_expire_time:%Y-%m-%d %H:%M} UTC"

@@ -2,16 +2,21 @@
 
 from base64 import b64encode
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
 import msgspec
 import pytest
 from aiohttp import ClientResponse
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.database import open_database
 from gateway.errors import RequestError
+from gateway.installation.store import InstallationStore
+from gateway.keys import SecretKeys
 from gateway.webhooks.events import EVENTS, SECRET_HEADER, parse_event, render_template
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
@@ -138,6 +143,26 @@ async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scri
     }
     assert scripted.invalidations == []
     assert await read_counts(gateway) == {"refused": len(answers)}
+
+
+async def test_webhook_of_a_shop_that_was_uninstalled_is_a_stranger_s(gateway: Gateway, tmp_path: Path) -> None:
+    async with open_database(f"sqlite:///{tmp_path / 'gateway.db'}") as database:
+        await InstallationStore(database, SecretKeys([Fernet.generate_key().decode()])).delete("acme")
+    assert (await send(gateway)).status == 401
+
+
+async def test_log_names_no_member_and_no_secret(
+    gateway: Gateway, scripted: ScriptedLoyalty, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await send(gateway)
+    await send(gateway, CREDITED | {"event": f"not of {JANA}"})
+    await send(gateway, JANA.encode())
+    scripted.invalidation = Failure(grpc.StatusCode.UNAVAILABLE)
+    await send(gateway)
+    logged = "".join(capfd.readouterr())
+    assert logged.count("/trifft/webhooks/{merchant}") == 4
+    assert JANA not in logged
+    assert gateway.webhook_secret not in logged
 
 
 @pytest.mark.parametrize(
