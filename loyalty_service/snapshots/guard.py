@@ -42,14 +42,15 @@ class Guard:
         self._timeout_s = timeout_s
         self._pause_s = pause_s
         self._probing: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @property
     def is_down(self) -> bool:
-        return self._probing is not None
+        return self._probing is not None or self._is_closed
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """What the call returns; None where it failed, or was not tried."""
-        if self._probing is not None:
+        if self.is_down:
             return None
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -61,12 +62,13 @@ class Guard:
             return None
 
     def leave_alone(self, failure: str) -> None:
-        if self._probing is None:
+        if not self.is_down:
             logger.warning("snapshot_store_failed", failure=failure)
             self._probing = asyncio.create_task(self._probe())
 
     async def close(self) -> None:
         """A last try to tell the store what it was not told."""
+        self._is_closed = True
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)

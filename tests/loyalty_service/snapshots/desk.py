@@ -1,12 +1,13 @@
 """Readers of snapshots, as a test speaks of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Snapshots
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.metrics import Metrics
 from tests.loyalty_service.snapshots.scripted import (
     Call,
     FakeClock,
@@ -30,6 +31,9 @@ class Desk:
         self.provider = provider
         self.clock = clock
         self.ledger = ledger or ScriptedLedger()
+        self.metrics = Metrics()
+        self.cut: Callable[[str], None]  # from a shared store, and back
+        self.restore: Callable[[], Awaitable[None]]
         self.is_busy: Callable[[], bool] = lambda: False
 
     @property
