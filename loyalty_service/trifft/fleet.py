@@ -72,7 +72,7 @@ class Fleet:
         self.lost_since_s: float | None = clock.monotonic()
 
     async def __aenter__(self) -> Self:
-        await self._greet()
+        await self.look()
         self._pulse_task = asyncio.create_task(self._pulse())
         return self
 
@@ -97,6 +97,10 @@ class Fleet:
             self._lose(type(error).__name__)
             return None
         return self._read(*answer)
+
+    async def settle(self) -> None:
+        """Until the store knows of all that was ended and given back."""
+        await asyncio.gather(*self._tasks)
 
     def end(self, key: str, slot_id: str, busy_s: float) -> None:
         """A request is over, its slot is busy for `busy_s` yet."""
@@ -158,9 +162,9 @@ class Fleet:
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(PULSE_S)
-            await self._greet()
+            await self.look()
 
-    async def _greet(self) -> None:
+    async def look(self) -> None:
         """See whether the store is there and remembers; where it was lost, bring it what this process knows."""
         is_start, self._is_start = self._is_start, False
         try:

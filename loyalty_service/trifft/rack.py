@@ -155,11 +155,15 @@ class Rack:
         limit = get_limit(capacity, urgency)
         obstacle = token.slots.find_obstacle(wanted.count, limit, now_s, wanted.rate.period_s)
         if obstacle is not None:
-            if limit < wanted.count and until_s > now_s:
-                # A store that was lost this moment may be back the next.
-                is_blink = self.fleet is not None and now_s - (self.fleet.lost_since_s or now_s) < BLINK_S
-                return Busy(earliest_s=0 if is_blink else until_s - now_s, expected_s=until_s - now_s)
-            return obstacle
+            if until_s <= now_s:
+                return obstacle
+            if limit < wanted.count:
+                obstacle = Busy(earliest_s=until_s - now_s, expected_s=until_s - now_s)
+            is_blink = self.fleet is not None and now_s - (self.fleet.lost_since_s or now_s) < BLINK_S
+            return Busy(  # a store that was lost this moment may be back the next
+                earliest_s=0 if is_blink else min(obstacle.earliest_s, until_s - now_s),
+                expected_s=min(obstacle.expected_s, until_s - now_s),
+            )
         return self._make_taken(wanted, ids, now_s, is_probe=not token.gate.is_open, is_shared=False)
 
     def _get_own_capacity(self, wanted: Wanted, now_s: float) -> tuple[int, float]:

@@ -75,7 +75,7 @@ def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
             admin_member_url="",
             time_zone="UTC",
             locale="en",
-            profile=MANY_REQUESTS + profile,
+            profile=profile if "[rate]" in profile else MANY_REQUESTS + profile,
             max_points_per_award=500,
             max_points_per_ticket=500,
             max_points_per_member_day=0,
@@ -83,7 +83,7 @@ def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
             max_points_per_agent_day=0,
             award_reasons=(),
             generation="1",
-            create_time=datetime(2026, 11, 23, tzinfo=UTC),
+            create_time=datetime(2126, 11, 23, tzinfo=UTC),  # not here before the process: no past to be careful of
             update_time=datetime(2026, 11, 23, tzinfo=UTC),
         )
 

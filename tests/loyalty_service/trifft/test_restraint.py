@@ -1,0 +1,195 @@
+"""What TRIFFT sees of us when it refuses, fails or hangs: counted at the stand-in, with its own rate rule."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.domain.errors import (
+    LoyaltyError,
+    ProviderCredentialsError,
+    ProviderThrottledError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
+)
+from loyalty_service.domain.member import Identity, parse_identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Booking
+from loyalty_service.domain.urgency import Urgency
+from loyalty_service.metrics import Metrics
+from loyalty_service.trifft.breaker import FAILURES
+from loyalty_service.trifft.client import TrifftProvider
+from sandbox.trifft import Fault, Project
+from sandbox.trifft.faults import FaultTarget
+from tests.loyalty_service.running import wait_until
+from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+
+JANA = parse_identity("email", "jana@example.com")
+CREDIT = Booking(member_id="jana", points=100, note="", reference="A-1")
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def provider(metrics: Metrics) -> AsyncIterator[TrifftProvider]:
+    async with TrifftProvider(SystemClock(), metrics=metrics) as provider:
+        yield provider
+
+
+def read(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+async def meet(provider: TrifftProvider, merchant: Merchant, identity: Identity = JANA, **how: float) -> LoyaltyError:
+    with pytest.raises(LoyaltyError) as caught:
+        await fetch(provider, merchant, identity, **how)  # type: ignore[arg-type]
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["reset", "refuse"])
+async def test_read_whose_connection_breaks_is_tried_again(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, metrics: Metrics, kind: str
+) -> None:
+    acme.faults.set(Fault(kind=kind, times=2))  # type: ignore[arg-type]
+    assert (await fetch(provider, merchant, JANA)).coupons
+    assert acme.count_requests() == 4
+    assert read(metrics, "loyalty_provider_retries_total") == 2
+
+
+async def test_read_is_tried_again_twice_and_no_more(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
+    acme.faults.set(Fault(kind="status", status=503))
+    assert type(await meet(provider, merchant)) is ProviderUnavailableError
+    assert acme.count_requests() == 3
+
+
+@pytest.mark.parametrize("operation", ["find", "coupons"])
+async def test_read_of_several_requests_is_tried_again_twice_in_all(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, operation: FaultTarget
+) -> None:
+    acme.faults.set(Fault(kind="status", status=500, operation=operation, times=1))
+    acme.faults.set(Fault(kind="reset", operation="coupons"))
+    assert type(await meet(provider, merchant)) is ProviderUnavailableError
+    assert acme.count_requests() == 4
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+async def test_what_trifft_refuses_is_not_asked_again(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, status: int
+) -> None:
+    acme.faults.set(Fault(kind="status", status=status))
+    await meet(provider, merchant)
+    assert acme.count_requests() == 1
+
+
+async def test_read_that_hangs_is_not_asked_again(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+    acme.faults.set(Fault(kind="hang"))
+    assert type(await meet(provider, merchant, timeout_s=0.15)) is ProviderTimeoutError
+    assert acme.count_requests() == 1
+
+
+@pytest.mark.parametrize("fault", [Fault(kind="reset"), Fault(kind="status", status=503), Fault(kind="lost_answer")])
+async def test_booking_is_sent_once_whatever_happens(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
+) -> None:
+    acme.faults.set(fault)
+    with pytest.raises(Exception, match=r"answered 503|no answer came"):
+        await provider.credit(merchant, CREDIT, timeout_s=5)
+    assert acme.count_requests("credit") == 1
+
+
+async def test_refusal_by_another_consumer_of_the_token_silences_us(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, metrics: Metrics
+) -> None:
+    acme.faults.set(Fault(kind="status", status=429, times=1))
+    await meet(provider, merchant)
+    seen = acme.count_requests()
+    error = await meet(provider, merchant)
+    assert isinstance(error, ProviderThrottledError)
+    assert 59 < error.retry_after_s < 61
+    for call in (
+        provider.credit(merchant, CREDIT, timeout_s=5),
+        provider.debit(merchant, CREDIT, timeout_s=5),
+        provider.probe(merchant, timeout_s=5),
+    ):
+        with pytest.raises(ProviderThrottledError):
+            await call
+    assert acme.count_requests() == seen
+    assert read(metrics, "loyalty_provider_throttled_total") == 1
+    assert read(metrics, "loyalty_provider_tokens_closed") == 1
+
+
+async def test_one_read_finds_out_whether_trifft_still_refuses(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    merchant = make_merchant(profile="[rate]\nblock_s = 0.05\n")
+    acme.faults.set(Fault(kind="status", status=429, times=1))
+    await meet(provider, merchant)
+    acme.requests.clear()
+    acme.faults.set(Fault(kind="hang", operation="find", times=1))
+    readers = [asyncio.create_task(fetch(provider, merchant, JANA)) for _ in range(10)]
+    await wait_until(acme.count_requests)
+    assert acme.count_requests() == 1
+    acme.faults.clear()
+    assert all(snapshot.coupons for snapshot in await asyncio.gather(*readers))
+    assert acme.count_requests() == 20
+
+
+async def test_trifft_that_fails_is_soon_left_alone(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, metrics: Metrics
+) -> None:
+    acme.faults.set(Fault(kind="status", status=503))
+    for _ in range(FAILURES):
+        await meet(provider, merchant)
+    seen = acme.count_requests()
+    assert type(await meet(provider, merchant)) is ProviderUnavailableError
+    with pytest.raises(ProviderUnavailableError):  # and so is certainly not booked
+        await provider.credit(merchant, CREDIT, timeout_s=5)
+    assert acme.count_requests() == seen
+    assert read(metrics, "loyalty_provider_breakers", state="open") == 1
+    acme.faults.clear()
+    await provider.probe(merchant, timeout_s=5)  # an operator's check goes through
+    await fetch(provider, merchant, JANA)
+
+
+async def test_awards_that_hang_stop_the_next_from_becoming_a_doubt(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
+    acme.faults.set(Fault(kind="hang"))
+    for _ in range(FAILURES):
+        with pytest.raises(Exception, match="may have been sent"):
+            await provider.credit(merchant, CREDIT, timeout_s=0.05)
+    with pytest.raises(ProviderUnavailableError, match="not asked again"):
+        await provider.credit(merchant, CREDIT, timeout_s=0.05)
+
+
+async def test_shop_whose_token_is_refused_is_asked_as_ever(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    merchant = make_merchant(token=acme.get_token("expired"))
+    for _ in range(2 * FAILURES):
+        assert type(await meet(provider, merchant)) is ProviderCredentialsError
+    assert acme.count_requests() == 2 * FAILURES
+
+
+async def test_crowd_gets_what_trifft_allows_and_trifft_sees_none_beyond(
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+) -> None:
+    """The stand-in has the rule of fifty, too: a fifty-first would be refused."""
+    merchant = make_merchant(profile="[rate]\nrequests = 50\n")
+    unknown = [parse_identity("member_id", f"nobody-{number}") for number in range(100)]
+    outcomes = await asyncio.gather(*(meet(provider, merchant, who, timeout_s=1) for who in unknown))
+    assert not any(entry.status == 429 for entry in acme.requests)
+    throttled = [error for error in outcomes if isinstance(error, ProviderThrottledError)]
+    assert all(error.message.startswith("our own budget") and 8 < error.retry_after_s < 11 for error in throttled)
+    assert len(unknown) - len(throttled) >= 0.9 * 50 / 2
+
+
+async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+    await fetch(provider, merchant, JANA, remembered="somebody-else", urgency=Urgency.BATCH)
+    assert acme.count_requests() == 3
