@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -37,7 +38,9 @@ def postgres_server() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[ValkeyServer]:
     """A Valkey server of the session's own, up in a tenth of a second."""
-    with ValkeyServer() as server:
+    with socket.create_server(("127.0.0.1", 0)) as free:  # left to itself it takes the first, which others take, too
+        port = free.getsockname()[1]
+    with ValkeyServer(port=port) as server:
         yield server
 
 

@@ -20,11 +20,11 @@ logger = structlog.get_logger()
 
 
 class Guard:
-    """Each call has `timeout_s`. After one that failed the store is left alone; a probe finds it back.
+    """Each call has `timeout_s`. After one that failed the store is left alone, until a probe finds it back.
 
-    It probes at once, since it may have been this process that was slow, and then after each `pause_s`.
-    `deliver` is what the store has to be told before it is asked anything again. A store that is only full answers: its
-    refusals are counted, and it is asked on.
+    It is probed at once, since it may have been this process that was slow: where the store answers that, a call that
+    was out of time is tried once more. Then after each `pause_s`. `deliver` is what the store has to be told before it
+    is asked anything again. A store that is only full answers: its refusals are counted, and it is asked on.
     """
 
     def __init__(
@@ -42,41 +42,59 @@ class Guard:
         self._timeout_s = timeout_s
         self._pause_s = pause_s
         self._probing: asyncio.Task[None] | None = None
+        self._first_probe: asyncio.Task[bool] | None = None
         self._is_closed = False
 
     @property
     def is_down(self) -> bool:
-        return self._probing is not None or self._is_closed
+        """Whether it is known to fail."""
+        return self._is_closed or (self._probing is not None and self._first_probe is None)
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """What the call returns; None where it failed, or was not tried."""
+        """What the call returns, which may run twice; None where it failed, or was not tried."""
+        answer, is_late = await self._run(call)
+        if is_late:
+            answer, _ = await self._run(call)
+        return answer
+
+    async def _run(self, call: Callable[[], Awaitable[T]]) -> tuple[T | None, bool]:
+        """What it returns, and whether it was out of time."""
+        if self._first_probe is not None:
+            await asyncio.wait({self._first_probe})
         if self.is_down:
-            return None
+            return None, False
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await call()
+                return await call(), False
         except VALKEY_ERRORS as error:
-            self._metrics.count_failure(name_failure(error))
+            failure = name_failure(error)
+            self._metrics.count_failure(failure)
             if not isinstance(error, OutOfMemoryError):
-                self.leave_alone(name_failure(error))
-            return None
+                self.leave_alone(failure)
+            return None, failure == "timeout"
 
     def leave_alone(self, failure: str) -> None:
-        if not self.is_down:
+        if self._probing is None and not self._is_closed:
             logger.warning("snapshot_store_failed", failure=failure)
-            self._probing = asyncio.create_task(self._probe())
+            self._first_probe = asyncio.create_task(self._try())
+            self._probing = asyncio.create_task(self._probe(self._first_probe))
 
     async def close(self) -> None:
         """A last try to tell the store what it was not told."""
         self._is_closed = True
         if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.gather(self._probing, return_exceptions=True)
+            tasks = [task for task in (self._probing, self._first_probe) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._try()
 
-    async def _probe(self) -> None:
-        while not await self._try():  # noqa: ASYNC110 - nobody tells when a server is back
+    async def _probe(self, first: asyncio.Task[bool]) -> None:
+        is_back = await first
+        self._first_probe = None
+        while not is_back:
             await asyncio.sleep(self._pause_s)
+            is_back = await self._try()
         self._probing = None
         logger.info("snapshot_store_back")
 

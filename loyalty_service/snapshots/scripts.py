@@ -73,12 +73,16 @@ return answers
 # KEYS: a lease's, an entry's, a fence's. ARGV: the prefixes of entries and leases, a token, ms. Takes the lease, and of
 # an alias also its member's, where they are free. Returns whose it was, what _READ returns, and 1 with the member's.
 _BOARD = """
+local function take(lease)  -- whose it is, if it is another's
+  local holder = redis.call('GET', lease)
+  if holder and holder ~= ARGV[3] then return holder end
+  redis.call('SET', lease, ARGV[3], 'PX', ARGV[4])
+  return false
+end
 local now, value, member = read(KEYS[2], KEYS[3], ARGV[1])
-local holder = redis.call('GET', KEYS[1])
+local holder = take(KEYS[1])
 if holder then return {holder, now, value, member, 0} end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-local both = value and get_kind(value) == 'a'
-  and redis.call('SET', ARGV[2] .. string.sub(value, 18, 49), ARGV[3], 'PX', ARGV[4], 'NX')
+local both = value and get_kind(value) == 'a' and not take(ARGV[2] .. string.sub(value, 18, 49))
 return {false, now, value, member, both and 1 or 0}
 """
 
