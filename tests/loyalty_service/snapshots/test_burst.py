@@ -1,0 +1,120 @@
+"""A thousand ticket events at once for one member: one read of TRIFFT for each second that has begun."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc
+import pytest
+from aiohttp.test_utils import TestServer
+from google.protobuf.duration_pb2 import Duration
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
+from tests.forked import Forked, run_forked
+from tests.loyalty_service.running import SECRET_KEY, Client, wait_until
+
+EVENTS = 1000
+JANA = pb.MemberIdentity(email="jana@example.com")
+EVENT = pb.GetSnapshotRequest(merchant_id="acme", identity=JANA, max_staleness=Duration(seconds=1))
+
+
+@pytest.fixture
+async def acme() -> AsyncIterator[Project]:
+    """Each call of it takes 300 ms."""
+    project = make_project("acme", [Member(id="jana", email="jana@example.com", first_name="Jana")])
+    project.faults.set(Fault(kind="latency", seconds=0.3))
+    yield project
+    project.faults.clear()
+
+
+@pytest.fixture
+async def trifft_url(acme: Project) -> AsyncIterator[str]:
+    async with TestServer(create_trifft_app(Trifft([acme]))) as server:
+        yield str(server.make_url(""))
+
+
+@asynccontextmanager
+async def run_processes(count: int, settings: dict[str, str]) -> AsyncIterator[list[tuple[Forked, Client]]]:
+    """All listening; the first was there before the others, which find its database."""
+    async with AsyncExitStack() as stack:
+        processes = []
+        for _ in range(count):
+            process = await stack.enter_async_context(run_forked("loyalty_service.__main__:main", env=settings))
+            async with asyncio.timeout(20):
+                line = json.loads(await process.stderr.readline())
+            assert line["event"] == "listening"
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(line["address"]))
+            processes.append((process, Client(channel)))
+        yield processes
+
+
+async def fire(clients: Sequence[Client], count: int) -> list[pb.Snapshot | Exception]:
+    """So many ticket events at once, spread over the processes."""
+
+    async def read(client: Client) -> pb.Snapshot:
+        return (await client.loyalty.GetSnapshot(EVENT, timeout=20)).snapshot
+
+    events = (read(clients[number % len(clients)]) for number in range(count))
+    return await asyncio.gather(*events, return_exceptions=True)  # type: ignore[return-value]
+
+
+async def add_acme(client: Client, acme: Project, trifft_url: str) -> None:
+    merchant = pb.Merchant(merchant_id="acme", provider_url=trifft_url)
+    request = pb.CreateMerchantRequest(merchant=merchant, provider_token=acme.get_token(), skip_probe=True)
+    await client.merchants.CreateMerchant(request)
+
+
+@pytest.fixture
+def settings(new_sqlite_url: str) -> dict[str, str]:
+    return {
+        "LOYALTY_LISTEN": "127.0.0.1:0",
+        "LOYALTY_DATABASE_URL": new_sqlite_url,
+        "LOYALTY_SECRET_KEYS": SECRET_KEY,
+        "LOYALTY_READ_TIMEOUT_S": "20",
+    }
+
+
+@pytest.mark.parametrize("count", [1, 4])
+async def test_burst_is_read_once_for_each_second_begun(
+    settings: dict[str, str], acme: Project, trifft_url: str, valkey_url: str, count: int
+) -> None:
+    """One process on its memory, and four on one store."""
+    if count > 1:
+        settings["LOYALTY_SNAPSHOTS_URL"] = valkey_url
+    async with run_processes(count, settings) as processes:
+        clients = [client for _, client in processes]
+        await add_acme(clients[0], acme, trifft_url)
+        begin = time.monotonic()
+        answers = await fire(clients, EVENTS)
+        seconds_begun = int(time.monotonic() - begin) + 1
+    assert {answer.member.member_id for answer in answers if isinstance(answer, pb.Snapshot)} == {"jana"}
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert acme.count_requests("find") <= seconds_begun
+
+
+async def test_burst_is_read_once_more_where_who_reads_is_killed(
+    settings: dict[str, str], acme: Project, trifft_url: str, valkey_url: str
+) -> None:
+    settings["LOYALTY_SNAPSHOTS_URL"] = valkey_url
+    async with run_processes(4, settings) as processes:
+        clients = [client for _, client in processes]
+        await add_acme(clients[0], acme, trifft_url)
+        acme.faults.clear()
+        acme.faults.set(Fault(kind="hang", operation="find"))
+        first = asyncio.create_task(fire(clients[:1], 1))
+        await wait_until(lambda: acme.count_requests("find"))
+        begin = time.monotonic()
+        others = asyncio.create_task(fire(clients[1:], EVENTS))
+        await asyncio.sleep(0.2)
+        assert acme.count_requests("find") == 1
+        processes[0][0].kill()
+        await wait_until(lambda: acme.count_requests("find") == 2)
+        acme.faults.clear()
+        answers = await others
+        seconds_begun = int(time.monotonic() - begin) + 1
+        await first
+    assert not [answer for answer in answers if isinstance(answer, Exception)]
+    assert acme.count_requests("find") <= 1 + seconds_begun
