@@ -138,7 +138,7 @@ async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mappin
 
 
 def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, bool]:
-    """A mark of which shops belong where, and whether each account of the stand-in has what makes the widget."""
+    """A mark of which shops belong where, and whether each shop of the stand-in has its widget and webhook."""
     try:
         shops = list_shops(sandbox_url)
         url = f"{settings['GATEWAY_PUBLIC_URL']}/"
