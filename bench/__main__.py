@@ -1,4 +1,4 @@
-"""`make bench`: measures for about three minutes, prints a table, and keeps it in bench/results/."""
+"""`make bench`: measures for about six minutes, prints a table, and keeps it in bench/results/."""
 
 import argparse
 import asyncio
@@ -8,10 +8,12 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import msgspec
 
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
+from bench.overload import QUICK_OVERLOAD, OverloadScale, measure_overload
 from bench.process import ProcessError
 from bench.report import Report, make_report, render_report
 from bench.rounds import QUICK, MeasureError, Scale, measure
@@ -28,8 +30,9 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
     try:
-        report = asyncio.run(run(*((QUICK, QUICK_AWARDS) if arguments.quick else (Scale(), AwardScale()))))
-    except (MeasureError, ProcessError) as error:
+        scales = (QUICK, QUICK_AWARDS, QUICK_OVERLOAD) if arguments.quick else (Scale(), AwardScale(), OverloadScale())
+        report = asyncio.run(run(*scales))
+    except (MeasureError, ProcessError, aiohttp.ClientError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -44,8 +47,8 @@ def main() -> int:
     return 0
 
 
-async def run(scale: Scale, award_scale: AwardScale) -> Report:
-    """Raises MeasureError and ProcessError; nothing runs any more when it returns or raises."""
+async def run(scale: Scale, award_scale: AwardScale, overload_scale: OverloadScale) -> Report:
+    """Raises MeasureError, ProcessError and aiohttp.ClientError; nothing runs any more when it returns or raises."""
     running = asyncio.current_task()
     if running is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -60,8 +63,10 @@ async def run(scale: Scale, award_scale: AwardScale) -> Report:
             measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
         awards = await measure_awards(Path(folder), award_scale, note)
+        (place := Path(folder) / "overload").mkdir()
+        overload = await measure_overload(place, overload_scale, note)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return make_report(measured, awards, scale, machine, date=date, body_bytes=body_bytes)
+    return make_report(measured, awards, overload, scale, machine, date=date, body_bytes=body_bytes)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from bench.awards import MeasuredAwards
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
+from bench.overload import OverloadReport, render_overload
 from bench.rounds import CHAIN, FLOOR_KEYS, FloorKey, LiveKey, Measured, Scale
 from bench.table import render_table
 from bench.trifft import CALL_S
@@ -87,11 +88,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ratios: list[Ratio]
     live: list[LiveRow]
     awards: AwardReport
+    overload: OverloadReport
     aims: list[Aim]
 
 
 def make_report(  # noqa: PLR0913 - one argument per thing that a report is about
-    measured: Measured, awards: MeasuredAwards, scale: Scale, machine: Machine, *, date: str, body_bytes: int
+    measured: Measured,
+    awards: MeasuredAwards,
+    overload: OverloadReport,
+    scale: Scale,
+    machine: Machine,
+    *,
+    date: str,
+    body_bytes: int,
 ) -> Report:
     award_report = make_award_report(awards)
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
@@ -109,6 +118,7 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
             is_met=worst_ms < ADDED_AIM_MS,
         ),
         *award_report.aims,
+        *overload.aims,
     ]
     rows = [_make_floor_row(key, measured) for key in FLOOR_KEYS]
     return Report(
@@ -120,6 +130,7 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
         ratios=ratios,
         live=live,
         awards=award_report,
+        overload=overload,
         aims=aims,
     )
 
@@ -149,6 +160,7 @@ def render_report(report: Report) -> str:
             [_render_live_row(row) for row in report.live],
         ),
         *render_awards(report.awards),
+        *render_overload(report.overload),
         "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
         _READING,
     ]

@@ -1,0 +1,257 @@
+"""One shop asks for ten times what TRIFFT allows it, another goes on calmly beside it, before TRIFFT's own rate rule.
+
+`python -m bench.overload` measures this alone, in about two minutes.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import msgspec
+from cryptography.fernet import Fernet
+
+from bench.aims import Aim
+from bench.figures import get_percentile
+from bench.process import HOST, ProcessError
+from bench.stack import WIDGET_PATH, Starter, fetch, install
+from bench.table import render_table
+from bench.trifft import CALL_S, LIMITED, SEEN_PATH
+from gateway.database import open_database
+from gateway.installation.store import InstallationStore
+from gateway.keys import SecretKeys
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft.rate import MAX_REQUESTS, WINDOW_S
+
+BUSY, CALM = "busy", "calm"
+# A member never seen takes two requests of TRIFFT.
+_READ_SET = 2
+ALLOWED_PER_S = MAX_REQUESTS / WINDOW_S
+BUSY_PER_S = 10 * ALLOWED_PER_S / _READ_SET
+CALM_PER_S = 2.0
+SHARE_AIM = 0.9
+SLOWDOWN_AIM = 1.1
+_TIMEOUT_S = 20.0
+_READING = """\
+All members are new, so each read of a ticket event costs TRIFFT two requests: the busy shop asks for ten times what its
+token is allowed. TRIFFT refuses what is beyond its rate, and then all for 60 s. Seen is what arrived in that time, the
+share is of what the rate allows in it. The calm shop's answers are all live, so most of their time is TRIFFT's own."""
+
+
+class OverloadScale(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the calm shop is measured alone, and then beside the busy one; before that it warms all up."""
+
+    warm_up_s: float = 2.0
+    seconds: float = 60.0
+
+
+QUICK_OVERLOAD = OverloadScale(warm_up_s=0.0, seconds=1.0)
+
+
+class OverloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`seen` of `allowed` requests of the busy shop arrived at TRIFFT; `refused`: by 429, of both shops.
+
+    `busy_answers`: by their status, all of them HTTP 200; `busy_p99_ms`: what an agent of the busy shop waits.
+    """
+
+    seconds: float
+    seen: int
+    allowed: float
+    refused: int
+    busy_answers: dict[str, int]
+    busy_p99_ms: float
+    alone_p50_ms: float
+    alone_p99_ms: float
+    beside_p50_ms: float
+    beside_p99_ms: float
+    aims: list[Aim]
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    trifft: int
+    gateway: int
+    credentials: dict[str, str]
+
+
+class _Answers(msgspec.Struct, kw_only=True):
+    latencies_ms: list[float] = []
+    statuses: Counter[str] = Counter()
+
+
+async def measure_overload(folder: Path, scale: OverloadScale, note: Callable[[str], None]) -> OverloadReport:
+    """Raises ProcessError, and aiohttp.ClientError for any answer but a 200."""
+    async with _run_place(folder) as place:
+        if scale.warm_up_s:
+            await _load(place, CALM, CALM_PER_S, scale.warm_up_s, "warm")
+            await asyncio.sleep(WINDOW_S)  # what that has cost is free again
+        note("overload: a calm shop alone")
+        alone = await _load(place, CALM, CALM_PER_S, scale.seconds, "alone")
+        note("overload: beside one that asks for ten times what it is allowed")
+        before = await _read_seen(place)
+        beside, busy = await asyncio.gather(
+            _load(place, CALM, CALM_PER_S, scale.seconds, "beside"),
+            _load(place, BUSY, BUSY_PER_S, scale.seconds, "busy"),
+        )
+        after = await _read_seen(place)
+    seen = after[BUSY][0] - before.get(BUSY, [0])[0]
+    refused = sum(refused for _, refused in after.values())
+    return _make_report(scale.seconds, seen, refused, busy=busy, alone=alone, beside=beside)
+
+
+def render_overload(report: OverloadReport) -> list[str]:
+    answers = ", ".join(f"{count} {status}" for status, count in sorted(report.busy_answers.items()))
+    return [
+        (
+            f"Overload: one shop asks for {BUSY_PER_S:g} new members a second, for {report.seconds:g} s, TRIFFT taking "
+            f"{CALL_S * 1000:g} ms a call:"
+        ),
+        render_table(
+            ("TRIFFT saw", "of allowed", "share", "429s", "busy shop, p99 ms"),
+            [
+                (
+                    str(report.seen),
+                    f"{report.allowed:g}",
+                    f"{report.seen / report.allowed:.2f}",
+                    str(report.refused),
+                    f"{report.busy_p99_ms:.0f}",
+                )
+            ],
+        ),
+        render_table(
+            ("calm shop", "p50 ms", "p99 ms"),
+            [
+                ("alone", f"{report.alone_p50_ms:.1f}", f"{report.alone_p99_ms:.1f}"),
+                ("beside the busy one", f"{report.beside_p50_ms:.1f}", f"{report.beside_p99_ms:.1f}"),
+            ],
+        ),
+        f"The busy shop's answers, each an HTTP 200: {answers}.",
+        _READING,
+    ]
+
+
+def _make_report(  # noqa: PLR0913 - one argument per thing that was measured
+    seconds: float, seen: int, refused: int, *, busy: _Answers, alone: _Answers, beside: _Answers
+) -> OverloadReport:
+    allowed = ALLOWED_PER_S * seconds
+    alone_p99_ms, beside_p99_ms = (get_percentile(one.latencies_ms, 99) for one in (alone, beside))
+    return OverloadReport(
+        seconds=seconds,
+        seen=seen,
+        allowed=allowed,
+        refused=refused,
+        busy_answers=dict(busy.statuses),
+        busy_p99_ms=get_percentile(busy.latencies_ms, 99),
+        alone_p50_ms=get_percentile(alone.latencies_ms, 50),
+        alone_p99_ms=alone_p99_ms,
+        beside_p50_ms=get_percentile(beside.latencies_ms, 50),
+        beside_p99_ms=beside_p99_ms,
+        aims=[
+            Aim(
+                aim=f"overload: TRIFFT sees at least {SHARE_AIM} of what it allows",
+                measured=seen / allowed,
+                is_met=seen / allowed >= SHARE_AIM,
+            ),
+            Aim(aim="overload: no 429", measured=refused, is_met=refused == 0),
+            Aim(
+                aim=f"overload: the other shop's p99 within {SLOWDOWN_AIM} of itself alone",
+                measured=beside_p99_ms / alone_p99_ms,
+                is_met=beside_p99_ms <= SLOWDOWN_AIM * alone_p99_ms,
+            ),
+        ],
+    )
+
+
+async def _load(place: _Place, shop: str, per_s: float, seconds: float, name: str) -> _Answers:
+    """A new member each time, at a steady rate, whether or not the one before has been answered."""
+    answers = _Answers(latencies_ms=[], statuses=Counter())
+    headers = {"Authorization": f"Bearer {place.credentials[shop]}"}
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(headers=headers, connector=connector, raise_for_status=True) as session:
+
+        async def ask(number: int) -> None:
+            url = f"http://{HOST}:{place.gateway}{WIDGET_PATH}{name}-{number}@bench.example"
+            begin_s = time.perf_counter()
+            async with session.get(url) as response:
+                status = (await response.json())["status"]
+            answers.latencies_ms.append((time.perf_counter() - begin_s) * 1000)
+            answers.statuses[status] += 1
+
+        begin_s = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for number in itertools.takewhile(lambda number: number < per_s * seconds, itertools.count()):
+                await asyncio.sleep(max(0.0, begin_s + number / per_s - time.perf_counter()))
+                group.create_task(ask(number))
+    return answers
+
+
+async def _read_seen(place: _Place) -> dict[str, list[int]]:
+    seen: dict[str, list[int]] = json.loads(await fetch(f"http://{HOST}:{place.trifft}{SEEN_PATH}"))
+    return seen
+
+
+@asynccontextmanager
+async def _run_place(folder: Path) -> AsyncIterator[_Place]:
+    key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    gateway_url = f"sqlite:///{folder / 'gateway.db'}"
+    async with AsyncExitStack() as stack:
+        starter = Starter(stack, folder)
+        loyalty_settings = {
+            "LOYALTY_LISTEN": f"{HOST}:0",
+            "LOYALTY_DATABASE_URL": f"sqlite:///{folder / 'loyalty.db'}",
+            "LOYALTY_SECRET_KEYS": key,
+            "LOYALTY_API_KEY": key,
+        }
+        trifft, loyalty = await asyncio.gather(
+            starter.start("trifft", "bench.trifft", str(CALL_S), LIMITED),
+            starter.start("loyalty_service", "loyalty_service", settings=loyalty_settings),
+        )
+        gateway_settings = {
+            "GATEWAY_LISTEN": f"{HOST}:0",
+            "GATEWAY_DATABASE_URL": gateway_url,
+            "GATEWAY_SECRET_KEYS": keys,
+            "GATEWAY_LOYALTY_TARGET": f"{HOST}:{loyalty}",
+            "GATEWAY_LOYALTY_KEY": key,
+        }
+        gateway = await starter.start("gateway", "gateway", settings=gateway_settings)
+        await _add_shops(f"{HOST}:{loyalty}", key, f"http://{HOST}:{trifft}")
+        async with open_database(gateway_url) as database:
+            store = InstallationStore(database, SecretKeys((keys,)))
+            credentials = {shop: await install(store, shop, f"http://{HOST}/{shop}") for shop in (BUSY, CALM)}
+        yield _Place(trifft=trifft, gateway=gateway, credentials=credentials)
+
+
+async def _add_shops(target: str, key: str, origin: str) -> None:
+    """Each with a token of its own: its name."""
+    async with LoyaltyClient(target, key) as client:
+        for shop in (BUSY, CALM):
+            merchant = pb.Merchant(merchant_id=shop, provider_url=origin)
+            request = pb.CreateMerchantRequest(merchant=merchant, provider_token=shop, skip_probe=True)
+            await client.create_merchant(request, timeout_s=_TIMEOUT_S)
+
+
+def main() -> int:
+    """0 when it was measured, whatever the figures; 1 with the reason when it was not."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            report = asyncio.run(
+                measure_overload(Path(folder), OverloadScale(), lambda progress: print(progress, file=sys.stderr))
+            )
+    except (ProcessError, aiohttp.ClientError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    print("\n\n".join(render_overload(report)))
+    for aim in report.aims:
+        print(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
