@@ -27,6 +27,7 @@ def test_config_with_the_least_has_defaults() -> None:
         award_repeat_window_s=600.0,
         reversal_window_s=1800.0,
         metrics_listen=None,
+        replicas=1,
         log_level="info",
     )
 
@@ -47,6 +48,7 @@ def test_config_takes_every_setting() -> None:
         "LOYALTY_AWARD_REPEAT_WINDOW_S": "7",
         "LOYALTY_REVERSAL_WINDOW_S": "8",
         "LOYALTY_METRICS_LISTEN": "0.0.0.0:9091",
+        "LOYALTY_REPLICAS": "4",
         "LOYALTY_LOG_LEVEL": "DEBUG",
         "PATH": "/bin",
     }
@@ -66,6 +68,7 @@ def test_config_takes_every_setting() -> None:
         award_repeat_window_s=7.0,
         reversal_window_s=8.0,
         metrics_listen="0.0.0.0:9091",
+        replicas=4,
         log_level="debug",
     )
 
@@ -119,6 +122,9 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_AWARD_TIMEOUT_S": "-1"}, "LOYALTY_AWARD_TIMEOUT_S"),
         ({"LOYALTY_REVERSAL_WINDOW_S": "half an hour"}, "LOYALTY_REVERSAL_WINDOW_S"),
         ({"LOYALTY_METRICS_LISTEN": "9091"}, "LOYALTY_METRICS_LISTEN"),
+        ({"LOYALTY_REPLICAS": "0"}, "LOYALTY_REPLICAS"),
+        ({"LOYALTY_REPLICAS": "1.5"}, "LOYALTY_REPLICAS"),
+        ({"LOYALTY_REPLICAS": "26"}, "LOYALTY_REPLICAS"),  # of 50 requests none would have the two of a member
         ({"LOYALTY_LOG_LEVEL": "loud"}, "LOYALTY_LOG_LEVEL"),
     ],
 )
