@@ -3,6 +3,8 @@
 import asyncio
 import math
 import os
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -74,6 +76,13 @@ class Process:
             self._child.kill()
             await self._child.wait()
 
+    def pause(self) -> None:
+        """SIGSTOP: it hangs until `resume`, its connections stay."""
+        self._child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._child.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """SIGKILL, at once."""
         if self._child.returncode is None:
@@ -105,3 +114,15 @@ async def run_process(log: Path, module: str, *arguments: str, settings: Mapping
         yield process
     finally:
         await process.stop()
+
+
+def find_free_ports(count: int) -> list[int]:
+    """Ports that are free now: for servers that are to come back where they were."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

@@ -1,9 +1,9 @@
 """A TRIFFT that takes the same time for every call, knows every e-mail and throttles nobody, unless told to.
 
 `python -m bench.trifft [SECONDS [limited]]`, exactly 50 ms unless given. It answers the two reads of the default wire
-profile, and credits. `limited`: each token has TRIFFT's rate, 50 requests in 10 s, and past it is refused for 60 s.
-`GET /count` says how many it answered; `GET /seen` how many of each token arrived, and how many of them were refused.
-Below /gorgias it is a Gorgias, too, where every ticket is there.
+profile, credits, and lists what it has credited. `limited`: each token has TRIFFT's rate, 50 requests in 10 s, and past
+it is refused for 60 s. `GET /count` says how many it answered; `GET /seen` how many of each token arrived, and how many
+of them were refused. Below /gorgias it is a Gorgias, too, where every ticket is there.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,7 +42,8 @@ class Trifft:
         self._seen: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._count = 0
-        self._movements = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._movements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def find(self, request: web.Request) -> web.Response:
         return await self._answer([_make_member(request.query["email"])])
@@ -51,8 +52,12 @@ class Trifft:
         return await self._answer(_make_coupons(request.match_info["member_id"]))
 
     async def credit(self, request: web.Request) -> web.Response:
-        points = (await request.json())["points"]
-        receipt = {"id": f"m-{next(self._movements)}", "points": points, "balance": 1240 + points, "pending": False}
+        credit = await request.json()
+        points, movement_id = credit["points"], f"m-{next(self._numbers)}"
+        movement = {"id": movement_id, "change": points, "note": credit.get("note"), "created_at": int(time.time())}
+        movement["reference"] = credit.get("reference")
+        self._movements[request.match_info["member_id"]].append(movement)
+        receipt = {"id": movement_id, "points": points, "balance": 1240 + points, "pending": False}
         return await self._answer(receipt)
 
     @web.middleware
@@ -67,6 +72,9 @@ class Trifft:
 
     async def list_seen(self, _request: web.Request) -> web.Response:
         return web.json_response({token: [count, self._refused[token]] for token, count in self._seen.items()})
+
+    async def list_movements(self, request: web.Request) -> web.Response:
+        return await self._answer(self._movements[request.match_info["member_id"]])
 
     async def count(self, _request: web.Request) -> web.Response:
         return web.json_response(self._count)
@@ -88,6 +96,7 @@ def create_app(call_s: float = CALL_S, *, is_limited: bool = False) -> web.Appli
     app.router.add_get(FIND_PATH, trifft.find)
     app.router.add_get(FIND_PATH + "/{member_id}/coupon", trifft.list_coupons)
     app.router.add_post(FIND_PATH + "/{member_id}/wallet/credit", trifft.credit)
+    app.router.add_get(FIND_PATH + "/{member_id}/wallet/movement", trifft.list_movements)
     app.router.add_get(COUNT_PATH, trifft.count)
     app.router.add_get("/gorgias/api/tickets/{ticket_id}", _get_ticket)
     app.router.add_post("/gorgias/api/tickets/{ticket_id}/messages", _create_message)

@@ -18,12 +18,12 @@ import aiohttp
 import msgspec
 
 from bench.databases import ENGINES, Engine, open_databases
+from bench.fleet import Fleet, Plan, make_plan, run_fleet
 from bench.process import HOST, ProcessError, run_process
+from bench.shops import add_shops, make_shops
 from bench.torture.agents import Agents
-from bench.torture.fleet import Fleet, Plan, make_plan, run_fleet
-from bench.torture.shops import add_shops
 from bench.torture.verdict import Verdict, judge, render_verdict
-from bench.torture.world import Truth
+from bench.torture.world import PROFILE, Truth
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -33,6 +33,9 @@ _PATIENCE_S = 30.0
 _LOOK_EVERY_S = 5.0
 _TIMEOUT_S = 20.0
 _PAGE_SIZE = 1000
+_LOYALTY = {"LOYALTY_AWARD_TIMEOUT_S": "3", "LOYALTY_AWARD_ANSWER_S": "1.5"}
+# No real account would take so many clicks, nor so many tickets looked up.
+_GATEWAY = {"GATEWAY_ACTIONS_PER_MINUTE": "1000000", "GATEWAY_GORGIAS_REQUESTS": "1000000"}
 
 
 def main() -> int:
@@ -67,9 +70,11 @@ async def torture(engine: Engine, arguments: argparse.Namespace) -> Verdict:
             run_process(folder / "world.log", "bench.torture.world", str(arguments.seed), settings={}) as world,
         ):
             port = int((await world.wait_for_line("listening")).rpartition(":")[2])
-            plan = make_plan(loyalty_url, gateway_url, replicas=1 if engine == "sqlite" else 2)
+            replicas = 1 if engine == "sqlite" else 2
+            plan = make_plan(loyalty_url, gateway_url, replicas=replicas, loyalty=_LOYALTY, gateway=_GATEWAY)
             async with run_fleet(plan, folder) as fleet:
-                credentials = await add_shops(plan, arguments.shops, f"http://{HOST}:{port}")
+                outside, shops = f"http://{HOST}:{port}", make_shops(arguments.shops)
+                credentials = await add_shops(plan, shops, f"{outside}/trifft", f"{outside}/gorgias/{{shop}}", PROFILE)
                 ports = tuple(part.port for part in plan.gateways)
                 agents = Agents(ports, credentials, chance)
                 await _work(fleet, agents, arguments, chance)

@@ -1,8 +1,7 @@
-"""The processes under torture: started on fixed ports, killed without warning, started again."""
+"""A fleet of both processes: started on fixed ports, killed without warning, started again."""
 
 import asyncio
 import random
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,10 +9,8 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet
 
-from bench.process import HOST, Process, run_process
+from bench.process import HOST, Process, find_free_ports, run_process
 
-_START_S = 60.0
-_POLL_S = 0.05
 # Long enough to give some awards between two kills, short enough that every stage of an award meets one.
 KILL_PAUSE_S = (2.0, 6.0)
 
@@ -41,30 +38,37 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def loyalty_target(self) -> str:
-        return f"ipv4:{','.join(f'{HOST}:{part.port}' for part in self.loyalty)}"
+        return _make_target(self.loyalty)
 
 
-def make_plan(loyalty_database_url: str, gateway_database_url: str, *, replicas: int) -> Plan:
-    """`replicas` of each process, on ports that are free now."""
+def make_plan(
+    loyalty_database_url: str,
+    gateway_database_url: str,
+    *,
+    replicas: int,
+    loyalty: Mapping[str, str],
+    gateway: Mapping[str, str],
+) -> Plan:
+    """`replicas` of each process, on ports that are free now, each with the settings `loyalty` or `gateway`."""
     loyalty_key, gateway_keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    ports = iter(_find_free_ports(2 * replicas))
-    loyalty = tuple(
+    ports = iter(find_free_ports(3 * replicas))
+    services = tuple(
         Part(
             name=f"loyalty-{number}",
             module="loyalty_service",
             port=(port := next(ports)),
             settings={
                 "LOYALTY_LISTEN": f"{HOST}:{port}",
+                "LOYALTY_METRICS_LISTEN": f"{HOST}:{next(ports)}",
                 "LOYALTY_DATABASE_URL": loyalty_database_url,
                 "LOYALTY_SECRET_KEYS": loyalty_key,
                 "LOYALTY_API_KEY": loyalty_key,
-                "LOYALTY_AWARD_TIMEOUT_S": "3",
-                "LOYALTY_AWARD_ANSWER_S": "1.5",
+                "LOYALTY_REPLICAS": str(replicas),
+                **loyalty,
             },
         )
         for number in range(replicas)
     )
-    target = f"ipv4:{','.join(f'{HOST}:{part.port}' for part in loyalty)}"
     gateways = tuple(
         Part(
             name=f"gateway-{number}",
@@ -74,16 +78,14 @@ def make_plan(loyalty_database_url: str, gateway_database_url: str, *, replicas:
                 "GATEWAY_LISTEN": f"{HOST}:{port}",
                 "GATEWAY_DATABASE_URL": gateway_database_url,
                 "GATEWAY_SECRET_KEYS": gateway_keys,
-                "GATEWAY_LOYALTY_TARGET": target,
+                "GATEWAY_LOYALTY_TARGET": _make_target(services),
                 "GATEWAY_LOYALTY_KEY": loyalty_key,
-                "GATEWAY_ACTIONS_PER_MINUTE": "1000000",
-                # No real account would take so many tickets looked up.
-                "GATEWAY_GORGIAS_REQUESTS": "1000000",
+                **gateway,
             },
         )
         for number in range(replicas)
     )
-    return Plan(loyalty=loyalty, gateways=gateways, loyalty_key=loyalty_key, gateway_keys=gateway_keys)
+    return Plan(loyalty=services, gateways=gateways, loyalty_key=loyalty_key, gateway_keys=gateway_keys)
 
 
 class Fleet:
@@ -143,12 +145,5 @@ async def run_fleet(plan: Plan, folder: Path) -> AsyncIterator[Fleet]:
         await fleet.stop()
 
 
-def _find_free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+def _make_target(services: tuple[Part, ...]) -> str:
+    return f"ipv4:{','.join(f'{HOST}:{part.port}' for part in services)}"

@@ -1,0 +1,47 @@
+"""`python -m bench.day`: a day of 200 shops in three minutes, with an hour without TRIFFT and one without the store."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.day.course import measure_day
+from bench.day.events import QUICK_DAY, DayScale
+from bench.day.report import DayReport, make_day_report, render_day
+from bench.process import ProcessError
+
+
+def main() -> int:
+    """0: TRIFFT threw nothing back, and every widget was answered. 1: not so, or it could not be measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=DayScale().seed, help="of everything random")
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
+    parser.add_argument("--keep", type=Path, help="a folder that keeps the answers and the logs")
+    arguments = parser.parse_args()
+    try:
+        report = asyncio.run(run(QUICK_DAY if arguments.quick else DayScale(seed=arguments.seed), arguments.keep))
+    except ProcessError as error:
+        print(f"day: {error}", file=sys.stderr)
+        return 1
+    print("\n\n".join(render_day(report)))
+    print()
+    for name, count in report.counters.items():
+        print(f"{name} {count}")
+    return 0 if all(aim.is_met for aim in report.aims) else 1
+
+
+async def run(scale: DayScale, keep: Path | None) -> DayReport:
+    """Raises ProcessError."""
+
+    def note(progress: str) -> None:
+        print(progress, file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="day-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        return make_day_report(await measure_day(folder, scale, note), scale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

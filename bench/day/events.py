@@ -1,0 +1,132 @@
+"""What happens in the simulated day: by a seed, always the same.
+
+The idle time between bursts is cut out. One ticket update fires several triggers within a second; now and then other
+agents open the same customer meanwhile. A big shop's updates come in rushes, which touch its budget at TRIFFT.
+"""
+
+import random
+from collections.abc import Iterator
+from enum import StrEnum
+
+import msgspec
+
+TICKET_ID_START = 100_000
+_BIG_EVERY = 10
+_BIG_TIMES = 10
+# Updates of one rush, and within how many seconds they come.
+_RUSH = (1, 3), 3.0
+_BIG_RUSH = (8, 30), 6.0
+_TRIGGERS = (1, 4)
+_BURST_S = 1.0
+_COLLEAGUES_SHARE = 0.2
+_COLLEAGUES = (2, 3)
+_COLLEAGUES_S = 2.0
+_REPEATED_SHARE = 0.1
+# Of all requests.
+_READER_SHARE, _BATCH_SHARE, _AWARD_SHARE = 0.15, 0.02, 0.02
+_READER_KNOWS_SHARE = 0.8
+_BATCH = (5, 20)
+# An agent reads before clicking; the note that an award leaves fires the ticket's triggers again.
+_CLICK_S, _NOTE_S = 1.5, 1.0
+
+
+class Kind(StrEnum):
+    TICKET = "ticket"
+    READER = "reader"
+    BATCH = "batch"
+    AWARD = "award"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, `at_s` after the day began. `emails`: of a batch several, else one."""
+
+    at_s: float
+    kind: Kind
+    shop: str
+    emails: list[str]
+    ticket_id: str = ""
+
+
+class DayScale(msgspec.Struct, frozen=True, kw_only=True):
+    """`updates`: ticket updates of an ordinary shop; a big one, one in ten, has ten times as many."""
+
+    shops: int = 200
+    seconds: float = 180.0
+    updates: int = 12
+    replicas: int = 2
+    seed: int = 1
+
+
+QUICK_DAY = DayScale(shops=4, seconds=3.0, updates=1, replicas=1)
+
+
+def make_day(scale: DayScale) -> list[Event]:
+    """In the order of time."""
+    chance = random.Random(scale.seed)  # noqa: S311 - no secret
+    events = [event for number in range(scale.shops) for event in _Shop(number, scale, chance).live()]
+    return sorted(events, key=lambda event: event.at_s)
+
+
+class _Shop:
+    def __init__(self, number: int, scale: DayScale, chance: random.Random) -> None:
+        self._name = f"shop-{number}"
+        self._seconds = scale.seconds
+        self._chance = chance
+        is_big = number % _BIG_EVERY == 0
+        self._updates = scale.updates * (_BIG_TIMES if is_big else 1)
+        self._rush, self._rush_s = _BIG_RUSH if is_big else _RUSH
+        self._customers = 0
+        self._seen: list[str] = []
+
+    def live(self) -> Iterator[Event]:
+        """Rush after rush as they happen, so that who comes again has been here before."""
+        times = sorted(time for rush in self._list_rushes() for time in rush)
+        for number, at_s in enumerate(times):
+            yield from self._update(at_s, f"{TICKET_ID_START + number}")
+
+    def _list_rushes(self) -> Iterator[list[float]]:
+        left = self._updates
+        while left > 0:
+            count = min(left, self._chance.randint(*self._rush))
+            began_s = self._chance.uniform(0, max(0.0, self._seconds - self._rush_s))
+            yield [began_s + self._chance.uniform(0, self._rush_s) for _ in range(count)]
+            left -= count
+
+    def _update(self, at_s: float, ticket_id: str) -> Iterator[Event]:
+        """Everything that one ticket update brings about."""
+        chance, email = self._chance, self._pick_customer()
+        triggers = chance.randint(*_TRIGGERS)
+        times = [at_s, *(at_s + chance.uniform(0, _BURST_S) for _ in range(triggers - 1))]
+        if chance.random() < _COLLEAGUES_SHARE:
+            times += [at_s + chance.uniform(0, _COLLEAGUES_S) for _ in range(chance.randint(*_COLLEAGUES))]
+        for time in times:
+            yield self._make(Kind.TICKET, time, email, ticket_id=ticket_id)
+        tickets_share = 1 - _READER_SHARE - _BATCH_SHARE - _AWARD_SHARE
+        for _ in times:
+            if chance.random() < _READER_SHARE / tickets_share:
+                yield self._make(Kind.READER, at_s + chance.uniform(0, self._rush_s), self._pick_for_reader())
+            if chance.random() < _BATCH_SHARE / tickets_share:
+                emails = [self._pick_for_reader() for _ in range(chance.randint(*_BATCH))]
+                yield self._make(Kind.BATCH, at_s + chance.uniform(0, self._rush_s), *emails)
+            if chance.random() < _AWARD_SHARE / tickets_share:
+                yield self._make(Kind.AWARD, at_s + _CLICK_S, email, ticket_id=ticket_id)
+                yield self._make(Kind.TICKET, at_s + _CLICK_S + _NOTE_S, email, ticket_id=ticket_id)
+
+    def _pick_customer(self) -> str:
+        if self._seen and self._chance.random() < _REPEATED_SHARE:
+            return self._chance.choice(self._seen)
+        email = self._make_customer()
+        self._seen.append(email)
+        return email
+
+    def _pick_for_reader(self) -> str:
+        is_known = self._seen and self._chance.random() < _READER_KNOWS_SHARE
+        return self._chance.choice(self._seen) if is_known else self._make_customer()
+
+    def _make_customer(self) -> str:
+        self._customers += 1
+        return f"customer-{self._customers}@{self._name}.example"
+
+    def _make(self, kind: Kind, at_s: float, *emails: str, ticket_id: str = "") -> Event:
+        at_s = min(at_s, self._seconds)
+        return Event(at_s=at_s, kind=kind, shop=self._name, emails=list(emails), ticket_id=ticket_id)
