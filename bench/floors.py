@@ -1,10 +1,12 @@
-"""What nothing on this machine can beat: `python -m bench.floors KIND FILE [TARGET]` is one such process.
+"""What nothing on this machine can beat: `python -m bench.floors KIND FILE [WHERE]` is one such process.
 
-bare: an HTTP handler that answers FILE. method: a gRPC method that answers the message in FILE. relay: an HTTP handler
-that calls that method at TARGET and answers FILE.
+bare: an HTTP handler that answers FILE. method: a gRPC method that answers the message in FILE. getting: the same after
+one GET of as many bytes from the Valkey at the URL WHERE. relay: an HTTP handler that calls that method at the target
+WHERE and answers FILE.
 """
 
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import grpc
@@ -13,10 +15,12 @@ from aiohttp import hdrs, web
 
 from bench.listening import announce, serve_http
 from bench.process import HOST
+from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 
 PATH = "/gorgias/widget"
+_KEY = "bench"
 _SERVICE = "loyalty.v1.LoyaltyService"
 
 
@@ -35,6 +39,22 @@ async def serve_method(message: bytes) -> None:
     async def answer(_request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
         return response
 
+    await _serve_grpc(answer)
+
+
+async def serve_getting(message: bytes, store_url: str) -> None:
+    response = pb.GetSnapshotResponse.FromString(message)
+    async with open_valkey(store_url) as valkey:
+        await valkey.set(_KEY, message)
+
+        async def answer(_request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
+            await valkey.get(_KEY)
+            return response
+
+        await _serve_grpc(answer)
+
+
+async def _serve_grpc(answer: Callable[[pb.GetSnapshotRequest, object], Awaitable[pb.GetSnapshotResponse]]) -> None:
     handler = grpc.unary_unary_rpc_method_handler(
         answer,
         request_deserializer=pb.GetSnapshotRequest.FromString,
@@ -67,15 +87,17 @@ def _render(body: bytes) -> web.Response:
 
 
 def main() -> None:
-    kind, file, *target = sys.argv[1:]
+    kind, file, *where = sys.argv[1:]
     content = Path(file).read_bytes()
     match kind:
         case "bare":
             uvloop.run(serve_bare(content))
         case "method":
             uvloop.run(serve_method(content))
+        case "getting":
+            uvloop.run(serve_getting(content, where[0]))
         case "relay":
-            uvloop.run(serve_relay(content, target[0]))
+            uvloop.run(serve_relay(content, where[0]))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,18 @@ from bench.process import HOST
 from bench.stack import WIDGET_PATH, Stack, fetch
 from bench.trifft import COUNT_PATH, FIND_PATH
 
-FloorKey = Literal["bare", "relay", "held"]
+FloorKey = Literal["bare", "relay", "held", "getting", "shared"]
 LiveKey = Literal["alone", "cold", "warm"]
 WORKERS: dict[FloorKey, tuple[str, ...]] = {
     "bare": ("bare",),
     "relay": ("relay", "method"),
     "held": ("held", "loyalty_service"),
+    "getting": ("getting", "getting_method", "store"),
+    "shared": ("shared", "shared_service", "store"),
 }
 """The processes that work for a row."""
-FLOOR_KEYS: tuple[FloorKey, ...] = ("bare", "relay", "held")
+FLOOR_KEYS: tuple[FloorKey, ...] = ("bare", "relay", "held", "getting", "shared")
+_HELD_KEYS = ("held", "shared")
 LIVE_KEYS: tuple[LiveKey, ...] = ("alone", "cold", "warm")
 # How many calls of TRIFFT one request makes, and how many of them one after the other.
 CALLS: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 2}
@@ -80,10 +83,10 @@ async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Me
 
 
 async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> FloorSamples:
-    """All three get the same requests, byte for byte."""
+    """All get the same requests, byte for byte."""
     paths = [f"{WIDGET_PATH}member-{number}@bench.example" for number in range(scale.held_members)]
-    port = {"bare": stack.bare, "relay": stack.relay, "held": stack.held}[key]
-    if key == "held":  # each member once before, so that all are held
+    port = _get_port(stack, key)
+    if key in _HELD_KEYS:  # each member once before, so that all are held
         await load(stack.folder, _make_plan(stack, port, paths, scale.connections))
     before, cpu_before_s = await _count_calls(stack), _read_cpu_s(stack, key)
     samples = await load(stack.folder, _make_plan(stack, port, paths, scale.connections, scale.seconds))
@@ -91,6 +94,17 @@ async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> FloorSamp
     if await _count_calls(stack) != before:
         raise MeasureError(f"row {key} must not reach TRIFFT, and did")
     return FloorSamples(samples=samples, cpu_s=cpu_s)
+
+
+def _get_port(stack: Stack, key: FloorKey) -> int:
+    ports: dict[FloorKey, int] = {
+        "bare": stack.bare,
+        "relay": stack.relay,
+        "held": stack.held,
+        "getting": stack.getting,
+        "shared": stack.shared,
+    }
+    return ports[key]
 
 
 def _read_cpu_s(stack: Stack, key: FloorKey) -> float:

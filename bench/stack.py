@@ -10,7 +10,8 @@ import aiohttp
 import msgspec
 from cryptography.fernet import Fernet
 
-from bench.process import HOST, Process, run_process
+from bench.process import HOST, Process, find_free_ports, run_process
+from bench.valkey import run_valkey
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
@@ -27,14 +28,16 @@ _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
     """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget.
 
-    `workers`: the processes by name; "loyalty_service" serves both gateways. `folder`: for what a run
-    leaves behind until its end.
+    `workers`: the processes by name; "loyalty_service" serves the gateways `held` and `live`, "shared_service", which
+    holds snapshots on a Valkey, the gateway `shared`. `folder`: for what a run leaves behind until its end.
     """
 
     trifft: int
     bare: int
     relay: int
+    getting: int
     held: int
+    shared: int
     live: int
     credential: str
     body: bytes
@@ -72,29 +75,41 @@ async def run_stack(folder: Path) -> AsyncIterator[Stack]:
     message, body = folder / "message", folder / "body"
     async with AsyncExitStack() as stack:
         starter = Starter(stack, folder)
+        (store,) = find_free_ports(1)
+        store_url = f"redis://{HOST}:{store}"
+        starter.started["store"] = await stack.enter_async_context(run_valkey(folder, store))
+        settings = _make_loyalty_settings(folder, key)
         trifft, loyalty = await asyncio.gather(
             starter.start("trifft", "bench.trifft"),
-            starter.start("loyalty_service", "loyalty_service", settings=_make_loyalty_settings(folder, key)),
+            starter.start("loyalty_service", "loyalty_service", settings=settings),
         )
+        sharing = settings | {"LOYALTY_SNAPSHOTS_URL": store_url}
+        shared_service = await starter.start("shared_service", "loyalty_service", settings=sharing)
         target = f"{HOST}:{loyalty}"
         await starter.run("seed", "bench.seed", target, key, f"http://{HOST}:{trifft}", str(message))
         gateway = _make_gateway_settings(folder, keys, target, key)
         credential = await _install(gateway["GATEWAY_DATABASE_URL"], keys)
-        held, live, method = await asyncio.gather(
+        sharing_gateway = gateway | _HELD_STALENESS | {"GATEWAY_LOYALTY_TARGET": f"{HOST}:{shared_service}"}
+        held, live, shared, method, getting_method = await asyncio.gather(
             starter.start("held", "gateway", settings=gateway | _HELD_STALENESS),
             starter.start("live", "gateway", settings=gateway | _LIVE_STALENESS),
+            starter.start("shared", "gateway", settings=sharing_gateway),
             starter.start("method", "bench.floors", "method", str(message)),
+            starter.start("getting_method", "bench.floors", "getting", str(message), store_url),
         )
         body.write_bytes(await fetch(f"http://{HOST}:{held}{WIDGET_PATH}seed@bench.example", credential))
-        bare, relay = await asyncio.gather(
+        bare, relay, getting = await asyncio.gather(
             starter.start("bare", "bench.floors", "bare", str(body)),
             starter.start("relay", "bench.floors", "relay", str(body), f"{HOST}:{method}"),
+            starter.start("getting", "bench.floors", "relay", str(body), f"{HOST}:{getting_method}"),
         )
         yield Stack(
             trifft=trifft,
             bare=bare,
             relay=relay,
+            getting=getting,
             held=held,
+            shared=shared,
             live=live,
             credential=credential,
             body=body.read_bytes(),
