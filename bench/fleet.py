@@ -122,13 +122,14 @@ class Fleet:
         while True:
             await asyncio.sleep(chance.uniform(*KILL_PAUSE_S))
             part = chance.choice(parts)
-            restarting = asyncio.ensure_future(self._restart(part))
+            restarting = asyncio.ensure_future(self.restart(part))
             try:
                 await asyncio.shield(restarting)
             finally:
                 await restarting
 
-    async def _restart(self, part: Part) -> None:
+    async def restart(self, part: Part) -> None:
+        """Kill it and start it again, on the same port. Raises ProcessError."""
         await self.kill(part)
         await self.start(part)
 

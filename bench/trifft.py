@@ -1,9 +1,9 @@
 """A TRIFFT that takes the same time for every call, knows every e-mail and throttles nobody, unless told to.
 
-`python -m bench.trifft [SECONDS [limited]]`, exactly 50 ms unless given. It answers the two reads of the default wire
+`python -m bench.trifft [SECONDS [limited]]`, exactly 50 ms unless given. It answers the reads of the default wire
 profile, credits, and lists what it has credited. `limited`: each token has TRIFFT's rate, 50 requests in 10 s, and past
 it is refused for 60 s. `GET /count` says how many it answered; `GET /seen` how many of each token arrived, and how many
-of them were refused. Below /gorgias it is a Gorgias, too, where every ticket is there.
+of them were refused. Below /gorgias and below /gorgias/SHOP it is a Gorgias, too, where every ticket is there.
 """
 
 import asyncio
@@ -42,11 +42,18 @@ class Trifft:
         self._seen: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._count = 0
+        self._emails: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._movements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def find(self, request: web.Request) -> web.Response:
-        return await self._answer([_make_member(request.query["email"])])
+        member = _make_member(request.query["email"])
+        self._emails[member["id"]] = member["email"]
+        return await self._answer([member])
+
+    async def get_member(self, request: web.Request) -> web.Response:
+        """One that was found before."""
+        return await self._answer(_make_member(self._emails[request.match_info["member_id"]]))
 
     async def list_coupons(self, request: web.Request) -> web.Response:
         return await self._answer(_make_coupons(request.match_info["member_id"]))
@@ -94,12 +101,14 @@ def create_app(call_s: float = CALL_S, *, is_limited: bool = False) -> web.Appli
     app = web.Application(middlewares=[trifft.limit] if is_limited else [])
     app.router.add_get(SEEN_PATH, trifft.list_seen)
     app.router.add_get(FIND_PATH, trifft.find)
+    app.router.add_get(FIND_PATH + "/{member_id}", trifft.get_member)
     app.router.add_get(FIND_PATH + "/{member_id}/coupon", trifft.list_coupons)
     app.router.add_post(FIND_PATH + "/{member_id}/wallet/credit", trifft.credit)
     app.router.add_get(FIND_PATH + "/{member_id}/wallet/movement", trifft.list_movements)
     app.router.add_get(COUNT_PATH, trifft.count)
-    app.router.add_get("/gorgias/api/tickets/{ticket_id}", _get_ticket)
-    app.router.add_post("/gorgias/api/tickets/{ticket_id}/messages", _create_message)
+    for account in ("/gorgias", "/gorgias/{shop}"):
+        app.router.add_get(account + "/api/tickets/{ticket_id}", _get_ticket)
+        app.router.add_post(account + "/api/tickets/{ticket_id}/messages", _create_message)
     return app
 
 

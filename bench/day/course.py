@@ -49,7 +49,7 @@ async def measure_day(folder: Path, scale: DayScale, note: Callable[[str], None]
         plan = make_plan(loyalty_url, gateway_url, replicas=scale.replicas, loyalty=loyalty, gateway={})
         await stack.enter_async_context(run_fleet(plan, folder))
         origin = f"http://{HOST}:{trifft}"
-        credentials = await add_shops(plan, make_shops(scale.shops), origin, f"{origin}/gorgias")
+        credentials = await add_shops(plan, make_shops(scale.shops), origin, f"{origin}/gorgias/{{shop}}")
         note(f"a day of {scale.shops} shops in {scale.seconds:g} s")
         day = _plan_day(plan, credentials, scale)
         answers = await _live(folder, day, scale, [*_plan_troubles(scale, store, trifft)], note)

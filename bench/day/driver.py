@@ -62,7 +62,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """`late_ms`: how much later than planned the driver sent a request, at worst: above some 100 it had no time."""
+    """`replies`: in the order of the events.
+
+    `late_ms`: how much later than planned the driver sent a request, at worst: above some 100 it had no time.
+    """
 
     replies: list[Reply]
     late_ms: float
@@ -85,13 +88,13 @@ class Driver:
             Kind.BATCH: self._read_batch,
             Kind.AWARD: self._award,
         }
-        tasks = set()
+        tasks = []
         for number, event in enumerate(self._plan.events):
             due_s = self._plan.start_s + event.at_s
             await asyncio.sleep(due_s - time.monotonic())
             self._late_s = max(self._late_s, time.monotonic() - due_s)
             port = self._plan.gateways[number % len(self._plan.gateways)]
-            tasks.add(asyncio.create_task(ways[event.kind](event, port)))
+            tasks.append(asyncio.create_task(ways[event.kind](event, port)))
         return Answers(replies=await asyncio.gather(*tasks), late_ms=self._late_s * 1000)
 
     async def _open_ticket(self, event: Event, port: int) -> Reply:

@@ -52,7 +52,7 @@ class DayScale(msgspec.Struct, frozen=True, kw_only=True):
 
     shops: int = 200
     seconds: float = 180.0
-    updates: int = 12
+    updates: int = 6
     replicas: int = 2
     seed: int = 1
 
