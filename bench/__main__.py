@@ -1,4 +1,4 @@
-"""`make bench`: measures for about six minutes, prints a table, and keeps it in bench/results/."""
+"""`make bench`: measures for about fifteen minutes, prints a table, and keeps it in bench/results/."""
 
 import argparse
 import asyncio
@@ -11,12 +11,14 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from bench.award_report import make_award_report
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
-from bench.overload import QUICK_OVERLOAD, OverloadScale, measure_overload
 from bench.process import ProcessError
 from bench.report import Report, make_report, render_report
 from bench.rounds import QUICK, MeasureError, Scale, measure
+from bench.snapshot_report import make_snapshot_report
+from bench.snapshots import QUICK_SNAPSHOTS, SnapshotScale, measure_snapshots
 from bench.stack import run_stack
 
 _EXIT_STOPPED = 130
@@ -29,8 +31,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
+    scales = (QUICK, QUICK_AWARDS, QUICK_SNAPSHOTS) if arguments.quick else (Scale(), AwardScale(), SnapshotScale())
     try:
-        scales = (QUICK, QUICK_AWARDS, QUICK_OVERLOAD) if arguments.quick else (Scale(), AwardScale(), OverloadScale())
         report = asyncio.run(run(*scales))
     except (MeasureError, ProcessError, aiohttp.ClientError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -47,7 +49,7 @@ def main() -> int:
     return 0
 
 
-async def run(scale: Scale, award_scale: AwardScale, overload_scale: OverloadScale) -> Report:
+async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale) -> Report:
     """Raises MeasureError, ProcessError and aiohttp.ClientError; nothing runs any more when it returns or raises."""
     running = asyncio.current_task()
     if running is not None:
@@ -62,11 +64,11 @@ async def run(scale: Scale, award_scale: AwardScale, overload_scale: OverloadSca
         async with run_stack(Path(folder)) as stack:
             measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
-        awards = await measure_awards(Path(folder), award_scale, note)
-        (place := Path(folder) / "overload").mkdir()
-        overload = await measure_overload(place, overload_scale, note)
+        awards = make_award_report(await measure_awards(Path(folder), award_scale, note))
+        snapshots = await measure_snapshots(Path(folder), snapshot_scale, note)
+    snapshot_report = make_snapshot_report(snapshots, snapshot_scale)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return make_report(measured, awards, overload, scale, machine, date=date, body_bytes=body_bytes)
+    return make_report(measured, awards, snapshot_report, scale, machine, date=date, body_bytes=body_bytes)
 
 
 if __name__ == "__main__":

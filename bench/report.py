@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.aims import Aim
-from bench.award_report import AwardReport, make_award_report, render_awards
-from bench.awards import MeasuredAwards
+from bench.award_report import AwardReport, render_awards
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
-from bench.overload import OverloadReport, render_overload
 from bench.rounds import CHAIN, FLOOR_KEYS, FloorKey, LiveKey, Measured, Scale
+from bench.snapshot_report import SnapshotReport, render_snapshots
 from bench.table import render_table
 from bench.trifft import CALL_S
 
@@ -96,21 +95,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ratios: list[Ratio]
     live: list[LiveRow]
     awards: AwardReport
-    overload: OverloadReport
+    snapshots: SnapshotReport
     aims: list[Aim]
 
 
 def make_report(  # noqa: PLR0913 - one argument per thing that a report is about
     measured: Measured,
-    awards: MeasuredAwards,
-    overload: OverloadReport,
+    awards: AwardReport,
+    snapshots: SnapshotReport,
     scale: Scale,
     machine: Machine,
     *,
     date: str,
     body_bytes: int,
 ) -> Report:
-    award_report = make_award_report(awards)
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
     live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
     worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
@@ -122,8 +120,8 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
             measured=worst_ms,
             is_met=worst_ms < ADDED_AIM_MS,
         ),
-        *award_report.aims,
-        *overload.aims,
+        *awards.aims,
+        *snapshots.aims,
     ]
     rows = [_make_floor_row(key, measured) for key in FLOOR_KEYS]
     return Report(
@@ -134,8 +132,8 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
         rows=rows,
         ratios=ratios,
         live=live,
-        awards=award_report,
-        overload=overload,
+        awards=awards,
+        snapshots=snapshots,
         aims=aims,
     )
 
@@ -165,7 +163,7 @@ def render_report(report: Report) -> str:
             [_render_live_row(row) for row in report.live],
         ),
         *render_awards(report.awards),
-        *render_overload(report.overload),
+        *render_snapshots(report.snapshots),
         "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
         _READING,
     ]
