@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.day.course import measure_day
+from bench.day.course import measure_day, run_day_stack
 from bench.day.events import QUICK_DAY, DayScale
 from bench.day.report import DayReport, make_day_report, render_day
 from bench.process import ProcessError
@@ -40,7 +40,8 @@ async def run(scale: DayScale, keep: Path | None) -> DayReport:
     with tempfile.TemporaryDirectory(prefix="day-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        return make_day_report(await measure_day(folder, scale, note), scale)
+        async with run_day_stack(folder, scale) as stack:
+            return make_day_report(await measure_day(stack, scale, note), scale)
 
 
 if __name__ == "__main__":

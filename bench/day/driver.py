@@ -50,7 +50,10 @@ class DayPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one request. `at_s`: when it was sent, after the day began. `members`: outcomes of a batch."""
+    """What became of one request. `at_s`: when it was sent, after the day began. `members`: outcomes of a batch.
+
+    `because`: why a widget is not live, in its own words.
+    """
 
     kind: Kind
     shop: str
@@ -58,6 +61,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: float
     outcome: str
     is_answered: bool = True
+    because: str = ""
     members: list[str] = []
 
 
@@ -102,7 +106,8 @@ class Driver:
         answer = await ask_widget(self._session, port, self._plan.credentials[event.shop], email)
         if answer.award_token:
             self._tokens[event.shop, email] = answer.award_token
-        return self._make_reply(event, answer.sent_s, answer.outcome, is_answered=answer.is_answered)
+        reply = self._make_reply(event, answer.sent_s, answer.outcome, is_answered=answer.is_answered)
+        return msgspec.structs.replace(reply, because=answer.because)
 
     async def _read(self, event: Event, _port: int) -> Reply:
         """An internal service, which takes what is held for as long as is usual."""

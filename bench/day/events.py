@@ -67,14 +67,17 @@ def make_day(scale: DayScale) -> list[Event]:
     return sorted(events, key=lambda event: event.at_s)
 
 
+def is_big(shop: str) -> bool:
+    return int(shop.rpartition("-")[2]) % _BIG_EVERY == 0
+
+
 class _Shop:
     def __init__(self, number: int, scale: DayScale, chance: random.Random) -> None:
         self._name = f"shop-{number}"
         self._seconds = scale.seconds
         self._chance = chance
-        is_big = number % _BIG_EVERY == 0
-        self._updates = scale.updates * (_BIG_TIMES if is_big else 1)
-        self._rush, self._rush_s = _BIG_RUSH if is_big else _RUSH
+        self._updates = scale.updates * (_BIG_TIMES if is_big(self._name) else 1)
+        self._rush, self._rush_s = _BIG_RUSH if is_big(self._name) else _RUSH
         self._customers = 0
         self._seen: list[str] = []
 

@@ -1,29 +1,33 @@
 """A simulated day: what came back → figures → tables."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from bench.aims import Aim
 from bench.day.course import STORE_HOUR, TRIFFT_HOUR, MeasuredDay, get_hour
 from bench.day.driver import Reply
-from bench.day.events import DayScale, Kind
+from bench.day.events import DayScale, Kind, is_big
 from bench.figures import get_percentile
 from bench.table import render_table
 from bench.trifft import CALL_S
 from bench.troubles import pick_answers
 from bench.widgets import ANSWER_S, LIVE, OLD, UNAVAILABLE
 
+AFTER_S = 20.0
+"""How long after a bad hour is not a good one yet: TRIFFT's window, and what the service waits before it trusts it."""
 _READING = """\
 The idle time between the bursts of a day is cut out, while TRIFFT's window and block, hold times and the breaker keep
 their seconds: harsher than a day. TRIFFT takes {call_ms:g} ms a call and counts as the real one does, per token. In its
 bad hour it refuses, then hangs; the shared store hangs, then is killed and comes back empty. "Live" is as fresh as was
-asked for, "old" what was held, with its time, "none" an answer that says that there is no data now."""
+asked for, "old" what was held, with its time, "none" an answer that says that there is no data now. Nine customers in
+ten are new, so nothing is held of them. A big shop's rushes want more of TRIFFT than it allows. Good hours are those
+that neither were bad nor came within {after_s:g} s after."""
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
-    """Widgets of a part of the day. Shares are of 1; `live` has every status but the other two."""
+    """Widgets of a part of the day. Shares are of 1. `because`: those that were not live, by the widget's own words."""
 
     period: str
     widgets: int
@@ -33,6 +37,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     old: float
     none: float
     unanswered: int
+    because: dict[str, int]
 
 
 class Others(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +76,12 @@ def make_day_report(measured: MeasuredDay, scale: DayScale) -> DayReport:
     replies = measured.answers.replies
     widgets = [reply for reply in replies if reply.kind is Kind.TICKET]
     trifft, store = get_hour(scale, TRIFFT_HOUR), get_hour(scale, STORE_HOUR)
+    bad = [(from_s, to_s + AFTER_S) for from_s, to_s in (trifft, store)]
+    good = [widget for widget in widgets if not any(from_s <= widget.at_s < to_s for from_s, to_s in bad)]
     periods = [
         _make_period("the whole day", widgets),
+        _make_period("good hours, big shops", [widget for widget in good if is_big(widget.shop)]),
+        _make_period("good hours, others", [widget for widget in good if not is_big(widget.shop)]),
         _make_period("TRIFFT down", _pick(widgets, *trifft)),
         _make_period("the store down", _pick(widgets, *store)),
     ]
@@ -113,13 +122,13 @@ def render_day(report: DayReport) -> list[str]:
             f"at most {report.late_ms:.0f} ms late."
         ),
         render_table(
-            ("widgets", "requests", "p50 ms", "p99 ms", "live", "old", "none", "unanswered"),
+            ("widgets", "requests", "p50 ms", "p99 ms", "live", "old", "none", "unanswered", "old or none because"),
             [_render_period(period) for period in report.periods],
         ),
         render_table(
             ("others", "requests", "p50 ms", "p99 ms", "came to"), [_render_others(others) for others in report.others]
         ),
-        _READING.format(call_ms=CALL_S * 1000),
+        _READING.format(call_ms=CALL_S * 1000, after_s=AFTER_S),
     ]
 
 
@@ -142,6 +151,7 @@ def _make_period(name: str, widgets: Sequence[Reply]) -> Period:
         old=old / count,
         none=none / count,
         unanswered=unanswered,
+        because=dict(Counter(widget.because for widget in widgets if widget.because).most_common()),
     )
 
 
@@ -168,9 +178,14 @@ def _render_period(period: Period) -> tuple[str, ...]:
         f"{period.old:.1%}",
         f"{period.none:.1%}",
         str(period.unanswered),
+        _render_counts(period.because),
     )
 
 
 def _render_others(others: Others) -> tuple[str, ...]:
-    outcomes = ", ".join(f"{outcome} {count}" for outcome, count in others.outcomes.items())
-    return others.kind, str(others.requests), f"{others.p50_ms:.1f}", f"{others.p99_ms:.1f}", outcomes
+    times = f"{others.p50_ms:.1f}", f"{others.p99_ms:.1f}"
+    return others.kind, str(others.requests), *times, _render_counts(others.outcomes)
+
+
+def _render_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

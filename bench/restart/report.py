@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.aims import Aim
-from bench.restart.course import MeasuredRestart, Store
+from bench.restart.course import MeasuredRestart
 from bench.restart.watch import Watched
+from bench.snapshot_stack import Holding
 from bench.table import render_table
 from bench.widgets import LIVE, OLD
 
@@ -33,7 +34,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
 class RestartRow(msgspec.Struct, frozen=True, kw_only=True):
     """`start_s`: from the kill until it listens again. `old`: answers with older data than was asked for."""
 
-    store: Store
+    holding: Holding
     widgets: int
     unanswered: int
     slowest_ms: float
@@ -47,8 +48,8 @@ class RestartReport(msgspec.Struct, frozen=True, kw_only=True):
     aims: list[Aim]
 
 
-def make_restart_report(measured: Mapping[Store, MeasuredRestart]) -> RestartReport:
-    rows = [_make_row(store, one) for store, one in measured.items()]
+def make_restart_report(measured: Mapping[Holding, MeasuredRestart]) -> RestartReport:
+    rows = [_make_row(holding, one) for holding, one in measured.items()]
     unanswered = sum(row.unanswered for row in rows)
     aim = Aim(aim="a restart: no widget without a 200", measured=unanswered, is_met=unanswered == 0)
     return RestartReport(rows=rows, aims=[aim])
@@ -74,10 +75,10 @@ def render_restarts(report: RestartReport) -> list[str]:
     ]
 
 
-def _make_row(store: Store, measured: MeasuredRestart) -> RestartRow:
+def _make_row(holding: Holding, measured: MeasuredRestart) -> RestartRow:
     after = [one for one in measured.watched if one.answer.answered_s >= measured.killed_s]
     return RestartRow(
-        store=store,
+        holding=holding,
         widgets=len(measured.watched),
         unanswered=sum(not one.answer.is_answered for one in measured.watched),
         slowest_ms=max(one.answer.took_ms for one in measured.watched),
@@ -106,7 +107,7 @@ def _make_return(members: str, after: Sequence[Watched], measured: MeasuredResta
 
 def _render_row(row: RestartRow, one: Return) -> tuple[str, ...]:
     return (
-        row.store,
+        row.holding,
         f"{row.start_s:.2f}",
         one.members,
         *(_NEVER if value is None else f"{value:.2f}" for value in (one.first_live_s, one.last_without_s)),

@@ -24,6 +24,6 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
         (engine, shops) for engine in ("sqlite", "postgresql") for shops in (1, 20)
     ]
     assert report["snapshots"]["day"]["events"] > 0
-    assert [row["store"] for row in report["snapshots"]["restart"]["rows"]] == ["valkey"]
+    assert [row["holding"] for row in report["snapshots"]["restart"]["rows"]] == ["valkey"]
     assert report["snapshots"]["overload"]["refused"] == 0
     assert len(report["aims"]) == 8
