@@ -25,6 +25,7 @@ _TIMEOUT_S = 20.0
 class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
     """`awards`: in a round of one row, by `connections` clients. `slow`: by one client, for what an award adds."""
 
+    engines: tuple[Engine, ...] = ENGINES
     warm_up_rounds: int = 1
     rounds: int = 5
     connections: int = 16
@@ -33,7 +34,9 @@ class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
     commit_seconds: float = 1.0
 
 
-QUICK_AWARDS = AwardScale(warm_up_rounds=0, rounds=1, connections=2, awards=20, slow=2, commit_seconds=0.1)
+QUICK_AWARDS = AwardScale(
+    engines=("sqlite",), warm_up_rounds=0, rounds=1, connections=2, awards=20, slow=2, commit_seconds=0.1
+)
 
 
 class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,11 +50,11 @@ class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
 async def measure_awards(folder: Path, scale: AwardScale, note: Callable[[str], None]) -> MeasuredAwards:
     """The rounds that warm everything up are thrown away. Raises ProcessError."""
     measured = MeasuredAwards(
-        commits_per_s={engine: [] for engine in ENGINES},
-        awards={(engine, count): [] for engine in ENGINES for count in SHOP_COUNTS},
-        slow={engine: [] for engine in ENGINES},
+        commits_per_s={engine: [] for engine in scale.engines},
+        awards={(engine, count): [] for engine in scale.engines for count in SHOP_COUNTS},
+        slow={engine: [] for engine in scale.engines},
     )
-    for engine in ENGINES:
+    for engine in scale.engines:
         place = folder / engine
         place.mkdir()
         async with run_award_stack(engine, place) as stack:
