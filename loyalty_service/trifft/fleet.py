@@ -31,7 +31,6 @@ QUIET_S = 1.5
 LONGEST_READ_S = 4.0
 # Lost for less than this, nobody can have sent anything without it.
 BLINK_S = LONGEST_READ_S - QUIET_S
-_KEEP_MS = 600_000
 _PREFIX = "trifft:budget:"
 _EPOCH = _PREFIX + "epoch"
 
@@ -92,7 +91,7 @@ class Fleet:
         keys = [_EPOCH, *_name_keys(key)]
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                answer = await self._take_script(keys, [self._epoch, limit, _to_ms(lease_s), _KEEP_MS, *ids])
+                answer = await self._take_script(keys, [self._epoch, limit, _to_ms(lease_s), *ids])
         except VALKEY_ERRORS as error:  # TimeoutError is an OSError
             self._lose(type(error).__name__)
             return None
@@ -105,7 +104,7 @@ class Fleet:
     def end(self, key: str, slot_id: str, busy_s: float) -> None:
         """A request is over, its slot is busy for `busy_s` yet."""
         out, ends, _ = _name_keys(key)
-        self._do(lambda: self._end_script([out, ends], [_to_ms(busy_s), _KEEP_MS, slot_id]))
+        self._do(lambda: self._end_script([out, ends], [_to_ms(busy_s), slot_id]))
 
     def give_back(self, key: str, ids: list[str]) -> None:
         """Nothing was sent in these."""
@@ -114,7 +113,7 @@ class Fleet:
 
     def close(self, key: str, closed_s: float) -> None:
         _, _, gate = _name_keys(key)
-        self._do(lambda: self._close_script([gate], [_to_ms(closed_s), _KEEP_MS]))
+        self._do(lambda: self._close_script([gate], [_to_ms(closed_s)]))
 
     def open(self, key: str) -> None:
         _, _, gate = _name_keys(key)
@@ -191,9 +190,9 @@ class Fleet:
         for known in self._list_known():
             out, ends, gate = _name_keys(known.key)
             pairs = [text for slot_id, left_s in (*known.out, *known.ends) for text in (_to_ms(left_s), slot_id)]
-            await self._bring_script([out, ends], [_KEEP_MS, len(known.out), *pairs])
+            await self._bring_script([out, ends], [len(known.out), *pairs])
             if known.closed_s > 0:
-                await self._close_script([gate], [_to_ms(known.closed_s), _KEEP_MS])
+                await self._close_script([gate], [_to_ms(known.closed_s)])
 
     def _be_quiet(self, seconds: float) -> None:
         self._quiet_until_s = self._clock.monotonic() + seconds

@@ -3,6 +3,8 @@
 Of each token three keys: `out`, the slots that were taken and are not over, by the time at which they are over at the
 latest; `ends`, those that are over, by the time until which they are busy; `gate`, there while a 429 holds. Times are
 milliseconds of the store's clock. `epoch` names this store's memory: it is another one after a restart that lost it.
+No key expires, so that a store under `volatile-lru` evicts none: of a token that nobody uses any more at most its last
+requests stay.
 """
 
 _NOW = """
@@ -23,7 +25,7 @@ return {epoch, now - tonumber(string.match(epoch, '^%d+'))}
 """
 )
 
-# KEYS: epoch, out, ends, gate. ARGV: epoch, limit, lease, keep, then the ids of the slots to take.
+# KEYS: epoch, out, ends, gate. ARGV: epoch, limit, lease, then the ids of the slots to take.
 # Answers: a word, and then
 #   taken  1 where it is the probe
 #   busy   earliest, expected (-1: nobody knows)
@@ -33,7 +35,7 @@ TAKE = (
     _NOW
     + """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'strange', 0, 0} end
-local limit, lease, keep, count = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), #ARGV - 4
+local limit, lease, count = tonumber(ARGV[2]), tonumber(ARGV[3]), #ARGV - 3
 local gate = redis.call('HMGET', KEYS[4], 'until', 'probe')
 if gate[1] and now < tonumber(gate[1]) then return {'shut', gate[1] - now, 0} end
 if gate[2] and now < tonumber(gate[2]) then return {'shut', 0, 0} end
@@ -49,8 +51,7 @@ if over > 0 then
   end
   return {'busy', find(over - out), find(over)}
 end
-for place = 5, #ARGV do redis.call('ZADD', KEYS[2], now + lease, ARGV[place]) end
-redis.call('PEXPIRE', KEYS[2], lease + keep)
+for place = 4, #ARGV do redis.call('ZADD', KEYS[2], now + lease, ARGV[place]) end
 if gate[1] then
   redis.call('HSET', KEYS[4], 'probe', now + lease)
   return {'taken', 1, 0}
@@ -59,39 +60,35 @@ return {'taken', 0, 0}
 """
 )
 
-# KEYS: out, ends. ARGV: how long they are busy yet, keep, then ids.
+# KEYS: out, ends. ARGV: how long they are busy yet, then ids.
 END = (
     _NOW
     + """
-for place = 3, #ARGV do
+for place = 2, #ARGV do
   redis.call('ZREM', KEYS[1], ARGV[place])
   redis.call('ZADD', KEYS[2], 'GT', now + ARGV[1], ARGV[place])
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[1] + ARGV[2])
 """
 )
 
-# KEYS: gate. ARGV: for how long, keep.
+# KEYS: gate. ARGV: for how long.
 CLOSE = (
     _NOW
     + """
 local closed = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
 redis.call('HSET', KEYS[1], 'until', math.max(closed, now + ARGV[1]))
 redis.call('HDEL', KEYS[1], 'probe')
-redis.call('PEXPIRE', KEYS[1], ARGV[1] + ARGV[2])
 """
 )
 
-# KEYS: out, ends. ARGV: keep, how many are out, then pairs: how long yet, id.
+# KEYS: out, ends. ARGV: how many are out, then pairs: how long yet, id.
 BRING = (
     _NOW
     + """
-for place = 3, #ARGV, 2 do
-  local is_out = (place - 3) / 2 < tonumber(ARGV[2])
+for place = 2, #ARGV, 2 do
+  local is_out = (place - 2) / 2 < tonumber(ARGV[1])
   if not is_out then redis.call('ZREM', KEYS[1], ARGV[place + 1]) end
   redis.call('ZADD', is_out and KEYS[1] or KEYS[2], 'GT', now + ARGV[place], ARGV[place + 1])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[1])
 """
 )
