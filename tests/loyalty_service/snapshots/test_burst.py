@@ -44,8 +44,8 @@ async def run_processes(count: int, settings: dict[str, str]) -> AsyncIterator[l
         for _ in range(count):
             process = await stack.enter_async_context(run_forked("loyalty_service.__main__:main", env=settings))
             async with asyncio.timeout(20):
-                line = json.loads(await process.stderr.readline())
-            assert line["event"] == "listening"
+                while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
+                    pass
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(line["address"]))
             processes.append((process, Client(channel)))
         yield processes
