@@ -16,11 +16,13 @@ from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.running import Client, Failure, catch_failure, run_service
 
 NOW = Duration()
+# What one shop's TRIFFT allows where it is not as documented.
+PROFILES = {"tiny": "[rate]\nrequests = 2\n"}
 
 
 @pytest.fixture
 def projects() -> list[Project]:
-    return [make_project(name, [Member(id="jana", email="jana@example.com")]) for name in ("acme", "bloom")]
+    return [make_project(name, [Member(id="jana", email="jana@example.com")]) for name in ("acme", "bloom", "tiny")]
 
 
 @pytest.fixture
@@ -31,7 +33,11 @@ async def crowded(new_sqlite_url: str, projects: list[Project]) -> AsyncIterator
         run_service(new_sqlite_url, provider) as client,
     ):
         for project in projects:
-            merchant = pb.Merchant(merchant_id=project.project_id, provider_url=str(server.make_url("")))
+            merchant = pb.Merchant(
+                merchant_id=project.project_id,
+                provider_url=str(server.make_url("")),
+                profile=PROFILES.get(project.project_id, ""),
+            )
             await client.merchants.CreateMerchant(
                 pb.CreateMerchantRequest(
                     merchant=merchant,
@@ -56,7 +62,7 @@ async def crowd(client: Client) -> list[Failure]:
 async def test_crowd_in_one_shop_is_kept_to_its_rate_and_nothing_to_another(
     crowded: Client, projects: list[Project]
 ) -> None:
-    acme, bloom = projects
+    acme, bloom, _ = projects
     await read(crowded, "jana@example.com")
     failures = await crowd(crowded)
     refused = [failure for failure in failures if failure.reason == "PROVIDER_THROTTLED"]
@@ -81,3 +87,14 @@ async def test_batch_read_leaves_slots_to_ticket_events(crowded: Client, project
     await read(crowded, "jana@example.com")
 
     assert spent <= 40
+
+
+async def test_award_without_a_slot_is_not_sent_and_may_be_tried_again(
+    crowded: Client, projects: list[Project]
+) -> None:
+    await read(crowded, "jana@example.com", "tiny")
+    award = (await crowded.award(merchant_id="tiny", member_id="jana")).award
+
+    assert (award.state, award.retryable) == (pb.AWARD_STATE_REJECTED, True)
+    assert pb.ErrorReason.Name(award.rejection_reason) == "PROVIDER_THROTTLED"
+    assert projects[2].count_requests("credit") == 0
