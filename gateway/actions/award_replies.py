@@ -20,8 +20,11 @@ _LEAD = "Not added"
 _NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
-# An update of the ticket alone would not do: the same points on it are the same award for a while.
-_LIKE_IT = "enter another number, or the same one 10 minutes after that award."
+# This panel has had its answer, and the same points on the ticket are the same award for a while.
+_GIVE_MORE = (
+    "Nothing was added now. "
+    "To give more, update the ticket, then enter another number, or the same one 10 minutes after that award."
+)
 _USED_FOR = {
     "per_ticket": "for this ticket",
     "per_member_day": "for this member today",
@@ -98,7 +101,8 @@ def _say_limit(metadata: dict[str, str], shop: Shop) -> str:
     where = _USED_FOR.get(metadata.get("limit", ""))
     maximum, used, left = (_read_points(metadata, name) for name in ("maximum", "used", "left"))
     if metadata.get("limit") == "per_award":
-        return f"{_LEAD}. {_say_points(maximum or shop.limits.most_at_once, shop)}"
+        most = shop.limits.most_at_once
+        return f"{_LEAD}. {_say_points(min(maximum or most, most), shop)}"
     if where is None or maximum is None or used is None:
         return f"{_LEAD}: a limit of this shop does not allow it. Ask your team lead."
     message = f"{_LEAD}: {format_number(used, shop)} of {format_points(maximum, shop)} {where} are used."
@@ -142,15 +146,12 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
 def _say_replayed(award: pb.Award, shop: Shop, now: datetime) -> str:
     """The same click again: its first answer may never have been seen."""
     outcome = " TRIFFT books them later." if award.delayed else say_balance(award, shop, "Balance then")
-    return (
-        f"{_say_already(award, shop, now)}.{outcome} Nothing was added now. "
-        f"To give more, update the ticket, then {_LIKE_IT}"
-    )
+    return f"{_say_already(award, shop, now)}.{outcome} {_GIVE_MORE}"
 
 
 def _say_repeated(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """Another panel's award: this panel may give other points."""
-    return f"{_say_already(award, shop, now)}. Nothing was added now. To give more, {_LIKE_IT}"
+    """Another panel's award: what the balance was then says nothing about this click."""
+    return f"{_say_already(award, shop, now)}. {_GIVE_MORE}"
 
 
 def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: datetime) -> str:

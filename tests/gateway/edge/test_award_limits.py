@@ -100,6 +100,14 @@ async def test_points_malformed_are_told_what_one_award_may_have(
     assert body["message"] == f"Not added. Enter whole points from 1 to {most}, for example {example}."
 
 
+async def test_points_above_the_limit_are_told_the_same(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """Not the limit that was met, where another one is lower still."""
+    scripted.merchant = pb.Merchant(time_zone="UTC", locale="en", max_points_per_member_day=300)
+    scripted.award = make_limit("per_award", 500, 0)
+    body = await (await gateway.press(points="501")).json()
+    assert body["message"] == "Not added. Enter whole points from 1 to 300, for example 100."
+
+
 async def test_reason_goes_with_the_award(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = APPLIED
     assert (await gateway.press(reason=" Late delivery ")).status == 200

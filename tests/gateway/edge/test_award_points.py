@@ -130,13 +130,13 @@ async def test_award_refused_says_so(
 
 
 async def test_award_of_another_panel_says_how_to_give_more(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """The same points on the same ticket are the same award for a while: a new panel would not help."""
+    """The same points on the same ticket are the same award for a while, and this panel has had its answer."""
     scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, request_id="another-panel")
     assert await (await gateway.press()).json() == {
         "status": "replayed",
         "message": (
             "Already added by Ana at 13:02: 100 points (A-10482). Nothing was added now. "
-            "To give more, enter another number, or the same one 10 minutes after that award."
+            "To give more, update the ticket, then enter another number, or the same one 10 minutes after that award."
         ),
         "award_id": "A-10482",
     }
