@@ -54,23 +54,23 @@ class MemberStatus(enum.Enum):
     BLOCKED = "blocked"
 
 
-class Wallet(msgspec.Struct, frozen=True, kw_only=True):
+class Wallet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Points. `balance` may be fractional or negative."""
 
     balance: Decimal
 
 
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
+class Tier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     tier_id: str
     display_name: str
 
 
-class Venue(msgspec.Struct, frozen=True, kw_only=True):
+class Venue(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     venue_id: str
     display_name: str
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True):
+class Segment(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     slug: str
     display_name: str
 
@@ -80,7 +80,7 @@ class CouponState(enum.Enum):
     ACTIVATED = "activated"
 
 
-class Coupon(msgspec.Struct, frozen=True, kw_only=True):
+class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A member's own coupon, usable now. `redeem_value` is the merchant's text, or empty."""
 
     coupon_id: str
@@ -91,7 +91,7 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     expire_time: datetime | None
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
 
     `wallet` is None where points are switched off, `tier` where the programme has none, `favorite_venue` where the

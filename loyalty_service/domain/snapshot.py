@@ -8,7 +8,7 @@ from loyalty_service.domain.award import Award
 from loyalty_service.domain.member import Coupon, Member
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
 
     `coupons`: assigned and activated ones, soonest to expire first. `support_awards`: what support gave of late; None

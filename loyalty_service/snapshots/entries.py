@@ -7,6 +7,10 @@ from aiocache.serializers import BaseSerializer
 
 from loyalty_service.domain.snapshot import Snapshot
 
+# Of how entries are written: field after field, without names. Releases that run beside each other must not misread
+# each other's: who changes the fields of anything that is held raises it.
+FORM = 1
+
 
 class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):
     """A member's state, read from `begin_s` on (the store's time).
@@ -52,7 +56,7 @@ class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publish
     def dumps(self, value: Entry) -> bytes:
         return self._encoder.encode(value)
 
-    def loads(self, value: bytes | None) -> Entry | None:
+    def loads(self, value: bytes | memoryview | None) -> Entry | None:
         if value is None:
             return None
         try:

@@ -63,15 +63,21 @@ class Guard:
             await asyncio.wait({self._first_probe})
         if self.is_down:
             return None, False
+        cancels = _count_cancels()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await call(), False
+                answer = await call()
         except VALKEY_ERRORS as error:
             failure = name_failure(error)
             self._metrics.count_failure(failure)
             if not isinstance(error, OutOfMemoryError):
                 self.leave_alone(failure)
-            return None, failure == "timeout"
+            outcome: tuple[T | None, bool] = None, failure == "timeout"
+        else:
+            outcome = answer, False
+        if _count_cancels() > cancels:  # Python 3.11's wait_for, in the client, forgets one that comes with the answer
+            raise asyncio.CancelledError
+        return outcome
 
     def leave_alone(self, failure: str) -> None:
         if self._probing is None and not self._is_closed:
@@ -92,7 +98,7 @@ class Guard:
     async def _probe(self, first: asyncio.Task[bool]) -> None:
         is_back = await first
         self._first_probe = None
-        while not is_back:
+        while not (is_back or self._is_closed):
             await asyncio.sleep(self._pause_s)
             is_back = await self._try()
         self._probing = None
@@ -114,3 +120,9 @@ class Guard:
             await self._valkey.set(_PROBE_KEY, b"", px=1)
         except OutOfMemoryError:
             return
+
+
+def _count_cancels() -> int:
+    """How often the running task was told to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -66,6 +66,7 @@ class Turns:
             outcome = await fetch(flight)
         finally:
             renewing.cancel()
+            await asyncio.wait({renewing})
             await self._release(boarding, token, outcome)
         return outcome
 

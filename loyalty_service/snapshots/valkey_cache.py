@@ -6,10 +6,10 @@ import msgspec
 from aiocache.base import BaseCache
 from redis.asyncio import Redis
 
-from loyalty_service.snapshots.entries import AliasEntry, Entry, EntrySerializer, MemberEntry, NobodyEntry
+from loyalty_service.snapshots.entries import FORM, AliasEntry, Entry, EntrySerializer, MemberEntry, NobodyEntry
 from loyalty_service.snapshots.sealing import Seal
 
-NAMESPACE = "loyalty:entry:"
+NAMESPACE = f"loyalty:entry:{FORM}:"
 _KINDS = {MemberEntry: b"m", AliasEntry: b"a", NobodyEntry: b"n"}
 _HEAD_BYTES = 17
 _SINCE_BYTES = 16

@@ -199,6 +199,9 @@ class Promise(RuleBasedStateMachine):
     def waiting_for_the_ledger(self) -> list[Reading]:
         return [reading for reading in self.ledger.readings if reading.is_waiting]
 
+    def has_open_ends(self) -> bool:
+        return bool(self.readers or self.waiting() or self.waiting_for_the_ledger())
+
     def settle(self) -> None:
         self.run(self.rest())
         for reader in [reader for reader in self.readers if reader.task.done()]:
@@ -249,7 +252,8 @@ class Promise(RuleBasedStateMachine):
         self.newest_held[member] = seen
 
     def teardown(self) -> None:
-        for _ in range(20):  # a reader that came too late begins a read of its own
+        end = self.loop.time() + 10
+        while self.has_open_ends() and self.loop.time() < end:  # a reader that came too late begins a read of its own
             for call in self.waiting():
                 call.release()
             self.settle()

@@ -48,8 +48,9 @@ class SharedClock(FakeClock):
 
 
 class Calls:
-    """Calls of one process to the store: those under way, and `steps`, how many were answered that were no looks.
+    """Calls of one process to the store: those under way, and `steps`, how many were answered.
 
+    Neither looks at another's flight nor probes count: they never end.
     While it is cut each of them fails, `before` it reaches the store or `after` that.
     """
 
@@ -78,15 +79,16 @@ class Calls:
             await asyncio.sleep(0.001)
 
     async def _call(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
-        self._count += 1
+        is_step = args[0] not in {"MGET", "SET"}
+        self._count += is_step
         try:
             answer = None if self._cut == "before" else await self._execute(*args, **options)
             if self._cut:
                 self._is_left_alone = True
                 raise ConnectionError("cut")
         finally:
-            self._count -= 1
-        self.steps += args[0] != "MGET"
+            self._count -= is_step
+        self.steps += is_step
         self._is_left_alone = self._is_left_alone and args[0] != "SET"
         return answer
 

@@ -76,6 +76,8 @@ class DisturbedPromise(FleetPromise):
 
     @rule()
     def empty_the_store(self) -> None:
+        """That takes a moment, by which the server's clock is past all times that it has given."""
+        self.clock.advance(0.001)
         self.clock.empty()  # type: ignore[attr-defined]
 
     @rule(pick=PICKS, mode=st.sampled_from(["before", "after"]))
@@ -125,4 +127,4 @@ def test_promise_holds_in_a_fleet(
     shared_clock: SharedClock, monkeypatch: pytest.MonkeyPatch, promise: type[FleetPromise]
 ) -> None:
     monkeypatch.setattr(FleetPromise, "url", shared_clock.url, raising=False)
-    run_state_machine_as_test(promise, settings=settings(max_examples=15, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(promise, settings=settings(max_examples=10, stateful_step_count=30, deadline=None))

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_service.domain.errors import MemberNotFoundError
-from loyalty_service.domain.member import Identity, parse_identity
+from loyalty_service.domain.member import Coupon, Identity, Member, Segment, Tier, Venue, Wallet, parse_identity
+from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.snapshots import open_snapshots
-from loyalty_service.snapshots.entries import AliasEntry, Entry, EntrySerializer, NobodyEntry
+from loyalty_service.snapshots.entries import FORM, AliasEntry, Entry, EntrySerializer, MemberEntry, NobodyEntry
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.marks import Marks
 from loyalty_service.snapshots.memory import MemoryCache
@@ -73,6 +74,26 @@ def test_entry_is_read_as_it_was_written() -> None:
     serializer = EntrySerializer()
     nobody = NobodyEntry(begin_s=1.5, member_count=2, fetch_time=FakeClock().now())
     assert [serializer.loads(serializer.dumps(entry)) for entry in (ENTRY, nobody)] == [ENTRY, nobody]
+
+
+def test_fields_of_what_is_held_are_those_of_its_form() -> None:
+    """They are written without names. Where this fails, raise FORM, and write the new fields down here."""
+    structs = (MemberEntry, AliasEntry, NobodyEntry, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
+    fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
+    assert {FORM: fields} == {
+        1: {
+            "MemberEntry": "begin_s since_s snapshot",
+            "AliasEntry": "begin_s member_key member_id",
+            "NobodyEntry": "begin_s member_count fetch_time",
+            "Snapshot": "member coupons fetch_time support_awards",
+            "Member": "member_id support_id full_name status wallet tier favorite_venue segments",
+            "Wallet": "balance",
+            "Tier": "tier_id display_name",
+            "Venue": "venue_id display_name",
+            "Segment": "slug display_name",
+            "Coupon": "coupon_id display_name redeem_value code state expire_time",
+        }
+    }
 
 
 async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
