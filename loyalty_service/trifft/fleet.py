@@ -53,9 +53,20 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fleet:
-    """Entering it looks for the store once. `list_known` tells what this process has taken and sent."""
+    """Entering it looks for the store once. `list_known` tells what this process has taken and sent.
 
-    def __init__(self, valkey: Redis, clock: Clock, list_known: Callable[[], Iterable[Known]]) -> None:
+    `lost_since_s`: None while the store is there; `was_found`: it has been there since this process began.
+    """
+
+    def __init__(
+        self,
+        valkey: Redis,
+        clock: Clock,
+        list_known: Callable[[], Iterable[Known]],
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self.timeout_s = timeout_s
         self._valkey = valkey
         self._clock = clock
         self._list_known = list_known
@@ -67,8 +78,10 @@ class Fleet:
         self._epoch = b""
         self._is_start = True
         self._quiet_until_s = -math.inf
+        self._doubtful: list[tuple[str, list[str]]] = []  # taken or not: the store did not say
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost_since_s: float | None = clock.monotonic()
+        self.was_found = False
 
     async def __aenter__(self) -> Self:
         await self.look()
@@ -90,10 +103,11 @@ class Fleet:
             return None
         keys = [_EPOCH, *_name_keys(key)]
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self.timeout_s):
                 answer = await self._take_script(keys, [self._epoch, limit, _to_ms(lease_s), *ids])
         except VALKEY_ERRORS as error:  # TimeoutError is an OSError
             self._lose(type(error).__name__)
+            self._doubtful.append((key, ids))
             return None
         return self._read(*answer)
 
@@ -144,7 +158,7 @@ class Fleet:
 
         async def try_it() -> None:
             try:
-                async with asyncio.timeout(TIMEOUT_S):
+                async with asyncio.timeout(self.timeout_s):
                     await work()
             except VALKEY_ERRORS as error:
                 self._lose(type(error).__name__)
@@ -167,7 +181,7 @@ class Fleet:
         """See whether the store is there and remembers; where it was lost, bring it what this process knows."""
         is_start, self._is_start = self._is_start, False
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(self.timeout_s):
                 epoch, age_ms = await self._greet_script([_EPOCH], [uuid.uuid4().hex])
             if self.lost_since_s is None and epoch == self._epoch:
                 return
@@ -179,8 +193,11 @@ class Fleet:
         except VALKEY_ERRORS as error:
             self._lose(type(error).__name__)
             return
-        self._epoch, self.lost_since_s = epoch, None
-        _log.info("budget_store_found")
+        self._epoch, self.lost_since_s, self.was_found = epoch, None, True
+        while self._doubtful:
+            self.give_back(*self._doubtful.pop())
+        if not is_start:
+            _log.info("budget_store_found")
 
     async def _bring(self, *, is_new: bool) -> None:
         """Each call has the client's own time-out."""

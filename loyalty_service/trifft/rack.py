@@ -172,7 +172,9 @@ class Rack:
         if self.fleet is not None and self._replicas > 1:
             lost_s = self.fleet.lost_since_s
             until_s = (now_s if lost_s is None else lost_s) + wanted.rate.period_s + LONGEST_READ_S
-            return (0 if now_s < until_s else share), until_s
+            # A token that came while the store was lost has never been counted there.
+            is_unknown_there = wanted.is_new and not self.fleet.was_found
+            return (share if now_s >= until_s or is_unknown_there else 0), until_s
         until_s = self._start_s + wanted.rate.period_s + MARGIN_S + UNANSWERED_S
         kept = share // START_SHARE
         return (kept if now_s < until_s and not wanted.is_new else share - kept), until_s

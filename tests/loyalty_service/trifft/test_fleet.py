@@ -26,17 +26,23 @@ REPLICAS = 2
 
 
 class Process:
-    def __init__(self, valkey: Redis) -> None:
+    def __init__(self, valkey: Redis, timeout_s: float = 5) -> None:
         self.clock = FakeClock()
         self.rack = Rack(self.clock, REPLICAS)
-        self.fleet = self.rack.fleet = Fleet(valkey, self.clock, self.rack.list_known)
+        self.fleet = self.rack.fleet = Fleet(valkey, self.clock, self.rack.list_known, timeout_s=timeout_s)
         self.budget = Budget(self.rack, self.clock, Metrics())
 
     async def take(
-        self, count: int, urgency: Urgency = Urgency.AWARD, *, lease_s: float = 12, block_s: float = 60
+        self,
+        count: int,
+        urgency: Urgency = Urgency.AWARD,
+        *,
+        lease_s: float = 12,
+        block_s: float = 60,
+        is_new: bool = False,
     ) -> Taken | Busy:
         rate = Rate(requests=50, period_s=10, block_s=block_s)
-        wanted = Wanted(key="token", rate=rate, count=count, lease_s=lease_s, is_new=False)
+        wanted = Wanted(key="token", rate=rate, count=count, lease_s=lease_s, is_new=is_new)
         return await self.rack.take(wanted, urgency)
 
     async def take_for_certain(self, count: int, *, lease_s: float = 12, block_s: float = 60) -> Taken:
@@ -59,6 +65,19 @@ class Process:
         return count
 
 
+async def hold_up(store: Redis, *processes: Process) -> None:
+    """The store answers nobody, and these do not wait long for it."""
+    for process in processes:
+        process.fleet.timeout_s = 0.1
+    await store.client_pause(60_000, all=False)
+
+
+async def let_go(store: Redis, *processes: Process) -> None:
+    for process in processes:
+        process.fleet.timeout_s = 5
+    await store.client_unpause()
+
+
 StartProcess = Callable[[], Awaitable[Process]]
 
 
@@ -71,7 +90,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 @pytest.fixture
 def start(valkey_url: str, stack: AsyncExitStack) -> StartProcess:
     async def start_one() -> Process:
-        process = Process(await stack.enter_async_context(open_valkey(valkey_url)))
+        process = Process(await stack.enter_async_context(open_valkey(valkey_url, timeout_s=5)))
         await stack.enter_async_context(process.fleet)
         stack.push_async_callback(process.budget.close)
         return process
@@ -159,10 +178,10 @@ async def test_refusal_closes_the_token_for_all_and_one_of_them_finds_out(one: P
 
 
 async def test_store_that_is_slow_is_lost_until_it_answers_again(one: Process, store: Redis) -> None:
-    await store.client_pause(60_000, all=False)
+    await hold_up(store, one)
     assert isinstance(await one.take(1), Busy)
     assert one.fleet.lost_since_s is not None
-    await store.client_unpause()
+    await let_go(store, one)
     await one.fleet.look()
     await one.take_for_certain(50)
 
@@ -171,7 +190,7 @@ async def test_store_that_is_lost_leaves_each_its_share_once_all_that_was_taken_
     one: Process, other: Process, store: Redis
 ) -> None:
     await one.send(await one.take_for_certain(50))
-    await store.client_pause(60_000, all=False)
+    await hold_up(store, one, other)
     for process in (one, other):
         assert isinstance(await process.take(1), Busy)
         process.clock.advance(BLINK_S)
@@ -185,12 +204,12 @@ async def test_store_that_is_lost_leaves_each_its_share_once_all_that_was_taken_
 async def test_what_was_sent_without_the_store_is_known_to_it_when_it_is_back(
     one: Process, other: Process, store: Redis
 ) -> None:
-    await store.client_pause(60_000, all=False)
+    await hold_up(store, one, other)
     for process in (one, other):
         assert isinstance(await process.take(1), Busy)
         process.clock.advance(10 + LONGEST_READ_S + 1e-6)
     await one.send(await one.take_for_certain(25))
-    await store.client_unpause()
+    await let_go(store, one, other)
     for process in (one, other):
         await process.fleet.look()
         assert isinstance(await process.take(1), Busy)  # until all have told
@@ -215,8 +234,9 @@ async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_
     process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
     await stack.enter_async_context(process.fleet)
     assert isinstance(await process.take(1), Busy)
+    assert isinstance(await process.take(1, is_new=True), Taken)  # a shop that nobody can have counted there
     process.clock.advance(10 + LONGEST_READ_S + 1e-6)
-    assert await process.count_free() == 25
+    assert await process.count_free() == 24
 
 
 async def test_taker_who_goes_away_while_the_store_is_asked_leaves_no_slot_behind(one: Process) -> None:
