@@ -31,7 +31,7 @@ class RestartScale(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 5
     connections: int = 16
     pause_s: float = 0.1
-    before_s: float = 3.0
+    before_s: float = 15.0
     after_s: float = 25.0
 
 

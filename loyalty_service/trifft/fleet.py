@@ -6,7 +6,8 @@ may use, no process gets one for a batch read, and so on. Of the same urgency, w
 
 Lost is the store for a process from a call that fails or takes longer than TIMEOUT_S until it answers again. It is
 looked for every PULSE_S by every process. What a process has sent is known to it: when the store is back, or has lost
-its memory, each brings that along, and sends nothing for QUIET_S, by when all have.
+its memory, each brings that along, and sends nothing for QUIET_S, by when all have. A process that has just begun knows
+nothing: it waits until what was sent before the store's memory began is over (see Rack).
 """
 
 import asyncio
@@ -56,6 +57,7 @@ class Fleet:
     """Entering it looks for the store once. `list_known` tells what this process has taken and sent.
 
     `lost_since_s`: None while the store is there; `was_found`: it has been there since this process began.
+    `memory_start_s`: when the memory began that the store had when this process first found it, on its clock.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Fleet:
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost_since_s: float | None = clock.monotonic()
         self.was_found = False
+        self.memory_start_s = -math.inf
 
     async def __aenter__(self) -> Self:
         await self.look()
@@ -185,6 +188,8 @@ class Fleet:
                 epoch, age_ms = await self._greet_script([_EPOCH], [uuid.uuid4().hex])
             if self.lost_since_s is None and epoch == self._epoch:
                 return
+            if not self._epoch:
+                self.memory_start_s = self._clock.monotonic() - age_ms / 1000
             if not is_start:
                 self._lose("memory lost")
                 await self._bring(is_new=epoch != self._epoch)

@@ -4,7 +4,8 @@ What this process may use of its own is its share, the requests that TRIFFT allo
 none of it while what it cannot know may be busy: after the shared store was lost, for a period and the longest read,
 until all that others took there is over; who is alone knows it all. At a start without a shared store, an earlier
 process may have used up its share just before. So a process has one START_SHARE-th of it in its first period, and the
-rest of it, never more, later: with the one that takes its place it uses no more than the share.
+rest of it, never more, later: with the one that takes its place it uses no more than the share. At a start with one
+whose memory has just begun, say since both were restarted, it likewise uses none of it until what was before is over.
 """
 
 import itertools
@@ -74,10 +75,12 @@ class Rack:
             return obstacle
         ids = [next(self._ids) for _ in range(wanted.count)]
         if self.fleet is not None:
+            if obstacle := self._find_past(wanted, self.fleet):
+                return obstacle
             limit = get_limit(wanted.rate.requests, urgency)
             answer = await self.fleet.take(wanted.key, ids, limit=limit, lease_s=wanted.lease_s)
             if answer is not None:
-                return self._note(wanted, ids, answer)
+                return self._note(wanted, ids, answer, self.fleet)
         return self._take_own(wanted, urgency, ids)
 
     def check(self, taken: Taken) -> Busy | None:
@@ -137,12 +140,21 @@ class Rack:
             ends = [(slot_id, end_s - now_s) for slot_id, end_s in token.slots.list_ends(now_s)]
             yield Known(key=key, out=out, ends=ends, closed_s=token.gate.get_closed_s(now_s))
 
-    def _note(self, wanted: Wanted, ids: list[str], answer: Granted | Busy) -> Taken | Busy:
+    def _find_past(self, wanted: Wanted, fleet: Fleet) -> Busy | None:
+        """What may have been sent before the store's memory and this process began."""
+        until_s = fleet.memory_start_s + wanted.rate.period_s + LONGEST_READ_S
+        left_s = until_s - self._clock.monotonic()
+        return None if wanted.is_new or left_s <= 0 else Busy(earliest_s=left_s, expected_s=left_s)
+
+    def _note(self, wanted: Wanted, ids: list[str], answer: Granted | Busy, fleet: Fleet) -> Taken | Busy:
         token, now_s = self._find(wanted.key), self._clock.monotonic()
         if isinstance(answer, Busy):
             if answer.is_refused and answer.earliest_s > 0:
                 token.gate.close(now_s + answer.earliest_s)
             return answer
+        if obstacle := token.gate.find_obstacle(now_s):  # a 429 came while the store was asked
+            fleet.give_back(wanted.key, ids)
+            return obstacle
         if not answer.is_probe:
             token.gate.open()  # another process has found that out
         return self._make_taken(wanted, ids, now_s, is_probe=answer.is_probe, is_shared=True)

@@ -4,7 +4,8 @@ Of each token three keys: `out`, the slots that were taken and are not over, by 
 latest; `ends`, those that are over, by the time until which they are busy; `gate`, there while a 429 holds. Times are
 milliseconds of the store's clock. `epoch` names this store's memory: it is another one after a restart that lost it.
 No key expires, so that a store under `volatile-lru` evicts none: of a token that nobody uses any more at most its last
-requests stay.
+requests stay. The first write of each frees memory: a server that is full refuses a first one that takes some, and then
+none.
 """
 
 _NOW = """
@@ -19,6 +20,7 @@ GREET = (
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then
   epoch = now .. '-' .. ARGV[1]
+  redis.call('UNLINK', KEYS[1])
   redis.call('SET', KEYS[1], epoch)
 end
 return {epoch, now - tonumber(string.match(epoch, '^%d+'))}
@@ -76,8 +78,8 @@ CLOSE = (
     _NOW
     + """
 local closed = tonumber(redis.call('HGET', KEYS[1], 'until') or 0)
-redis.call('HSET', KEYS[1], 'until', math.max(closed, now + ARGV[1]))
 redis.call('HDEL', KEYS[1], 'probe')
+redis.call('HSET', KEYS[1], 'until', math.max(closed, now + ARGV[1]))
 """
 )
 
@@ -87,7 +89,7 @@ BRING = (
     + """
 for place = 2, #ARGV, 2 do
   local is_out = (place - 2) / 2 < tonumber(ARGV[1])
-  if not is_out then redis.call('ZREM', KEYS[1], ARGV[place + 1]) end
+  redis.call('ZREM', is_out and KEYS[2] or KEYS[1], ARGV[place + 1])
   redis.call('ZADD', is_out and KEYS[1] or KEYS[2], 'GT', now + ARGV[place], ARGV[place + 1])
 end
 """

@@ -23,6 +23,7 @@ from tests.loyalty_service.scripted import make_merchant
 from tests.loyalty_service.snapshots.scripted import FakeClock
 
 REPLICAS = 2
+PAST_S = 10 + LONGEST_READ_S + 1e-6
 
 
 class Process:
@@ -108,14 +109,17 @@ async def store(valkey_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def one(start: StartProcess) -> Process:
-    return await start()
+    """The store's memory began with it; what was before is over."""
+    one = await start()
+    one.clock.advance(PAST_S)
+    return one
 
 
 @pytest.fixture
 async def other(one: Process, start: StartProcess) -> Process:  # noqa: ARG001 - for the order
-    """Began later, when the store may have begun with the first just now."""
+    """Began just after it; likewise."""
     other = await start()
-    other.clock.advance(QUIET_S)
+    other.clock.advance(PAST_S)
     return other
 
 
@@ -207,7 +211,7 @@ async def test_what_was_sent_without_the_store_is_known_to_it_when_it_is_back(
     await hold_up(store, one, other)
     for process in (one, other):
         assert isinstance(await process.take(1), Busy)
-        process.clock.advance(10 + LONGEST_READ_S + 1e-6)
+        process.clock.advance(PAST_S)
     await one.send(await one.take_for_certain(25))
     await let_go(store, one, other)
     for process in (one, other):
@@ -228,6 +232,75 @@ async def test_store_that_has_lost_its_memory_is_told_again(one: Process, other:
     assert await one.count_free() == 10
 
 
+async def test_process_that_begins_with_the_stores_memory_waits_until_what_was_before_is_over(
+    one: Process, start: StartProcess, store: Redis
+) -> None:
+    await one.send(await one.take_for_certain(50))
+    await store.flushall()
+    new = await start()
+    later = await start()
+    for process in (new, later):
+        process.clock.advance(QUIET_S)
+        busy = await process.take(1)
+        assert isinstance(busy, Busy)
+        assert busy.earliest_s == pytest.approx(10 + LONGEST_READ_S - QUIET_S, abs=1)
+        assert isinstance(await process.take(1, is_new=True), Taken)  # nobody can have sent anything with it
+        process.clock.advance(busy.earliest_s + 1e-6)
+        assert isinstance(await process.take(1), Taken)
+
+
+async def test_store_that_begins_after_the_process_is_as_young(unused_tcp_port: int, stack: AsyncExitStack) -> None:
+    process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
+    await stack.enter_async_context(process.fleet)
+    with ValkeyServer(port=unused_tcp_port):
+        await process.fleet.look()
+        process.clock.advance(QUIET_S + 1e-6)
+        busy = await process.take(1)
+    assert isinstance(busy, Busy)
+    assert busy.earliest_s == pytest.approx(10 + LONGEST_READ_S - QUIET_S, abs=1)
+
+
+async def test_refusal_while_the_store_is_asked_keeps_what_it_grants_from_being_sent(
+    one: Process, other: Process
+) -> None:
+    sent = await one.take_for_certain(1)
+    slot_id = one.rack.send(sent)
+    waits = asyncio.create_task(one.take(49))
+    await asyncio.sleep(0)
+    one.rack.answer(sent, slot_id, is_refused=True)
+    busy = await waits
+    assert isinstance(busy, Busy)
+    assert busy.is_refused
+    await one.fleet.settle()
+    assert isinstance(await one.take(1), Busy)
+    assert isinstance(await other.take(1), Busy)
+
+
+async def test_store_that_is_full_counts_on_and_is_told_of_a_refusal(
+    one: Process, other: Process, store: Redis
+) -> None:
+    await store.config_set("maxmemory", "1kb")
+    try:
+        taken = await one.take_for_certain(3)
+        one.fleet.close("another", 1)
+        await one.fleet.settle()
+        assert one.fleet.lost_since_s is None
+        await store.flushall()
+        await store.config_set("maxmemory", "1kb")
+        for process in (one, other):
+            assert isinstance(await process.take(1), Busy)
+            await process.fleet.look()
+            assert process.fleet.lost_since_s is None
+            process.clock.advance(QUIET_S + 1e-6)
+        assert await other.count_free() == 47
+        await one.send(taken, is_refused=True)
+        busy = await other.take(1)
+    finally:
+        await store.config_set("maxmemory", "0")
+    assert isinstance(busy, Busy)
+    assert busy.is_refused
+
+
 async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_took_is_over(
     unused_tcp_port: int, stack: AsyncExitStack
 ) -> None:
@@ -235,7 +308,7 @@ async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_
     await stack.enter_async_context(process.fleet)
     assert isinstance(await process.take(1), Busy)
     assert isinstance(await process.take(1, is_new=True), Taken)  # a shop that nobody can have counted there
-    process.clock.advance(10 + LONGEST_READ_S + 1e-6)
+    process.clock.advance(PAST_S)
     assert await process.count_free() == 24
 
 
@@ -281,6 +354,7 @@ def mortal() -> Iterator[ValkeyServer]:
 async def test_store_that_dies_fails_nobody(mortal: ValkeyServer, stack: AsyncExitStack) -> None:
     process = Process(await stack.enter_async_context(open_valkey(f"redis://{mortal.host}:{mortal.port}")))
     await stack.enter_async_context(process.fleet)
+    process.clock.advance(PAST_S)
     taken = await process.take_for_certain(2)
     mortal.stop()
     await process.send(taken)
