@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=DayScale().seed, help="of everything random")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
-    parser.add_argument("--keep", type=Path, help="a folder that keeps the answers and the logs")
+    parser.add_argument("--keep", type=Path, help="a new folder that keeps the answers and the logs")
     arguments = parser.parse_args()
     try:
         report = asyncio.run(run(QUICK_DAY if arguments.quick else DayScale(seed=arguments.seed), arguments.keep))
