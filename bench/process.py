@@ -43,10 +43,10 @@ class Process:
             return math.nan
         return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
 
-    async def wait(self) -> None:
+    async def wait(self, timeout_s: float = _START_S) -> None:
         """Until it has ended well. Raises ProcessError."""
         try:
-            await asyncio.wait_for(self._child.wait(), _START_S)
+            await asyncio.wait_for(self._child.wait(), timeout_s)
         except TimeoutError:
             raise self._make_error("is not done yet") from None
         if self._child.returncode != 0:
