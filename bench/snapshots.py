@@ -1,4 +1,4 @@
-"""What is measured of snapshots besides their speed: a day, a restart, an overload, their memory. Each runs alone, too."""
+"""What is measured of snapshots besides their speed: a day, a restart, an overload, their memory. Each runs alone."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
