@@ -16,12 +16,15 @@ Result = TypeVar("Result")
 class Batches(Generic[Item, Result]):
     """`write` writes items in one transaction: it returns a result or an error for each, or fails for all of them.
 
-    The items of one queue are written batch after batch; a batch is what has come while the one before was written. So
-    nobody waits for company, and there is company when it is busy.
+    The items of one queue are written batch after batch; a batch is what has come while the one before was written, at
+    most `most`. So nobody waits for company, and there is company when it is busy.
     """
 
-    def __init__(self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]], *, most: int = MAX_BATCH
+    ) -> None:
         self._write = write
+        self._most = most
         self._waiting: dict[str, deque[tuple[Item, asyncio.Future[Result]]]] = {}
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -41,7 +44,7 @@ class Batches(Generic[Item, Result]):
         waiting = self._waiting[queue]
         try:
             while waiting:
-                batch = [waiting.popleft() for _ in range(min(len(waiting), MAX_BATCH))]
+                batch = [waiting.popleft() for _ in range(min(len(waiting), self._most))]
                 results = await self._write_all([item for item, _ in batch])
                 for (_, future), result in zip(batch, results, strict=True):
                     if future.done():  # its caller has gone away

@@ -24,6 +24,8 @@ FAILURE_TOLD_S = 2.0
 # Longer than any flight, from its beginning until it is put.
 _MARKS_KEPT_S = 120.0
 _MARKS = 10_000
+# Read in one trip at most: at a store that takes its 250 ms for each, a crowd is not to wait for many of them.
+_READS = 512
 _LEASE = "loyalty:lease:"
 _FAILURE = "loyalty:failure:"
 _FENCE = "loyalty:fence:"
@@ -67,7 +69,7 @@ class ValkeyStore:
         self._guard = Guard(valkey, metrics, self._deliver, timeout_s=timeout_s, pause_s=pause_s)
         self._undelivered = Undelivered(capacity=_MARKS)
         self._marks = Marks(capacity=_MARKS)
-        self._reads: Batches[_Wanted, _Answer | None] = Batches(self._read_all)
+        self._reads: Batches[_Wanted, _Answer | None] = Batches(self._read_all, most=_READS)
         self.lease_s = lease_s
 
     async def close(self) -> None:

@@ -11,9 +11,9 @@ from redis import Redis
 from loyalty_service.snapshots import valkey_store
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.desk import Desk
-from tests.loyalty_service.snapshots.processes import open_process
+from tests.loyalty_service.snapshots.processes import open_desk, open_process
 from tests.loyalty_service.snapshots.scripted import get_points
-from tests.loyalty_service.snapshots.shared import SharedClock
+from tests.loyalty_service.snapshots.shared import SharedClock, open_fleet
 
 JANA = "jana@example.com"
 
@@ -226,6 +226,14 @@ async def wait_until_held(desk: Desk) -> None:
         while await desk.get_held("jana") is None:
             await desk.read("jana")
             await asyncio.sleep(0.01)
+
+
+async def test_crowd_at_a_slow_store_waits_for_two_trips_and_not_for_one_each(shared_clock: SharedClock) -> None:
+    async with open_fleet(shared_clock.url) as (fleet, calls), open_desk(shared_clock, fleet) as desk:
+        await desk.read("jana")
+        before = calls.steps
+        assert await asyncio.gather(*(desk.read_points("jana") for _ in range(500))) == [100] * 500
+        assert calls.steps - before <= 2
 
 
 async def test_full_store_still_drops_what_an_award_has_changed(desks: tuple[Desk, Desk]) -> None:
