@@ -42,7 +42,7 @@ class Guard:
         self._timeout_s = timeout_s
         self._pause_s = pause_s
         self._probing: asyncio.Task[None] | None = None
-        self._first_probe: asyncio.Task[bool] | None = None
+        self._first_probe: asyncio.Future[None] | None = None
         self._is_closed = False
 
     @property
@@ -82,22 +82,26 @@ class Guard:
     def leave_alone(self, failure: str) -> None:
         if self._probing is None and not self._is_closed:
             logger.warning("snapshot_store_failed", failure=failure)
-            self._first_probe = asyncio.create_task(self._try())
+            self._first_probe = asyncio.get_running_loop().create_future()
             self._probing = asyncio.create_task(self._probe(self._first_probe))
 
     async def close(self) -> None:
         """A last try to tell the store what it was not told."""
         self._is_closed = True
         if self._probing is not None:
-            tasks = [task for task in (self._probing, self._first_probe) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+            if self._first_probe is not None:  # it had not begun
+                self._first_probe.cancel()
             await self._try()
 
-    async def _probe(self, first: asyncio.Task[bool]) -> None:
-        is_back = await first
-        self._first_probe = None
+    async def _probe(self, first: asyncio.Future[None]) -> None:
+        """Nothing suspends between a probe's success and the end: what fails after it has a probe of its own."""
+        try:
+            is_back = await self._try()
+        finally:
+            first.set_result(None)
+            self._first_probe = None
         while not (is_back or self._is_closed):
             await asyncio.sleep(self._pause_s)
             is_back = await self._try()
