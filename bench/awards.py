@@ -35,7 +35,7 @@ class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 QUICK_AWARDS = AwardScale(
-    engines=("sqlite",), warm_up_rounds=0, rounds=1, connections=2, awards=20, slow=2, commit_seconds=0.1
+    engines=("sqlite",), warm_up_rounds=0, rounds=1, connections=2, awards=6, slow=1, commit_seconds=0.1
 )
 
 

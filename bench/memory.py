@@ -1,14 +1,13 @@
-"""What a held snapshot takes: `python -m bench.memory FILE MEMBERS BOUND` writes it there, in a process of its own.
+"""What a held snapshot takes: `python -m bench.memory FILE [MEMBERS BOUND]`, a process of its own, writes it there.
 
-Each of the members is asked for by e-mail, so that two entries are held. How well the store is bounded is tried with
-BOUND of them, put past the reads, whose time is not measured here.
+Each member is asked for by e-mail, so that two entries are held. The bound is tried with a million members, put past
+the reads, whose time is not measured here.
 """
 
 import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from bench.aims import Aim
-from bench.process import run_process
 from bench.table import render_table
 from loyalty_service.clock import SystemClock
 from loyalty_service.convert import write_snapshot
@@ -41,25 +39,12 @@ from loyalty_service.snapshots.stamps import Stamps
 from loyalty_service.snapshots.store import CacheStore
 
 RATIO_AIM = 2.0
+MEMBERS = 20_000
+BOUND_MEMBERS = 1_000_000
 CAPACITY = 10_000
 _COUPONS = 5
-_MEASURE_S = 300.0
-_READING = """\
-A member who was asked for by e-mail takes two entries: the snapshot under their id, and whom the e-mail names. Held are
-the bytes of the process, resident, for one member; the message is what answers for them over gRPC, with five coupons.
-The bound is tried with far more members than may be held: entries are what is held at the end."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
-
-
-class MemoryScale(msgspec.Struct, frozen=True, kw_only=True):
-    """How many members are weighed, and how many are put where far fewer may be held."""
-
-    members: int = 20_000
-    bound_members: int = 1_000_000
-
-
-QUICK_MEMORY = MemoryScale(members=200, bound_members=6_000)
 
 
 class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +59,9 @@ class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
     bound_bytes: int
 
 
-async def measure_memory(folder: Path, scale: MemoryScale, note: Callable[[str], None]) -> MemoryRow:
-    """Raises ProcessError."""
-    note(f"snapshots of {scale.bound_members} members in memory")
-    file = folder / "memory.json"
-    arguments = (str(file), str(scale.members), str(scale.bound_members))
-    async with run_process(folder / "memory.log", "bench.memory", *arguments, settings={}) as process:
-        await process.wait(timeout_s=_MEASURE_S)
-    return msgspec.json.decode(file.read_bytes(), type=MemoryRow)
+def measure_memory(members: int = MEMBERS, bound_members: int = BOUND_MEMBERS) -> MemoryRow:
+    """In this process, whose memory it looks at: nothing else may run."""
+    return asyncio.run(_measure(members, bound_members))
 
 
 async def _measure(members: int, bound_members: int) -> MemoryRow:
@@ -188,12 +168,12 @@ def make_aims(row: MemoryRow) -> list[Aim]:
     ]
 
 
-def render_memory(row: MemoryRow) -> list[str]:
+def render_memory(row: MemoryRow) -> str:
     """As Markdown."""
     head = ("snapshots in memory", "message B", "held B", "ratio", "members", "entries", "MiB")
     figures = (str(row.message_bytes), str(row.held_bytes), f"{row.ratio:.2f}")
     bound = (str(row.bound_members), str(row.entries), f"{row.bound_bytes / 2**20:.1f}")
-    return [render_table(head, [(f"at most {row.capacity} entries", *figures, *bound)]), _READING]
+    return render_table(head, [(f"at most {row.capacity} entries", *figures, *bound)])
 
 
 def read_resident_bytes() -> int:
@@ -203,8 +183,8 @@ def read_resident_bytes() -> int:
 
 
 def main() -> None:
-    file, *scale = sys.argv[1:]
-    Path(file).write_bytes(msgspec.json.encode(asyncio.run(_measure(*map(int, scale)))))
+    file, *counts = sys.argv[1:]
+    Path(file).write_bytes(msgspec.json.encode(measure_memory(*map(int, counts))))
 
 
 if __name__ == "__main__":

@@ -5,33 +5,29 @@
 
 import asyncio
 import itertools
-import json
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import aiohttp
 import msgspec
-from cryptography.fernet import Fernet
 
 from bench.aims import Aim
 from bench.figures import get_percentile
 from bench.process import HOST, ProcessError
-from bench.stack import WIDGET_PATH, Starter, fetch, install
+from bench.shops import make_shops
+from bench.snapshot_stack import SnapshotStack, run_snapshot_stack
+from bench.stack import WIDGET_PATH
 from bench.table import render_table
-from bench.trifft import CALL_S, LIMITED, SEEN_PATH
-from gateway.database import open_database
-from gateway.installation.store import InstallationStore
-from gateway.keys import SecretKeys
-from gateway.loyalty_client import LoyaltyClient
-from protos.loyalty.v1 import loyalty_pb2 as pb
+from bench.trifft import CALL_S
+from bench.troubles import fetch_tally
 from sandbox.trifft.rate import MAX_REQUESTS, WINDOW_S
 
-BUSY, CALM = "busy", "calm"
+BUSY, CALM = make_shops(2)
 # A member never seen takes two requests of TRIFFT.
 _READ_SET = 2
 ALLOWED_PER_S = MAX_REQUESTS / WINDOW_S
@@ -39,7 +35,6 @@ BUSY_PER_S = 10 * ALLOWED_PER_S / _READ_SET
 CALM_PER_S = 2.0
 SHARE_AIM = 0.9
 SLOWDOWN_AIM = 1.1
-_TIMEOUT_S = 20.0
 _READING = """\
 All members are new, so each read of a ticket event costs TRIFFT two requests: the busy shop asks for ten times what its
 token is allowed. TRIFFT refuses what is beyond its rate, and then all for 60 s. Seen is what arrived in that time, the
@@ -75,35 +70,32 @@ class OverloadReport(msgspec.Struct, frozen=True, kw_only=True):
     aims: list[Aim]
 
 
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
-    trifft: int
-    gateway: int
-    credentials: dict[str, str]
-
-
 class _Answers(msgspec.Struct, kw_only=True):
     latencies_ms: list[float] = []
     statuses: Counter[str] = Counter()
 
 
-async def measure_overload(folder: Path, scale: OverloadScale, note: Callable[[str], None]) -> OverloadReport:
-    """Raises ProcessError, and aiohttp.ClientError for any answer but a 200."""
-    async with _run_place(folder) as place:
-        if scale.warm_up_s:
-            await _load(place, CALM, CALM_PER_S, scale.warm_up_s, "warm")
-            await asyncio.sleep(WINDOW_S)  # what that has cost is free again
-        note("overload: a calm shop alone")
-        alone = await _load(place, CALM, CALM_PER_S, scale.seconds, "alone")
-        note("overload: beside one that asks for ten times what it is allowed")
-        before = await _read_seen(place)
-        beside, busy = await asyncio.gather(
-            _load(place, CALM, CALM_PER_S, scale.seconds, "beside"),
-            _load(place, BUSY, BUSY_PER_S, scale.seconds, "busy"),
-        )
-        after = await _read_seen(place)
-    seen = after[BUSY][0] - before.get(BUSY, [0])[0]
-    refused = sum(refused for _, refused in after.values())
-    return _make_report(scale.seconds, seen, refused, busy=busy, alone=alone, beside=beside)
+def run_overload_stack(folder: Path) -> AbstractAsyncContextManager[SnapshotStack]:
+    """Raises ProcessError."""
+    return run_snapshot_stack(folder, "sqlite", "memory", replicas=1, shops=2, gateway={})
+
+
+async def measure_overload(stack: SnapshotStack, scale: OverloadScale, note: Callable[[str], None]) -> OverloadReport:
+    """Raises aiohttp.ClientError for any answer but a 200."""
+    if scale.warm_up_s:
+        await _load(stack, CALM, CALM_PER_S, scale.warm_up_s, "warm")
+        await asyncio.sleep(WINDOW_S)  # what that has cost is free again
+    note("overload: a calm shop alone")
+    alone = await _load(stack, CALM, CALM_PER_S, scale.seconds, "alone")
+    note("overload: beside one that asks for ten times what it is allowed")
+    before = await fetch_tally(stack.trifft)
+    beside, busy = await asyncio.gather(
+        _load(stack, CALM, CALM_PER_S, scale.seconds, "beside"),
+        _load(stack, BUSY, BUSY_PER_S, scale.seconds, "busy"),
+    )
+    after = await fetch_tally(stack.trifft)
+    seen = after.by_token.get(BUSY, 0) - before.by_token.get(BUSY, 0)
+    return _make_report(scale.seconds, seen, after.throttled - before.throttled, busy=busy, alone=alone, beside=beside)
 
 
 def render_overload(report: OverloadReport) -> list[str]:
@@ -169,15 +161,15 @@ def _make_report(  # noqa: PLR0913 - one argument per thing that was measured
     )
 
 
-async def _load(place: _Place, shop: str, per_s: float, seconds: float, name: str) -> _Answers:
+async def _load(stack: SnapshotStack, shop: str, per_s: float, seconds: float, name: str) -> _Answers:
     """A new member each time, at a steady rate, whether or not the one before has been answered."""
     answers = _Answers(latencies_ms=[], statuses=Counter())
-    headers = {"Authorization": f"Bearer {place.credentials[shop]}"}
+    headers = {"Authorization": f"Bearer {stack.credentials[shop]}"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(headers=headers, connector=connector, raise_for_status=True) as session:
 
         async def ask(number: int) -> None:
-            url = f"http://{HOST}:{place.gateway}{WIDGET_PATH}{name}-{number}@bench.example"
+            url = f"http://{HOST}:{stack.plan.gateways[0].port}{WIDGET_PATH}{name}-{number}@bench.example"
             begin_s = time.perf_counter()
             async with session.get(url) as response:
                 status = (await response.json())["status"]
@@ -192,60 +184,18 @@ async def _load(place: _Place, shop: str, per_s: float, seconds: float, name: st
     return answers
 
 
-async def _read_seen(place: _Place) -> dict[str, list[int]]:
-    seen: dict[str, list[int]] = json.loads(await fetch(f"http://{HOST}:{place.trifft}{SEEN_PATH}"))
-    return seen
-
-
-@asynccontextmanager
-async def _run_place(folder: Path) -> AsyncIterator[_Place]:
-    key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    gateway_url = f"sqlite:///{folder / 'gateway.db'}"
-    async with AsyncExitStack() as stack:
-        starter = Starter(stack, folder)
-        loyalty_settings = {
-            "LOYALTY_LISTEN": f"{HOST}:0",
-            "LOYALTY_DATABASE_URL": f"sqlite:///{folder / 'loyalty.db'}",
-            "LOYALTY_SECRET_KEYS": key,
-            "LOYALTY_API_KEY": key,
-        }
-        trifft, loyalty = await asyncio.gather(
-            starter.start("trifft", "bench.trifft", str(CALL_S), LIMITED),
-            starter.start("loyalty_service", "loyalty_service", settings=loyalty_settings),
-        )
-        gateway_settings = {
-            "GATEWAY_LISTEN": f"{HOST}:0",
-            "GATEWAY_DATABASE_URL": gateway_url,
-            "GATEWAY_SECRET_KEYS": keys,
-            "GATEWAY_LOYALTY_TARGET": f"{HOST}:{loyalty}",
-            "GATEWAY_LOYALTY_KEY": key,
-        }
-        gateway = await starter.start("gateway", "gateway", settings=gateway_settings)
-        await _add_shops(f"{HOST}:{loyalty}", key, f"http://{HOST}:{trifft}")
-        async with open_database(gateway_url) as database:
-            store = InstallationStore(database, SecretKeys((keys,)))
-            credentials = {shop: await install(store, shop, f"http://{HOST}/{shop}") for shop in (BUSY, CALM)}
-        yield _Place(trifft=trifft, gateway=gateway, credentials=credentials)
-
-
-async def _add_shops(target: str, key: str, origin: str) -> None:
-    """Each with a token of its own: its name."""
-    async with LoyaltyClient(target, key) as client:
-        for shop in (BUSY, CALM):
-            merchant = pb.Merchant(merchant_id=shop, provider_url=origin)
-            request = pb.CreateMerchantRequest(merchant=merchant, provider_token=shop, skip_probe=True)
-            await client.create_merchant(request, timeout_s=_TIMEOUT_S)
-
-
 def main() -> int:
     """0 when it was measured, whatever the figures; 1 with the reason when it was not."""
+
+    async def run(folder: Path) -> OverloadReport:
+        async with run_overload_stack(folder) as stack:
+            return await measure_overload(stack, OverloadScale(), lambda progress: print(progress, file=sys.stderr))
+
     try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            report = asyncio.run(
-                measure_overload(Path(folder), OverloadScale(), lambda progress: print(progress, file=sys.stderr))
-            )
+        with tempfile.TemporaryDirectory(prefix="overload-") as folder:
+            report = asyncio.run(run(Path(folder)))
     except (ProcessError, aiohttp.ClientError) as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"overload: {error}", file=sys.stderr)
         return 1
     print("\n\n".join(render_overload(report)))
     for aim in report.aims:

@@ -13,6 +13,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 """Where everything of a run listens."""
 _START_S = 60.0
+_DONE_S = 60.0
 _STOP_S = 10.0
 _POLL_S = 0.02
 _LAST_CHARS = 1000
@@ -43,7 +44,7 @@ class Process:
             return math.nan
         return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
 
-    async def wait(self, timeout_s: float = _START_S) -> None:
+    async def wait(self, timeout_s: float = _DONE_S) -> None:
         """Until it has ended well. Raises ProcessError."""
         try:
             await asyncio.wait_for(self._child.wait(), timeout_s)

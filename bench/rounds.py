@@ -41,7 +41,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     live: tuple[tuple[int, int], ...] = ((1, 15), (8, 160))
 
 
-QUICK = Scale(warm_up_rounds=0, rounds=1, seconds=0.2, held_members=8, live=((1, 2),))
+QUICK = Scale(warm_up_rounds=0, rounds=1, seconds=0.1, held_members=8, live=((1, 2),))
 """To see that it runs; its figures say nothing."""
 
 

@@ -36,5 +36,5 @@ def render_snapshots(report: SnapshotReport) -> list[str]:
         *render_day(report.day),
         *render_restarts(report.restart),
         *render_overload(report.overload),
-        *render_memory(report.memory),
+        render_memory(report.memory),
     ]

@@ -1,4 +1,4 @@
-"""What is measured of snapshots besides their speed: a day, a restart, an overload, their memory. Each runs alone."""
+"""What is measured of snapshots besides their speed. Each part also runs alone, but for their memory."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,24 +7,44 @@ import msgspec
 
 from bench.day.course import MeasuredDay, measure_day, run_day_stack
 from bench.day.events import QUICK_DAY, DayScale
-from bench.memory import QUICK_MEMORY, MemoryRow, MemoryScale, measure_memory
-from bench.overload import QUICK_OVERLOAD, OverloadReport, OverloadScale, measure_overload
-from bench.restart.course import QUICK_RESTART, MeasuredRestart, RestartScale, measure_restart, measure_restarts
+from bench.memory import BOUND_MEMBERS, MEMBERS, MemoryRow
+from bench.overload import (
+    QUICK_OVERLOAD,
+    OverloadReport,
+    OverloadScale,
+    measure_overload,
+    run_overload_stack,
+)
+from bench.process import run_process
+from bench.restart.course import (
+    HOLDINGS,
+    QUICK_RESTART,
+    MeasuredRestart,
+    RestartScale,
+    measure_restart,
+    measure_restarts,
+)
 from bench.snapshot_stack import Holding
+
+# A million members are put; on a busy machine that takes minutes.
+_MEMORY_S = 600.0
 
 
 class SnapshotScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`is_one_stack`: the restart on what the day has run on, which is quicker and tells nothing."""
+    """`members`: held in memory to see what one takes, and put to see that the bound holds.
+
+    `is_one_stack`: all on what the day has run on, which is quicker and tells nothing.
+    """
 
     day: DayScale = DayScale()
     restart: RestartScale = RestartScale()
     overload: OverloadScale = OverloadScale()
-    memory: MemoryScale = MemoryScale()
+    members: tuple[int, int] = (MEMBERS, BOUND_MEMBERS)
     is_one_stack: bool = False
 
 
 QUICK_SNAPSHOTS = SnapshotScale(
-    day=QUICK_DAY, restart=QUICK_RESTART, overload=QUICK_OVERLOAD, memory=QUICK_MEMORY, is_one_stack=True
+    day=QUICK_DAY, restart=QUICK_RESTART, overload=QUICK_OVERLOAD, members=(100, 200), is_one_stack=True
 )
 
 
@@ -37,16 +57,25 @@ class MeasuredSnapshots(msgspec.Struct, frozen=True, kw_only=True):
 
 async def measure_snapshots(folder: Path, scale: SnapshotScale, note: Callable[[str], None]) -> MeasuredSnapshots:
     """One after the other. Raises ProcessError and aiohttp.ClientError."""
-    for name in ("day", "overload"):
-        (folder / name).mkdir()
-    restarts: Mapping[Holding, MeasuredRestart] = {}
-    async with run_day_stack(folder / "day", scale.day) as stack:
+    memory = await _measure_memory(folder, scale, note)
+    (place := folder / "day").mkdir()
+    async with run_day_stack(place, scale.day) as stack:
         day = await measure_day(stack, scale.day, note)
         if scale.is_one_stack:
-            restarts = {"valkey": await measure_restart(stack, scale.restart)}
-    return MeasuredSnapshots(
-        day=day,
-        restarts=restarts or await measure_restarts(folder, scale.restart, note),
-        overload=await measure_overload(folder / "overload", scale.overload, note),
-        memory=await measure_memory(folder, scale.memory, note),
-    )
+            overload = await measure_overload(stack, scale.overload, note)
+            restarts = {HOLDINGS[-1]: await measure_restart(stack, scale.restart)}
+            return MeasuredSnapshots(day=day, restarts=restarts, overload=overload, memory=memory)
+    restarts = await measure_restarts(folder, scale.restart, note)
+    (place := folder / "overload").mkdir()
+    async with run_overload_stack(place) as stack:
+        overload = await measure_overload(stack, scale.overload, note)
+    return MeasuredSnapshots(day=day, restarts=restarts, overload=overload, memory=memory)
+
+
+async def _measure_memory(folder: Path, scale: SnapshotScale, note: Callable[[str], None]) -> MemoryRow:
+    note("snapshots in memory")
+    file = folder / "memory.json"
+    arguments = (str(file), *map(str, scale.members))
+    async with run_process(folder / "memory.log", "bench.memory", *arguments, settings={}) as process:
+        await process.wait(_MEMORY_S)
+    return msgspec.json.decode(file.read_bytes(), type=MemoryRow)

@@ -1,9 +1,8 @@
-"""A TRIFFT that takes the same time for every call, knows every e-mail and throttles nobody, unless told to.
+"""A TRIFFT that takes the same time for every call, knows every e-mail and never throttles.
 
-`python -m bench.trifft [SECONDS [limited]]`, exactly 50 ms unless given. It answers the reads of the default wire
-profile, credits, and lists what it has credited. `limited`: each token has TRIFFT's rate, 50 requests in 10 s, and past
-it is refused for 60 s. `GET /count` says how many it answered; `GET /seen` how many of each token arrived, and how many
-of them were refused. Below /gorgias and below /gorgias/SHOP it is a Gorgias, too, where every ticket is there.
+`python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the reads of the default wire profile,
+credits, and lists what it has credited. `GET /count` says how many it answered. Below /gorgias and below /gorgias/SHOP
+it is a Gorgias, too, where every ticket is there.
 """
 
 import asyncio
@@ -11,22 +10,16 @@ import hashlib
 import itertools
 import sys
 import time
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
 from bench.listening import serve_http
-from sandbox.trifft.rate import RateRule
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CALL_S = 0.05
 COUNT_PATH = "/count"
-SEEN_PATH = "/seen"
-LIMITED = "limited"
 FIND_PATH = "/v1/member"
 # A loop's timer is up to a millisecond early or late: what is left of the time is waited for turn by turn.
 _TIMER_S = 0.0015
@@ -34,13 +27,10 @@ _DAY_S = 86_400
 
 
 class Trifft:
-    """`call_s`: what each call takes. `rule`: of each token, if there is one."""
+    """`call_s`: what each call takes."""
 
-    def __init__(self, call_s: float, rule: RateRule | None) -> None:
+    def __init__(self, call_s: float) -> None:
         self._call_s = call_s
-        self._rule = rule
-        self._seen: Counter[str] = Counter()
-        self._refused: Counter[str] = Counter()
         self._count = 0
         self._emails: dict[str, str] = {}
         self._numbers = itertools.count(1)
@@ -67,19 +57,6 @@ class Trifft:
         receipt = {"id": movement_id, "points": points, "balance": 1240 + points, "pending": False}
         return await self._answer(receipt)
 
-    @web.middleware
-    async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if token and self._rule is not None:
-            self._seen[token] += 1
-            if not self._rule.admit(token, time.monotonic()):
-                self._refused[token] += 1
-                return web.json_response({"success": False}, status=429)
-        return await handler(request)
-
-    async def list_seen(self, _request: web.Request) -> web.Response:
-        return web.json_response({token: [count, self._refused[token]] for token, count in self._seen.items()})
-
     async def list_movements(self, request: web.Request) -> web.Response:
         return await self._answer(self._movements[request.match_info["member_id"]])
 
@@ -96,10 +73,9 @@ class Trifft:
         return response
 
 
-def create_app(call_s: float = CALL_S, *, is_limited: bool = False) -> web.Application:
-    trifft = Trifft(call_s, RateRule() if is_limited else None)
-    app = web.Application(middlewares=[trifft.limit] if is_limited else [])
-    app.router.add_get(SEEN_PATH, trifft.list_seen)
+def create_app(call_s: float = CALL_S) -> web.Application:
+    trifft = Trifft(call_s)
+    app = web.Application()
     app.router.add_get(FIND_PATH, trifft.find)
     app.router.add_get(FIND_PATH + "/{member_id}", trifft.get_member)
     app.router.add_get(FIND_PATH + "/{member_id}/coupon", trifft.list_coupons)
@@ -157,5 +133,4 @@ def _make_coupons(member_id: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    uvloop.run(serve_http(create_app(*map(float, given[:1]), is_limited=LIMITED in given)))
+    uvloop.run(serve_http(create_app(*map(float, sys.argv[1:]))))

@@ -17,10 +17,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=DayScale().seed, help="of everything random")
     parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
-    parser.add_argument("--keep", type=Path, help="a new folder that keeps the answers and the logs")
     arguments = parser.parse_args()
     try:
-        report = asyncio.run(run(QUICK_DAY if arguments.quick else DayScale(seed=arguments.seed), arguments.keep))
+        report = asyncio.run(run(QUICK_DAY if arguments.quick else DayScale(seed=arguments.seed)))
     except ProcessError as error:
         print(f"day: {error}", file=sys.stderr)
         return 1
@@ -31,15 +30,14 @@ def main() -> int:
     return 0 if all(aim.is_met for aim in report.aims) else 1
 
 
-async def run(scale: DayScale, keep: Path | None) -> DayReport:
+async def run(scale: DayScale) -> DayReport:
     """Raises ProcessError."""
 
     def note(progress: str) -> None:
         print(progress, file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="day-") as temporary:
-        folder = keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="day-") as name:
+        folder = Path(name)
         async with run_day_stack(folder, scale) as stack:
             return make_day_report(await measure_day(stack, scale, note), scale)
 
