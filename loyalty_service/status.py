@@ -27,6 +27,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.LimitExceededError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.AwardStateError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ReversalTooLateError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.SnapshotsUnavailableError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderCredentialsError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProviderThrottledError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,

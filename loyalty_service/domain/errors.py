@@ -7,6 +7,7 @@ LoyaltyError
 ├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · WalletDisabledError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
 ├── AwardStateError · ReversalTooLateError
+├── SnapshotsUnavailableError
 └── ProviderError
     ├── ProviderCredentialsError
     ├── ProviderThrottledError
@@ -152,6 +153,15 @@ class ReversalTooLateError(LoyaltyError):
     def __init__(self, award_id: str, expire_time: datetime) -> None:
         message = f"award {award_id} could be reversed until {rfc3339(expire_time)}"
         super().__init__(message, award_id=award_id, expire_time=rfc3339(expire_time))
+
+
+class SnapshotsUnavailableError(LoyaltyError):
+    """What is held cannot be looked at, or dropped for certain: the shared store does not answer."""
+
+    reason = "SNAPSHOTS_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("the store of snapshots does not answer, so what it holds may be there yet")
 
 
 class ProviderError(LoyaltyError):

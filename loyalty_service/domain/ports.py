@@ -146,7 +146,7 @@ class Snapshots(Protocol):
         ...
 
     async def get_holding(self, merchant: Merchant, identity: Identity) -> Holding | None:
-        """What is held for an identity, of any age; None: nothing. Asks nobody."""
+        """What is held for an identity, of any age; None: nothing. Asks nobody. Raises SnapshotsUnavailableError."""
         ...
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
@@ -154,11 +154,17 @@ class Snapshots(Protocol):
         ...
 
     async def drop(self, merchant: Merchant, identity: Identity) -> None:
-        """Drop the member whom an identity is held to name; where it is none, the merchant's "no such member"."""
+        """Drop the member whom an identity is held to name; where it is none, the merchant's "no such member".
+
+        Raises SnapshotsUnavailableError.
+        """
         ...
 
     async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
-        """Drop all that is held of a member and under these identities; returns how many entries that were."""
+        """Drop all that is held of a member and under these identities; returns how many entries that were.
+
+        An empty `member_id`: of whom the identities are held to name. Raises SnapshotsUnavailableError.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import math
 from collections.abc import Collection
 
 import msgspec
@@ -15,6 +16,7 @@ from loyalty_service.domain.errors import (
     ProviderError,
     ProviderTimeoutError,
     ProviderUnavailableError,
+    SnapshotsUnavailableError,
 )
 from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
@@ -122,7 +124,7 @@ class CachedSnapshots:
 
     async def get_holding(self, merchant: Merchant, identity: Identity) -> Holding | None:
         """See the port."""
-        now, held = await self._read(merchant, identity)
+        now, held = await self._read_surely(merchant, identity)
         if held.found is None:
             return None
         return Holding(
@@ -141,25 +143,30 @@ class CachedSnapshots:
 
     async def drop(self, merchant: Merchant, identity: Identity) -> None:
         """See the port."""
-        _, held = await self._read(merchant, identity)
-        if held.remembered_member_id is not None:
-            await self.invalidate(merchant, held.remembered_member_id)
-        else:
-            await self._store.invalidate(*self._make_keys(merchant, identity))
+        _, held = await self._read_surely(merchant, identity)
+        member_id = held.remembered_member_id
+        named = identity if member_id is None else Identity(kind="member_id", value=member_id)
+        if not await self._store.invalidate(*self._make_keys(merchant, named)):
+            raise SnapshotsUnavailableError
 
     async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
         """See the port. Other names of the member's are found only as far as the snapshot has them."""
-        named = set(identities)
-        if member_id:
-            named.add(Identity(kind="member_id", value=member_id))
-            held = await self.get_held(merchant, member_id)
-            if held is not None:
+        named = {*identities, Identity(kind="member_id", value=member_id)} if member_id else set(identities)
+        reads = [await self._read(merchant, identity) for identity in named]
+        if not member_id:
+            ids = {held.remembered_member_id for _, held in reads} - {None}
+            named |= {Identity(kind="member_id", value=str(remembered_id)) for remembered_id in ids}
+        for _, held in reads:
+            if isinstance(held.found, Snapshot):
                 with contextlib.suppress(BadValueError):  # then nobody can have asked by it
-                    named.add(parse_identity("support_id", held.member.support_id))
+                    named.add(parse_identity("support_id", held.found.member.support_id))
+        are_told = [now.there_s < math.inf for now, _ in reads]
         count = 0
         for keys in [self._make_keys(merchant, identity) for identity in named]:
             count += (await self._store.read(*keys)).entry is not None
-            await self._store.invalidate(*keys)
+            are_told.append(await self._store.invalidate(*keys))
+        if not all(are_told):
+            raise SnapshotsUnavailableError
         return count
 
     def _make_keys(self, merchant: Merchant, identity: Identity) -> tuple[str, str]:
@@ -169,6 +176,13 @@ class CachedSnapshots:
     async def _read(self, merchant: Merchant, identity: Identity) -> tuple[Moment, Held]:
         reading = await self._store.read(*self._make_keys(merchant, identity))
         return reading.arrival, get_held(reading, identity)
+
+    async def _read_surely(self, merchant: Merchant, identity: Identity) -> tuple[Moment, Held]:
+        """Raises SnapshotsUnavailableError."""
+        now, held = await self._read(merchant, identity)
+        if now.there_s == math.inf:
+            raise SnapshotsUnavailableError
+        return now, held
 
     async def _fly(
         self, merchant: Merchant, reader: Reader, held: Held, urgency: Urgency

@@ -54,8 +54,11 @@ class Store(Protocol):
         """
         ...
 
-    async def invalidate(self, member_key: str, merchant_key: str) -> None:
-        """Drop a member's entry; where there is none, the merchant's NobodyEntries. Atomic."""
+    async def invalidate(self, member_key: str, merchant_key: str) -> bool:
+        """Drop a member's entry; where there is none, the merchant's NobodyEntries. Atomic.
+
+        False: it is to be done as soon as the store answers.
+        """
         ...
 
 
@@ -97,13 +100,14 @@ class CacheStore:
             await self._cache.set(key, kept, ttl=keep_s - age_s)
         return was_put
 
-    async def invalidate(self, member_key: str, merchant_key: str) -> None:
+    async def invalidate(self, member_key: str, merchant_key: str) -> bool:
         now_s = self._stamps.make()
         self._member_marks.set(member_key, now_s)
         was_held = isinstance(await self._get(member_key, merchant_key), MemberEntry)
         await self._cache.delete(member_key)
         if not was_held:
             self._nobody_marks.set(merchant_key, now_s)
+        return True
 
     async def _get(self, key: str, merchant_key: str) -> Entry | None:
         entry: Entry | None = await self._cache.get(key)

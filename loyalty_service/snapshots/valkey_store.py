@@ -95,12 +95,14 @@ class ValkeyStore:
         marked = [merchant_key if isinstance(entry, NobodyEntry) else key for key, entry in entries.items()]
         return all(begin.here_s > self._marks.get(mark) for mark in marked)
 
-    async def invalidate(self, member_key: str, merchant_key: str) -> None:
+    async def invalidate(self, member_key: str, merchant_key: str) -> bool:
         for mark in (member_key, merchant_key):
             self._marks.set(mark, self._stamps.make())
-        if await self._guard.run(lambda: self._invalidate(member_key, merchant_key)) is None:
-            self._undelivered.add(member_key, merchant_key)
-            self._guard.leave_alone("undelivered")
+        if await self._guard.run(lambda: self._invalidate(member_key, merchant_key)) is not None:
+            return True
+        self._undelivered.add(member_key, merchant_key)
+        self._guard.leave_alone("undelivered")
+        return False
 
     async def board(self, key: str, merchant_key: str, token: str) -> Boarding:
         """Read, and take the lease where it is free; of a known alias also its member's. Atomic."""

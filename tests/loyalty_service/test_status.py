@@ -22,6 +22,7 @@ EXAMPLES = [
     errors.MemberAmbiguousError(2, NOW),
     errors.MemberBlockedError(),
     errors.WalletDisabledError(),
+    errors.SnapshotsUnavailableError(),
     errors.AwardNotFoundError(),
     errors.RequestIdReusedError("A-1"),
     errors.AwardInDoubtError("A-1"),

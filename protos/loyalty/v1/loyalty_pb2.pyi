@@ -92,6 +92,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The award's state does not allow it."""
     REVERSAL_TOO_LATE: _ErrorReason.ValueType  # 21
     """FAILED_PRECONDITION. The time in which the award could be reversed is over."""
+    SNAPSHOTS_UNAVAILABLE: _ErrorReason.ValueType  # 22
+    """UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -139,6 +141,8 @@ AWARD_STATE: ErrorReason.ValueType  # 20
 """FAILED_PRECONDITION. The award's state does not allow it."""
 REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
 """FAILED_PRECONDITION. The time in which the award could be reversed is over."""
+SNAPSHOTS_UNAVAILABLE: ErrorReason.ValueType  # 22
+"""UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -828,7 +832,9 @@ class EraseMemberRequest(_message.Message):
     ERASED_BY_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     member_id: _builtins.str
-    """The provider's id of the member. Empty where it is not known: only what is held under `identities` is dropped then."""
+    """The provider's id of the member. Empty where it is not known: only what is held under `identities`, and of whom they
+    are held to name, is dropped then.
+    """
     erased_by: _builtins.str
     """Who wants it: 1 to 320 characters, kept. A claim, not verified."""
     @_builtins.property

@@ -124,7 +124,7 @@ class LoyaltyServiceServicer:
 
     def GetHeldSnapshot(self, request, context):
         """What is held for one identity; the provider is not asked, and nothing changes.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,7 +132,9 @@ class LoyaltyServiceServicer:
 
     def InvalidateSnapshot(self, request, context):
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+        With a `member_id` that the shared store could not be told: it is told as soon as it answers.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both),
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,7 +147,8 @@ class LoyaltyServiceServicer:
         the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
         What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
+        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -73,11 +73,13 @@ class LoyaltyServiceStub:
     """
     GetHeldSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetHeldSnapshotRequest, _loyalty_pb2.GetHeldSnapshotResponse]
     """What is held for one identity; the provider is not asked, and nothing changes.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE).
     """
     InvalidateSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+    With a `member_id` that the shared store could not be told: it is told as soon as it answers.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both),
+    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
     """
     EraseMember: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]
     """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
@@ -86,7 +88,8 @@ class LoyaltyServiceStub:
     the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
     What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
+    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
+    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
     """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
     """Adds points to a member's wallet, at most once per `request_id`.
@@ -161,11 +164,13 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     """
     GetHeldSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetHeldSnapshotRequest, _loyalty_pb2.GetHeldSnapshotResponse]  # type: ignore[assignment]
     """What is held for one identity; the provider is not asked, and nothing changes.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE).
     """
     InvalidateSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.InvalidateSnapshotRequest, _loyalty_pb2.InvalidateSnapshotResponse]  # type: ignore[assignment]
     """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+    With a `member_id` that the shared store could not be told: it is told as soon as it answers.
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both),
+    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
     """
     EraseMember: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]  # type: ignore[assignment]
     """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
@@ -174,7 +179,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
     What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
+    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
+    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
     """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
     """Adds points to a member's wallet, at most once per `request_id`.
@@ -264,7 +270,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.GetHeldSnapshotResponse, _abc.Awaitable[_loyalty_pb2.GetHeldSnapshotResponse]]:
         """What is held for one identity; the provider is not asked, and nothing changes.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE).
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -274,7 +280,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.InvalidateSnapshotResponse, _abc.Awaitable[_loyalty_pb2.InvalidateSnapshotResponse]]:
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both).
+        With a `member_id` that the shared store could not be told: it is told as soon as it answers.
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both),
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
         """
 
     @_abc_1.abstractmethod
@@ -289,7 +297,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
         What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND).
+        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
         """
 
     @_abc_1.abstractmethod

@@ -8,9 +8,11 @@ import pytest
 from prometheus_client import generate_latest
 from redis import Redis
 
+from loyalty_service.domain.errors import SnapshotsUnavailableError
+from loyalty_service.domain.member import parse_identity
 from loyalty_service.snapshots import valkey_store
 from tests.loyalty_service.running import wait_until
-from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.desk import ACME, Desk
 from tests.loyalty_service.snapshots.processes import open_desk, open_process
 from tests.loyalty_service.snapshots.scripted import get_points
 from tests.loyalty_service.snapshots.shared import SharedClock, open_fleet
@@ -102,6 +104,28 @@ async def test_award_that_the_store_was_not_told_is_told_by_a_process_that_leave
             await leaves.settle()
             leaves.cut("")
         assert await stays.read_points(JANA) == 200
+
+
+async def test_who_wants_to_see_drop_or_forget_what_a_lost_store_holds_is_told_that_it_is_not_done(
+    desks: tuple[Desk, Desk],
+) -> None:
+    one, other = desks
+    await one.read(JANA)
+    by_email = parse_identity("email", JANA)
+    one.cut("before")
+    for call in (
+        one.snapshots.get_holding(ACME, by_email),
+        one.snapshots.drop(ACME, by_email),
+        one.snapshots.erase(ACME, "", [by_email]),
+        one.snapshots.erase(ACME, "jana", []),
+    ):
+        with pytest.raises(SnapshotsUnavailableError):
+            await call
+    assert await other.get_held("jana") is not None
+    await one.restore()
+    await one.settle()
+    await one.snapshots.erase(ACME, "jana", [by_email])
+    assert await other.get_held("jana") is None
 
 
 async def test_more_awards_than_are_kept_drop_all_that_the_merchant_has(

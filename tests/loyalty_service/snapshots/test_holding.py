@@ -105,6 +105,12 @@ async def test_answer_that_there_is_none_goes_where_nobody_is_known(desk: Desk) 
     assert await look(desk, NOBODY) is None
 
 
+async def test_member_whom_a_name_is_held_to_name_goes_with_it(desk: Desk) -> None:
+    await desk.read(JANA)
+    assert await erase(desk, JANA, member_id="") == 2
+    assert await look(desk, "jana") is None
+
+
 async def test_read_that_began_before_the_erasure_is_not_held(desk: Desk) -> None:
     desk.provider.holds = True
     early = await desk.arrive(JANA)
