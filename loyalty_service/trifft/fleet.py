@@ -34,6 +34,9 @@ LONGEST_READ_S = 4.0
 BLINK_S = LONGEST_READ_S - QUIET_S
 _PREFIX = "trifft:budget:"
 _EPOCH = _PREFIX + "epoch"
+_PROCESSES = _PREFIX + "processes"
+# For how long a process that has gone counts among those that are there.
+_SEEN_S = 10.0
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +60,8 @@ class Fleet:
     """Entering it looks for the store once. `list_known` tells what this process has taken and sent.
 
     `lost_since_s`: None while the store is there; `was_found`: it has been there since this process began.
-    `memory_start_s`: when the memory began that the store had when this process first found it, on its clock.
+    `process_count`: how many used the store when this process last did. `memory_start_s`: on its clock, when the memory
+    began that the store had when this process first found it.
     """
 
     def __init__(
@@ -77,14 +81,17 @@ class Fleet:
         self._end_script = valkey.register_script(END)
         self._close_script = valkey.register_script(CLOSE)
         self._bring_script = valkey.register_script(BRING)
+        self._name = uuid.uuid4().hex
         self._epoch = b""
         self._is_start = True
+        self._is_bringing = False
         self._quiet_until_s = -math.inf
         self._doubtful: list[tuple[str, list[str]]] = []  # taken or not: the store did not say
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost_since_s: float | None = clock.monotonic()
         self.was_found = False
         self.memory_start_s = -math.inf
+        self.process_count = 1
 
     async def __aenter__(self) -> Self:
         await self.look()
@@ -99,11 +106,8 @@ class Fleet:
 
     async def take(self, key: str, ids: list[str], *, limit: int, lease_s: float) -> Granted | Busy | None:
         """None: the store is lost."""
-        quiet_s = self._quiet_until_s - self._clock.monotonic()
-        if quiet_s > 0:
-            return Busy(earliest_s=quiet_s, expected_s=quiet_s)
-        if self.lost_since_s is not None:
-            return None
+        if self.lost_since_s is not None or self._find_pause():
+            return self._find_pause()
         keys = [_EPOCH, *_name_keys(key)]
         try:
             async with asyncio.timeout(self.timeout_s):
@@ -111,7 +115,7 @@ class Fleet:
         except VALKEY_ERRORS as error:  # TimeoutError is an OSError
             self._lose(type(error).__name__)
             self._doubtful.append((key, ids))
-            return None
+            return self._find_pause()
         return self._read(*answer)
 
     async def settle(self) -> None:
@@ -152,7 +156,7 @@ class Fleet:
                 return Busy(earliest_s=earliest_s, expected_s=second / 1000 if second >= 0 else max(1.0, earliest_s))
             case _:
                 self._lose("memory lost")
-                return None
+                return self._find_pause()
 
     def _do(self, work: Callable[[], Awaitable[object]]) -> None:
         """In the background: what does not come about leaves a slot busy for too long, never too short."""
@@ -185,7 +189,9 @@ class Fleet:
         is_start, self._is_start = self._is_start, False
         try:
             async with asyncio.timeout(self.timeout_s):
-                epoch, age_ms = await self._greet_script([_EPOCH], [uuid.uuid4().hex])
+                epoch, age_ms, self.process_count = await self._greet_script(
+                    [_EPOCH, _PROCESSES], [uuid.uuid4().hex, self._name, _to_ms(_SEEN_S)]
+                )
             if self.lost_since_s is None and epoch == self._epoch:
                 return
             if not self._epoch:
@@ -205,16 +211,29 @@ class Fleet:
             _log.info("budget_store_found")
 
     async def _bring(self, *, is_new: bool) -> None:
-        """Each call has the client's own time-out."""
+        """What is taken meanwhile would not be in it: nothing is. Each call has the client's own time-out."""
         now_s = self._clock.monotonic()
         if is_new or self.lost_since_s is None or now_s - self.lost_since_s >= BLINK_S:
             self._be_quiet(QUIET_S)
+        self._is_bringing = True
+        try:
+            await self._bring_all()
+        finally:
+            self._is_bringing = False
+
+    async def _bring_all(self) -> None:
         for known in self._list_known():
             out, ends, gate = _name_keys(known.key)
             pairs = [text for slot_id, left_s in (*known.out, *known.ends) for text in (_to_ms(left_s), slot_id)]
-            await self._bring_script([out, ends], [len(known.out), *pairs])
+            if pairs:
+                await self._bring_script([out, ends], [len(known.out), *pairs])
             if known.closed_s > 0:
                 await self._close_script([gate], [_to_ms(known.closed_s)])
+
+    def _find_pause(self) -> Busy | None:
+        """While the store is told, and until all others have told it, nothing is taken."""
+        quiet_s = max(0.0, self._quiet_until_s - self._clock.monotonic())
+        return Busy(earliest_s=quiet_s, expected_s=quiet_s or PULSE_S) if quiet_s or self._is_bringing else None
 
     def _be_quiet(self, seconds: float) -> None:
         self._quiet_until_s = self._clock.monotonic() + seconds

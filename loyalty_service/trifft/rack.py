@@ -1,11 +1,12 @@
 """Where the slots of every token stand: in the shared store while there is one, else in this process's share of them.
 
-What this process may use of its own is its share, the requests that TRIFFT allows divided by the processes. It uses
-none of it while what it cannot know may be busy: after the shared store was lost, for a period and the longest read,
-until all that others took there is over; who is alone knows it all. At a start without a shared store, an earlier
-process may have used up its share just before. So a process has one START_SHARE-th of it in its first period, and the
-rest of it, never more, later: with the one that takes its place it uses no more than the share. At a start with one
-whose memory has just begun, say since both were restarted, it likewise uses none of it until what was before is over.
+What this process may use of its own is its share, the requests that TRIFFT allows divided by the processes: as many as
+it was told of, or as the shared store had seen. It uses none of it while what it cannot know may be busy: after the
+shared store was lost, for a period and the longest read, until all that others took there is over; who is alone knows
+it all. At a start without a shared store, an earlier process may have used up its share just before. So a process has
+one START_SHARE-th of it in its first period, and the rest of it, never more, later: with the one that takes its place
+it uses no more than the share. At a start with a store whose memory has just begun, say since both were restarted, it
+likewise uses nothing until what was before is over.
 """
 
 import itertools
@@ -180,8 +181,9 @@ class Rack:
 
     def _get_own_capacity(self, wanted: Wanted, now_s: float) -> tuple[int, float]:
         """How much of it may be used, and until when that is for the sake of what cannot be known."""
-        share = wanted.rate.requests // self._replicas
-        if self.fleet is not None and self._replicas > 1:
+        replicas = self._replicas if self.fleet is None else max(self._replicas, self.fleet.process_count)
+        share = wanted.rate.requests // replicas
+        if self.fleet is not None and replicas > 1:
             lost_s = self.fleet.lost_since_s
             until_s = (now_s if lost_s is None else lost_s) + wanted.rate.period_s + LONGEST_READ_S
             # A token that came while the store was lost has never been counted there.

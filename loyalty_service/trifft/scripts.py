@@ -13,17 +13,19 @@ local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 """
 
-# KEYS: epoch. ARGV: a name for the epoch if it is to begin now. Answers: the epoch's name, its age.
+# KEYS: epoch, processes (by when each last greeted). ARGV: a name for the epoch if it is to begin now, the process, for
+# how long a process counts. Answers: the epoch's name, its age, how many processes there are.
 GREET = (
     _NOW
     + """
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])
+redis.call('ZADD', KEYS[2], now, ARGV[2])
 local epoch = redis.call('GET', KEYS[1])
 if not epoch then
   epoch = now .. '-' .. ARGV[1]
-  redis.call('UNLINK', KEYS[1])
   redis.call('SET', KEYS[1], epoch)
 end
-return {epoch, now - tonumber(string.match(epoch, '^%d+'))}
+return {epoch, now - tonumber(string.match(epoch, '^%d+')), redis.call('ZCARD', KEYS[2])}
 """
 )
 

@@ -301,6 +301,40 @@ async def test_store_that_is_full_counts_on_and_is_told_of_a_refusal(
     assert busy.is_refused
 
 
+async def test_nothing_is_taken_while_the_store_is_told_what_was_taken_without_it(
+    valkey_url: str, stack: AsyncExitStack, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a process that is alone, and so does not wait for others when it has lost the store for a moment."""
+    monkeypatch.setattr(f"{__name__}.REPLICAS", 1)
+    process = Process(await stack.enter_async_context(open_valkey(valkey_url)))
+    await stack.enter_async_context(process.fleet)
+    process.clock.advance(PAST_S)
+    await store.client_pause(60_000, all=False)
+    await process.take_for_certain(1)
+    await store.client_unpause()
+    telling = asyncio.create_task(process.fleet.look())
+    free_without = 0
+    while not telling.done():
+        free_without += isinstance(await process.take(1), Taken)
+        await asyncio.sleep(0)
+    assert free_without + await process.count_free() == 49
+
+
+async def test_processes_that_were_not_told_of_each_other_share_nevertheless(
+    start: StartProcess, store: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.REPLICAS", 1)
+    processes = [await start() for _ in range(3)]
+    for process in processes:
+        process.clock.advance(PAST_S)
+        await process.fleet.look()
+    await store.client_pause(60_000, all=False)
+    for process in processes:
+        assert isinstance(await process.take(1), Busy)
+        process.clock.advance(PAST_S)
+    assert [await process.count_free() for process in processes] == [16, 16, 16]
+
+
 async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_took_is_over(
     unused_tcp_port: int, stack: AsyncExitStack
 ) -> None:
