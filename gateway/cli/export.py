@@ -68,9 +68,13 @@ async def export(
                     report(count, None if selection.from_ else _find_part(awards, newest))
     if to == _STDOUT:
         sys.stdout.flush()  # or it would be said of what a full disk refuses
-        print_hint(f"{count} awards written.")
+        print_hint(f"{_say_count(count)} written.")
     else:
-        print_line(f"{count} awards written to {to}.")
+        print_line(f"{_say_count(count)} written to {to}.")
+
+
+def _say_count(count: int) -> str:
+    return "1 award" if count == 1 else f"{count} awards"
 
 
 class _CsvWriter:

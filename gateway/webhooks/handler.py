@@ -6,6 +6,7 @@ its arrival. One that never comes costs freshness for internal readers only: tic
 
 import asyncio
 import binascii
+import re
 from base64 import b64decode
 
 import structlog
@@ -25,6 +26,8 @@ from gateway.webhooks.events import SECRET_HEADER, parse_event
 WEBHOOK_SECRETS = web.AppKey("webhook_secrets", Credentials)
 RETRY_AFTER_S = 10.0
 _BASIC = "basic "
+# What a shop's id may look like: a stranger's invention must not come into the log.
+_SHOP_ID = re.compile(r"[a-z0-9-]{1,63}")
 _LOG = structlog.get_logger()
 
 
@@ -39,6 +42,8 @@ async def handle_webhook(request: web.Request) -> web.Response:
         raise NotDroppedError(RETRY_AFTER_S) from None
     except GatewayError as error:
         _count(request, _name_outcome(error))
+        if isinstance(error, WebhookSecretError):
+            _note_refused(request)
         raise
     _count(request, outcome)
     return web.json_response({"status": outcome}, status=202)
@@ -105,6 +110,12 @@ async def _read_body(request: web.Request) -> bytes:
         raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
     except web.RequestPayloadError:
         raise RequestError("the body is not encoded as its headers say") from None
+
+
+def _note_refused(request: web.Request) -> None:
+    """For the operator of a shop that still sends the secret from before: `check` knows nothing of strangers."""
+    claimed = request.match_info["merchant"]
+    _LOG.warning("webhook_refused", claimed_merchant_id=claimed if _SHOP_ID.fullmatch(claimed) else None)
 
 
 def _name_outcome(error: GatewayError) -> str:

@@ -12,6 +12,7 @@ from aiohttp import ClientResponse
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from gateway.database import open_database
 from gateway.errors import RequestError
@@ -141,6 +142,15 @@ async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scri
     }
     assert scripted.invalidations == []
     assert await read_counts(gateway) == {"refused": len(answers)}
+
+
+async def test_log_says_whose_webhook_was_refused(gateway: Gateway) -> None:
+    """A shop that kept the secret from before a rotation is to be found; a stranger's invention is not repeated."""
+    with capture_logs() as logged:
+        for shop in ("acme", "jana%40example.com"):
+            await send(gateway, headers=make_basic("secret-from-before"), shop=shop)
+    refused = [line["claimed_merchant_id"] for line in logged if line["event"] == "webhook_refused"]
+    assert refused == ["acme", None]
 
 
 async def test_webhook_of_a_shop_that_was_uninstalled_is_a_stranger_s(gateway: Gateway, tmp_path: Path) -> None:
