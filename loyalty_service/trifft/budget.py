@@ -190,11 +190,15 @@ class Budget:
 
 
 def make_error(busy: Busy) -> ProviderThrottledError:
-    message = (
-        "the provider refuses further requests for now"
-        if busy.is_refused
-        else "our own budget of requests to the provider is spent for now"
-    )
+    if busy.is_refused:
+        message = "the provider refuses further requests for now"
+    elif busy.is_cautious:
+        message = (
+            "hardly anything is sent to the provider for some seconds: what it was sent before is not known "
+            "(the service has just started, or its shared store was lost)"
+        )
+    else:
+        message = "our own budget of requests to the provider is spent for now"
     return ProviderThrottledError(message, busy.expected_s)
 
 

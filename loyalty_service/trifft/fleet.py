@@ -233,7 +233,9 @@ class Fleet:
     def _find_pause(self) -> Busy | None:
         """While the store is told, and until all others have told it, nothing is taken."""
         quiet_s = max(0.0, self._quiet_until_s - self._clock.monotonic())
-        return Busy(earliest_s=quiet_s, expected_s=quiet_s or PULSE_S) if quiet_s or self._is_bringing else None
+        if not (quiet_s or self._is_bringing):
+            return None
+        return Busy(earliest_s=quiet_s, expected_s=quiet_s or PULSE_S, is_cautious=True)
 
     def _be_quiet(self, seconds: float) -> None:
         self._quiet_until_s = self._clock.monotonic() + seconds

@@ -145,7 +145,9 @@ class Rack:
         """What may have been sent before the store's memory and this process began."""
         until_s = fleet.memory_start_s + wanted.rate.period_s + LONGEST_READ_S
         left_s = until_s - self._clock.monotonic()
-        return None if wanted.is_new or left_s <= 0 else Busy(earliest_s=left_s, expected_s=left_s)
+        if wanted.is_new or left_s <= 0:
+            return None
+        return Busy(earliest_s=left_s, expected_s=left_s, is_cautious=True)
 
     def _note(self, wanted: Wanted, ids: list[str], answer: Granted | Busy, fleet: Fleet) -> Taken | Busy:
         token, now_s = self._find(wanted.key), self._clock.monotonic()
@@ -176,6 +178,7 @@ class Rack:
             return Busy(  # a store that was lost this moment may be back the next
                 earliest_s=0 if is_blink else min(obstacle.earliest_s, until_s - now_s),
                 expected_s=min(obstacle.expected_s, until_s - now_s),
+                is_cautious=limit < wanted.count or not wanted.is_new,
             )
         return self._make_taken(wanted, ids, now_s, is_probe=not token.gate.is_open, is_shared=False)
 

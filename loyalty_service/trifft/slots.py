@@ -23,12 +23,14 @@ TICKET_RESERVE = 8
 class Busy(msgspec.Struct, frozen=True, kw_only=True):
     """Not to be had now. Not before `earliest_s` from now for certain; by `expected_s` if all are used that are taken.
 
-    `is_refused`: not by our own count, but since the provider has refused with a 429.
+    `is_refused`: not by our own count, but since the provider has refused with a 429. `is_cautious`: since it is not
+    known what was sent to it of late.
     """
 
     earliest_s: float
     expected_s: float
     is_refused: bool = False
+    is_cautious: bool = False
 
 
 def get_limit(capacity: int, urgency: Urgency) -> int:

@@ -205,6 +205,22 @@ async def test_store_that_is_lost_leaves_each_its_share_once_all_that_was_taken_
     assert await one.count_free() + await other.count_free() == 50
 
 
+async def test_who_is_refused_for_a_store_that_is_lost_is_told_so(one: Process, store: Redis) -> None:
+    """Not that the budget is spent: nothing of it is."""
+    rate = Rate(requests=50, period_s=10, block_s=60)
+    await store.client_pause(60_000, all=False)
+    with pytest.raises(ProviderThrottledError, match="shared store was lost"):
+        async with one.budget.take(make_merchant(), rate, Ask(Urgency.TICKET), count=2, wait_s=0, timeout_s=2):
+            pass
+    one.clock.advance(10 + LONGEST_READ_S + 1e-6)
+    await one.take_for_certain(25)
+    with pytest.raises(ProviderThrottledError, match="budget of requests to the provider is spent"):
+        async with one.budget.take(
+            make_merchant(provider_token="token"), rate, Ask(Urgency.TICKET), count=26, wait_s=0, timeout_s=2
+        ):
+            pass
+
+
 async def test_what_was_sent_without_the_store_is_known_to_it_when_it_is_back(
     one: Process, other: Process, store: Redis
 ) -> None:
