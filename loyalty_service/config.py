@@ -60,7 +60,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             secret_keys=_parse_keys(keys),
             api_key=_parse_api_key(_secret(environ, "LOYALTY_API_KEY")),
             snapshots_url=_parse_snapshots_url(_secret(environ, "LOYALTY_SNAPSHOTS_URL") or MEMORY_URL),
-            snapshots_capacity=int(_number(environ, "LOYALTY_SNAPSHOTS_CAPACITY", 10_000, 1, 10_000_000)),
+            snapshots_capacity=_whole(environ, "LOYALTY_SNAPSHOTS_CAPACITY", 10_000, 1, 10_000_000),
             hold_time_s=_number(environ, "LOYALTY_HOLD_TIME_S", 900, 0, 86_400),
             stale_if_error_s=_number(environ, "LOYALTY_STALE_IF_ERROR_S", 86_400, 0, 604_800),
             read_timeout_s=_number(environ, "LOYALTY_READ_TIMEOUT_S", 1.6, 0.05, 60),
@@ -162,7 +162,7 @@ def _number(environ: Mapping[str, str], name: str, default: float, least: float,
     except ValueError:
         number = float("nan")
     if not least <= number <= most:
-        raise ConfigError(f"{name} must be a number from {least:g} to {most:g}")
+        raise ConfigError(f"{name} must be a number from {least:.10g} to {most:.10g}")
     return number
 
 

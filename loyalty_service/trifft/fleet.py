@@ -202,6 +202,8 @@ class Fleet:
             elif age_ms > 0:  # it has begun before this process, and others may be bringing what they know
                 self._be_quiet(QUIET_S - age_ms / 1000)
         except VALKEY_ERRORS as error:
+            if is_start:  # it counts as lost from the beginning, and nobody has been told
+                _log.warning("budget_store_lost", error=type(error).__name__)
             self._lose(type(error).__name__)
             return
         self._epoch, self.lost_since_s, self.was_found = epoch, None, True

