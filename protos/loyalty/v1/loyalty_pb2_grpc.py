@@ -103,8 +103,8 @@ class LoyaltyServiceServicer:
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
-        the answer, with `stale_reason`, before any of the provider's errors is.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
+        set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,8 +60,8 @@ class LoyaltyServiceStub:
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
-    the answer, with `stale_reason`, before any of the provider's errors is.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
+    set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
     """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -151,8 +151,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
-    the answer, with `stale_reason`, before any of the provider's errors is.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
+    set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
     """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -245,8 +245,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless set otherwise) is
-        the answer, with `stale_reason`, before any of the provider's errors is.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
+        set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
         """
 
     @_abc_1.abstractmethod
