@@ -106,6 +106,9 @@ class CachedSnapshots:
         if held.found is not None and reader.takes_held(held):
             self._metrics.held.inc()
             return HeldSnapshot(snapshot=_take(held.found), stale_reason=None)
+        if held.found is None and held.remembered_member_id is not None and urgency is Urgency.TICKET:
+            # An award has dropped it, and its agent looks: without slots there would be nothing to show, not even old.
+            urgency = Urgency.AWARD
         try:
             async with asyncio.timeout_at(end_time):
                 found = await self._fly(merchant, reader, held, urgency)

@@ -36,8 +36,9 @@ class FakeClock:
 class Call:
     """One read that has begun: what it saw then, and the answer that it waits to give."""
 
-    def __init__(self, identity: Identity, remembered_member_id: str | None) -> None:
+    def __init__(self, identity: Identity, remembered_member_id: str | None, ask: Ask) -> None:
         self.identity = identity
+        self.urgency = ask.urgency
         self.remembered_member_id = remembered_member_id
         self._released = asyncio.get_running_loop().create_future()
 
@@ -85,13 +86,13 @@ class ScriptedProvider:
         *,
         remembered_member_id: str | None,
         timeout_s: float,  # noqa: ARG002 - the test decides how long it takes
-        ask: Ask,  # noqa: ARG002 - nobody waits for a turn here
+        ask: Ask,
         begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
         await begin()
         fetch_time = self._clock.now()
         seen = [(member_id, self.points[member_id]) for member_id in self.members.get(identity.value, ())]
-        call = Call(identity, remembered_member_id)
+        call = Call(identity, remembered_member_id, ask)
         self.calls.append(call)
         self.running[identity.value] += 1
         self.most_at_once = max(self.most_at_once, *self.running.values())

@@ -3,6 +3,7 @@
 import pytest
 
 from loyalty_service.domain.errors import MemberNotFoundError
+from loyalty_service.domain.urgency import Urgency
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import make_merchant
 
@@ -18,6 +19,15 @@ async def test_invalidated_member_is_read_anew_however_found(desk: Desk, found_b
     await desk.invalidate("jana")
     assert await desk.get_held("jana") is None
     assert await desk.read_points(read_by) == 200
+
+
+async def test_member_whom_an_award_has_dropped_is_read_as_urgently_as_an_award(desk: Desk) -> None:
+    """Or, where a shop's budget is spent, the agent who gave points would be shown nothing at all."""
+    await desk.read(JANA)
+    await desk.read(JANA, 0)
+    await desk.invalidate("jana")
+    await desk.read(JANA)
+    assert [call.urgency for call in desk.provider.calls] == [Urgency.TICKET, Urgency.TICKET, Urgency.AWARD]
 
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
