@@ -51,8 +51,8 @@ async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Clien
     """A process that listens. It is killed at the end unless the test has ended it."""
     async with start(settings) as process:
         async with asyncio.timeout(20):
-            line = json.loads(await process.stderr.readline())
-        assert line["event"] == "listening"
+            while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
+                pass
         async with grpc.aio.insecure_channel(line["address"]) as channel:
             yield process, Client(channel)
 

@@ -77,9 +77,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     PROVIDER_CREDENTIALS: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION. The provider refuses the merchant's token, or the token lacks a role."""
     PROVIDER_THROTTLED: _ErrorReason.ValueType  # 14
-    """UNAVAILABLE with RetryInfo. The provider throttles us, our own budget of requests is spent, or how much of it is spent
-    is not known yet. For a read, what is held is the answer before this is.
-    """
+    """UNAVAILABLE with RetryInfo. The provider throttles us, our own budget is spent, or how much of it is not known yet."""
     PROVIDER_UNAVAILABLE: _ErrorReason.ValueType  # 15
     """UNAVAILABLE. The provider cannot be reached, or answers 5xx."""
     PROVIDER_TIMEOUT: _ErrorReason.ValueType  # 16
@@ -128,9 +126,7 @@ LIMIT_EXCEEDED: ErrorReason.ValueType  # 12
 PROVIDER_CREDENTIALS: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION. The provider refuses the merchant's token, or the token lacks a role."""
 PROVIDER_THROTTLED: ErrorReason.ValueType  # 14
-"""UNAVAILABLE with RetryInfo. The provider throttles us, our own budget of requests is spent, or how much of it is spent
-is not known yet. For a read, what is held is the answer before this is.
-"""
+"""UNAVAILABLE with RetryInfo. The provider throttles us, our own budget is spent, or how much of it is not known yet."""
 PROVIDER_UNAVAILABLE: ErrorReason.ValueType  # 15
 """UNAVAILABLE. The provider cannot be reached, or answers 5xx."""
 PROVIDER_TIMEOUT: ErrorReason.ValueType  # 16
