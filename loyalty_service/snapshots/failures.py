@@ -14,6 +14,7 @@ from loyalty_service.domain.errors import (
     ProviderUnavailableError,
 )
 from loyalty_service.domain.member import Identity
+from loyalty_service.domain.urgency import Urgency
 from loyalty_service.snapshots.flights import Outcome
 from loyalty_service.snapshots.store import Moment
 
@@ -34,24 +35,30 @@ class _Failure(msgspec.Struct, frozen=True, array_like=True):
     reason: str
     message: str
     retry_after_s: float = 0.0
+    urgency: Urgency = Urgency.AWARD
 
 
-def encode_failure(error: ProviderError, begin_s: float) -> bytes:
-    """Empty where it has no beginning on the store's clock: then nobody can tell whether it was late enough."""
+def encode_failure(error: ProviderError, begin_s: float, urgency: Urgency) -> bytes:
+    """`urgency`: the flight's.
+
+    Empty where it has no beginning on the store's clock: then nobody can tell whether it was late enough.
+    """
     if begin_s == -math.inf:
         return b""
     retry_after_s = error.retry_after_s if isinstance(error, ProviderThrottledError) else 0.0
-    return msgspec.msgpack.encode(_Failure(begin_s, error.reason, error.message, retry_after_s))
+    return msgspec.msgpack.encode(_Failure(begin_s, error.reason, error.message, retry_after_s, urgency))
 
 
-def decode_failure(told: bytes, identity: Identity) -> Outcome | None:
-    """None where it is none that this release knows."""
+def decode_failure(told: bytes, identity: Identity, urgency: Urgency) -> Outcome | None:
+    """None where it is none that this release knows, or where somebody of `urgency` may yet get a slot."""
     try:
         failure = msgspec.msgpack.decode(told, type=_Failure)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     error: ProviderError
     if failure.reason == ProviderThrottledError.reason:
+        if urgency < failure.urgency:
+            return None
         error = ProviderThrottledError(failure.message, failure.retry_after_s)
     elif failure.reason in _ERRORS:
         error = _ERRORS[failure.reason](failure.message)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from loyalty_service.domain.errors import ProviderError
+from loyalty_service.domain.urgency import Urgency
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.failures import decode_failure, encode_failure
 from loyalty_service.snapshots.flights import Flight, Outcome
@@ -44,12 +45,12 @@ class Turns:
             held = get_held(boarding.reading, reader.identity)
             outcome = held.make_outcome(reader.identity)
             if outcome is not None and reader.takes_held(held):  # put since the reader looked
-                await self._release(boarding, token, None)
+                await self._release(boarding, token)
                 return outcome
             if boarding.holder is None:
                 return await self._fly_here(boarding, token, fetch, flight)
             self._metrics.joined.inc()
-            failed = await self._wait(key, boarding.holder, reader)
+            failed = await self._wait(key, boarding.holder, reader, flight)
             if failed is not None:
                 return failed
             reading = await self._store.read(key, merchant_key)
@@ -67,7 +68,7 @@ class Turns:
         finally:
             renewing.cancel()
             await asyncio.wait({renewing})
-            await self._release(boarding, token, outcome)
+            await self._release(boarding, token, outcome, flight.ask.urgency)
         return outcome
 
     async def _renew(self, boarding: Boarding, token: str) -> None:
@@ -75,18 +76,20 @@ class Turns:
             await asyncio.sleep(self._store.lease_s / 3)
             await self._store.renew(boarding.leases, token)
 
-    async def _release(self, boarding: Boarding, token: str, outcome: Outcome | None) -> None:
+    async def _release(
+        self, boarding: Boarding, token: str, outcome: Outcome | None = None, urgency: Urgency = Urgency.AWARD
+    ) -> None:
         if not boarding.leases:
             return
         failure = b""
         if outcome is not None and isinstance(outcome.result, ProviderError):
-            failure = encode_failure(outcome.result, outcome.begin.there_s)
+            failure = encode_failure(outcome.result, outcome.begin.there_s, urgency)
         await self._store.release(boarding.leases, token, failure)
 
-    async def _wait(self, key: str, holder: bytes, reader: Reader) -> Outcome | None:
+    async def _wait(self, key: str, holder: bytes, reader: Reader, flight: Flight) -> Outcome | None:
         """Until the holder's flight is over. Its failure, if that is known."""
         is_flying, failure = True, None
         while is_flying:
             await asyncio.sleep(self._look_s)
             is_flying, failure = await self._store.look(key, holder)
-        return None if failure is None else decode_failure(failure, reader.identity)
+        return None if failure is None else decode_failure(failure, reader.identity, flight.ask.urgency)

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from loyalty_service.domain.errors import ProviderThrottledError, ProviderUnavailableError
+from loyalty_service.domain.member import parse_identity
+from loyalty_service.domain.urgency import Urgency
 from tests.loyalty_service.running import wait_until
-from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.desk import ACME, Desk
 from tests.loyalty_service.snapshots.processes import open_process
+from tests.loyalty_service.snapshots.scripted import get_points
 from tests.loyalty_service.snapshots.shared import SharedClock
 
 JANA = "jana@example.com"
@@ -62,6 +65,26 @@ async def test_nobody_who_is_there_is_told_to_who_waited(desks: tuple[Desk, Desk
     await wait_until(lambda: all(reader.done() for reader in readers))
     assert [type(reader.exception()).__name__ for reader in readers] == ["MemberNotFoundError"] * 2
     assert one.fetches == 1
+
+
+async def test_ticket_event_asks_for_itself_where_a_batch_read_of_another_process_had_no_slot(
+    desks: tuple[Desk, Desk],
+) -> None:
+    one, other = desks
+    one.provider.holds = True
+    reads = (
+        desk.snapshots.get(ACME, parse_identity("email", JANA), max_staleness_s=1, timeout_s=60, urgency=urgency)
+        for desk, urgency in ((one, Urgency.BATCH), (other, Urgency.TICKET))
+    )
+    readers = []
+    for read in reads:
+        readers.append(asyncio.create_task(read))
+        await other.settle()
+    await one.release(one.provider.calls[0], ProviderThrottledError("later", 60))
+    await wait_until(lambda: one.fetches == 2)
+    await one.release(one.provider.calls[1])
+    assert isinstance((await asyncio.gather(*readers, return_exceptions=True))[0], ProviderThrottledError)
+    assert get_points((await readers[1]).snapshot) == 100
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailableError("down"), ProviderThrottledError("later", 60)], ids=str)
