@@ -97,4 +97,6 @@ def _make_request(kind: BookingKind, lines: BookPoints, booking: Booking, now: d
         lines.note: booking.note,
         lines.reference: booking.reference,
     }
-    return Request(operation=kind, method=lines.method, path=lines.make_path(booking.member_id, now), body=body)
+    path = lines.make_path(booking.member_id, now)
+    headers = {lines.idempotency_header: booking.reference} if lines.idempotency_header else {}
+    return Request(operation=kind, method=lines.method, path=path, headers=headers, body=body)

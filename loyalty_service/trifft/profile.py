@@ -16,6 +16,8 @@ MAX_PROFILE_CHARS = 16_384
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# Empty: none. Not one that HTTP or our own requests use for themselves.
+HeaderName = Annotated[str, msgspec.Meta(pattern=r"^((X-|Idempotency-)[A-Za-z0-9-]{1,60})?$")]
 Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -73,6 +75,7 @@ class BookPoints(Operation, frozen=True, kw_only=True):
     points: Text
     note: Text
     reference: Text
+    idempotency_header: HeaderName
     point_scale: Scale
     answered_reference: Expression
     answered_points: Expression

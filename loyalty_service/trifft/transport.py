@@ -31,6 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     query: dict[str, str] = {}
+    headers: dict[str, str] = {}
     body: dict[str, Any] | None = None
 
 
@@ -109,7 +110,7 @@ class Transport:
         async with session.request(
             request.method,
             _make_url(merchant.provider_url, request),
-            headers={"Authorization": f"Bearer {merchant.provider_token}"},
+            headers={**request.headers, "Authorization": f"Bearer {merchant.provider_token}"},
             data=_make_body(request, sending),
             allow_redirects=False,
         ) as response:

@@ -50,6 +50,26 @@ async def test_credit_in_another_scale_adds_the_same_points(
     assert receipt.balance.balance == Decimal("1340.75")
 
 
+@pytest.mark.parametrize("kind", ["credit", "debit"])
+async def test_reference_is_the_idempotency_key_where_the_profile_names_a_header(
+    provider: TrifftProvider, make_merchant: MakeMerchant, kind: str
+) -> None:
+    keys: list[str | None] = []
+
+    async def book(request: web.Request) -> web.Response:
+        keys.append(request.headers.get("Idempotency-Key"))
+        return web.json_response({"id": "m-1"})
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", book)
+    async with TestServer(app) as server:
+        url = str(server.make_url(""))
+        for profile in ("", '[credit]\nidempotency_header = "Idempotency-Key"'):
+            merchant = make_merchant(url, profile=profile)
+            await getattr(provider, kind)(merchant, CREDIT, timeout_s=5)
+    assert keys == [None, CREDIT.reference]
+
+
 async def test_delayed_credit_is_said_to_be_delayed(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
     jana.delayed_credits = True
     receipt = await provider.credit(merchant, CREDIT, timeout_s=5)
