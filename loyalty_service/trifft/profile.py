@@ -17,7 +17,7 @@ _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # Empty: none. Not one that HTTP or our own requests use for themselves.
-HeaderName = Annotated[str, msgspec.Meta(pattern=r"^((X-|Idempotency-)[A-Za-z0-9-]{1,60})?$")]
+HeaderName = Annotated[str, msgspec.Meta(pattern=r"^((X-|Idempotency-)[A-Za-z0-9-]{1,60})?\Z")]
 Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 

@@ -62,7 +62,7 @@ def test_join_passes_over_nulls() -> None:
         ("[credit]\npoint_scale = 0", "$.credit.point_scale"),
         ("[credit]\npoint_scale = 1.5", "$.credit.point_scale"),
         ("[credit]\nidempotency_header = 'Authorization'", "$.credit.idempotency_header"),
-        ("[credit]\nidempotency_header = 'X-A\\r\\n'", "$.credit.idempotency_header"),
+        ('[credit]\nidempotency_header = "X-A\\n"', "$.credit.idempotency_header"),
         ("[credit]\nmethod = 'GET'", "$.credit.method"),
         ("[credit]\npath = '/v1/wallet/credit'", "credit.path needs {member_id} once"),
         ("[debit]\npath = '/v1/wallet/debit'", "debit.path needs {member_id} once"),
