@@ -22,8 +22,9 @@ from bench.fleet import Fleet, Plan, make_plan, run_fleet
 from bench.process import HOST, ProcessError, run_process
 from bench.shops import add_shops, make_shops
 from bench.torture.agents import Agents
+from bench.torture.truth import Truth
 from bench.torture.verdict import Verdict, judge, render_verdict
-from bench.torture.world import PROFILE, Truth
+from bench.torture.world import PROFILE
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 

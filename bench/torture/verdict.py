@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bench.torture.agents import Intent
-from bench.torture.world import Truth
+from bench.torture.truth import Truth
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TOLD = {"applied", "replayed"}

@@ -17,6 +17,7 @@ import uvloop
 from aiohttp import web
 
 from bench.listening import serve_http
+from bench.torture.truth import Message, Movement, Truth
 
 PROFILE = """\
 [list_movements]
@@ -49,33 +50,6 @@ _LATE_NOTE_S = 12.0
 _PAGE_SIZE = 2
 # One answer in so many says that the account's rate is all but used up, by whomever.
 _BUSY_EVERY = 100
-
-
-class Movement(msgspec.Struct, kw_only=True):
-    """What TRIFFT has booked on a wallet."""
-
-    movement_id: str
-    member_id: str
-    change: int
-    note: str
-    reference: str
-    time: int
-
-
-class Message(msgspec.Struct, kw_only=True):
-    """What stands in a ticket."""
-
-    message_id: int
-    ticket_id: str
-    body: str
-
-
-class Truth(msgspec.Struct, kw_only=True):
-    """What has happened, by shop. `fates`: how often calls met what."""
-
-    movements: dict[str, list[Movement]]
-    messages: dict[str, list[Message]]
-    fates: dict[str, int]
 
 
 class World:
