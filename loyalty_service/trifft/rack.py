@@ -82,6 +82,8 @@ class Rack:
             answer = await self.fleet.take(wanted.key, ids, limit=limit, lease_s=wanted.lease_s)
             if answer is not None:
                 return self._note(wanted, ids, answer, self.fleet)
+            # Under other names: the store may have granted those before it was lost, and is told to take them back.
+            ids = [next(self._ids) for _ in range(wanted.count)]
         return self._take_own(wanted, urgency, ids)
 
     def check(self, taken: Taken) -> Busy | None:
