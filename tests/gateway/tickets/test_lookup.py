@@ -13,6 +13,15 @@ from tests.gateway.statements import execute
 from tests.gateway.tickets.room import REQUEST, Room, make_award
 
 TEN_MINUTES_S = 600.0
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no Gorgias that does not say."""
+    if "hang" not in request.node.name:
+        monkeypatch.setattr("gateway.tickets.lookup.LOOKUP_TIMEOUT_S", PATIENCE_S)
+        monkeypatch.setattr("gateway.tickets.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture
