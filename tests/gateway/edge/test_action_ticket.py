@@ -21,7 +21,16 @@ from tests.gateway.helpdesk import Helpdesk
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 Press: TypeAlias = "Callable[..., Any]"
 # Long enough for the rest of a press, of which the ticket may take 0.35 s and the database 0.5 s.
-ACTION_TIMEOUT_S = 2.0
+ACTION_TIMEOUT_S = 10.0
+PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no Gorgias that does not say."""
+    if "does_not_say" not in request.node.name:
+        monkeypatch.setattr("gateway.tickets.lookup.LOOKUP_TIMEOUT_S", PATIENCE_S)
+        monkeypatch.setattr("gateway.tickets.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture
