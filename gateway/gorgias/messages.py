@@ -12,6 +12,7 @@ from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Node
 
 INTERNAL_NOTE = "internal-note"
+_EMAIL_CHANNEL = "email"
 # 1,000 messages. Gorgias does not document their order, so all of a ticket's are looked at.
 _MAX_PAGES = 10
 
@@ -21,6 +22,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     is_note: bool
     text: str
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose ticket it is. `customer_id`: None where Gorgias names no customer; `customer_email` may be empty."""
+
+    ticket_id: int
+    customer_id: int | None
+    customer_email: str
 
 
 class TicketClient:
@@ -37,6 +46,16 @@ class TicketClient:
             return False
         parse_answer(_parse_object, ticket)
         return True
+
+    async def fetch_ticket(self, ticket_id: int) -> Ticket:
+        """Raises GorgiasNotFoundError where there is none."""
+        body = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
+        return parse_answer(parse_ticket, body)
+
+    async def fetch_emails(self, customer_id: int) -> list[str]:
+        """All e-mail addresses of a customer. Raises GorgiasNotFoundError where there is none."""
+        body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        return parse_answer(parse_emails, body)
 
     async def create_note(self, ticket_id: int, *, text: str, html: str) -> None:
         """Write an internal note. GorgiasNotFoundError: there is no such ticket.
@@ -76,6 +95,35 @@ def parse_message(body: object) -> Message:
     """Raises msgspec.ValidationError."""
     found = msgspec.convert(body, _Message)
     return Message(is_note=found.channel == INTERNAL_NOTE, text=found.body_text or "")
+
+
+def parse_ticket(body: object) -> Ticket:
+    """Raises msgspec.ValidationError."""
+    found = msgspec.convert(body, _Ticket)
+    customer = found.customer or _Customer()
+    return Ticket(ticket_id=found.id, customer_id=customer.id, customer_email=customer.email or "")
+
+
+def parse_emails(body: object) -> list[str]:
+    """A customer's own address first, then those of the channels; an odd channel is passed over.
+
+    Raises msgspec.ValidationError.
+    """
+    found = msgspec.convert(body, _Customer)
+    channels = [channel for channel in found.channels or () if isinstance(channel, dict)]
+    addresses = [found.email, *(one.get("address") for one in channels if one.get("type") == _EMAIL_CHANNEL)]
+    return list(dict.fromkeys(address for address in addresses if isinstance(address, str) and address))
+
+
+class _Customer(msgspec.Struct):
+    id: int | None = None
+    email: str | None = None
+    channels: list[Any] | None = None
+
+
+class _Ticket(msgspec.Struct):
+    id: int
+    customer: _Customer | None = None
 
 
 class _Message(msgspec.Struct):

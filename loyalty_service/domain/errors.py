@@ -4,7 +4,8 @@ LoyaltyError
 ├── BadValueError
 ├── CallerUnknownError
 ├── MerchantNotFoundError · MerchantExistsError
-├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · WalletDisabledError
+├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · MemberStatusUnknownError
+├── WalletDisabledError · SeveralWalletsError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
 ├── AwardStateError · ReversalTooLateError
 ├── SnapshotsUnavailableError
@@ -92,11 +93,27 @@ class MemberBlockedError(LoyaltyError):
         super().__init__("this member is blocked at the provider")
 
 
+class MemberStatusUnknownError(LoyaltyError):
+    """`word`: the provider's, cleaned; empty where it has none."""
+
+    reason = "STATUS_UNKNOWN"
+
+    def __init__(self, word: str) -> None:
+        super().__init__("the merchant's profile does not know this member's status", status=word)
+
+
 class WalletDisabledError(LoyaltyError):
     reason = "WALLET_DISABLED"
 
     def __init__(self) -> None:
         super().__init__("points are switched off for this member")
+
+
+class SeveralWalletsError(LoyaltyError):
+    reason = "SEVERAL_WALLETS"
+
+    def __init__(self) -> None:
+        super().__init__("this member has several wallets, and the merchant's profile does not say which one counts")
 
 
 class AwardNotFoundError(LoyaltyError):

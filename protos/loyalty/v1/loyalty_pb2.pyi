@@ -94,6 +94,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The time in which the award could be reversed is over."""
     SNAPSHOTS_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
+    STATUS_UNKNOWN: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION. The provider's word for the member's status is none that the merchant's profile knows, or there
+    is none. ErrorInfo metadata: `status`, the word as it is; may be empty.
+    """
+    SEVERAL_WALLETS: _ErrorReason.ValueType  # 24
+    """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not say which one counts."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -143,6 +149,12 @@ REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
 """FAILED_PRECONDITION. The time in which the award could be reversed is over."""
 SNAPSHOTS_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
+STATUS_UNKNOWN: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION. The provider's word for the member's status is none that the merchant's profile knows, or there
+is none. ErrorInfo metadata: `status`, the word as it is; may be empty.
+"""
+SEVERAL_WALLETS: ErrorReason.ValueType  # 24
+"""FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not say which one counts."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -155,6 +167,10 @@ class _MemberStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemberSt
     MEMBER_STATUS_ACTIVE: _MemberStatus.ValueType  # 1
     MEMBER_STATUS_BLOCKED: _MemberStatus.ValueType  # 2
     """May be looked at; points are refused."""
+    MEMBER_STATUS_UNKNOWN: _MemberStatus.ValueType  # 3
+    """The provider has no status for the member, or one that the merchant's profile does not know: `status_word`. May be
+    looked at; points are refused.
+    """
 
 class MemberStatus(_MemberStatus, metaclass=_MemberStatusEnumTypeWrapper): ...
 
@@ -162,7 +178,41 @@ MEMBER_STATUS_UNSPECIFIED: MemberStatus.ValueType  # 0
 MEMBER_STATUS_ACTIVE: MemberStatus.ValueType  # 1
 MEMBER_STATUS_BLOCKED: MemberStatus.ValueType  # 2
 """May be looked at; points are refused."""
+MEMBER_STATUS_UNKNOWN: MemberStatus.ValueType  # 3
+"""The provider has no status for the member, or one that the merchant's profile does not know: `status_word`. May be
+looked at; points are refused.
+"""
 Global___MemberStatus: _TypeAlias = MemberStatus  # noqa: Y015
+
+class _WalletState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WalletStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WalletState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WALLET_STATE_UNSPECIFIED: _WalletState.ValueType  # 0
+    WALLET_STATE_READABLE: _WalletState.ValueType  # 1
+    """The balance is in `wallet`."""
+    WALLET_STATE_DISABLED: _WalletState.ValueType  # 2
+    """Points are switched off, for the project or for this member; they are refused."""
+    WALLET_STATE_UNREADABLE: _WalletState.ValueType  # 3
+    """There is a balance, and it cannot be read. Points can be added."""
+    WALLET_STATE_SEVERAL: _WalletState.ValueType  # 4
+    """There are several wallets, and the merchant's profile does not say which one counts; points are refused."""
+
+class WalletState(_WalletState, metaclass=_WalletStateEnumTypeWrapper):
+    """What is known of a member's points."""
+
+WALLET_STATE_UNSPECIFIED: WalletState.ValueType  # 0
+WALLET_STATE_READABLE: WalletState.ValueType  # 1
+"""The balance is in `wallet`."""
+WALLET_STATE_DISABLED: WalletState.ValueType  # 2
+"""Points are switched off, for the project or for this member; they are refused."""
+WALLET_STATE_UNREADABLE: WalletState.ValueType  # 3
+"""There is a balance, and it cannot be read. Points can be added."""
+WALLET_STATE_SEVERAL: WalletState.ValueType  # 4
+"""There are several wallets, and the merchant's profile does not say which one counts; points are refused."""
+Global___WalletState: _TypeAlias = WalletState  # noqa: Y015
 
 class _CouponState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -267,7 +317,7 @@ Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
-    """How a member is named. Values are normalised by the service: NFC, trimmed, case-folded (e-mail), E.164 (phone)."""
+    """How a member is named. At most 320 printable characters, and nothing is trimmed or normalised but a phone number."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -276,11 +326,13 @@ class MemberIdentity(_message.Message):
     SUPPORT_ID_FIELD_NUMBER: _builtins.int
     MEMBER_ID_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """At most 320 characters. Compared as a whole, without regard to case."""
+    """Two are the same where the local parts are, but for ASCII case, and the domains are in lower case after IDNA 2008
+    (without a mapping). Nothing else folds: "straße@" is not "strasse@".
+    """
     phone: _builtins.str
     """International form, "+421900000000"; spaces, dashes and brackets are dropped, a leading 00 is read as +."""
     support_id: _builtins.str
-    """The referral or support ID that the member sees in the app."""
+    """The referral or support ID that the member sees in the app. Compared without regard to ASCII case."""
     member_id: _builtins.str
     """The provider's id of the member. Never ambiguous."""
     def __init__(
@@ -387,6 +439,8 @@ class Member(_message.Message):
     FAVORITE_VENUE_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     PROFILE_URL_FIELD_NUMBER: _builtins.int
+    STATUS_WORD_FIELD_NUMBER: _builtins.int
+    WALLET_STATE_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     """The provider's id."""
     support_id: _builtins.str
@@ -396,9 +450,12 @@ class Member(_message.Message):
     status: Global___MemberStatus.ValueType
     profile_url: _builtins.str
     """The member's page in the provider's admin, https. Empty where the merchant has set no template."""
+    status_word: _builtins.str
+    """The provider's own word for `status`, for people to read. Empty when it has none."""
+    wallet_state: Global___WalletState.ValueType
     @_builtins.property
     def wallet(self) -> Global___Wallet:
-        """Absent when points are switched off for the project or for this member."""
+        """Present exactly when `wallet_state` is WALLET_STATE_READABLE."""
 
     @_builtins.property
     def tier(self) -> Global___Tier:
@@ -424,10 +481,12 @@ class Member(_message.Message):
         favorite_venue: Global___Venue | None = ...,
         segments: _abc.Iterable[Global___Segment] | None = ...,
         profile_url: _builtins.str = ...,
+        status_word: _builtins.str = ...,
+        wallet_state: Global___WalletState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "full_name", b"full_name", "member_id", b"member_id", "profile_url", b"profile_url", "segments", b"segments", "status", b"status", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "full_name", b"full_name", "member_id", b"member_id", "profile_url", b"profile_url", "segments", b"segments", "status", b"status", "status_word", b"status_word", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet", "wallet_state", b"wallet_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1061,6 +1120,7 @@ class AwardPointsRequest(_message.Message):
     CLAIMED_AGENT_NAME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
+    MEMBER_FETCH_TIME_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the
@@ -1089,6 +1149,12 @@ class AwardPointsRequest(_message.Message):
     """
     ticket_verified: _builtins.bool
     """The caller has found the ticket in the helpdesk."""
+    @_builtins.property
+    def member_fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When the provider was read for what the agent was looking at. What is held of the member lets the award through only
+        if it is not older; else the member is read anew first. Absent: the hold time.
+        """
+
     def __init__(
         self,
         *,
@@ -1102,10 +1168,11 @@ class AwardPointsRequest(_message.Message):
         claimed_agent_name: _builtins.str = ...,
         reason: _builtins.str = ...,
         ticket_verified: _builtins.bool = ...,
+        member_fetch_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member_fetch_time", b"member_fetch_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "member_fetch_time", b"member_fetch_time", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1919,13 +1986,54 @@ Global___CheckMerchantRequest: _TypeAlias = CheckMerchantRequest  # noqa: Y015
 class CheckMerchantResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    UNREADABLE_FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def unreadable_fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnreadableField]:
+        """Fields of the provider's that could not be read since this process started, most often first; at most 100."""
+
     def __init__(
         self,
+        *,
+        unreadable_fields: _abc.Iterable[Global___UnreadableField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unreadable_fields", b"unreadable_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMerchantResponse: _TypeAlias = CheckMerchantResponse  # noqa: Y015
+
+@_typing.final
+class UnreadableField(_message.Message):
+    """A field of the provider's that was left out, since its value was of another type or out of range."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_LINE_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    profile_line: _builtins.str
+    """The line of the wire profile, "member.points"."""
+    expression: _builtins.str
+    """The line's expression, "points"."""
+    count: _builtins.int
+    """How often."""
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        profile_line: _builtins.str = ...,
+        expression: _builtins.str = ...,
+        count: _builtins.int = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "expression", b"expression", "last_time", b"last_time", "profile_line", b"profile_line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnreadableField: _TypeAlias = UnreadableField  # noqa: Y015

@@ -166,10 +166,11 @@ class LoyaltyServiceServicer:
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-        MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
-        provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
-        per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
+        member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
+        LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+        `maximum`, `used` and `left`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

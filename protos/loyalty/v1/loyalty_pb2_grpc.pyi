@@ -103,10 +103,11 @@ class LoyaltyServiceStub:
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-    MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
-    provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
-    per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
+    member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
+    LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+    `maximum`, `used` and `left`.
     """
     ReverseAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]
     """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
@@ -194,10 +195,11 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-    MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
-    provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-    with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
-    per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
+    member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
+    LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+    `maximum`, `used` and `left`.
     """
     ReverseAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]  # type: ignore[assignment]
     """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
@@ -318,10 +320,11 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-        MEMBER_BLOCKED, WALLET_DISABLED, AWARD_IN_DOUBT: an earlier award of this member is not settled yet), and the
-        provider's errors as in GetSnapshot where the member had to be looked up first. ErrorInfo metadata: `award_id`
-        with REQUEST_ID_REUSED and AWARD_IN_DOUBT; with LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day,
-        per_merchant_day or per_agent_day) and, in points, `maximum`, `used` and `left`.
+        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
+        member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
+        LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+        `maximum`, `used` and `left`.
         """
 
     @_abc_1.abstractmethod

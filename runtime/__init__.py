@@ -1,0 +1,1 @@
+"""What both processes need and neither owns. Imports neither, nor the contract between them."""
