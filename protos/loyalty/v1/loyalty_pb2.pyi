@@ -95,11 +95,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     SNAPSHOTS_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
     STATUS_UNKNOWN: _ErrorReason.ValueType  # 23
-    """FAILED_PRECONDITION. The provider's word for the member's status is none that the merchant's profile knows, or there
-    is none. ErrorInfo metadata: `status`, the word as it is; may be empty.
-    """
+    """FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
     SEVERAL_WALLETS: _ErrorReason.ValueType  # 24
-    """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not say which one counts."""
+    """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -150,11 +148,9 @@ REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
 SNAPSHOTS_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The store that the fleet shares does not answer, so nobody can tell what is held."""
 STATUS_UNKNOWN: ErrorReason.ValueType  # 23
-"""FAILED_PRECONDITION. The provider's word for the member's status is none that the merchant's profile knows, or there
-is none. ErrorInfo metadata: `status`, the word as it is; may be empty.
-"""
+"""FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
 SEVERAL_WALLETS: ErrorReason.ValueType  # 24
-"""FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not say which one counts."""
+"""FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
