@@ -23,9 +23,9 @@ from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
 from gateway.middlewares import answer_errors, make_observer
-from gateway.tickets.lookup import TICKETS
 from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import NOTES
+from gateway.tickets.ownership import OWNERSHIP
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
@@ -73,7 +73,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[CLIENT] = client
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
-        app[TICKETS], app[NOTES] = await stack.enter_async_context(
+        app[OWNERSHIP], app[NOTES] = await stack.enter_async_context(
             open_tickets(
                 database,
                 store,

@@ -8,7 +8,8 @@ GatewayError
 ├── RequestError               malformed body or value (400, 413, 415)
 ├── TicketMissingError         the button does not say on which ticket it was pressed
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
-├── TicketNotCheckedError      our share of the account's rate leaves no room to ask Gorgias
+├── TicketNotCheckedError      Gorgias does not say whose ticket it is
+├── OtherCustomerError         the ticket belongs to another customer than the panel's
 ├── RateLimitedError           this shop presses buttons too fast
 ├── NotDroppedError            a webhook came, and what is held could not be dropped: it may come again
 ├── AwardRefusedError          an award or an undo is on record, and nothing was booked
@@ -52,6 +53,7 @@ HTTP_STATUS = {
     "TICKET_MISSING": HTTPStatus.BAD_REQUEST,
     "TICKET_NOT_FOUND": HTTPStatus.UNPROCESSABLE_ENTITY,
     "TICKET_NOT_CHECKED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "OTHER_CUSTOMER": HTTPStatus.CONFLICT,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -153,11 +155,18 @@ class TicketNotFoundError(GatewayError):
 
 
 class TicketNotCheckedError(GatewayError):
-    """`retry_after_s`: seconds until Gorgias may be asked."""
+    """`retry_after_s`: seconds until Gorgias may be asked, where that is known."""
 
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__("TICKET_NOT_CHECKED", "the ticket cannot be looked up in Gorgias now: try again in a moment")
+    def __init__(self, retry_after_s: float | None = None) -> None:
+        super().__init__("TICKET_NOT_CHECKED", "Gorgias did not say whose ticket this is: try again in a minute")
         self.retry_after_s = retry_after_s
+
+
+class OtherCustomerError(GatewayError):
+    """None of the customer's addresses is the one by which the panel's member was found."""
+
+    def __init__(self) -> None:
+        super().__init__("OTHER_CUSTOMER", "the ticket belongs to another customer than the panel")
 
 
 class RateLimitedError(GatewayError):

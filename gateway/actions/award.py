@@ -32,7 +32,7 @@ class _AwardAction:
         form = parse_award_form(parameters)
         self._points, self._asks_reason = form.points, has_reason_field(parameters)
         request = _make_request(panel, form)
-        request.ticket_verified = await prepare_ticket(press, form.ticket_id, request.request_id)
+        await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
         press.is_asked = True
         response = await press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
         check_booked(response.award)
@@ -47,7 +47,7 @@ class _AwardAction:
 
 
 def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
-    return pb.AwardPointsRequest(
+    request = pb.AwardPointsRequest(
         merchant_id=panel.merchant_id,
         request_id=panel.make_request_id(form.ticket_id, form.agent_email or form.agent_name),
         member_id=panel.member_id,
@@ -57,7 +57,10 @@ def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
         ticket_id=form.ticket_id,
         claimed_agent_email=form.agent_email,
         claimed_agent_name=form.agent_name,
+        ticket_verified=True,  # or it is not sent
     )
+    request.member_fetch_time.FromNanoseconds(panel.fetch_time_ns)
+    return request
 
 
 async def _fetch_reversal(press: Press, award: pb.Award) -> pb.Award | None:

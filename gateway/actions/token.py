@@ -1,7 +1,8 @@
 """The tokens of a panel: the widget carries them, a button brings one back, and only we could have made it.
 
-A JSON list, signed with the time: <base64url of [merchant, subject, nonce]>.<time>.<signature>. The subject of an award
-token is a member, of an undo token an award; each kind has keys of its own, so that neither passes for the other.
+A JSON list, signed with the time: <base64url of [merchant, subject, nonce, [kind, hash], fetch time]>.<time>.<signature>.
+The subject of an award token is a member, of an undo token an award; each kind has keys of its own, so that neither
+passes for the other. The hash says by what the member was found, and tells no address.
 """
 
 import hashlib
@@ -9,27 +10,47 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 from aiohttp import web
+from google.protobuf.timestamp_pb2 import Timestamp
 from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from gateway.errors import AwardTokenError
+from runtime.addresses import make_email_key
 
 # In the place of an award token: the panel knows that there is no one member on the ticket.
 NO_MEMBER = "no-member"
 _MAX_TOKEN_CHARS = 1024
-_PAYLOAD = msgspec.json.Decoder(tuple[str, str, str])
+_EMAIL: Literal["email"] = "email"
+_PAYLOAD = msgspec.json.Decoder(tuple[str, str, str, tuple[Literal["email"], str], int])
 _FIELD_SEPARATOR = "\x1f"
 
 
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """By what the panel's member was found: an e-mail address, of which a panel has only a keyed hash."""
+
+    email_hash: str
+    hash_key: bytes
+
+    def has_email(self, email: str) -> bool:
+        """Whether this is the address, in whichever spelling."""
+        return hmac.compare_digest(self.email_hash, _hash_email(self.hash_key, email))
+
+
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent was looking at when points were given: whose panel, and which one (`nonce`)."""
+    """What the agent was looking at when points were given: whose panel, which one (`nonce`), and how old its data was.
+
+    `fetch_time_ns`: since 1970. The award must not be let through by data that is older.
+    """
 
     merchant_id: str
     member_id: str
     nonce: str
+    owner: Owner
+    fetch_time_ns: int
     request_key: bytes
 
     def make_request_id(self, ticket_id: str, agent: str) -> str:
@@ -47,6 +68,7 @@ class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
     merchant_id: str
     award_id: str
     nonce: str
+    owner: Owner
     request_key: bytes
 
     def make_request_id(self) -> str:
@@ -55,36 +77,60 @@ class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardTokens:
-    """Makes and reads both kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each."""
+    """Makes and reads both kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each.
+
+    `email`: the address by which the panel's member was found. `fetch_time`: as of when the panel may be believed.
+    """
 
     def __init__(self, keys: Sequence[bytes], *, life_s: float) -> None:
         self._awards = _Signers(keys, "award token", life_s=life_s)
         self._undos = _Signers([hmac.digest(key, b"undo-token", "sha256") for key in keys], "undo token", life_s=life_s)
 
-    def make(self, merchant_id: str, member_id: str) -> str:
+    def make(self, merchant_id: str, member_id: str, *, email: str, fetch_time: Timestamp) -> str:
         """An award token for a new panel of a member."""
-        return self._awards.make(merchant_id, member_id)
+        return self._awards.make(merchant_id, member_id, email, fetch_time)
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> Panel:
-        """Raises AwardTokenError where it is absent, forged, another merchant's, or older than its life."""
+        """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
         if text == NO_MEMBER:
             raise AwardTokenError("the panel has no member", is_absent=True, has_no_member=True)
-        member_id, nonce, key = self._awards.parse(text, merchant_id, now)
-        request_key = hmac.digest(key, b"award-request-id", "sha256")
-        return Panel(merchant_id=merchant_id, member_id=member_id, nonce=nonce, request_key=request_key)
+        found = self._awards.parse(text, merchant_id, now)
+        return Panel(
+            merchant_id=merchant_id,
+            member_id=found.subject,
+            nonce=found.nonce,
+            owner=found.owner,
+            fetch_time_ns=found.fetch_time_ns,
+            request_key=hmac.digest(found.key, b"award-request-id", "sha256"),
+        )
 
-    def make_undo(self, merchant_id: str, award_id: str) -> str:
+    def make_undo(self, merchant_id: str, award_id: str, *, email: str, fetch_time: Timestamp) -> str:
         """An undo token for a new panel that offers to take this award back."""
-        return self._undos.make(merchant_id, award_id)
+        return self._undos.make(merchant_id, award_id, email, fetch_time)
 
     def parse_undo(self, text: str | None, merchant_id: str, now: datetime) -> UndoPanel:
         """Raises AwardTokenError as `parse` does."""
-        award_id, nonce, key = self._undos.parse(text, merchant_id, now)
-        request_key = hmac.digest(key, b"undo-request-id", "sha256")
-        return UndoPanel(merchant_id=merchant_id, award_id=award_id, nonce=nonce, request_key=request_key)
+        found = self._undos.parse(text, merchant_id, now)
+        return UndoPanel(
+            merchant_id=merchant_id,
+            award_id=found.subject,
+            nonce=found.nonce,
+            owner=found.owner,
+            request_key=hmac.digest(found.key, b"undo-request-id", "sha256"),
+        )
 
 
 TOKENS = web.AppKey("tokens", AwardTokens)
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token of ours says, and the key that signed it."""
+
+    subject: str
+    nonce: str
+    owner: Owner
+    fetch_time_ns: int
+    key: bytes
 
 
 class _Signers:
@@ -98,12 +144,15 @@ class _Signers:
             (TimestampSigner(key, key_derivation="none", digest_method=hashlib.sha256), key) for key in keys
         ]
 
-    def make(self, merchant_id: str, subject: str) -> str:
-        payload = msgspec.json.encode((merchant_id, subject, secrets.token_urlsafe(12)))
-        return self._signers[0][0].sign(base64_encode(payload)).decode("ascii")
+    def make(self, merchant_id: str, subject: str, email: str, fetch_time: Timestamp) -> str:
+        signer, key = self._signers[0]
+        email_hash = _hash_email(_make_hash_key(key, merchant_id), email)
+        nonce = secrets.token_urlsafe(12)
+        payload = (merchant_id, subject, nonce, (_EMAIL, email_hash), fetch_time.ToNanoseconds())
+        return signer.sign(base64_encode(msgspec.json.encode(payload))).decode("ascii")
 
-    def parse(self, text: str | None, merchant_id: str, now: datetime) -> tuple[str, str, bytes]:
-        """Subject, nonce, and the key that signed them. Raises AwardTokenError."""
+    def parse(self, text: str | None, merchant_id: str, now: datetime) -> _Found:
+        """Raises AwardTokenError."""
         if text is None:
             raise AwardTokenError(f"the panel has no {self._name}", is_absent=True)
         if len(text) <= _MAX_TOKEN_CHARS:
@@ -112,21 +161,35 @@ class _Signers:
                     signed, made_time = signer.unsign(text.encode(), return_timestamp=True)
                 except BadSignature:
                     continue
-                return *self._open(signed, made_time, merchant_id, now), key
+                return self._open(signed, made_time, key, merchant_id, now)
         raise AwardTokenError(self._unusable)
 
-    def _open(self, signed: bytes, made_time: datetime, merchant_id: str, now: datetime) -> tuple[str, str]:
-        token_merchant_id, subject, nonce = _PAYLOAD.decode(base64_decode(signed))
+    def _open(self, signed: bytes, made_time: datetime, key: bytes, merchant_id: str, now: datetime) -> _Found:
+        made_time = made_time.replace(tzinfo=made_time.tzinfo or UTC)
+        try:
+            payload = _PAYLOAD.decode(base64_decode(signed))
+        except msgspec.ValidationError:  # we have signed it, before or after this version of us
+            raise AwardTokenError(f"the {self._name} has another form", made_time=made_time) from None
+        token_merchant_id, subject, nonce, (_, email_hash), fetch_time_ns = payload
         if not hmac.compare_digest(token_merchant_id.encode(), merchant_id.encode()):
             raise AwardTokenError(self._unusable)
-        made_time = made_time.replace(tzinfo=made_time.tzinfo or UTC)
         if (now - made_time).total_seconds() > self._life_s:
             raise AwardTokenError(f"the {self._name} is too old", made_time=made_time)
-        return subject, nonce
+        owner = Owner(email_hash=email_hash, hash_key=_make_hash_key(key, merchant_id))
+        return _Found(subject=subject, nonce=nonce, owner=owner, fetch_time_ns=fetch_time_ns, key=key)
 
     @property
     def _unusable(self) -> str:
         return f"the {self._name} is not one of ours for this shop"
+
+
+def _make_hash_key(key: bytes, merchant_id: str) -> bytes:
+    """Of one shop: the same address has another hash in another shop's panels."""
+    return hmac.digest(key, _FIELD_SEPARATOR.join(("panel-email", merchant_id)).encode(), "sha256")
+
+
+def _hash_email(key: bytes, email: str) -> str:
+    return _sign(key, make_email_key(email))
 
 
 def _sign(key: bytes, *parts: str) -> str:

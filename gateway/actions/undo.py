@@ -31,7 +31,7 @@ class _UndoAction:
         self._award_id = panel.award_id
         form = parse_undo_form(parameters)
         request = _make_request(panel, form)
-        request.ticket_verified = await prepare_ticket(press, form.ticket_id, request.request_id)
+        await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
         press.is_asked = True
         response = await press.app[CLIENT].reverse_award(request, timeout_s=press.left_s, request_id=press.request_id)
         check_booked(response.award)
@@ -52,4 +52,5 @@ def _make_request(panel: UndoPanel, form: UndoForm) -> pb.ReverseAwardRequest:
         ticket_id=form.ticket_id,
         claimed_agent_email=form.agent_email,
         claimed_agent_name=form.agent_name,
+        ticket_verified=True,  # or it is not sent
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasTooLongError
+from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Node
 
@@ -50,11 +50,14 @@ class TicketClient:
     async def fetch_ticket(self, ticket_id: int) -> Ticket:
         """Raises GorgiasNotFoundError where there is none."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
-        return parse_answer(parse_ticket, body)
+        ticket = parse_answer(parse_ticket, body)
+        _check_id(ticket.ticket_id, ticket_id)
+        return ticket
 
     async def fetch_emails(self, customer_id: int) -> list[str]:
         """All e-mail addresses of a customer. Raises GorgiasNotFoundError where there is none."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
         return parse_answer(parse_emails, body)
 
     async def create_note(self, ticket_id: int, *, text: str, html: str) -> None:
@@ -129,6 +132,12 @@ class _Ticket(msgspec.Struct):
 class _Message(msgspec.Struct):
     channel: str | None = None
     body_text: str | None = None
+
+
+def _check_id(found: object, wanted: int) -> None:
+    """Raises GorgiasContractError where the answer is about something else than was asked for."""
+    if found != wanted:
+        raise GorgiasContractError("Gorgias' answer has another id than was asked for", "try again")
 
 
 def _parse_object(body: object) -> dict[str, Any]:

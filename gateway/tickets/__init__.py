@@ -1,1 +1,1 @@
-"""The ticket that an award is given on: whether it is there, and the notes that awards leave in it."""
+"""The ticket that an award is given on: whose it is, and the notes that awards leave in it."""

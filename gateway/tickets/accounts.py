@@ -13,7 +13,7 @@ from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
 
-LOOKUP_TIMEOUT_S = 0.7
+LOOKUP_TIMEOUT_S = 1.5
 NOTE_TIMEOUT_S = 8.0
 _REVALIDATE_S = 5.0
 _CAPACITY = 10_000

@@ -12,9 +12,9 @@ from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Accounts
-from gateway.tickets.lookup import Tickets
 from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.outbox import POLL_S, Outbox
+from gateway.tickets.ownership import Ownership
 from gateway.tickets.store import FIRST_LOOK_S, NoteStore
 from gateway.tickets.writer import LATE_S, Writer
 
@@ -36,7 +36,7 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     late_s: float = LATE_S,
     requests: int = REQUESTS,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncGenerator[tuple[Tickets, Outbox]]:
+) -> AsyncGenerator[tuple[Ownership, Outbox]]:
     """`click_life_s`: how long the same click may come again; so long a written note is remembered.
 
     `late_s`: how long after an uncertain send Gorgias may still write it. `requests`: to one account in 20 s.
@@ -49,4 +49,4 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
         writer = Writer(store, accounts, client, merchants, metrics, late_s=late_s, clock=clock)
         kept_s = click_life_s + _MARGIN_S
         async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
-            yield Tickets(accounts, clock=clock), outbox
+            yield Ownership(accounts), outbox

@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 from gateway.database import DatabaseError
-from gateway.tickets.lookup import parse_ticket_id
 from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.rows import Note
 from gateway.tickets.store import NoteStore
+from gateway.tickets.ticket_id import parse_ticket_id
 from gateway.tickets.writer import Writer
 
 POLL_S = 3.0

@@ -25,12 +25,12 @@ from gateway.keys import SecretKeyError
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Account, Accounts
-from gateway.tickets.lookup import parse_ticket_id
 from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.progress import NoteKind, find_step, find_wait_after
 from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
 from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_note
+from gateway.tickets.ticket_id import parse_ticket_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # A note that could not be written for so long is given up, so that no row stays for ever.

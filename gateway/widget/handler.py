@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 import structlog
 from aiohttp import hdrs, web
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.actions.token import TOKENS
 from gateway.authentication import authenticate
@@ -77,17 +79,30 @@ async def _answer(merchant_id: str, request: web.Request) -> View:
             view = render_error(error, email, shop, app[CLOCK].now())
         else:
             reason = pb.ErrorReason.Name(snapshot.stale_reason)
-            view = _render_panel(snapshot, merchant_id, shop, app)
+            view = _render_panel(snapshot, merchant_id, email, shop, app)
     app[ACTIVITY].note_event(merchant_id, view.status)
     if view.stale or view.status == "unavailable":
         app[ACTIVITY].note_error(merchant_id, reason)
     return view
 
 
-def _render_panel(snapshot: pb.Snapshot, merchant_id: str, shop: Shop, app: web.Application) -> View:
-    """A member's panel: its buttons are bound to this member, and to the one award that can be undone."""
+def _render_panel(snapshot: pb.Snapshot, merchant_id: str, email: str, shop: Shop, app: web.Application) -> View:
+    """A member's panel: its buttons are bound to this member, to the one award that can be undone, and to the address."""
     now, tokens = app[CLOCK].now(), app[TOKENS]
+    fetch_time = _find_fetch_time(snapshot, now)
+    token = tokens.make(merchant_id, snapshot.member.member_id, email=email, fetch_time=fetch_time)
     given = snapshot.given_by_support.awards
-    undoable = find_undoable(given, now) if given else None
-    undo = Undo(award=undoable, token=tokens.make_undo(merchant_id, undoable.award_id)) if undoable else None
-    return render_member(snapshot, tokens.make(merchant_id, snapshot.member.member_id), shop, now, undo=undo)
+    undoable, undo = find_undoable(given, now) if given else None, None
+    if undoable:
+        undo_token = tokens.make_undo(merchant_id, undoable.award_id, email=email, fetch_time=fetch_time)
+        undo = Undo(award=undoable, token=undo_token)
+    return render_member(snapshot, token, shop, now, undo=undo)
+
+
+def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:
+    """As of when an award may believe what is held of the member. Old data that is shown must let none through: now."""
+    if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED and snapshot.HasField("fetch_time"):
+        return snapshot.fetch_time
+    time = Timestamp()
+    time.FromDatetime(now)
+    return time

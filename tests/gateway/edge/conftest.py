@@ -10,11 +10,20 @@ import pytest
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 
+PATIENCE_S = 5.0
+
 
 @pytest.fixture(autouse=True)
 def migrated(tmp_path: Path, migrated_file: Path) -> None:
     """`run_gateway` finds its database there."""
     shutil.copy(migrated_file, tmp_path / "gateway.db")
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no Gorgias that does not say."""
+    if "hang" not in request.node.name:
+        monkeypatch.setattr("gateway.tickets.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The gateway on a real port, with two shops installed."""
+"""The gateway on a real port, with two shops installed, of which `acme` has its tickets in the stand-in of Gorgias."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import aiohttp
 from cryptography.fernet import Fernet
+from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
-from gateway.actions.token import TOKENS, AwardTokens
+from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
 from gateway.clock import Clock
 from gateway.config import Config, Listen
@@ -19,10 +20,17 @@ from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.installation.webhook_secrets import WebhookSecrets
 from gateway.keys import SecretKeys
+from tests.gateway.helpdesk import run_helpdesk
 
 # Nobody listens on the discard port, so a connection is refused at once.
 NOWHERE = "http://127.0.0.1:9"
 NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
+# The customer of ticket 4711 in the stand-in of Gorgias.
+JANA = "jana@example.com"
+# The customer of two tickets, 4726 and 4727.
+PETER = "peter@example.com"
+# A busy machine is no Gorgias that does not say.
+ACTION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Gateway:
     foreign_credential: str
     webhook_secret: str
     session: aiohttp.ClientSession
-    tokens: AwardTokens
+    tokens: "PanelTokens"
 
     async def get_widget(self, query: str, *, token: str | None = None) -> aiohttp.ClientResponse:
         """`query` goes onto the wire as it stands."""
@@ -57,15 +65,42 @@ class Gateway:
         return await self.session.post(f"{self.url}/gorgias/actions/{action}", data=form, headers=headers)
 
 
+class PanelTokens:
+    """The tokens of Jana's panels, unless another address is given, whose data is of NOW."""
+
+    def __init__(self, tokens: AwardTokens) -> None:
+        self._tokens = tokens
+
+    def make(self, merchant_id: str, member_id: str, email: str = JANA) -> str:
+        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=make_time(NOW))
+
+    def make_undo(self, merchant_id: str, award_id: str, email: str = JANA) -> str:
+        return self._tokens.make_undo(merchant_id, award_id, email=email, fetch_time=make_time(NOW))
+
+    def parse(self, text: str) -> Panel:
+        return self._tokens.parse(text, "acme", NOW)
+
+    def parse_undo(self, text: str) -> UndoPanel:
+        return self._tokens.parse_undo(text, "acme", NOW)
+
+
+def make_time(time: datetime) -> Timestamp:
+    made = Timestamp()
+    made.FromDatetime(time)
+    return made
+
+
 @asynccontextmanager
 async def run_gateway(
     folder: Path, target: str, *, gorgias: Target | None = None, **settings: object
 ) -> AsyncIterator[Gateway]:
-    """A gateway on port 0 with `acme` and `bloom` on record; `gorgias`: where, instead of nowhere."""
+    """A gateway on port 0 with `acme` and `bloom` on record; `gorgias`: where the former is, instead of a stand-in."""
     keys = (Fernet.generate_key().decode(),)
     url = f"sqlite:///{folder / 'gateway.db'}"
+    settings = {"action_timeout_s": ACTION_TIMEOUT_S} | settings
     config = Config(database_url=url, secret_keys=keys, loyalty_target=target, loyalty_key="inner-key", **settings)  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
+        gorgias = gorgias or (await stack.enter_async_context(run_helpdesk())).make_target()
         database = await stack.enter_async_context(open_database(url))
         store = InstallationStore(database, SecretKeys(keys))
         for merchant_id in ("acme", "bloom"):
@@ -76,7 +111,7 @@ async def run_gateway(
                 template="list",
                 public_url="https://edge.example",
             )
-            await store.add(merchant_id, gorgias if gorgias and merchant_id == "acme" else nowhere)
+            await store.add(merchant_id, gorgias if merchant_id == "acme" else nowhere)
         for merchant_id in ("acme", "bloom"):
             await WebhookSecrets(database, SecretKeys(keys)).make(merchant_id)
         acme, bloom = await store.get("acme"), await store.get("bloom")
@@ -95,5 +130,5 @@ async def run_gateway(
             foreign_credential=bloom.credential,
             webhook_secret=acme.webhook_secret,
             session=session,
-            tokens=runner.app[TOKENS],
+            tokens=PanelTokens(runner.app[TOKENS]),
         )

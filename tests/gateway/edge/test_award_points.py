@@ -16,7 +16,7 @@ from gateway.actions.parameters import parse_points
 from gateway.errors import HTTP_STATUS, RequestError
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED, make_response, make_reversal
-from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
@@ -380,12 +380,13 @@ async def test_award_note_too_long_or_hostile(gateway: Gateway, scripted: Script
 async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Retyped values change nothing; another ticket, agent or panel does."""
     scripted.award = APPLIED
-    panel = gateway.tokens.make("acme", "member-1")
-    await gateway.press(award_token=panel, agent_email="ana@acme.example")
-    await gateway.press(award_token=panel, agent_email="Ana@acme.example", note="again", points="50")
-    await gateway.press(award_token=panel, agent_email="ben@acme.example")
-    await gateway.press(award_token=panel, agent_email="ana@acme.example", ticket_id="4712")
-    await gateway.press(agent_email="ana@acme.example")
+    values = {"award_token": gateway.tokens.make("acme", "member-1", PETER), "ticket_id": "4726"}
+    await gateway.press(**values, agent_email="ana@acme.example")
+    await gateway.press(**values, agent_email="Ana@acme.example", note="again", points="50")
+    await gateway.press(**values, agent_email="ben@acme.example")
+    await gateway.press(**values | {"ticket_id": "4727"}, agent_email="ana@acme.example")
+    another = gateway.tokens.make("acme", "member-1", PETER)
+    await gateway.press(**values | {"award_token": another}, agent_email="ana@acme.example")
     ids = [request.request_id for request in scripted.award_requests]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 4

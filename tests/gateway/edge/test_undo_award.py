@@ -11,7 +11,7 @@ import structlog
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED, UNDONE, make_reversal
-from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
@@ -228,9 +228,10 @@ async def test_undo_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty:
 async def test_undo_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """One panel is one undo, whoever presses on whichever ticket; the next panel, or another award's, is another."""
     scripted.reversal = UNDONE
-    panel = gateway.tokens.make_undo("acme", "A-10482")
-    await asyncio.gather(gateway.press_undo(undo_token=panel), gateway.press_undo(undo_token=panel))
-    await gateway.press_undo(undo_token=panel, ticket_id="4712", agent_email="ben@acme.example")
+    panel = gateway.tokens.make_undo("acme", "A-10482", PETER)
+    first = {"undo_token": panel, "ticket_id": "4726"}
+    await asyncio.gather(gateway.press_undo(**first), gateway.press_undo(**first))
+    await gateway.press_undo(undo_token=panel, ticket_id="4727", agent_email="ben@acme.example")
     await gateway.press_undo()
     await gateway.press_undo(undo_token=gateway.tokens.make_undo("acme", "A-7"))
     ids = [request.request_id for request in scripted.reversal_requests]
@@ -268,14 +269,14 @@ async def test_undo_token_gives_no_points(gateway: Gateway, scripted: ScriptedLo
 
 async def test_undo_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.reversal = UNDONE
-    token = gateway.tokens.make_undo("acme", "A-10482")
+    token = gateway.tokens.make_undo("acme", "A-10482", PETER)
     url = f"{gateway.url}/gorgias/actions/undo-award"
     as_json = await gateway.session.post(
-        f"{url}?ticket_id=4711&token={gateway.credential}", json={"undo_token": token, "agent_name": None}
+        f"{url}?ticket_id=4726&token={gateway.credential}", json={"undo_token": token, "agent_name": None}
     )
-    as_query = await gateway.session.post(f"{url}?undo_token={token}&ticket_id=4712&token={gateway.credential}")
+    as_query = await gateway.session.post(f"{url}?undo_token={token}&ticket_id=4727&token={gateway.credential}")
     assert (as_json.status, as_query.status) == (200, 200)
-    assert [request.ticket_id for request in scripted.reversal_requests] == ["4711", "4712"]
+    assert [request.ticket_id for request in scripted.reversal_requests] == ["4726", "4727"]
 
 
 async def test_undo_value_that_cannot_be_read(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

@@ -13,9 +13,9 @@ from gateway.database import Database
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.tickets.lookup import Tickets
 from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import Outbox
+from gateway.tickets.ownership import Ownership
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
@@ -66,7 +66,7 @@ class Clock:
 class Room:
     """`notes` are the internal notes of a ticket as their lines, oldest first."""
 
-    tickets: Tickets
+    ownership: Ownership
     outbox: Outbox
     database: Database
     helpdesk: Helpdesk
@@ -162,8 +162,8 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             first_look_s=0.0,
             clock=clock,
         )
-        tickets, outbox = await stack.enter_async_context(opened)
-        yield Room(tickets, outbox, database, helpdesk, loyalty, registry, clock)
+        ownership, outbox = await stack.enter_async_context(opened)
+        yield Room(ownership, outbox, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import aiohttp
 import grpc
@@ -16,6 +17,7 @@ from gateway.keys import SecretKeys
 from gateway.tickets.store import LEASE_S
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias.faults import Fault
+from tests.gateway.edge.running import JANA, make_time
 from tests.gateway.edge.scripted import Context, Failure
 from tests.gateway.edge.test_process import read_address, run_process
 from tests.gateway.helpdesk import Helpdesk
@@ -55,7 +57,8 @@ class Stack:
 
     async def click(self, url: str) -> int:
         tokens = AwardTokens(SecretKeys([KEY]).derive("award-token"), life_s=DAY_S)
-        form = {"award_token": tokens.make("acme", "member-1"), "points": "100", "ticket_id": "4711"}
+        token = tokens.make("acme", "member-1", email=JANA, fetch_time=make_time(datetime.now(UTC)))
+        form = {"award_token": token, "points": "100", "ticket_id": "4711"}
         headers = {"Authorization": f"Bearer {self.credential}"}
         async with (
             aiohttp.ClientSession() as session,

@@ -1,0 +1,66 @@
+"""Whose ticket a button is pressed on, as Gorgias says at that moment.
+
+Nothing is remembered: a ticket is given to another customer, and customers are merged, between two presses.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from gateway.database import DatabaseError
+from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
+from gateway.gorgias.errors import GorgiasError, GorgiasNotFoundError, GorgiasThrottledError
+from gateway.gorgias.messages import TicketClient
+from gateway.keys import SecretKeyError
+from gateway.tickets.accounts import Accounts
+from gateway.tickets.ticket_id import parse_ticket_id
+
+_LOG = structlog.get_logger()
+
+
+class Ownership:
+    """Asks Gorgias each time."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def check(
+        self, merchant_id: str, ticket_id: str, is_expected: Callable[[str], bool], *, timeout_s: float
+    ) -> None:
+        """Returns only where Gorgias says that the ticket's customer has an e-mail address that is expected.
+
+        Raises TicketNotFoundError, OtherCustomerError, and TicketNotCheckedError where Gorgias does not say in time.
+        """
+        number = parse_ticket_id(ticket_id)
+        if number is None:
+            raise TicketNotFoundError(ticket_id)
+        try:
+            async with asyncio.timeout(timeout_s):
+                account = await self._accounts.get(merchant_id)
+                is_theirs = None if account is None else await _ask(account.lookups, number, is_expected)
+        except (GorgiasError, DatabaseError, SecretKeyError, TimeoutError) as error:
+            _LOG.warning("ticket_not_checked", merchant_id=merchant_id, error=type(error).__name__)
+            retry_after_s = error.retry_after_s if isinstance(error, GorgiasThrottledError) else None
+            raise TicketNotCheckedError(retry_after_s) from None
+        if is_theirs is None:
+            raise TicketNotCheckedError
+        if not is_theirs:
+            raise OtherCustomerError
+
+
+async def _ask(tickets: TicketClient, number: int, is_expected: Callable[[str], bool]) -> bool | None:
+    """None: Gorgias names no customer. Raises GorgiasError and TicketNotFoundError."""
+    try:
+        ticket = await tickets.fetch_ticket(number)
+    except GorgiasNotFoundError:
+        raise TicketNotFoundError(str(number)) from None
+    if is_expected(ticket.customer_email):
+        return True
+    if ticket.customer_id is None:
+        return None
+    return any(is_expected(email) for email in await tickets.fetch_emails(ticket.customer_id))
+
+
+OWNERSHIP = web.AppKey("ownership", Ownership)
