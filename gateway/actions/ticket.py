@@ -1,4 +1,4 @@
-"""The ticket of a press: whether it is the panel's customer's, and the note that it is to get. Before anything is sent."""
+"""The ticket of a press, before anything is sent: whether it is the panel's customer's, and the note that it gets."""
 
 import asyncio
 

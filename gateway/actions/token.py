@@ -1,8 +1,8 @@
 """The tokens of a panel: the widget carries them, a button brings one back, and only we could have made it.
 
-A JSON list, signed with the time: <base64url of [merchant, subject, nonce, [kind, hash], fetch time]>.<time>.<signature>.
+A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
 The subject of an award token is a member, of an undo token an award; each kind has keys of its own, so that neither
-passes for the other. The hash says by what the member was found, and tells no address.
+passes for the other. The hash is of the address by which the member was found, and tells nobody which.
 """
 
 import hashlib

@@ -87,7 +87,7 @@ async def _answer(merchant_id: str, request: web.Request) -> View:
 
 
 def _render_panel(snapshot: pb.Snapshot, merchant_id: str, email: str, shop: Shop, app: web.Application) -> View:
-    """A member's panel: its buttons are bound to this member, to the one award that can be undone, and to the address."""
+    """A member's panel: its buttons are bound to this member, to their address, and to the award that can be undone."""
     now, tokens = app[CLOCK].now(), app[TOKENS]
     fetch_time = _find_fetch_time(snapshot, now)
     token = tokens.make(merchant_id, snapshot.member.member_id, email=email, fetch_time=fetch_time)

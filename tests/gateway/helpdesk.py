@@ -1,11 +1,12 @@
 """The stand-in of Gorgias on a free port, with a log of what it was asked and faults on the way."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -19,13 +20,24 @@ PUBLIC_URL = "https://edge.example"
 
 @dataclass
 class Helpdesk:
-    """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0."""
+    """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0.
+
+    `answers`: by request, what is answered instead; see `answer`.
+    """
 
     url: str = ""
     accounts: dict[str, Account] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     lose_request: int | None = None
     lose_answer: int | None = None
+    answers: dict[str, Callable[[], web.Response]] = field(default_factory=dict)
+
+    def answer(self, request: str, body: object = None, *, status: int = 200, **headers: str) -> None:
+        """What the stand-in would never say to this "METHOD path". `body`: bytes as they are, anything else as JSON."""
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        self.answers[request] = lambda: web.Response(
+            body=raw, status=status, headers=headers, content_type="application/json"
+        )
 
     @property
     def writes(self) -> list[str]:
@@ -38,6 +50,7 @@ class Helpdesk:
     def clear(self) -> None:
         """Forget the calls, and break nothing any more."""
         self.requests.clear()
+        self.answers.clear()
         self.lose_request = self.lose_answer = None
 
     def make_target(self, account: str = "acme", **changes: Any) -> Target:  # noqa: ANN401 - any field
@@ -57,7 +70,8 @@ class Helpdesk:
         self.requests.append(f"{request.method} {request.path.partition('/api')[2]}")
         if number == self.lose_request:
             _hang_up(request)
-        response = await handler(request)
+        substitute = self.answers.get(self.requests[number])
+        response = substitute() if substitute else await handler(request)
         if number == self.lose_answer:
             _hang_up(request)
         return response
