@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.outcomes import APPLIED, UNDONE
-from tests.gateway.edge.running import ACTION_TIMEOUT_S, JANA, PETER, Gateway, run_gateway
+from tests.gateway.edge.running import ACTION_TIMEOUT_S, JANA, NOW, PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.helpdesk import Helpdesk
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
@@ -269,6 +272,33 @@ async def test_undo_of_an_award_on_another_ticket_of_the_same_customer(
     token = gateway.tokens.make_undo("acme", "A-10482", PETER)
     assert (await gateway.press_undo(undo_token=token, ticket_id="4727")).status == 200
     assert [request.ticket_id for request in scripted.reversal_requests] == ["4727"]
+
+
+async def test_panel_of_the_widget_is_pressed_for_whom_it_was_found(
+    gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk
+) -> None:
+    """Gorgias had put the address into the URL in another spelling than it has now."""
+    scripted.snapshot = make_snapshot()
+    panel = await (await gateway.get_widget("email=Jana@EXAMPLE.com")).json()
+    assert (await gateway.press(award_token=panel["award_token"])).status == 200
+    give_to_the_stranger(helpdesk)
+    assert (await gateway.press(award_token=panel["award_token"])).status == 409
+    assert len(scripted.award_requests) == 1
+
+
+@pytest.mark.parametrize("stale_reason", [pb.ERROR_REASON_UNSPECIFIED, pb.PROVIDER_TIMEOUT])
+async def test_award_says_of_when_the_panels_data_was(
+    gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType
+) -> None:
+    """What the panel called old data lets no points through: then it is the time of the panel itself."""
+    read = NOW - timedelta(hours=3, microseconds=1)
+    scripted.snapshot = snapshot = make_snapshot(stale_reason=stale_reason)
+    snapshot.fetch_time.FromDatetime(read)
+    panel = await (await gateway.get_widget("email=jana@example.com")).json()
+    await gateway.press(award_token=panel["award_token"])
+    [request] = scripted.award_requests
+    assert request.HasField("member_fetch_time")
+    assert request.member_fetch_time.ToDatetime(UTC) == (NOW if stale_reason else read)
 
 
 # Letters that some rule or other takes for one another.
