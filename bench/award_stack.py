@@ -92,4 +92,4 @@ async def _install_all(database_url: str, keys: str, origins: dict[str, str]) ->
     """Their Gorgias is where their TRIFFT is."""
     async with open_database(database_url) as database:
         store = InstallationStore(database, SecretKeys((keys,)))
-        return {shop: await install(store, shop, f"{origin}/gorgias") for shop, origin in origins.items()}
+        return {shop: await install(store, shop, f"{origin}/gorgias/{shop}") for shop, origin in origins.items()}

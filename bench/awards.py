@@ -5,12 +5,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from bench.award_stack import SHOPS, SLOW_SHOP, AwardStack, run_award_stack
 from bench.databases import ENGINES, Engine
 from bench.load import Plan, Samples, load
 from bench.process import run_process
-from bench.trifft import make_member_id
+from bench.trifft import make_email, make_member_id, make_ticket_id
 from gateway.loyalty_client import LoyaltyClient
 
 SHOP_COUNTS = (1, 20)
@@ -84,35 +85,35 @@ async def _award(stack: AwardStack, shops: Sequence[str], scale: AwardScale, rou
     """Each award to a member, and on a ticket, of its own; shops in turn."""
     is_slow = shops == (SLOW_SHOP,)
     owners = [shops[number % len(shops)] for number in range(scale.slow if is_slow else scale.awards)]
-    emails = [f"m-{len(shops)}-{round_number}-{number}@bench.example" for number in range(len(owners))]
-    await _hold(stack, owners, emails)
+    customers = [int(f"{len(shops)}{round_number}{number:05}") for number in range(len(owners))]
+    await _hold(stack, owners, customers)
     plan = Plan(
         port=stack.gateway,
         paths=[f"{_AWARD_PATH}?token={stack.credentials[shop]}" for shop in owners],
         headers={"Accept": "application/json", "User-Agent": "bench"},
         expect='"status":"applied"',
         connections=1 if is_slow else scale.connections,
-        bodies=[
-            _make_body(stack, shop, email, f"{len(shops)}{round_number}{number:05}")
-            for number, (shop, email) in enumerate(zip(owners, emails, strict=True))
-        ],
+        bodies=[_make_body(stack, shop, customer) for shop, customer in zip(owners, customers, strict=True)],
     )
     return await load(stack.folder, plan)
 
 
-async def _hold(stack: AwardStack, owners: Sequence[str], emails: Sequence[str]) -> None:
+async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[int]) -> None:
     """An agent clicks on a panel that was just shown: its member is held."""
     async with LoyaltyClient(stack.loyalty_target, stack.loyalty_key) as client:
-        for shop, email in zip(owners, emails, strict=True):
+        for shop, customer in zip(owners, customers, strict=True):
+            email = make_email(shop, customer)
             await client.get_snapshot(shop, email, max_staleness_s=None, timeout_s=_TIMEOUT_S)
 
 
-def _make_body(stack: AwardStack, shop: str, email: str, ticket_id: str) -> str:
+def _make_body(stack: AwardStack, shop: str, customer: int) -> str:
+    """The panel's data may be as old as what is held."""
+    email = make_email(shop, customer)
     fields = {
-        "award_token": stack.tokens.make(shop, make_member_id(email)),
+        "award_token": stack.tokens.make(shop, make_member_id(email), email=email, fetch_time=Timestamp()),
         "points": "100",
         "note": "for your patience",
-        "ticket_id": ticket_id,
+        "ticket_id": make_ticket_id(1, customer),
         "agent_email": "ana@bench.example",
         "agent_name": "Ana",
     }

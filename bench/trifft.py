@@ -1,8 +1,8 @@
 """A TRIFFT that takes the same time for every call, knows every e-mail and never throttles.
 
 `python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the reads of the default wire profile,
-credits, and lists what it has credited. `GET /count` says how many it answered. Below /gorgias and below /gorgias/SHOP
-it is a Gorgias, too, where every ticket is there.
+credits, and lists what it has credited. `GET /count` says how many it answered. Below /gorgias/SHOP it is a Gorgias,
+too, where every ticket is there, and its number says whose it is.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ FIND_PATH = "/v1/member"
 # A loop's timer is up to a millisecond early or late: what is left of the time is waited for turn by turn.
 _TIMER_S = 0.0015
 _DAY_S = 86_400
+# More than any shop has.
+_CUSTOMERS = 10**9
 
 
 class Trifft:
@@ -82,14 +84,26 @@ def create_app(call_s: float = CALL_S) -> web.Application:
     app.router.add_post(FIND_PATH + "/{member_id}/wallet/credit", trifft.credit)
     app.router.add_get(FIND_PATH + "/{member_id}/wallet/movement", trifft.list_movements)
     app.router.add_get(COUNT_PATH, trifft.count)
-    for account in ("/gorgias", "/gorgias/{shop}"):
-        app.router.add_get(account + "/api/tickets/{ticket_id}", _get_ticket)
-        app.router.add_post(account + "/api/tickets/{ticket_id}/messages", _create_message)
+    ticket = "/gorgias/{shop}/api/tickets/{ticket_id}"
+    app.router.add_get(ticket, _get_ticket)
+    app.router.add_post(ticket + "/messages", _create_message)
     return app
 
 
+def make_email(shop: str, customer: int) -> str:
+    return f"customer-{customer}@{shop}.example"
+
+
+def make_ticket_id(number: int, customer: int) -> str:
+    """Of a shop's ticket that belongs to this customer. `number`: 1 or more."""
+    return str(number * _CUSTOMERS + customer)
+
+
 async def _get_ticket(request: web.Request) -> web.Response:
-    return web.json_response({"id": int(request.match_info["ticket_id"])})
+    ticket_id = int(request.match_info["ticket_id"])
+    customer = ticket_id % _CUSTOMERS
+    email = make_email(request.match_info["shop"], customer)
+    return web.json_response({"id": ticket_id, "customer": {"id": customer, "email": email}})
 
 
 async def _create_message(request: web.Request) -> web.Response:

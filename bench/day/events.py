@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-TICKET_ID_START = 100_000
+from bench.trifft import make_email, make_ticket_id
+
 _BIG_EVERY = 10
 _BIG_TIMES = 10
 # Updates of one rush, and within how many seconds they come.
@@ -79,13 +80,13 @@ class _Shop:
         self._updates = scale.updates * (_BIG_TIMES if is_big(self._name) else 1)
         self._rush, self._rush_s = _BIG_RUSH if is_big(self._name) else _RUSH
         self._customers = 0
-        self._seen: list[str] = []
+        self._seen: list[int] = []
 
     def live(self) -> Iterator[Event]:
         """Rush after rush as they happen, so that who comes again has been here before."""
         times = sorted(time for rush in self._list_rushes() for time in rush)
-        for number, at_s in enumerate(times):
-            yield from self._update(at_s, f"{TICKET_ID_START + number}")
+        for number, at_s in enumerate(times, start=1):
+            yield from self._update(at_s, number)
 
     def _list_rushes(self) -> Iterator[list[float]]:
         left = self._updates
@@ -95,9 +96,10 @@ class _Shop:
             yield [began_s + self._chance.uniform(0, self._rush_s) for _ in range(count)]
             left -= count
 
-    def _update(self, at_s: float, ticket_id: str) -> Iterator[Event]:
+    def _update(self, at_s: float, number: int) -> Iterator[Event]:
         """Everything that one ticket update brings about."""
-        chance, email = self._chance, self._pick_customer()
+        chance, customer = self._chance, self._pick_customer()
+        email, ticket_id = make_email(self._name, customer), make_ticket_id(number, customer)
         triggers = chance.randint(*_TRIGGERS)
         times = [at_s, *(at_s + chance.uniform(0, _BURST_S) for _ in range(triggers - 1))]
         if chance.random() < _COLLEAGUES_SHARE:
@@ -115,20 +117,20 @@ class _Shop:
                 yield self._make(Kind.AWARD, at_s + _CLICK_S, email, ticket_id=ticket_id)
                 yield self._make(Kind.TICKET, at_s + _CLICK_S + _NOTE_S, email, ticket_id=ticket_id)
 
-    def _pick_customer(self) -> str:
+    def _pick_customer(self) -> int:
         if self._seen and self._chance.random() < _REPEATED_SHARE:
             return self._chance.choice(self._seen)
-        email = self._make_customer()
-        self._seen.append(email)
-        return email
+        customer = self._make_customer()
+        self._seen.append(customer)
+        return customer
 
     def _pick_for_reader(self) -> str:
         is_known = self._seen and self._chance.random() < _READER_KNOWS_SHARE
-        return self._chance.choice(self._seen) if is_known else self._make_customer()
+        return make_email(self._name, self._chance.choice(self._seen) if is_known else self._make_customer())
 
-    def _make_customer(self) -> str:
+    def _make_customer(self) -> int:
         self._customers += 1
-        return f"customer-{self._customers}@{self._name}.example"
+        return self._customers
 
     def _make(self, kind: Kind, at_s: float, *emails: str, ticket_id: str = "") -> Event:
         at_s = min(at_s, self._seconds)

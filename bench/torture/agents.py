@@ -8,8 +8,8 @@ import aiohttp
 import msgspec
 
 from bench.process import HOST
+from bench.torture.truth import make_email, make_member_id
 
-MEMBERS = 200
 # An agent is patient: a process that was killed is back in a few seconds.
 _TRIES = 60
 _PAUSE_S = (0.1, 1.0)
@@ -50,9 +50,8 @@ class Agents:
         for number in numbers:
             shop = self._chance.choice(list(self._credentials))
             intent = Intent(shop=shop, ticket_id=str(number), points=self._chance.randint(1, 500))
-            email = f"m{self._chance.randrange(MEMBERS)}@torture.example"
             self.intents.append(intent)
-            await self._give(session, intent, email)
+            await self._give(session, intent, make_email(make_member_id(intent.ticket_id)))
 
     async def _give(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> None:
         panel = await self._look(session, intent, email)

@@ -1,6 +1,10 @@
 """What really happened at TRIFFT and in Gorgias, as the outside world of a torture run tells it."""
 
+import zlib
+
 import msgspec
+
+MEMBERS = 200
 
 
 class Movement(msgspec.Struct, kw_only=True):
@@ -28,3 +32,12 @@ class Truth(msgspec.Struct, kw_only=True):
     movements: dict[str, list[Movement]]
     messages: dict[str, list[Message]]
     fates: dict[str, int]
+
+
+def make_member_id(ticket_id: str) -> str:
+    """Whose ticket it is."""
+    return f"m{zlib.crc32(ticket_id.encode()) % MEMBERS}"
+
+
+def make_email(member_id: str) -> str:
+    return f"{member_id}@torture.example"

@@ -17,7 +17,7 @@ import uvloop
 from aiohttp import web
 
 from bench.listening import serve_http
-from bench.torture.truth import Message, Movement, Truth
+from bench.torture.truth import Message, Movement, Truth, make_email, make_member_id
 
 PROFILE = """\
 [list_movements]
@@ -128,7 +128,9 @@ class World:
         return await self._answer(request, fate, answer)
 
     async def _get_ticket(self, request: web.Request) -> web.StreamResponse:
-        return await self._serve_gorgias(request, lambda: {"id": int(request.match_info["ticket_id"])})
+        ticket_id = request.match_info["ticket_id"]
+        customer = {"id": int(ticket_id), "email": make_email(make_member_id(ticket_id))}
+        return await self._serve_gorgias(request, lambda: {"id": int(ticket_id), "customer": customer})
 
     async def _list_messages(self, request: web.Request) -> web.StreamResponse:
         wanted = request.query["ticket_id"]
@@ -226,7 +228,7 @@ class World:
         balance = self._get_balance(shop, member_id)
         return {
             "id": member_id,
-            "email": f"{member_id}@torture.example",
+            "email": make_email(member_id),
             "phone": None,
             "support_id": member_id.upper(),
             "points": balance,

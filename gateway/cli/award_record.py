@@ -127,7 +127,7 @@ def list_lines(award: pb.Award, zone: tzinfo | None) -> list[str]:
 
 def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
     """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
-    verified = "found in Gorgias" if award.ticket_verified else "claimed, not verified"
+    verified = "checked in Gorgias" if award.ticket_verified else "claimed, not verified"
     refused = pb.ErrorReason.Name(award.rejection_reason) + (", may be tried again" if award.retryable else "")
     balance = award.balance.points_balance_exact if award.HasField("balance") else _NONE
     optional = (

@@ -50,8 +50,6 @@ def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop, settled
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
     if settled is not None:
         lines.append(f"Settled by {_clean(settled.actor)}: {_clean(settled.why)}")
-    if not award.ticket_verified:
-        lines.append("The ticket could not be looked up in Gorgias then.")
     if award.state == pb.AWARD_STATE_APPLIED:
         lines += _say_balance(award, shop)
         if award.tier_before and whom.tier is not None and whom.tier != award.tier_before:

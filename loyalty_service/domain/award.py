@@ -26,7 +26,7 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
 
     `reverses`: this takes back the award of that number. `tier_before`: name of the tier that the member is held to
-    have. `is_ticket_verified`: the caller has found the ticket in the helpdesk. `merchant_generation`: see Merchant.
+    have. `is_ticket_verified`: the helpdesk says that it is the member's. `merchant_generation`: see Merchant.
     """
 
     merchant_id: str

@@ -1036,7 +1036,9 @@ class Award(_message.Message):
     reason: _builtins.str
     """Why it was given, one of Merchant.award_reasons as it was spelled then. May be empty."""
     ticket_verified: _builtins.bool
-    """The caller has found the ticket in the helpdesk."""
+    """The caller has asked the helpdesk: the ticket is there, and belongs to the customer by whose address the member was
+    found.
+    """
     reverses: _builtins.str
     """This is a reversal: `award_id` of the award that it takes back. Else empty."""
     reversed_by: _builtins.str
@@ -1144,7 +1146,9 @@ class AwardPointsRequest(_message.Message):
     optional, at most 100 characters. The provider is not told.
     """
     ticket_verified: _builtins.bool
-    """The caller has found the ticket in the helpdesk."""
+    """The caller has asked the helpdesk: the ticket is there, and belongs to the customer by whose address the member was
+    found.
+    """
     @_builtins.property
     def member_fetch_time(self) -> _timestamp_pb2.Timestamp:
         """When the provider was read for what the agent was looking at. What is held of the member lets the award through only
@@ -1227,6 +1231,7 @@ class ReverseAwardRequest(_message.Message):
     claimed_agent_email: _builtins.str
     claimed_agent_name: _builtins.str
     ticket_verified: _builtins.bool
+    """As in AwardPointsRequest; the award to take back may have been given on another ticket of that customer."""
     def __init__(
         self,
         *,

@@ -162,7 +162,7 @@ def test_show_has_all_of_an_award_and_its_trail(desk: Desk) -> None:
     ]
     lines = [" ".join(line.split()) for line in desk.award("show", "a-7").out.splitlines()]
     assert "State applied, reversal A-8" in lines
-    assert "Ticket 4711 (found in Gorgias)" in lines
+    assert "Ticket 4711 (checked in Gorgias)" in lines
     assert "Agent (claimed) Ana K. <ana@shop.example>" in lines
     assert "Reason Late parcel" in lines
     assert "2026-11-23 13:00:00 CET pending 1 ana@shop.example" in lines
