@@ -15,6 +15,10 @@ _TRIES = 60
 _PAUSE_S = (0.1, 1.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=12)
 _UNDO_SHARE = 0.05
+# Of panels that are pressed in the ticket of somebody else, too, of which nobody else has the number.
+_STRAY_SHARE = 0.1
+_STRAY_START = 10**9
+_TRY_AGAIN = "TICKET_NOT_CHECKED"
 _BEFORE_UNDO_S = (0.5, 3.0)
 
 
@@ -57,6 +61,8 @@ class Agents:
         panel = await self._look(session, intent, email)
         if not panel.get("award_token"):
             return
+        if self._chance.random() < _STRAY_SHARE:
+            await self._stray(session, intent, panel["award_token"])
         clicks = self._chance.choice((1, 1, 2, 2, 3))
         await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
         if self._chance.random() < 0.3:  # noqa: PLR2004 - a share
@@ -90,20 +96,18 @@ class Agents:
         return {}
 
     async def _click(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
-        fields = {
-            "award_token": token,
-            "points": str(intent.points),
-            "note": "for your patience",
-            "ticket_id": intent.ticket_id,
-            "agent_email": "ana@torture.example",
-            "agent_name": "Ana",
-        }
+        fields = _make_form(intent, token, intent.ticket_id)
         intent.answers.append(await self._post(session, intent, "actions/award-points", fields))
+
+    async def _stray(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
+        """Nobody may be paid for it but whose ticket it is, which it rarely happens to be."""
+        fields = _make_form(intent, token, str(_STRAY_START + int(intent.ticket_id)))
+        await self._post(session, intent, "actions/award-points", fields)
 
     async def _post(
         self, session: aiohttp.ClientSession, intent: Intent, route: str, fields: dict[str, str]
     ) -> tuple[str, str]:
-        """Sent again while nobody answers, as Gorgias does. The last answer's status and award."""
+        """Sent again while nobody answers, as Gorgias does, or says whose the ticket is. The last status and award."""
         for _ in range(_TRIES):
             try:
                 async with session.post(
@@ -111,6 +115,9 @@ class Agents:
                 ) as response:
                     answer = await response.json()
             except (aiohttp.ClientError, TimeoutError):
+                await self._pause()
+                continue
+            if answer.get("reason") == _TRY_AGAIN:
                 await self._pause()
                 continue
             if "status" in answer and isinstance(answer["status"], str):
@@ -126,3 +133,14 @@ class Agents:
 
     async def _pause(self) -> None:
         await asyncio.sleep(self._chance.uniform(*_PAUSE_S))
+
+
+def _make_form(intent: Intent, token: str, ticket_id: str) -> dict[str, str]:
+    return {
+        "award_token": token,
+        "points": str(intent.points),
+        "note": "for your patience",
+        "ticket_id": ticket_id,
+        "agent_email": "ana@torture.example",
+        "agent_name": "Ana",
+    }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from bench.torture.agents import Intent
-from bench.torture.truth import Truth
+from bench.torture.truth import Truth, make_member_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TOLD = {"applied", "replayed"}
@@ -21,13 +21,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     lost: list[str]
     doubled: list[str]
     untrue: list[str]
+    strayed: list[str]
     untraced: list[str]
     open: list[str]
     unheard: list[str]
 
     @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.doubled or self.untrue or self.untraced or self.open or self.unheard)
+        wrong = (self.lost, self.doubled, self.untrue, self.strayed, self.untraced, self.open, self.unheard)
+        return not any(wrong)
 
 
 def judge(intents: Sequence[Intent], ledger: Sequence[pb.Award], truth: Truth) -> Verdict:
@@ -41,6 +43,7 @@ def judge(intents: Sequence[Intent], ledger: Sequence[pb.Award], truth: Truth) -
         lost=[*_find_lost(ledger, booked), *_find_broken_promises(intents, by_ticket, booked)],
         doubled=[*_find_doubled(ledger, booked), *_find_doubled_intents(intents, by_ticket, booked)],
         untrue=[*_find_untrue(ledger, booked), *_find_unrecorded(ledger, booked)],
+        strayed=[_name(award) for award in ledger if award.member_id != make_member_id(award.ticket_id)],
         untraced=list(_find_untraced(ledger, truth)),
         open=[_name(award) for award in ledger if _get_state(award) in {"pending", "unknown"}],
         unheard=[f"{one.shop} ticket {one.ticket_id}" for one in intents if ("unanswered", "") in one.answers],
@@ -53,6 +56,7 @@ def render_verdict(verdict: Verdict) -> str:
         ("lost", verdict.lost),
         ("doubled", verdict.doubled),
         ("recorded otherwise than booked", verdict.untrue),
+        ("in the ticket of another customer", verdict.strayed),
         ("without a trace in the ticket", verdict.untraced),
         ("not settled", verdict.open),
         ("clicks that nobody ever answered", verdict.unheard),
