@@ -27,7 +27,7 @@ from gateway.installation.checks import (
 )
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
-from gateway.tickets.checks import check_notes
+from gateway.tickets.checks import check_buttons, check_notes
 from gateway.tickets.rows import Backlog
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -70,6 +70,7 @@ async def _check_account(
         found = await check_gorgias(client, installation, public_url, reasons)
         transport = Transport(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
         tickets = TicketClient(transport, installation.gorgias_user)
+        found.append(await check_buttons(tickets, installation))
         return [*found, await check_notes(tickets, installation, backlog, say_time)]
 
 

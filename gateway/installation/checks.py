@@ -112,7 +112,7 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     """What the checks of Gorgias say where nothing is installed."""
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
-    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "notes")]
+    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
 
 
 def check_activity(installation: Installation | None, render_time: Callable[[datetime], str]) -> list[Check]:

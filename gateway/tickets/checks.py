@@ -1,11 +1,13 @@
-"""Whether the notes of a shop's awards reach their tickets."""
+"""Whether Gorgias says whose a ticket is, without which no button works, and whether notes reach their tickets."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from gateway.gorgias.errors import (
     GorgiasCredentialsError,
     GorgiasError,
+    GorgiasNotFoundError,
     GorgiasRefusedError,
     GorgiasThrottledError,
     GorgiasTooLongError,
@@ -15,8 +17,8 @@ from gateway.installation.checks import Check, CheckState, render_reinstall_comm
 from gateway.installation.store import Installation
 from gateway.tickets.rows import Backlog
 
-# Whether there is such a ticket is all the same: a key that may not see tickets is refused either way.
-_ANY_TICKET = 1
+# Whether there is such a one is all the same: a key that may not see any is refused either way.
+_ANY_TICKET = _ANY_CUSTOMER = 1
 _WAITS = {
     GorgiasCredentialsError.__name__: "Gorgias refuses them",
     GorgiasThrottledError.__name__: "the account's rate limit is used up",
@@ -25,6 +27,27 @@ _FAILURES = {
     GorgiasRefusedError.__name__: "Gorgias calls them bad",
     GorgiasTooLongError.__name__: "their tickets have too many messages to be looked through",
 }
+
+
+async def check_buttons(tickets: TicketClient, installation: Installation) -> Check:
+    """Whether the API key may see tickets and customers: each button press is refused where Gorgias does not say."""
+    try:
+        await tickets.has_ticket(_ANY_TICKET)
+        with suppress(GorgiasNotFoundError):
+            await tickets.fetch_emails(_ANY_CUSTOMER)
+    except GorgiasCredentialsError as error:
+        return Check(
+            name="buttons",
+            state=CheckState.FAILED,
+            detail=f"every press is refused: for tickets and customers, {error.detail}",
+            advice=(
+                "give the user of the API key tickets:read and customers:read in Gorgias, then: "
+                f"{render_reinstall_command(installation)}"
+            ),
+        )
+    except GorgiasError as error:
+        return Check(name="buttons", state=CheckState.UNKNOWN, detail=error.detail)
+    return Check(name="buttons", state=CheckState.OK, detail="Gorgias says whose a ticket is")
 
 
 async def check_notes(

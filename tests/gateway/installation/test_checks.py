@@ -92,6 +92,7 @@ def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
         "Gorgias": "failed",
         "integration": "unknown",
         "widget": "unknown",
+        "buttons": "unknown",
         "notes": "unknown",
     }
     assert "trifft-gorgias install acme" in checks[0].advice

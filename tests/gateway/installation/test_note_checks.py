@@ -10,7 +10,7 @@ from gateway.gorgias.transport import Transport
 from gateway.installation.checks import Check
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
-from gateway.tickets.checks import check_notes
+from gateway.tickets.checks import check_buttons, check_notes
 from gateway.tickets.rows import Backlog
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
@@ -58,6 +58,20 @@ async def test_key_that_may_not_see_tickets_is_found_before_the_first_note_is_re
     assert (found.state.value, "403" in found.detail) == ("failed", True)
     assert "tickets:read and tickets:write" in found.advice
     assert "--no-notes" in found.advice
+
+
+@pytest.mark.parametrize("request_", ["GET /tickets/1", "GET /customers/1"])
+async def test_key_with_which_no_button_works_is_found_before_the_first_press(
+    tickets: TicketClient, helpdesk: Helpdesk, installation: Installation, request_: str
+) -> None:
+    """A press needs to know whose the ticket is, whether or not the shop wants notes."""
+    assert (await check_buttons(tickets, installation)).state.value == "ok"
+    helpdesk.answer(request_, status=403)
+    found = await check_buttons(tickets, installation)
+    assert (found.state.value, "403" in found.detail) == ("failed", True)
+    assert "tickets:read and customers:read" in found.advice
+    helpdesk.answer(request_, status=503)
+    assert (await check_buttons(tickets, installation)).state.value == "unknown"
 
 
 @pytest.mark.parametrize(
