@@ -19,10 +19,10 @@ def make_target(email: str) -> str:
 
 def test_widget_url_leaves_the_braces_as_they_are() -> None:
     """Gorgias substitutes nothing in percent-encoded ones."""
-    assert URL == (
+    assert (
         f"https://edge.example/gorgias/widget?token={CREDENTIAL}&ticket_id={{{{ticket.id}}}}"
         f"&customer_id={{{{ticket.customer.id}}}}&email={{{{ticket.customer.email}}}}&end={END}"
-    )
+    ) == URL
 
 
 def test_end_mark_is_of_the_credential_and_does_not_tell_it() -> None:
