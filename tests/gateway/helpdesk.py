@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -13,19 +14,25 @@ from gateway.installation.store import Target
 from sandbox.app import ACCOUNTS, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.gate import CALL_LIMIT_HEADER
+from sandbox.gorgias.ticket import Customer, Ticket
 
 PUBLIC_URL = "https://edge.example"
 
 
 @dataclass
 class Helpdesk:
-    """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0."""
+    """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0.
+
+    `has_room`: the account is never full.
+    """
 
     url: str = ""
     accounts: dict[str, Account] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     lose_request: int | None = None
     lose_answer: int | None = None
+    has_room: bool = False
 
     @property
     def writes(self) -> list[str]:
@@ -60,7 +67,21 @@ class Helpdesk:
         response = await handler(request)
         if number == self.lose_answer:
             _hang_up(request)
+        if self.has_room:
+            response.headers.pop(CALL_LIMIT_HEADER, None)
         return response
+
+    def make_room(self) -> None:
+        self.has_room = True
+        self.account.state.switches = msgspec.structs.replace(self.account.state.switches, rate_limit=False)
+
+    def add_ticket(self, email: str | None) -> Ticket:
+        """A ticket of a customer of its own in `acme`."""
+        account = self.account
+        customer = Customer(id=account.make_id(), name="Somebody", email=email)
+        ticket = msgspec.structs.replace(account.state.tickets[4711], id=account.make_id(), customer_id=customer.id)
+        account.state.customers[customer.id], account.state.tickets[ticket.id] = customer, ticket
+        return ticket
 
 
 @asynccontextmanager
