@@ -36,7 +36,8 @@ NASTY = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join).f
 LOCAL = st.text(string.ascii_letters + string.digits + "!$&'*+-./=?_~", min_size=1, max_size=12)
 DOMAIN = st.text(string.ascii_letters + string.digits + ".-", min_size=1, max_size=12)
 ORDINARY = st.builds("{}@{}".format, LOCAL, DOMAIN)
-FEW = {"suppress_health_check": [HealthCheck.function_scoped_fixture], "deadline": None}
+# One gateway serves all examples.
+ON_ONE_GATEWAY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 class Asked:
@@ -101,7 +102,7 @@ def world(gateway: Gateway, helpdesk: Helpdesk, scripted: ScriptedLoyalty) -> Wo
 @example(email="o&m@example.com", send=send_as_requests, has_header=True)
 @example(email="{{x@evil.example}}", send=send_as_requests, has_header=True)
 @example(email="victim%40example.com@evil.example", send=send_all_encoded, has_header=True)
-@settings(max_examples=300, **FEW)
+@settings(ON_ONE_GATEWAY, max_examples=300)
 async def test_panel_is_of_the_tickets_own_address(world: World, email: str, send: Sender, *, has_header: bool) -> None:
     """What a sender that decodes escapes makes of an address is all that it may be read as beside."""
     asked = await world.ask(email, send, has_header=has_header)
@@ -125,7 +126,7 @@ def decode_unreserved(email: str) -> str:
 @example(email="x&token=f@evil.example", send=send_as_requests, has_header=False)
 @example(email="victim@example.com&@evil.example", send=send_as_requests, has_header=True)
 @example(email="x&ticket_id=4711&customer_id=101&token=f#@evil.example", send=send_as_requests, has_header=True)
-@settings(max_examples=150, **FEW)
+@settings(ON_ONE_GATEWAY, max_examples=150)
 async def test_old_url_shows_the_tickets_own_address_or_none(
     world: World, email: str, send: Sender, *, has_header: bool
 ) -> None:
@@ -142,7 +143,7 @@ async def test_old_url_shows_the_tickets_own_address_or_none(
 
 @given(email=ORDINARY, send=st.sampled_from(SENDERS))
 @example(email="jana.novakova+shop@mail.example.com", send=send_all_encoded)
-@settings(max_examples=150, **FEW)
+@settings(ON_ONE_GATEWAY, max_examples=150)
 async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: str, send: Sender) -> None:
     asked = await world.ask(email, send)
     assert (asked.emails, asked.calls) == ([email], [])
