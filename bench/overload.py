@@ -21,7 +21,7 @@ from bench.figures import get_percentile
 from bench.process import HOST, ProcessError
 from bench.shops import make_shops
 from bench.snapshot_stack import SnapshotStack, run_snapshot_stack
-from bench.stack import WIDGET_PATH
+from bench.stack import make_widget_path
 from bench.table import render_table
 from bench.trifft import CALL_S
 from bench.troubles import fetch_tally
@@ -169,7 +169,8 @@ async def _load(stack: SnapshotStack, shop: str, per_s: float, seconds: float, n
     async with aiohttp.ClientSession(headers=headers, connector=connector, raise_for_status=True) as session:
 
         async def ask(number: int) -> None:
-            url = f"http://{HOST}:{stack.plan.gateways[0].port}{WIDGET_PATH}{name}-{number}@bench.example"
+            path = make_widget_path(stack.credentials[shop], f"{name}-{number}@bench.example")
+            url = f"http://{HOST}:{stack.plan.gateways[0].port}{path}"
             begin_s = time.perf_counter()
             async with session.get(url) as response:
                 status = (await response.json())["status"]

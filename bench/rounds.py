@@ -8,7 +8,7 @@ import msgspec
 
 from bench.load import Plan, Samples, load
 from bench.process import HOST
-from bench.stack import WIDGET_PATH, Stack, fetch
+from bench.stack import Stack, fetch, make_widget_path
 from bench.trifft import COUNT_PATH, FIND_PATH
 
 FloorKey = Literal["bare", "relay", "held", "getting", "shared"]
@@ -84,7 +84,8 @@ async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Me
 
 async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> FloorSamples:
     """All get the same requests, byte for byte."""
-    paths = [f"{WIDGET_PATH}member-{number}@bench.example" for number in range(scale.held_members)]
+    emails = [f"member-{number}@bench.example" for number in range(scale.held_members)]
+    paths = [make_widget_path(stack.credential, email) for email in emails]
     port = _get_port(stack, key)
     if key in _HELD_KEYS:  # each member once before, so that all are held
         await load(stack.folder, _make_plan(stack, port, paths, scale.connections))
@@ -121,7 +122,8 @@ async def _measure_live(stack: Stack, scale: Scale, round_number: int) -> dict[t
                 plan = _make_plan(stack, stack.trifft, [f"{FIND_PATH}?email={email}" for email in emails], connections)
                 plan = msgspec.structs.replace(plan, expect='"support_id"')
             else:
-                plan = _make_plan(stack, stack.live, [f"{WIDGET_PATH}{email}" for email in emails], connections)
+                paths = [make_widget_path(stack.credential, email) for email in emails]
+                plan = _make_plan(stack, stack.live, paths, connections)
             measured[key, connections] = await load(stack.folder, plan)
             calls = await _count_calls(stack) - before
             if calls != CALLS[key] * members:

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import hdrs
 
 from bench.process import HOST
-from bench.stack import WIDGET_PATH
+from bench.stack import make_widget_path
 
 ANSWER_S = 2.5
 """A widget that is not there by then counts as unanswered."""
@@ -53,7 +53,7 @@ def make_session() -> aiohttp.ClientSession:
 async def ask_widget(session: aiohttp.ClientSession, port: int, credential: str, email: str) -> Answer:
     """Raises nothing: that there was no answer is one."""
     sent_s = time.monotonic()
-    url = f"http://{HOST}:{port}{WIDGET_PATH}{email}"
+    url = f"http://{HOST}:{port}{make_widget_path(credential, email)}"
     headers: Mapping[str, str] = {hdrs.AUTHORIZATION: f"Bearer {credential}"}
     try:
         async with session.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=2 * ANSWER_S)) as response:

@@ -13,7 +13,9 @@ from gateway.actions.undo import handle_undo_award
 from gateway.authentication import CREDENTIALS
 from gateway.clock import CLOCK, Clock
 from gateway.config import CONFIG, Config
+from gateway.customers.lookup import CUSTOMERS, Customers
 from gateway.database import DatabaseError, open_database
+from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
@@ -23,6 +25,7 @@ from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
 from gateway.middlewares import answer_errors, make_observer
+from gateway.tickets.accounts import Accounts
 from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import NOTES
 from gateway.tickets.ownership import OWNERSHIP
@@ -44,7 +47,7 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
     app[CLOCK] = clock or Clock()
     app[METRICS] = metrics
     app[LIMITER] = ActionsLimiter(config.actions_per_minute)
-    app.router.add_get("/gorgias/widget", handle_widget)
+    app.router.add_get(WIDGET_ROUTE, handle_widget)
     app.router.add_post(AWARD_ROUTE, handle_award_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
@@ -73,16 +76,10 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[CLIENT] = client
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
+        accounts = await stack.enter_async_context(Accounts(store, requests=config.gorgias_requests))
+        app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
         app[OWNERSHIP], app[NOTES] = await stack.enter_async_context(
-            open_tickets(
-                database,
-                store,
-                client,
-                merchants,
-                registry,
-                click_life_s=config.award_token_life_s,
-                requests=config.gorgias_requests,
-            )
+            open_tickets(database, accounts, client, merchants, registry, click_life_s=config.award_token_life_s)
         )
         yield
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway.database import DatabaseError
 from gateway.errors import CredentialError, StoreUnavailableError
+from gateway.gorgias.widget_url import find_token
 from gateway.installation.credentials import Credentials
 
 CREDENTIALS = web.AppKey("credentials", Credentials)
@@ -12,18 +13,22 @@ _SCHEME = "bearer "
 
 
 async def authenticate(request: web.Request) -> str:
-    """The merchant whose credential the request carries, in the header or in the query.
+    """The merchant whose credential the request carries.
 
-    Gorgias is reported to lose custom headers at times, so the query counts where there is no header. Raises
-    CredentialError, and StoreUnavailableError while the store is down and the credential is not known yet.
+    Raises CredentialError, and StoreUnavailableError while the store is down and the credential is not known yet.
     """
-    header = request.headers.get("Authorization", "")
-    credential = header[len(_SCHEME) :] if header.lower().startswith(_SCHEME) else request.query.get("token", "")
     try:
-        merchant_id = await request.app[CREDENTIALS].find(credential.strip())
+        merchant_id = await request.app[CREDENTIALS].find(find_credential(request))
     except DatabaseError:
         raise StoreUnavailableError from None
     if merchant_id is None:
         raise CredentialError
     request[MERCHANT_ID] = merchant_id
     return merchant_id
+
+
+def find_credential(request: web.Request) -> str:
+    """The credential in the header, else in the query: Gorgias is reported to lose custom headers at times."""
+    header = request.headers.get("Authorization", "")
+    is_there = header.lower().startswith(_SCHEME)
+    return header[len(_SCHEME) :].strip() if is_there else find_token(request.raw_path)

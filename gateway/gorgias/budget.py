@@ -1,27 +1,39 @@
 """How much of an account's rate this process takes: the shop's other integrations live on the rest."""
 
+import enum
 import time
 from collections import deque
 from collections.abc import Callable
 
 from gateway.gorgias.errors import GorgiasThrottledError
 
-# Gorgias takes 40 requests in 20 s from an API key (contract: rate). Half of them is ours, and of that half some are
-# kept for what an agent waits for.
+# Gorgias takes 40 requests in 20 s from an API key (contract: rate). Half of them is ours. Of that half, 3 in 10 are
+# kept for presses; panels take 5 in 10 at most, so that some are left for notes.
 PERIOD_S = 20.0
 REQUESTS = 20
-BACKGROUND_REQUESTS = 14
-# A share of the account's own count above which what nobody waits for is put off: other processes of ours count there,
-# and so does everyone else.
-BACKGROUND_LEVEL = 0.5
-# The same for what an agent waits for, so that all processes together stay below Gorgias' limit.
-URGENT_LEVEL = 0.9
+BACKGROUND_TENTHS = 7
+PANEL_TENTHS = 5
+
+
+class Urgency(enum.Enum):
+    """Who waits for a request. The value: the share of the account's own count above which it is put off.
+
+    Other processes of ours count there, and so does everyone else.
+    """
+
+    NOTE = 0.5
+    """Nobody."""
+    PANEL = 0.7
+    """A ticket event, of which another comes."""
+    PRESS = 0.9
+    """An agent. All processes together stay below Gorgias' limit."""
 
 
 class Budget:
-    """At most so many `requests` in any 20 s to one account, 14 of them in the background. Nobody waits here.
+    """At most so many `requests` in any 20 s to one account, some of them kept for presses. Nobody waits here.
 
-    After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any beginning.
+    After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any
+    beginning.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, requests: int = REQUESTS) -> None:
@@ -29,31 +41,38 @@ class Budget:
         self._requests = requests
         self._sends: deque[float] = deque()
         self._background_sends: deque[float] = deque()
+        self._panel_sends: deque[float] = deque()
         self._refused_until = 0.0
-        self._background_until = 0.0
-        self._urgent_until = 0.0
+        self._level_until = dict.fromkeys(Urgency, 0.0)
 
-    def take(self, *, is_urgent: bool, is_begun: bool = False) -> None:
+    def take(self, urgency: Urgency, *, is_begun: bool = False) -> None:
         """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
-        wait_s = self.get_wait_s(is_urgent=is_urgent, is_begun=is_begun)
+        wait_s = self.get_wait_s(urgency, is_begun=is_begun)
         if wait_s > 0:
             raise GorgiasThrottledError(wait_s, is_ours=True)
         now = self._clock()
-        self._sends.append(now)
-        if not is_urgent:
-            self._background_sends.append(now)
+        for sends, _ in self._list_bounds(urgency):
+            sends.append(now)
 
-    def get_wait_s(self, *, is_urgent: bool, is_begun: bool = False) -> float:
+    def get_wait_s(self, urgency: Urgency, *, is_begun: bool = False) -> float:
         """Seconds until the next request may be sent; 0: now. `is_begun`: it goes on with what was let through."""
         now = self._clock()
-        for sends in (self._sends, self._background_sends):
+        level_until = self._level_until[Urgency.PRESS if is_begun else urgency]
+        free_times = [now, self._refused_until, level_until]
+        for sends, most in self._list_bounds(urgency):
             while sends and sends[0] <= now - PERIOD_S:
                 sends.popleft()
-        free_times = [now, self._refused_until, self._urgent_until, _find_free_time(self._sends, self._requests)]
-        if not is_urgent:
-            free_times.append(_find_free_time(self._background_sends, BACKGROUND_REQUESTS))
-            free_times += [] if is_begun else [self._background_until]
+            free_times.append(_find_free_time(sends, most))
         return max(free_times) - now
+
+    def _list_bounds(self, urgency: Urgency) -> list[tuple[deque[float], int]]:
+        """Where a request counts, and how many there may be in any 20 s."""
+        bounds = [(self._sends, self._requests)]
+        if urgency is not Urgency.PRESS:
+            bounds.append((self._background_sends, _find_share(self._requests, BACKGROUND_TENTHS)))
+        if urgency is Urgency.PANEL:
+            bounds.append((self._panel_sends, _find_share(self._requests, PANEL_TENTHS)))
+        return bounds
 
     def note_refusal(self, retry_after_s: float) -> None:
         """Gorgias answered 429."""
@@ -62,9 +81,14 @@ class Budget:
     def note_level(self, used: int, capacity: int) -> None:
         """What Gorgias says of the account: of its bucket of `capacity`, emptied in 20 s, so much is `used`."""
         now, drain_s = self._clock(), PERIOD_S / capacity
-        self._background_until = now + max(0.0, used - capacity * BACKGROUND_LEVEL) * drain_s
-        # One request more has to drain: at the level itself, nothing is sent.
-        self._urgent_until = now + max(0.0, used + 1 - capacity * URGENT_LEVEL) * drain_s
+        for urgency in Urgency:
+            # For a press one request more has to drain: at the level itself, nothing is sent.
+            above = used - capacity * urgency.value + (urgency is Urgency.PRESS)
+            self._level_until[urgency] = now + max(0.0, above) * drain_s
+
+
+def _find_share(requests: int, tenths: int) -> int:
+    return max(1, requests * tenths // 10)
 
 
 def _find_free_time(sends: deque[float], most: int) -> float:

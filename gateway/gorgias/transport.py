@@ -9,7 +9,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from gateway.gorgias.budget import Budget
+from gateway.gorgias.budget import Budget, Urgency
 from gateway.gorgias.errors import (
     GorgiasContractError,
     GorgiasCredentialsError,
@@ -52,14 +52,14 @@ class Transport:
         key: str,
         *,
         budget: Budget | None = None,
-        is_urgent: bool = False,
+        urgency: Urgency = Urgency.NOTE,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._session = session
         self._base_url = base_url
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
         self._budget = budget
-        self._is_urgent = is_urgent
+        self._urgency = urgency
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S)
 
     async def list_pages(self, path: str, query: dict[str, str], max_pages: int) -> AsyncGenerator[Page]:
@@ -90,7 +90,7 @@ class Transport:
         for tries_left in reversed(range(_THROTTLED_TRIES if self._budget is None else 1)):
             try:
                 if self._budget is not None:
-                    self._budget.take(is_urgent=self._is_urgent, is_begun=is_begun)
+                    self._budget.take(self._urgency, is_begun=is_begun)
                 return await self._send(method, path, query, body)
             except GorgiasThrottledError as error:
                 if not tries_left:

@@ -1,4 +1,6 @@
-"""Gorgias' spellings of integrations, widgets and lists (a message's are in `messages`, a variable's in `variables`).
+"""Gorgias' spellings of integrations, widgets and lists.
+
+Of the widget's URL: `widget_url`; of a message: `messages`; of a variable: `variables`.
 
 The bodies of integrations and widgets are documented. The parameter names of a button, the `list` node and the `meta`
 of a card were only seen in others' public code: a first real account corrects them here.
@@ -10,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from gateway.gorgias.widget_url import render_widget_url
+
 INTEGRATION_NAME = "TRIFFT Loyalty"
 INTEGRATION_DESCRIPTION = "Shows the customer's TRIFFT loyalty data on tickets. Installed and kept by trifft-gorgias."
-WIDGET_ROUTE = "/gorgias/widget"
 TICKET_CONTEXT = "ticket"
 TRIGGERS = (
     "ticket-created",
@@ -23,12 +26,6 @@ TRIGGERS = (
     "ticket-self-unsnoozed",
     "ticket-handed-over",
 )
-# What the widget's route reads, and the variable that Gorgias puts in its place.
-WIDGET_VARIABLES = {
-    "email": "{{ticket.customer.email}}",
-    "ticket_id": "{{ticket.id}}",
-    "customer_id": "{{ticket.customer.id}}",
-}
 CREDENTIAL_PARAMETER = "token"
 
 Node = dict[str, Any]
@@ -88,12 +85,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     items: list[Any]
     next_cursor: str | None
-
-
-def render_widget_url(public_url: str, credential: str) -> str:
-    """The URL that Gorgias calls. Concatenated: in percent-encoded braces nothing would be substituted."""
-    query = "&".join(f"{name}={variable}" for name, variable in WIDGET_VARIABLES.items())
-    return f"{public_url}{WIDGET_ROUTE}?{query}&{CREDENTIAL_PARAMETER}={credential}"
 
 
 def render_headers(credential: str) -> dict[str, str]:

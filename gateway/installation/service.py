@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.gorgias.wire import (
     INTEGRATION_NAME,
     TICKET_CONTEXT,
-    WIDGET_ROUTE,
     Integration,
     Node,
     Widget,

@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from gateway.gorgias.budget import REQUESTS, Budget
+from gateway.gorgias.budget import REQUESTS, Budget, Urgency
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
@@ -20,7 +20,9 @@ _CAPACITY = 10_000
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """`lookups` are what an agent waits for; `notes` what nobody waits for. `writes_notes`: the shop wants them.
+    """`lookups` are what an agent waits for, `panels` what a ticket event waits for, `notes` what nobody waits for.
+
+    `writes_notes`: the shop wants them.
 
     `update_time`: when the installation was last changed.
     """
@@ -28,6 +30,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     update_time: datetime
     writes_notes: bool
     lookups: TicketClient
+    panels: TicketClient
     notes: TicketClient
 
 
@@ -81,14 +84,14 @@ class Accounts:
     def _make(self, installation: Installation) -> Account:
         budget = self._budgets.setdefault(installation.gorgias_url, Budget(self._clock, requests=self._requests))
 
-        def make_client(timeout_s: float, *, is_urgent: bool) -> TicketClient:
+        def make_client(timeout_s: float, urgency: Urgency) -> TicketClient:
             transport = Transport(
                 self._session,
                 installation.gorgias_url,
                 installation.gorgias_user,
                 installation.gorgias_key,
                 budget=budget,
-                is_urgent=is_urgent,
+                urgency=urgency,
                 timeout_s=timeout_s,
             )
             return TicketClient(transport, installation.gorgias_user)
@@ -96,6 +99,7 @@ class Accounts:
         return Account(
             update_time=installation.update_time,
             writes_notes=installation.writes_notes,
-            lookups=make_client(LOOKUP_TIMEOUT_S, is_urgent=True),
-            notes=make_client(NOTE_TIMEOUT_S, is_urgent=False),
+            lookups=make_client(LOOKUP_TIMEOUT_S, Urgency.PRESS),
+            panels=make_client(NOTE_TIMEOUT_S, Urgency.PANEL),
+            notes=make_client(NOTE_TIMEOUT_S, Urgency.NOTE),
         )

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from prometheus_client import CollectorRegistry
 
 from gateway.database import Database
-from gateway.gorgias.budget import REQUESTS
-from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Accounts
@@ -25,7 +23,7 @@ _MARGIN_S = 86_400.0
 @asynccontextmanager
 async def open_tickets(  # noqa: PLR0913 - what it stands on
     database: Database,
-    installations: InstallationStore,
+    accounts: Accounts,
     client: LoyaltyClient,
     merchants: Merchants,
     registry: CollectorRegistry,
@@ -34,17 +32,13 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     poll_s: float = POLL_S,
     first_look_s: float = FIRST_LOOK_S,
     late_s: float = LATE_S,
-    requests: int = REQUESTS,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[tuple[Ownership, Outbox]]:
     """`click_life_s`: how long the same click may come again; so long a written note is remembered.
 
-    `late_s`: how long after an uncertain send Gorgias may still write it. `requests`: to one account in 20 s.
+    `late_s`: how long after an uncertain send Gorgias may still write it.
     """
-    async with (
-        Accounts(installations, requests=requests, clock=clock) as accounts,
-        NoteStore(database, first_look_s=first_look_s) as store,
-    ):
+    async with NoteStore(database, first_look_s=first_look_s) as store:
         metrics = NoteMetrics(registry)
         writer = Writer(store, accounts, client, merchants, metrics, late_s=late_s, clock=clock)
         kept_s = click_life_s + _MARGIN_S

@@ -136,13 +136,20 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
         summary = f"{count} members have {format_echo(email)}. Points cannot be added here."
         return _render_search("ambiguous", summary, as_of, shop)
     if error.reason == "BAD_VALUE":
-        summary = "The e-mail on this ticket cannot be read, so no member can be found."
-        return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
+        return render_unreadable(shop, now)
     return render_unavailable(error.reason, shop, now)
 
 
 def render_no_identity(shop: Shop, now: datetime) -> View:
-    summary = "No e-mail on this ticket, so no member can be found."
+    return _render_without_identity("No e-mail on this ticket, so no member can be found.", shop, now)
+
+
+def render_unreadable(shop: Shop, now: datetime) -> View:
+    """There may be an e-mail, and nobody can say which."""
+    return _render_without_identity("The e-mail on this ticket cannot be read, so no member can be found.", shop, now)
+
+
+def _render_without_identity(summary: str, shop: Shop, now: datetime) -> View:
     return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
 
 

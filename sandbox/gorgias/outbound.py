@@ -10,7 +10,7 @@ from yarl import URL
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.calls import Call
 from sandbox.gorgias.mask import mask_headers, mask_text
-from sandbox.gorgias.variables import requote
+from sandbox.gorgias.sender import encode_url
 
 SHOWN_CHARACTERS = 20_000
 MIN_SECRET_LENGTH = 6
@@ -56,7 +56,8 @@ async def send(session: aiohttp.ClientSession, account: Account, outgoing: Outgo
     except ValueError as error:
         answer = _failed(call_id, f"cannot be sent: {error}")
     duration_ms = round((time.perf_counter() - start) * 1000, 1)
-    account.calls.add(_make_call(outgoing, answer, sent_time, duration_ms))
+    url = encode_url(outgoing.url, account.state.switches.url_encoding)
+    account.calls.add(_make_call(msgspec.structs.replace(outgoing, url=url), answer, sent_time, duration_ms))
     account.save("calls")
     return answer
 
@@ -64,7 +65,7 @@ async def send(session: aiohttp.ClientSession, account: Account, outgoing: Outgo
 async def _exchange(session: aiohttp.ClientSession, account: Account, outgoing: Outgoing, call_id: int) -> Answer:
     async with session.request(
         outgoing.method,
-        URL(requote(outgoing.url), encoded=True),
+        URL(encode_url(outgoing.url, account.state.switches.url_encoding), encoded=True),
         headers={name: _as_header(value) for name, value in outgoing.headers.items()},
         data=outgoing.body,
         allow_redirects=False,
@@ -101,7 +102,7 @@ def _make_call(outgoing: Outgoing, answer: Answer, sent_time: str, duration_ms: 
         ticket_id=outgoing.ticket_id,
         attempt=outgoing.attempt,
         method=outgoing.method,
-        url=mask_text(requote(outgoing.url), secrets),
+        url=mask_text(outgoing.url, secrets),
         request_headers=mask_headers(outgoing.headers),
         request_body=mask_text(request_body, secrets)[:SHOWN_CHARACTERS],
         status=answer.status,

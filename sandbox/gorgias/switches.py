@@ -14,14 +14,23 @@ class AbsentValue(enum.Enum):
     LITERAL = "literal"
 
 
-class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`encode_values` percent-encodes what a variable is replaced by; off is a plain concatenation.
+class UrlEncoding(enum.Enum):
+    """What becomes of a URL with values in it (contract: unknown)."""
 
-    `timeout_s` bounds each outgoing request. `retries`: how often a failed trigger call is sent again.
+    NOTHING = "nothing"
+    REQUESTS = "requests"
+    """As Python's `requests` prepares it: only what HTTP does not allow is encoded."""
+    VALUES = "values"
+    """Each value is percent-encoded before it is put in."""
+
+
+class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`timeout_s` bounds each outgoing request. `retries`: how often a failed trigger call is sent again.
+
     `disable_after`: failed calls in a row, retries not counted, after which an integration is switched off.
     """
 
-    encode_values: bool = False
+    url_encoding: UrlEncoding = UrlEncoding.REQUESTS
     absent_value: AbsentValue = AbsentValue.NONE
     send_custom_headers: bool = True
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 5.0

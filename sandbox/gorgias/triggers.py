@@ -9,8 +9,9 @@ import msgspec
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.integration import HeldResponse, HttpSettings, Integration
 from sandbox.gorgias.outbound import Answer, Outgoing, send
+from sandbox.gorgias.sender import get_value_encoder
 from sandbox.gorgias.ticket import Ticket
-from sandbox.gorgias.variables import encode_value, make_scope, render
+from sandbox.gorgias.variables import make_scope, render
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -61,7 +62,7 @@ def make_outgoing(account: Account, ticket: Ticket, integration: Integration, tr
         source=integration.name,
         ticket_id=ticket.id,
         method=http.method,
-        url=render(http.url, scope, absent, encode_value if switches.encode_values else str),
+        url=render(http.url, scope, absent, get_value_encoder(switches.url_encoding)),
         headers=({"Content-Type": http.request_content_type} if body else {})
         | (headers if switches.send_custom_headers else {}),
         body=body,

@@ -7,15 +7,12 @@ variables (contract section 1, seen).
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.switches import AbsentValue
 from sandbox.gorgias.ticket import Agent, Ticket
 
 VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-LEGAL_IN_URL = "!#$%&'()*+,/:;=?@[]~"
-STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def find_value(scope: Any, path: str) -> Any:  # noqa: ANN401 - any JSON in, any JSON out
@@ -40,19 +37,6 @@ def render(text: str, scope: Mapping[str, Any], absent: AbsentValue, encode: Cal
         return {AbsentValue.NONE: "None", AbsentValue.EMPTY: "", AbsentValue.LITERAL: match[0]}[absent]
 
     return VARIABLE.sub(replace, text)
-
-
-def encode_value(value: str) -> str:
-    return quote(value, safe="")
-
-
-def requote(url: str) -> str:
-    """The URL with what HTTP cannot carry percent-encoded, everything else as it stands.
-
-    Gorgias renders the Python way, so this takes Python's usual client for the model: spaces, quotes, controls and
-    non-ASCII are encoded; `+ & # =` and valid escapes stay. So a `+` in a value reads as a space at the other end.
-    """
-    return quote(STRAY_PERCENT.sub("%25", url), safe=LEGAL_IN_URL)
 
 
 def make_scope(account: Account, ticket: Ticket, agent: Agent | None = None) -> dict[str, Any]:

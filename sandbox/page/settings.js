@@ -6,10 +6,10 @@ import * as misbehaving from "/page/faults.js";
 
 const GORGIAS = [
   {
-    key: "encode_values",
-    kind: "flag",
-    label: "Percent-encode values in URLs",
-    note: "Off: values are put in as they are, so a + reads as a space.",
+    key: "url_encoding",
+    kind: "choice",
+    label: "Percent-encoded in a URL is",
+    choices: [["requests", "what HTTP does not allow"], ["nothing", "nothing"], ["values", "each value"]],
   },
   {
     key: "absent_value",

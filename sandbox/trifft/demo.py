@@ -137,6 +137,8 @@ def _make_awkward() -> list[Member]:
             "fraction", email="fraction@example.com", first_name="Fred", last_name="Fraction", points=Decimal("99.75")
         ),
         _member("plus", email="a+b@example.com", first_name="Adam", last_name="Plus", points=Decimal(130)),
+        _member("ampersand", email="o&m@example.com", first_name="Olga", last_name="Ampersand", points=Decimal(70)),
+        _member("percent", email="50%off@example.com", first_name="Percy", last_name="Percent", points=Decimal(55)),
         _member("john", email="john.doe@example.com", first_name="John", last_name="Doe", points=Decimal(340)),
     ]
 

@@ -179,6 +179,17 @@ async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack
     await expect_accessible(page)
 
 
+async def test_address_that_holds_anothers_shows_no_panel_of_theirs(page: Page, stack: Stack) -> None:
+    """Its owner chose it. An address with an "&" in it that is on file is found, whole."""
+    await open_ticket(page, stack, "acme", 4731)
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(row(page, "Loyalty")).to_contain_text("No loyalty member with jana@example.com&@evil.example")
+    for ticket, points in ((4732, "70"), (4733, "55")):
+        await open_ticket(page, stack, "acme", ticket)
+        await page.get_by_test_id("event-add-tag").click()
+        await expect(row(page, "Loyalty")).to_contain_text(f"{points} points")
+
+
 async def test_outage_shows_old_data_and_says_so(page: Page, stack: Stack) -> None:
     """TRIFFT stops answering after a good read: the agent keeps the last good data, labelled, and its own time."""
     await open_ticket(page, stack, "acme", 4726)

@@ -14,6 +14,8 @@ from gateway.installation.store import Target
 from sandbox.app import ACCOUNTS, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.gate import CALL_LIMIT_HEADER
+from sandbox.gorgias.ticket import Customer, Ticket
 
 PUBLIC_URL = "https://edge.example"
 
@@ -22,7 +24,7 @@ PUBLIC_URL = "https://edge.example"
 class Helpdesk:
     """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0.
 
-    `answers`: by request, what is answered instead; see `answer`.
+    `answers`: by request, what is answered instead; see `answer`. `has_room`: the account is never full.
     """
 
     url: str = ""
@@ -31,6 +33,7 @@ class Helpdesk:
     lose_request: int | None = None
     lose_answer: int | None = None
     answers: dict[str, Callable[[], web.Response]] = field(default_factory=dict)
+    has_room: bool = False
 
     def answer(self, request: str, body: object = None, *, status: int = 200, **headers: str) -> None:
         """What the stand-in would never say to this "METHOD path". `body`: bytes as they are, anything else as JSON."""
@@ -74,7 +77,21 @@ class Helpdesk:
         response = substitute() if substitute else await handler(request)
         if number == self.lose_answer:
             _hang_up(request)
+        if self.has_room:
+            response.headers.pop(CALL_LIMIT_HEADER, None)
         return response
+
+    def make_room(self) -> None:
+        self.has_room = True
+        self.account.state.switches = msgspec.structs.replace(self.account.state.switches, rate_limit=False)
+
+    def add_ticket(self, email: str | None) -> Ticket:
+        """A ticket of a customer of its own in `acme`."""
+        account = self.account
+        customer = Customer(id=account.make_id(), name="Somebody", email=email)
+        ticket = msgspec.structs.replace(account.state.tickets[4711], id=account.make_id(), customer_id=customer.id)
+        account.state.customers[customer.id], account.state.tickets[ticket.id] = customer, ticket
+        return ticket
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The gateway on a real port, with two shops installed, of which `acme` has its tickets in the stand-in of Gorgias."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gateway.app import create_app
 from gateway.clock import Clock
 from gateway.config import Config, Listen
 from gateway.database import open_database
+from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import InstallationStore, Target
 from gateway.installation.webhook_secrets import WebhookSecrets
 from gateway.keys import SecretKeys
@@ -44,10 +46,19 @@ class Gateway:
     session: aiohttp.ClientSession
     tokens: "PanelTokens"
 
-    async def get_widget(self, query: str, *, token: str | None = None) -> aiohttp.ClientResponse:
-        """`query` goes onto the wire as it stands."""
-        credential = self.credential if token is None else token
-        url = f"{self.url}/gorgias/widget?{query}&token={credential}"
+    def make_widget_url(
+        self, email: str, *, ticket_id: str = "4711", customer_id: str = "101", credential: str | None = None
+    ) -> str:
+        """As `install` puts it into Gorgias, with the values as they stand. `credential`: not this shop's."""
+        values = {"ticket.id": ticket_id, "ticket.customer.id": customer_id, "ticket.customer.email": email}
+        template = render_widget_url(self.url, self.credential if credential is None else credential)
+        return re.sub(r"\{\{([a-z.]+)\}\}", lambda variable: values[variable[1]], template)
+
+    async def get_widget(
+        self, email: str = "jana@example.com", *, token: str | None = None, ticket_id: str = "4711"
+    ) -> aiohttp.ClientResponse:
+        """`email` goes onto the wire as it stands. `token`: a credential that is not this shop's."""
+        url = self.make_widget_url(email, ticket_id=ticket_id, credential=token)
         return await self.session.get(URL(url, encoded=True))
 
     async def press(self, **values: str) -> aiohttp.ClientResponse:

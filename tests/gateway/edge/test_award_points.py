@@ -408,7 +408,7 @@ async def test_award_without_a_member_says_that_there_is_none(
     """Nobody has this e-mail, or two have; or there is none."""
     reason = "MEMBER_AMBIGUOUS" if "twins" in email else "MEMBER_NOT_FOUND"
     scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)
-    panel = await (await gateway.get_widget(f"email={email}")).json()
+    panel = await (await gateway.get_widget(email)).json()
     response = await gateway.press(award_token=panel["award_token"])
     body = await response.json()
     assert (response.status, body["message"]) == (400, "Not added: there is no loyalty member on this ticket.")

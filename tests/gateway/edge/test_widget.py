@@ -9,10 +9,8 @@ from urllib.parse import quote
 import grpc
 import pytest
 import structlog
-from hypothesis import given
-from hypothesis import strategies as st
+from yarl import URL
 
-from gateway.widget.handler import parse_email
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
@@ -26,7 +24,7 @@ WARM_REQUESTS = 50
 async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """What the agent sees, asked for as of a second ago, with the service's own key."""
     scripted.snapshot = make_snapshot()
-    response = await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+    response = await gateway.get_widget()
     body = await response.json()
     assert (response.status, body["status"]) == (200, "member")
     assert body["summary"] == "Gold · 1,240 points · 2 coupons"
@@ -41,10 +39,10 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
 async def test_widget_that_is_warm_asks_no_database(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """What asks now and then, whether or not there are requests, stays far below one statement for each."""
     scripted.snapshot = make_snapshot()
-    await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+    await gateway.get_widget()
     with note_statements() as noted:
         for _ in range(WARM_REQUESTS):
-            response = await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+            response = await gateway.get_widget()
             assert (await response.json())["status"] == "member"
     assert len(noted) < WARM_REQUESTS / 2
 
@@ -52,7 +50,7 @@ async def test_widget_that_is_warm_asks_no_database(gateway: Gateway, scripted: 
 async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     award = make_award(7, made=NOW, until=NOW + timedelta(minutes=30))
     scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
-    body = await (await gateway.get_widget("email=jana@example.com")).json()
+    body = await (await gateway.get_widget()).json()
     [undo] = body["undo"]
     assert undo["title"] == "+100, Ana K., 13:55 (A-7), until 14:25 CET"
     panel = gateway.tokens.parse_undo(undo["undo_token"])
@@ -62,14 +60,19 @@ async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway,
 async def test_widget_without_an_award_to_undo_has_no_undo(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     award = make_award(made=NOW - timedelta(minutes=31), until=NOW - timedelta(minutes=1))
     scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
-    body = await (await gateway.get_widget("email=jana@example.com")).json()
+    body = await (await gateway.get_widget()).json()
     assert (body["undo"], body["undo_token"], len(body["support_awards"])) == ([], "", 1)
 
 
-async def test_widget_credential_in_the_header(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+@pytest.mark.parametrize("url_has_it", [True, False])
+async def test_widget_credential_in_the_header(
+    gateway: Gateway, scripted: ScriptedLoyalty, *, url_has_it: bool
+) -> None:
+    """Somebody may have taken it out of the URL: the e-mail is read all the same."""
     scripted.snapshot = make_snapshot()
+    url = gateway.make_widget_url("jana@example.com")
     response = await gateway.session.get(
-        f"{gateway.url}/gorgias/widget?email=jana@example.com",
+        URL(url if url_has_it else url.replace(gateway.credential, ""), encoded=True),
         headers={"Authorization": f"Bearer {gateway.credential}"},
     )
     assert (response.status, (await response.json())["status"]) == (200, "member")
@@ -77,8 +80,8 @@ async def test_widget_credential_in_the_header(gateway: Gateway, scripted: Scrip
 
 @pytest.mark.parametrize("token", ["", "nonsense", "tg_" + "A" * 43, "x" * 5000])
 async def test_widget_unknown_credential_is_401_with_the_same_words(gateway: Gateway, token: str) -> None:
-    wrong = await gateway.get_widget("email=jana@example.com", token=token)
-    missing = await gateway.session.get(f"{gateway.url}/gorgias/widget?email=jana@example.com")
+    wrong = await gateway.get_widget(token=token)
+    missing = await gateway.session.get(f"{gateway.url}/gorgias/widget")
     assert wrong.status == missing.status == 401
     bodies = [await wrong.json(), await missing.json()]
     for body in bodies:
@@ -89,13 +92,13 @@ async def test_widget_unknown_credential_is_401_with_the_same_words(gateway: Gat
 
 async def test_widget_merchant_is_the_credentials(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.snapshot = make_snapshot()
-    await gateway.get_widget("email=jana@example.com", token=gateway.foreign_credential)
+    await gateway.get_widget(token=gateway.foreign_credential)
     assert [request.merchant_id for request in scripted.snapshot_requests] == ["bloom"]
 
 
 @pytest.mark.parametrize("email", ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"])
 async def test_widget_without_identity_asks_nobody(gateway: Gateway, scripted: ScriptedLoyalty, email: str) -> None:
-    response = await gateway.get_widget(f"email={email}")
+    response = await gateway.get_widget(email)
     body = await response.json()
     assert (response.status, body["status"]) == (200, "no_identity")
     assert body["summary"] == "No e-mail on this ticket, so no member can be found."
@@ -118,30 +121,41 @@ async def test_widget_without_identity_asks_nobody(gateway: Gateway, scripted: S
     ],
 )
 async def test_widget_answers_200_for_every_identity(gateway: Gateway, scripted: ScriptedLoyalty, email: str) -> None:
+    """What may be another's address in another reading is asked of Gorgias, which is not there."""
     scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity.email")
-    response = await gateway.get_widget(f"email={email}")
-    assert (response.status, (await response.json())["status"]) == (200, "no_identity")
+    response = await gateway.get_widget(email)
+    body = await response.json()
+    assert (response.status, body["status"]) == (200, "no_identity")
+    assert body["summary"] == "The e-mail on this ticket cannot be read, so no member can be found."
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
 async def test_widget_raw_bytes_in_the_request_line(gateway: Gateway, scripted: ScriptedLoyalty, position: int) -> None:
-    """Gorgias substitutes values without encoding them, so raw bytes may arrive, on a kept connection, too."""
+    """Gorgias substitutes values without encoding them, so raw bytes may arrive, on a kept connection, too.
+
+    What they say is in doubt, so Gorgias tells whose ticket it is.
+    """
     scripted.snapshot = make_snapshot()
-    end = f"&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n"
-    fine, raw = f"GET /gorgias/widget?email=x{end}", f'GET /gorgias/widget?email="jána\t k"#\x00@example.com{end}'
+    fine, raw = (make_head(gateway, email) for email in ("x@example.com", '"jána\t k"#\x00@example.com'))
     body = "GET /é HTTP/1.1\r\n\r\n"
     press = f"POST /gorgias/actions/award-points HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{body}"
-    sent = [raw, fine + raw, press + raw][position]
-    statuses = await send(gateway, sent.encode(), answers=1 + (position > 0))
-    assert statuses == [[200], [200, 200], [401, 200]][position]
-    assert scripted.snapshot_requests[-1].identity.email == '"jána\t+k"#\x00@example.com'
+    sent = [raw + fine, fine + raw, press + raw + fine][position]
+    statuses = await send(gateway, sent.encode(), answers=2 + (position > 1))
+    assert statuses == [[200, 200], [200, 200], [401, 200, 200]][position]
+    assert {request.identity.email for request in scripted.snapshot_requests} == {"x@example.com", "jana@example.com"}
 
 
 async def test_widget_many_requests_in_one_go_are_all_answered(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """More than the server wants to have queued."""
     scripted.snapshot = make_snapshot()
-    one = f"GET /gorgias/widget?email=é@example.com&token={gateway.credential} HTTP/1.1\r\nHost: x\r\n\r\n"
+    one = make_head(gateway, "é@example.com")
     assert await send(gateway, one.encode() * 300, answers=300) == [200] * 300
+
+
+def make_head(gateway: Gateway, email: str) -> str:
+    """A request as a sender writes it that encodes nothing."""
+    target = gateway.make_widget_url(email).removeprefix(gateway.url)
+    return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
@@ -160,17 +174,13 @@ async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
     return statuses
 
 
-@pytest.mark.parametrize("arrived", ["a+b@example.com", "a b@example.com", "a%2Bb@example.com", "a%20b@example.com"])
-async def test_widget_plus_survives_missing_encoding(gateway: Gateway, scripted: ScriptedLoyalty, arrived: str) -> None:
+@pytest.mark.parametrize("arrived", ["a+b@example.com", "a%2Bb%40example.com"])
+async def test_widget_plus_is_a_plus_however_it_was_sent(
+    gateway: Gateway, scripted: ScriptedLoyalty, arrived: str
+) -> None:
     scripted.snapshot = make_snapshot()
-    await gateway.get_widget(f"email={arrived.replace(' ', '%20')}")
+    await gateway.get_widget(arrived)
     assert scripted.snapshot_requests[0].identity.email == "a+b@example.com"
-
-
-@given(st.text(max_size=40))
-def test_email_is_never_empty_nor_padded(text: str) -> None:
-    email = parse_email({"email": text})
-    assert email is None or (email == email.strip() and email not in {"", "None"} and " " not in email)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +216,7 @@ async def test_widget_failure_is_a_200_with_a_sentence(
     gateway: Gateway, scripted: ScriptedLoyalty, reason: str, status: str, summary: str
 ) -> None:
     scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, reason, {"member_count": "2"})
-    response = await gateway.get_widget("email=jana@example.com")
+    response = await gateway.get_widget()
     body = await response.json()
     assert (response.status, body["status"], body["summary"]) == (200, status, summary)
     assert "secret inner text" not in await response.text()
@@ -217,7 +227,7 @@ async def test_widget_loyalty_service_gone(
 ) -> None:
     """And so the shop's zone is not known: the time says which zone it is in."""
     await loyalty[2].stop(None)
-    response = await gateway.get_widget("email=jana@example.com")
+    response = await gateway.get_widget()
     body = await response.json()
     assert (response.status, body["status"]) == (200, "unavailable")
     assert body["summary"].startswith("The loyalty service did not answer at 12:55 UTC.")
@@ -232,7 +242,7 @@ async def test_widget_loyalty_service_hangs(
     scripted, target, _ = loyalty
     scripted.snapshot = release = asyncio.Event()
     async with run_gateway(tmp_path, target, read_timeout_s=0.2) as gateway:
-        response = await gateway.get_widget("email=jana@example.com")
+        response = await gateway.get_widget()
         assert (response.status, (await response.json())["status"]) == (200, "unavailable")
         assert not release.is_set()
     release.set()
@@ -241,7 +251,7 @@ async def test_widget_loyalty_service_hangs(
 async def test_logs_name_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND")
     with structlog.testing.capture_logs() as lines:
-        await gateway.get_widget("email=jana@example.com&ticket_id=4711")
+        await gateway.get_widget()
     [line] = [line for line in lines if line["event"] == "request"]
     assert (line["route"], line["status"], line["merchant_id"]) == ("/gorgias/widget", 200, "acme")
     written = str(lines)
@@ -251,7 +261,7 @@ async def test_logs_name_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> 
 
 async def test_metrics_count_what_the_widget_said(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.snapshot = make_snapshot()
-    await gateway.get_widget("email=jana@example.com")
+    await gateway.get_widget()
     await gateway.session.request("PURGE", f"{gateway.url}/coffee")
     text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
     assert 'gateway_widgets_total{status="member"} 1.0' in text

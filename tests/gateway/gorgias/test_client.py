@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.gorgias.budget import Budget
+from gateway.gorgias.budget import Budget, Urgency
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import (
     GorgiasContractError,
@@ -198,5 +198,5 @@ async def test_transport_tells_the_budget_what_gorgias_counts_for_the_account(
     budget = Budget(lambda: 100.0)
     server.say(200, "{}", X_Gorgias_Account_Api_Call_Limit=level)
     await Transport(session, server.url, "ops@acme.example", KEY, budget=budget).request(HTTPMethod.GET, "/api/x")
-    assert budget.get_wait_s(is_urgent=False) == wait_s
-    assert budget.get_wait_s(is_urgent=True) == 0
+    assert budget.get_wait_s(Urgency.NOTE) == wait_s
+    assert budget.get_wait_s(Urgency.PRESS) == 0

@@ -15,7 +15,6 @@ from gateway.gorgias.wire import (
     render_integration,
     render_list,
     render_text,
-    render_widget_url,
     render_wrapper,
 )
 
@@ -32,14 +31,6 @@ def render_stored(**http: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
         "deactivated_datetime": None,
         "uri": "/api/integrations/7/",
     }
-
-
-def test_widget_url_leaves_the_braces_as_they_are() -> None:
-    """Gorgias substitutes nothing in percent-encoded ones."""
-    assert render_widget_url("https://edge.example", CREDENTIAL) == (
-        "https://edge.example/gorgias/widget?email={{ticket.customer.email}}&ticket_id={{ticket.id}}"
-        f"&customer_id={{{{ticket.customer.id}}}}&token={CREDENTIAL}"
-    )
 
 
 def test_integration_has_what_the_contract_requires_and_no_form() -> None:

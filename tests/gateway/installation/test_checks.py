@@ -53,6 +53,20 @@ async def test_checks_name_what_differs_at_the_integration(
     )
 
 
+async def test_checks_name_a_url_of_an_older_version(
+    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    [integration] = helpdesk.account.state.integrations.values()
+    old_url = f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&token={installation.credential}"
+    integration.http = msgspec.structs.replace(integration.http, url=old_url)
+    found = (await check_gorgias(gorgias, installation, PUBLIC_URL, ()))[1]
+    assert (found.state.value, found.detail) == (
+        "failed",
+        f"{integration.id} is not as installed: its URL is from an older version",
+    )
+    assert found.advice.startswith("trifft-gorgias install acme ")
+
+
 async def test_checks_name_a_widget_whose_template_was_edited(
     gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:

@@ -3,6 +3,7 @@ import pytest
 
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasUnavailableError
+from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.service import InstallError, install, uninstall
 from gateway.installation.store import InstallationStore, Target
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
@@ -21,10 +22,7 @@ async def test_install_makes_one_integration_and_one_widget(
     [integration] = helpdesk.account.state.integrations.values()
     [widget] = helpdesk.account.state.widgets.values()
     assert (installation.integration_id, installation.widget_id) == (integration.id, widget.id)
-    assert integration.http.url == (
-        f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&ticket_id={{{{ticket.id}}}}"
-        f"&customer_id={{{{ticket.customer.id}}}}&token={installation.credential}"
-    )
+    assert integration.http.url == render_widget_url(PUBLIC_URL, installation.credential)
     assert integration.http.headers == {"Authorization": f"Bearer {installation.credential}"}
     assert widget.integration_id == integration.id
     assert changes.words == (f"integration {integration.id} created", f"widget {widget.id} created")
@@ -68,6 +66,24 @@ async def test_install_with_a_new_public_url_updates_integration_and_button(
         f"integration {integration.id} updated: its URL",
         f"widget {widget.id} updated: its template",
     )
+
+
+async def test_install_brings_an_old_url_over(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    """Where the e-mail stands first, each call of the widget costs a call of Gorgias."""
+    await install(store, gorgias, "acme", target, ())
+    [integration] = helpdesk.account.state.integrations.values()
+    new_url = integration.http.url
+    token = new_url.partition("token=")[2].partition("&")[0]
+    old_url = (
+        f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&ticket_id={{{{ticket.id}}}}&token={token}"
+    )
+    integration.http = msgspec.structs.replace(integration.http, url=old_url)
+    changes = await install(store, gorgias, "acme", target, ())
+    [integration] = helpdesk.account.state.integrations.values()
+    assert integration.http.url == new_url
+    assert changes.words == (f"integration {integration.id} updated: its URL is from an older version",)
 
 
 async def test_install_with_another_template_updates_the_widget_alone(

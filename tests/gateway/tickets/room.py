@@ -13,6 +13,7 @@ from gateway.database import Database
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
+from gateway.tickets.accounts import Accounts
 from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import Outbox
 from gateway.tickets.ownership import Ownership
@@ -151,9 +152,10 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
+        accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         opened = open_tickets(
             database,
-            installations,
+            accounts,
             client,
             merchants,
             registry,

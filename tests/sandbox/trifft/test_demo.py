@@ -37,6 +37,9 @@ def the_member(project: Project, email: str) -> Member:
         ("a+b@example.com", 1),
         ("JOHN.DOE@EXAMPLE.COM", 1),
         ("peter@example.com", 1),
+        ("jana@example.com&@evil.example", 0),
+        ("o&m@example.com", 1),
+        ("50%off@example.com", 1),
     ],
 )
 def test_acme_knows_each_customer(projects: dict[str, Project], email: str, count: int) -> None:

@@ -1,0 +1,100 @@
+"""Whose ticket it is, asked of Gorgias: for the few calls that do not say it beyond doubt."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from gateway.customers.address import AskGorgias, Customer
+from gateway.database import DatabaseError
+from gateway.gorgias.errors import GorgiasError
+from gateway.keys import SecretKeyError
+from gateway.tickets.accounts import Accounts
+from gateway.tickets.ticket_id import parse_ticket_id
+
+_REMEMBER_S = 300.0
+_REMEMBER_FAILURE_S = 5.0
+_CAPACITY = 10_000
+# So long a lookup may go on after those who wait for it have given up: the next call finds its answer.
+_FLIGHT_S = 8.0
+_LOG = structlog.get_logger()
+
+# Of which shop, which ticket, and the customer that the call names: a ticket may change hands.
+_Key = tuple[str, int, int | None]
+
+
+class _Held(msgspec.Struct, frozen=True):
+    customer: Customer | None
+    until: float
+
+
+class Customers:
+    """Open with `async with`. Remembers an answer for 5 min, for 5 s that there was none; 10,000 at most.
+
+    A ticket is asked for once, however many wait for it.
+    """
+
+    def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._held: dict[_Key, _Held] = {}
+        self._flights: dict[_Key, asyncio.Task[Customer | None]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | None:
+        """None: not known. Gorgias did not say in time, or says that the ticket is another customer's by now."""
+        ticket_id = parse_ticket_id(ask.ticket_id)
+        if ticket_id is None:
+            return None
+        key = (merchant_id, ticket_id, parse_ticket_id(ask.customer_id))
+        held = self._held.get(key)
+        if held is not None and self._clock() < held.until:
+            return held.customer
+        flight = self._flights.get(key) or self._start(key)
+        await asyncio.wait({flight}, timeout=timeout_s)
+        return flight.result() if flight.done() else None
+
+    def _start(self, key: _Key) -> asyncio.Task[Customer | None]:
+        flight = self._flights[key] = asyncio.create_task(self._fly(key))
+        flight.add_done_callback(lambda _flight: self._flights.pop(key, None))
+        return flight
+
+    async def _fly(self, key: _Key) -> Customer | None:
+        try:
+            async with asyncio.timeout(_FLIGHT_S):
+                customer = await self._fetch(*key)
+        except (GorgiasError, DatabaseError, SecretKeyError, TimeoutError) as error:
+            _LOG.warning("customer_not_looked_up", merchant_id=key[0], error=type(error).__name__)
+            customer = None
+        self._remember(key, customer)
+        return customer
+
+    async def _fetch(self, merchant_id: str, ticket_id: int, customer_id: int | None) -> Customer | None:
+        account = await self._accounts.get(merchant_id)
+        if account is None:
+            return None
+        ticket = await account.panels.fetch_ticket(ticket_id)
+        if ticket.ticket_id != ticket_id or customer_id not in (None, ticket.customer_id):
+            return None
+        return Customer(ticket.customer_email if ticket.customer_email.strip() else None)
+
+    def _remember(self, key: _Key, customer: Customer | None) -> None:
+        self._held.pop(key, None)
+        self._held[key] = _Held(customer, self._clock() + (_REMEMBER_FAILURE_S if customer is None else _REMEMBER_S))
+        if len(self._held) > _CAPACITY:
+            del self._held[next(iter(self._held))]
+
+
+CUSTOMERS = web.AppKey("customers", Customers)

@@ -1,0 +1,51 @@
+"""The gateway before the stand-in of Gorgias and a scripted loyalty service, all on real ports."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.test_view import make_snapshot
+from tests.gateway.helpdesk import Helpdesk
+
+# A busy machine is no Gorgias that does not say.
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+async def scripted() -> ScriptedLoyalty:
+    scripted = ScriptedLoyalty()
+    scripted.snapshot = make_snapshot()
+    return scripted
+
+
+@pytest.fixture
+async def loyalty_target(scripted: ScriptedLoyalty) -> AsyncIterator[str]:
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    scripted.add_to_server(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.fixture
+async def gateway(
+    tmp_path: Path, migrated_file: Path, loyalty_target: str, helpdesk: Helpdesk
+) -> AsyncIterator[Gateway]:
+    """With an account that always has room, and all the time that it needs."""
+    helpdesk.make_room()
+    shutil.copy(migrated_file, tmp_path / "gateway.db")
+    async with run_gateway(
+        tmp_path,
+        loyalty_target,
+        gorgias=helpdesk.make_target(),
+        gorgias_requests=1_000_000,
+        widget_timeout_s=PATIENCE_S,
+        read_timeout_s=PATIENCE_S,
+    ) as running:
+        yield running

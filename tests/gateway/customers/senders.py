@@ -1,0 +1,52 @@
+"""The ways in which Gorgias may send a URL with an e-mail in it, as bytes of a request line."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import requests
+
+from sandbox.gorgias.sender import encode_url, encode_value
+from sandbox.gorgias.switches import UrlEncoding
+
+TEMPLATE_VARIABLES = ("ticket.id", "ticket.customer.id", "ticket.customer.email")
+
+
+def put_in(template: str, values: dict[str, str], encode: Callable[[str], str] = str) -> str:
+    """As it is called in Gorgias: concatenated."""
+    for name, value in values.items():
+        template = template.replace("{{" + name + "}}", encode(value), 1)
+    return template
+
+
+def send_nothing_encoded(template: str, values: dict[str, str]) -> str:
+    """Even a "#" goes onto the wire."""
+    return encode_url(put_in(template, values), UrlEncoding.NOTHING)
+
+
+def send_nothing_encoded_without_fragment(template: str, values: dict[str, str]) -> str:
+    return send_nothing_encoded(template, values).partition("#")[0]
+
+
+def send_as_requests(template: str, values: dict[str, str]) -> str:
+    """The library itself."""
+    url = requests.Request("GET", put_in(template, values)).prepare().url
+    assert url is not None
+    return url.partition("#")[0]
+
+
+def send_all_encoded(template: str, values: dict[str, str]) -> str:
+    return encode_url(put_in(template, values, encode_value), UrlEncoding.VALUES)
+
+
+Sender = Callable[[str, dict[str, str]], str]
+SENDERS: tuple[Sender, ...] = (
+    send_nothing_encoded,
+    send_nothing_encoded_without_fragment,
+    send_as_requests,
+    send_all_encoded,
+)
+
+
+def get_target(url: str) -> str:
+    """What stands in the request line."""
+    return url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(url)))

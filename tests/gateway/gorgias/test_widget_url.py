@@ -1,0 +1,87 @@
+"""The widget's URL as it stands in Gorgias, and its parts when it arrives."""
+
+import re
+
+import pytest
+
+from gateway.gorgias.widget_url import WidgetCall, find_token, is_old_widget_url, parse_widget_call, render_widget_url
+
+CREDENTIAL = "tg_" + "a" * 43
+OTHER = "tg_" + "b" * 43
+URL = render_widget_url("https://edge.example", CREDENTIAL)
+END = URL.rpartition("&end=")[2]
+OLD = "/gorgias/widget?email={}&ticket_id=4711&customer_id=101&token={}"
+
+
+def make_target(email: str) -> str:
+    return f"/gorgias/widget?token={CREDENTIAL}&ticket_id=4711&customer_id=101&email={email}&end={END}"
+
+
+def test_widget_url_leaves_the_braces_as_they_are() -> None:
+    """Gorgias substitutes nothing in percent-encoded ones."""
+    assert (
+        f"https://edge.example/gorgias/widget?token={CREDENTIAL}&ticket_id={{{{ticket.id}}}}"
+        f"&customer_id={{{{ticket.customer.id}}}}&email={{{{ticket.customer.email}}}}&end={END}"
+    ) == URL
+
+
+def test_end_mark_is_of_the_credential_and_does_not_tell_it() -> None:
+    """And has no character that a sender encodes."""
+    assert re.fullmatch("[0-9a-f]{24}", END)
+    assert render_widget_url("https://new.example", CREDENTIAL).endswith(f"&end={END}")
+    assert not render_widget_url("https://edge.example", OTHER).endswith(END)
+    assert END not in CREDENTIAL
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["jana@example.com", "", "a&end=b@c", "a&email=b@c", f"a&ticket_id=4712&customer_id=102&token={OTHER}@c", "a b%"],
+)
+def test_email_is_all_that_stands_between_our_parameters_and_the_mark(email: str) -> None:
+    found = parse_widget_call(make_target(email), CREDENTIAL)
+    assert found == WidgetCall(ticket_id="4711", customer_id="101", email=email)
+
+
+@pytest.mark.parametrize("change", [lambda target: target[:-1], lambda target: target.partition("@")[0]])
+def test_email_without_its_end_is_none_and_the_ticket_is_known(change: object) -> None:
+    assert callable(change)
+    found = parse_widget_call(change(make_target("jana@example.com")), CREDENTIAL)
+    assert found == WidgetCall(ticket_id="4711", customer_id="101")
+
+
+def test_mark_of_another_credential_is_none() -> None:
+    assert parse_widget_call(make_target("jana@example.com"), OTHER).email is None
+
+
+@pytest.mark.parametrize("email", ["jana@example.com", "", f"x&ticket_id=4712&customer_id=102&token={OTHER}&@evil.com"])
+def test_last_parameters_of_an_old_url_are_ours(email: str) -> None:
+    target = OLD.format(email, CREDENTIAL)
+    assert parse_widget_call(target, CREDENTIAL) == WidgetCall(ticket_id="4711", customer_id="101")
+
+
+@pytest.mark.parametrize("token", [OTHER, ""])
+def test_old_url_whose_end_is_not_ours_says_nothing(token: str) -> None:
+    """Cut at a "#" in the e-mail, it ends with what the customer wrote there."""
+    assert parse_widget_call(OLD.format("x", token), CREDENTIAL) == WidgetCall()
+
+
+@pytest.mark.parametrize(
+    ("target", "token"),
+    [
+        (make_target("x&token=f@evil.com"), CREDENTIAL),
+        (make_target("x") + "&token=f", CREDENTIAL),
+        (OLD.format("x&token=f@evil.com", CREDENTIAL), CREDENTIAL),
+        (f"/gorgias/actions/award-points?token={CREDENTIAL}", CREDENTIAL),
+        (f"/gorgias/actions/award-points?award_token=x&token={CREDENTIAL}", CREDENTIAL),
+        (f"/gorgias/widget?a=b&token={CREDENTIAL}&c=d", ""),
+        ("/gorgias/widget?award_token=x", ""),
+        ("/gorgias/widget", ""),
+    ],
+)
+def test_token_is_the_first_or_the_last_parameter(target: str, token: str) -> None:
+    assert find_token(target) == token
+
+
+def test_old_url_is_known_by_where_its_email_stands() -> None:
+    assert is_old_widget_url("https://edge.example" + OLD.format("{{ticket.customer.email}}", CREDENTIAL))
+    assert not is_old_widget_url(URL)
