@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from datetime import UTC, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +25,7 @@ from tests.gateway.helpdesk import Helpdesk
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 Press: TypeAlias = "Callable[..., Any]"
-Change: TypeAlias = "Callable[[Helpdesk], None]"
+Change: TypeAlias = "Callable[[Helpdesk], object]"
 
 JANAS_ID, STRANGERS_ID = 101, 103
 TICKET, CUSTOMER = "GET /tickets/4711", f"GET /customers/{JANAS_ID}"
@@ -95,6 +96,10 @@ def channel(address: object, kind: str = "email") -> dict[str, object]:
     return {"type": kind, "address": address, "preferred": False}
 
 
+def refuse(request: str, status: int, helpdesk: Helpdesk) -> None:
+    helpdesk.answer(request, {"error": {"msg": "no"}}, status=status)
+
+
 def give_to_the_stranger(helpdesk: Helpdesk) -> None:
     helpdesk.account.state.tickets[4711].customer_id = STRANGERS_ID
 
@@ -155,7 +160,7 @@ async def test_ticket_that_is_not_in_the_account_is_refused(
 
 SILENT_TICKETS: dict[str, Change] = {
     **{
-        f"status {status}": lambda one, status=status: one.answer(TICKET, {"error": {"msg": "no"}}, status=status)
+        f"status {status}": partial(refuse, TICKET, status)
         for status in (400, 401, 403, 408, 409, 410, 418, 429, 500, 502, 503)
     },
     "redirect": redirect_ticket,
@@ -190,10 +195,7 @@ async def test_gorgias_that_does_not_say_whose_the_ticket_is(
 
 
 SILENT_CUSTOMERS: dict[str, Change] = {
-    **{
-        f"status {status}": lambda one, status=status: one.answer(CUSTOMER, {"error": {"msg": "no"}}, status=status)
-        for status in (400, 403, 404, 410, 429, 500)
-    },
+    **{f"status {status}": partial(refuse, CUSTOMER, status) for status in (400, 403, 404, 410, 429, 500)},
     "merged": merge,
     "no JSON": lambda one: one.answer(CUSTOMER, b"jana@example.com"),
     "another id": lambda one: answer_customer(one, "new@example.com", channel(JANA), customer_id=STRANGERS_ID),
