@@ -148,6 +148,8 @@ class Openings:
             row = self._changes.add(page, values, actor=request.actor, why=why)
         else:
             values["attempt"] = rejected.attempt + 1
+            if request.ticket_id != rejected.ticket_id:  # an undo may be tried again from anywhere; its ticket stays
+                values |= {"ticket_id": rejected.ticket_id, "is_ticket_verified": rejected.is_ticket_verified}
             row = self._changes.change(page, rejected, values, actor=request.actor, why=f"{why} again")
         return _make_opening(row, is_ours=True)
 
