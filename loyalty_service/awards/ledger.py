@@ -6,6 +6,7 @@ that leases run on.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -32,9 +33,11 @@ logger = structlog.get_logger()
 
 
 class Ledger:
-    """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`: see `open`. `reversal_window_s`: for how long
-    after it became APPLIED an award may be taken back. `metrics`: where each change is counted, once.
-    """  # noqa: D205  one sentence a parameter
+    """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`, `repeat_window`: see `open`.
+
+    `reversal_window_s`: for how long after it became APPLIED an award may be taken back. `metrics`: where each change
+    is counted, once.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Ledger:
         reversal_window_s: float,
         metrics: Metrics | None = None,
     ) -> None:
+        self.repeat_window = timedelta(seconds=repeat_window_s)
         self._database = database
         self._metrics = metrics or Metrics()
         reversal_window_ms = round(reversal_window_s * 1000)

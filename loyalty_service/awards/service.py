@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -151,6 +152,11 @@ class AwardService:
         if award is None:
             raise AwardNotFoundError
         return award
+
+    def find_repeat_expire_time(self, award: Award, request_id: str) -> datetime | None:
+        """Until when an award that has answered another request stands for the same points on its ticket."""
+        is_own = award.request.request_id == request_id
+        return None if is_own else award.attempt_time + self._ledger.repeat_window
 
     async def expire_leases(self) -> None:
         """Turn what a process left PENDING into UNKNOWN, and drop what is held for those members."""
