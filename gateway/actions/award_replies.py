@@ -6,6 +6,7 @@ from gateway.actions.replies import (
     REFRESH,
     Reply,
     get_award_id,
+    is_today,
     make_refusal,
     say_balance,
     say_refusal,
@@ -157,7 +158,7 @@ def _say_repeated(response: pb.AwardPointsResponse, shop: Shop, now: datetime) -
     end = response.repeat_expire_time.ToDatetime(UTC)  # 1970 where it is not told
     if end <= now:
         return f"{already} {_ADD_MORE}"
-    end += timedelta(seconds=59)  # it is over in the minute that is named
+    end += timedelta(minutes=1, microseconds=-1)  # it is over in the minute that is named
     until = format_clock(end, shop) if is_today(end, shop, now) else format_time(end, shop)
     return f"{already} For the same number, wait until {until}."
 
