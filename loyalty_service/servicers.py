@@ -140,9 +140,13 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         answer_s = self._get_answer_s(context)
         merchant = await self._merchants.get(request.merchant_id)
         answer = await self._awards.award(merchant, read_award(request), answer_s=answer_s)
-        return pb.AwardPointsResponse(
+        response = pb.AwardPointsResponse(
             award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
         )
+        expire_time = self._awards.find_repeat_expire_time(answer.award, request.request_id)
+        if expire_time is not None:
+            response.repeat_expire_time.FromDatetime(expire_time)
+        return response
 
     async def ReverseAward(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
         answer_s = self._get_answer_s(context)

@@ -1,30 +1,30 @@
 """The sentences that agents read after "Add Loyalty Points". Pure."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.actions.replies import (
     REFRESH,
     Reply,
     get_award_id,
+    is_today,
     make_refusal,
     say_balance,
     say_refusal,
+    say_when,
     say_who_and_when,
 )
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError, RequestError
 from gateway.merchants import Shop
-from gateway.wording import format_number, format_points
+from gateway.wording import format_clock, format_number, format_points, format_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not added"
 _NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
-# This panel has had its answer, and the same points on the ticket are the same award for a while.
-_GIVE_MORE = (
-    "Nothing was added now. "
-    "To give more, update the ticket, then enter another number, or the same one 10 minutes after that award."
-)
+_NOTHING_NEW = "Nothing new was added."
+# This panel has had its award: a ticket event draws another one.
+_ADD_MORE = "To add more: close this window, add or remove a tag, then try again."
 _USED_FOR = {
     "per_ticket": "for this ticket",
     "per_member_day": "for this member today",
@@ -54,7 +54,7 @@ def render_award(
     elif award.reversed_by:
         status, message = "replayed", _say_undone(award, reversal, shop, now)
     elif award.request_id != request_id:
-        status, message = "replayed", _say_repeated(award, shop, now)
+        status, message = "replayed", _say_repeated(response, shop, now)
     else:
         status, message = "replayed", _say_replayed(award, shop, now)
     return Reply(status=status, message=message, award_id=award.award_id)
@@ -145,13 +145,22 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
 
 def _say_replayed(award: pb.Award, shop: Shop, now: datetime) -> str:
     """The same click again: its first answer may never have been seen."""
-    outcome = " TRIFFT books them later." if award.delayed else say_balance(award, shop, "Balance then")
-    return f"{_say_already(award, shop, now)}.{outcome} {_GIVE_MORE}"
+    outcome = " TRIFFT books them later." if award.delayed else ""
+    return f"{_NOTHING_NEW} {_say_already(award, shop, now)}.{outcome} {_ADD_MORE}"
 
 
-def _say_repeated(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """Another panel's award: what the balance was then says nothing about this click."""
-    return f"{_say_already(award, shop, now)}. {_GIVE_MORE}"
+def _say_repeated(response: pb.AwardPointsResponse, shop: Shop, now: datetime) -> str:
+    """Another panel's award stands for this number for a while. Any other number may be added with this panel at once.
+
+    Afterwards, too, this panel has had its answer for this number.
+    """
+    already = f"{_NOTHING_NEW} {_say_already(response.award, shop, now)}."
+    end = response.repeat_expire_time.ToDatetime(UTC)  # 1970 where it is not told
+    if end <= now:
+        return f"{already} {_ADD_MORE}"
+    end += timedelta(minutes=1, microseconds=-1)  # it is over in the minute that is named
+    until = format_clock(end, shop) if is_today(end, shop, now) else format_time(end, shop)
+    return f"{already} For the same number, wait until {until}."
 
 
 def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: datetime) -> str:
@@ -168,8 +177,12 @@ def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: dat
 
 
 def _say_already(award: pb.Award, shop: Shop, now: datetime) -> str:
-    who_and_when = say_who_and_when(award, shop, now)
-    return f"Already added {who_and_when}: {format_points(award.points, shop)} ({award.award_id})"
+    """As in "Ana already added 100 points at 14:02 (A-10482)"."""
+    points, when = format_points(award.points, shop), say_when(award, shop, now)
+    agent = award.claimed_agent_name or award.claimed_agent_email
+    were = "was" if award.points == 1 else "were"
+    added = f"{agent} already added {points}" if agent else f"{points} {were} already added"
+    return f"{added} {when} ({award.award_id})"
 
 
 def _say_checking(award: pb.Award, shop: Shop) -> str:

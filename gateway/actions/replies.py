@@ -99,11 +99,15 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
 def say_who_and_when(award: pb.Award, shop: Shop, now: datetime) -> str:
     """The agent, as claimed, and the time of day; the day where it was another one: "by Ana at 14:02"."""
     agent = award.claimed_agent_name or award.claimed_agent_email
-    made_time = award.create_time.ToDatetime(UTC)
-    when = (
-        f"at {format_clock(made_time, shop)}" if is_today(made_time, shop, now) else f"on {format_day(made_time, shop)}"
-    )
+    when = say_when(award, shop, now)
     return f"by {agent} {when}" if agent else when
+
+
+def say_when(award: pb.Award, shop: Shop, now: datetime) -> str:
+    made_time = award.create_time.ToDatetime(UTC)
+    if is_today(made_time, shop, now):
+        return f"at {format_clock(made_time, shop)}"
+    return f"on {format_day(made_time, shop)}"
 
 
 def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:

@@ -6,7 +6,8 @@ import msgspec
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# After the last click an award may take 15 s to be on record, and a refused one may be tried again by the same click.
+# After the last click an award may take 15 s to be on record. Until it is, its request may name one that was refused
+# before, with another number on the same panel; and one that was refused for now may be tried again by the same click.
 OPENING_S = 120.0
 # Points that were taken for lost may turn up so long afterwards, and then the ticket must say so.
 WATCH_S = 48 * 3600.0
@@ -70,7 +71,7 @@ def find_wait_after(kind: NoteKind) -> float | None:
 
 def _find_wait(award: pb.Award | None, click_age_s: float, settled_age_s: float, look_count: int) -> float | None:
     """Seconds until the next look where nothing is to be said now. None: nothing will ever be."""
-    if award is None or (award.state == pb.AWARD_STATE_REJECTED and award.retryable):
+    if award is None or award.state == pb.AWARD_STATE_REJECTED:
         is_awaited = click_age_s < OPENING_S
         return min(_FIRST_LOOK_AGAIN_S * 2 ** min(look_count, 10), _MAX_LOOK_AGAIN_S) if is_awaited else None
     match award.state:

@@ -1,24 +1,27 @@
 """The ledger of awards: a row before the provider is called, and every change of its state on record.
 
-What must hold between processes holds in the database: one row per `request_id`, one award in doubt per member, one
-reversal per award, numbers without gaps, one sender per attempt, limits. Its clock is the one that leases run on.
+What must hold between processes holds in the database: one award per `request_id` that is not REJECTED, one award in
+doubt per member, one reversal per award, numbers without gaps, one sender per attempt, limits. Its clock is the one
+that leases run on.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, select, union_all
 
 from loyalty_service.awards.changes import Changes, Page
 from loyalty_service.awards.openings import NothingOpened, Opening, Openings, Wanted
-from loyalty_service.awards.rows import Settlement, read_award, select_awards
+from loyalty_service.awards.replays import read_records, select_records
+from loyalty_service.awards.rows import Settlement, is_one_of, list_columns, read_award, select_awards
 from loyalty_service.awards.settlements import OVERDUE, Settlements
 from loyalty_service.awards.tables import awards
 from loyalty_service.batches import Batches
 from loyalty_service.database import Database
-from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content, Receipt
 from loyalty_service.domain.limits import Limits
 from loyalty_service.metrics import Metrics
 
@@ -30,9 +33,11 @@ logger = structlog.get_logger()
 
 
 class Ledger:
-    """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`: see `open`. `reversal_window_s`: for how long
-    after it became APPLIED an award may be taken back. `metrics`: where each change is counted, once.
-    """  # noqa: D205  one sentence a parameter
+    """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`, `repeat_window`: see `open`.
+
+    `reversal_window_s`: for how long after it became APPLIED an award may be taken back. `metrics`: where each change
+    is counted, once.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Ledger:
         reversal_window_s: float,
         metrics: Metrics | None = None,
     ) -> None:
+        self.repeat_window = timedelta(seconds=repeat_window_s)
         self._database = database
         self._metrics = metrics or Metrics()
         reversal_window_ms = round(reversal_window_s * 1000)
@@ -54,13 +60,26 @@ class Ledger:
             reversal_window_ms=reversal_window_ms,
         )
         self._settlements = Settlements(changes, reversal_window_ms=reversal_window_ms)
-        self._select = select_awards(reversal_window_ms)
+        is_refused = is_one_of(awards, AwardState.REJECTED)
+        self._select = select_awards(reversal_window_ms).order_by(is_refused, awards.c.number.desc()).limit(1)
+        self._select_records = union_all(*select_records(list_columns(reversal_window_ms)))
         # A queue for each merchant, whose lock those who open awards wait for.
         self._opening = Batches(self._open)
         self._settling = Batches(self._settle)
 
     async def find(self, merchant_id: str, request_id: str) -> Award | None:
+        """The award that keeps this `request_id` for itself; where there is none, the newest that was refused."""
         return await self._find(awards.c.merchant_id == merchant_id, awards.c.request_id == request_id)
+
+    async def find_replay(self, merchant_id: str, request_id: str, content: Content) -> Award | None:
+        """The award with which `open` answers this request, whatever its limits; None where it opens one, or refuses.
+
+        Raises RequestIdReusedError.
+        """
+        values = {"merchant_id": merchant_id, "request_id": request_id}
+        rows = await self._database.read(lambda connection: connection.execute(self._select_records, values).all())
+        row = read_records(rows).find_replay(content)
+        return None if row is None else read_award(row)
 
     async def find_number(self, merchant_id: str, number: int) -> Award | None:
         return await self._find(awards.c.merchant_id == merchant_id, awards.c.number == number)
@@ -70,7 +89,7 @@ class Ledger:
 
         It is there when it has the same `request_id`, or when the same points went to the same member on the same
         ticket within the repeat window, were not refused and are not taken back. A REJECTED, retryable one is opened
-        for another attempt.
+        for another attempt. Beside REJECTED ones with other content, another is opened under the same `request_id`.
 
         Raises RequestIdReusedError, AwardInDoubtError while another award of the member is PENDING or UNKNOWN, and
         LimitExceededError.
@@ -142,7 +161,7 @@ class Ledger:
 
     async def _find(self, *wanted: ColumnElement[bool]) -> Award | None:
         query = self._select.where(*wanted)
-        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else read_award(row)
 
     async def _open(self, all_wanted: Sequence[Wanted]) -> Sequence[Opening | Exception]:

@@ -10,7 +10,6 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from loyalty_service.awards.changes import Changes, Page
-from loyalty_service.awards.parse import is_same_request
 from loyalty_service.awards.precedents import PrecedentReader
 from loyalty_service.awards.rows import Settlement, read_award, read_time, select_awards, spell_settlement
 from loyalty_service.awards.tables import award_numbers, award_repeats, awards
@@ -21,7 +20,6 @@ from loyalty_service.domain.errors import (
     AwardNotFoundError,
     AwardStateError,
     LoyaltyError,
-    RequestIdReusedError,
     ReversalTooLateError,
 )
 from loyalty_service.domain.limits import Limits, check_used
@@ -88,26 +86,18 @@ class Openings:
         request = wanted.request
         day = datetime.fromtimestamp(time_ms / 1000, wanted.zone).date().isoformat()
         found = self._precedents.read(page.connection, request, wanted.limits, day=day, time_ms=time_ms)
-        if found.own is not None:
-            own = read_award(found.own)
-            if not is_same_request(request, own.request):
-                raise RequestIdReusedError(own.award_id)
-            if not own.retryable:
-                return _make_opening(found.own, is_ours=False)
-        if found.answered is not None:
-            answered = read_award(found.answered)
-            if not is_same_request(request, answered.request):
-                raise RequestIdReusedError(answered.award_id)
-            return _make_opening(found.answered, is_ours=False)
+        replay = found.records.find_replay(request.content)
+        if replay is not None:
+            return _make_opening(replay, is_ours=False)
         there = found.repeat if request.reverses is None else self._find_reversal(page.connection, request, time_ms)
         if there is not None:
-            if request.reverses is None:
-                self._remember_answer(page, request, there.number)
+            self._remember_answer(page, request, there.number)
             return _make_opening(there, is_ours=False)
         if found.doubt is not None:
             raise AwardInDoubtError(read_award(found.doubt).award_id)
         check_used(request.points, wanted.limits, found.used)
-        return self._write(page, request, found.own, number=number, time_ms=time_ms, day=day)
+        rejected = found.records.find_rejected(request.content)
+        return self._write(page, request, rejected, number=number, time_ms=time_ms, day=day)
 
     def _remember_answer(self, page: Page, request: AwardRequest, number: int) -> None:
         """A copy of the request may still be on its way, and arrive when that award has been taken back."""
@@ -145,19 +135,22 @@ class Openings:
         return connection.execute(self._select_original, key).one_or_none()
 
     def _write(  # noqa: PLR0913  each a value of its own
-        self, page: Page, request: AwardRequest, own: Row[Any] | None, *, number: int, time_ms: int, day: str
+        self, page: Page, request: AwardRequest, rejected: Row[Any] | None, *, number: int, time_ms: int, day: str
     ) -> Opening:
+        """`rejected`: the award that is tried again; None: a new one."""
         values = msgspec.structs.asdict(request) | spell_settlement(Settlement(state=AwardState.PENDING))
         values |= {"attempt_time_ms": time_ms, "lease_expire_time_ms": time_ms + self._lease_ms, "day": day}
         values |= {"agent_key": request.agent_key, "agent_name_key": request.agent_name_key}
         why = "asked for" if request.reverses is None else f"asked to take {make_award_id(request.reverses)} back"
-        if own is None:
+        if rejected is None:
             values |= {"number": number, "attempt": 1, "check_count": 0, "absent_count": 0}
             values |= {"create_time_ms": time_ms, "update_time_ms": time_ms}
             row = self._changes.add(page, values, actor=request.actor, why=why)
         else:
-            values["attempt"] = own.attempt + 1
-            row = self._changes.change(page, own, values, actor=request.actor, why=f"{why} again")
+            values["attempt"] = rejected.attempt + 1
+            if request.ticket_id != rejected.ticket_id:  # an undo may be tried again from anywhere; its ticket stays
+                values |= {"ticket_id": rejected.ticket_id, "is_ticket_verified": rejected.is_ticket_verified}
+            row = self._changes.change(page, rejected, values, actor=request.actor, why=f"{why} again")
         return _make_opening(row, is_ours=True)
 
 
@@ -171,7 +164,7 @@ def _make_upsert(insert: Any) -> Any:  # noqa: ANN401  the two engines' inserts 
 
 def _make_answer(insert: Any) -> Any:  # noqa: ANN401  likewise
     row = insert(award_repeats)
-    return row.on_conflict_do_update(index_elements=["merchant_id", "request_id"], set_={"number": row.excluded.number})
+    return row.on_conflict_do_nothing()
 
 
 def _give_back_numbers(connection: Connection, merchant_id: str, last_number: int) -> None:

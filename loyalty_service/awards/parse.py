@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError
 
@@ -79,17 +79,9 @@ def check_request_id(text: str) -> None:
         raise BadValueError("request_id", "must be 8 to 64 characters of A-Z a-z 0-9 _ -")
 
 
-def is_same_content(given: GivenAward, request: AwardRequest) -> bool:
-    """Whether both ask for the same: member, points and ticket. A note typed anew is no other award."""
-    wanted = (_trim(given.member_id), given.points, _trim(given.ticket_id))
-    return request.reverses is None and wanted == (request.member_id, request.points, request.ticket_id)
-
-
-def is_same_request(one: AwardRequest, other: AwardRequest) -> bool:
-    """As `is_same_content`; of reversals, whether both take the same award back."""
-    if one.reverses is not None or other.reverses is not None:
-        return one.reverses == other.reverses
-    return (one.member_id, one.points, one.ticket_id) == (other.member_id, other.points, other.ticket_id)
+def read_content(given: GivenAward) -> Content:
+    """What it asks for, also where that is refused: something may be on record that answers it."""
+    return (_trim(given.member_id), given.points, _trim(given.ticket_id))
 
 
 def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:

@@ -18,8 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import literal_column as sql
 
+from loyalty_service.awards.replays import Records, read_records, select_records
 from loyalty_service.awards.rows import GIVEN, IN_DOUBT, find_reversal, is_one_of, list_columns
-from loyalty_service.awards.tables import award_repeats, awards
+from loyalty_service.awards.tables import awards
 from loyalty_service.domain.award import AwardRequest, AwardState
 from loyalty_service.domain.limits import Limits, Used
 
@@ -27,13 +28,6 @@ _OF_MERCHANT = awards.c.merchant_id == bindparam("merchant_id")
 _OF_MEMBER = awards.c.member_id == bindparam("member_id")
 _ON_TICKET = awards.c.ticket_id == bindparam("ticket_id")
 _ON_DAY = awards.c.day == bindparam("day")
-_ANSWERED = (
-    select(award_repeats.c.number)
-    .where(
-        award_repeats.c.merchant_id == bindparam("merchant_id"), award_repeats.c.request_id == bindparam("request_id")
-    )
-    .scalar_subquery()
-)
 # Which awards a limit counts.
 _COUNTED = {
     "per_ticket": _ON_TICKET,
@@ -45,13 +39,11 @@ _COUNTED = {
 
 
 class Precedents(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows as `select_awards` has them. `own`: of the same request id. `answered`: with which that request was answered
-    before, as long as it counts as given. `repeat`: the same points for the same member on
-    the same ticket, a short while ago. `doubt`: the member's award that is PENDING or UNKNOWN.
+    """Rows as `select_awards` has them. `repeat`: the same points for the same member on the same ticket, a short while
+    ago. `doubt`: the member's award that is PENDING or UNKNOWN.
     """  # noqa: D205  one sentence a field
 
-    own: Row[Any] | None
-    answered: Row[Any] | None
+    records: Records
     repeat: Row[Any] | None
     doubt: Row[Any] | None
     used: Used
@@ -86,8 +78,7 @@ class PrecedentReader:
         rows = connection.execute(query, values).all()
         newest = {row.kind: row for row in sorted(rows, key=lambda row: row.number or 0)}
         return Precedents(
-            own=newest.get("own"),
-            answered=newest.get("answered"),
+            records=read_records(rows),
             repeat=newest.get("repeat"),
             doubt=newest.get("doubt"),
             used=Used(**{name: int(getattr(rows[0], f"used_{name}")) for name in names}),
@@ -95,8 +86,7 @@ class PrecedentReader:
 
     def _make_query(self, names: tuple[str, ...]) -> Select[Any]:
         found = union_all(
-            self._select("own", awards.c.request_id == bindparam("request_id")),
-            self._select("answered", awards.c.number == _ANSWERED, is_one_of(awards, *GIVEN)),
+            *select_records(self._columns),
             self._select("doubt", _OF_MEMBER, is_one_of(awards, *IN_DOUBT)),
             self._select(
                 "repeat",

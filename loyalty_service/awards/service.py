@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,12 +17,12 @@ from loyalty_service.awards.parse import (
     GivenReversal,
     check_request_id,
     is_request_id,
-    is_same_content,
     match_reason,
     parse_award,
     parse_award_number,
     parse_finding,
     parse_reversal,
+    read_content,
 )
 from loyalty_service.awards.sender import Sender
 from loyalty_service.database import DATABASE_ERRORS
@@ -31,7 +32,6 @@ from loyalty_service.domain.errors import (
     LoyaltyError,
     MemberBlockedError,
     MerchantNotFoundError,
-    RequestIdReusedError,
     WalletDisabledError,
 )
 from loyalty_service.domain.limits import check_award
@@ -94,10 +94,8 @@ class AwardService:
         held = await self._snapshots.get_held(merchant, given.member_id)
         request = _parse_at_once(merchant, given, held)
         if request is None:  # before anything is refused or the provider asked, what is on record is the answer
-            known = await self._ledger.find(merchant.merchant_id, given.request_id)
-            if known is not None and not is_same_content(given, known.request):
-                raise RequestIdReusedError(known.award_id)
-            if known is not None and not known.retryable:
+            known = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
+            if known is not None:
                 held = await self._snapshots.get_held(merchant, known.request.member_id)
                 return await self._answer(known, answer_time, held, replayed=True)
             request = _parse(merchant, given)
@@ -115,11 +113,9 @@ class AwardService:
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        known = await self._ledger.find(merchant.merchant_id, given.request_id)
         wanted = parse_award_number(given.award_id) or 0  # which is no award, where it is no number
-        if known is not None and known.request.reverses != wanted:
-            raise RequestIdReusedError(known.award_id)
-        if known is not None and not known.retryable:
+        known = await self._ledger.find_replay(merchant.merchant_id, given.request_id, wanted)
+        if known is not None:
             held = await self._snapshots.get_held(merchant, known.request.member_id)
             return await self._answer(known, answer_time, held, replayed=True)
         original = await self.get(merchant.merchant_id, award_id=given.award_id)
@@ -147,7 +143,7 @@ class AwardService:
         return settled
 
     async def get(self, merchant_id: str, *, request_id: str = "", award_id: str = "") -> Award:
-        """One award, by either. Raises AwardNotFoundError."""
+        """One award, by either; see Ledger.find. Raises AwardNotFoundError."""
         award: Award | None = None
         if request_id and is_request_id(request_id):
             award = await self._ledger.find(merchant_id, request_id)
@@ -156,6 +152,11 @@ class AwardService:
         if award is None:
             raise AwardNotFoundError
         return award
+
+    def find_repeat_expire_time(self, award: Award, request_id: str) -> datetime | None:
+        """Until when an award that has answered another request stands for the same points on its ticket."""
+        is_own = award.request.request_id == request_id
+        return None if is_own else award.attempt_time + self._ledger.repeat_window
 
     async def expire_leases(self) -> None:
         """Turn what a process left PENDING into UNKNOWN, and drop what is held for those members."""

@@ -54,14 +54,15 @@ awards = Table(
     Column("update_time_ms", BigInteger),
 )
 
-# Requests that were answered with another request's award, since that was the same points on the same ticket. One that
-# comes again is answered with it again, also when that award has been taken back meanwhile.
+# Requests that were answered with another request's award, since that gave the same, or took the same back. One that
+# comes again with the same content is answered with it again, also when it has been taken back meanwhile. Its content
+# is the award's, so that nothing here has to forget a member.
 award_repeats = Table(
     "award_repeats",
     _metadata,
     Column("merchant_id", Text, primary_key=True),
     Column("request_id", Text, primary_key=True),
-    Column("number", BigInteger),
+    Column("number", BigInteger, primary_key=True),
 )
 
 # Every change of state, appended in the transaction that makes it. Triggers refuse to change or delete a row.

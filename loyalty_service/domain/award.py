@@ -3,10 +3,14 @@
 import enum
 import unicodedata
 from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
 
 from loyalty_service.domain.member import Wallet
+
+# Member, points and ticket; of a reversal, the number of the award that it takes back.
+Content: TypeAlias = tuple[str, int, str] | int
 
 
 class AwardState(enum.Enum):
@@ -42,6 +46,11 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     tier_before: str = ""
     merchant_generation: str = ""
     reverses: int | None = None
+
+    @property
+    def content(self) -> Content:
+        """What its `request_id` stands for once an award has it. A note typed anew is no other award."""
+        return (self.member_id, self.points, self.ticket_id) if self.reverses is None else self.reverses
 
     @property
     def actor(self) -> str:

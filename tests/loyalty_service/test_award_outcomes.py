@@ -76,16 +76,6 @@ async def test_refusal_for_good_is_final(client: Client, provider: ScriptedProvi
     assert len(provider.credits) == 1
 
 
-async def test_retry_with_other_content_is_refused(client: Client, provider: ScriptedProvider) -> None:
-    request_id = make_request_id()
-    fail_with(provider, ProviderUnavailableError("connection refused"))
-    await client.award(request_id=request_id, points=100)
-
-    failure = await catch_failure(client.award(request_id=request_id, points=200))
-
-    assert failure.reason == "REQUEST_ID_REUSED"
-
-
 @pytest.mark.parametrize("error", [BookingUnknownError("reset"), RuntimeError("a bug in the adapter")], ids=repr)
 async def test_lost_answer_is_unknown_never_sent_again_and_holds_the_member(
     client: Client, provider: ScriptedProvider, error: Exception

@@ -1,6 +1,7 @@
 """The ledger against a model of a few lines: whatever callers, providers, people and time do, both agree."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -9,26 +10,23 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select, update
 
 from loyalty_service.awards.history import History
-from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import LoyaltyError
-from loyalty_service.domain.limits import Limits
+from tests.loyalty_service.ledger_model import LIMITS, Entry, Model
 from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, make_request
 
 T = TypeVar("T")
 
 UTC_ZONE = ZoneInfo("UTC")
 SLOW = [HealthCheck.too_slow]  # it is the machine's load, not what is drawn
-LIMITS = Limits(per_award=None, per_ticket=300, per_member_day=500, per_merchant_day=800, per_agent_day=450)
-DOUBT, GIVEN = {"pending", "unknown"}, {"pending", "unknown", "applied"}
 # What a late outcome, a person or the movements make of what is unknown.
 LATE = {"applied": "applied", "rejected": "not_applied", "unknown": "unknown"}
 
@@ -37,97 +35,14 @@ MEMBERS = st.sampled_from(["jana", "boris", "eva"])
 POINTS = st.sampled_from([100, 150, 200])
 TICKETS = st.sampled_from(["", "1", "2"])
 AGENTS = st.sampled_from(["", "Ana", "ana", "Eva"])
-REQUEST_IDS = st.sampled_from([f"request-{number}" for number in range(12)])
+REQUEST_IDS = st.sampled_from([f"request-{number}" for number in range(6)])
+PANELS = st.sampled_from([("panel-001", "jana", "1"), ("panel-002", "jana", "1"), ("panel-003", "boris", "")])
+UNDO_IDS = st.sampled_from(["undo-0001", "undo-0002", "undo-0003", "request-1"])
 SETTLEMENTS = st.sampled_from([APPLIED, REFUSED, NOT_REACHED, LOST])
 FINDINGS = st.sampled_from([AwardState.APPLIED, AwardState.NOT_APPLIED])
 
 
-class Entry(msgspec.Struct):
-    """An award of the model. `attempts`: an opening each."""
-
-    request: AwardRequest
-    attempts: list[Opening]
-    state: str = "pending"
-    retryable: bool = False
-
-
-class Model:
-    """What the ledger is to do, in plain words. Numbers are places in `entries`, from 1."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.repeats: dict[str, int] = {}
-
-    def find_reversal(self, number: int) -> int | None:
-        found = [n for n, e in enumerate(self.entries, 1) if e.request.reverses == number and e.state in GIVEN]
-        return found[0] if found else None
-
-    def sum_points(self, **fields: str) -> int:
-        """Of all awards that count and have these values."""
-        counted = [
-            entry
-            for number, entry in enumerate(self.entries, 1)
-            if entry.state in GIVEN
-            and entry.request.reverses is None
-            and not ((back := self.find_reversal(number)) and self.entries[back - 1].state == "applied")
-        ]
-        asked = [e for e in counted if all(getattr(e.request, name) == value for name, value in fields.items())]
-        return sum(entry.request.points for entry in asked)
-
-    def open(self, request: AwardRequest) -> str | int:
-        """The number that answers, or the reason of the refusal. Where it is one to send: below 0."""
-        own = next((n for n, e in enumerate(self.entries, 1) if e.request.request_id == request.request_id), 0)
-        if own and not self._is_like(own, request):
-            return "REQUEST_ID_REUSED"
-        if own and not self.entries[own - 1].retryable:
-            return own
-        there = self._find_there(request)
-        if there:
-            return there
-        if any(e.request.member_id == request.member_id and e.state in DOUBT for e in self.entries):
-            return "AWARD_IN_DOUBT"
-        if request.reverses is None and self._is_beyond(request):
-            return "LIMIT_EXCEEDED"
-        return -(own or len(self.entries) + 1)
-
-    def _find_there(self, request: AwardRequest) -> str | int | None:
-        """What another request has put on record, and what this one was answered with before."""
-        answered = self.repeats.get(request.request_id, 0)
-        if answered and self.entries[answered - 1].state in GIVEN:
-            return answered if self._is_like(answered, request) else "REQUEST_ID_REUSED"
-        if request.reverses:
-            return self._refuse_or_find_reversal(request)
-        if repeat := self._find_repeat(request):
-            self.repeats[request.request_id] = repeat
-        return repeat
-
-    def _is_like(self, number: int, request: AwardRequest) -> bool:
-        return _content(self.entries[number - 1].request) == _content(request)
-
-    def _find_repeat(self, request: AwardRequest) -> int:
-        like = [
-            number
-            for number, entry in enumerate(self.entries, 1)
-            if request.ticket_id
-            and entry.state in GIVEN
-            and entry.request.reverses is None
-            and _content(entry.request) == _content(request)
-            and not self.find_reversal(number)
-        ]
-        return max(like, default=0)
-
-    def _refuse_or_find_reversal(self, request: AwardRequest) -> str | int | None:
-        original = self.entries[(request.reverses or 0) - 1]
-        if original.state != "applied" or original.request.reverses is not None:
-            return "AWARD_STATE"
-        return self.find_reversal(request.reverses or 0)
-
-    def _is_beyond(self, request: AwardRequest) -> bool:
-        left = [800 - self.sum_points(), 500 - self.sum_points(member_id=request.member_id)]
-        left.append(450 - self.sum_points(agent_key=request.agent_key))
-        if request.ticket_id:
-            left.append(300 - self.sum_points(ticket_id=request.ticket_id))
-        return request.points > min(left)
+on_record = precondition(lambda machine: bool(machine.model.entries))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -138,49 +53,73 @@ class LedgerMachine(RuleBasedStateMachine):
         self.book, self.runner, self.merchant_id = book, runner, merchant_id
         self.history = History(book.database, reversal_window_s=1800.0)
         self.model = Model()
+        self.unrefused: Counter[str] = Counter()
 
     @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS, agent=AGENTS)
     def open(self, request_id: str, member_id: str, points: int, ticket_id: str, agent: str) -> None:
         fields = {"request_id": request_id, "ticket_id": ticket_id, "claimed_agent_name": agent}
         self._open(make_request(points, member_id, **fields))
 
-    @rule(number=NUMBERS)
-    def ask_again(self, number: int) -> None:
-        if entry := self._choose(number):
-            self._open(entry.request)
+    @on_record
+    @rule(number=NUMBERS, ticket_id=TICKETS)
+    def ask_again(self, number: int, ticket_id: str) -> None:
+        """An undo on any ticket."""
+        request = self._choose(number).request
+        self._open(msgspec.structs.replace(request, ticket_id=ticket_id) if request.reverses else request)
 
-    @rule(number=NUMBERS, request_id=REQUEST_IDS)
-    def take_back(self, number: int, request_id: str) -> None:
-        if entry := self._choose(number):
-            original, own = entry.request, self.model.entries.index(entry) + 1
-            self._open(make_request(original.points, original.member_id, request_id=request_id, reverses=own))
+    @rule(panel=PANELS, points=POINTS)
+    def press(self, panel: tuple[str, str, str], points: int) -> None:
+        """As agents do: again, with another number, on another panel of the same ticket."""
+        request_id, member_id, ticket_id = panel
+        self._open(make_request(points, member_id, request_id=request_id, ticket_id=ticket_id))
 
+    @on_record
+    @rule(number=NUMBERS, request_id=UNDO_IDS, ticket_id=TICKETS)
+    def take_back(self, number: int, request_id: str, ticket_id: str) -> None:
+        entry = self._choose(number)
+        fields = {"request_id": request_id, "ticket_id": ticket_id, "reverses": self.model.entries.index(entry) + 1}
+        self._open(make_request(entry.request.points, entry.request.member_id, **fields))
+
+    @on_record
     @rule(number=NUMBERS, attempt=st.integers(0, 2), settlement=SETTLEMENTS)
     def settle(self, number: int, attempt: int, settlement: Settlement) -> None:
         """Also what is settled already, and outcomes of attempts that are over."""
         entry = self._choose(number)
-        if entry is None or attempt >= len(entry.attempts):
-            return
+        if attempt < len(entry.attempts):
+            self._settle(entry, attempt, settlement)
+
+    @on_record
+    @rule(settlement=SETTLEMENTS)
+    def settle_what_is_pending(self, settlement: Settlement) -> None:
+        """The usual way of things."""
+        for entry in self.model.entries:
+            if entry.state == "pending":
+                self._settle(entry, len(entry.attempts) - 1, settlement)
+
+    def _settle(self, entry: Entry, attempt: int, settlement: Settlement) -> None:
         settled = self._run(self.book.ledger.settle(entry.attempts[attempt], settlement))
         if attempt == len(entry.attempts) - 1 and entry.state == "pending":
             entry.state, entry.retryable = settlement.state.value, settlement.retryable
+            self.unrefused[entry.request.request_id] -= entry.state == "rejected"
         elif attempt == len(entry.attempts) - 1 and entry.state == "unknown":
             entry.state = LATE[settlement.state.value]
         elif attempt == len(entry.attempts) - 1 and (entry.state, settlement) == ("not_applied", APPLIED):
             entry.state = "applied"  # the provider's own word is better than what was found out
         assert settled.state.value == entry.state
+        self._check_name(entry.request.request_id)
 
+    @on_record
     @rule(number=NUMBERS)
     def let_lease_run_out(self, number: int) -> None:
         entry = self._choose(number)
-        if entry is not None and entry.state == "pending":
+        if entry.state == "pending":
             self._run(self._expire(self.model.entries.index(entry) + 1))
             entry.state = "unknown"
 
+    @on_record
     @rule(number=NUMBERS, finding=FINDINGS)
     def find_out(self, number: int, finding: AwardState) -> None:
-        if (entry := self._choose(number)) is None:
-            return
+        entry = self._choose(number)
         own, is_open = self.model.entries.index(entry) + 1, _may_become(entry.state, finding.value)
         settling = self.book.ledger.settle_by_person(self.merchant_id, own, finding, "Eva", "seen in Admin")
         answer = self._ask(settling)
@@ -190,10 +129,10 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             assert answer == "AWARD_STATE"
 
+    @on_record
     @rule(number=NUMBERS, finding=FINDINGS)
     def look_it_up(self, number: int, finding: AwardState) -> None:
-        if (entry := self._choose(number)) is None:
-            return
+        entry = self._choose(number)
         own = self.model.entries.index(entry) + 1
         self._run(self.book.ledger.settle_doubt(self.merchant_id, own, finding, why="its reference"))
         if _may_become(entry.state, finding.value):
@@ -207,6 +146,10 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         assert self._run(self._list()) == expected
 
+    @invariant()
+    def one_attempt_at_most_of_each_request_may_have_added_points(self) -> None:
+        assert max(self.unrefused.values(), default=0) <= 1
+
     def teardown(self) -> None:
         """Each change goes on from where the one before has led, and the last one to where the award is."""
         last: dict[int, str] = {}
@@ -215,8 +158,8 @@ class LedgerMachine(RuleBasedStateMachine):
             last[number] = state
         assert last == {number: entry.state for number, entry in enumerate(self.model.entries, 1)}
 
-    def _choose(self, number: int) -> Entry | None:
-        return self.model.entries[number % len(self.model.entries)] if self.model.entries else None
+    def _choose(self, number: int) -> Entry:
+        return self.model.entries[number % len(self.model.entries)]
 
     def _open(self, request: AwardRequest) -> None:
         request = msgspec.structs.replace(request, merchant_id=self.merchant_id)
@@ -227,16 +170,26 @@ class LedgerMachine(RuleBasedStateMachine):
             opening = self._ask(self.book.ledger.open_reversal(request, UTC_ZONE))
         if isinstance(opening, str):
             assert opening == expected
+            assert opening != "REQUEST_ID_REUSED" or self.unrefused[request.request_id]  # not used up by nothing
             return
         assert (-opening.award.number if opening.is_ours else opening.award.number) == expected
         if not opening.is_ours:
             return
+        self.unrefused[request.request_id] += 1
         if opening.award.number > len(self.model.entries):
             self.model.entries.append(Entry(request=request, attempts=[]))
         entry = self.model.entries[opening.award.number - 1]
         entry.request = request  # whoever asked last gave it
         entry.attempts.append(opening)
         entry.state, entry.retryable = "pending", False
+        self._check_name(request.request_id)
+
+    def _check_name(self, request_id: str) -> None:
+        """A request names the award that keeps it, else the newest that was refused: the ticket's note is about it."""
+        own = [n for n, e in enumerate(self.model.entries, 1) if e.request.request_id == request_id]
+        found = self._run(self.book.ledger.find(self.merchant_id, request_id))
+        assert found is not None
+        assert [found.number] == ([n for n in own if self.model.entries[n - 1].state != "rejected"] or own[-1:])
 
     def _ask(self, work: Coroutine[Any, Any, T]) -> T | str:
         """What it answers, or the reason of its refusal."""
@@ -269,12 +222,6 @@ def _may_become(state: str, finding: str) -> bool:
     return state == "unknown" or (state, finding) == ("not_applied", "applied")
 
 
-def _content(request: AwardRequest) -> tuple[object, ...]:
-    if request.reverses is not None:
-        return (request.reverses,)
-    return (request.member_id, request.points, request.ticket_id)
-
-
 def check(database_url: str, examples: int) -> None:
     numbers = iter(range(1_000_000))
     with asyncio.Runner() as runner:
@@ -293,7 +240,7 @@ def check(database_url: str, examples: int) -> None:
 
 
 def test_ledger_and_model_agree_on_sqlite(new_sqlite_url: str) -> None:
-    check(new_sqlite_url, examples=15)
+    check(new_sqlite_url, examples=25)
 
 
 @pytest.mark.usefixtures("new_postgres_url")

@@ -79,7 +79,12 @@ async def test_request_that_was_answered_with_an_award_is_so_again_when_that_is_
     again = await book.open(ticket_id="4711", request_id="new")
 
     assert [(one.award.number, one.is_ours) for one in (repeated, late, again)] == [(1, False), (1, False), (3, True)]
-    await catch(RequestIdReusedError, book.open(50, ticket_id="4711", request_id="repeated"))
+
+    await book.ledger.settle(again, APPLIED)
+    other = await book.give(50, ticket_id="4711", request_id="repeated")
+    copies = [await book.open(points, ticket_id="4711", request_id="repeated") for points in (100, 50)]
+    assert [(one.award.number, one.is_ours) for one in copies] == [(1, False), (other.number, False)]
+    await catch(RequestIdReusedError, book.open(60, ticket_id="4711", request_id="repeated"))
 
 
 async def test_award_says_until_when_it_can_be_taken_back(book: Book) -> None:

@@ -7,6 +7,8 @@ revision = "0001"
 down_revision = None
 
 IN_DOUBT = "state IN ('pending', 'unknown')"
+# What was refused has added nothing: another award may have its request.
+BINDING = "state <> 'rejected'"
 
 
 def upgrade() -> None:
@@ -60,18 +62,15 @@ def _add_awards() -> None:
         sa.Column("delayed", sa.Boolean, nullable=False),
         sa.Column("create_time_ms", sa.BigInteger, nullable=False),
         sa.Column("update_time_ms", sa.BigInteger, nullable=False),
-        sa.UniqueConstraint("merchant_id", "request_id"),
         sa.CheckConstraint("state IN ('pending', 'applied', 'rejected', 'unknown', 'not_applied')"),
     )
-    where = sa.text(IN_DOUBT)
-    op.create_index(
-        "awards_one_in_doubt",
-        "awards",
-        ["merchant_id", "member_id"],
-        unique=True,
-        sqlite_where=where,
-        postgresql_where=where,
-    )
+    for name, column, where in (
+        ("awards_one_in_doubt", "member_id", sa.text(IN_DOUBT)),
+        ("awards_one_per_request", "request_id", sa.text(BINDING)),
+    ):
+        columns = ["merchant_id", column]
+        op.create_index(name, "awards", columns, unique=True, sqlite_where=where, postgresql_where=where)
+    op.create_index("awards_by_request", "awards", ["merchant_id", "request_id"])
     op.create_index("awards_by_ticket", "awards", ["merchant_id", "ticket_id", "member_id", "attempt_time_ms"])
     pending = sa.text("state = 'pending'")
     op.create_index(

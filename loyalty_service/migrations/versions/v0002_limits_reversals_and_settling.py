@@ -33,7 +33,7 @@ def upgrade() -> None:
         "award_repeats",
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("request_id", sa.Text, primary_key=True),
-        sa.Column("number", sa.BigInteger, nullable=False),
+        sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     )
     op.add_column("award_changes", sa.Column("from_state", sa.Text, nullable=True))
     op.add_column("award_changes", sa.Column("actor", sa.Text, nullable=False, server_default=""))
@@ -147,6 +147,11 @@ def _protect_awards() -> None:
     is_other = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in FIXED)
     op.execute(f"CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards WHEN {is_other} {refuse}")
     # INSERT OR REPLACE deletes without asking the trigger of DELETE.
-    own = "merchant_id = NEW.merchant_id AND (number = NEW.number OR request_id = NEW.request_id)"
+    bound = "request_id = NEW.request_id AND state <> 'rejected' AND NEW.state <> 'rejected'"
+    own = f"merchant_id = NEW.merchant_id AND (number = NEW.number OR ({bound}))"
     is_there = f"EXISTS (SELECT 1 FROM awards WHERE {own})"  # noqa: S608  written right above
     op.execute(f"CREATE TRIGGER awards_no_replace BEFORE INSERT ON awards WHEN {is_there} {refuse}")
+    # So does UPDATE OR REPLACE, with what has the request of an award that is tried again.
+    other = f"merchant_id = NEW.merchant_id AND number <> NEW.number AND {bound}"
+    is_taken = f"OLD.state = 'rejected' AND EXISTS (SELECT 1 FROM awards WHERE {other})"  # noqa: S608  likewise
+    op.execute(f"CREATE TRIGGER awards_no_replace_by_update BEFORE UPDATE ON awards WHEN {is_taken} {refuse}")

@@ -69,7 +69,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     AWARD_NOT_FOUND: _ErrorReason.ValueType  # 9
     """NOT_FOUND. No award has this number or request id."""
     REQUEST_ID_REUSED: _ErrorReason.ValueType  # 10
-    """ALREADY_EXISTS. The request id belongs to an award with other content."""
+    """ALREADY_EXISTS. An award with other content, and not REJECTED, keeps the request id."""
     AWARD_IN_DOUBT: _ErrorReason.ValueType  # 11
     """FAILED_PRECONDITION. An earlier award of this member is pending or unknown."""
     LIMIT_EXCEEDED: _ErrorReason.ValueType  # 12
@@ -122,7 +122,7 @@ WALLET_DISABLED: ErrorReason.ValueType  # 8
 AWARD_NOT_FOUND: ErrorReason.ValueType  # 9
 """NOT_FOUND. No award has this number or request id."""
 REQUEST_ID_REUSED: ErrorReason.ValueType  # 10
-"""ALREADY_EXISTS. The request id belongs to an award with other content."""
+"""ALREADY_EXISTS. An award with other content, and not REJECTED, keeps the request id."""
 AWARD_IN_DOUBT: ErrorReason.ValueType  # 11
 """FAILED_PRECONDITION. An earlier award of this member is pending or unknown."""
 LIMIT_EXCEEDED: ErrorReason.ValueType  # 12
@@ -1013,6 +1013,7 @@ class Award(_message.Message):
     member_id: _builtins.str
     """"erased-…" where the member was forgotten."""
     request_id: _builtins.str
+    """Of one award at most that is not REJECTED, and of any number that are."""
     points: _builtins.int
     """Whole points, 1 or more: added to the wallet, or taken from it by a reversal."""
     note: _builtins.str
@@ -1028,7 +1029,7 @@ class Award(_message.Message):
     PROVIDER_REFUSED. When UNKNOWN, PROVIDER_CONTRACT: the provider's answer named other points than it was asked for.
     """
     retryable: _builtins.bool
-    """REJECTED, and the same request_id may try again: nothing was booked, and the cause may pass."""
+    """REJECTED, and the same request may try again: nothing was booked, and the cause may pass."""
     delayed: _builtins.bool
     """APPLIED, and the provider books the points later: `balance` does not have them yet."""
     provider_reference: _builtins.str
@@ -1123,7 +1124,8 @@ class AwardPointsRequest(_message.Message):
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the
     call with the same id to learn the outcome; it never adds twice. An award that is REJECTED and retryable is tried
-    again. Member, points and ticket must be the same each time; note and agent need not: those of the last try count.
+    again. Once points may have been added, member, points and ticket must be the same each time; before that they may
+    change. Note and agent need not be the same: those of the last try count.
     """
     member_id: _builtins.str
     """The provider's id of the member, as in Member.member_id."""
@@ -1135,7 +1137,9 @@ class AwardPointsRequest(_message.Message):
     """
     ticket_id: _builtins.str
     """Optional, at most 64 printable characters. With it, the same points for the same member on the same ticket within
-    10 min are taken for the same award, whatever the request id: the answer has that award, and its `request_id`.
+    10 min (unless the service is set otherwise) are taken for the same award, whatever the request id: the answer has
+    that award, and its `request_id`. This content of the id is answered with it from then on, also when it has been
+    taken back, unless it is REJECTED; for other content the id stays free.
     Without it there is neither that nor a limit per ticket; the other limits hold.
     """
     claimed_agent_email: _builtins.str
@@ -1185,6 +1189,7 @@ class AwardPointsResponse(_message.Message):
     AWARD_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     MEMBER_NAME_FIELD_NUMBER: _builtins.int
+    REPEAT_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
     """The award was on record before this call (same request_id, or the same award again within 10 min on the same
     ticket). `award` shows its present state.
@@ -1193,16 +1198,23 @@ class AwardPointsResponse(_message.Message):
     """The member's name, when it is held. May be empty."""
     @_builtins.property
     def award(self) -> Global___Award: ...
+    @_builtins.property
+    def repeat_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Set where `award` is another request's: until when it answers the same points on the same ticket, whatever the
+        request id.
+        """
+
     def __init__(
         self,
         *,
         award: Global___Award | None = ...,
         replayed: _builtins.bool = ...,
         member_name: _builtins.str = ...,
+        repeat_expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "repeat_expire_time", b"repeat_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "member_name", b"member_name", "replayed", b"replayed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "member_name", b"member_name", "repeat_expire_time", b"repeat_expire_time", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1222,7 +1234,9 @@ class ReverseAwardRequest(_message.Message):
     TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     request_id: _builtins.str
-    """Names this reversal, as in AwardPointsRequest. The award must be the same each time."""
+    """Names this reversal, as in AwardPointsRequest. The award must be the same each time, once one may have been taken
+    back.
+    """
     award_id: _builtins.str
     """The award to take back: "A-10482"."""
     note: _builtins.str

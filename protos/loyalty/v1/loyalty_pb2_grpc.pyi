@@ -97,12 +97,17 @@ class LoyaltyServiceStub:
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
     award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-    and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
-    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
-    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
+    stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
+    DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
+    be on its way. Call again with the same id to learn it; that never adds twice.
+
+    An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
+    error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
+    its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+    else the answer is that refusal, and nothing is sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
-    (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
+    (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
@@ -115,7 +120,7 @@ class LoyaltyServiceStub:
     the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
     it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-    OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
     (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
     is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
     settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
@@ -129,8 +134,9 @@ class LoyaltyServiceStub:
     (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
     GetAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]
-    """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
-    MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """One award by its number or by its `request_id`, and what happened to it. A `request_id` names the award that keeps
+    it; where all are REJECTED, the newest. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND), INVALID_ARGUMENT
+    (BAD_VALUE: neither is given).
     """
     ListAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]
     """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
@@ -189,12 +195,17 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
     award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-    and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
-    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
-    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
+    stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
+    DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
+    be on its way. Call again with the same id to learn it; that never adds twice.
+
+    An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
+    error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
+    its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+    else the answer is that refusal, and nothing is sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
-    (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
+    (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
@@ -207,7 +218,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
     it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-    OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
     (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
     is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
     settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
@@ -221,8 +232,9 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
     """
     GetAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetAwardRequest, _loyalty_pb2.GetAwardResponse]  # type: ignore[assignment]
-    """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
-    MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
+    """One award by its number or by its `request_id`, and what happened to it. A `request_id` names the award that keeps
+    it; where all are REJECTED, the newest. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND), INVALID_ARGUMENT
+    (BAD_VALUE: neither is given).
     """
     ListAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListAwardsRequest, _loyalty_pb2.ListAwardsResponse]  # type: ignore[assignment]
     """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
@@ -314,12 +326,17 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
         that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
         award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-        and retryable stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND,
-        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
-        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
+        stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
+        DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
+        be on its way. Call again with the same id to learn it; that never adds twice.
+
+        An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
+        error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
+        its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+        else the answer is that refusal, and nothing is sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
-        (REQUEST_ID_REUSED: this id belongs to an award with other content), FAILED_PRECONDITION (LIMIT_EXCEEDED,
+        (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
@@ -338,7 +355,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
         it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-        OK, error statuses and repeats mean the same as in AwardPoints. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+        OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
         (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
         is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
         settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
@@ -364,8 +381,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.GetAwardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.GetAwardResponse, _abc.Awaitable[_loyalty_pb2.GetAwardResponse]]:
-        """One award by its number or by its `request_id`, and what happened to it. Errors: NOT_FOUND (AWARD_NOT_FOUND,
-        MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither is given).
+        """One award by its number or by its `request_id`, and what happened to it. A `request_id` names the award that keeps
+        it; where all are REJECTED, the newest. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND), INVALID_ARGUMENT
+        (BAD_VALUE: neither is given).
         """
 
     @_abc_1.abstractmethod

@@ -4,7 +4,9 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import grpc
@@ -50,18 +52,16 @@ async def test_award_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
             make_response(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1340)),
             "replayed",
             (
-                "Already added by Ana at 13:02: 100 points (A-10482). Balance then 1,340. Nothing was added now. "
-                "To give more, update the ticket, then enter another number, "
-                "or the same one 10 minutes after that award."
+                "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
+                "To add more: close this window, add or remove a tag, then try again."
             ),
         ),
         (
             make_response(pb.AWARD_STATE_APPLIED, replayed=True, delayed=True),
             "replayed",
             (
-                "Already added by Ana at 13:02: 100 points (A-10482). TRIFFT books them later. Nothing was added now. "
-                "To give more, update the ticket, then enter another number, "
-                "or the same one 10 minutes after that award."
+                "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). TRIFFT books them later. "
+                "To add more: close this window, add or remove a tag, then try again."
             ),
         ),
         (
@@ -129,17 +129,51 @@ async def test_award_refused_says_so(
     assert "secret inner text" not in (await response.text() if status >= 500 else body["message"])
 
 
-async def test_award_of_another_panel_says_how_to_give_more(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """The same points on the same ticket are the same award for a while, and this panel has had its answer."""
+_ADD_MORE = "To add more: close this window, add or remove a tag, then try again."
+
+
+@pytest.mark.parametrize(
+    ("expire_time", "advice"),
+    [
+        (datetime(2026, 11, 23, 13, 5, tzinfo=UTC), "For the same number, wait until 14:05."),
+        (datetime(2026, 11, 23, 13, 5, 0, 1, tzinfo=UTC), "For the same number, wait until 14:06."),
+        (datetime(2026, 11, 23, 23, 0, tzinfo=UTC), "For the same number, wait until Tue 24 Nov 2026, 00:00 CET."),
+        (datetime(2026, 11, 23, 12, 12, tzinfo=UTC), _ADD_MORE),
+        (None, _ADD_MORE),
+    ],
+)
+async def test_award_of_another_panel_says_how_to_give_more(
+    gateway: Gateway, scripted: ScriptedLoyalty, expire_time: datetime | None, advice: str
+) -> None:
+    """It stands for this number for a while. Then, too, this panel has had its answer for it: another has not."""
     scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, request_id="another-panel")
+    if expire_time:
+        scripted.award.repeat_expire_time.FromDatetime(expire_time)
     assert await (await gateway.press()).json() == {
         "status": "replayed",
-        "message": (
-            "Already added by Ana at 13:02: 100 points (A-10482). Nothing was added now. "
-            "To give more, update the ticket, then enter another number, or the same one 10 minutes after that award."
-        ),
+        "message": f"Nothing new was added. Ana already added 100 points at 13:02 (A-10482). {advice}",
         "award_id": "A-10482",
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "already"),
+    [
+        ({"points": 1}, "Ana already added 1 point at 13:02 (A-10482)."),
+        (
+            {"claimed_agent_name": "", "claimed_agent_email": "eva@acme.example"},
+            "eva@acme.example already added 100 points at 13:02 (A-10482).",
+        ),
+        ({"claimed_agent_name": ""}, "100 points were already added at 13:02 (A-10482)."),
+        ({"claimed_agent_name": "", "points": 1}, "1 point was already added at 13:02 (A-10482)."),
+    ],
+)
+async def test_award_of_this_panel_says_who_added_it(
+    gateway: Gateway, scripted: ScriptedLoyalty, fields: dict[str, Any], already: str
+) -> None:
+    scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, **fields)
+    body = await (await gateway.press()).json()
+    assert body["message"] == f"Nothing new was added. {already} {_ADD_MORE}"
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,21 @@ async def test_click_that_came_to_no_award_is_forgotten_after_two_minutes(room: 
     assert room.list_notes() == []
 
 
-async def test_refused_award_leaves_no_note(room: Room) -> None:
+async def test_refused_award_that_another_number_follows_gets_no_note_and_the_other_gets_its_own(room: Room) -> None:
+    """Until the other is on record, its request names the one that was refused, however long ago that was."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED)
+    for _ in range(2):
+        await room.click()
+        await room.wait_for_look(2)
+        assert await room.count_open() == 1
+        await room.let_pass(2.1 * MINUTES_S)
+        await room.wait_for_close()
     await room.click()
+    await room.wait_for_look(2)
+    room.loyalty.awards[REQUEST] = make_award(award_id="A-10483", points=50)
+    await room.wait_for_marks("Award A-10483 · added")
     await room.wait_for_close()
-    assert room.list_notes() == []
+    assert room.list_notes()[0][0] == "50 points added for Jana Nováková (JN-4821)."
 
 
 async def test_refused_award_that_is_tried_again_gets_its_note(room: Room) -> None:
@@ -130,13 +140,17 @@ async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Ro
     assert (room.list_marks(4711), room.list_marks(4712)) == ([], ["Award A-10482 · taken back"])
 
 
-async def test_refused_award_that_nobody_tries_again_is_forgotten(room: Room) -> None:
-    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True)
+@pytest.mark.parametrize("retryable", [True, False])
+async def test_refused_award_that_nothing_follows_leaves_no_note_and_is_forgotten(
+    room: Room,
+    retryable: bool,  # noqa: FBT001 - a case
+) -> None:
+    room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=retryable)
     await room.click()
     await room.wait_for_look()
     await room.let_pass(2.1 * MINUTES_S)
     await room.wait_for_close()
-    assert await room.list_rows() == []
+    assert (await room.list_rows(), room.list_notes()) == ([], [])
 
 
 async def test_unknown_award_is_told_once_and_told_again_when_it_is_settled(room: Room) -> None:
