@@ -16,6 +16,7 @@ from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from gateway.errors import AwardTokenError
+from runtime.addresses import make_email_key
 
 # In the place of an award token: the panel knows that there is no one member on the ticket.
 NO_MEMBER = "no-member"
@@ -38,7 +39,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
         The values that were typed are not in it, so a double click is the same award even after a retyped note. The key
         is the one that the panel was signed with, so a rotation between two clicks changes nothing.
         """
-        return _sign(self.request_key, self.merchant_id, self.member_id, self.nonce, ticket_id, agent.casefold())
+        return _sign(self.request_key, self.merchant_id, self.member_id, self.nonce, ticket_id, make_email_key(agent))
 
 
 class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,12 +1,12 @@
 """Points given by support: what was asked for, and what became of it."""
 
 import enum
-import unicodedata
 from datetime import datetime
 
 import msgspec
 
 from loyalty_service.domain.member import Wallet
+from runtime.addresses import make_email_key
 
 
 class AwardState(enum.Enum):
@@ -50,12 +50,12 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agent_key(self) -> str:
-        """By what agents are told apart: the claimed e-mail, else the name, without regard to case."""
+        """By what agents are told apart: the claimed e-mail, else the name."""
         return make_agent_key(self.actor)
 
     @property
     def agent_name_key(self) -> str:
-        """The claimed name, without regard to case: an agent is looked for by either."""
+        """The claimed name: an agent is looked for by either."""
         return make_agent_key(self.claimed_agent_name)
 
 
@@ -110,7 +110,8 @@ class AwardChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_agent_key(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    """Equal for two spellings of an agent's e-mail, and for two names that differ in ASCII case only."""
+    return make_email_key(text)
 
 
 def make_award_id(number: int) -> str:
