@@ -157,8 +157,8 @@ def _parse_movement(row: object, fields: ListMovements) -> Movement:
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
     by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
     text = by_kind[identity.kind].search(row)
-    if isinstance(text, int) and not isinstance(text, bool):  # a support ID, or a phone number, that is all digits
-        text = str(text)
+    if identity.kind == "support_id" and isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)  # one that is all digits
     if text is not None and not isinstance(text, str):
         raise WireError(f"{identity.kind} is not a text")
     try:

@@ -27,6 +27,7 @@ from tests.loyalty_service.ledgers import (
 )
 from tests.loyalty_service.running import StartService, catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
+from tests.lookalikes import LOOK_ALIKES
 
 # A limit, whom or what it is about, and another one of the kind.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -68,13 +69,30 @@ async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
     assert (of_another.state, exactly.state) == (AwardState.APPLIED, AwardState.APPLIED)
 
 
-async def test_agent_is_one_whatever_the_case(book: Book) -> None:
+@pytest.mark.parametrize(
+    ("field", "one", "same"),
+    [
+        ("claimed_agent_email", "Žofia@shop.example", "ŽOFIA@Shop.example"),
+        ("claimed_agent_email", "zoe@bücher.example", "ZOE@xn--bcher-kva.example"),
+        ("claimed_agent_name", "Zoë K.", "ZOë k."),
+    ],
+)
+async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one: str, same: str) -> None:
     limits = limit_to(100, "per_agent_day")
-    await book.give(100, limits=limits, claimed_agent_email="ŽOFIA@shop.example")
+    await book.give(100, limits=limits, **{field: one})
 
-    refusal = await catch(LimitExceededError, book.open(1, limits=limits, claimed_agent_email="žofia@Shop.example"))
+    refusal = await catch(LimitExceededError, book.open(1, limits=limits, **{field: same}))
 
     assert refusal["used"] == "100"
+
+
+@pytest.mark.parametrize(("one", "other"), LOOK_ALIKES)
+async def test_agents_who_look_alike_have_limits_of_their_own(book: Book, one: str, other: str) -> None:
+    limits = limit_to(100, "per_agent_day")
+    for domain in ("", "@shop.example"):
+        field = "claimed_agent_email" if domain else "claimed_agent_name"
+        for name in (one, other):
+            await book.give(100, limits=limits, **{field: name + domain})
 
 
 async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> None:
