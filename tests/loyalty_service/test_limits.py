@@ -14,6 +14,7 @@ from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError
 from loyalty_service.domain.limits import Limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.lookalikes import LOOK_ALIKES
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
@@ -27,7 +28,6 @@ from tests.loyalty_service.ledgers import (
 )
 from tests.loyalty_service.running import StartService, catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
-from tests.lookalikes import LOOK_ALIKES
 
 # A limit, whom or what it is about, and another one of the kind.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
