@@ -59,6 +59,14 @@ class Shop:
         request = pb.InvalidateSnapshotRequest(merchant_id="acme", identity=identity)
         await self.client.loyalty.InvalidateSnapshot(request)
 
+    async def list_awards(self, claimed_agent: str) -> list[str]:
+        request = pb.ListAwardsRequest(merchant_id="acme", filter=pb.AwardFilter(claimed_agent=claimed_agent))
+        return [award.award_id for award in (await self.client.loyalty.ListAwards(request)).awards]
+
+    async def sum_by_agent(self) -> list[str]:
+        request = pb.SumAwardsRequest(merchant_id="acme", group_by=pb.AWARD_GROUPING_AGENT)
+        return [one.key for one in (await self.client.loyalty.SumAwards(request)).sums]
+
     async def erase(self, identity: pb.MemberIdentity) -> int:
         request = pb.EraseMemberRequest(merchant_id="acme", identities=[identity], erased_by="petra")
         return (await self.client.loyalty.EraseMember(request)).dropped_count
@@ -207,6 +215,26 @@ async def test_id_of_a_member_is_exact(shop: Shop) -> None:
         failure = await catch_failure(shop.client.award(member_id=member_id))
         assert failure.reason == "MEMBER_NOT_FOUND"
     assert (await shop.client.award(member_id="jose\u0301")).award.member_id == "jose\u0301"
+
+
+async def test_agents_who_look_alike_are_told_apart(shop: Shop) -> None:
+    member = shop.add(email="jana@example.com")
+    for number, names in enumerate(LOOK_ALIKES):
+        one, other = (f"{name}{number}" for name in names)
+        for field, end in (("claimed_agent_name", ""), ("claimed_agent_email", "@shop.example")):
+            given = await shop.client.award(member_id=member.id, points=1, **{field: one + end})
+            assert [await shop.list_awards(text + end) for text in (one, other)] == [[given.award.award_id], []]
+    keys = await shop.sum_by_agent()
+    assert len(keys) == len(set(keys)) == 2 * len(LOOK_ALIKES)
+
+
+async def test_agent_is_one_whatever_the_ascii_case_and_the_domain_s_spelling(shop: Shop) -> None:
+    member = shop.add(email="jana@example.com")
+    spellings = ["Zoë@Bücher.example", "ZOë@bücher.example", "zoë@xn--bcher-kva.example", "zoë@XN--BCHER-kva.example"]
+    for email in spellings[1:]:
+        await shop.client.award(member_id=member.id, points=1, claimed_agent_email=email)
+    assert [len(await shop.list_awards(email)) for email in spellings] == [0, 3, 3, 3]
+    assert await shop.sum_by_agent() == ["zoë@xn--bcher-kva.example"]
 
 
 async def test_phone_number_is_one_however_it_is_written(shop: Shop) -> None:
