@@ -6,6 +6,7 @@ Over the wire, before the stand-in of TRIFFT, which finds without regard to case
 import itertools
 import unicodedata
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import idna
 import pytest
@@ -180,7 +181,7 @@ async def test_member_who_is_forgotten_takes_no_look_alike_along(shop: Shop, kin
     for number, pair in enumerate([*LOOK_ALIKES, *(pair[::-1] for pair in LOOK_ALIKES)]):
         values = [f"{name}{number}@example.com" if kind == "email" else f"{name}{number}" for name in pair]
         members = [shop.add(**{kind: value}) for value in values]
-        identities = [pb.MemberIdentity(**{kind: value}) for value in values]  # type: ignore[arg-type]
+        identities = [pb.MemberIdentity(**{kind: value}) for value in values]
         assert [await shop.find(identity) for identity in identities] == [member.id for member in members]
         await shop.erase(identities[1])
         assert [await shop.look(identity) for identity in identities] == [members[0].id, ""]
@@ -201,7 +202,7 @@ async def test_answer_that_there_is_nobody_is_for_the_spellings_that_were_asked_
 @pytest.mark.parametrize("kind", ["email", "support_id", "member_id"])
 async def test_blank_or_unprintable_identity_is_refused(shop: Shop, kind: str) -> None:
     for text in ("", " ", "jana@example.com\n", "\u00a0jana@example.com", "x" * 321):
-        identity = pb.MemberIdentity(**{kind: text})  # type: ignore[arg-type]
+        identity = pb.MemberIdentity(**{kind: text})
         request = pb.GetSnapshotRequest(merchant_id="acme", identity=identity)
         failure = await catch_failure(shop.client.loyalty.GetSnapshot(request))
         assert (failure.reason, failure.field) == ("BAD_VALUE", f"identity.{kind}")
@@ -222,7 +223,8 @@ async def test_agents_who_look_alike_are_told_apart(shop: Shop) -> None:
     for number, names in enumerate(LOOK_ALIKES):
         one, other = (f"{name}{number}" for name in names)
         for field, end in (("claimed_agent_name", ""), ("claimed_agent_email", "@shop.example")):
-            given = await shop.client.award(member_id=member.id, points=1, **{field: one + end})
+            fields: dict[str, Any] = {"member_id": member.id, "points": 1, field: one + end}
+            given = await shop.client.award(**fields)
             assert [await shop.list_awards(text + end) for text in (one, other)] == [[given.award.award_id], []]
     keys = await shop.sum_by_agent()
     assert len(keys) == len(set(keys)) == 2 * len(LOOK_ALIKES)

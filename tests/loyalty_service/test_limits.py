@@ -78,10 +78,10 @@ async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
     ],
 )
 async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one: str, same: str) -> None:
-    limits = limit_to(100, "per_agent_day")
-    await book.give(100, limits=limits, **{field: one})
+    limits: dict[str, Any] = {"limits": limit_to(100, "per_agent_day")}
+    await book.give(100, **limits, **{field: one})
 
-    refusal = await catch(LimitExceededError, book.open(1, limits=limits, **{field: same}))
+    refusal = await catch(LimitExceededError, book.open(1, **limits, **{field: same}))
 
     assert refusal["used"] == "100"
 
@@ -92,7 +92,8 @@ async def test_agents_who_look_alike_have_limits_of_their_own(book: Book, one: s
     for domain in ("", "@shop.example"):
         field = "claimed_agent_email" if domain else "claimed_agent_name"
         for name in (one, other):
-            await book.give(100, limits=limits, **{field: name + domain})
+            wanted: dict[str, Any] = {"limits": limits, field: name + domain}
+            await book.give(100, **wanted)
 
 
 async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> None:
