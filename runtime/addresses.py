@@ -4,10 +4,13 @@ The customer chooses the address, so a rule that makes different people one woul
 ASCII case folds, and a domain's two spellings are one. Nothing is normalised: no `casefold`, no NFC.
 """
 
+import functools
 import string
 
 import idna
 
+# Many customers share a few domains, and IDNA takes its time.
+_DOMAINS = 1_000
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -20,24 +23,29 @@ def make_email_key(email: str) -> str:
     """Equal for two spellings of one address, and for no others.
 
     The local part without ASCII case; the domain in lower case as `idna.encode` spells it, without its uts46 mapping.
-    A domain that IDNA refuses stands as it is written.
+    A domain that IDNA refuses stands as it is written. What has no "@" has no domain.
     """
-    local, at, domain = email.rpartition("@")
+    local, at, domain = _split(email)
     return fold_ascii_case(local) + at + (_encode_domain(domain) or domain)
 
 
 def list_email_spellings(email: str) -> list[str]:
     """How else the same address may be on file, most likely first: in lower case, in the domain's other spelling."""
-    spellings = [fold_ascii_case(email)]
-    local, at, domain = spellings[0].rpartition("@")
+    local, at, domain = _split(email)
     encoded = _encode_domain(domain)
-    if at and encoded is not None:
-        other = _decode_domain(encoded) if encoded == domain else encoded
-        spellings.append(local + at + other)
-    key = make_email_key(email)
-    return [text for text in dict.fromkeys(spellings) if text != email and make_email_key(text) == key]
+    # A domain that IDNA refuses stays as it is: in lower case it would be another one.
+    domains = [domain] if encoded is None else [fold_ascii_case(domain), encoded, _decode_domain(encoded)]
+    spellings = dict.fromkeys(fold_ascii_case(local) + at + spelling for spelling in domains)
+    return [spelling for spelling in spellings if spelling != email]
 
 
+def _split(email: str) -> tuple[str, str, str]:
+    """Local part, "@", domain; the last "@" counts."""
+    before, at, after = email.rpartition("@")
+    return (before, at, after) if at else (after, "", "")
+
+
+@functools.lru_cache(maxsize=_DOMAINS)
 def _encode_domain(domain: str) -> str | None:
     """None where IDNA refuses it: a label that is empty or too long, or a character that no domain has."""
     try:

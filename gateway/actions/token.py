@@ -59,7 +59,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
         The values that were typed are not in it, so a double click is the same award even after a retyped note. The key
         is the one that the panel was signed with, so a rotation between two clicks changes nothing.
         """
-        return _sign(self.request_key, self.merchant_id, self.member_id, self.nonce, ticket_id, agent.casefold())
+        return _sign(self.request_key, self.merchant_id, self.member_id, self.nonce, ticket_id, make_email_key(agent))
 
 
 class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):

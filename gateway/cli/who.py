@@ -55,8 +55,9 @@ class Who:
         return given[0]
 
     def _list(self) -> list[tuple[str, str, str]]:
+        """Without the spaces around them, which come with what is pasted."""
         return [
-            (field, value, words)
+            (field, value.strip(), words)
             for option, field, words in _KINDS
             if (value := getattr(self, option.removeprefix("--").replace("-", "_"))) is not None
         ]

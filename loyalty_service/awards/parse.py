@@ -10,6 +10,7 @@ import msgspec
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError
+from runtime.addresses import fold_ascii_case
 
 MAX_NOTE_CHARS = 500
 MAX_TICKET_ID_CHARS = 64
@@ -81,7 +82,7 @@ def check_request_id(text: str) -> None:
 
 def read_content(given: GivenAward) -> Content:
     """What it asks for, also where that is refused: something may be on record that answers it."""
-    return (_trim(given.member_id), given.points, _trim(given.ticket_id))
+    return (given.member_id, given.points, given.ticket_id.strip())
 
 
 def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
@@ -90,7 +91,7 @@ def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
     if given.points < 1:
         raise BadValueError("points", "must be whole points, 1 or more")
     member_id = _parse_printable("member_id", given.member_id, MAX_MEMBER_ID_CHARS)
-    if not member_id:
+    if not member_id.strip():
         raise BadValueError("member_id", "must not be empty")
     return AwardRequest(
         merchant_id=merchant_id,
@@ -122,7 +123,7 @@ def match_reason(text: str, reasons: Sequence[str]) -> str:
     """
     if not reasons:
         return text
-    found = [reason for reason in reasons if text and _fold(reason).startswith(_fold(text))]
+    found = [reason for reason in reasons if text and fold_ascii_case(reason).startswith(fold_ascii_case(text))]
     if len(found) != 1:
         raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
     return found[0]
@@ -155,46 +156,51 @@ def parse_filter(given: AwardFilter) -> AwardFilter:
     """Its texts as they are kept with the awards. Raises BadValueError."""
     return msgspec.structs.replace(
         given,
-        claimed_agent=_clean("filter.claimed_agent", given.claimed_agent, MAX_AGENT_CHARS),
+        claimed_agent=_parse_agent("filter.claimed_agent", given.claimed_agent),
         member_id=_parse_printable("filter.member_id", given.member_id, MAX_MEMBER_ID_CHARS),
-        ticket_id=_parse_printable("filter.ticket_id", given.ticket_id, MAX_TICKET_ID_CHARS),
+        ticket_id=_parse_printable("filter.ticket_id", given.ticket_id.strip(), MAX_TICKET_ID_CHARS),
     )
 
 
 def _parse_circumstances(given: GivenAward | GivenReversal) -> dict[str, Any]:
     return {
         "note": _clean("note", given.note, MAX_NOTE_CHARS),
-        "ticket_id": _parse_printable("ticket_id", given.ticket_id, MAX_TICKET_ID_CHARS),
-        "claimed_agent_email": _clean("claimed_agent_email", given.claimed_agent_email, MAX_AGENT_CHARS),
-        "claimed_agent_name": _clean("claimed_agent_name", given.claimed_agent_name, MAX_AGENT_CHARS),
+        "ticket_id": _parse_printable("ticket_id", given.ticket_id.strip(), MAX_TICKET_ID_CHARS),
+        "claimed_agent_email": _parse_agent("claimed_agent_email", given.claimed_agent_email),
+        "claimed_agent_name": _parse_agent("claimed_agent_name", given.claimed_agent_name),
         "is_ticket_verified": given.ticket_verified,
     }
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def _trim(text: str) -> str:
-    return unicodedata.normalize("NFC", text).strip()
-
-
 def _parse_printable(field: str, text: str, limit: int) -> str:
-    value = _trim(text)
-    if len(value) > limit or not value.isprintable():
+    """As it is written: a text that names something is no other one's."""
+    if len(text) > limit or not text.isprintable():
         raise BadValueError(field, f"must be at most {limit} printable characters")
-    return value
+    return text
 
 
 def _clean(field: str, text: str, limit: int) -> str:
-    """NFC, one line, without control, bidi and other invisible characters."""
-    one_line = _SPACES.sub(" ", unicodedata.normalize("NFC", text))
-    kept = "".join(
+    """A text for people to read: NFC, and one line."""
+    line = _make_line(unicodedata.normalize("NFC", text))
+    return _check_length(field, unicodedata.normalize("NFC", line).strip(), limit)
+
+
+def _parse_agent(field: str, text: str) -> str:
+    """One line. Not NFC: agents are told apart by it."""
+    return _check_length(field, _make_line(text), MAX_AGENT_CHARS)
+
+
+def _make_line(text: str) -> str:
+    """Without control, bidi and other invisible characters."""
+    kept = (
         character
-        for character in one_line
+        for character in _SPACES.sub(" ", text)
         if character in _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Cn"}
     )
-    value = unicodedata.normalize("NFC", kept).strip()
-    if len(value) > limit:
+    return "".join(kept).strip()
+
+
+def _check_length(field: str, text: str, limit: int) -> str:
+    if len(text) > limit:
         raise BadValueError(field, f"must be at most {limit} characters")
-    return value
+    return text

@@ -1,13 +1,13 @@
 """Points given by support: what was asked for, and what became of it."""
 
 import enum
-import unicodedata
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
 from loyalty_service.domain.member import Wallet
+from runtime.addresses import make_email_key
 
 # Member, points and ticket; of a reversal, the number of the award that it takes back.
 Content: TypeAlias = tuple[str, int, str] | int
@@ -59,12 +59,12 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agent_key(self) -> str:
-        """By what agents are told apart: the claimed e-mail, else the name, without regard to case."""
+        """By what agents are told apart: the claimed e-mail, else the name."""
         return make_agent_key(self.actor)
 
     @property
     def agent_name_key(self) -> str:
-        """The claimed name, without regard to case: an agent is looked for by either."""
+        """The claimed name: an agent is looked for by either."""
         return make_agent_key(self.claimed_agent_name)
 
 
@@ -119,7 +119,8 @@ class AwardChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_agent_key(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    """Equal for two spellings of an agent's e-mail, and for two names that differ in ASCII case only."""
+    return make_email_key(text)
 
 
 def make_award_id(number: int) -> str:

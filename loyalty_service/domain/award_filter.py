@@ -11,8 +11,8 @@ from loyalty_service.domain.award import AwardState
 class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What an award must be to be looked at; what is not set allows all.
 
-    Last tried at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, without
-    regard to case. `needs_person`: only those that wait for one.
+    Last tried at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, but for
+    ASCII case. `needs_person`: only those that wait for one.
     """
 
     from_time: datetime | None = None

@@ -2,7 +2,6 @@
 
 import enum
 import re
-import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from loyalty_service.domain.errors import BadValueError
+from runtime.addresses import fold_ascii_case, list_email_spellings, make_email_key
 
 MAX_IDENTITY_CHARS = 320
 _PHONE_PUNCTUATION = re.compile(r"[\s()./-]+")
@@ -19,25 +19,38 @@ IdentityKind = Literal["email", "phone", "support_id", "member_id"]
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """How a member is named. `value` is normalised: build one with `parse_identity`."""
+    """How a member is named. `value`: as it was written, but a phone number, which is in E.164.
+
+    Build one with `parse_identity`.
+    """
 
     kind: IdentityKind
     value: str
 
+    @property
+    def key(self) -> str:
+        """By what it is held and compared: equal for two spellings of one identity, and for no others of its kind."""
+        return make_identity_key(self.kind, self.value)
+
+    def list_spellings(self) -> list[str]:
+        """How a provider may have it on file, at most four: as it is written, and an e-mail in its other spellings."""
+        return [self.value, *(list_email_spellings(self.value) if self.kind == "email" else ())]
+
+
+def make_identity_key(kind: IdentityKind, value: str) -> str:
+    if kind == "email":
+        return make_email_key(value)
+    return fold_ascii_case(value) if kind == "support_id" else value
+
 
 def parse_identity(kind: IdentityKind, text: str) -> Identity:
-    """NFC, trimmed; an e-mail case-folded, a phone number in E.164.
+    """A phone number in E.164, all else as it is written: a space more is another address.
 
-    Raises BadValueError for an empty or overlong value, control characters, and a phone number without its country.
+    Raises BadValueError for a blank or overlong value, control characters, and a phone number without its country.
     """
-    value = unicodedata.normalize("NFC", text).strip()
-    if not value or len(value) > MAX_IDENTITY_CHARS or not value.isprintable():
+    if not text.strip() or len(text) > MAX_IDENTITY_CHARS or not text.isprintable():
         raise BadValueError(f"identity.{kind}", f"must be 1 to {MAX_IDENTITY_CHARS} printable characters")
-    if kind == "email":
-        value = unicodedata.normalize("NFC", value.casefold())
-    if kind == "phone":
-        value = _parse_phone(value)
-    return Identity(kind=kind, value=value)
+    return Identity(kind=kind, value=_parse_phone(text) if kind == "phone" else text)
 
 
 def _parse_phone(text: str) -> str:

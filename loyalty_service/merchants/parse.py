@@ -14,6 +14,7 @@ from babel import Locale, UnknownLocaleError
 
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT
+from runtime.addresses import fold_ascii_case
 
 MAX_URL_CHARS = 2_000
 MAX_PROFILE_CHARS = 16_384
@@ -218,7 +219,7 @@ def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:
         raise BadValueError(field, f"must be at most {MAX_REASONS}")
     if not all(1 <= len(reason) <= MAX_REASON_CHARS and reason.isprintable() for reason in reasons):
         raise BadValueError(field, f"must each have 1 to {MAX_REASON_CHARS} printable characters")
-    folded = [reason.casefold() for reason in reasons]
+    folded = [fold_ascii_case(reason) for reason in reasons]
     if any(one.startswith(other) for place, one in enumerate(folded) for other in folded[:place] + folded[place + 1 :]):
         raise BadValueError(field, "must differ, and none may be the beginning of another")
     return reasons

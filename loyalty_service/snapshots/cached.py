@@ -24,7 +24,7 @@ from loyalty_service.domain.ports import HeldSnapshot, Holding, LoyaltyProvider
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Urgency
 from loyalty_service.metrics import SnapshotMetrics
-from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry
+from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry, make_nobody
 from loyalty_service.snapshots.flights import NOT_BEGUN, Flight, Flights, Outcome, Sighting
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.readers import Held, Reader, get_held, make_error
@@ -159,10 +159,14 @@ class CachedSnapshots:
         if not member_id:
             ids = {held.remembered_member_id for _, held in reads} - {None}
             named |= {Identity(kind="member_id", value=str(remembered_id)) for remembered_id in ids}
-        for _, held in reads:
-            if isinstance(held.found, Snapshot):
-                with contextlib.suppress(BadValueError):  # then nobody can have asked by it
-                    named.add(parse_identity("support_id", held.found.member.support_id))
+        for member in [held.found.member for _, held in reads if isinstance(held.found, Snapshot)]:
+            with contextlib.suppress(BadValueError):  # then nobody can have asked by it
+                identity = parse_identity("support_id", member.support_id)
+                now, held = await self._read(merchant, identity)
+                reads.append((now, held))
+                # The ID is as people read it, without odd characters: so it may be another member's.
+                if held.remembered_member_id in {None, member.member_id}:
+                    named.add(identity)
         are_told = [now.there_s < math.inf for now, _ in reads]
         count = 0
         for keys in [self._make_keys(merchant, identity) for identity in named]:
@@ -249,7 +253,7 @@ class CachedSnapshots:
         self, merchant: Merchant, identity: Identity, begin: Moment, error: MemberNotFoundError | MemberAmbiguousError
     ) -> bool:
         member_count = error.member_count if isinstance(error, MemberAmbiguousError) else 0
-        entry = NobodyEntry(begin_s=begin.there_s, member_count=member_count, fetch_time=error.fetch_time)
+        entry = make_nobody(identity, begin.there_s, member_count, error.fetch_time)
         key = self._keys.make_identity_key(merchant, identity)
         keep_s = self._times.get_keep_s(merchant, is_nobody=True)
         return await self._store.put(self._keys.make_merchant_key(merchant), begin, {key: entry}, keep_s=keep_s)

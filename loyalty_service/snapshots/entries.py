@@ -1,15 +1,18 @@
 """What is held under a key, and how it is written."""
 
+import hashlib
 from datetime import datetime
 
 import msgspec
 from aiocache.serializers import BaseSerializer
 
+from loyalty_service.domain.member import Identity
 from loyalty_service.domain.snapshot import Snapshot
 
 # Of how entries are written: field after field, without names. Releases that run beside each other must not misread
 # each other's: who changes the fields of anything that is held raises it.
-FORM = 1
+FORM = 2
+_DIGEST_BYTES = 8
 
 
 class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):
@@ -33,11 +36,25 @@ class AliasEntry(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_l
 
 
 class NobodyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
-    """An identity that named no member (`member_count` 0), or several."""
+    """An identity that named no member (`member_count` 0), or several. `asked`: digests of how it was spelled then."""
 
     begin_s: float
     member_count: int
     fetch_time: datetime
+    asked: tuple[bytes, ...]
+
+    def answers(self, spelling: str) -> bool:
+        """That nobody has one spelling does not say that nobody has another: a provider may tell them apart."""
+        return self.member_count > 0 or _digest(spelling) in self.asked
+
+
+def make_nobody(identity: Identity, begin_s: float, member_count: int, fetch_time: datetime) -> NobodyEntry:
+    asked = tuple(map(_digest, identity.list_spellings()))
+    return NobodyEntry(begin_s=begin_s, member_count=member_count, fetch_time=fetch_time, asked=asked)
+
+
+def _digest(spelling: str) -> bytes:
+    return hashlib.blake2b(spelling.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 Entry = MemberEntry | AliasEntry | NobodyEntry

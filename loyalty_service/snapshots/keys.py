@@ -19,7 +19,8 @@ class Keys:
         return f"{merchant.merchant_id}\0{merchant.generation}"
 
     def make_identity_key(self, merchant: Merchant, identity: Identity) -> str:
-        return self._hash(merchant, identity.kind, identity.value)
+        """The same for all spellings of an identity."""
+        return self._hash(merchant, identity.kind, identity.key)
 
     def make_member_key(self, merchant: Merchant, member_id: str) -> str:
         return self._hash(merchant, "member_id", member_id)

@@ -43,8 +43,11 @@ class Reader(msgspec.Struct, frozen=True):
             return False
         if outcome.is_overtaken and begin.here_s < arrival.here_s:
             return False
-        if outcome.identity == self.identity or isinstance(outcome.result, ProviderError):
+        if isinstance(outcome.result, ProviderError):
             return True
+        asked, mine = outcome.identity, self.identity
+        if (asked.kind, asked.key) == (mine.kind, mine.key):
+            return not isinstance(outcome.result, MemberNotFoundError) or mine.value in asked.list_spellings()
         # It was for an alias of the member that is asked for, and may have found that this is somebody else's by now.
         return isinstance(outcome.result, Snapshot) and outcome.result.member.member_id == self.identity.value
 
@@ -55,7 +58,7 @@ def get_held(reading: Reading, identity: Identity) -> Held:
         case MemberEntry(begin_s=begin_s, snapshot=snapshot):
             return Held(begin_s, snapshot, identity.value)
         case NobodyEntry(begin_s=begin_s) as nobody:
-            return Held(begin_s, nobody)
+            return Held(begin_s, nobody) if nobody.answers(identity.value) else Held()
         case AliasEntry(begin_s=begin_s, member_id=member_id):
             member = reading.member
             if member is None or begin_s < member.since_s:

@@ -53,10 +53,21 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_candidates(rows: object, fields: MemberFields, identity: Identity) -> list[Candidate]:
-    """The rows that have exactly this identity, each member once: a find may match more loosely than we do."""
+    """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
+
+    Whose identity cannot be read hides nobody beside them; alone, they are not nobody either.
+    """
     if not isinstance(rows, list):
         raise WireError("the answer is not a list of members")
-    matching = [row for row in map(_object, rows) if _has_identity(row, fields, identity)]
+    matching, problem = [], None
+    for row in map(_object, rows):
+        try:
+            if _has_identity(row, fields, identity):
+                matching.append(row)
+        except WireError as error:
+            problem = error
+    if problem is not None and not matching:
+        raise problem
     found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
     return list(found.values())
 
@@ -146,13 +157,14 @@ def _parse_movement(row: object, fields: ListMovements) -> Movement:
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
     by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
     text = by_kind[identity.kind].search(row)
+    if identity.kind == "support_id" and isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)  # one that is all digits
     if text is not None and not isinstance(text, str):
         raise WireError(f"{identity.kind} is not a text")
     try:
-        value = parse_identity(identity.kind, text or "").value
+        return parse_identity(identity.kind, text or "").key == identity.key
     except BadValueError:
         return False
-    return value.casefold() == identity.value.casefold()
 
 
 def _parse_wallet(row: object, expression: Expression, scale: int) -> Wallet | None:

@@ -1,7 +1,7 @@
 """Reads of the provider: a member with their coupons, what was booked on a wallet, whether a token works."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -93,12 +93,11 @@ class Read:
             request, candidates = await self._get_candidates(identity.value)
         else:
             request, candidates = await self._find_candidates(identity)
-        present = [candidate for candidate in candidates if not candidate.is_anonymised]
-        if not present:
+        if not candidates:
             raise MemberNotFoundError(self._fetch_time)
-        if len(present) > 1:
-            raise MemberAmbiguousError(len(present), self._fetch_time)
-        return self._parse(request, lambda: parse_member(present[0], self._profile.member))
+        if len(candidates) > 1:
+            raise MemberAmbiguousError(len(candidates), self._fetch_time)
+        return self._parse(request, lambda: parse_member(candidates[0], self._profile.member))
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.get_member
@@ -108,18 +107,32 @@ class Read:
         candidate = self._parse(request, lambda: parse_candidate(row, self._profile.member))
         if candidate.member_id != member_id:
             raise self._make_contract_error(request, "is about another member")
-        return request, [candidate]
+        return request, _list_present([candidate])
 
     async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
+        """As it is written; where that is nobody's, by all its other spellings: they may name several members."""
+        written, *others = identity.list_spellings()
+        request, found = await self._find(identity, written)
+        if not found:
+            candidates: dict[str, Candidate] = {}
+            for spelling in others:
+                await self._exchange.add()
+                request, more = await self._find(identity, spelling)
+                candidates |= {candidate.member_id: candidate for candidate in more}
+            found = list(candidates.values())
+        return request, found
+
+    async def _find(self, identity: Identity, spelling: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.find_member
         field = {"email": operation.email, "phone": operation.phone, "support_id": operation.support_id}[identity.kind]
         if not field:
             raise BadValueError(f"identity.{identity.kind}", "cannot be searched for at this merchant's provider")
-        query = {field: identity.value}
+        query = {field: spelling}
         request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
         data = await self._request(request)
         fields = self._profile.member
-        return request, self._parse(request, lambda: parse_candidates(operation.items.search(data), fields, identity))
+        found = self._parse(request, lambda: parse_candidates(operation.items.search(data), fields, identity))
+        return request, _list_present(found)
 
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
         operation = self._profile.list_coupons
@@ -140,3 +153,7 @@ class Read:
             "provider_contract", merchant_id=self._merchant.merchant_id, operation=request.operation, problem=sentence
         )
         return ProviderContractError(f"the provider's answer to {request.operation} cannot be read: {sentence}")
+
+
+def _list_present(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return [candidate for candidate in candidates if not candidate.is_anonymised]

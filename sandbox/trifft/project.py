@@ -9,6 +9,7 @@ import msgspec
 
 from sandbox.faults import Faults
 from sandbox.trifft.access import TokenKind
+from sandbox.trifft.collation import is_collated
 from sandbox.trifft.errors import ApiError
 from sandbox.trifft.faults import Fault, FaultKind, Operation
 from sandbox.trifft.member import Coupon, Member, Movement, UserCoupon
@@ -121,10 +122,11 @@ class Project:
             raise ApiError(404, "Member not found.") from None
 
     def find_members(self, field: Literal["email", "phone", "support_id"], value: str) -> list[Member]:
-        """E-mails are the same whatever their case."""
-        if field == "email":
-            return [member for member in self.members.values() if (member.email or "").casefold() == value.casefold()]
-        return [member for member in self.members.values() if getattr(member, field) == value]
+        """E-mails and support IDs are the same to a database whatever their case and accents."""
+        texts = [(member, getattr(member, field)) for member in self.members.values()]
+        if field == "phone":
+            return [member for member, text in texts if text == value]
+        return [member for member, text in texts if text is not None and is_collated(text, value)]
 
     def has_wallet(self, member: Member) -> bool:
         return self.settings.wallets and member.wallet

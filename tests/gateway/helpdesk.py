@@ -1,6 +1,6 @@
 """The stand-in of Gorgias on a free port, with a log of what it was asked and faults on the way."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +11,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.installation.store import Target
-from sandbox.app import ACCOUNTS, create_app
+from sandbox.app import ACCOUNTS, TRIFFT, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.gate import CALL_LIMIT_HEADER
 from sandbox.gorgias.ticket import Customer, Ticket
+from sandbox.trifft import Project
 
 PUBLIC_URL = "https://edge.example"
 
@@ -29,6 +30,7 @@ class Helpdesk:
 
     url: str = ""
     accounts: dict[str, Account] = field(default_factory=dict)
+    projects: Mapping[str, Project] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     lose_request: int | None = None
     lose_answer: int | None = None
@@ -99,7 +101,7 @@ async def run_helpdesk() -> AsyncIterator[Helpdesk]:
     helpdesk = Helpdesk()
     app = create_app(Config(host="127.0.0.1", port=0))
     app.middlewares.append(helpdesk.break_calls)
-    helpdesk.accounts = app[ACCOUNTS]
+    helpdesk.accounts, helpdesk.projects = app[ACCOUNTS], app[TRIFFT].projects
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -130,13 +130,18 @@ async def archive(start_service: StartService, database_url: str) -> AsyncIterat
         yield archive
 
 
+def fold(text: str) -> str:
+    """ASCII case only."""
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
 def is_wanted(award: pb.Award, wanted: pb.AwardFilter) -> bool:
     """The filter, as its comments in the proto say it."""
-    claims = {award.claimed_agent_email.casefold(), award.claimed_agent_name.casefold()}
+    claims = {fold(award.claimed_agent_email), fold(award.claimed_agent_name)}
     checks = (
         not wanted.HasField("from_time") or award.attempt_time.ToNanoseconds() >= wanted.from_time.ToNanoseconds(),
         not wanted.HasField("before_time") or award.attempt_time.ToNanoseconds() < wanted.before_time.ToNanoseconds(),
-        wanted.claimed_agent.casefold() in claims or not wanted.claimed_agent,
+        fold(wanted.claimed_agent) in claims or not wanted.claimed_agent,
         wanted.member_id in {"", award.member_id},
         wanted.ticket_id in {"", award.ticket_id},
         award.state in wanted.states or not wanted.states,
@@ -151,7 +156,19 @@ filters = st.builds(
     from_time=times,
     before_time=times,
     claimed_agent=st.sampled_from(
-        ["", "", "Ana@Shop.example", "ANA K.", "žofia", "ŽOFIA@shop.example", "boss@shop.example", "Ana", "nobody"]
+        [
+            "",
+            "",
+            "Ana@Shop.example",
+            "ANA K.",
+            "žofia",
+            "žofia@SHOP.example",
+            "ŽOFIA@shop.example",
+            "Žofia",
+            "boss@shop.example",
+            "Ana",
+            "nobody",
+        ]
     ),
     member_id=st.sampled_from(["", "", "jana", "boris", "doubt-1", "jan"]),
     ticket_id=st.sampled_from(["", "", "4711", "9999", "471"]),
@@ -186,7 +203,7 @@ async def test_time_begins_with_its_first_instant_and_ends_before_its_last(archi
 
 
 KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
-    pb.AWARD_GROUPING_AGENT: lambda award: (award.claimed_agent_email or award.claimed_agent_name).casefold(),
+    pb.AWARD_GROUPING_AGENT: lambda award: fold(award.claimed_agent_email or award.claimed_agent_name),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
     pb.AWARD_GROUPING_DAY: lambda award: award.attempt_time.ToDatetime().date().isoformat(),
 }
@@ -231,7 +248,7 @@ async def test_archive_has_every_kind_of_award(archive: Archive) -> None:
     reversals = [award for award in archive.everything if award.reverses]
     assert {award.state for award in reversals} == {pb.AWARD_STATE_APPLIED, pb.AWARD_STATE_REJECTED}
     sums = await archive.add_up(pb.AwardFilter(), pb.AWARD_GROUPING_AGENT)
-    assert [one.key for one in sums] == ["", "ana k.", "ana@shop.example", "žofia", "žofia@shop.example"]
+    assert [one.key for one in sums] == ["", "ana k.", "ana@shop.example", "Žofia", "žofia@shop.example"]
     assert all(one.points for one in sums)
     assert any(one.reversed_points for one in sums)
 

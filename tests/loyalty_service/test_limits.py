@@ -14,6 +14,7 @@ from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError
 from loyalty_service.domain.limits import Limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.lookalikes import LOOK_ALIKES
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
@@ -68,13 +69,31 @@ async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
     assert (of_another.state, exactly.state) == (AwardState.APPLIED, AwardState.APPLIED)
 
 
-async def test_agent_is_one_whatever_the_case(book: Book) -> None:
-    limits = limit_to(100, "per_agent_day")
-    await book.give(100, limits=limits, claimed_agent_email="ŽOFIA@shop.example")
+@pytest.mark.parametrize(
+    ("field", "one", "same"),
+    [
+        ("claimed_agent_email", "Žofia@shop.example", "ŽOFIA@Shop.example"),
+        ("claimed_agent_email", "zoe@bücher.example", "ZOE@xn--bcher-kva.example"),
+        ("claimed_agent_name", "Zoë K.", "ZOë k."),
+    ],
+)
+async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one: str, same: str) -> None:
+    limits: dict[str, Any] = {"limits": limit_to(100, "per_agent_day")}
+    await book.give(100, **limits, **{field: one})
 
-    refusal = await catch(LimitExceededError, book.open(1, limits=limits, claimed_agent_email="žofia@Shop.example"))
+    refusal = await catch(LimitExceededError, book.open(1, **limits, **{field: same}))
 
     assert refusal["used"] == "100"
+
+
+@pytest.mark.parametrize(("one", "other"), LOOK_ALIKES)
+async def test_agents_who_look_alike_have_limits_of_their_own(book: Book, one: str, other: str) -> None:
+    limits = limit_to(100, "per_agent_day")
+    for domain in ("", "@shop.example"):
+        field = "claimed_agent_email" if domain else "claimed_agent_name"
+        for name in (one, other):
+            wanted: dict[str, Any] = {"limits": limits, field: name + domain}
+            await book.give(100, **wanted)
 
 
 async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> None:

@@ -134,7 +134,7 @@ async def test_reasons_that_cannot_be_told_apart_or_read_are_refused(client: Cli
         ["\u202eevil"],
         ["Goodwill", "Goodwill"],
         ["Goodwill", "GOODWILL"],
-        ["Straße", "STRASSE 7"],
+        ["Straße", "STRAßE 7"],
         ["Late", "late delivery"],
         ["Late delivery", "Late"],
     ]

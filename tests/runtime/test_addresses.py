@@ -34,6 +34,8 @@ def test_spellings_of_one_address_share_a_key(one: str, other: str) -> None:
         ("jana+a@x.com", "jana@x.com"),
         ("İ@x.com", "i@x.com"),
         ("jana@x.com", "jana"),
+        ("jana@Straße.example", "jana@straße.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
     ],
 )
 def test_look_alikes_have_keys_of_their_own(one: str, other: str) -> None:
@@ -66,6 +68,22 @@ def test_an_address_in_capitals_of_a_domain_with_two_spellings_has_two_others() 
     assert list_email_spellings("Jana@bücher.example") == ["jana@bücher.example", "jana@xn--bcher-kva.example"]
     assert list_email_spellings("jana@xn--bcher-kva.example") == ["jana@bücher.example"]
     assert list_email_spellings("jana@example.com") == []
+
+
+@pytest.mark.parametrize(
+    ("email", "others"),
+    [
+        ("JANA@a_B.example", ["jana@a_B.example"]),
+        ("Jana@BÜCHER.example", ["jana@BÜCHER.example"]),
+        ("jana@BÜCHER.example", []),
+        (
+            "jana@xn--bcher-kva.bücher.example",
+            ["jana@xn--bcher-kva.xn--bcher-kva.example", "jana@bücher.bücher.example"],
+        ),
+    ],
+)
+def test_other_spellings_are_those_of_the_same_address_only(email: str, others: list[str]) -> None:
+    assert list_email_spellings(email) == others
 
 
 def test_a_domain_that_idna_refuses_is_compared_as_written() -> None:

@@ -1,11 +1,12 @@
 """Limits and reasons of a merchant; reversals, settling by hand and by movements, who did what and why."""
 
-import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from alembic import op
+
+from loyalty_service.domain.award import make_agent_key
 
 revision = "0002"
 down_revision = "0001"
@@ -63,9 +64,9 @@ def _extend_awards() -> None:
         sa.Column("merchant_generation", sa.Text, nullable=False, server_default=""),
         # The merchant's date when the last attempt was opened, "2026-11-23"; what its limits go by.
         sa.Column("day", sa.Text, nullable=False, server_default=""),
-        # The claimed e-mail, else the name, case-folded: how limits and sums tell agents apart.
+        # Of the claimed e-mail, else of the name: how limits and sums tell agents apart.
         sa.Column("agent_key", sa.Text, nullable=False, server_default=""),
-        # The claimed name, case-folded, also where there is an e-mail: agents are looked for by either.
+        # Of the claimed name, also where there is an e-mail: agents are looked for by either.
         sa.Column("agent_name_key", sa.Text, nullable=False, server_default=""),
         sa.Column("needs_person", sa.Boolean, nullable=False, server_default=sa.false()),
         # The provider's movement that has settled it: one movement settles one award.
@@ -82,7 +83,7 @@ def _extend_awards() -> None:
 
 
 def _fill_awards() -> None:
-    """Days and agents of what is on record. In Python: SQLite knows no time zones, and no case but ASCII's."""
+    """Days and agents of what is on record. In Python: SQLite knows no time zones."""
     awards = sa.table(
         "awards",
         *map(sa.column, ("merchant_id", "number", "attempt_time_ms", "claimed_agent_email", "claimed_agent_name")),
@@ -95,18 +96,14 @@ def _fill_awards() -> None:
     for row in op.get_bind().execute(sa.select(awards)):
         sent_time = datetime.fromtimestamp(row.attempt_time_ms / 1000, ZoneInfo(zones.get(row.merchant_id, "UTC")))
         agent = row.claimed_agent_email or row.claimed_agent_name
-        keys = {"day": sent_time.date().isoformat(), "agent_key": _fold(agent)}
-        keys["agent_name_key"] = _fold(row.claimed_agent_name)
+        keys = {"day": sent_time.date().isoformat(), "agent_key": make_agent_key(agent)}
+        keys["agent_name_key"] = make_agent_key(row.claimed_agent_name)
         changes.append({"of_merchant": row.merchant_id, "of_number": row.number, **keys})
     if changes:
         own = (awards.c.merchant_id == sa.bindparam("of_merchant"), awards.c.number == sa.bindparam("of_number"))
         names = ("day", "agent_key", "agent_name_key")
         query = sa.update(awards).where(*own).values({name: sa.bindparam(name) for name in names})
         op.get_bind().execute(query, changes)
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text.casefold())
 
 
 def _index_awards() -> None:

@@ -296,7 +296,7 @@ class _AwardGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardGr
     DESCRIPTOR: _descriptor.EnumDescriptor
     AWARD_GROUPING_UNSPECIFIED: _AwardGrouping.ValueType  # 0
     AWARD_GROUPING_AGENT: _AwardGrouping.ValueType  # 1
-    """By claimed e-mail, or by name where there is none, without regard to case."""
+    """By claimed e-mail, or by name where there is none, but for ASCII case."""
     AWARD_GROUPING_REASON: _AwardGrouping.ValueType  # 2
     AWARD_GROUPING_DAY: _AwardGrouping.ValueType  # 3
     """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
@@ -305,7 +305,7 @@ class AwardGrouping(_AwardGrouping, metaclass=_AwardGroupingEnumTypeWrapper): ..
 
 AWARD_GROUPING_UNSPECIFIED: AwardGrouping.ValueType  # 0
 AWARD_GROUPING_AGENT: AwardGrouping.ValueType  # 1
-"""By claimed e-mail, or by name where there is none, without regard to case."""
+"""By claimed e-mail, or by name where there is none, but for ASCII case."""
 AWARD_GROUPING_REASON: AwardGrouping.ValueType  # 2
 AWARD_GROUPING_DAY: AwardGrouping.ValueType  # 3
 """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
@@ -1146,7 +1146,7 @@ class AwardPointsRequest(_message.Message):
     """Optional, at most 320 characters each; cleaned as the note is."""
     claimed_agent_name: _builtins.str
     reason: _builtins.str
-    """Where the merchant has `award_reasons`, one of them or the beginning of just one, without regard to case. Else
+    """Where the merchant has `award_reasons`, one of them or the beginning of just one, but for ASCII case. Else
     optional, at most 100 characters. The provider is not told.
     """
     ticket_verified: _builtins.bool
@@ -1458,7 +1458,7 @@ class AwardFilter(_message.Message):
     STATES_FIELD_NUMBER: _builtins.int
     NEEDS_PERSON_FIELD_NUMBER: _builtins.int
     claimed_agent: _builtins.str
-    """E-mail or name as claimed, whole, without regard to case."""
+    """E-mail or name as claimed, whole, but for ASCII case; an e-mail also in its domain's other spelling."""
     member_id: _builtins.str
     ticket_id: _builtins.str
     needs_person: _builtins.bool

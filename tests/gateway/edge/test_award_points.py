@@ -426,6 +426,17 @@ async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: 
     assert len(set(ids)) == 4
 
 
+async def test_award_agents_who_look_alike_press_for_themselves(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    scripted.award = APPLIED
+    panel = gateway.tokens.make("acme", "member-1")
+    names = ["Zoë", "ZOë", "ZOË", "Zoe", "Zoe\u0308"]
+    for name in names:
+        await gateway.press(award_token=panel, agent_email="", agent_name=name)
+    ids = [request.request_id for request in scripted.award_requests]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 4
+
+
 @pytest.mark.parametrize("token", ["", "None", "{{award_token}}"])
 async def test_award_without_a_token(gateway: Gateway, token: str) -> None:
     """TRIFFT does not answer, or the panel is an old one: its first line says why, and we do not."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.domain.errors import MemberNotFoundError, ProviderUnavailableError
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
@@ -163,6 +163,32 @@ async def test_reader_by_id_is_not_told_that_the_email_names_nobody(desk: Desk) 
     await desk.release(desk.provider.calls[2])
     assert await by_id == 100
     assert by_email.exception() is not None
+
+
+async def test_two_spellings_of_one_address_share_a_flight(held_desk: Desk) -> None:
+    readers = [await held_desk.arrive(email, 1) for email in (JANA, "Jana@EXAMPLE.com", "JANA@example.com")]
+    await held_desk.release(held_desk.provider.calls[0])
+    assert await asyncio.gather(*readers) == [100, 100, 100]
+    assert held_desk.fetches == 1
+
+
+async def test_look_alikes_share_no_flight(held_desk: Desk) -> None:
+    for member_id, (number, email) in zip("ab", enumerate(("straße@x.example", "strasse@x.example")), strict=True):
+        held_desk.provider.add(member_id, email, points=number)
+    readers = [await held_desk.arrive(email, 1) for email in ("straße@x.example", "strasse@x.example")]
+    for call in held_desk.provider.calls[:]:
+        await held_desk.release(call)
+    assert await asyncio.gather(*readers) == [0, 1]
+
+
+async def test_reader_whose_spelling_was_not_asked_for_is_not_told_that_there_is_nobody(held_desk: Desk) -> None:
+    held_desk.provider.add("eve", "EVE@example.com")
+    in_small, in_capitals = [await held_desk.arrive(email, 1) for email in ("eve@example.com", "EVE@example.com")]
+    assert held_desk.fetches == 1, "there is one flight at a time"
+    for place in range(2):
+        await held_desk.release(held_desk.provider.calls[place])
+    assert isinstance(in_small.exception(), MemberNotFoundError)
+    assert await in_capitals == 100
 
 
 async def test_leaving_ends_what_is_under_way() -> None:

@@ -25,7 +25,7 @@ JANA = "jana@example.com"
 OTHER_KEY = "bXkgb3RoZXIga2V5IG9mIHRoaXJ0eS10d28gYnl0ZXM="
 ENTRIES: list[Entry] = [
     AliasEntry(begin_s=1.000001, member_key="0" * 32, member_id="jana"),
-    NobodyEntry(begin_s=2.5, member_count=2, fetch_time=datetime(2026, 11, 23, tzinfo=UTC)),
+    NobodyEntry(begin_s=2.5, member_count=2, fetch_time=datetime(2026, 11, 23, tzinfo=UTC), asked=(b"1",)),
 ]
 
 

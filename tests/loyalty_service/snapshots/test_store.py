@@ -11,7 +11,15 @@ from loyalty_service.domain.errors import MemberNotFoundError
 from loyalty_service.domain.member import Coupon, Identity, Member, Segment, Tier, Venue, Wallet, parse_identity
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.snapshots import open_snapshots
-from loyalty_service.snapshots.entries import FORM, AliasEntry, Entry, EntrySerializer, MemberEntry, NobodyEntry
+from loyalty_service.snapshots.entries import (
+    FORM,
+    AliasEntry,
+    Entry,
+    EntrySerializer,
+    MemberEntry,
+    NobodyEntry,
+    make_nobody,
+)
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.marks import Marks
 from loyalty_service.snapshots.memory import MemoryCache
@@ -72,7 +80,7 @@ def test_value_of_another_form_is_a_miss(value: bytes) -> None:
 
 def test_entry_is_read_as_it_was_written() -> None:
     serializer = EntrySerializer()
-    nobody = NobodyEntry(begin_s=1.5, member_count=2, fetch_time=FakeClock().now())
+    nobody = make_nobody(parse_identity("email", "Jana@example.com"), 1.5, 2, FakeClock().now())
     assert [serializer.loads(serializer.dumps(entry)) for entry in (ENTRY, nobody)] == [ENTRY, nobody]
 
 
@@ -81,10 +89,10 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     structs = (MemberEntry, AliasEntry, NobodyEntry, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        1: {
+        2: {
             "MemberEntry": "begin_s since_s snapshot",
             "AliasEntry": "begin_s member_key member_id",
-            "NobodyEntry": "begin_s member_count fetch_time",
+            "NobodyEntry": "begin_s member_count fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
             "Member": "member_id support_id full_name status wallet tier favorite_venue segments",
             "Wallet": "balance",

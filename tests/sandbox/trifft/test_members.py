@@ -14,15 +14,27 @@ Client = TestClient[web.Request, web.Application]
     [
         {"email": "jana@example.com"},
         {"email": "JANA@EXAMPLE.COM"},
+        {"email": "j\u00e1na@example.com "},
         {"phone": "+421900000000"},
         {"support_id": "JN-4821"},
+        {"support_id": "\uff4an-4821"},
     ],
 )
 async def test_find_by_each_identity(client: Client, jana: Member, query: dict[str, str]) -> None:
-    """An e-mail is the same in any case."""
+    """To a database an e-mail, or a support ID, is the same in any case, and with any accents."""
     found = await (await client.get("/v1/member", params=query)).json()
 
     assert [member["id"] for member in found] == [jana.id]
+
+
+@pytest.mark.parametrize("email", ["strasse@example.com", "strase@example.com", "STRAẞE@example.com"])
+async def test_find_takes_a_sharp_s_for_what_either_collation_does(client: Client, acme: Project, email: str) -> None:
+    member = Member(email="straße@example.com")
+    acme.members[member.id] = member
+
+    found = await (await client.get("/v1/member", params={"email": email})).json()
+
+    assert [one["id"] for one in found] == [member.id]
 
 
 async def test_find_of_a_stranger_is_an_empty_list(client: Client) -> None:

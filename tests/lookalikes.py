@@ -1,0 +1,16 @@
+"""Local parts, names and IDs that are not the same, though a database, `casefold` or NFC takes them for it."""
+
+LOOK_ALIKES = [
+    ("straße", "strasse"),
+    ("jos\u00e9", "jose\u0301"),
+    ("jos\u00e9", "jose"),
+    ("\u212aim", "kim"),  # the Kelvin sign
+    ("\uff4aana", "jana"),  # fullwidth
+    ("\u0130nan", "inan"),  # dotted I
+    ("inan", "\u0131nan"),  # dotless
+    ("νίκος", "νίκοσ"),  # a final sigma
+    ("j\u0430na", "jana"),  # a Cyrillic a
+    ("Zoë", "Zoe"),
+    ("ZOË", "zoë"),
+    ("\ufb01ona", "fiona"),  # a ligature
+]

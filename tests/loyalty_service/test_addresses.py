@@ -1,0 +1,246 @@
+"""Two addresses that are not the same share nothing: no member, no held entry, no erasure. Two that are share all.
+
+Over the wire, before the stand-in of TRIFFT, which finds without regard to case and accents.
+"""
+
+import itertools
+import unicodedata
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import idna
+import pytest
+from aiohttp.test_utils import TestServer
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.config import MEMORY_URL
+from loyalty_service.trifft.client import TrifftProvider
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Member, Project, Settings, Trifft, make_project
+from sandbox.trifft.app import create_trifft_app
+from tests.lookalikes import LOOK_ALIKES
+from tests.loyalty_service.running import Client, catch_failure, run_service
+
+_NUMBERS = itertools.count()
+
+
+class Shop:
+    """The shop acme, as a caller of the service sees it."""
+
+    def __init__(self, client: Client, project: Project) -> None:
+        self.client = client
+        self.project = project
+
+    def add(self, **fields: str) -> Member:
+        member = Member(**fields)  # type: ignore[arg-type]
+        self.project.members[member.id] = member
+        return member
+
+    async def find(self, identity: pb.MemberIdentity) -> str:
+        """The id of the member; empty: there is none."""
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=identity)
+        batch = pb.BatchGetSnapshotsRequest(merchant_id="acme", identities=[identity])
+        [result] = (await self.client.loyalty.BatchGetSnapshots(batch)).results
+        if result.HasField("error"):
+            failure = await catch_failure(self.client.loyalty.GetSnapshot(request))
+            assert failure.reason == "MEMBER_NOT_FOUND"
+            return ""
+        member_id = (await self.client.loyalty.GetSnapshot(request)).snapshot.member.member_id
+        assert member_id == result.snapshot.member.member_id
+        return member_id
+
+    async def look(self, identity: pb.MemberIdentity) -> str:
+        """The id of whom is held; empty: nobody is."""
+        request = pb.GetHeldSnapshotRequest(merchant_id="acme", identity=identity)
+        return (await self.client.loyalty.GetHeldSnapshot(request)).snapshot.member.member_id
+
+    async def drop(self, identity: pb.MemberIdentity) -> None:
+        request = pb.InvalidateSnapshotRequest(merchant_id="acme", identity=identity)
+        await self.client.loyalty.InvalidateSnapshot(request)
+
+    async def list_awards(self, claimed_agent: str) -> list[str]:
+        request = pb.ListAwardsRequest(merchant_id="acme", filter=pb.AwardFilter(claimed_agent=claimed_agent))
+        return [award.award_id for award in (await self.client.loyalty.ListAwards(request)).awards]
+
+    async def sum_by_agent(self) -> list[str]:
+        request = pb.SumAwardsRequest(merchant_id="acme", group_by=pb.AWARD_GROUPING_AGENT)
+        return [one.key for one in (await self.client.loyalty.SumAwards(request)).sums]
+
+    async def erase(self, identity: pb.MemberIdentity) -> int:
+        request = pb.EraseMemberRequest(merchant_id="acme", identities=[identity], erased_by="petra")
+        return (await self.client.loyalty.EraseMember(request)).dropped_count
+
+
+@pytest.fixture(params=["memory", "valkey"])
+def snapshots_url(request: pytest.FixtureRequest) -> str:
+    return MEMORY_URL if request.param == "memory" else str(request.getfixturevalue("valkey_url"))
+
+
+@pytest.fixture
+async def shop(snapshots_url: str, new_sqlite_url: str) -> AsyncIterator[Shop]:
+    project = make_project("acme", settings=Settings(rate_limit=False))
+    async with (
+        TestServer(create_trifft_app(Trifft([project]))) as server,
+        TrifftProvider(SystemClock()) as provider,
+        run_service(new_sqlite_url, provider, snapshots_url=snapshots_url, read_timeout_s=10) as client,
+    ):
+        merchant = pb.Merchant(
+            merchant_id="acme", provider_url=str(server.make_url("")), profile="[rate]\nrequests = 100000\n"
+        )
+        create = pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token())
+        await client.merchants.CreateMerchant(create)
+        yield Shop(client, project)
+
+
+def is_same(one: str, other: str) -> bool:
+    """As the rule is written: the local parts are the same but for ASCII case, the domains are as IDNA spells them."""
+    (one_local, _, one_domain), (other_local, _, other_domain) = one.rpartition("@"), other.rpartition("@")
+    return lower(one_local) == lower(other_local) and encode(one_domain) == encode(other_domain)
+
+
+def lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
+def encode(domain: str) -> str:
+    try:
+        return idna.encode(domain).decode().lower()
+    except idna.IDNAError:
+        return domain
+
+
+def change_domain(change: Callable[[str], str]) -> Callable[[str], str]:
+    def apply(email: str) -> str:
+        local, _, domain = email.rpartition("@")
+        return f"{local}@{change(domain)}"
+
+    return apply
+
+
+CHANGES: list[Callable[[str], str]] = [
+    str,
+    *(str.upper, str.lower, str.casefold, str.title, str.swapcase),
+    *(lambda text, form=form: unicodedata.normalize(form, text) for form in ("NFC", "NFD", "NFKC", "NFKD")),
+    lambda text: text.replace("ss", "ß"),
+    lambda text: text.replace("a", "\u0430"),  # Cyrillic
+    lambda text: text.replace("k", "\u212a"),  # the Kelvin sign
+    lambda text: text.replace("@", " @"),
+    lambda text: f" {text}",
+    lambda text: f"{text} ",
+    lambda text: text.replace("o", "ö"),
+    change_domain(encode),
+    change_domain(lambda domain: encode(domain).upper()),
+]
+locals_ = st.text(alphabet="aAkKioßsSöÖée\u0301\u0130\u0131\uff41\u212aς\u03c3Σ.+ ", min_size=1, max_size=6)
+domains = st.sampled_from(["example.com", "bücher.example", "straße.example", "kino.example", "a_b.example"])
+emails = st.builds("{}@{}".format, locals_, domains).filter(lambda text: text.strip() != "" and text.isprintable())
+pairs = emails.flatmap(
+    lambda email: st.tuples(st.just(email), st.sampled_from(CHANGES).map(lambda change: change(email)) | emails)
+)
+
+
+def make_distinct(email: str, number: int) -> str:
+    """Another address for each example, that is alike the other one of the pair or not as before."""
+    return f"m{number}.{email}"
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(pair=("jana@straße.example", "jana@strasse.example"))
+@example(pair=("Jana@bücher.example", "jana@xn--bcher-kva.EXAMPLE"))
+@example(pair=("jana@\u212aino.example", "jana@kino.example"))
+@given(pair=pairs)
+async def test_addresses_share_all_or_nothing(shop: Shop, pair: tuple[str, str]) -> None:
+    number = next(_NUMBERS)
+    one, other = (make_distinct(email, number) for email in pair)
+    assume(one.isprintable() and other.isprintable())
+    mine, theirs = pb.MemberIdentity(email=one), pb.MemberIdentity(email=other)
+    is_shared = is_same(one, other)
+    shop.project.members.clear()
+    member = shop.add(email=one)
+    held_id = member.id if is_shared else ""
+
+    assert await shop.find(mine) == member.id
+    assert await shop.look(theirs) == held_id
+    assert await shop.find(theirs) == held_id
+
+    await shop.drop(theirs)
+    assert await shop.look(mine) == ("" if is_shared else member.id)
+    assert await shop.find(mine) == member.id
+    assert (await shop.erase(theirs) > 1) is is_shared
+    assert await shop.look(mine) == ("" if is_shared else member.id)
+
+    other_member = member if is_shared else shop.add(email=other)
+    await shop.drop(theirs)
+    assert [await shop.find(theirs), await shop.find(mine)] == [other_member.id, member.id]
+
+
+@pytest.mark.parametrize("kind", ["email", "support_id"])
+async def test_member_who_is_forgotten_takes_no_look_alike_along(shop: Shop, kind: str) -> None:
+    for number, pair in enumerate([*LOOK_ALIKES, *(pair[::-1] for pair in LOOK_ALIKES)]):
+        values = [f"{name}{number}@example.com" if kind == "email" else f"{name}{number}" for name in pair]
+        members = [shop.add(**{kind: value}) for value in values]
+        identities = [pb.MemberIdentity(**{kind: value}) for value in values]
+        assert [await shop.find(identity) for identity in identities] == [member.id for member in members]
+        await shop.erase(identities[1])
+        assert [await shop.look(identity) for identity in identities] == [members[0].id, ""]
+
+
+async def test_answer_that_there_is_nobody_is_for_the_spellings_that_were_asked_for(shop: Shop) -> None:
+    """TRIFFT may tell capitals apart: that nobody has small ones does not say that nobody has others."""
+    assert await shop.find(pb.MemberIdentity(email="Eve@example.com")) == ""
+    for email, is_held in (("Eve@example.com", True), ("eve@example.com", True), ("EVE@example.com", False)):
+        identity, count = pb.MemberIdentity(email=email), shop.project.count_requests("find")
+        request = pb.GetHeldSnapshotRequest(merchant_id="acme", identity=identity)
+        held = await shop.client.loyalty.GetHeldSnapshot(request)
+        assert (held.WhichOneof("held") is not None) is is_held
+        assert await shop.find(identity) == ""
+        assert (shop.project.count_requests("find") == count) is is_held
+
+
+@pytest.mark.parametrize("kind", ["email", "support_id", "member_id"])
+async def test_blank_or_unprintable_identity_is_refused(shop: Shop, kind: str) -> None:
+    for text in ("", " ", "jana@example.com\n", "\u00a0jana@example.com", "x" * 321):
+        identity = pb.MemberIdentity(**{kind: text})
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=identity)
+        failure = await catch_failure(shop.client.loyalty.GetSnapshot(request))
+        assert (failure.reason, failure.field) == ("BAD_VALUE", f"identity.{kind}")
+
+
+async def test_id_of_a_member_is_exact(shop: Shop) -> None:
+    for name in ("jana", "jose\u0301"):
+        shop.project.members[name] = Member(id=name, email=f"{name}@example.com")
+    for member_id in ("jana ", " jana", "Jana", "jos\u00e9"):
+        assert await shop.find(pb.MemberIdentity(member_id=member_id)) == ""
+        failure = await catch_failure(shop.client.award(member_id=member_id))
+        assert failure.reason == "MEMBER_NOT_FOUND"
+    assert (await shop.client.award(member_id="jose\u0301")).award.member_id == "jose\u0301"
+
+
+async def test_agents_who_look_alike_are_told_apart(shop: Shop) -> None:
+    member = shop.add(email="jana@example.com")
+    for number, names in enumerate(LOOK_ALIKES):
+        one, other = (f"{name}{number}" for name in names)
+        for field, end in (("claimed_agent_name", ""), ("claimed_agent_email", "@shop.example")):
+            fields: dict[str, Any] = {"member_id": member.id, "points": 1, field: one + end}
+            given = await shop.client.award(**fields)
+            assert [await shop.list_awards(text + end) for text in (one, other)] == [[given.award.award_id], []]
+    keys = await shop.sum_by_agent()
+    assert len(keys) == len(set(keys)) == 2 * len(LOOK_ALIKES)
+
+
+async def test_agent_is_one_whatever_the_ascii_case_and_the_domain_s_spelling(shop: Shop) -> None:
+    member = shop.add(email="jana@example.com")
+    spellings = ["Zoë@Bücher.example", "ZOë@bücher.example", "zoë@xn--bcher-kva.example", "zoë@XN--BCHER-kva.example"]
+    for email in spellings[1:]:
+        await shop.client.award(member_id=member.id, points=1, claimed_agent_email=email)
+    assert [len(await shop.list_awards(email)) for email in spellings] == [0, 3, 3, 3]
+    assert await shop.sum_by_agent() == ["zoë@xn--bcher-kva.example"]
+
+
+async def test_phone_number_is_one_however_it_is_written(shop: Shop) -> None:
+    member = shop.add(phone="+421900000000")
+    for text in ("+421 900 000 000", "00421900000000", " (+421) 900-000-000 "):
+        assert await shop.find(pb.MemberIdentity(phone=text)) == member.id
+    assert shop.project.count_requests("find") == 1
