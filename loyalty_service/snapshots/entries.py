@@ -9,7 +9,7 @@ from loyalty_service.domain.snapshot import Snapshot
 
 # Of how entries are written: field after field, without names. Releases that run beside each other must not misread
 # each other's: who changes the fields of anything that is held raises it.
-FORM = 1
+FORM = 2
 
 
 class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):
