@@ -142,13 +142,19 @@ def _parse_movement(row: object, fields: ListMovements, zone: tzinfo) -> Movemen
 
 
 def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
-    """Whether it is an object, and has a text, or nothing, where this kind of identity stands."""
+    """Whether it is an object, and has an address, or nothing, where this kind of identity stands."""
     if not isinstance(row, dict):
         reader.note("find_member.items")
         return False
     expressions = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
     line = f"member.{identity.kind}"
-    return reader.read(line, expressions[identity.kind], row, parse_echo, None) is not None
+
+    def parse(value: object) -> str:
+        if identity.kind == "email" and not isinstance(value, str | None):
+            raise WireError("is not a text")  # a number may be a support ID, and is no e-mail
+        return parse_echo(value)
+
+    return reader.read(line, expressions[identity.kind], row, parse, None) is not None
 
 
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:

@@ -204,9 +204,9 @@ async def test_coupons_are_usable_ones_soonest_to_expire_first(
         UserCoupon(id="endless", coupon=template),
         UserCoupon(id="late", coupon=template, valid_until=later + 1),
         UserCoupon(id="soon", coupon=template, valid_until=later, state="activated"),
-        UserCoupon(id="over", coupon=template, valid_until=1),
+        UserCoupon(id="over", coupon=template, valid_until=later - 2 * 86_400),
         UserCoupon(id="redeemed", coupon=template, valid_until=later, state="redeemed"),
-        UserCoupon(id="expired", coupon=template, valid_until=1, state="expired"),
+        UserCoupon(id="expired", coupon=template, valid_until=later - 2 * 86_400, state="expired"),
     ]
     for profile in ("", "[list_coupons]\nquery = {}"):  # with and without the provider's own filter
         snapshot = await fetch(provider, make_merchant(profile=profile))
