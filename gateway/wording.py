@@ -27,19 +27,20 @@ _LAST_S = int(datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC).timestamp())
 _MAX_DIGITS = 40
 
 
-def read_time(time: Timestamp) -> datetime:
-    """To the second, which is more than is shown; what no calendar has is as near to it as can be."""
-    return datetime.fromtimestamp(min(max(time.seconds, _FIRST_S), _LAST_S), UTC)
+def parse_time(time: Timestamp) -> datetime:
+    """What no calendar has is as near to it as can be."""
+    whole = datetime.fromtimestamp(min(max(time.seconds, _FIRST_S), _LAST_S), UTC)
+    return whole.replace(microsecond=min(max(time.nanos // 1000, 0), 999_999))
 
 
-def read_balance(wallet: pb.Wallet) -> Decimal:
+def parse_balance(wallet: pb.Wallet) -> Decimal:
     """Exact, or whole where the exact text is none."""
     try:
         exact = Decimal(wallet.points_balance_exact)
     except InvalidOperation:
         return Decimal(wallet.points_balance)
     exponent = exact.as_tuple().exponent
-    is_usual = isinstance(exponent, int) and -_MAX_DIGITS <= exponent and exact.adjusted() < _MAX_DIGITS
+    is_usual = isinstance(exponent, int) and exponent >= -_MAX_DIGITS and exact.adjusted() < _MAX_DIGITS
     return exact if is_usual else Decimal(wallet.points_balance)
 
 

@@ -21,6 +21,7 @@ from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID
 from gateway.widget.support import Undo, find_undoable
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
+from gateway.wording import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LOG = structlog.get_logger()
@@ -76,7 +77,7 @@ async def _answer(merchant_id: str, request: web.Request) -> View:
             reason = error.reason
             view = render_error(error, email, shop, app[CLOCK].now())
         else:
-            reason = pb.ErrorReason.Name(snapshot.stale_reason)
+            reason = name_reason(snapshot.stale_reason)
             view = _render_panel(snapshot, merchant_id, shop, app)
     app[ACTIVITY].note_event(merchant_id, view.status)
     if view.stale or view.status == "unavailable":

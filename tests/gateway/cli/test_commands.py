@@ -52,6 +52,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert (checked.code, checked.data["merchant_id"]) == (0, "acme")
     assert {check["name"]: check["state"] for check in checked.data["checks"]} == {
         "TRIFFT": "ok",
+        "fields": "ok",
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",
