@@ -42,6 +42,8 @@ from loyalty_service.trifft.wire import (
 T = TypeVar("T")
 # More than a widget should carry.
 MAX_SEGMENTS = 100
+# In the place of what an expression failed to find.
+_LOST: Any = object()
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,10 +192,10 @@ def _read_name(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -
 
 def _read_tier(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Tier | None:
     """None is no tier; one that cannot be read is there, and has no name."""
-    found = reader.read("member.tier", fields.tier, row, _keep, {})
+    found = reader.read("member.tier", fields.tier, row, _keep, _LOST)
     if found is None:
         return None
-    tier_id, display_name = _read_named("member.tier", found, "tier_id", reader)
+    tier_id, display_name = ("", "") if found is _LOST else _read_named("member.tier", found, "tier_id", reader)
     return Tier(tier_id=tier_id, display_name=display_name)
 
 
