@@ -34,4 +34,5 @@ def _read_points(line: str, expression: Expression, row: object, scale: int, rea
     def parse(value: object) -> Wallet | NoBalance:
         return NoBalance.DISABLED if value is None else Wallet(balance=parse_points(value, scale))
 
-    return reader.read(line, expression, row, parse, NoBalance.UNREADABLE)
+    absent: Wallet | NoBalance = NoBalance.UNREADABLE
+    return reader.read(line, expression, row, parse, absent)

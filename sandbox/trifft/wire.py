@@ -60,7 +60,7 @@ def render_member(member: Member, project: Project) -> Json:
 def _render_wallets(member: Member) -> list[Json]:
     """All, the primary one first; a member with one wallet has no such list."""
     primary: Json = {"id": PRIMARY_WALLET, "name": "Points", "points": _number(member.points)}
-    more = [{"id": one.id, "name": one.name, "points": _number(one.points)} for one in member.more_wallets]
+    more: list[Json] = [{"id": one.id, "name": one.name, "points": _number(one.points)} for one in member.more_wallets]
     return [primary, *more]
 
 
