@@ -111,6 +111,7 @@ def make_snapshot(number: int) -> Snapshot:
         support_id=f"R{number:07d}",
         full_name=f"Jana Nováková {number}",
         status=MemberStatus.ACTIVE,
+        status_word="active",
         wallet=Wallet(balance=Decimal("1340.5")),
         tier=Tier(tier_id="tier-gold", display_name="Gold"),
         favorite_venue=Venue(venue_id="venue-12", display_name="Bratislava, Obchodná 12"),

@@ -161,8 +161,9 @@ class LoyaltyClient:
     async def delete_merchant(self, merchant_id: str, *, timeout_s: float) -> None:
         await self._call(self._merchants.DeleteMerchant, pb.DeleteMerchantRequest(merchant_id=merchant_id), timeout_s)
 
-    async def check_merchant(self, merchant_id: str, *, timeout_s: float) -> None:
-        await self._call(self._merchants.CheckMerchant, pb.CheckMerchantRequest(merchant_id=merchant_id), timeout_s)
+    async def check_merchant(self, merchant_id: str, *, timeout_s: float) -> pb.CheckMerchantResponse:
+        request = pb.CheckMerchantRequest(merchant_id=merchant_id)
+        return await self._call(self._merchants.CheckMerchant, request, timeout_s)
 
     async def _call(
         self,

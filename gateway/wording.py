@@ -1,21 +1,62 @@
 """Times, numbers and texts as agents read them."""
 
 import unicodedata
-from datetime import datetime
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 from babel import Locale, numbers
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.merchants import DEFAULT_SHOP, Shop
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 NONE = "–"
 NOT_USED = "Not used"
+UNREADABLE = "Cannot be read"
+SEVERAL_WALLETS = "Several wallets"
+NO_POINTS_HERE = "Points cannot be added here."
 _MAX_ECHO_CHARS = 80
 # Not strftime: what it says depends on the process's locale, and these sentences are English.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REMEMBERED_NUMBERS = 4096
+# A day from the ends of what a datetime holds, so that each is one in every zone.
+_FIRST_S = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
+_LAST_S = int(datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC).timestamp())
+_MAX_DIGITS = 40
+
+
+def parse_time(time: Timestamp) -> datetime:
+    """What no calendar has is as near to it as can be."""
+    whole = datetime.fromtimestamp(min(max(time.seconds, _FIRST_S), _LAST_S), UTC)
+    return whole.replace(microsecond=min(max(time.nanos // 1000, 0), 999_999))
+
+
+def parse_balance(wallet: pb.Wallet) -> Decimal:
+    """Exact, or whole where the exact text is none."""
+    try:
+        exact = Decimal(wallet.points_balance_exact)
+    except InvalidOperation:
+        return Decimal(wallet.points_balance)
+    exponent = exact.as_tuple().exponent
+    is_usual = isinstance(exponent, int) and exponent >= -_MAX_DIGITS and exact.adjusted() < _MAX_DIGITS
+    return exact if is_usual else Decimal(wallet.points_balance)
+
+
+def name_reason(reason: pb.ErrorReason.ValueType) -> str:
+    """Empty for one that a newer loyalty service names."""
+    return pb.ErrorReason.Name(reason) if reason in pb.ErrorReason.values() else ""
+
+
+def say_status(word: str) -> str:
+    """Of a member whose status the shop's profile does not know: "TRIFFT says this member is 'suspended'."."""
+    shown = format_echo(word).strip()
+    return f"TRIFFT says this member is '{shown}'." if shown else "TRIFFT does not say whether this member is active."
+
+
+def say_several_wallets() -> str:
+    return "This member has several wallets."
 
 
 def format_time(time: datetime, shop: Shop) -> str:

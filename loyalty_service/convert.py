@@ -13,9 +13,18 @@ from loyalty_service.domain.award import Award, AwardChange, AwardState, make_aw
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.domain.member import Coupon, CouponState, Identity, Member, MemberStatus, Wallet, parse_identity
+from loyalty_service.domain.member import (
+    Coupon,
+    CouponState,
+    Identity,
+    Member,
+    MemberStatus,
+    NoBalance,
+    Wallet,
+    parse_identity,
+)
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import HeldSnapshot, Holding
+from loyalty_service.domain.ports import HeldSnapshot, Holding, UnreadableField
 from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, SECONDS_NAMES, GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -24,6 +33,12 @@ _NANOS = 1_000_000_000  # in a second
 _MEMBER_STATUS = {
     MemberStatus.ACTIVE: pb.MEMBER_STATUS_ACTIVE,
     MemberStatus.BLOCKED: pb.MEMBER_STATUS_BLOCKED,
+    MemberStatus.UNKNOWN: pb.MEMBER_STATUS_UNKNOWN,
+}
+_WALLET_STATE = {
+    NoBalance.DISABLED: pb.WALLET_STATE_DISABLED,
+    NoBalance.UNREADABLE: pb.WALLET_STATE_UNREADABLE,
+    NoBalance.SEVERAL: pb.WALLET_STATE_SEVERAL,
 }
 _COUPON_STATE = {
     CouponState.ASSIGNED: pb.COUPON_STATE_ASSIGNED,
@@ -75,7 +90,11 @@ def read_staleness_s(message: Duration) -> float:
 
 
 def read_award(message: pb.AwardPointsRequest) -> GivenAward:
-    return GivenAward(**{name: getattr(message, name) for name in GivenAward.__struct_fields__})
+    """Raises BadValueError."""
+    fields = {name: getattr(message, name) for name in GivenAward.__struct_fields__}
+    is_told = message.HasField("member_fetch_time")
+    fields["member_fetch_time"] = _read_time("member_fetch_time", message.member_fetch_time) if is_told else None
+    return GivenAward(**fields)
 
 
 def read_reversal(message: pb.ReverseAwardRequest) -> GivenReversal:
@@ -209,6 +228,15 @@ def write_sum(one: AwardSum) -> pb.AwardSum:
     return pb.AwardSum(**{name: getattr(one, name) for name in AwardSum.__struct_fields__})
 
 
+def write_unreadable(field: UnreadableField) -> pb.UnreadableField:
+    return pb.UnreadableField(
+        profile_line=field.profile_line,
+        expression=field.expression,
+        count=field.count,
+        last_time=_write_time(field.last_time),
+    )
+
+
 def write_merchant(merchant: Merchant) -> pb.Merchant:
     """Without the token, which never comes out."""
     return pb.Merchant(
@@ -226,13 +254,15 @@ def write_merchant(merchant: Merchant) -> pb.Merchant:
 
 
 def _write_member(member: Member, merchant: Merchant) -> pb.Member:
-    tier, venue = member.tier, member.favorite_venue
+    tier, venue, balance = member.tier, member.favorite_venue, member.wallet
     return pb.Member(
         member_id=member.member_id,
         support_id=member.support_id,
         full_name=member.full_name,
         status=_MEMBER_STATUS[member.status],
-        wallet=_write_wallet(member.wallet),
+        status_word=member.status_word,
+        wallet=_write_wallet(balance) if isinstance(balance, Wallet) else None,
+        wallet_state=pb.WALLET_STATE_READABLE if isinstance(balance, Wallet) else _WALLET_STATE[balance],
         tier=pb.Tier(tier_id=tier.tier_id, display_name=tier.display_name) if tier else None,
         favorite_venue=pb.Venue(venue_id=venue.venue_id, display_name=venue.display_name) if venue else None,
         segments=[pb.Segment(slug=segment.slug, display_name=segment.display_name) for segment in member.segments],

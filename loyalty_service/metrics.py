@@ -87,6 +87,12 @@ class Metrics:
         self.provider_throttled = Counter(
             "loyalty_provider_throttled", "Answers 429 of the provider.", registry=self.registry
         )
+        self.unreadable_fields = Counter(
+            "loyalty_provider_unreadable_fields",
+            "Fields of TRIFFT's that could not be read, by the line of the wire profile.",
+            ("line",),
+            registry=self.registry,
+        )
         self._tokens_closed = Gauge(
             "loyalty_provider_tokens_closed", "Tokens that are closed after a 429.", registry=self.registry
         )

@@ -165,6 +165,7 @@ def _make_awards(
         merchants,
         read_timeout_s=config.read_timeout_s,
         opening_timeout_s=make_lease_s(config.award_timeout_s),
+        hold_time_s=config.hold_time_s,
     )
 
 

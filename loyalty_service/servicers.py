@@ -30,6 +30,7 @@ from loyalty_service.convert import (
     write_merchant,
     write_snapshot,
     write_sum,
+    write_unreadable,
 )
 from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
@@ -47,6 +48,7 @@ from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 MAX_BATCH = 100
 MAX_NAMES = 20
 BATCH_CONCURRENCY = 8
+MAX_UNREADABLE = 100
 # What is kept of a caller's deadline for the answer's way back.
 ANSWER_MARGIN_S = 0.2
 
@@ -265,8 +267,8 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
         return pb.DeleteMerchantResponse()
 
     async def CheckMerchant(self, request: pb.CheckMerchantRequest, context: Context) -> pb.CheckMerchantResponse:
-        await self._service.check(request.merchant_id)
-        return pb.CheckMerchantResponse()
+        unreadable = await self._service.check(request.merchant_id)
+        return pb.CheckMerchantResponse(unreadable_fields=map(write_unreadable, unreadable[:MAX_UNREADABLE]))
 
 
 def _left_s(context: Context, limit_s: float) -> float:

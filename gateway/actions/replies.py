@@ -17,7 +17,15 @@ from gateway.errors import (
     TicketNotFoundError,
 )
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_day_of_year, format_echo, format_number
+from gateway.wording import (
+    NO_POINTS_HERE,
+    format_clock,
+    format_day,
+    format_day_of_year,
+    format_echo,
+    format_number,
+    say_status,
+)
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 REFRESH = "Add a tag to the ticket to refresh it, then try again."
@@ -30,6 +38,7 @@ _CAUSES = {
     "MEMBER_NOT_FOUND": ": TRIFFT does not know this member any more.",
     "MEMBER_BLOCKED": ": this member is blocked in TRIFFT.",
     "WALLET_DISABLED": ": points are switched off for this member.",
+    "SEVERAL_WALLETS": f": this member has several wallets. {NO_POINTS_HERE}",
     "MERCHANT_NOT_FOUND": ". The loyalty service does not know this shop. Tell your administrator.",
     "CALLER_UNKNOWN": ". The loyalty service refuses this connection. Tell your administrator.",
     "PROVIDER_CREDENTIALS": f". TRIFFT refuses this shop's access, {_TELL_ADMINISTRATOR}",
@@ -89,6 +98,8 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
             cause = (
                 f": award {get_award_id(error)} of this member is still being checked. Try again when it is settled."
             )
+        case LoyaltyCallError(reason="STATUS_UNKNOWN"):
+            cause = f": {say_status(error.metadata.get('status', ''))} {NO_POINTS_HERE}"
         case GatewayError(reason="BAD_VALUE" | "TOO_LARGE" | "UNSUPPORTED_TYPE"):
             cause = _UNREADABLE
         case _:

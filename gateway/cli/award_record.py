@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from gateway.cli.output import read_timestamp, render_text, render_time
+from gateway.wording import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # The keys of a row, in the order of an export's columns. New ones go to the end: scripts may count.
@@ -53,7 +54,7 @@ def render_award(award: pb.Award, zone: tzinfo | None) -> dict[str, object]:
         render_text(award.claimed_agent_email),
         render_text(award.claimed_agent_name),
         award.request_id,
-        pb.ErrorReason.Name(award.rejection_reason) if award.rejection_reason else None,
+        name_reason(award.rejection_reason) if award.rejection_reason else None,
         award.retryable,
         award.delayed,
         award.balance.points_balance if award.HasField("balance") else None,
@@ -128,7 +129,7 @@ def list_lines(award: pb.Award, zone: tzinfo | None) -> list[str]:
 def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
     """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
     verified = "checked in Gorgias" if award.ticket_verified else "claimed, not verified"
-    refused = pb.ErrorReason.Name(award.rejection_reason) + (", may be tried again" if award.retryable else "")
+    refused = name_reason(award.rejection_reason) + (", may be tried again" if award.retryable else "")
     balance = award.balance.points_balance_exact if award.HasField("balance") else _NONE
     optional = (
         ("Refused", refused, award.rejection_reason),

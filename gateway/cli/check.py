@@ -44,9 +44,9 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
         merchant = await _fetch_merchant(loyalty, merchant_id)
         say_time = partial(read_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
         provider, awards = await asyncio.gather(
-            check_provider(loyalty, merchant_id), check_awards(loyalty, merchant_id, say_time)
+            check_provider(loyalty, merchant_id, say_time), check_awards(loyalty, merchant_id, say_time)
         )
-    checks = [provider]
+    checks = provider
     if installation is None:
         checks += make_not_installed(merchant_id)
     else:

@@ -1,12 +1,16 @@
 """A member as commands show them: fields for people, JSON for scripts."""
 
 from datetime import tzinfo
+from typing import TYPE_CHECKING, Any
 
 from gateway.cli.output import read_timestamp, render_text, render_time
+from gateway.wording import NONE, NOT_USED, SEVERAL_WALLETS, UNREADABLE, name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-_NOT_USED = "Not used"
-_NONE = "–"
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
+
+_NO_BALANCE = {pb.WALLET_STATE_UNREADABLE: UNREADABLE, pb.WALLET_STATE_SEVERAL: SEVERAL_WALLETS}
 
 
 def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, object]:
@@ -17,7 +21,9 @@ def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, obj
         "member_id": member.member_id,
         "support_id": render_text(member.support_id),
         "full_name": render_text(member.full_name),
-        "status": _render_enum(pb.MemberStatus.Name(member.status), "MEMBER_STATUS_"),
+        "status": _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
+        "status_word": render_text(member.status_word),
+        "wallet_state": _render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
         "points": member.wallet.points_balance if has_wallet else None,
         "points_exact": member.wallet.points_balance_exact if has_wallet else None,
         "tier": render_text(member.tier.display_name) if member.HasField("tier") else None,
@@ -26,7 +32,7 @@ def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, obj
         "coupons": [_render_coupon(coupon, zone) for coupon in snapshot.coupons],
         "profile_url": render_text(member.profile_url),
         "fetch_time": render_time(snapshot.fetch_time, zone),
-        "stale_reason": pb.ErrorReason.Name(snapshot.stale_reason) if snapshot.stale_reason else None,
+        "stale_reason": name_reason(snapshot.stale_reason) if snapshot.stale_reason else None,
     }
 
 
@@ -36,34 +42,48 @@ def _render_coupon(coupon: pb.Coupon, zone: tzinfo | None) -> dict[str, object]:
         "name": coupon.display_name,
         "redeem_value": render_text(coupon.redeem_value),
         "code": render_text(coupon.code),
-        "state": _render_enum(pb.CouponState.Name(coupon.state), "COUPON_STATE_"),
+        "state": _render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
         "expire_time": render_time(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }
 
 
-def _render_enum(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix).lower()
+def _render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
+    """Its number, where a newer loyalty service has more of them."""
+    names = {number: name for name, number in kind.items()}
+    return names.get(value, str(value)).removeprefix(prefix).lower()
+
+
+def _describe_status(member: pb.Member) -> str:
+    status = _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
+    if member.status != pb.MEMBER_STATUS_UNKNOWN:
+        return status
+    return f"{status}: TRIFFT says '{member.status_word}'" if member.status_word else f"{status}: TRIFFT says none"
 
 
 def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, str]]:
     member = snapshot.member
-    stale = f" (old: {pb.ErrorReason.Name(snapshot.stale_reason)})" if snapshot.stale_reason else ""
+    stale = f" (old: {name_reason(snapshot.stale_reason)})" if snapshot.stale_reason else ""
     fields = [
-        ("Full name", member.full_name or _NONE),
-        ("Referral / support ID", member.support_id or _NONE),
-        ("Status", _render_enum(pb.MemberStatus.Name(member.status), "MEMBER_STATUS_")),
-        ("Points", member.wallet.points_balance_exact if member.HasField("wallet") else _NOT_USED),
-        ("Tier", (member.tier.display_name or _NONE) if member.HasField("tier") else _NOT_USED),
-        ("Favorite location", member.favorite_venue.display_name or _NONE),
-        ("Segments", ", ".join(segment.display_name for segment in member.segments) or _NONE),
+        ("Full name", member.full_name or NONE),
+        ("Referral / support ID", member.support_id or NONE),
+        ("Status", _describe_status(member)),
+        ("Points", _describe_points(member)),
+        ("Tier", (member.tier.display_name or NONE) if member.HasField("tier") else NOT_USED),
+        ("Favorite location", member.favorite_venue.display_name or NONE),
+        ("Segments", ", ".join(segment.display_name for segment in member.segments if segment.display_name) or NONE),
     ]
-    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", _NONE)]
+    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", NONE)]
     return [
         *fields,
-        ("Profile", member.profile_url or _NONE),
+        ("Profile", member.profile_url or NONE),
         ("Member", member.member_id),
         ("Data from", read_timestamp(snapshot.fetch_time, zone) + stale),
     ]
+
+
+def _describe_points(member: pb.Member) -> str:
+    absent = _NO_BALANCE.get(member.wallet_state, NOT_USED)
+    return member.wallet.points_balance_exact if member.HasField("wallet") else absent
 
 
 def _describe(coupon: pb.Coupon, zone: tzinfo | None) -> str:

@@ -12,6 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gateway.wording import parse_time
+
 _PIPED_WIDTH = 200
 
 
@@ -90,7 +92,7 @@ def render_text(text: str) -> str | None:
 
 def render_time(timestamp: Timestamp, zone: tzinfo | None) -> str:
     """For scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00". `zone`: None where it is not known."""
-    return timestamp.ToDatetime(tzinfo=UTC).astimezone(zone or UTC).isoformat(timespec="milliseconds")
+    return parse_time(timestamp).astimezone(zone or UTC).isoformat(timespec="milliseconds")
 
 
 def read_time(time: datetime, zone: tzinfo | None) -> str:
@@ -101,4 +103,4 @@ def read_time(time: datetime, zone: tzinfo | None) -> str:
 
 
 def read_timestamp(timestamp: Timestamp, zone: tzinfo | None) -> str:
-    return read_time(timestamp.ToDatetime(tzinfo=UTC), zone)
+    return read_time(parse_time(timestamp), zone)

@@ -1,6 +1,6 @@
 """`trifft-gorgias snapshot`: what is held of a member between reads of TRIFFT."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -12,6 +12,7 @@ from gateway.cli.output import print_fields, print_json, print_line, read_time, 
 from gateway.cli.settings import load_config
 from gateway.cli.who import WHO_OPTIONS, Who
 from gateway.cli.zone import fetch_zone
+from gateway.wording import parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
@@ -61,7 +62,7 @@ def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: tzi
 def _list_fields(
     found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: tzinfo | None
 ) -> list[tuple[str, str]]:
-    age_s, fetch_time = _read_seconds(found.age), found.fetch_time.ToDatetime(tzinfo=UTC)
+    age_s, fetch_time = _read_seconds(found.age), parse_time(found.fetch_time)
     fields = [
         ("Held", _describe(found)),
         ("Read from TRIFFT", f"{read_time(fetch_time, zone)}, {timedelta(seconds=round(age_s))} ago"),

@@ -21,11 +21,15 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
+_NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
 
 
 class CheckState(enum.Enum):
+    """WARNING: it works, and something is to be corrected."""
+
     OK = "ok"
+    WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "unknown"
     OFF = "off"
@@ -50,14 +54,19 @@ def render_reinstall_command(installation: Installation) -> str:
     )
 
 
-async def check_provider(loyalty: LoyaltyClient, merchant_id: str) -> Check:
-    """Whether the loyalty service reaches TRIFFT with the merchant's token, now."""
+async def check_provider(
+    loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]
+) -> list[Check]:
+    """Whether the loyalty service reaches TRIFFT with the merchant's token, now, and reads what TRIFFT answers."""
     try:
-        await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
+        response = await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
     except LoyaltyCallError as error:
         advice = get_advice(error.reason, merchant_id)
-        return Check(name="TRIFFT", state=CheckState.FAILED, detail=f"{error.reason}: {error.message}", advice=advice)
-    return Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
+        detail = f"{error.reason}: {error.message}"
+        failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
+        return [failed, _make_unknown("fields", "TRIFFT could not be asked")]
+    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
+    return [answers, _check_fields(response.unreadable_fields, merchant_id, render_time)]
 
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
@@ -124,6 +133,25 @@ def check_activity(installation: Installation | None, render_time: Callable[[dat
         when = render_time(installation.last_event_time)
         event = Check(name="last event", state=CheckState.OK, detail=f"{when}, answered: {installation.last_status}")
     return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
+
+
+def _check_fields(
+    fields: Sequence[pb.UnreadableField], merchant_id: str, render_time: Callable[[datetime], str]
+) -> Check:
+    """Members are shown without what cannot be read, so it is a warning only."""
+    if not fields:
+        return Check(name="fields", state=CheckState.OK, detail="all that TRIFFT answered could be read")
+    named = [
+        f"{field.profile_line} ({field.expression}) {field.count}x, last {render_time(field.last_time.ToDatetime(UTC))}"
+        for field in fields[:_NAMED_FIELDS]
+    ]
+    more = f"; and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
+    advice = (
+        f"correct {fields[0].profile_line} in the wire profile, or the value in TRIFFT: "
+        f"trifft-gorgias merchant update {merchant_id} --profile F"
+    )
+    detail = f"could not be read: {'; '.join(named)}{more}"
+    return Check(name="fields", state=CheckState.WARNING, detail=detail, advice=advice)
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:

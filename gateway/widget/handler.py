@@ -31,6 +31,7 @@ from gateway.widget.view import (
     render_unavailable,
     render_unreadable,
 )
+from gateway.wording import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LOG = structlog.get_logger()
@@ -110,7 +111,7 @@ async def _render_member(event: _Event, request: web.Request, deadline: float) -
         )
     except LoyaltyCallError as error:
         return render_error(error, event.email, event.shop, app[CLOCK].now()), error.reason
-    return _render_panel(snapshot, event, app), pb.ErrorReason.Name(snapshot.stale_reason)
+    return _render_panel(snapshot, event, app), name_reason(snapshot.stale_reason)
 
 
 def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) -> View:

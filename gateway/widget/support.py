@@ -5,13 +5,12 @@ colleague, and Gorgias keeps the panel on the customer, where nobody's whole add
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_echo, format_number, format_time
+from gateway.wording import format_clock, format_day, format_echo, format_number, format_time, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _MINUS = "\N{MINUS SIGN}"
@@ -56,8 +55,8 @@ def render_awards(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> list
 def render_undo(undo: Undo, shop: Shop) -> UndoRow:
     """Absolute times, since the panel is kept: "+100, Ana K., 14:02 (A-10482), until 14:32 CET"."""
     award = undo.award
-    made = format_clock(_read_time(award.create_time), shop)
-    _, _, until = format_time(_read_time(award.reverse_expire_time), shop).partition(", ")
+    made = format_clock(parse_time(award.create_time), shop)
+    _, _, until = format_time(parse_time(award.reverse_expire_time), shop).partition(", ")
     facts = (_render_points(award, shop), _name_agent(award), f"{made} ({award.award_id})", f"until {until}")
     return UndoRow(title=_join(facts), undo_token=undo.token)
 
@@ -68,7 +67,7 @@ def _render_award(award: pb.Award, applied: Collection[str], shop: Shop, year: s
     facts = (
         _render_points(award, shop),
         _render_state(award, applied),
-        format_day(_read_time(award.create_time), shop).removesuffix(year),
+        format_day(parse_time(award.create_time), shop).removesuffix(year),
         _name_agent(award),
         f"ticket {ticket}" if ticket else "",
         award.award_id,
@@ -102,8 +101,3 @@ def _shorten(text: str, most: int) -> str:
 
 def _join(facts: Iterable[str]) -> str:
     return ", ".join(fact for fact in facts if fact)
-
-
-def _read_time(time: Timestamp) -> datetime:
-    """To the second, which is more than is shown."""
-    return datetime.fromtimestamp(time.seconds, UTC)

@@ -6,30 +6,39 @@ ticket, and every time is absolute with its zone. Each fact is there twice: in t
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.actions.token import NO_MEMBER
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
 from gateway.widget.support import AwardRow, Undo, UndoRow, render_awards, render_undo
 from gateway.wording import (
+    NO_POINTS_HERE,
     NONE,
     NOT_USED,
+    SEVERAL_WALLETS,
+    UNREADABLE,
     format_clock,
     format_day,
     format_echo,
     format_number,
     format_points,
     format_time,
+    name_reason,
+    parse_balance,
+    parse_time,
+    say_several_wallets,
+    say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 PROFILE_LABEL = "Loyalty Member Profile"
 SEARCH_LABEL = "Search in TRIFFT Admin"
+
+# Of a member who may get points, as far as their status goes; an older loyalty service may not tell.
+_ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
 
 # What the provider did, as an agent reads it before "at 14:07".
 _FAILURES = {
@@ -64,7 +73,8 @@ class CouponRows(msgspec.Struct, frozen=True, kw_only=True):
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """The whole answer of the widget route.
 
-    `status`: member, blocked, not_member, ambiguous, no_identity, unavailable. `stale`: older than was asked for.
+    `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
+    no_identity, unavailable. `stale`: older than was asked for.
     `member`, `undo` and `coupon_list` hold none or one. `award_token`: NO_MEMBER where there is no one member.
     """
 
@@ -99,16 +109,15 @@ def render_member(
     What support gave is absent alike where it is nothing and where it is not known.
     """
     member = snapshot.member
-    is_blocked = member.status == pb.MEMBER_STATUS_BLOCKED
     rows = _render_rows(member, shop)
     lines = [_render_coupon(coupon, shop) for coupon in snapshot.coupons]
     given = snapshot.given_by_support.awards
     awards = render_awards(given, shop, now) if given else []
     undo_row = render_undo(undo, shop) if undo else None
     return View(
-        status="blocked" if is_blocked else "member",
+        status="member" if member.status in _ACTIVE else "blocked",
         summary=_render_summary(snapshot, shop, now),
-        as_of=format_time(_read_time(snapshot.fetch_time), shop),
+        as_of=format_time(parse_time(snapshot.fetch_time), shop),
         stale=snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED,
         profile_url=member.profile_url,
         profile_label=PROFILE_LABEL if member.profile_url else "",
@@ -177,29 +186,61 @@ def _render_failure(reason: str, shop: Shop, now: datetime) -> str:
 
 
 def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
+    is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
+    summary = _say_obstacle(snapshot.member) or " · ".join(_list_facts(snapshot, shop, with_coupons=not is_old))
+    if not is_old:
+        return summary
+    failure = _render_failure(name_reason(snapshot.stale_reason), shop, now)
+    return f"OLD DATA: {summary.removesuffix('.')}. {failure}"
+
+
+def _say_obstacle(member: pb.Member) -> str:
+    """Why points cannot be added, where an agent would not know it from one of the facts."""
+    if member.status == pb.MEMBER_STATUS_BLOCKED:
+        return ""
+    if member.status not in _ACTIVE:
+        return f"{say_status(member.status_word)} {NO_POINTS_HERE}"
+    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
+        return f"{say_several_wallets()} {NO_POINTS_HERE}"
+    return ""
+
+
+def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> list[str]:
     member = snapshot.member
-    facts = [member.tier.display_name] if member.tier.display_name else []
-    has_wallet = member.HasField("wallet")
-    facts.append(format_points(member.wallet.points_balance, shop) if has_wallet else "points not used")
-    if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED:
+    facts = ["Blocked in TRIFFT"] if member.status == pb.MEMBER_STATUS_BLOCKED else []
+    if member.tier.display_name:
+        facts.append(member.tier.display_name)
+    facts.append(_say_points(member, shop))
+    if with_coupons:
         count = len(snapshot.coupons)
         facts.append("1 coupon" if count == 1 else f"{count or 'no'} coupons")
-    if member.status == pb.MEMBER_STATUS_BLOCKED:
-        facts.insert(0, "Blocked in TRIFFT")
-    if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED:
-        return " · ".join(facts)
-    failure = _render_failure(pb.ErrorReason.Name(snapshot.stale_reason), shop, now)
-    return f"OLD DATA: {' · '.join(facts) or 'member'}. {failure}"
+    return facts
+
+
+def _say_points(member: pb.Member, shop: Shop) -> str:
+    if member.wallet_state == pb.WALLET_STATE_UNREADABLE:
+        return "points cannot be read"
+    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
+        return "several wallets"
+    return format_points(member.wallet.points_balance, shop) if member.HasField("wallet") else "points not used"
+
+
+def _render_points(member: pb.Member, shop: Shop) -> str:
+    """A balance that is not known is none: never zero."""
+    if member.wallet_state == pb.WALLET_STATE_UNREADABLE:
+        return UNREADABLE
+    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
+        return SEVERAL_WALLETS
+    return format_number(parse_balance(member.wallet), shop) if member.HasField("wallet") else NOT_USED
 
 
 def _render_rows(member: pb.Member, shop: Shop) -> MemberRows:
-    has_wallet, has_tier = member.HasField("wallet"), member.HasField("tier")
-    exact = Decimal(member.wallet.points_balance_exact) if has_wallet else Decimal(0)
+    has_tier = member.HasField("tier")
     return MemberRows(
-        segments=", ".join(segment.display_name for segment in member.segments) or NONE,
+        segments=", ".join(segment.display_name for segment in member.segments if segment.display_name) or NONE,
         full_name=member.full_name or NONE,
         support_id=member.support_id or NONE,
-        points=format_number(exact, shop) if has_wallet else NOT_USED,
+        points=_render_points(member, shop),
         tier=(member.tier.display_name or NONE) if has_tier else NOT_USED,
         favorite_venue=member.favorite_venue.display_name or NONE,
     )
@@ -210,10 +251,5 @@ def _render_coupon(coupon: pb.Coupon, shop: Shop) -> str:
     if coupon.redeem_value:
         facts.append(coupon.redeem_value)
     if coupon.HasField("expire_time"):
-        facts.append(f"until {format_day(_read_time(coupon.expire_time), shop)}")
+        facts.append(f"until {format_day(parse_time(coupon.expire_time), shop)}")
     return " · ".join(facts)
-
-
-def _read_time(time: Timestamp) -> datetime:
-    """To the second, which is more than is shown."""
-    return datetime.fromtimestamp(time.seconds, UTC)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ _JOINERS = "\u200c\u200d"
 
 
 class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
-    """An award as it was asked for, unchecked."""
+    """An award as it was asked for, unchecked. `member_fetch_time`: of the snapshot that its agent was looking at."""
 
     request_id: str
     member_id: str
@@ -38,6 +39,7 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     claimed_agent_name: str = ""
     reason: str = ""
     ticket_verified: bool = False
+    member_fetch_time: datetime | None = None
 
 
 class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):

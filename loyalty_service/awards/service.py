@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -31,11 +31,13 @@ from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,
     MemberBlockedError,
+    MemberStatusUnknownError,
     MerchantNotFoundError,
+    SeveralWalletsError,
     WalletDisabledError,
 )
 from loyalty_service.domain.limits import check_award
-from loyalty_service.domain.member import Member, MemberStatus, parse_identity
+from loyalty_service.domain.member import Member, MemberStatus, NoBalance, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
@@ -61,6 +63,7 @@ class AwardService:
     """Opens, sends and settles awards in tasks of its own: a caller who goes away cancels none.
 
     `opening_timeout_s`: how long a caller waits for a database that hangs. What it opens too late is not sent.
+    `hold_time_s`: how old what is held of a member may be, where neither the merchant nor the caller says.
     """
 
     def __init__(  # noqa: PLR0913  each a part or a setting of its own
@@ -72,6 +75,7 @@ class AwardService:
         *,
         read_timeout_s: float,
         opening_timeout_s: float,
+        hold_time_s: float,
     ) -> None:
         self._ledger = ledger
         self._sender = sender
@@ -79,27 +83,28 @@ class AwardService:
         self._merchants = merchants
         self._read_timeout_s = read_timeout_s
         self._opening_timeout_s = opening_timeout_s
+        self._hold_time_s = hold_time_s
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sending: dict[tuple[str, int], asyncio.Task[Award]] = {}
 
     async def award(self, merchant: Merchant, given: GivenAward, *, answer_s: float) -> AwardAnswer:
         """Give points, or say what became of them. Answers within about `answer_s`, with PENDING if need be.
 
-        Raises BadValueError, RequestIdReusedError, LimitExceededError, MemberBlockedError, WalletDisabledError,
-        AwardInDoubtError, and what `Snapshots.get` raises where the member has to be looked up: in each case nothing
-        was sent.
+        Raises BadValueError, RequestIdReusedError, LimitExceededError, AwardInDoubtError, MemberBlockedError,
+        MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and what `Snapshots.get` raises where the
+        member has to be looked up: in each case nothing was sent.
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
         held = await self._snapshots.get_held(merchant, given.member_id)
-        request = _parse_at_once(merchant, given, held)
+        request = _parse_at_once(merchant, given) if self._lets_through(merchant, given, held) else None
         if request is None:  # before anything is refused or the provider asked, what is on record is the answer
             known = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
             if known is not None:
                 held = await self._snapshots.get_held(merchant, known.request.member_id)
                 return await self._answer(known, answer_time, held, replayed=True)
             request = _parse(merchant, given)
-            held = await self._check_member(merchant, request.member_id, timeout_s=min(self._read_timeout_s, answer_s))
+            held = await self._check_member(merchant, given, request, timeout_s=min(self._read_timeout_s, answer_s))
         request = _add_circumstances(request, merchant, held)
         zone = ZoneInfo(merchant.time_zone)
         opening = await self._open(merchant, self._ledger.open(request, merchant.limits, zone))
@@ -184,15 +189,30 @@ class AwardService:
             merchant = await self._merchants.get(award.request.merchant_id)
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
-    async def _check_member(self, merchant: Merchant, member_id: str, *, timeout_s: float) -> Snapshot:
-        """What is held may be a day old: good enough to let an award through to the provider, not to refuse one."""
-        held = await self._snapshots.get_held(merchant, member_id)
-        if held is not None and _find_obstacle(held.member) is None:
+    def _lets_through(self, merchant: Merchant, given: GivenAward, held: Snapshot | None) -> bool:
+        """Whether what is held is good enough to let an award through: not older than what its agent was looking at.
+
+        It is never good enough to refuse one.
+        """
+        if held is None or _find_obstacle(held.member) is not None:
+            return False
+        hold_s = merchant.hold_time_s or self._hold_time_s
+        return held.fetch_time >= (given.member_fetch_time or datetime.now(UTC) - timedelta(seconds=hold_s))
+
+    async def _check_member(
+        self, merchant: Merchant, given: GivenAward, request: AwardRequest, *, timeout_s: float
+    ) -> Snapshot:
+        """Of a member whom nothing speaks against. Raises what does, and what `Snapshots.get` raises."""
+        held = await self._snapshots.get_held(merchant, request.member_id)
+        if held is not None and self._lets_through(merchant, given, held):
             return held
-        identity = parse_identity("member_id", member_id)
-        max_staleness_s = None if held is None else 0.0
         read = await self._snapshots.get(
-            merchant, identity, max_staleness_s=max_staleness_s, timeout_s=timeout_s, urgency=Urgency.AWARD
+            merchant,
+            parse_identity("member_id", request.member_id),
+            max_staleness_s=0.0,
+            timeout_s=timeout_s,
+            urgency=Urgency.AWARD,
+            stale_if_error=False,
         )
         obstacle = _find_obstacle(read.snapshot.member)
         if obstacle is not None:
@@ -257,10 +277,8 @@ def _parse(merchant: Merchant, given: GivenAward) -> AwardRequest:
     return msgspec.structs.replace(request, reason=match_reason(request.reason, merchant.award_reasons))
 
 
-def _parse_at_once(merchant: Merchant, given: GivenAward, held: Snapshot | None) -> AwardRequest | None:
-    """The request, where neither it nor what is held of the member speaks against opening it; else None."""
-    if held is None or _find_obstacle(held.member) is not None:
-        return None
+def _parse_at_once(merchant: Merchant, given: GivenAward) -> AwardRequest | None:
+    """The request, where it does not itself speak against opening it; else None."""
     try:
         return _parse(merchant, given)
     except LoyaltyError:
@@ -280,9 +298,11 @@ def _name_tier(held: Snapshot | None) -> str:
 def _find_obstacle(member: Member) -> LoyaltyError | None:
     if member.status is MemberStatus.BLOCKED:
         return MemberBlockedError()
-    if member.wallet is None:
-        return WalletDisabledError()
-    return None
+    if member.status is MemberStatus.UNKNOWN:
+        return MemberStatusUnknownError(member.status_word)
+    if member.wallet is NoBalance.SEVERAL:
+        return SeveralWalletsError()
+    return WalletDisabledError() if member.wallet is NoBalance.DISABLED else None
 
 
 def _report(task: asyncio.Task[Any]) -> None:

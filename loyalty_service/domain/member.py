@@ -63,14 +63,29 @@ def _parse_phone(text: str) -> str:
 
 
 class MemberStatus(enum.Enum):
+    """UNKNOWN: the provider has none, or one that the merchant's profile does not know."""
+
     ACTIVE = "active"
     BLOCKED = "blocked"
+    UNKNOWN = "unknown"
 
 
 class Wallet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Points. `balance` may be fractional or negative."""
 
     balance: Decimal
+
+
+class NoBalance(enum.Enum):
+    """Why there is no balance to show.
+
+    DISABLED: points are switched off. UNREADABLE: there is one, and it cannot be read. SEVERAL: there are several
+    wallets, and the merchant's profile does not say which one counts.
+    """
+
+    DISABLED = "disabled"
+    UNREADABLE = "unreadable"
+    SEVERAL = "several"
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -94,7 +109,11 @@ class CouponState(enum.Enum):
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A member's own coupon, usable now. `redeem_value` is the merchant's text, or empty."""
+    """A member's own coupon, usable now. `redeem_value` is the merchant's text.
+
+    Texts are empty where there are none, and where they cannot be read, the id among them. `expire_time`: None where it
+    never expires, or its date cannot be read.
+    """
 
     coupon_id: str
     display_name: str
@@ -107,15 +126,17 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
 
-    `wallet` is None where points are switched off, `tier` where the programme has none, `favorite_venue` where the
-    member chose none; `support_id` and `full_name` are empty where they are not on file.
+    `tier` is None where the programme has none, and empty where it cannot be read; `favorite_venue` is None where the
+    member chose none; `support_id` and `full_name` are empty where they are not on file. `status_word`: the provider's
+    own, for people; empty where it has none.
     """
 
     member_id: str
     support_id: str
     full_name: str
     status: MemberStatus
-    wallet: Wallet | None
+    status_word: str
+    wallet: Wallet | NoBalance
     tier: Tier | None
     favorite_venue: Venue | None
     segments: tuple[Segment, ...]

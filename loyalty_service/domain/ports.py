@@ -51,6 +51,18 @@ class Movements(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool
 
 
+class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the provider's that was left out `count` times, since its value was of another type or out of range.
+
+    `profile_line` is the line of the wire profile that finds it, `expression` how.
+    """
+
+    profile_line: str
+    expression: str
+    count: int
+    last_time: datetime
+
+
 class LoyaltyProvider(Protocol):
     """The system that the loyalty programme lives in."""
 
@@ -100,6 +112,10 @@ class LoyaltyProvider(Protocol):
         """Ask whether the merchant's token works. Raises ProviderError."""
         ...
 
+    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
+        """What could not be read of the merchant's members since this process started, most often first."""
+        ...
+
 
 class HeldSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """An answer to a reader. `stale_reason`: a name of ErrorReason, when it is older than was asked for."""
@@ -126,7 +142,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshots(Protocol):
     """Members' states, held between reads. Freshness is the caller's to name."""
 
-    async def get(
+    async def get(  # noqa: PLR0913 - each says something else of the read
         self,
         merchant: Merchant,
         identity: Identity,
@@ -134,8 +150,11 @@ class Snapshots(Protocol):
         max_staleness_s: float | None,
         timeout_s: float,
         urgency: Urgency = Urgency.TICKET,
+        stale_if_error: bool = True,
     ) -> HeldSnapshot:
         """The member as of at most `max_staleness_s` before this call; None: the hold time, 0: a read that begins now.
+
+        `stale_if_error`: while the provider fails, what is held is the answer, though it is older.
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """

@@ -8,7 +8,7 @@ import msgspec
 
 from loyalty_service.domain.errors import BadValueError, MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import LoyaltyProvider
+from loyalty_service.domain.ports import LoyaltyProvider, UnreadableField
 from loyalty_service.merchants.parse import (
     FIELD_NAMES,
     GivenFields,
@@ -86,9 +86,14 @@ class MerchantService:
                 await self._provider.probe(changed, timeout_s=self._probe_timeout_s)
         return await self._store.change(merchant_id, changes)
 
-    async def check(self, merchant_id: str) -> None:
-        """Ask the provider now whether the token works. Raises MerchantNotFoundError, ProviderError."""
-        await self._provider.probe(await self._store.get(merchant_id), timeout_s=self._probe_timeout_s)
+    async def check(self, merchant_id: str) -> tuple[UnreadableField, ...]:
+        """Ask the provider now whether the token works; what of its fields could not be read up to now.
+
+        Raises MerchantNotFoundError, ProviderError.
+        """
+        merchant = await self._store.get(merchant_id)
+        await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
+        return self._provider.list_unreadable(merchant)
 
     async def _exists(self, merchant_id: str) -> bool:
         try:

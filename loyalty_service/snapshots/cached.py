@@ -88,7 +88,7 @@ class CachedSnapshots:
         await self._flights.close()
         await self._support.close()
 
-    async def get(
+    async def get(  # noqa: PLR0913 - the port's
         self,
         merchant: Merchant,
         identity: Identity,
@@ -96,6 +96,7 @@ class CachedSnapshots:
         max_staleness_s: float | None,
         timeout_s: float,
         urgency: Urgency = Urgency.TICKET,
+        stale_if_error: bool = True,
     ) -> HeldSnapshot:
         """See the port."""
         end_time = asyncio.get_running_loop().time() + timeout_s
@@ -116,7 +117,7 @@ class CachedSnapshots:
             await self._hold_sighting(merchant, identity)
             found = ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s")
         if isinstance(found, ProviderError):
-            return await self._get_stale(merchant, reader, found)
+            return await self._get_stale(merchant, reader, found, may_be_stale=stale_if_error)
         self._metrics.fetched.inc()
         return HeldSnapshot(snapshot=_take(found), stale_reason=None)
 
@@ -275,15 +276,18 @@ class CachedSnapshots:
             seen = flight.sighting
             await self._put_member(merchant, seen.identity, seen.begin, seen.snapshot)
 
-    async def _get_stale(self, merchant: Merchant, reader: Reader, error: ProviderError) -> HeldSnapshot:
+    async def _get_stale(
+        self, merchant: Merchant, reader: Reader, error: ProviderError, *, may_be_stale: bool
+    ) -> HeldSnapshot:
         """What is held, if it is not too old; else raises the error."""
         now, held = await self._read(merchant, reader.identity)
-        if not isinstance(held.found, Snapshot) or held.begin_s < now.there_s - self._times.get_stale_s(merchant):
-            self._metrics.none.inc()
-            raise error.with_traceback(None)  # several readers may raise this one
-        if reader.takes_held(held):  # another flight has brought it meanwhile
+        if isinstance(held.found, Snapshot) and reader.takes_held(held):  # another flight has brought it meanwhile
             self._metrics.fetched.inc()
             return HeldSnapshot(snapshot=held.found, stale_reason=None)
+        oldest_s = now.there_s - self._times.get_stale_s(merchant)
+        if not may_be_stale or not isinstance(held.found, Snapshot) or held.begin_s < oldest_s:
+            self._metrics.none.inc()
+            raise error.with_traceback(None)  # several readers may raise this one
         self._metrics.stale.inc()
         return HeldSnapshot(snapshot=held.found, stale_reason=error.reason)
 

@@ -19,9 +19,11 @@ from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_booking
 from loyalty_service.trifft.breaker import Breaker
 from loyalty_service.trifft.budget import Budget
+from loyalty_service.trifft.fields import FieldReader
 from loyalty_service.trifft.mapping import parse_booked_points, parse_receipt
-from loyalty_service.trifft.profile import BookPoints, Profile
+from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.transport import Answer, BodyTooLargeError, Request, Sending, Transport
+from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
 
 # How long an award waits for a slot: who clicked is answered within LOYALTY_AWARD_ANSWER_S.
@@ -37,19 +39,21 @@ class Bookings:
     each would be a doubt. Past the breaker's wait one goes: in a shop without readers nothing else would find out.
     """
 
-    def __init__(self, transport: Transport, budget: Budget, breaker: Breaker, clock: Clock) -> None:
+    def __init__(
+        self, transport: Transport, budget: Budget, breaker: Breaker, clock: Clock, unreadable: UnreadableFields
+    ) -> None:
         self._transport = transport
         self._budget = budget
         self._breaker = breaker
         self._clock = clock
+        self._unreadable = unreadable
 
     async def send(
         self, merchant: Merchant, profile: Profile, kind: BookingKind, booking: Booking, *, timeout_s: float
     ) -> Receipt:
         """No byte of it leaves later than `timeout_s` from now. Raises what the port's `credit` raises."""
         sending = Sending(self._clock, timeout_s)
-        lines = profile.credit if kind == "credit" else profile.debit
-        request = _make_request(kind, lines, booking, self._clock.now())
+        request = _make_request(kind, profile, booking, self._clock.now())
         try:
             with self._breaker.attempt(merchant) as attempt:
                 answer = await self._exchange(merchant, profile, request, sending)
@@ -63,11 +67,20 @@ class Bookings:
                 raise BookingUnknownError(f"the {kind} may have been sent, and no answer came") from error
             raise ProviderUnavailableError("the provider cannot be reached") from error
         raise_for_booking(answer, profile, merchant, request, self._clock.now())
+        return self._read_receipt(answer, merchant, profile, kind, booking)
+
+    def _read_receipt(
+        self, answer: Answer, merchant: Merchant, profile: Profile, kind: BookingKind, booking: Booking
+    ) -> Receipt:
+        """Of a 2xx. Raises BookingUnknownError, BookingContradictedError."""
+        lines, reader = profile.get_booking(kind), FieldReader()
         try:
             data = parse_data(answer, profile)
-            receipt, points = parse_receipt(data, lines), parse_booked_points(data, lines)
+            receipt, points = parse_receipt(data, lines, kind, reader), parse_booked_points(data, lines)
         except WireError as error:
             raise BookingUnknownError(f"the receipt cannot be read: {error}") from error
+        finally:
+            self._unreadable.note(merchant, reader.unreadable)
         if points not in {None, booking.points}:
             raise BookingContradictedError(f"the receipt of a {kind} names other points")
         return receipt
@@ -91,12 +104,15 @@ class Bookings:
         return answer
 
 
-def _make_request(kind: BookingKind, lines: BookPoints, booking: Booking, now: datetime) -> Request:
+def _make_request(kind: BookingKind, profile: Profile, booking: Booking, now: datetime) -> Request:
+    lines = profile.get_booking(kind)
     body = {
         lines.points: booking.points * lines.point_scale,
         lines.note: booking.note,
         lines.reference: booking.reference,
     }
+    if profile.wallet.chosen:
+        body[lines.wallet] = profile.wallet.chosen
     path = lines.make_path(booking.member_id, now)
     headers = {lines.idempotency_header: booking.reference} if lines.idempotency_header else {}
     return Request(operation=kind, method=lines.method, path=path, headers=headers, body=body)

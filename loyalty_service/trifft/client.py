@@ -19,7 +19,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Clock, Movements
+from loyalty_service.domain.ports import Booking, Clock, Movements, UnreadableField
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.metrics import Metrics
@@ -32,6 +32,7 @@ from loyalty_service.trifft.profile import Profile, parse_profile
 from loyalty_service.trifft.rack import Rack
 from loyalty_service.trifft.reads import Read
 from loyalty_service.trifft.transport import Transport
+from loyalty_service.trifft.unreadable import UnreadableFields
 
 _PROFILES = 256
 # A member, and their coupons.
@@ -57,7 +58,8 @@ class TrifftProvider:
         self._budget = Budget(self._rack, clock, self._metrics)
         self._breaker = Breaker(clock)
         self._transport = Transport()
-        self._bookings = Bookings(self._transport, self._budget, self._breaker, clock)
+        self._unreadable = UnreadableFields(clock, self._metrics)
+        self._bookings = Bookings(self._transport, self._budget, self._breaker, clock, self._unreadable)
         self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)
         self._metrics.watch_provider(count_breakers=self._breaker.count, count_closed=self._rack.count_closed)
 
@@ -113,6 +115,13 @@ class TrifftProvider:
         async with self._read(merchant, Ask(Urgency.BATCH), timeout_s, is_forced=True) as read:
             await read.probe()
 
+    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
+        """See the port."""
+        try:
+            return self._unreadable.list(merchant, self._get_profile(merchant))
+        except ProviderContractError:
+            return ()
+
     @asynccontextmanager
     async def _read(  # noqa: PLR0913 - each says something else of the read
         self,
@@ -146,7 +155,7 @@ class TrifftProvider:
                         deadline_s=deadline_s,
                         repeats=0 if attempt.is_probe else MAX_REPEATS,
                     )
-                    yield Read(exchange, profile, merchant, self._clock.now())
+                    yield Read(exchange, profile, merchant, self._clock.now(), self._unreadable)
             except TimeoutError as error:
                 raise ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s") from error
 

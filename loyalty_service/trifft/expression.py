@@ -1,6 +1,5 @@
 """JMESPath, compiled once, with joins that pass over nulls."""
 
-import contextlib
 from typing import Any
 
 import jmespath
@@ -35,17 +34,26 @@ class Expression:
             raise ValueError("is not JMESPath") from error
         self._text = text
 
+    def __str__(self) -> str:
+        return self._text
+
     def __repr__(self) -> str:
         return f"Expression({self._text!r})"
 
     def _try_functions(self) -> None:
-        """Unknown functions and wrong counts of arguments show only when evaluated; wrong types depend on the data."""
-        with contextlib.suppress(exceptions.JMESPathTypeError):
+        """Unknown functions and wrong counts of arguments show only when evaluated; all else depends on the data."""
+        try:
             self._compiled.search({}, options=_OPTIONS)
+        except exceptions.JMESPathTypeError:
+            return
+        except (exceptions.JMESPathError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - as in `search`
+            return
 
     def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
-        """What is there, or None. Raises WireError where a function meets a type that it does not take."""
+        """What is there, or None. Raises WireError where a function meets a value that it does not take."""
         try:
             return self._compiled.search(data, options=_OPTIONS)
-        except (exceptions.JMESPathError, RecursionError) as error:
+        except Exception as error:  # JMESPath's own, and whatever Python raises at a value of another type
             raise WireError(f"{self._text} cannot be evaluated") from error

@@ -1,11 +1,12 @@
 """The provider's objects → the domain's, by a wire profile.
 
-Every function raises WireError; its sentence names the field, never the content.
+A field that cannot be read is absent, and noted with the reader. What nothing can be said without raises WireError; its
+sentence names the field, never the content.
 """
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -14,8 +15,6 @@ import msgspec
 from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import (
-    Coupon,
-    CouponState,
     Identity,
     Member,
     MemberStatus,
@@ -27,21 +26,24 @@ from loyalty_service.domain.member import (
 )
 from loyalty_service.domain.ports import Movement, Movements
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.profile import BookPoints, CouponFields, ListMovements, MemberFields
+from loyalty_service.trifft.fields import FieldReader, parse_object
+from loyalty_service.trifft.profile import BookPoints, ListMovements, MemberFields, Profile, is_word
+from loyalty_service.trifft.wallets import read_balance
 from loyalty_service.trifft.wire import (
     WireError,
     parse_echo,
+    parse_flag,
     parse_id,
-    parse_name,
     parse_points,
     parse_text,
     parse_time,
 )
 
 T = TypeVar("T")
-# More than a widget or a message of 4 MiB should carry; the soonest to expire are kept.
-MAX_COUPONS = 200
+# More than a widget should carry.
 MAX_SEGMENTS = 100
+# In the place of what an expression failed to find.
+_LOST: Any = object()
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     row: dict[str, Any]
 
 
+<<<<<<< HEAD
 def parse_candidates(rows: object, fields: MemberFields, identity: Identity) -> list[Candidate]:
     """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
 
@@ -68,59 +71,64 @@ def parse_candidates(rows: object, fields: MemberFields, identity: Identity) -> 
             problem = error
     if problem is not None and not matching:
         raise problem
+=======
+def parse_candidates(rows: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
+    """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
+
+    A row that cannot be compared is passed over. Where nobody is left it may have been the one, so it is not said that
+    there is none.
+    """
+    if not isinstance(rows, list):
+        raise WireError("the answer is not a list of members")
+    comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
+    matching = [row for row in comparable if _has_identity(row, fields, identity)]
+    if not matching and len(comparable) < len(rows):
+        raise WireError(f"{identity.kind} of a member cannot be compared")
+>>>>>>> member
     found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
     return list(found.values())
 
 
 def parse_candidate(row: object, fields: MemberFields) -> Candidate:
-    status = _read(row, fields.status, "status", parse_text)
+    found = parse_object(row)
+    try:
+        status = parse_echo(fields.status.search(found))
+    except WireError:
+        status = ""
     return Candidate(
-        member_id=_read(row, fields.member_id, "member_id", parse_id),
-        is_anonymised=status in fields.anonymised_states,
-        row=_object(row),
+        member_id=_read(found, fields.member_id, "member_id", parse_id),
+        is_anonymised=is_word(status, fields.anonymised_states),
+        row=found,
     )
 
 
-def parse_member(candidate: Candidate, fields: MemberFields) -> Member:
-    row = candidate.row
-    is_blocked = _read(row, fields.status, "status", parse_text) in fields.blocked_states
+def parse_member(candidate: Candidate, profile: Profile, reader: FieldReader) -> Member:
+    row, fields = candidate.row, profile.member
+    word = reader.read("member.status", fields.status, row, _parse_status, "")
     return Member(
         member_id=candidate.member_id,
-        support_id=_read(row, fields.support_id, "support_id", parse_text),
-        full_name=_read(row, fields.full_name, "full_name", parse_name),
-        status=MemberStatus.BLOCKED if is_blocked else MemberStatus.ACTIVE,
-        wallet=_parse_wallet(row, fields.points, fields.points_scale),
-        tier=_parse_tier(_read(row, fields.tier, "tier", _optional_object)),
-        favorite_venue=_parse_venue(_read(row, fields.favorite_venue, "favorite_venue", _optional_object)),
-        segments=_read(row, fields.segments, "segments", _parse_segments),
+        support_id=reader.read("member.support_id", fields.support_id, row, parse_text, ""),
+        full_name=_read_name(row, fields, reader),
+        status=_know_status(word, fields),
+        status_word=parse_text(word),
+        wallet=read_balance(row, profile, reader),
+        tier=_read_tier(row, fields, reader),
+        favorite_venue=_read_venue(row, fields, reader),
+        segments=_read_segments(row, fields, reader),
     )
 
 
-def parse_coupons(rows: object, fields: CouponFields, now: datetime) -> tuple[Coupon, ...]:
-    """Those usable at `now`, soonest to expire first, those that never expire last."""
-    if not isinstance(rows, list):
-        raise WireError("the answer is not a list of coupons")
-    states = dict.fromkeys(fields.assigned_states, CouponState.ASSIGNED)
-    states |= dict.fromkeys(fields.activated_states, CouponState.ACTIVATED)
-    usable = []
-    for row in map(_object, rows):
-        state = states.get(_read(row, fields.state, "state", parse_text))
-        expire_time = _read(row, fields.expire_time, "expire_time", parse_time) if state else None
-        if state and (expire_time is None or expire_time >= now):
-            usable.append(_parse_coupon(row, fields, state, expire_time))
-    usable.sort(key=lambda coupon: (coupon.expire_time is None, coupon.expire_time or now))
-    return tuple(usable[:MAX_COUPONS])
+def parse_receipt(data: object, fields: BookPoints, kind: str, reader: FieldReader) -> Receipt:
+    """What is beside the id puts no booking in doubt. `kind`: the profile's section, for what is noted."""
+    row = parse_object(data)
 
+    def parse_balance(value: object) -> Wallet | None:
+        return None if value is None else Wallet(balance=parse_points(value, fields.answered_balance_scale))
 
-def parse_receipt(data: object, fields: BookPoints) -> Receipt:
-    row = _object(data)
-    pending = fields.answered_pending.search(row)
-    if pending is not None and not isinstance(pending, bool):
-        raise WireError("pending is neither true nor false")
     return Receipt(
         provider_reference=_read(row, fields.answered_reference, "reference", parse_id),
-        balance=_parse_wallet(row, fields.answered_balance, fields.answered_balance_scale),
-        delayed=bool(pending),
+        balance=reader.read(f"{kind}.answered_balance", fields.answered_balance, row, parse_balance, None),
+        delayed=reader.read(f"{kind}.answered_pending", fields.answered_pending, row, parse_flag, False),  # noqa: FBT003 - what is absent
     )
 
 
@@ -133,29 +141,46 @@ def parse_booked_points(data: object, fields: BookPoints) -> Decimal | None:
     return _read(data, fields.answered_points, "points", parse)
 
 
-def parse_movements(rows: object, fields: ListMovements) -> Movements:
+def parse_movements(rows: object, fields: ListMovements, zone: tzinfo) -> Movements:
     """The rows that can be read. One that cannot be hides none of the others, and makes the list incomplete."""
     if not isinstance(rows, list):
         raise WireError("the answer is not a list of movements")
     items = []
     for row in rows:
         with contextlib.suppress(WireError):
-            items.append(_parse_movement(row, fields))
+            items.append(_parse_movement(row, fields, zone))
     return Movements(items=tuple(items), is_complete=fields.complete and len(items) == len(rows))
 
 
-def _parse_movement(row: object, fields: ListMovements) -> Movement:
+def _parse_movement(row: object, fields: ListMovements, zone: tzinfo) -> Movement:
     return Movement(
-        movement_id=_read(_object(row), fields.movement_id, "movement_id", parse_id),
+        movement_id=_read(parse_object(row), fields.movement_id, "movement_id", parse_id),
         change=_read(row, fields.change, "change", lambda value: parse_points(value, fields.change_scale)),
         note=_read(row, fields.note, "note", parse_echo),
         reference=_read(row, fields.reference, "reference", parse_echo),
-        create_time=_read(row, fields.create_time, "create_time", parse_time),
+        create_time=_read(row, fields.create_time, "create_time", lambda value: parse_time(value, zone)),
     )
+
+
+def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
+    """Whether it is an object, and has an address, or nothing, where this kind of identity stands."""
+    if not isinstance(row, dict):
+        reader.note("find_member.items")
+        return False
+    expressions = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
+    line = f"member.{identity.kind}"
+
+    def parse(value: object) -> str:
+        if identity.kind == "email" and not isinstance(value, str | None):
+            raise WireError("is not a text")  # a number may be a support ID, and is no e-mail
+        return parse_echo(value)
+
+    return reader.read(line, expressions[identity.kind], row, parse, None) is not None
 
 
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
     by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
+<<<<<<< HEAD
     text = by_kind[identity.kind].search(row)
     if identity.kind == "support_id" and isinstance(text, int) and not isinstance(text, bool):
         text = str(text)  # one that is all digits
@@ -163,52 +188,73 @@ def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity)
         raise WireError(f"{identity.kind} is not a text")
     try:
         return parse_identity(identity.kind, text or "").key == identity.key
+=======
+    text = parse_echo(by_kind[identity.kind].search(row))
+    try:
+        value = parse_identity(identity.kind, text).value
+>>>>>>> member
     except BadValueError:
         return False
 
 
-def _parse_wallet(row: object, expression: Expression, scale: int) -> Wallet | None:
-    def parse(value: object) -> Decimal | None:
-        return None if value is None else parse_points(value, scale)
+def _parse_status(value: object) -> str:
+    word = parse_echo(value).strip()
+    if not word:
+        raise WireError("is empty")
+    return word
 
-    balance = _read(row, expression, "points", parse)
-    return None if balance is None else Wallet(balance=balance)
+
+def _know_status(word: str, fields: MemberFields) -> MemberStatus:
+    """Where a word stands in two of the profile's lists, the careful one counts."""
+    if is_word(word, fields.blocked_states):
+        return MemberStatus.BLOCKED
+    return MemberStatus.ACTIVE if word and is_word(word, fields.active_states) else MemberStatus.UNKNOWN
 
 
-def _parse_tier(tier: dict[str, Any] | None) -> Tier | None:
-    if tier is None:
+def _read_name(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> str:
+    """A text, or a list of texts and nulls, of which one that is no text costs itself only."""
+    found = reader.read("member.full_name", fields.full_name, row, _keep, None)
+    parts = found if isinstance(found, list) else [found]
+    return parse_text(" ".join(reader.parse("member.full_name", part, parse_text, "") for part in parts))
+
+
+def _read_tier(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Tier | None:
+    """None is no tier; one that cannot be read is there, and has no name."""
+    found = reader.read("member.tier", fields.tier, row, _keep, _LOST)
+    if found is None:
         return None
-    return Tier(tier_id=parse_text(tier.get("tier_id")), display_name=parse_text(tier.get("display_name")))
+    tier_id, display_name = ("", "") if found is _LOST else _read_named("member.tier", found, "tier_id", reader)
+    return Tier(tier_id=tier_id, display_name=display_name)
 
 
-def _parse_venue(venue: dict[str, Any] | None) -> Venue | None:
-    if venue is None:
+def _read_venue(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Venue | None:
+    found = reader.read("member.favorite_venue", fields.favorite_venue, row, _keep, None)
+    if found is None:
         return None
-    return Venue(venue_id=parse_text(venue.get("venue_id")), display_name=parse_text(venue.get("display_name")))
+    venue_id, display_name = _read_named("member.favorite_venue", found, "venue_id", reader)
+    return Venue(venue_id=venue_id, display_name=display_name)
 
 
-def _parse_segments(value: object) -> tuple[Segment, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise WireError("is not a list")
-    return tuple(
-        Segment(slug=parse_text(row.get("slug")), display_name=parse_text(row.get("display_name")))
-        for row in map(_object, value[:MAX_SEGMENTS])
-    )
+def _read_segments(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> tuple[Segment, ...]:
+    """Element by element."""
+    listed = reader.read_list("member.segments", fields.segments, row)[:MAX_SEGMENTS]
+    read = [_read_named("member.segments", one, "slug", reader) for one in listed]
+    return tuple(Segment(slug=slug, display_name=name) for slug, name in read if slug or name)
 
 
-def _parse_coupon(
-    row: dict[str, Any], fields: CouponFields, state: CouponState, expire_time: datetime | None
-) -> Coupon:
-    return Coupon(
-        coupon_id=_read(row, fields.coupon_id, "coupon_id", parse_id),
-        display_name=_read(row, fields.display_name, "display_name", parse_text),
-        redeem_value=_read(row, fields.redeem_value, "redeem_value", parse_text),
-        code=_read(row, fields.code, "code", parse_text),
-        state=state,
-        expire_time=expire_time,
-    )
+def _read_named(line: str, found: object, id_name: str, reader: FieldReader) -> tuple[str, str]:
+    """Id and name of what `line` has found; empty where it is no such thing, or has neither."""
+    if not isinstance(found, dict):
+        reader.note(line)
+        return "", ""
+    named = [reader.parse(line, found.get(name), parse_text, None) for name in (id_name, "display_name")]
+    if named == ["", ""]:
+        reader.note(line)
+    return named[0] or "", named[1] or ""
+
+
+def _keep(value: object) -> Any:  # noqa: ANN401 - read further by whoever asked for it
+    return value
 
 
 def _read(row: object, expression: Expression, field: str, parse: Callable[[object], T]) -> T:
@@ -216,13 +262,3 @@ def _read(row: object, expression: Expression, field: str, parse: Callable[[obje
         return parse(expression.search(row))
     except WireError as error:
         raise WireError(f"{field} {error}") from error
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise WireError("is not an object")
-    return value
-
-
-def _optional_object(value: object) -> dict[str, Any] | None:
-    return None if value is None else _object(value)

@@ -11,6 +11,7 @@ import msgspec
 
 from loyalty_service.domain.errors import BadValueError, MemberNotFoundError
 from loyalty_service.trifft.expression import Expression
+from runtime.addresses import fold_ascii_case
 
 MAX_PROFILE_CHARS = 16_384
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
@@ -75,6 +76,7 @@ class BookPoints(Operation, frozen=True, kw_only=True):
     points: Text
     note: Text
     reference: Text
+    wallet: Annotated[str, msgspec.Meta(max_length=200)]
     idempotency_header: HeaderName
     point_scale: Scale
     answered_reference: Expression
@@ -109,6 +111,7 @@ class MemberFields(_Section, frozen=True, kw_only=True):
     support_id: Expression
     full_name: Expression
     status: Expression
+    active_states: frozenset[str]
     blocked_states: frozenset[str]
     anonymised_states: frozenset[str]
     points: Expression
@@ -116,6 +119,13 @@ class MemberFields(_Section, frozen=True, kw_only=True):
     tier: Expression
     favorite_venue: Expression
     segments: Expression
+
+
+class WalletFields(_Section, frozen=True, kw_only=True):
+    items: Expression
+    wallet_id: Expression
+    points: Expression
+    chosen: Annotated[str, msgspec.Meta(max_length=128)]
 
 
 class CouponFields(_Section, frozen=True, kw_only=True):
@@ -141,7 +151,22 @@ class Profile(_Section, frozen=True, kw_only=True):
     list_movements: ListMovements
     probe: Probe
     member: MemberFields
+    wallet: WalletFields
     coupon: CouponFields
+
+    def get_expression(self, line: str) -> str:
+        """The text of a line such as "member.points"."""
+        section, name = line.split(".")
+        return str(getattr(getattr(self, section), name))
+
+    def get_booking(self, kind: Literal["credit", "debit"]) -> BookPoints:
+        return self.credit if kind == "credit" else self.debit
+
+
+def is_word(text: str, words: frozenset[str]) -> bool:
+    """Whether it is one of a line's words, without regard to ASCII case and to spaces around it."""
+    wanted = fold_ascii_case(text.strip())
+    return any(fold_ascii_case(word.strip()) == wanted for word in words)
 
 
 def parse_profile(overrides_toml: str) -> Profile:
@@ -162,6 +187,7 @@ def parse_profile(overrides_toml: str) -> Profile:
     except msgspec.ValidationError as error:
         raise BadValueError("profile", f"has a bad line: {error}") from error
     _check_paths(profile)
+    _check_wallet(profile)
     return profile
 
 
@@ -197,6 +223,13 @@ def _parse_line(kind: type, line: object) -> Expression:
     if kind is Expression and isinstance(line, str):
         return Expression(line)
     raise ValueError("must be a text")
+
+
+def _check_wallet(profile: Profile) -> None:
+    """Points that name no wallet would go to whichever TRIFFT takes first."""
+    for section in ("credit", "debit"):
+        if profile.wallet.chosen and not getattr(profile, section).wallet:
+            raise BadValueError("profile", f"has a bad line: {section}.wallet must not be empty with wallet.chosen")
 
 
 def _check_paths(profile: Profile) -> None:

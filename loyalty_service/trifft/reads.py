@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -18,17 +19,19 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.answers import parse_data, raise_for_read
+from loyalty_service.trifft.coupons import parse_coupons
 from loyalty_service.trifft.exchange import Exchange
+from loyalty_service.trifft.fields import FieldReader
 from loyalty_service.trifft.mapping import (
     Candidate,
     parse_candidate,
     parse_candidates,
-    parse_coupons,
     parse_member,
     parse_movements,
 )
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.transport import Answer, BodyTooLargeError, Request
+from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
 
 T = TypeVar("T")
@@ -36,13 +39,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Read:
-    """One read of a merchant's project, which began at `fetch_time`."""
+    """One read of a merchant's project, which began at `fetch_time`. What cannot be read is noted in `unreadable`."""
 
-    def __init__(self, exchange: Exchange, profile: Profile, merchant: Merchant, fetch_time: datetime) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        profile: Profile,
+        merchant: Merchant,
+        fetch_time: datetime,
+        unreadable: UnreadableFields,
+    ) -> None:
         self._exchange = exchange
         self._profile = profile
         self._merchant = merchant
         self._fetch_time = fetch_time
+        self._unreadable = unreadable
+        self._zone = ZoneInfo(merchant.time_zone)
 
     async def fetch(self, identity: Identity, remembered_member_id: str | None) -> Snapshot:
         guess = identity.value if identity.kind == "member_id" else remembered_member_id
@@ -68,7 +80,7 @@ class Read:
         query = {operation.since: str(int(since.timestamp()))} if operation.since else {}
         request = Request(operation="list_movements", method=operation.method, path=path, query=query)
         data = await self._request(request)
-        return self._parse(request, lambda: parse_movements(operation.items.search(data), operation))
+        return self._parse(request, lambda _: parse_movements(operation.items.search(data), operation, self._zone))
 
     async def probe(self) -> None:
         """Ask the points calculator, which changes nothing."""
@@ -81,7 +93,7 @@ class Read:
 
         def read(answer: Answer) -> Any:  # noqa: ANN401 - likewise
             raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
-            return self._parse(request, lambda: parse_data(answer, self._profile))
+            return self._parse(request, lambda _: parse_data(answer, self._profile))
 
         try:
             return await self._exchange.ask(self._merchant, request, read)
@@ -95,16 +107,22 @@ class Read:
             request, candidates = await self._find_candidates(identity)
         if not candidates:
             raise MemberNotFoundError(self._fetch_time)
+<<<<<<< HEAD
         if len(candidates) > 1:
             raise MemberAmbiguousError(len(candidates), self._fetch_time)
         return self._parse(request, lambda: parse_member(candidates[0], self._profile.member))
+=======
+        if len(present) > 1:
+            raise MemberAmbiguousError(len(present), self._fetch_time)
+        return self._parse(request, lambda reader: parse_member(present[0], self._profile, reader))
+>>>>>>> member
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.get_member
         path = operation.make_path(member_id, self._fetch_time)
         request = Request(operation="get_member", method=operation.method, path=path)
         row = await self._request(request)
-        candidate = self._parse(request, lambda: parse_candidate(row, self._profile.member))
+        candidate = self._parse(request, lambda _: parse_candidate(row, self._profile.member))
         if candidate.member_id != member_id:
             raise self._make_contract_error(request, "is about another member")
         return request, _list_present([candidate])
@@ -131,22 +149,35 @@ class Read:
         request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
         data = await self._request(request)
         fields = self._profile.member
+<<<<<<< HEAD
         found = self._parse(request, lambda: parse_candidates(operation.items.search(data), fields, identity))
         return request, _list_present(found)
+=======
+        return request, self._parse(
+            request, lambda reader: parse_candidates(operation.items.search(data), fields, identity, reader)
+        )
+>>>>>>> member
 
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
         operation = self._profile.list_coupons
         path = operation.make_path(member_id, self._fetch_time)
         request = Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
         data = await self._request(request)
-        fields = self._profile.coupon
-        return self._parse(request, lambda: parse_coupons(operation.items.search(data), fields, self._fetch_time))
 
-    def _parse(self, request: Request, parse: Callable[[], T]) -> T:
+        def parse(reader: FieldReader) -> tuple[Coupon, ...]:
+            rows = reader.read_list("list_coupons.items", operation.items, data)
+            return parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
+
+        return self._parse(request, parse)
+
+    def _parse(self, request: Request, parse: Callable[[FieldReader], T]) -> T:
+        reader = FieldReader()
         try:
-            return parse()
+            return parse(reader)
         except WireError as error:
             raise self._make_contract_error(request, str(error)) from error
+        finally:
+            self._unreadable.note(self._merchant, reader.unreadable)
 
     def _make_contract_error(self, request: Request, sentence: str) -> ProviderContractError:
         _log.error(

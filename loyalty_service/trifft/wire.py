@@ -1,8 +1,14 @@
-"""Values as the provider sends them → ours. Every function raises WireError for what it cannot read."""
+"""Values as the provider sends them → ours.
 
+What has one plain meaning is read: a number where a text is expected, a whole number as an id, a plain decimal text as
+a number. Every function raises WireError for the rest.
+"""
+
+import json
+import math
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,84 +17,170 @@ import msgspec
 MAX_TEXT_CHARS = 200
 MAX_ID_CHARS = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S = 86_400
+# There was no programme before, and a date like 0000-00-00, a 0 or a -1 is a way to write that there is none.
+_FIRST_S = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
+# The year 9999 stands for never.
+_NEVER_YEAR = 9999
+_NEVER_S = int(datetime(_NEVER_YEAR, 1, 1, tzinfo=UTC).timestamp())
+# With a day for the zones. Seconds beyond it are milliseconds: of 1978, and later.
+_LAST_S = _NEVER_S + 366 * _DAY_S
+_MS = 1000
 _INT64 = 2**63
+_MAX_DIGITS = 40
 _MAX_FRACTION_DIGITS = 20
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].{1,40})?", re.IGNORECASE)
 # Embeddings, overrides and isolates: in a name they reorder what stands around it.
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class WireError(Exception):
     """A value is not what the wire profile says. The sentence completes the name of a field, and holds no content."""
 
 
+def _parse_fraction(text: str) -> Decimal | float:
+    """Exact; a number with an exponent that no number here has is none, and costs its field only."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return math.nan
+
+
+def _parse_whole(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_DIGITS else math.nan
+
+
+def _refuse_constant(text: str) -> object:
+    raise ValueError(text)
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_parse_fraction)
+
+
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
     """JSON with fractions as Decimal, never rounded."""
     try:
         return _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
+    except msgspec.DecodeError:
+        return _parse_odd_json(body)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise WireError("is not JSON") from error
+
+
+def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
+    """What msgspec refuses and JSON allows: half of a surrogate pair, a number of a thousand digits."""
+    try:
+        return json.loads(
+            body.decode(), parse_float=_parse_fraction, parse_int=_parse_whole, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:
         raise WireError("is not JSON") from error
 
 
 def parse_text(value: object) -> str:
     """For people to read: one line, without control characters, cut to 200 characters. Null is empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise WireError("is not a text")
-    spaced = "".join(" " if unicodedata.category(char) == "Cc" else char for char in value[: 4 * MAX_TEXT_CHARS])
-    return " ".join("".join(char for char in spaced if char not in _BIDI_CONTROLS).split())[:MAX_TEXT_CHARS].rstrip()
-
-
-def parse_name(value: object) -> str:
-    """A text, or a list of texts and nulls."""
-    if isinstance(value, list):
-        return parse_text(" ".join(parse_text(part) for part in value))
-    return parse_text(value)
+    text = parse_echo(value)[: 4 * MAX_TEXT_CHARS]
+    spaced = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
+    kept = "".join(char for char in spaced if char not in _BIDI_CONTROLS and unicodedata.category(char) != "Cs")
+    return " ".join(kept.split())[:MAX_TEXT_CHARS].rstrip()
 
 
 def parse_id(value: object) -> str:
-    """1 to 128 printable characters, kept exactly: cutting one would name something else."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_CHARS or not value.isprintable():
+    """1 to 128 printable characters, kept exactly: cutting one would name something else. A whole number is its digits.
+
+    A number with a fraction is none: 7.0 and 7 would be two ids, or one.
+    """
+    text = parse_echo(value) if isinstance(value, str | int) else ""
+    if not 0 < len(text) <= MAX_ID_CHARS or not text.isprintable():
         raise WireError(f"is not a text of 1 to {MAX_ID_CHARS} printable characters")
-    return value
+    return text
 
 
 def parse_echo(value: object) -> str:
-    """What we have sent, as it comes back: kept exactly, since it is compared. Null is empty."""
+    """Kept exactly, since it is compared. Null is empty; a number is its digits."""
     if value is None:
         return ""
-    if not isinstance(value, str):
-        raise WireError("is not a text")
-    return value
+    if isinstance(value, str):
+        return value
+    try:
+        return _spell(_parse_number(value))
+    except WireError as error:
+        raise WireError("is not a text") from error
 
 
 def parse_points(value: object, scale: int) -> Decimal:
     """A number or decimal text, divided by `scale`; int64 in its whole part."""
     number = _parse_number(value)
-    # Compared before anything is expanded: 1e999999999 is a short text and a very long number.
-    if not -_INT64 <= number < _INT64 or number.as_tuple().exponent < -_MAX_FRACTION_DIGITS:  # type: ignore[operator]
+    if not -_INT64 <= number < _INT64:
         raise WireError("is no balance of points")
-    return Decimal(format(number if scale == 1 else number / scale, "f"))
+    return Decimal(_spell(number if scale == 1 else number / scale))
 
 
-def parse_time(value: object) -> datetime | None:
-    """UNIX seconds or ISO-8601, which is UTC where it names no zone. Null is None."""
-    if value is None:
+def parse_flag(value: object) -> bool:
+    """True or false, also as a text or as 1 and 0. Null is false."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word is None or word in (False, "false", "0"):
+        return False
+    if word in (True, "true", "1"):
+        return True
+    raise WireError("is neither true nor false")
+
+
+def parse_time(value: object, zone: tzinfo) -> datetime | None:
+    """UNIX seconds or milliseconds, or ISO-8601: in `zone` where it names none, and a date is the last second of it.
+
+    None where there is no such time: null, an empty text, and the year 9999, which stands for never.
+    """
+    text = value.strip() if isinstance(value, str) else None
+    if value is None or text == "":
         return None
     try:
-        if isinstance(value, str) and "T" in value.upper():
-            time = datetime.fromisoformat(value.upper())
-            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-        return _EPOCH + timedelta(seconds=float(_parse_number(value)))
+        read = _parse_iso(text, zone) if text and _ISO.fullmatch(text) else _parse_unix(value)
+        if read is None or read.year >= _NEVER_YEAR:
+            return None
+        read = read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise WireError("is neither UNIX seconds nor ISO-8601") from error
+        raise WireError("is neither UNIX time nor ISO-8601") from error
+    if read.timestamp() < _FIRST_S:
+        raise WireError("is a time before the year 2000")
+    return read
+
+
+def _parse_iso(text: str, zone: tzinfo) -> datetime:
+    """Raises ValueError."""
+    if len(text) == len("2026-12-31"):
+        return datetime.combine(date.fromisoformat(text), time(23, 59, 59, fold=1), zone)
+    read = datetime.fromisoformat(text.upper())
+    return read if read.tzinfo else read.replace(tzinfo=zone)
+
+
+def _parse_unix(value: object) -> datetime | None:
+    """None: never. Raises WireError, OverflowError."""
+    number = _parse_number(value)
+    seconds = number if number <= _LAST_S else number / _MS
+    if _NEVER_S <= seconds <= _LAST_S:
+        return None
+    return _EPOCH + timedelta(seconds=float(seconds))
 
 
 def _parse_number(value: object) -> Decimal:
+    """Of at most 40 digits before the point and 20 behind it: 1e999999999 is a short text and a very long number."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
-        return Decimal(value.strip())
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return Decimal(value)
-    raise WireError("is no number")
+        number = Decimal(value.strip())
+    elif isinstance(value, float):  # what a function of JMESPath has made of it
+        number = Decimal(repr(value))
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MAX_DIGITS:
+        number = Decimal(value)
+    elif isinstance(value, Decimal):
+        number = value
+    else:
+        raise WireError("is no number")
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_MAX_FRACTION_DIGITS or number.adjusted() >= _MAX_DIGITS:
+        raise WireError("is no number of a usual size")
+    return number
+
+
+def _spell(number: Decimal) -> str:
+    return format(number, "f")

@@ -7,7 +7,7 @@ const STATES = ["assigned", "activated", "redeemed", "expired"];
 /** `change(method, path, body)` changes the member. */
 export function drawCoupons(member, change) {
   const rows = member.coupons.map((coupon) => drawCoupon(coupon, change));
-  const table = makeTable(["Name", "Value", "State", "Last day", ""], rows);
+  const table = makeTable(["Name", "Value", "State", "Last day", "Fields as any JSON", ""], rows);
   return make(
     "section",
     { class: "panel", "aria-label": "Coupons" },
@@ -32,9 +32,26 @@ function drawCoupon(coupon, change) {
     readDay(coupon.valid_until),
     (day) => save("valid_until", endOfDay(day)),
   );
+  const isPlain = Object.keys(coupon.overrides).length === 0;
+  const raw = drawInput(
+    { ...key("Fields as any JSON"), placeholder: '{"valid_until": "2026-12-31"}' },
+    isPlain ? "" : JSON.stringify(coupon.overrides),
+    (text) => saveJson(raw, text, save),
+  );
   const removal = { "aria-label": `Remove ${coupon.coupon.name}`, onclick: () => change("DELETE", `/coupons/${coupon.id}`) };
   const remove = make("button", { type: "button", class: "bare", ...removal }, icon("close"));
-  return make("tr", {}, [name, value, state, until, remove].map((control) => make("td", {}, control)));
+  return make("tr", {}, [name, value, state, until, raw, remove].map((control) => make("td", {}, control)));
+}
+
+function saveJson(input, text, save) {
+  try {
+    const overrides = text.trim() ? JSON.parse(text) : {};
+    input.setCustomValidity("");
+    save("overrides", overrides);
+  } catch (error) {
+    input.setCustomValidity(`Correct the JSON: ${error.message}`);
+    input.reportValidity();
+  }
 }
 
 function drawInput(attributes, value, save) {

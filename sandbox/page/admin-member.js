@@ -65,8 +65,13 @@ export class MemberPage {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const changed = fields.filter(({ field, input }) => field.value(input) !== field.read(member));
-      const body = Object.fromEntries(changed.map(({ field, input }) => [field.key, field.write(field.value(input), member)]));
-      this.change("PATCH", "", body);
+      try {
+        const written = changed.map(({ field, input }) => [field.key, field.write(field.value(input), member)]);
+        this.change("PATCH", "", Object.fromEntries(written));
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        this.say(`Correct the JSON and save again: ${error.message}.`, false);
+      }
     });
     return form;
   }
@@ -83,6 +88,24 @@ function text(key, label, { read = (member) => member[key] ?? "", write = (value
     value: (input) => input.value,
     draw: (value) => {
       const input = make("input", { name: key, dir: "auto", autocomplete: "off", "data-focus": key, ...attributes });
+      input.value = value;
+      return input;
+    },
+  };
+}
+
+/** A field of any JSON; `empty` where nothing is typed. */
+function json(key, label, empty) {
+  const isEmpty = (value) => JSON.stringify(value) === JSON.stringify(empty);
+  return {
+    key,
+    label,
+    kind: "text",
+    read: (member) => (isEmpty(member[key]) ? "" : JSON.stringify(member[key])),
+    write: (value) => (value.trim() ? JSON.parse(value) : empty),
+    value: (input) => input.value,
+    draw: (value) => {
+      const input = make("textarea", { name: key, rows: 2, spellcheck: "false", "data-focus": key });
       input.value = value;
       return input;
     },
@@ -108,6 +131,10 @@ const SEGMENTS = {
     return names.map((name) => member.segments.find((segment) => segment.name === name) ?? { slug: makeSlug(name), name });
   },
 };
+const NAMES = {
+  read: (member) => member.left_out.join(", "),
+  write: (value) => value.split(",").map((name) => name.trim()).filter(Boolean),
+};
 const byName = (key) => ({
   read: (member) => member[key]?.name ?? "",
   write: (value) => (value.trim() ? { id: makeSlug(value), name: value } : null),
@@ -127,4 +154,8 @@ const FIELDS = [
   choice("status", "Status", ["active", "blocked", "anonymised"]),
   flag("wallet", "Points are in use for this member"),
   flag("delayed_credits", "Credits wait until they are booked"),
+  json("more_wallets", 'More wallets, for example [{"id": "bonus", "name": "Bonus", "points": 40}]', []),
+  json("overrides", 'Fields as any JSON, for example {"points": "1 240", "status": "suspended"}', {}),
+  text("left_out", "Fields left out, separated by commas", NAMES),
+  json("receipt_overrides", 'Fields of a credit\'s answer as any JSON, for example {"balance": "1 340"}', {}),
 ];

@@ -12,6 +12,7 @@ A server for a test, on a port of its own:
     acme.settings.rate_limit = False                             # on by default: 50 requests in 10 s
     jana.points                                                  # the balance; jana.movements: what was booked
     acme.count_requests("credit")                                # acme.requests: every call, in order
+    jana.overrides = {"status": "suspended", "points": []}      # any JSON for a field; left_out: fields that are missing
     acme.release(jana, now)                                      # books the delayed credits
 
 Made-up data only: a member, a project and its settings are plain records that a test may change at any time.
@@ -20,7 +21,7 @@ Made-up data only: a member, a project and its settings are plain records that a
 from sandbox.trifft.app import add_trifft_routes, create_trifft_app
 from sandbox.trifft.demo import BLOOM_PROFILE, make_demo_projects
 from sandbox.trifft.faults import Fault
-from sandbox.trifft.member import Coupon, Member, Segment, Tier, UserCoupon, Venue
+from sandbox.trifft.member import Coupon, Member, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, Webhook, make_project
 from sandbox.trifft.trifft import Trifft
 
@@ -36,6 +37,7 @@ __all__ = [
     "Trifft",
     "UserCoupon",
     "Venue",
+    "Wallet",
     "Webhook",
     "add_trifft_routes",
     "create_trifft_app",

@@ -3,7 +3,7 @@
 import uuid
 from decimal import Decimal
 
-from sandbox.trifft.member import Coupon, CouponState, Member, Segment, Tier, UserCoupon, Venue
+from sandbox.trifft.member import Coupon, CouponState, Member, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -51,6 +51,7 @@ def _make_acme() -> Project:
         _member("forgotten", email="forgotten@example.com", points=Decimal(20), status="anonymised"),
         *_make_other_scripts(),
         *_make_awkward(),
+        *_make_odd(),
         _member("peter", email="peter@example.com", first_name="Peter", last_name="Two", points=Decimal(220)),
         _member("card", support_id="CARD-7", first_name="Clara", last_name="Card", points=Decimal(45)),
     ]
@@ -140,6 +141,55 @@ def _make_awkward() -> list[Member]:
         _member("ampersand", email="o&m@example.com", first_name="Olga", last_name="Ampersand", points=Decimal(70)),
         _member("percent", email="50%off@example.com", first_name="Percy", last_name="Percent", points=Decimal(55)),
         _member("john", email="john.doe@example.com", first_name="John", last_name="Doe", points=Decimal(340)),
+    ]
+
+
+def _make_odd() -> list[Member]:
+    """Members with one field that is not as the wire profile says."""
+    undated = _coupon("undated", "Free muffin", redeem_value="1 muffin")
+    undated.overrides = {"valid_until": "sometime in spring"}
+    odd_dates = [
+        undated,
+        _coupon("end-of-year", "Mug", redeem_value="1 mug", until=_END_OF_2026),
+        _coupon("millis", "Filter papers", redeem_value="100", until=_END_OF_2026),
+        _coupon("forever", "Refill for life", until=_END_OF_2026),
+    ]
+    for coupon, valid_until in zip(odd_dates[1:], ("2026-12-31", _END_OF_2026 * 1000, "9999-12-31"), strict=True):
+        coupon.overrides = {"valid_until": valid_until}
+    return [
+        _member(
+            "undated",
+            email="undated@example.com",
+            first_name="Ursula",
+            last_name="Undated",
+            points=Decimal(150),
+            coupons=odd_dates,
+        ),
+        _member(
+            "suspended",
+            email="suspended@example.com",
+            first_name="Sven",
+            last_name="Suspended",
+            points=Decimal(420),
+            overrides={"status": "suspended"},
+        ),
+        _member(
+            "wallets",
+            email="wallets@example.com",
+            first_name="Wanda",
+            last_name="Wallets",
+            points=Decimal(310),
+            more_wallets=[Wallet(id="bonus", name="Bonus", points=Decimal(40))],
+        ),
+        _member(
+            "unreadable",
+            email="unreadable@example.com",
+            first_name="Uma",
+            last_name="Unreadable",
+            points=Decimal(1240),
+            overrides={"points": "1 240"},
+            receipt_overrides={"balance": "1 340"},
+        ),
     ]
 
 

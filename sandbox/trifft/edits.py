@@ -10,17 +10,20 @@ from sandbox.trifft.member import (
     CouponState,
     Member,
     MemberStatus,
+    Overrides,
     Segment,
     Text,
     Tier,
     UserCoupon,
     Venue,
+    Wallet,
 )
 from sandbox.trifft.project import make_movement
 
 MAX_POINTS = 10**9
 _LATEST_TIME = 253402300799  # the end of the year 9999
 
+_LeftOut = Annotated[list[Text], msgspec.Meta(max_length=50)]
 _Fields = TypeVar("_Fields", bound=msgspec.Struct)
 
 
@@ -40,6 +43,10 @@ class MemberFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     status: MemberStatus
     wallet: bool
     delayed_credits: bool
+    more_wallets: Annotated[list[Wallet], msgspec.Meta(max_length=20)]
+    overrides: Overrides
+    left_out: _LeftOut
+    receipt_overrides: Overrides
 
     def __post_init__(self) -> None:
         if not (self.points.is_finite() and abs(self.points) <= MAX_POINTS):
@@ -59,6 +66,8 @@ class CouponFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     redeem_value: Text | None = None
     code: Text | None = None
     valid_until: Annotated[int, msgspec.Meta(ge=0, le=_LATEST_TIME)] | None = None
+    overrides: Overrides = {}
+    left_out: _LeftOut = []
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,8 +119,8 @@ def _list_events(member: Member, fields: MemberFields) -> list[str]:
         "language_changed": fields.locale != member.locale,
     }
     named = [event for event, happened in events.items() if happened]
-    others = ("email", "phone", "support_id", "first_name", "last_name", "tier", "status", "wallet", "delayed_credits")
-    if any(getattr(fields, name) != getattr(member, name) for name in others):
+    told = {"points", "segments", "favorite_venue", "locale"}
+    if any(getattr(fields, name) != getattr(member, name) for name in fields.__struct_fields__ if name not in told):
         named.append("profile_updated")
     return named
 
@@ -127,6 +136,8 @@ def get_coupon_fields(user_coupon: UserCoupon) -> CouponFields:
         redeem_value=user_coupon.redeem_value,
         code=user_coupon.code,
         valid_until=user_coupon.valid_until,
+        overrides=user_coupon.overrides,
+        left_out=user_coupon.left_out,
     )
 
 
@@ -138,6 +149,8 @@ def edit_coupon(user_coupon: UserCoupon, fields: CouponFields) -> list[str]:
     user_coupon.redeem_value = fields.redeem_value
     user_coupon.code = fields.code
     user_coupon.valid_until = fields.valid_until
+    user_coupon.overrides = fields.overrides
+    user_coupon.left_out = fields.left_out
     return events
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -11,6 +11,10 @@ CouponState = Literal["assigned", "activated", "redeemed", "expired"]
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 
+# Any JSON, by the name of a field: the wire shows it in the place of what the record has.
+Overrides = dict[str, Any]
+
+PRIMARY_WALLET = "primary"
 AVAILABLE_STATES: frozenset[CouponState] = frozenset({"assigned", "activated"})
 
 
@@ -33,6 +37,14 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     name: Text
 
 
+class Wallet(msgspec.Struct, kw_only=True):
+    """One more wallet, beside the member's own points."""
+
+    id: Text = msgspec.field(default_factory=make_id)
+    name: Text
+    points: Decimal = Decimal(0)
+
+
 class Coupon(msgspec.Struct, frozen=True, kw_only=True):
     """The template that user coupons are made from. `points`: its price, if it has one."""
 
@@ -45,7 +57,10 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserCoupon(msgspec.Struct, kw_only=True):
-    """A member's own coupon. `valid_until`: UNIX seconds, None without an end."""
+    """A member's own coupon. `valid_until`: UNIX seconds, None without an end.
+
+    `overrides` and `left_out`: what the wire shows of its fields, and which of them it lacks.
+    """
 
     coupon: Coupon
     id: str = msgspec.field(default_factory=make_id)
@@ -53,10 +68,15 @@ class UserCoupon(msgspec.Struct, kw_only=True):
     redeem_value: str | None = None
     code: str | None = None
     valid_until: int | None = None
+    overrides: Overrides = msgspec.field(default_factory=dict)
+    left_out: list[Text] = msgspec.field(default_factory=list)
 
 
 class Movement(msgspec.Struct, kw_only=True):
-    """A change of a wallet, in points, at `created_at`. `pending`: asked for then, but not booked yet."""
+    """A change of a wallet, in points, at `created_at`. `pending`: asked for then, but not booked yet.
+
+    `wallet_id`: as it was asked for; None is the primary one.
+    """
 
     id: str = msgspec.field(default_factory=make_id)
     change: Decimal
@@ -64,13 +84,16 @@ class Movement(msgspec.Struct, kw_only=True):
     reference: str | None = None
     created_at: int
     pending: bool = False
+    wallet_id: str | None = None
 
 
 class Member(msgspec.Struct, kw_only=True):
     """A member with everything that is theirs; each field may be set directly.
 
     `wallet` False: points are switched off for this member; `delayed_credits`: a credit waits until it is released.
-    An anonymised member keeps its fields here, so that it is still found; the wire shows none of them.
+    An anonymised member keeps its fields here, so that it is still found; the wire shows none of them. `points` are of
+    the primary wallet. `overrides`, `left_out`: as of a coupon; `receipt_overrides`: what the answer of a credit or a
+    debit shows of its fields.
     """
 
     id: str = msgspec.field(default_factory=make_id)
@@ -88,8 +111,18 @@ class Member(msgspec.Struct, kw_only=True):
     created_at: int = 1723125758
     wallet: bool = True
     delayed_credits: bool = False
+    more_wallets: list[Wallet] = msgspec.field(default_factory=list)
+    overrides: Overrides = msgspec.field(default_factory=dict)
+    left_out: list[Text] = msgspec.field(default_factory=list)
+    receipt_overrides: Overrides = msgspec.field(default_factory=dict)
     coupons: list[UserCoupon] = msgspec.field(default_factory=list)
     movements: list[Movement] = msgspec.field(default_factory=list)
+
+    def get_wallet(self, wallet_id: str | None) -> Wallet | Self | None:
+        """What holds the points of a wallet: the member itself those of the primary one."""
+        if wallet_id in (None, PRIMARY_WALLET):
+            return self
+        return next((wallet for wallet in self.more_wallets if wallet.id == wallet_id), None)
 
     def get_coupon(self, user_coupon_id: str) -> UserCoupon | None:
         return next((coupon for coupon in self.coupons if coupon.id == user_coupon_id), None)

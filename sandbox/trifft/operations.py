@@ -45,6 +45,7 @@ class _WalletBody(msgspec.Struct, frozen=True, kw_only=True):
     points: int | float
     note: _Text | None = None
     reference: _Text | None = None
+    wallet_id: _Text | None = None
 
 
 class _AssignBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +131,9 @@ def _parse_movement(call: Call, *, sign: Literal[1, -1]) -> Movement:
     if not 0 < body.points <= _MAX_WIRE_POINTS:
         raise ApiError(400, f"points must be above 0 and at most {_MAX_WIRE_POINTS}.")
     change = sign * wire.parse_points(Decimal(str(body.points)), call.project.settings)
-    return make_movement(change, call.trifft.clock(), body.note, body.reference)
+    movement = make_movement(change, call.trifft.clock(), body.note, body.reference)
+    movement.wallet_id = body.wallet_id
+    return movement
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

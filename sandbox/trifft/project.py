@@ -12,7 +12,7 @@ from sandbox.trifft.access import TokenKind
 from sandbox.trifft.collation import is_collated
 from sandbox.trifft.errors import ApiError
 from sandbox.trifft.faults import Fault, FaultKind, Operation
-from sandbox.trifft.member import Coupon, Member, Movement, UserCoupon
+from sandbox.trifft.member import Coupon, Member, Movement, UserCoupon, Wallet
 from sandbox.trifft.rate import RateRule
 
 _MAX_LOGGED = 2000
@@ -134,19 +134,21 @@ class Project:
     def credit(self, member: Member, movement: Movement) -> Movement:
         """Add points, now or once released. Raise ApiError 402 where the member or its wallet forbids it."""
         self._check_wallet(member)
+        wallet = _get_wallet(member, movement)
         movement.pending = member.delayed_credits
         member.movements.append(movement)
         if not movement.pending:
-            member.points += movement.change
+            wallet.points += movement.change
         return movement
 
     def debit(self, member: Member, movement: Movement) -> Movement:
         """Take points away (`change` is negative). Raise ApiError 402 where it is forbidden or the balance too low."""
         self._check_wallet(member)
-        if member.points + movement.change < 0:
+        wallet = _get_wallet(member, movement)
+        if wallet.points + movement.change < 0:
             raise ApiError(402, "The points transaction failed: the balance is too low.")
         member.movements.append(movement)
-        member.points += movement.change
+        wallet.points += movement.change
         return movement
 
     def release(self, member: Member, now: float) -> list[Movement]:
@@ -155,7 +157,7 @@ class Project:
         for movement in released:
             movement.pending = False
             movement.created_at = int(now)
-            member.points += movement.change
+            _get_wallet(member, movement).points += movement.change
         return released
 
     def assign(self, member: Member, coupon_id: str) -> UserCoupon:
@@ -172,6 +174,14 @@ class Project:
         _check_active(member)
         if not self.has_wallet(member):
             raise ApiError(402, "The points transaction failed: the wallet is disabled.")
+
+
+def _get_wallet(member: Member, movement: Movement) -> Wallet | Member:
+    """Raise ApiError 404 for one that the member has not."""
+    wallet = member.get_wallet(movement.wallet_id)
+    if wallet is None:
+        raise ApiError(404, "Wallet not found.")
+    return wallet
 
 
 def _check_active(member: Member) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from sandbox.trifft.errors import ApiError
-from sandbox.trifft.member import Member, Movement, UserCoupon
+from sandbox.trifft.member import PRIMARY_WALLET, Member, Movement, UserCoupon
 from sandbox.trifft.project import Project, Settings
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -38,7 +38,7 @@ def render_member(member: Member, project: Project) -> Json:
     settings = project.settings
     gone = member.status == "anonymised"
     tier = member.tier if settings.tiers and not gone else None
-    return {
+    fields: Json = {
         "id": member.id,
         "email": "" if gone else member.email,
         "phone": None if gone else member.phone,
@@ -52,6 +52,22 @@ def render_member(member: Member, project: Project) -> Json:
         "status": member.status,
         "created_at": _time(member.created_at, settings),
     }
+    if member.more_wallets and project.has_wallet(member):
+        fields["wallets"] = _render_wallets(member)
+    return _lay_over(fields, member)
+
+
+def _render_wallets(member: Member) -> list[Json]:
+    """All, the primary one first; a member with one wallet has no such list."""
+    primary: Json = {"id": PRIMARY_WALLET, "name": "Points", "points": _number(member.points)}
+    more: list[Json] = [{"id": one.id, "name": one.name, "points": _number(one.points)} for one in member.more_wallets]
+    return [primary, *more]
+
+
+def _lay_over(fields: Json, record: Member | UserCoupon) -> Json:
+    """The fields with the record's overrides over them, without those that it leaves out."""
+    shown = {**fields, **record.overrides}
+    return {name: value for name, value in shown.items() if name not in record.left_out}
 
 
 def _render_names(member: Member, settings: Settings) -> Json:
@@ -63,7 +79,7 @@ def _render_names(member: Member, settings: Settings) -> Json:
 
 def render_user_coupon(user_coupon: UserCoupon, settings: Settings) -> Json:
     coupon = user_coupon.coupon
-    return {
+    fields: Json = {
         "id": user_coupon.id,
         "state": user_coupon.state,
         "redeem_value": user_coupon.redeem_value,
@@ -77,15 +93,18 @@ def render_user_coupon(user_coupon: UserCoupon, settings: Settings) -> Json:
             "points": coupon.points,
         },
     }
+    return _lay_over(fields, user_coupon)
 
 
 def render_receipt(movement: Movement, member: Member, settings: Settings) -> Json:
     """The answer of a credit or a debit; `points` as they were asked for."""
+    wallet = member.get_wallet(movement.wallet_id) or member
     return {
         "id": movement.id,
         "points": _scaled(abs(movement.change), settings),
-        "balance": _scaled(member.points, settings),
+        "balance": _scaled(wallet.points, settings),
         "pending": movement.pending,
+        **member.receipt_overrides,
     }
 
 

@@ -149,6 +149,7 @@ class Desk(Book):
             self.merchants,
             read_timeout_s=1.6,
             opening_timeout_s=make_lease_s(10.0),
+            hold_time_s=900.0,
         )
 
     async def award(self, points: int = 100, *, answer_s: float = 8.0, **fields: Any) -> AwardAnswer:  # noqa: ANN401  of GivenAward

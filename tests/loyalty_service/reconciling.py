@@ -73,6 +73,7 @@ class Worker:
             self.merchants,
             read_timeout_s=1.0,
             opening_timeout_s=1.0,
+            hold_time_s=900.0,
         )
         self.doubts: Doubts = parts["doubts"]
         inquiry = Inquiry(provider=provider, **parts)

@@ -11,7 +11,7 @@ from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import MemberNotFoundError
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Movement, Movements
+from loyalty_service.domain.ports import Booking, Movement, Movements, UnreadableField
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Ask
 
@@ -25,6 +25,7 @@ def make_member(member_id: str = JANA, **changes: Any) -> Member:  # noqa: ANN40
         support_id="JN-4821",
         full_name="Jana Nováková",
         status=MemberStatus.ACTIVE,
+        status_word="active",
         wallet=Wallet(balance=Decimal("1240.5")),
         tier=None,
         favorite_venue=None,
@@ -71,6 +72,7 @@ class ScriptedProvider:
         self.movements: list[tuple[str, Movement]] = []
         self.is_complete: bool | None = True
         self.probes: list[Merchant] = []
+        self.unreadable: tuple[UnreadableField, ...] = ()
         self.fetches: list[Identity] = []
         self.on_credit: Callable[[Booking], Awaitable[object]] = _do_nothing
         self.on_debit: Callable[[Booking], Awaitable[object]] = _do_nothing
@@ -124,7 +126,8 @@ class ScriptedProvider:
 
     async def _book(self, booking: Booking, change: int) -> Receipt:
         member = self.members[booking.member_id]
-        balance = (member.wallet or Wallet(balance=Decimal(0))).balance + change
+        before = member.wallet.balance if isinstance(member.wallet, Wallet) else Decimal(0)
+        balance = before + change
         self.members[booking.member_id] = msgspec.structs.replace(member, wallet=Wallet(balance=balance))
         movement = Movement(
             movement_id=f"movement-{len(self.movements) + 1}",
@@ -136,6 +139,9 @@ class ScriptedProvider:
         self.movements.append((booking.member_id, movement))
         await self.on_booked(booking)
         return Receipt(provider_reference=movement.movement_id, balance=Wallet(balance=balance), delayed=False)
+
+    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:  # noqa: ARG002  part of the port
+        return self.unreadable
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:  # noqa: ARG002  part of the port
         self.probes.append(merchant)

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import LogCapture
 
-from loyalty_service.domain.member import Identity
+from loyalty_service.domain.member import Identity, NoBalance
 from loyalty_service.logs import drop_error_texts
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure, read_failure
@@ -181,7 +181,7 @@ async def test_staleness_is_the_callers_to_name(client: Client, provider: Script
         return snapshot.member.wallet.points_balance
 
     first = await read()
-    provider.members[JANA] = make_member(wallet=None)
+    provider.members[JANA] = make_member(wallet=NoBalance.DISABLED)
 
     assert (first, await read()) == (1240, 1240)
     assert await read(max_staleness=Duration()) == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.domain.errors import BadValueError, ProviderUnavailableError
-from loyalty_service.domain.member import Identity, MemberStatus
+from loyalty_service.domain.member import Identity, MemberStatus, NoBalance
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
@@ -82,7 +82,7 @@ async def test_blocked_member_gets_no_points(client: Client, provider: ScriptedP
 
 
 async def test_member_without_a_wallet_gets_no_points(client: Client, provider: ScriptedProvider) -> None:
-    provider.members[JANA] = make_member(wallet=None)
+    provider.members[JANA] = make_member(wallet=NoBalance.DISABLED)
 
     failure = await catch_failure(client.award())
 

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.convert import write_snapshot
-from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, Segment, Tier, Venue, Wallet
+from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, NoBalance, Segment, Tier, Venue, Wallet
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.snapshot import Snapshot
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -24,6 +24,7 @@ def test_snapshot_with_everything_loses_nothing() -> None:
         favorite_venue=Venue(venue_id="v", display_name="Bratislava, Eurovea"),
         segments=(Segment(slug="vip", display_name="VIP"),),
         status=MemberStatus.BLOCKED,
+        status_word="BLOCKED",
     )
     coupon = Coupon(
         coupon_id="c",
@@ -45,6 +46,8 @@ def test_snapshot_with_everything_loses_nothing() -> None:
             support_id="JN-4821",
             full_name="Jana Nováková",
             status=pb.MEMBER_STATUS_BLOCKED,
+            status_word="BLOCKED",
+            wallet_state=pb.WALLET_STATE_READABLE,
             wallet=pb.Wallet(points_balance=1240, points_balance_exact="1240.5"),
             tier=pb.Tier(tier_id="gold", display_name="Gold"),
             favorite_venue=pb.Venue(venue_id="v", display_name="Bratislava, Eurovea"),
@@ -74,7 +77,7 @@ def test_snapshot_with_everything_loses_nothing() -> None:
 
 
 def test_what_a_member_lacks_is_absent() -> None:
-    member = make_member(wallet=None, support_id="", full_name="")
+    member = make_member(wallet=NoBalance.DISABLED, support_id="", full_name="")
     held = HeldSnapshot(snapshot=Snapshot(member=member, coupons=(), fetch_time=NOON), stale_reason=None)
 
     message = write_snapshot(held, msgspec.structs.replace(ACME, admin_member_url="")).member

@@ -455,7 +455,7 @@ class Member(_message.Message):
 
     @_builtins.property
     def tier(self) -> Global___Tier:
-        """Absent when the programme uses no tiers."""
+        """Absent when the programme uses no tiers. Empty when it cannot be read."""
 
     @_builtins.property
     def favorite_venue(self) -> Global___Venue:
@@ -583,7 +583,7 @@ Global___Segment: _TypeAlias = Segment  # noqa: Y015
 
 @_typing.final
 class Coupon(_message.Message):
-    """A member's own coupon, usable now."""
+    """A member's own coupon, usable now. A text of it that cannot be read is empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -602,7 +602,7 @@ class Coupon(_message.Message):
     state: Global___CouponState.ValueType
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """The last instant at which it can be redeemed. Absent: never expires."""
+        """The last second in which it can be redeemed. Absent: never expires, or its date cannot be read."""
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert (checked.code, checked.data["merchant_id"]) == (0, "acme")
     assert {check["name"]: check["state"] for check in checked.data["checks"]} == {
         "TRIFFT": "ok",
+        "fields": "ok",
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",
@@ -88,6 +89,33 @@ async def test_operator_looks_at_members_and_awards(operator: Operator, add: lis
     assert (nobody.code, nobody.err) == (1, "trifft-gorgias: acme has no loyalty member with this e-mail address\n")
     assert (empty.code, empty.err.partition(" must ")[0]) == (2, "trifft-gorgias: --email")
     assert (awards.code, awards.data) == (0, [])
+
+
+async def test_operator_sees_odd_members_and_check_names_the_lines(operator: Operator, add: list[str]) -> None:
+    """The demo's: each is shown, on the line and as JSON, and what could not be read is a warning, no failure."""
+    await operator.run(*add)
+    names = ("undated", "suspended", "wallets", "unreadable")
+    shown = await asyncio.gather(
+        *(operator.run("member", "show", "acme", "--email", f"{name}@example.com", "--json") for name in names)
+    )
+    undated, suspended, wallets, unreadable = (one.data for one in shown)
+    assert [coupon["expire_time"] is None for coupon in undated["coupons"]].count(True) == 2
+    assert (suspended["status"], suspended["status_word"]) == ("unknown", "suspended")
+    assert (wallets["points"], wallets["wallet_state"]) == (None, "several")
+    assert (unreadable["points"], unreadable["wallet_state"]) == (None, "unreadable")
+    words = await asyncio.gather(
+        *(operator.run("member", "show", "acme", "--email", f"{name}@example.com") for name in names[1:])
+    )
+    for one, word in zip(words, ("unknown: TRIFFT says 'suspended'", "Several wallets", "Cannot be read"), strict=True):
+        assert (one.code, word in one.out) == (0, True)
+
+    checks = {one["name"]: one for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    fields = checks["fields"]
+    assert fields["state"] == "warning"
+    assert "member.points (points) 2x, last 20" in fields["detail"]
+    assert "coupon.expire_time (valid_until) 1x, last 20" in fields["detail"]
+    assert "correct member.points" in fields["advice"]
+    assert "trifft-gorgias merchant update acme --profile F" in fields["advice"]
 
 
 async def test_operator_sees_what_is_held_and_drops_it(operator: Operator, helpdesk: Helpdesk, add: list[str]) -> None:

@@ -15,7 +15,7 @@ from tests.gateway.edge.running import NOW
 
 _CODE = re.compile(r"[A-Z]{2,}_|_|!|\bNone\b|\{|\bgRPC\b|\bHTTP\b")
 _MAX_CHARS = 200
-_METADATA_KEYS = ("award_id", "limit", "maximum", "used", "left", "state", "expire_time")
+_METADATA_KEYS = ("award_id", "limit", "maximum", "used", "left", "state", "expire_time", "status")
 
 
 def make_error(reason: str, metadata: dict[str, str]) -> LoyaltyCallError:
@@ -34,6 +34,27 @@ def test_every_reason_reads_as_a_sentence(reason: str) -> None:
         assert message.endswith(".")
         assert not _CODE.search(message)
         assert len(message) <= _MAX_CHARS
+
+
+@pytest.mark.parametrize(
+    ("reason", "metadata", "message"),
+    [
+        ("MEMBER_BLOCKED", {}, "Not added: this member is blocked in TRIFFT."),
+        (
+            "STATUS_UNKNOWN",
+            {"status": "suspended"},
+            "Not added: TRIFFT says this member is 'suspended'. Points cannot be added here.",
+        ),
+        (
+            "STATUS_UNKNOWN",
+            {"status": ""},
+            "Not added: TRIFFT does not say whether this member is active. Points cannot be added here.",
+        ),
+        ("SEVERAL_WALLETS", {}, "Not added: this member has several wallets. Points cannot be added here."),
+    ],
+)
+def test_member_who_may_get_no_points_is_told_why(reason: str, metadata: dict[str, str], message: str) -> None:
+    assert render_award_refusal(make_error(reason, metadata), DEFAULT_SHOP).message == message
 
 
 @given(st.sampled_from(sorted(HTTP_STATUS)), st.dictionaries(st.sampled_from(_METADATA_KEYS), st.text(max_size=12)))

@@ -8,8 +8,12 @@ import babel
 import grpc
 import msgspec
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.actions.token import NO_MEMBER
+from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop, parse_shop
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
@@ -149,6 +153,90 @@ def test_wallet_and_tier_off_are_not_used() -> None:
     del snapshot.coupons[1]
     view = render_member(snapshot, "token", SHOP, NOW)
     assert (view.points, view.tier, view.summary) == ("Not used", "Not used", "points not used · 1 coupon")
+
+
+@pytest.mark.parametrize(
+    ("word", "summary"),
+    [
+        ("suspended", "TRIFFT says this member is 'suspended'. Points cannot be added here."),
+        ("", "TRIFFT does not say whether this member is active. Points cannot be added here."),
+        ("\u202eevil\n", "TRIFFT says this member is 'evil'. Points cannot be added here."),
+    ],
+)
+def test_status_that_is_not_known_is_told_in_trifft_s_word(word: str, summary: str) -> None:
+    snapshot = make_snapshot()
+    snapshot.member.status, snapshot.member.status_word = pb.MEMBER_STATUS_UNKNOWN, word
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert (view.status, view.summary, view.points) == ("blocked", summary, "1,240")
+    snapshot.stale_reason = pb.PROVIDER_TIMEOUT
+    stale = render_member(snapshot, "token", SHOP, NOW)
+    assert stale.summary == f"OLD DATA: {summary} TRIFFT did not answer at 14:07"
+
+
+@pytest.mark.parametrize(
+    ("state", "summary", "points"),
+    [
+        (pb.WALLET_STATE_UNREADABLE, "Gold · points cannot be read · 2 coupons", "Cannot be read"),
+        (
+            pb.WALLET_STATE_SEVERAL,
+            "This member has several wallets. Points cannot be added here.",
+            "Several wallets",
+        ),
+        (pb.WALLET_STATE_DISABLED, "Gold · points not used · 2 coupons", "Not used"),
+    ],
+)
+def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType, summary: str, points: str) -> None:
+    snapshot = make_snapshot()
+    snapshot.member.ClearField("wallet")
+    snapshot.member.wallet_state = state
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert (view.status, view.summary, view.points) == ("member", summary, points)
+
+
+def test_blocked_member_of_several_wallets_is_blocked_first() -> None:
+    snapshot = make_snapshot(member=pb.Member(wallet_state=pb.WALLET_STATE_SEVERAL))
+    snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
+    summary = render_member(snapshot, "token", SHOP, NOW).summary
+    assert summary == "Blocked in TRIFFT · Gold · several wallets · 2 coupons"
+
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+TIMES = st.builds(
+    Timestamp,
+    seconds=INT64 | st.sampled_from([253402300799, 253402214400, -62135596800]),
+    nanos=st.integers(-(2**31), 2**31 - 1),
+)
+ODD_NUMBERS = st.sampled_from(["9" * 5000, "1E+999999", "-1E-999999", "NaN", "sNaN", "-Infinity", "", "1 240"])
+SNAPSHOTS = st.builds(
+    pb.Snapshot,
+    member=st.builds(
+        pb.Member,
+        full_name=st.text(),
+        status=st.integers(0, 9),
+        status_word=st.text(),
+        wallet_state=st.integers(0, 9),
+        wallet=st.none() | st.builds(pb.Wallet, points_balance=INT64, points_balance_exact=st.text() | ODD_NUMBERS),
+        tier=st.none() | st.builds(pb.Tier, display_name=st.text()),
+        segments=st.lists(st.builds(pb.Segment, slug=st.text(), display_name=st.text())),
+        profile_url=st.text(),
+    ),
+    coupons=st.lists(
+        st.builds(pb.Coupon, display_name=st.text(), state=st.integers(0, 9), expire_time=st.none() | TIMES)
+    ),
+    fetch_time=TIMES,
+    stale_reason=st.integers(0, 99),
+)
+
+
+@settings(deadline=None)
+@given(SNAPSHOTS, st.sampled_from(["Europe/Bratislava", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"]))
+def test_whatever_the_loyalty_service_says_is_shown(snapshot: pb.Snapshot, zone: str) -> None:
+    shop = Shop(zone=ZoneInfo(zone), locale=babel.Locale("en"))
+    view = render_member(snapshot, "token", shop, NOW)
+    assert msgspec.json.encode(view)
+    assert len(view.member) == 1
+    assert list_fields(snapshot, shop.zone)
+    assert msgspec.json.encode(render_snapshot(snapshot, shop.zone))
 
 
 def test_member_with_nothing_has_dashes() -> None:

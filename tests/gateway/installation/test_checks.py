@@ -168,5 +168,6 @@ async def test_check_of_webhooks_says_what_came_last(
 
 async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:
     async with LoyaltyClient("127.0.0.1:1", "inner-key") as loyalty:
-        check = await check_provider(loyalty, "acme")
+        check, fields = await check_provider(loyalty, "acme", datetime.isoformat)
     assert (check.state.value, "GATEWAY_LOYALTY_TARGET" in check.advice) == ("failed", True)
+    assert (fields.name, fields.state.value) == ("fields", "unknown")

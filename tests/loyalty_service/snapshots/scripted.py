@@ -10,7 +10,7 @@ from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receip
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Movements
+from loyalty_service.domain.ports import Booking, Movements, UnreadableField
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Ask
 
@@ -120,6 +120,9 @@ class ScriptedProvider:
     ) -> Movements | None:
         raise NotImplementedError
 
+    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
+        raise NotImplementedError
+
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
         raise NotImplementedError
 
@@ -211,6 +214,7 @@ def _make_snapshot(member_id: str, points: int, fetch_time: datetime) -> Snapsho
         support_id="",
         full_name="",
         status=MemberStatus.ACTIVE,
+        status_word="active",
         wallet=Wallet(balance=Decimal(points)),
         tier=None,
         favorite_venue=None,
@@ -220,7 +224,7 @@ def _make_snapshot(member_id: str, points: int, fetch_time: datetime) -> Snapsho
 
 
 def get_points(snapshot: Snapshot) -> int:
-    assert snapshot.member.wallet is not None
+    assert isinstance(snapshot.member.wallet, Wallet)
     return int(snapshot.member.wallet.balance)
 
 

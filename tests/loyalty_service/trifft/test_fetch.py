@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from loyalty_service.domain.errors import BadValueError, MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.domain.member import CouponState, Identity, MemberStatus, parse_identity
+from loyalty_service.domain.member import CouponState, Identity, MemberStatus, NoBalance, Wallet, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.client import TrifftProvider
@@ -37,7 +37,7 @@ async def test_member_comes_with_everything_that_the_widget_shows(
     member = snapshot.member
     assert (member.member_id, member.support_id, member.full_name) == (jana.id, "JN-4821", "Jana Nováková")
     assert member.status is MemberStatus.ACTIVE
-    assert member.wallet is not None
+    assert isinstance(member.wallet, Wallet)
     assert str(member.wallet.balance) == "1240"
     assert member.tier is not None
     assert (member.tier.tier_id, member.tier.display_name) == ("gold", "Gold")
@@ -59,7 +59,7 @@ async def test_member_with_nothing_is_a_member(provider: TrifftProvider, merchan
     member = snapshot.member
     assert (member.support_id, member.full_name, member.tier, member.favorite_venue) == ("", "", None, None)
     assert (member.segments, snapshot.coupons) == ((), ())
-    assert member.wallet is not None
+    assert isinstance(member.wallet, Wallet)
     assert member.wallet.balance == 0
 
 
@@ -103,13 +103,13 @@ async def test_wallet_and_tier_that_are_switched_off_are_absent(
 ) -> None:
     acme.state.settings = Settings(tiers=False, wallets=False)
     member = (await fetch(provider, merchant)).member
-    assert (member.wallet, member.tier) == (None, None)
+    assert (member.wallet, member.tier) == (NoBalance.DISABLED, None)
 
 
 async def test_fractional_balance_is_exact(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
     jana.points = Decimal("99.75")
     member = (await fetch(provider, merchant)).member
-    assert member.wallet is not None
+    assert isinstance(member.wallet, Wallet)
     assert str(member.wallet.balance) == "99.75"
 
 
@@ -204,9 +204,9 @@ async def test_coupons_are_usable_ones_soonest_to_expire_first(
         UserCoupon(id="endless", coupon=template),
         UserCoupon(id="late", coupon=template, valid_until=later + 1),
         UserCoupon(id="soon", coupon=template, valid_until=later, state="activated"),
-        UserCoupon(id="over", coupon=template, valid_until=1),
+        UserCoupon(id="over", coupon=template, valid_until=later - 2 * 86_400),
         UserCoupon(id="redeemed", coupon=template, valid_until=later, state="redeemed"),
-        UserCoupon(id="expired", coupon=template, valid_until=1, state="expired"),
+        UserCoupon(id="expired", coupon=template, valid_until=later - 2 * 86_400, state="expired"),
     ]
     for profile in ("", "[list_coupons]\nquery = {}"):  # with and without the provider's own filter
         snapshot = await fetch(provider, make_merchant(profile=profile))

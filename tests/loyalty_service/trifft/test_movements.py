@@ -80,11 +80,11 @@ async def test_shop_without_such_a_list_is_not_asked(
     "row",
     [
         "no object",
-        ROW | {"id": 7},
+        ROW | {"id": 7.5},
         ROW | {"id": None},
         ROW | {"change": "many"},
         ROW | {"note": ["n"]},
-        ROW | {"reference": 7},
+        ROW | {"reference": ["r"]},
         ROW | {"created_at": "yesterday"},
     ],
 )

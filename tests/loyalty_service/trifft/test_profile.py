@@ -50,7 +50,10 @@ def test_join_passes_over_nulls() -> None:
     [
         ("point_scale 100", "is not TOML"),
         ("[member]\nnickname = 'x'", "unknown field `nickname`"),
-        ("[wallet]\npath = '/v1/x'", "unknown field `wallet`"),
+        ("[purse]\npath = '/v1/x'", "unknown field `purse`"),
+        ("[wallet]\nchosen = 3", "$.wallet.chosen"),
+        ("[wallet]\nchosen = 'main'\n[credit]\nwallet = ''", "credit.wallet must not be empty with wallet.chosen"),
+        ("[wallet]\nchosen = 'main'\n[debit]\nwallet = ''", "debit.wallet must not be empty with wallet.chosen"),
         ("member = 3", "Expected `object`"),
         ("[member]\nemail = 3", "must be a text - at `$.member.email`"),
         ("[member]\nblocked_states = 'blocked'", "$.member.blocked_states"),

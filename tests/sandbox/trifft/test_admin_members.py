@@ -52,6 +52,10 @@ async def test_member_is_shown_raw(client: Client, jana: Member) -> None:
         {"status": "anonymised"},
         {"wallet": False},
         {"delayed_credits": True},
+        {"more_wallets": [{"id": "bonus", "name": "Bonus", "points": 40}]},
+        {"overrides": {"status": None, "points": [1], "wallets": "x"}},
+        {"left_out": ["status"]},
+        {"receipt_overrides": {"balance": "1 340"}},
     ],
 )
 async def test_each_field_can_be_changed_alone(client: Client, jana: Member, change: dict[str, object]) -> None:

@@ -1,0 +1,38 @@
+"""The balance that counts: the member's, or of several wallets the one that the shop has chosen."""
+
+from typing import Any
+
+from loyalty_service.domain.member import NoBalance, Wallet
+from loyalty_service.trifft.expression import Expression
+from loyalty_service.trifft.fields import FieldReader
+from loyalty_service.trifft.profile import Profile
+from loyalty_service.trifft.wire import parse_id, parse_points
+
+
+def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
+    lines = profile.wallet
+    listed = reader.read_list("wallet.items", lines.items, row)
+    wallets = [wallet for wallet in listed if wallet is not None]
+    if lines.chosen and wallets:
+        return _read_chosen(wallets, profile, reader)
+    if len(wallets) > 1:
+        return NoBalance.SEVERAL
+    return _read_points("member.points", profile.member.points, row, profile.member.points_scale, reader)
+
+
+def _read_chosen(wallets: list[Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
+    """Not there is as good as switched off; unless one whose id cannot be read may be it."""
+    lines = profile.wallet
+    ids = [reader.read("wallet.wallet_id", lines.wallet_id, wallet, parse_id, "") for wallet in wallets]
+    chosen = [wallet for wallet, wallet_id in zip(wallets, ids, strict=True) if wallet_id == lines.chosen]
+    if len(chosen) == 1:
+        return _read_points("wallet.points", lines.points, chosen[0], profile.member.points_scale, reader)
+    return NoBalance.UNREADABLE if chosen or "" in ids else NoBalance.DISABLED
+
+
+def _read_points(line: str, expression: Expression, row: object, scale: int, reader: FieldReader) -> Wallet | NoBalance:
+    def parse(value: object) -> Wallet | NoBalance:
+        return NoBalance.DISABLED if value is None else Wallet(balance=parse_points(value, scale))
+
+    absent: Wallet | NoBalance = NoBalance.UNREADABLE
+    return reader.read(line, expression, row, parse, absent)

@@ -1,0 +1,94 @@
+"""The service over gRPC before the stand-in of TRIFFT, with one member whose fields a test makes odd."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from aiohttp.test_utils import TestServer
+from google.protobuf.duration_pb2 import Duration
+
+from loyalty_service.clock import SystemClock
+from loyalty_service.trifft.client import TrifftProvider
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Coupon, Member, Project, Segment, Settings, Tier, Trifft, UserCoupon, Venue, make_project
+from sandbox.trifft.app import create_trifft_app
+from tests.loyalty_service.running import Client, run_service
+
+LAST_DAY_OF_2126 = 4954607999
+_NEVER_ODD = "[rate]\nrequests = 100000\n"
+
+
+@dataclass(frozen=True)
+class OddShop:
+    """`jana` is the member; `project` hers at the stand-in."""
+
+    client: Client
+    project: Project
+    jana: Member
+
+    async def fetch(self, **identity: str) -> pb.Snapshot:
+        """The member as TRIFFT has them now, by TRIFFT's id unless another identity is given."""
+        named = pb.MemberIdentity(**(identity or {"member_id": self.jana.id}))
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=named, max_staleness=Duration())
+        return (await self.client.loyalty.GetSnapshot(request)).snapshot
+
+    async def award(self, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field of the request
+        return await self.client.award(member_id=self.jana.id, **fields)
+
+    async def check(self) -> dict[str, int]:
+        """How often what could not be read, by the profile's line."""
+        response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id="acme"))
+        return {field.profile_line: field.count for field in response.unreadable_fields}
+
+    async def write_profile(self, profile: str) -> None:
+        merchant = pb.Merchant(merchant_id="acme", profile=_NEVER_ODD + profile)
+        request = pb.UpdateMerchantRequest(merchant=merchant, skip_probe=True)
+        request.update_mask.paths.append("profile")
+        await self.client.merchants.UpdateMerchant(request)
+
+
+def make_jana() -> Member:
+    """Everything is there, so that what is missing is seen."""
+    coupons = [
+        UserCoupon(
+            id=name,
+            coupon=Coupon(id=name, name=name.title()),
+            state="activated",
+            redeem_value="5 EUR",
+            code=name.upper(),
+            valid_until=LAST_DAY_OF_2126,
+        )
+        for name in ("first", "second")
+    ]
+    return Member(
+        id="jana",
+        email="jana@example.com",
+        phone="+421900000000",
+        support_id="JN-4821",
+        first_name="Jana",
+        last_name="Nováková",
+        points=Decimal(1240),
+        tier=Tier(id="gold", name="Gold"),
+        segments=[Segment(slug="vip", name="VIP"), Segment(slug="new", name="New")],
+        favorite_venue=Venue(id="eurovea", name="Bratislava, Eurovea"),
+        coupons=coupons,
+    )
+
+
+@asynccontextmanager
+async def open_odd_shop(database_url: str, **settings: Any) -> AsyncIterator[OddShop]:  # noqa: ANN401 - of Config
+    jana = make_jana()
+    project = make_project("acme", [jana], Settings(rate_limit=False))
+    async with (
+        TestServer(create_trifft_app(Trifft([project]))) as server,
+        TrifftProvider(SystemClock()) as provider,
+        run_service(database_url, provider, **settings) as client,
+    ):
+        url = str(server.make_url("")).rstrip("/")
+        merchant = pb.Merchant(merchant_id="acme", provider_url=url, profile=_NEVER_ODD, time_zone="Europe/Bratislava")
+        await client.merchants.CreateMerchant(
+            pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token(), skip_probe=True)
+        )
+        yield OddShop(client, project, jana)
