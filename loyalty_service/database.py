@@ -11,7 +11,15 @@ from typing import Any, Literal, Protocol, TypeVar, cast
 import asyncpg
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
@@ -36,13 +44,20 @@ MIGRATION_LOCK = 7_245_391_068
 
 # What a transaction may fail with through no fault of its statements: the driver's, before SQLAlchemy wraps it, too.
 DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-
+# Those that may be over when the same is tried again, and those of them that never are: the statement is at fault.
+_OUTAGES = (DBAPIError, DisconnectionError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_FAULTS = (DataError, IntegrityError)
 
 T = TypeVar("T")
 
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be opened or migrated. The message says why and holds no secret."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database did not answer, or refused its work: no statement of ours is at fault."""
+    return isinstance(error, _OUTAGES) and not isinstance(error, _FAULTS)
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801  spelled like the SQL function that it is
