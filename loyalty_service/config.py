@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet
 
+from runtime.database_url import DATABASE_URL_FORM, DatabaseUrlError, parse_database_url
+
 DEFAULT_LISTEN = "127.0.0.1:50051"
 MEMORY_URL = "memory://"
 FLEET_SCHEMES = ("redis", "rediss", "unix")
@@ -56,7 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         keys = _required(environ, "LOYALTY_SECRET_KEYS", "comma-separated Fernet keys")
         config = cls(
             listen=environ.get("LOYALTY_LISTEN", "").strip() or DEFAULT_LISTEN,
-            database_url=_required(environ, "LOYALTY_DATABASE_URL", "sqlite:///path or postgresql://…"),
+            database_url=_parse_database_url(_required(environ, "LOYALTY_DATABASE_URL", DATABASE_URL_FORM)),
             secret_keys=_parse_keys(keys),
             api_key=_parse_api_key(_secret(environ, "LOYALTY_API_KEY")),
             snapshots_url=_parse_snapshots_url(_secret(environ, "LOYALTY_SNAPSHOTS_URL") or MEMORY_URL),
@@ -121,6 +123,15 @@ def _required(environ: Mapping[str, str], name: str, example: str) -> str:
     if value is None:
         raise ConfigError(f"{name} is not set: set it, or {name}_FILE, to {example}")
     return value
+
+
+def _parse_database_url(url: str) -> str:
+    """Of an engine that there is; what else may be wrong with it is seen when it is opened."""
+    try:
+        parse_database_url(url)
+    except DatabaseUrlError as error:
+        raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from None
+    return url
 
 
 def _parse_keys(text: str) -> tuple[str, ...]:
