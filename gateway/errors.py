@@ -5,7 +5,7 @@ GatewayError
 ├── WebhookSecretError         a webhook's secret is missing or wrong
 ├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
-├── RequestError               malformed body or value (400, 413, 415)
+├── RequestError               malformed body or value, or one that does not come (400, 408, 413, 415)
 ├── TicketMissingError         the button does not say on which ticket it was pressed
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      our share of the account's rate leaves no room to ask Gorgias
@@ -55,6 +55,8 @@ HTTP_STATUS = {
     "TICKET_NOT_CHECKED": HTTPStatus.SERVICE_UNAVAILABLE,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "BODY_INCOMPLETE": HTTPStatus.BAD_REQUEST,
+    "BODY_TIMEOUT": HTTPStatus.REQUEST_TIMEOUT,
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "ROUTE_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,

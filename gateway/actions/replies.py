@@ -40,6 +40,8 @@ _CAUSES = {
     "TICKET_MISSING": f": this panel does not say which ticket it is on. {REFRESH}",
     "TICKET_NOT_CHECKED": ". Gorgias takes no more requests now, nothing was changed. Try again in a moment.",
     "CREDENTIAL": ". This button's access is refused. Tell your administrator to install it again.",
+    "BODY_INCOMPLETE": ". What Gorgias sent did not arrive in full, this click changed nothing. Try again.",
+    "BODY_TIMEOUT": ". What Gorgias sent did not arrive in time, this click changed nothing. Try again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
 }
