@@ -2,7 +2,8 @@
 .PHONY: help install run test check compose-test protos bench torture lock clean
 
 PYTHON ?= python3
-VAR ?= var
+# By way of the environment, since a shell would read quotes and backticks in the path.
+export VAR ?= var
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := protos/loyalty/v1/loyalty.proto
@@ -23,7 +24,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 run: install  ## Start everything on the loopback with two demo shops, and print the page's address
-	@exec $(BIN)/python -m deploy.local --var "$(VAR)"
+	@exec $(BIN)/python -m deploy.local --var "$$VAR"
 
 test: install  ## Run the whole suite
 	$(BIN)/python -m pytest

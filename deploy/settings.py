@@ -10,6 +10,7 @@ from typing import TextIO
 
 from deploy.addresses import SettingError, choose_addresses, render_reachable
 from deploy.key_files import make_fernet_key, make_password, make_secret_file
+from runtime.database_url import make_sqlite_url
 
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
 LISTENS = {
@@ -50,9 +51,9 @@ class LocalFolder:
         listens = choose_addresses({name: given.get(name, default) for name, default in LISTENS.items()})
         loyalty, gateway = (render_reachable(listens[name]) for name in ("LOYALTY_LISTEN", "GATEWAY_LISTEN"))
         defaults = {
-            "LOYALTY_DATABASE_URL": f"sqlite:///{self.path / 'loyalty.db'}",
+            "LOYALTY_DATABASE_URL": make_sqlite_url(self.path / "loyalty.db"),
             "LOYALTY_SNAPSHOTS_URL": "memory://",
-            "GATEWAY_DATABASE_URL": f"sqlite:///{self.path / 'gateway.db'}",
+            "GATEWAY_DATABASE_URL": make_sqlite_url(self.path / "gateway.db"),
             "GATEWAY_LOYALTY_TARGET": loyalty,
             "GATEWAY_PUBLIC_URL": f"http://{gateway}",
             "SANDBOX_STATE_FILE": str(self.path / "sandbox.json"),

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
+from runtime.database_url import DATABASE_URL_FORM, DatabaseUrlError, parse_database_url
+
 DAY_S = 86_400.0
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -114,10 +116,11 @@ class _Settings:
 
     def database_url(self, name: str) -> str:
         """Of an engine that there is; what else may be wrong with it is seen when it is opened."""
-        form = "sqlite:///path or postgresql://user:password@host/name"
-        value = self.required_secret(name, form)
-        if not value.startswith(("sqlite:///", "postgresql://")):
-            raise ConfigError(f"{name} must be {form}")
+        value = self.required_secret(name, DATABASE_URL_FORM)
+        try:
+            parse_database_url(value)
+        except DatabaseUrlError as error:
+            raise ConfigError(f"{name} {error}") from None
         return value
 
     def listen(self, name: str, default: Listen) -> Listen:

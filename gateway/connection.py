@@ -1,10 +1,12 @@
 """HTTP connections of the edge, and what is said and logged where a request cannot be read as HTTP."""
 
+import asyncio
 from http import HTTPStatus
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 
+from gateway.body import UNREADABLE_BODY
 from gateway.problem import make_request_id, render_http_error
 
 _LOG = structlog.get_logger()
@@ -13,7 +15,26 @@ _LOG = structlog.get_logger()
 class Connection(web.RequestHandler):
     """aiohttp's own error answers and log lines quote the request line and the headers: credentials and e-mails."""
 
-    __slots__ = ()
+    __slots__ = ("_last_body",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._last_body: StreamReader | None = None
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._messages:
+            self._last_body = self._messages[-1][1]  # only of the last request may more be to come
+
+    def eof_received(self) -> bool:  # type: ignore[override] # the protocol's own: whether to leave the way back open
+        """A sender who has ended is still answered, one whose body is not complete by a 400. Then all is closed."""
+        is_idle = self._waiter is not None and not self._waiter.done()
+        if self._last_body is None or is_idle:
+            return False
+        if not self._last_body.is_eof():
+            self._last_body.set_exception(ConnectionResetError("the sender has ended"))
+        self.close()
+        return True
 
     def handle_error(
         self,
@@ -32,4 +53,6 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *_args: object, exc_info: BaseException | None = None, **_more: object) -> None:
+        if isinstance(exc_info, UNREADABLE_BODY):
+            return  # the rest of a body that was answered already
         _LOG.error("connection_failed", error=type(exc_info).__name__)

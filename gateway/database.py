@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Literal, Protocol, TypeVar
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, BigInteger, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+
+from runtime.database_url import DatabaseUrl, DatabaseUrlError, PostgresqlUrl, SqliteUrl, parse_database_url
+from runtime.postgresql import create_postgresql_engine, explain_failure, find_obstacle
 
 SETTING = "GATEWAY_DATABASE_URL"
 VERSION_TABLE = "gateway_schema_version"
@@ -25,8 +27,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as nothing else in the same PostgreSQL database takes it.
 MIGRATION_LOCK = 1_953_982_327
 _MIGRATION_LOCK_TIMEOUT_S = 30
-_CONNECT_TIMEOUT_S = 5
-_COMMAND_TIMEOUT_S = 40
+# Seconds for a connection, and for a statement, where the URL says nothing else.
+_DRIVER_TIMES = {"timeout": 5, "command_timeout": 40}
 _BUSY_TIMEOUT_S = 5
 _BUSY_POLL_S = 0.05
 
@@ -75,8 +77,10 @@ class Database(Protocol):
 
 
 class _PostgresqlDatabase:
-    def __init__(self, url: str) -> None:
-        self._engine = _create_postgresql_engine(url)
+    def __init__(self, url: PostgresqlUrl) -> None:
+        self._engine = create_postgresql_engine(
+            url, arguments=_DRIVER_TIMES, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=True
+        )
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
@@ -96,7 +100,7 @@ class _SqliteDatabase:
     One writer at a time in this process: writers queue, and none is refused.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: SqliteUrl) -> None:
         self._reader = _create_sqlite_engine(url, begin="BEGIN", pool_size=READERS)
         self._writer = _create_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
@@ -135,17 +139,20 @@ def _telling_failures() -> Generator[None]:
 
 @asynccontextmanager
 async def open_database(url: str) -> AsyncGenerator[Database]:
-    """A migrated database; `url` is `sqlite:///path` or `postgresql://user:password@host/name`.
+    """A migrated database; `url` as in runtime.database_url.
 
     Several processes may open one database at once: one of them migrates it. Raises DatabaseError.
     """
-    parsed = _parse_url(url)
+    try:
+        parsed = parse_database_url(url)
+    except DatabaseUrlError as error:
+        raise DatabaseError(f"{SETTING} {error}") from None
     database: Database
-    if parsed.drivername == "sqlite":
+    if isinstance(parsed, SqliteUrl):
         await _open_file(parsed)
         database = _SqliteDatabase(parsed)
     else:
-        database = _PostgresqlDatabase(url)
+        database = _PostgresqlDatabase(parsed)
     try:
         await _migrate(database, parsed)
         yield database
@@ -153,24 +160,11 @@ async def open_database(url: str) -> AsyncGenerator[Database]:
         await database.dispose()
 
 
-def _parse_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = URL.create("")
-    is_file = parsed.drivername == "sqlite" and not parsed.host and parsed.database not in {None, "", ":memory:"}
-    if not is_file and parsed.drivername != "postgresql":
-        raise DatabaseError(f"{SETTING} must be sqlite:///path or postgresql://user:password@host/name")
-    if "@" in (parsed.host or ""):
-        raise DatabaseError(f"{SETTING}: an @ in the user or the password must be written as %40")
-    return parsed
-
-
-async def _open_file(url: URL) -> None:
+async def _open_file(url: SqliteUrl) -> None:
     """Make the file, and switch it to WAL for good. SQLite's busy time-out does not cover that switch."""
 
     def switch() -> None:
-        with closing(sqlite3.connect(str(url.database), timeout=_BUSY_TIMEOUT_S)) as connection:
+        with closing(sqlite3.connect(url.path, timeout=_BUSY_TIMEOUT_S)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
 
     for is_last in (*[False] * int(_BUSY_TIMEOUT_S / _BUSY_POLL_S), True):
@@ -183,9 +177,9 @@ async def _open_file(url: URL) -> None:
     return None
 
 
-def _create_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
+def _create_sqlite_engine(url: SqliteUrl, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"),
+        URL.create("sqlite+pysqlite", database=url.path),
         # None: the driver opens no transaction of its own, late and never around DDL. Each BEGIN is ours.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
         pool_size=pool_size,
@@ -205,27 +199,7 @@ def _create_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"
     return engine
 
 
-def _create_postgresql_engine(url: str) -> AsyncEngine:
-    import asyncpg  # noqa: PLC0415 - slow to load, and only needed here
-
-    async def connect() -> asyncpg.Connection:
-        # The driver reads the URL as libpq does: sockets, sslmode and several hosts work as people know them.
-        try:
-            return await asyncpg.connect(url, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-            raise ConnectionError(f"{type(error).__name__}: {error}") from error
-
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
-
-
-async def _migrate(database: Database, url: URL) -> None:
+async def _migrate(database: Database, url: DatabaseUrl) -> None:
     """Bring the schema up to date under a lock that all processes on this database respect."""
     try:
         await database.write(_upgrade)
@@ -237,6 +211,8 @@ async def _migrate(database: Database, url: URL) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        if obstacle := find_obstacle(connection):
+            raise DatabaseError(f"{SETTING} {obstacle}")
         connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_LOCK_TIMEOUT_S}s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     if inspect(connection).has_table(VERSION_TABLE):
@@ -256,13 +232,9 @@ def _upgrade(connection: Connection) -> None:
         raise DatabaseError(f"{SETTING}: made by a newer release ({error}): start that release") from error
 
 
-def _explain(url: URL, error: Exception) -> str:
+def _explain(url: DatabaseUrl, error: Exception) -> str:
+    if isinstance(url, PostgresqlUrl):
+        return f"{SETTING} {explain_failure(url, error)}"
     cause = getattr(error, "orig", None) or error
     reason = " ".join(str(cause).split()) or type(cause).__name__
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
-    if url.drivername == "sqlite":
-        return f"{SETTING}: {url.database} cannot be used ({reason}): its folder must exist and be writable"
-    return (
-        f"{SETTING}: PostgreSQL at {url.host or 'its socket'} cannot be used ({reason}): check the URL and the server"
-    )
+    return f"{SETTING}: {url.path} cannot be used ({reason}): its folder must exist and be writable"

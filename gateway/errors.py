@@ -5,7 +5,7 @@ GatewayError
 ├── WebhookSecretError         a webhook's secret is missing or wrong
 ├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
-├── RequestError               malformed body or value (400, 413, 415)
+├── RequestError               malformed body or value, or one that does not come (400, 408, 413, 415)
 ├── TicketMissingError         the button does not say on which ticket it was pressed
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      Gorgias does not say whose ticket it is
@@ -38,6 +38,7 @@ HTTP_STATUS = {
     "AWARD_STATE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "REVERSAL_TOO_LATE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "SNAPSHOTS_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,  # of the edge's own database, too
     "STATUS_UNKNOWN": HTTPStatus.UNPROCESSABLE_ENTITY,
     "SEVERAL_WALLETS": HTTPStatus.UNPROCESSABLE_ENTITY,
     "PROVIDER_CREDENTIALS": HTTPStatus.BAD_GATEWAY,
@@ -56,10 +57,11 @@ HTTP_STATUS = {
     "OTHER_CUSTOMER": HTTPStatus.CONFLICT,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "BODY_INCOMPLETE": HTTPStatus.BAD_REQUEST,
+    "BODY_TIMEOUT": HTTPStatus.REQUEST_TIMEOUT,
     "UNSUPPORTED_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "ROUTE_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
-    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "LOYALTY_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "LOYALTY_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
 }

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet
 
+from loyalty_service.valkey_url import VALKEY_SCHEMES, ValkeyUrlError, check_valkey_url
+from runtime.database_url import DATABASE_URL_FORM, DatabaseUrlError, parse_database_url
+
 DEFAULT_LISTEN = "127.0.0.1:50051"
 MEMORY_URL = "memory://"
-FLEET_SCHEMES = ("redis", "rediss", "unix")
 # Of 50 requests each process must have the two that a member and their coupons take.
 MAX_REPLICAS = 25
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -25,7 +27,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     `award_answer_s`: an AwardPoints caller is answered by then, the call to the provider may run to `award_timeout_s`.
     `award_repeat_window_s`: the same points for the same member on the same ticket within it are one award.
     `reversal_window_s`: how long after it was applied an award can be taken back. `snapshots_url`: MEMORY_URL, or the
-    store that the fleet shares, a URL of FLEET_SCHEMES that may hold a password. `metrics_listen`: where /metrics is
+    store that the fleet shares, as in check_valkey_url; it may hold a password. `metrics_listen`: where /metrics is
     served over HTTP; None: nowhere. `replicas`: processes that share a provider's token without a shared store.
     """
 
@@ -56,7 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         keys = _required(environ, "LOYALTY_SECRET_KEYS", "comma-separated Fernet keys")
         config = cls(
             listen=environ.get("LOYALTY_LISTEN", "").strip() or DEFAULT_LISTEN,
-            database_url=_required(environ, "LOYALTY_DATABASE_URL", "sqlite:///path or postgresql://…"),
+            database_url=_parse_database_url(_required(environ, "LOYALTY_DATABASE_URL", DATABASE_URL_FORM)),
             secret_keys=_parse_keys(keys),
             api_key=_parse_api_key(_secret(environ, "LOYALTY_API_KEY")),
             snapshots_url=_parse_snapshots_url(_secret(environ, "LOYALTY_SNAPSHOTS_URL") or MEMORY_URL),
@@ -123,6 +125,15 @@ def _required(environ: Mapping[str, str], name: str, example: str) -> str:
     return value
 
 
+def _parse_database_url(url: str) -> str:
+    """Of an engine that there is; what else may be wrong with it is seen when it is opened."""
+    try:
+        parse_database_url(url)
+    except DatabaseUrlError as error:
+        raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from None
+    return url
+
+
 def _parse_keys(text: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     for place, key in enumerate(keys, start=1):
@@ -145,11 +156,17 @@ def _parse_api_key(key: str | None) -> str | None:
 
 
 def _parse_snapshots_url(url: str) -> str:
-    if url != MEMORY_URL and _scheme(url) not in FLEET_SCHEMES:
+    if url == MEMORY_URL:
+        return url
+    if _scheme(url) not in VALKEY_SCHEMES:
         raise ConfigError(
             "LOYALTY_SNAPSHOTS_URL must be memory://, or begin with redis://, rediss:// or unix://, "
             "for example redis://valkey:6379/0"
         )
+    try:
+        check_valkey_url(url)
+    except ValkeyUrlError as error:
+        raise ConfigError(f"LOYALTY_SNAPSHOTS_URL {error}") from None
     return url
 
 

@@ -9,16 +9,24 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from loyalty_service.batches import Batches
+from runtime.database_url import DatabaseUrl, DatabaseUrlError, PostgresqlUrl, SqliteUrl, parse_database_url
+from runtime.postgresql import create_postgresql_engine, explain_failure, find_obstacle
 
 BUSY_TIMEOUT_S = 5
 CONNECT_TIMEOUT_S = 5
@@ -36,13 +44,20 @@ MIGRATION_LOCK = 7_245_391_068
 
 # What a transaction may fail with through no fault of its statements: the driver's, before SQLAlchemy wraps it, too.
 DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-
+# Those that may be over when the same is tried again, and those of them that never are: the statement is at fault.
+_OUTAGES = (DBAPIError, DisconnectionError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_FAULTS = (DataError, IntegrityError)
 
 T = TypeVar("T")
 
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be opened or migrated. The message says why and holds no secret."""
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the database did not answer, or refused its work: no statement of ours is at fault."""
+    return isinstance(error, _OUTAGES) and not isinstance(error, _FAULTS)
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801  spelled like the SQL function that it is
@@ -88,8 +103,11 @@ class Database(Protocol):
 
 
 class PostgresqlDatabase:
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, url: PostgresqlUrl) -> None:
+        self._engine = create_postgresql_engine(
+            url, arguments={"timeout": CONNECT_TIMEOUT_S}, pool_size=POOL_SIZE, max_overflow=0
+        )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work)
@@ -110,7 +128,7 @@ class SqliteDatabase:
     One writer at a time in this process: writers queue, none is refused, and what waits is written in one transaction.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: SqliteUrl) -> None:
         self._reader = _make_sqlite_engine(url, begin="BEGIN", pool_size=READERS)
         self._writer = _make_sqlite_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
@@ -156,13 +174,10 @@ def _try(connection: Connection, work: Callable[[Connection], Any]) -> Any:  # n
 
 @contextlib.asynccontextmanager
 async def open_database(database_url: str) -> AsyncIterator[Database]:
-    """Open and migrate the database of a plain URL (`sqlite:///path`, `postgresql://…`).
-
-    Raises DatabaseUnavailableError.
-    """
+    """Open and migrate the database of a URL as in runtime.database_url. Raises DatabaseUnavailableError."""
     database = make_database(database_url)
     try:
-        await _migrate(database, database_url)
+        await _migrate(database, parse_database_url(database_url))
         yield database
     finally:
         await database.dispose()
@@ -171,21 +186,21 @@ async def open_database(database_url: str) -> AsyncIterator[Database]:
 def make_database(database_url: str) -> Database:
     """The same, as it is: not migrated. Dispose of it. Raises DatabaseUnavailableError."""
     try:
-        url = make_url(database_url)
-    except (ArgumentError, ValueError):
-        raise DatabaseUnavailableError("is no URL: use sqlite:///path or postgresql://…") from None
-    if url.drivername == "sqlite":
-        if not url.database or url.database == ":memory:" or url.host:
-            raise DatabaseUnavailableError("must name a file: sqlite:///relative/path or sqlite:////absolute/path")
-        return SqliteDatabase(url)
-    if url.drivername in {"postgresql", "postgres"}:
-        return PostgresqlDatabase(_make_postgresql_engine(database_url))
-    raise DatabaseUnavailableError("must begin with sqlite:/// or postgresql://")
+        url = parse_database_url(database_url)
+    except DatabaseUrlError as error:
+        raise DatabaseUnavailableError(str(error)) from None
+    return SqliteDatabase(url) if isinstance(url, SqliteUrl) else PostgresqlDatabase(url)
 
 
-def _make_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
+def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401  the pool's
+    """Instead of asking the server each time: the driver notices when the server has gone."""
+    if record.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _make_sqlite_engine(url: SqliteUrl, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
     engine = create_engine(
-        url.set(drivername="sqlite+pysqlite"),
+        URL.create("sqlite+pysqlite", database=url.path),
         # None: the driver opens no transaction by itself; `begin` does, in the way that is wanted.
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         pool_size=pool_size,
@@ -205,52 +220,28 @@ def _make_sqlite_engine(url: URL, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"],
     return engine
 
 
-def _make_postgresql_engine(database_url: str) -> AsyncEngine:
-    async def connect() -> asyncpg.Connection:
-        # The driver reads the URL as libpq would: sockets, sslmode and several hosts work as people know them.
-        return await asyncpg.connect(database_url, timeout=CONNECT_TIMEOUT_S)
-
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=connect,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        hide_parameters=True,
-    )
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401  the pool's
-        # Instead of asking the server each time: the driver notices when the server has gone.
-        if record.driver_connection.is_closed():
-            raise DisconnectionError
-
-    return engine
-
-
-async def _migrate(database: Database, database_url: str) -> None:
+async def _migrate(database: Database, url: DatabaseUrl) -> None:
     """Bring the schema up to date. Processes that start at once queue: the first migrates, the rest find it done."""
     try:
-        if database_url.startswith("sqlite"):
-            await _keep_write_ahead_log(make_url(database_url))
+        if isinstance(url, SqliteUrl):
+            await _keep_write_ahead_log(url)
         await database.write(_upgrade, timeout_s=None)
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
-        if database_url.startswith("sqlite"):
-            raise DatabaseUnavailableError(
-                f"cannot be opened ({cause}): the file and its folder must exist and be writable"
-            ) from error
-        raise DatabaseUnavailableError(f"was refused by PostgreSQL ({type(cause).__name__})") from error
-    except (*DATABASE_ERRORS, ValueError) as error:
-        raise DatabaseUnavailableError(
-            f"cannot be reached ({type(error).__name__}): check host, port, name, user and password"
-        ) from error
+    except (*DATABASE_ERRORS, sqlite3.Error) as error:
+        raise DatabaseUnavailableError(_explain(url, error)) from error
 
 
-async def _keep_write_ahead_log(url: URL) -> None:
+def _explain(url: DatabaseUrl, error: Exception) -> str:
+    if isinstance(url, PostgresqlUrl):
+        return explain_failure(url, error)
+    cause = getattr(error, "orig", None) or error
+    return f"cannot be opened ({cause}): the file and its folder must exist and be writable"
+
+
+async def _keep_write_ahead_log(url: SqliteUrl) -> None:
     """Switch the file to WAL, for good. SQLite's busy time-out does not cover this switch, so it is tried again."""
 
     def switch() -> None:
-        connection = sqlite3.connect(str(url.database), timeout=BUSY_TIMEOUT_S)
+        connection = sqlite3.connect(url.path, timeout=BUSY_TIMEOUT_S)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
@@ -270,10 +261,8 @@ async def _keep_write_ahead_log(url: URL) -> None:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        if connection.scalar(text("SHOW synchronous_commit")) == "off":
-            raise DatabaseUnavailableError(
-                "has synchronous_commit off, so a crash loses awards: ALTER DATABASE … SET synchronous_commit = on"
-            )
+        if obstacle := find_obstacle(connection):
+            raise DatabaseUnavailableError(obstacle)
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
     if inspect(connection).has_table("alembic_version"):
         versions = connection.scalars(text("SELECT version_num FROM alembic_version")).all()

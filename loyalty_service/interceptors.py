@@ -13,7 +13,8 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import to_status
 
-from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError
+from loyalty_service.database import is_outage
+from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError, StoreUnavailableError
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.status import INTERNAL_REASON, make_internal_status, make_status
 
@@ -71,9 +72,9 @@ class CallBoundary(_Interceptor):
                 code = "OK"
             except LoyaltyError as error:
                 status, reason = make_status(error), error.reason
-            except Exception:  # the outermost boundary: the caller must not see what it says
+            except Exception as error:  # the outermost boundary: the caller must not see what it says
                 logger.exception("call_failed", method=method)
-                status, reason = make_internal_status(request_id), INTERNAL_REASON
+                status, reason = _make_status(error, request_id)
             finally:
                 code = _name_code(status) if status else code
                 _log_call(method, request, code, reason, began)
@@ -99,6 +100,13 @@ class CallerAuth(_Interceptor):
             return await handler(request, context)
 
         return call
+
+
+def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:
+    """The status and the reason of an error that is no error of the domain's."""
+    if is_outage(error):
+        return make_status(StoreUnavailableError()), StoreUnavailableError.reason
+    return make_internal_status(request_id), INTERNAL_REASON
 
 
 def _parse_or_none(parse: Parse) -> Parse:

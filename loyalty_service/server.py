@@ -32,7 +32,7 @@ from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import Fleet, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
-from loyalty_service.valkey import ValkeyUrlError, open_valkey
+from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
 
 # Of the 8 s that a process has to leave in, the rest is for closing what is open.
@@ -64,18 +64,11 @@ def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantS
 
 @asynccontextmanager
 async def open_fleet(config: Config) -> AsyncIterator[Redis | None]:
-    """The store that the fleet shares; None where each process is on its own. One that is down keeps nobody waiting.
-
-    Raises ConfigError.
-    """
+    """The store that the fleet shares; None where each process is on its own. One that is down keeps nobody waiting."""
     if config.snapshots_url == MEMORY_URL:
         yield None
         return
-    try:
-        opened = await (stack := AsyncExitStack()).enter_async_context(open_valkey(config.snapshots_url))
-    except ValkeyUrlError as error:
-        raise ConfigError(f"LOYALTY_SNAPSHOTS_URL {error}") from error
-    async with stack:
+    async with open_valkey(config.snapshots_url) as opened:
         yield opened
 
 

@@ -30,6 +30,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.AwardStateError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ReversalTooLateError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.SnapshotsUnavailableError: grpc.StatusCode.UNAVAILABLE,
+    errors.StoreUnavailableError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderCredentialsError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ProviderThrottledError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,
@@ -46,7 +47,7 @@ def make_status(error: errors.LoyaltyError) -> Status:
     if isinstance(error, errors.BadValueError):
         violation = BadRequest.FieldViolation(field=error.field, description=error.description)
         details.append(BadRequest(field_violations=[violation]))
-    if isinstance(error, errors.ProviderThrottledError):
+    if isinstance(error, errors.ProviderThrottledError | errors.StoreUnavailableError):
         delay = Duration()
         delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         details.append(RetryInfo(retry_delay=delay))

@@ -9,6 +9,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from loyalty_service.valkey_url import check_valkey_url
+
 # A store that is slower than this counts as one that fails.
 TIMEOUT_S = 0.25
 _CONNECTIONS = 32
@@ -30,10 +32,6 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-class ValkeyUrlError(ValueError):
-    """The URL is none. The message has nothing of it: it may hold a password."""
-
-
 def name_failure(error: Exception) -> str:
     """One of few words: timeout, loading, refused, full, read_only, unreachable, other."""
     return next((name for kind, name in _FAILURES if isinstance(error, kind)), "other")
@@ -41,23 +39,21 @@ def name_failure(error: Exception) -> str:
 
 @asynccontextmanager
 async def open_valkey(url: str, *, timeout_s: float = TIMEOUT_S) -> AsyncIterator[Redis]:
-    """A client of `redis://[user:password@]host:port[/number]` (`rediss://` for TLS, `unix://` for a socket).
+    """A client of a URL as in check_valkey_url.
 
     Nothing is sent yet: a server that is down is met by the calls, each of which fails within `timeout_s` and is not
     tried again. Raises ValkeyUrlError.
     """
-    try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-    except ValueError:
-        raise ValkeyUrlError("is no URL: use redis://host:port") from None
+    check_valkey_url(url)
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=_CONNECTIONS,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
     async with Redis(connection_pool=pool) as client:
         try:
             yield client

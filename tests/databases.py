@@ -38,7 +38,7 @@ class LentDatabase:
         await _execute(self._server_url, f"CREATE DATABASE {self._model}")
         url = _name_database(self._server_url, self._model)
         await migrate(url)
-        async with _connect(url) as connection:
+        async with open_connection(url) as connection:
             self._shape = await connection.fetchrow(_SHAPE)
 
     @asynccontextmanager
@@ -49,7 +49,7 @@ class LentDatabase:
             await _execute(self._server_url, f"CREATE DATABASE {self._name} TEMPLATE {self._model} STRATEGY FILE_COPY")
         self._is_made = False
         yield url
-        async with _connect(url) as connection:
+        async with open_connection(url) as connection:
             await connection.execute(_END_OTHERS)
             if await connection.fetchrow(_SHAPE) == self._shape:
                 await _delete_rows(connection)
@@ -66,7 +66,7 @@ async def _delete_rows(connection: asyncpg.Connection) -> None:
 
 
 @asynccontextmanager
-async def _connect(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def open_connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(url)
     try:
         yield connection
@@ -75,7 +75,7 @@ async def _connect(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _execute(url: str, statement: str) -> None:
-    async with _connect(url) as connection:
+    async with open_connection(url) as connection:
         await connection.execute(statement)
 
 

@@ -49,8 +49,15 @@ class Press:
     @property
     def left_s(self) -> float:
         """What a call may still take."""
-        left_s = self.app[CONFIG].action_timeout_s - _MARGIN_S - (time.monotonic() - self._began)
-        return max(_LEAST_TIMEOUT_S, left_s)
+        return self._get_left_s(self.app[CONFIG].action_timeout_s - _MARGIN_S)
+
+    @property
+    def body_timeout_s(self) -> float:
+        """What the body may still take: it has half of all, so that as much is left for what it asks for."""
+        return self._get_left_s(self.app[CONFIG].action_timeout_s / 2)
+
+    def _get_left_s(self, timeout_s: float) -> float:
+        return max(_LEAST_TIMEOUT_S, timeout_s - (time.monotonic() - self._began))
 
 
 class Action(Protocol):
@@ -76,7 +83,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
             press.merchant_id = await authenticate(request)
             app[LIMITER].take(press.merchant_id)
             press.shop = await app[MERCHANTS].get(press.merchant_id)
-            reply = await action.act(press, await fetch_parameters(request))
+            reply = await action.act(press, await fetch_parameters(request, timeout_s=press.body_timeout_s))
             return _respond(request, action, reply, None)
     except GatewayError as error:
         failure = error

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import hdrs, web
 
+from gateway.body import read_body
 from gateway.errors import RequestError
 from gateway.gorgias.variables import parse_variable
 
@@ -39,16 +40,10 @@ class UndoForm(msgspec.Struct, frozen=True, kw_only=True):
     agent_name: str
 
 
-async def fetch_parameters(request: web.Request) -> dict[str, str]:
+async def fetch_parameters(request: web.Request, *, timeout_s: float) -> dict[str, str]:
     """Query and body in one, the body first. Raises RequestError."""
     parameters = dict(request.query)
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
-    except web.RequestPayloadError:
-        raise RequestError("the body is not encoded as its headers say") from None
-    if body:
+    if body := await read_body(request, timeout_s=timeout_s):
         parameters.update(_parse_body(request.content_type, request.charset, body))
     return parameters
 

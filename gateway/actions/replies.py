@@ -50,6 +50,8 @@ _CAUSES = {
     "TICKET_NOT_CHECKED": ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute.",
     "OTHER_CUSTOMER": ": this ticket now belongs to another customer. Add or remove a tag, then try again.",
     "CREDENTIAL": ". This button's access is refused. Tell your administrator to install it again.",
+    "BODY_INCOMPLETE": ". What Gorgias sent did not arrive in full, this click changed nothing. Try again.",
+    "BODY_TIMEOUT": ". What Gorgias sent did not arrive in time, this click changed nothing. Try again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
 }

@@ -15,6 +15,7 @@ _ADVICE = {
     "REVERSAL_TOO_LATE": "take the points back in TRIFFT Admin",
     "LIMIT_EXCEEDED": "its limits: trifft-gorgias merchant list; another: trifft-gorgias merchant update {id} --help",
     "SNAPSHOTS_UNAVAILABLE": "see that the server of LOYALTY_SNAPSHOTS_URL runs, then do it again",
+    "STORE_UNAVAILABLE": "see that the database of LOYALTY_DATABASE_URL runs, then do it again",
     "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
     "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
     "LOYALTY_TIMEOUT": "look at the loyalty service: it is slow, or GATEWAY_LOYALTY_TARGET names something else",

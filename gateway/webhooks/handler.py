@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from gateway.authentication import MERCHANT_ID
+from gateway.body import read_body
 from gateway.config import CONFIG
 from gateway.database import DatabaseError
 from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RequestError, WebhookSecretError
@@ -80,7 +81,7 @@ async def _obey(request: web.Request, merchant_id: str) -> str:
     """What was done: "dropped" or "ignored". Raises RequestError, NotDroppedError."""
     activity = request.app[ACTIVITY]
     try:
-        found = parse_event(await _read_body(request))
+        found = parse_event(await read_body(request, timeout_s=request.app[CONFIG].action_timeout_s / 2))
     except RequestError:
         activity.note_webhook(merchant_id, MALFORMED)
         raise
@@ -101,15 +102,6 @@ async def _obey(request: web.Request, merchant_id: str) -> str:
             raise NotDroppedError(RETRY_AFTER_S) from error
     activity.note_webhook(merchant_id, event)
     return "dropped"
-
-
-async def _read_body(request: web.Request) -> bytes:
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
-    except web.RequestPayloadError:
-        raise RequestError("the body is not encoded as its headers say") from None
 
 
 def _note_refused(request: web.Request) -> None:

@@ -47,6 +47,7 @@ _FAILURES = {
     "PROVIDER_CONTRACT": "TRIFFT's answer could not be read",
     "PROVIDER_UNAVAILABLE": "TRIFFT did not answer",
     "PROVIDER_TIMEOUT": "TRIFFT did not answer",
+    "STORE_UNAVAILABLE": "Our own records did not answer",
     "MERCHANT_NOT_FOUND": "The loyalty service does not know this shop",
 }
 

@@ -8,7 +8,7 @@ LoyaltyError
 ├── WalletDisabledError · SeveralWalletsError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
 ├── AwardStateError · ReversalTooLateError
-├── SnapshotsUnavailableError
+├── SnapshotsUnavailableError · StoreUnavailableError
 └── ProviderError
     ├── ProviderCredentialsError
     ├── ProviderThrottledError
@@ -179,6 +179,16 @@ class SnapshotsUnavailableError(LoyaltyError):
 
     def __init__(self) -> None:
         super().__init__("the store of snapshots does not answer, so what it holds may be there yet")
+
+
+class StoreUnavailableError(LoyaltyError):
+    """Our own database does not answer, or refuses its work. `retry_after_s`: when it is worth asking again."""
+
+    reason = "STORE_UNAVAILABLE"
+    retry_after_s = 2.0
+
+    def __init__(self) -> None:
+        super().__init__("the loyalty service's database does not answer")
 
 
 class ProviderError(LoyaltyError):

@@ -54,24 +54,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     row: dict[str, Any]
 
 
-<<<<<<< HEAD
-def parse_candidates(rows: object, fields: MemberFields, identity: Identity) -> list[Candidate]:
-    """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
-
-    Whose identity cannot be read hides nobody beside them; alone, they are not nobody either.
-    """
-    if not isinstance(rows, list):
-        raise WireError("the answer is not a list of members")
-    matching, problem = [], None
-    for row in map(_object, rows):
-        try:
-            if _has_identity(row, fields, identity):
-                matching.append(row)
-        except WireError as error:
-            problem = error
-    if problem is not None and not matching:
-        raise problem
-=======
 def parse_candidates(rows: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
     """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
 
@@ -84,7 +66,6 @@ def parse_candidates(rows: object, fields: MemberFields, identity: Identity, rea
     matching = [row for row in comparable if _has_identity(row, fields, identity)]
     if not matching and len(comparable) < len(rows):
         raise WireError(f"{identity.kind} of a member cannot be compared")
->>>>>>> member
     found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
     return list(found.values())
 
@@ -180,19 +161,9 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
 
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
     by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
-<<<<<<< HEAD
-    text = by_kind[identity.kind].search(row)
-    if identity.kind == "support_id" and isinstance(text, int) and not isinstance(text, bool):
-        text = str(text)  # one that is all digits
-    if text is not None and not isinstance(text, str):
-        raise WireError(f"{identity.kind} is not a text")
-    try:
-        return parse_identity(identity.kind, text or "").key == identity.key
-=======
     text = parse_echo(by_kind[identity.kind].search(row))
     try:
-        value = parse_identity(identity.kind, text).value
->>>>>>> member
+        return parse_identity(identity.kind, text).key == identity.key
     except BadValueError:
         return False
 

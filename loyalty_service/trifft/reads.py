@@ -107,15 +107,9 @@ class Read:
             request, candidates = await self._find_candidates(identity)
         if not candidates:
             raise MemberNotFoundError(self._fetch_time)
-<<<<<<< HEAD
         if len(candidates) > 1:
             raise MemberAmbiguousError(len(candidates), self._fetch_time)
-        return self._parse(request, lambda: parse_member(candidates[0], self._profile.member))
-=======
-        if len(present) > 1:
-            raise MemberAmbiguousError(len(present), self._fetch_time)
-        return self._parse(request, lambda reader: parse_member(present[0], self._profile, reader))
->>>>>>> member
+        return self._parse(request, lambda reader: parse_member(candidates[0], self._profile, reader))
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.get_member
@@ -149,14 +143,10 @@ class Read:
         request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
         data = await self._request(request)
         fields = self._profile.member
-<<<<<<< HEAD
-        found = self._parse(request, lambda: parse_candidates(operation.items.search(data), fields, identity))
-        return request, _list_present(found)
-=======
-        return request, self._parse(
+        found = self._parse(
             request, lambda reader: parse_candidates(operation.items.search(data), fields, identity, reader)
         )
->>>>>>> member
+        return request, _list_present(found)
 
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
         operation = self._profile.list_coupons

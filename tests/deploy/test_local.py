@@ -1,5 +1,6 @@
 """`make run` from outside: what it prints, what it leaves, what it keeps."""
 
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.launcher import LISTENS, Launcher, is_listening, read_widget_ids
+from tests.deploy.launcher import LISTENS, ROOT, Launcher, is_listening, read_widget_ids
 
 Launch = Callable[..., Launcher]
 INSTALLING = "Installing the demo shops …"
@@ -34,7 +35,7 @@ class Start:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
-    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept for Zoë's shop")
+    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept 100%41 for Zoë's shop? #1")
     try:
         lines = launcher.read_until_ready()
         listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
@@ -75,6 +76,22 @@ def test_what_a_start_keeps_is_readable_by_its_owner_only(first: Start) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(first.folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((first.folder / "secrets").stat().st_mode) == 0o700
+
+
+def test_databases_are_in_the_folder_whatever_its_name(first: Start) -> None:
+    assert {path.name for path in first.folder.glob("*.db")} == {"loyalty.db", "gateway.db"}
+    assert [path.name for path in first.folder.parent.iterdir()] == [first.folder.name]
+
+
+def test_make_hands_the_folder_on_as_it_is_given(tmp_path: Path) -> None:
+    """The launcher's stand-in prints what it was called with."""
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n", encoding="utf-8")
+    python.chmod(0o755)
+    folder = """/srv/50% of "Zoë's" `shop`? \\ #1 a=b&c"""
+    command = ["make", "--silent", "--old-file=install", "run", f"BIN={tmp_path}", f"VAR={folder}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our Makefile
+    assert json.loads(done.stdout) == ["-m", "deploy.local", "--var", folder]
 
 
 def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: Start) -> None:

@@ -44,7 +44,7 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_sett
         last = await client.award(request_id=request_id)
 
     assert (first.award.state, first.award.award_id, first.replayed) == (pb.AWARD_STATE_PENDING, "A-1", False)
-    assert replay.reason == "INTERNAL_ERROR"
+    assert replay.reason == "STORE_UNAVAILABLE"
     assert (last.award.state, last.replayed) == (pb.AWARD_STATE_APPLIED, True)
     assert len(provider.credits) == 1
 
@@ -88,7 +88,7 @@ async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
             refused = await catch_failure(client.award(request_id=request_id))
         again = await client.award(request_id=request_id)
 
-    assert refused.reason == "INTERNAL_ERROR"
+    assert refused.reason == "STORE_UNAVAILABLE"
     assert (again.award.award_id, again.award.state, again.award.retryable) == ("A-1", pb.AWARD_STATE_REJECTED, True)
     assert provider.credits == []
 

@@ -82,7 +82,7 @@ class Agents:
             answer = await self._client.award(request_id=request_id, member_id=request_id)
             self.answered[request_id] = answer.award
         except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.INTERNAL  # noqa: PT017  what the ledger's silence is to a caller
+            assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017  what the ledger's silence is to a caller
             await asyncio.sleep(0.1)
 
 

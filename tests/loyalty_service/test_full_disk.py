@@ -88,7 +88,7 @@ async def test_full_disk_loses_and_doubles_no_award(
                 again = await client.award(member_id="eva")
 
         assert sent.award.state == held.state == pb.AWARD_STATE_PENDING
-        assert (refused.reason, credited) == ("INTERNAL_ERROR", 1)
+        assert (refused.reason, credited) == ("STORE_UNAVAILABLE", 1)
         assert (settled.state, again.award.state) == (pb.AWARD_STATE_APPLIED, pb.AWARD_STATE_APPLIED)
         assert sorted(booking.reference for booking in provider.credits) == sorted(await read_states(database))
         await assert_record_agrees(database)

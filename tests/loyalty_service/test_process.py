@@ -165,6 +165,9 @@ async def test_shared_store_that_is_down_keeps_no_process_from_starting(
         ({"LOYALTY_DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name"}, "LOYALTY_DATABASE_URL"),
         ({"LOYALTY_SNAPSHOTS_URL": "carrier-pigeon://loft"}, "LOYALTY_SNAPSHOTS_URL"),
         ({"LOYALTY_SNAPSHOTS_URL": "redis://:password@host:port"}, "LOYALTY_SNAPSHOTS_URL"),
+        ({"LOYALTY_SNAPSHOTS_URL": "redis://:password@host?foo=bar"}, "LOYALTY_SNAPSHOTS_URL has a parameter 'foo'"),
+        ({"LOYALTY_SNAPSHOTS_URL": "redis://:password@host/first"}, "LOYALTY_SNAPSHOTS_URL must have a number"),
+        ({"LOYALTY_DATABASE_URL": "sqlite:///kept.db?mode=ro"}, "LOYALTY_DATABASE_URL has parameters"),
         ({"LOYALTY_LISTEN": "taken"}, "LOYALTY_LISTEN"),
     ],
 )

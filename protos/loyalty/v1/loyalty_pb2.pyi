@@ -18,9 +18,10 @@ own database is slow. A caller's shorter deadline is kept.
 Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
 `reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
 is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": it is no message of the call's
-type) and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that
-carries no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what
-happened at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
+type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer; call again) and INTERNAL (INTERNAL_ERROR;
+`request_id` in the ErrorInfo's metadata is the one in the log). A status that carries no ErrorInfo comes from the
+transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened at the other end;
+RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -98,6 +99,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
     SEVERAL_WALLETS: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
+    STORE_UNAVAILABLE: _ErrorReason.ValueType  # 25
+    """UNAVAILABLE with RetryInfo. The service's own database does not answer, or refuses its work."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -151,6 +154,8 @@ STATUS_UNKNOWN: ErrorReason.ValueType  # 23
 """FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
 SEVERAL_WALLETS: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
+STORE_UNAVAILABLE: ErrorReason.ValueType  # 25
+"""UNAVAILABLE with RetryInfo. The service's own database does not answer, or refuses its work."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:

@@ -160,9 +160,9 @@ class LoyaltyServiceServicer:
         OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
         that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
         award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-        stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
-        DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
-        be on its way. Call again with the same id to learn it; that never adds twice.
+        stays so; where the records could not be looked at (STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
         An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
         error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of

@@ -18,9 +18,10 @@ own database is slow. A caller's shorter deadline is kept.
 Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
 `reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
 is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": it is no message of the call's
-type) and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that
-carries no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what
-happened at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
+type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer; call again) and INTERNAL (INTERNAL_ERROR;
+`request_id` in the ErrorInfo's metadata is the one in the log). A status that carries no ErrorInfo comes from the
+transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened at the other end;
+RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -97,9 +98,9 @@ class LoyaltyServiceStub:
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
     award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-    stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
-    DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
-    be on its way. Call again with the same id to learn it; that never adds twice.
+    stays so; where the records could not be looked at (STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
     An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
     error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
@@ -195,9 +196,9 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
     award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-    stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
-    DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
-    be on its way. Call again with the same id to learn it; that never adds twice.
+    stays so; where the records could not be looked at (STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+    CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+    open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
     An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
     error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
@@ -326,9 +327,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
         that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
         award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-        stays so; where the records could not be looked at (INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN,
-        DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything open: the award may
-        be on its way. Call again with the same id to learn it; that never adds twice.
+        stays so; where the records could not be looked at (STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND,
+        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
+        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
         An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
         error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of

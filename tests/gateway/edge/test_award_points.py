@@ -1,6 +1,5 @@
 """`POST /gorgias/actions/award-points` as the button sends it."""
 
-import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -254,17 +253,15 @@ async def test_award_store_down_is_said_to_the_agent(gateway: Gateway, tmp_path:
     assert body["message"].startswith("Not added. Our own records are not answering, this click changed nothing.")
 
 
-async def test_award_body_that_does_not_come_is_answered_in_time(tmp_path: Path, loyalty: Loyalty) -> None:
-    async with run_gateway(tmp_path, loyalty[1], action_timeout_s=0.5) as gateway:
-        reader, writer = await asyncio.open_connection(*gateway.url.removeprefix("http://").split(":"))
-        head = f"POST /gorgias/actions/award-points?token={gateway.credential} HTTP/1.1\r\nHost: x\r\n"
-        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n".encode())
-        answered = await reader.readuntil(b"}")
-        writer.write(b"x" * 100)
-        writer.close()
-        await writer.wait_closed()
-    assert answered.startswith(b"HTTP/1.1 500")
-    assert b"Not added. Something went wrong on our side, this click changed nothing." in answered
+async def test_award_that_the_loyalty_service_cannot_put_on_record_is_refused(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    """It has said so itself, and then nothing was sent."""
+    scripted.award = Failure(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", retry_after_s=2)
+    response = await gateway.press()
+    body = await response.json()
+    assert (response.status, body["reason"], response.headers["Retry-After"]) == (503, "STORE_UNAVAILABLE", "2")
+    assert body["message"].startswith("Not added. Our own records are not answering, this click changed nothing.")
 
 
 async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:

@@ -117,7 +117,7 @@ async def test_database_that_cannot_be_used_is_one_line_that_names_the_setting(u
 
 
 async def test_database_that_the_server_does_not_have_is_named(empty_postgres_url: str) -> None:
-    with pytest.raises(DatabaseError, match=r'GATEWAY_DATABASE_URL: PostgreSQL at .* "missing" does not exist'):
+    with pytest.raises(DatabaseError, match=r'^GATEWAY_DATABASE_URL cannot .* "missing" does not exist$'):
         async with open_database(empty_postgres_url.replace("/postgres?", "/missing?")):
             pass
 

@@ -1,0 +1,120 @@
+"""A database's URL: what each part means, and that nothing secret of it is ever said."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.database_url import (
+    DatabaseUrlError,
+    PostgresqlUrl,
+    SqliteUrl,
+    make_sqlite_url,
+    parse_database_url,
+)
+
+PATHS = st.binary(min_size=1, max_size=40).filter(lambda path: b"\x00" not in path and path != b":memory:")
+
+
+@given(PATHS)
+def test_url_of_any_path_is_read_as_that_path(path: bytes) -> None:
+    text = os.fsdecode(path)
+
+    url = make_sqlite_url(Path(text))
+
+    assert parse_database_url(url) == SqliteUrl(str(Path(text)))
+    assert url.isascii()
+
+
+@pytest.mark.parametrize(
+    ("spelled", "path"),
+    [
+        ("sqlite:///var/loyalty.db", "var/loyalty.db"),
+        ("sqlite:////var/loyalty.db", "/var/loyalty.db"),
+        ("sqlite:////var/50%/100%of it.db", "/var/50%/100%of it.db"),
+        ("sqlite:////var/50%25/a%20b%3F#c.db", "/var/50%/a b?#c.db"),
+        ("sqlite:////var/Zoë/kept.db", "/var/Zoë/kept.db"),
+    ],
+)
+def test_path_is_decoded_and_a_plain_percent_stands_for_itself(spelled: str, path: str) -> None:
+    assert parse_database_url(spelled) == SqliteUrl(path)
+
+
+def test_file_is_made_where_the_path_says(tmp_path: Path) -> None:
+    """What is compared above as text is a name that the system takes."""
+    path = tmp_path / "50% of ?a&b#c=d é.db"
+
+    opened = parse_database_url(make_sqlite_url(path))
+
+    assert isinstance(opened, SqliteUrl)
+    with closing(sqlite3.connect(opened.path)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "POSTGRES"])
+def test_arguments_of_the_driver_are_taken_out_and_all_else_is_left_to_it(scheme: str) -> None:
+    parameters = "sslmode=require&statement_cache_size=0&application_name=a%26b&command_timeout=2.5&connect_timeout=3"
+
+    url = parse_database_url(f"{scheme}://user:p%40ss@db.example:5433,[::1]:5434/name?{parameters}")
+
+    assert url == PostgresqlUrl(
+        dsn="postgresql://user:p%40ss@db.example:5433,[::1]:5434/name?sslmode=require&application_name=a%26b",
+        arguments={"statement_cache_size": 0, "command_timeout": 2.5, "timeout": 3.0},
+        place="db.example:5433,[::1]:5434",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s3cret",
+        "mysql://user:s3cret@host/name",
+        "postgresql:s3cret",
+        "postgresql+asyncpg://user:s3cret@host/name",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///%00s3cret.db",
+        "sqlite:///s3cret.db?mode=ro",
+        "postgresql://user:s3@cret@host/name",
+        "postgresql://user:s3/cret@host/name",
+        "postgresql://user:12/s3cret@host/name",
+        "postgresql://user:s3#cret@host/name",
+        "postgresql://user:s3?cret@host/name",
+        "postgresql://user:s3cret@host:port/name",
+        "postgresql://user:s3cret@host:70000/name",
+        "postgresql://user:s3cret@[host/name",
+        "postgresql://user:s3cret@host/name?sslmode",
+        "postgresql://user:s3cret@host/name?statement_cache_size=none",
+        "postgresql://user:s3cret@host/name?statement_cache_size=-1",
+        "postgresql://user:s3cret@host/name?statement_cache_size=1.5",
+        "postgresql://user:s3cret@host/name?command_timeout=0",
+        "postgresql://user:s3cret@host/name?command_timeout=1e3",
+        "postgresql://user:s3cret@host/name?timeout=inf",
+        "postgresql://user:s3cret@host/name?connect_timeout=",
+    ],
+)
+def test_url_that_cannot_be_read_is_one_sentence_without_its_secrets(text: str) -> None:
+    with pytest.raises(DatabaseUrlError) as caught:
+        parse_database_url(text)
+
+    assert "\n" not in str(caught.value)
+    for secret in ("s3", "cret"):
+        assert secret not in str(caught.value)
+
+
+@given(st.text(min_size=6, max_size=20).filter(lambda text: text.isprintable() and text.strip() == text))
+def test_password_is_hidden_however_it_is_spelled(password: str) -> None:
+    spelled = quote(password, safe="")
+    for dsn in (f"postgresql://user:{spelled}@host/name", f"postgresql://host/name?password={spelled}"):
+        url = parse_database_url(dsn)
+        assert isinstance(url, PostgresqlUrl)
+        assert url.hide_passwords(f"Said:\n  {password}.") == "Said: ***."
+        assert password not in repr(url)
