@@ -82,6 +82,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
                 registry,
                 click_life_s=config.award_token_life_s,
                 requests=config.gorgias_requests,
+                proxy=config.http_proxy,
             )
         )
         yield

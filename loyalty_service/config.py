@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet
 
+from runtime.proxy import HttpProxy, ProxyUrlError, parse_proxy_url
+
 DEFAULT_LISTEN = "127.0.0.1:50051"
 MEMORY_URL = "memory://"
 FLEET_SCHEMES = ("redis", "rediss", "unix")
@@ -27,6 +29,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     `reversal_window_s`: how long after it was applied an award can be taken back. `snapshots_url`: MEMORY_URL, or the
     store that the fleet shares, a URL of FLEET_SCHEMES that may hold a password. `metrics_listen`: where /metrics is
     served over HTTP; None: nowhere. `replicas`: processes that share a provider's token without a shared store.
+    `http_proxy`: the way out to the provider.
     """
 
     database_url: str
@@ -44,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     reversal_window_s: float = 1800.0
     metrics_listen: str | None = None
     replicas: int = 1
+    http_proxy: HttpProxy | None = None
     log_level: str = "info"
 
     def __repr__(self) -> str:
@@ -70,6 +74,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             reversal_window_s=_number(environ, "LOYALTY_REVERSAL_WINDOW_S", 1800, 0, 86_400),
             metrics_listen=environ.get("LOYALTY_METRICS_LISTEN", "").strip() or None,
             replicas=_whole(environ, "LOYALTY_REPLICAS", 1, 1, MAX_REPLICAS),
+            http_proxy=_parse_proxy(_secret(environ, "LOYALTY_HTTP_PROXY")),
             log_level=_parse_log_level(environ.get("LOYALTY_LOG_LEVEL", "").strip() or "info"),
         )
         host, _ = parse_listen(config.listen)
@@ -151,6 +156,13 @@ def _parse_snapshots_url(url: str) -> str:
             "for example redis://valkey:6379/0"
         )
     return url
+
+
+def _parse_proxy(text: str | None) -> HttpProxy | None:
+    try:
+        return parse_proxy_url(text) if text else None
+    except ProxyUrlError as error:
+        raise ConfigError(f"LOYALTY_HTTP_PROXY must be {error}") from None
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

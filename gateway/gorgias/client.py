@@ -7,19 +7,22 @@ import aiohttp
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Integration, Node, Widget, parse_integration, parse_widget
+from runtime.proxy import HttpProxy
 
 _MAX_PAGES = 100
 
 
 class GorgiasClient:
-    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
 
     Waits out 429s, twice at most. Nothing else is tried again: the operator's command is. Every method raises
     GorgiasError.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, user: str, key: str) -> None:
-        self._transport = Transport(session, base_url, user, key)
+    def __init__(
+        self, session: aiohttp.ClientSession, base_url: str, user: str, key: str, *, proxy: HttpProxy | None = None
+    ) -> None:
+        self._transport = Transport(session, base_url, user, key, proxy=proxy)
 
     async def list_integrations(self) -> list[Integration]:
         """All HTTP integrations of the account."""

@@ -17,6 +17,7 @@ from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.outbox import POLL_S, Outbox
 from gateway.tickets.store import FIRST_LOOK_S, NoteStore
 from gateway.tickets.writer import LATE_S, Writer
+from runtime.proxy import HttpProxy
 
 # A panel's last click may be answered so long after its button stopped working.
 _MARGIN_S = 86_400.0
@@ -35,14 +36,16 @@ async def open_tickets(  # noqa: PLR0913 - what it stands on
     first_look_s: float = FIRST_LOOK_S,
     late_s: float = LATE_S,
     requests: int = REQUESTS,
+    proxy: HttpProxy | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[tuple[Tickets, Outbox]]:
     """`click_life_s`: how long the same click may come again; so long a written note is remembered.
 
     `late_s`: how long after an uncertain send Gorgias may still write it. `requests`: to one account in 20 s.
+    `proxy`: the way out to Gorgias.
     """
     async with (
-        Accounts(installations, requests=requests, clock=clock) as accounts,
+        Accounts(installations, requests=requests, proxy=proxy, clock=clock) as accounts,
         NoteStore(database, first_look_s=first_look_s) as store,
     ):
         metrics = NoteMetrics(registry)

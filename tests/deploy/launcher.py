@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
+
+from deploy.probes import OPENER
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
@@ -79,5 +80,5 @@ def is_listening(listen: str) -> bool:
 def read_widget_ids(launcher: Launcher) -> list[int]:
     """What the sidebar of Jana's ticket is drawn from."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
-    with urllib.request.urlopen(page, timeout=5) as answer:
+    with OPENER.open(page, timeout=5) as answer:
         return [widget["id"] for widget in json.load(answer)["widgets"]]

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.channels import DIRECT
 from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
 from tests.forked import Forked, run_forked
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id, wait_until
@@ -53,7 +54,7 @@ async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Clien
         async with asyncio.timeout(20):
             while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
                 pass
-        async with grpc.aio.insecure_channel(line["address"]) as channel:
+        async with grpc.aio.insecure_channel(line["address"], options=DIRECT) as channel:
             yield process, Client(channel)
 
 
