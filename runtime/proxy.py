@@ -13,7 +13,10 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import msgspec
 
-FORM = "http://host:port or http://user:password@host:port, special characters percent-encoded"
+FORM = (
+    "an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before the host, "
+    "with special characters percent-encoded"
+)
 _PROXY_REFUSES = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 _AUTHORIZATION = "Proxy-Authorization"
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")

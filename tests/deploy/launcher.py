@@ -77,6 +77,19 @@ def is_listening(listen: str) -> bool:
         return client.connect_ex((host, int(port))) == 0
 
 
+def add_tag(launcher: Launcher, tag: str) -> None:
+    """To Jana's ticket, as an agent does at the page."""
+    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
+    ask_json("POST", page, body={"event": "add-tag", "value": tag})
+
+
+def read_panel(launcher: Launcher) -> dict[str, Any]:
+    """What the sidebar of Jana's ticket shows; empty while nothing was answered."""
+    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
+    [widget] = ask_json("GET", page)["widgets"]
+    return (widget["held"] or {}).get("body") or {}
+
+
 def read_widget_ids(launcher: Launcher) -> list[int]:
     """What the sidebar of Jana's ticket is drawn from."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
