@@ -19,13 +19,13 @@ from gateway.gorgias.errors import (
     GorgiasThrottledError,
     GorgiasUnavailableError,
 )
-from gateway.gorgias.wire import Node, Page, parse_error_message, parse_page
+from gateway.gorgias.json_text import JsonError, decode_json
+from gateway.gorgias.wire import PAGE_SIZE, Node, Page, parse_error_message, parse_page
 from runtime.proxy import HttpProxy, explain_proxy_error, make_options, raise_for_proxy
 
 _Value = TypeVar("_Value")
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-PAGE_SIZE = 100
 TIMEOUT_S = 15.0
 _CONNECT_TIMEOUT_S = 5.0
 _THROTTLED_TRIES = 3
@@ -163,8 +163,8 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:
-        answer = msgspec.json.decode(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = decode_json(raw) if raw else None
+    except JsonError:
         if is_ok:
             raise GorgiasContractError("Gorgias' answer is not JSON", _CHECK_URL) from None
         answer = None

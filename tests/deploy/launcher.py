@@ -1,6 +1,5 @@
 """The launcher as a process of its own, on free ports, with a folder of its own."""
 
-import json
 import os
 import shlex
 import signal
@@ -8,8 +7,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from deploy.probes import OPENER
+from deploy.stand_in import ask_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
@@ -93,5 +93,4 @@ def read_panel(launcher: Launcher) -> dict[str, Any]:
 def read_widget_ids(launcher: Launcher) -> list[int]:
     """What the sidebar of Jana's ticket is drawn from."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
-    with OPENER.open(page, timeout=5) as answer:
-        return [widget["id"] for widget in json.load(answer)["widgets"]]
+    return [widget["id"] for widget in ask_json("GET", page)["widgets"]]
