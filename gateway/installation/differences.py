@@ -44,10 +44,14 @@ def find_widget_differences(
 
 
 def _contains(found: object, meant: object, *, trusts_masks: bool) -> bool:
-    """Whether all that is meant is found: an object may have gained fields, a list must have the same length."""
+    """Whether all that is meant is found: an object may have gained fields, a list must have the same length.
+
+    An object that is not there is an empty one.
+    """
     if isinstance(meant, Mapping):
-        return isinstance(found, Mapping) and all(
-            _has_field(found, key, value, trusts_masks=trusts_masks) for key, value in meant.items()
+        fields = {} if found is None else found
+        return isinstance(fields, Mapping) and all(
+            _has_field(fields, key, value, trusts_masks=trusts_masks) for key, value in meant.items()
         )
     if isinstance(meant, (list, tuple)):
         return (
