@@ -17,6 +17,7 @@ from bench.listening import announce, serve_http
 from bench.process import HOST
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
+from runtime.channels import DIRECT
 
 PATH = "/gorgias/widget"
 _KEY = "bench"
@@ -70,7 +71,7 @@ async def _serve_grpc(answer: Callable[[pb.GetSnapshotRequest, object], Awaitabl
 
 
 async def serve_relay(body: bytes, target: str) -> None:
-    async with grpc.aio.insecure_channel(target) as channel:
+    async with grpc.aio.insecure_channel(target, options=DIRECT) as channel:
         stub = pb_grpc.LoyaltyServiceStub(channel)
 
         async def answer(request: web.Request) -> web.Response:

@@ -5,6 +5,8 @@ import os
 import sys
 import urllib.request
 
+from runtime.channels import DIRECT
+
 _TIMEOUT_S = 2.0
 _OK = 200
 # Everything that is asked here is on this machine or beside it: no proxy of the user's stands between.
@@ -26,7 +28,7 @@ def is_grpc_ready(target: str) -> bool:
     import grpc  # noqa: PLC0415 - slow to load: while the processes load theirs
     from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 - likewise
 
-    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with grpc.insecure_channel(target, options=DIRECT) as channel:
         try:
             health = health_pb2_grpc.HealthStub(channel)
             answer = health.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S)  # type: ignore[attr-defined]  # its stubs lack it

@@ -4,6 +4,7 @@ import json
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 from deploy.probes import OPENER
@@ -33,8 +34,9 @@ def list_shops(sandbox_url: str) -> list[Shop]:
 
 def is_installed(sandbox_url: str, shop: Shop, public_url: str) -> bool:
     """Whether the account has an integration that asks the gateway at `public_url`, and a widget for it."""
-    ours = [one["id"] for one in _list(sandbox_url, shop, "integrations") if one["http"]["url"].startswith(public_url)]
-    return any(widget["integration_id"] in ours for widget in _list(sandbox_url, shop, "widgets"))
+    listed = _list(sandbox_url, shop, "integrations")
+    ours = [str(one["id"]) for one in listed if str((one.get("http") or {}).get("url")).startswith(public_url)]
+    return any(str(widget.get("integration_id")) in ours for widget in _list(sandbox_url, shop, "widgets"))
 
 
 def has_webhook(sandbox_url: str, shop: Shop, public_url: str) -> bool:
@@ -59,8 +61,8 @@ def remove_installed(sandbox_url: str, shop: Shop) -> None:
 
 def _list(sandbox_url: str, shop: Shop, kind: str) -> list[dict[str, Any]]:
     answer = ask_json("GET", f"{_render_api(sandbox_url, shop)}/{kind}", shop["gorgias_user"], shop["gorgias_key"])
-    things: list[dict[str, Any]] = answer["data"]
-    return things
+    # What other programs may have left there is of any shape.
+    return [one for one in answer["data"] if isinstance(one, dict) and isinstance(one.get("http"), dict | NoneType)]
 
 
 def _render_webhook(sandbox_url: str, shop: Shop) -> str:

@@ -76,7 +76,9 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[CLIENT] = client
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
-        accounts = await stack.enter_async_context(Accounts(store, requests=config.gorgias_requests))
+        accounts = await stack.enter_async_context(
+            Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
+        )
         app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
         app[OWNERSHIP], app[NOTES] = await stack.enter_async_context(
             open_tickets(database, accounts, client, merchants, registry, click_life_s=config.award_token_life_s)

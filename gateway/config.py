@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from runtime.database_url import DATABASE_URL_FORM, DatabaseUrlError, parse_database_url
+from runtime.proxy import HttpProxy, ProxyUrlError, parse_proxy_url
 
 DAY_S = 86_400.0
 
@@ -27,7 +28,7 @@ class Listen(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the gateway can be told. Times are in seconds."""
+    """All that the gateway can be told. Times are in seconds. `http_proxy`: the way out to Gorgias."""
 
     listen: Listen = Listen("127.0.0.1", 8080)
     database_url: str
@@ -42,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     award_token_life_s: float = 30 * DAY_S
     actions_per_minute: int = 120
     gorgias_requests: int = 20
+    http_proxy: HttpProxy | None = None
     refusal_status: Literal["4xx", "200"] = "4xx"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -70,6 +72,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             award_token_life_s=settings.seconds("GATEWAY_AWARD_TOKEN_LIFE_S", default["award_token_life_s"]),
             actions_per_minute=settings.count("GATEWAY_ACTIONS_PER_MINUTE", default["actions_per_minute"]),
             gorgias_requests=settings.count("GATEWAY_GORGIAS_REQUESTS", default["gorgias_requests"]),
+            http_proxy=settings.proxy("GATEWAY_HTTP_PROXY"),
             refusal_status=settings.choice("GATEWAY_REFUSAL_STATUS", ("4xx", "200"), default["refusal_status"]),
             log_level=settings.choice("GATEWAY_LOG_LEVEL", ("debug", "info", "warning", "error"), default["log_level"]),
         )
@@ -138,6 +141,13 @@ class _Settings:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"{name} must be an http(s) URL without a query, for example https://edge.example")
         return value
+
+    def proxy(self, name: str) -> HttpProxy | None:
+        value = self.secret(name)
+        try:
+            return parse_proxy_url(value) if value else None
+        except ProxyUrlError as error:
+            raise ConfigError(f"{name} must be {error}") from None
 
     def seconds(self, name: str, default: float) -> float:
         try:

@@ -15,6 +15,7 @@ from protos.loyalty.v1.loyalty_pb2_grpc import (
     LoyaltyServiceStub,
     MerchantServiceStub,
 )
+from runtime.channels import DIRECT
 
 if TYPE_CHECKING:  # they exist in the stubs' .pyi only
     from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceAsyncStub, MerchantServiceAsyncStub
@@ -27,6 +28,7 @@ _Detail = TypeVar("_Detail", error_details_pb2.ErrorInfo, error_details_pb2.Retr
 # `min_reconnect_backoff` is, in spite of its name, how long one attempt may take at least:
 # time enough for a busy service, and short enough to end before the calls that wait for it.
 _CHANNEL_OPTIONS = (
+    *DIRECT,
     ("grpc.lb_policy_name", "round_robin"),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1_000),

@@ -24,7 +24,9 @@ async def run(config: Config) -> None:
     clock, metrics = SystemClock(), Metrics()
     async with (
         open_fleet(config) as valkey,
-        TrifftProvider(clock, metrics=metrics, valkey=valkey, replicas=config.replicas) as provider,
+        TrifftProvider(
+            clock, metrics=metrics, valkey=valkey, replicas=config.replicas, proxy=config.http_proxy
+        ) as provider,
         serve(config, provider, clock, valkey, metrics),
     ):
         gc.collect()

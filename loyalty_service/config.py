@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 
 from loyalty_service.valkey_url import VALKEY_SCHEMES, ValkeyUrlError, check_valkey_url
 from runtime.database_url import DATABASE_URL_FORM, DatabaseUrlError, parse_database_url
+from runtime.proxy import HttpProxy, ProxyUrlError, parse_proxy_url
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
 MEMORY_URL = "memory://"
@@ -29,6 +30,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     `reversal_window_s`: how long after it was applied an award can be taken back. `snapshots_url`: MEMORY_URL, or the
     store that the fleet shares, as in check_valkey_url; it may hold a password. `metrics_listen`: where /metrics is
     served over HTTP; None: nowhere. `replicas`: processes that share a provider's token without a shared store.
+    `http_proxy`: the way out to the provider.
     """
 
     database_url: str
@@ -46,6 +48,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     reversal_window_s: float = 1800.0
     metrics_listen: str | None = None
     replicas: int = 1
+    http_proxy: HttpProxy | None = None
     log_level: str = "info"
 
     def __repr__(self) -> str:
@@ -72,6 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             reversal_window_s=_number(environ, "LOYALTY_REVERSAL_WINDOW_S", 1800, 0, 86_400),
             metrics_listen=environ.get("LOYALTY_METRICS_LISTEN", "").strip() or None,
             replicas=_whole(environ, "LOYALTY_REPLICAS", 1, 1, MAX_REPLICAS),
+            http_proxy=_parse_proxy(_secret(environ, "LOYALTY_HTTP_PROXY")),
             log_level=_parse_log_level(environ.get("LOYALTY_LOG_LEVEL", "").strip() or "info"),
         )
         host, _ = parse_listen(config.listen)
@@ -168,6 +172,13 @@ def _parse_snapshots_url(url: str) -> str:
     except ValkeyUrlError as error:
         raise ConfigError(f"LOYALTY_SNAPSHOTS_URL {error}") from None
     return url
+
+
+def _parse_proxy(text: str | None) -> HttpProxy | None:
+    try:
+        return parse_proxy_url(text) if text else None
+    except ProxyUrlError as error:
+        raise ConfigError(f"LOYALTY_HTTP_PROXY must be {error}") from None
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

@@ -24,6 +24,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceStub
+from runtime.channels import DIRECT
 
 if TYPE_CHECKING:  # it exists in the stubs' .pyi only
     from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceAsyncStub
@@ -185,7 +186,9 @@ async def carry_out(plan: DayPlan) -> Answers:
     async with (
         make_session() as session,
         LoyaltyClient(plan.loyalty_target, plan.loyalty_key) as client,
-        grpc.aio.insecure_channel(plan.loyalty_target, options=(("grpc.lb_policy_name", "round_robin"),)) as channel,
+        grpc.aio.insecure_channel(
+            plan.loyalty_target, options=(*DIRECT, ("grpc.lb_policy_name", "round_robin"))
+        ) as channel,
     ):
         return await Driver(plan, session, client).drive(LoyaltyServiceStub(channel))
 

@@ -13,6 +13,7 @@ from gateway.cli.output import print_json, print_table, read_time, render_text
 from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
 from gateway.cli.zone import find_zone
+from gateway.config import Config
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
@@ -50,7 +51,7 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
     if installation is None:
         checks += make_not_installed(merchant_id)
     else:
-        checks += await _check_account(installation, backlog, config.public_url, merchant, say_time)
+        checks += await _check_account(installation, backlog, config, merchant, say_time)
     checks.append(awards)
     checks += check_activity(installation, say_time)
     _print_checks(merchant_id, checks, as_json=json)
@@ -60,15 +61,16 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
 async def _check_account(
     installation: Installation,
     backlog: Backlog,
-    public_url: str,
+    config: Config,
     merchant: pb.Merchant | None,
     say_time: Callable[[datetime], str],
 ) -> list[Check]:
     reasons = None if merchant is None else list(merchant.award_reasons)
     async with open_session() as session:
-        client = make_client(session, installation)
-        found = await check_gorgias(client, installation, public_url, reasons)
-        transport = Transport(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
+        client = make_client(session, installation, config)
+        found = await check_gorgias(client, installation, config.public_url, reasons)
+        user, key = installation.gorgias_user, installation.gorgias_key
+        transport = Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
         tickets = TicketClient(transport, installation.gorgias_user)
         found.append(await check_buttons(tickets, installation))
         return [*found, await check_notes(tickets, installation, backlog, say_time)]

@@ -12,6 +12,7 @@ from gateway.cli.merchant import AllowPrivateUrl, MerchantId
 from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
+from gateway.config import Config
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.service import Changes
 from gateway.installation.service import install as install_widget
@@ -52,7 +53,7 @@ async def install(  # noqa: PLR0913 - one argument per option
             public_url=config.public_url,
             writes_notes=await _get_writes_notes(store, merchant_id) if notes is None else notes,
         )
-        client = GorgiasClient(session, url, user, key)
+        client = GorgiasClient(session, url, user, key, proxy=config.http_proxy)
         changes = await install_widget(store, client, merchant_id, target, list(merchant.award_reasons))
         await notes_store.hasten(merchant_id)  # whatever kept them from being written may be mended now
     _print_installed(merchant_id, target, changes)
@@ -66,7 +67,8 @@ async def uninstall(
 ) -> None:
     """Remove what install has made in Gorgias, and the credential; the shop itself stays."""
     parse_merchant_id(merchant_id)
-    async with open_stores(load_config()) as (store, _), open_session() as session:
+    config = load_config()
+    async with open_stores(config) as (store, _), open_session() as session:
         installation = await store.get(merchant_id)
         if installation is None:
             print_line(f"{merchant_id} is not installed: nothing to remove.")
@@ -74,7 +76,7 @@ async def uninstall(
         if forget:
             await store.delete(merchant_id)
         else:
-            await uninstall_widget(store, make_client(session, installation), installation)
+            await uninstall_widget(store, make_client(session, installation, config), installation)
     print_line(f"{merchant_id} is uninstalled from {installation.gorgias_url}.")
 
 
@@ -82,8 +84,9 @@ def open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
 
 
-def make_client(session: aiohttp.ClientSession, installation: Installation) -> GorgiasClient:
-    return GorgiasClient(session, installation.gorgias_url, installation.gorgias_user, installation.gorgias_key)
+def make_client(session: aiohttp.ClientSession, installation: Installation, config: Config) -> GorgiasClient:
+    user, key = installation.gorgias_user, installation.gorgias_key
+    return GorgiasClient(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
 
 
 async def _get_writes_notes(store: InstallationStore, merchant_id: str) -> bool:

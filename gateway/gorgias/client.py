@@ -1,30 +1,39 @@
 """Gorgias' REST API, as far as an installation needs it."""
 
+import contextlib
+from collections.abc import Callable, Iterable
 from http import HTTPMethod
+from typing import TypeVar
 
 import aiohttp
+import msgspec
 
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Integration, Node, Widget, parse_integration, parse_widget
+from runtime.proxy import HttpProxy
+
+_Record = TypeVar("_Record", Integration, Widget)
 
 _MAX_PAGES = 100
 
 
 class GorgiasClient:
-    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
 
     Waits out 429s, twice at most. Nothing else is tried again: the operator's command is. Every method raises
     GorgiasError.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, user: str, key: str) -> None:
-        self._transport = Transport(session, base_url, user, key)
+    def __init__(
+        self, session: aiohttp.ClientSession, base_url: str, user: str, key: str, *, proxy: HttpProxy | None = None
+    ) -> None:
+        self._transport = Transport(session, base_url, user, key, proxy=proxy)
 
     async def list_integrations(self) -> list[Integration]:
-        """All HTTP integrations of the account."""
-        found = await self._list("/api/integrations", {"type": "http"})
-        return [parse_answer(parse_integration, item) for item in found if _is_http(item)]
+        """All HTTP integrations of the account; without those that cannot be read: ours have an id."""
+        found = _parse_each(parse_integration, await self._list("/api/integrations", {"type": "http"}))
+        return list({one.integration_id: one for one in found}.values())
 
     async def create_integration(self, body: Node) -> Integration:
         created = await self._transport.request(HTTPMethod.POST, "/api/integrations", body=body)
@@ -39,8 +48,8 @@ class GorgiasClient:
     async def list_widgets(self, integration_id: int) -> list[Widget]:
         """The widgets that show this integration's data."""
         found = await self._list("/api/widgets", {"integration_id": str(integration_id)})
-        widgets = [parse_answer(parse_widget, item) for item in found]
-        return [widget for widget in widgets if widget.integration_id == integration_id]
+        widgets = {one.widget_id: one for one in _parse_each(parse_widget, found)}
+        return [widget for widget in widgets.values() if widget.integration_id == integration_id]
 
     async def create_widget(self, body: Node) -> Widget:
         return parse_answer(parse_widget, await self._transport.request(HTTPMethod.POST, "/api/widgets", body=body))
@@ -67,5 +76,10 @@ class GorgiasClient:
             return
 
 
-def _is_http(item: object) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("http"), dict)
+def _parse_each(parse: Callable[[object], _Record], items: Iterable[object]) -> list[_Record]:
+    """Each by itself: one that cannot be read is somebody else's. One that moves to another page comes twice."""
+    parsed: list[_Record] = []
+    for item in items:
+        with contextlib.suppress(msgspec.ValidationError):
+            parsed.append(parse(item))
+    return parsed

@@ -19,12 +19,13 @@ from gateway.gorgias.errors import (
     GorgiasThrottledError,
     GorgiasUnavailableError,
 )
-from gateway.gorgias.wire import Node, Page, parse_error_message, parse_page
+from gateway.gorgias.json_text import JsonError, decode_json
+from gateway.gorgias.wire import PAGE_SIZE, Node, Page, parse_error_message, parse_page
+from runtime.proxy import HttpProxy, explain_proxy_error, make_options, raise_for_proxy
 
 _Value = TypeVar("_Value")
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-PAGE_SIZE = 100
 TIMEOUT_S = 15.0
 _CONNECT_TIMEOUT_S = 5.0
 _THROTTLED_TRIES = 3
@@ -32,13 +33,14 @@ _MAX_RETRY_AFTER_S = 30.0
 _DEFAULT_RETRY_AFTER_S = 5.0
 _MESSAGE_CHARS = 300
 _CHECK_URL = "check --gorgias-url"
+_PROXY_SETTING = "GATEWAY_HTTP_PROXY"
 # "10/40": what of the account's bucket is used (contract: rate).
 _LEVEL_HEADER = "X-Gorgias-Account-Api-Call-Limit"
 _LEVEL = re.compile(r"([0-9]{1,6})/([1-9][0-9]{0,5})")
 
 
 class Transport:
-    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
 
     Without a budget, 429s are waited out, twice at most: an operator's command has the time. With one, the budget says
     whether a request is sent, and a 429 is an error at once. Nothing else is tried again.
@@ -54,8 +56,10 @@ class Transport:
         budget: Budget | None = None,
         urgency: Urgency = Urgency.NOTE,
         timeout_s: float = TIMEOUT_S,
+        proxy: HttpProxy | None = None,
     ) -> None:
         self._session = session
+        self._proxy = proxy
         self._base_url = base_url
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
         self._budget = budget
@@ -100,21 +104,25 @@ class Transport:
         raise AssertionError("the last try returns or raises")
 
     async def _send(self, method: HTTPMethod, path: str, query: dict[str, str] | None, body: Node | None) -> object:
+        options = make_options(self._proxy, self._base_url, self._headers)
         try:
             async with self._session.request(
                 method,
                 self._base_url + path,
                 params=query,
                 json=body,
-                headers=self._headers,
                 timeout=self._timeout,
                 allow_redirects=False,
+                **options,
             ) as response:
+                raise_for_proxy(options, response)
                 self._note(response)
                 return _parse_response(response, await _read(response))
         except TimeoutError:
             raise GorgiasUnavailableError("Gorgias did not answer in time", "try again") from None
         except (aiohttp.ClientError, OSError) as error:
+            if words := explain_proxy_error(error, self._proxy, _PROXY_SETTING):
+                raise GorgiasUnavailableError(words, f"check {_PROXY_SETTING} and the proxy") from None
             detail = f"Gorgias cannot be reached ({type(error).__name__})"
             raise GorgiasUnavailableError(detail, "check --gorgias-url and the network") from None
 
@@ -155,8 +163,8 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:
-        answer = msgspec.json.decode(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = decode_json(raw) if raw else None
+    except JsonError:
         if is_ok:
             raise GorgiasContractError("Gorgias' answer is not JSON", _CHECK_URL) from None
         answer = None

@@ -6,17 +6,27 @@ The bodies of integrations and widgets are documented. The parameter names of a 
 of a card were only seen in others' public code: a first real account corrects them here.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from gateway.gorgias.fields import (
+    normalize_braces,
+    read_content_type,
+    read_fields,
+    read_headers,
+    read_id,
+    read_text,
+    read_triggers,
+)
 from gateway.gorgias.widget_url import render_widget_url
 
 INTEGRATION_NAME = "TRIFFT Loyalty"
 INTEGRATION_DESCRIPTION = "Shows the customer's TRIFFT loyalty data on tickets. Installed and kept by trifft-gorgias."
 TICKET_CONTEXT = "ticket"
+PAGE_SIZE = 100
 TRIGGERS = (
     "ticket-created",
     "ticket-updated",
@@ -27,6 +37,7 @@ TRIGGERS = (
     "ticket-handed-over",
 )
 CREDENTIAL_PARAMETER = "token"
+_CREDENTIAL_IN_QUERY = re.compile(rf"[?&]{CREDENTIAL_PARAMETER}=([^&#]*)")
 
 Node = dict[str, Any]
 
@@ -42,9 +53,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Integration(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP integration as Gorgias has it.
+    """An HTTP integration as Gorgias has it; what cannot be read of it is empty.
 
-    `content_types` of request and answer; `headers` by lower-case name; `triggers` hyphenated, only those that are set.
+    `url` with its braces as they are written; `content_types` of request and answer, without parameters; `headers` by
+    lower-case name, None where they are not shown; `triggers` hyphenated, only those that are set.
     """
 
     integration_id: int
@@ -52,7 +64,7 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     method: str
     content_types: tuple[str, str]
-    headers: dict[str, str]
+    headers: dict[str, str] | None
     triggers: frozenset[str]
     is_deactivated: bool
 
@@ -63,15 +75,15 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def credential(self) -> str:
         """The credential in its URL, else in its header, else empty."""
-        values = parse_qs(urlsplit(self.url).query).get(CREDENTIAL_PARAMETER)
-        if values:
-            return values[0]
-        kind, _, value = self.headers.get("authorization", "").partition(" ")
+        in_query = _CREDENTIAL_IN_QUERY.search(self.url)
+        if in_query and in_query[1]:
+            return in_query[1]
+        kind, _, value = (self.headers or {}).get("authorization", "").partition(" ")
         return value.strip() if kind.lower() == "bearer" else ""
 
 
 class Widget(msgspec.Struct, frozen=True, kw_only=True):
-    """A widget as Gorgias has it."""
+    """A widget as Gorgias has it; what cannot be read of it is empty."""
 
     widget_id: int
     integration_id: int | None
@@ -192,37 +204,50 @@ def render_button(label: str, url: str, credential: str, parameters: Sequence[Pa
 
 
 def parse_page(body: object) -> Page:
-    """A list as Gorgias gives it: bare, or under `data` with cursors. Raises msgspec.ValidationError."""
+    """A list as Gorgias gives it: bare, or under `data` with cursors. Raises msgspec.ValidationError.
+
+    A page that is not full is the last, whatever its cursor is.
+    """
     if isinstance(body, list):
         return Page(items=body, next_cursor=None)
-    listed = msgspec.convert(body, _List)
-    return Page(items=listed.data, next_cursor=listed.meta.next_cursor or None)
+    items = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(items, list):
+        raise msgspec.ValidationError("a list has no `data`")
+    cursor = read_fields(read_fields(body).get("meta")).get("next_cursor")
+    next_cursor = read_text(cursor).strip() or None
+    if cursor and next_cursor is None and len(items) >= PAGE_SIZE:
+        raise msgspec.ValidationError("the cursor of a full page cannot be read")
+    return Page(items=items, next_cursor=next_cursor)
 
 
 def parse_integration(body: object) -> Integration:
-    """Raises msgspec.ValidationError for what is no HTTP integration."""
-    found = msgspec.convert(body, _Integration, strict=False)
+    """Raises msgspec.ValidationError for what has no id."""
+    found = read_fields(body)
+    http = read_fields(found.get("http"))
+    request_type, response_type = (
+        read_content_type(http.get(f"{one}_content_type")) for one in ("request", "response")
+    )
     return Integration(
-        integration_id=found.id,
-        name=found.name,
-        url=found.http.url,
-        method=found.http.method,
-        content_types=(found.http.request_content_type, found.http.response_content_type),
-        headers={name.lower(): str(value) for name, value in (found.http.headers or {}).items()},
-        triggers=frozenset(name.replace("_", "-") for name, is_set in (found.http.triggers or {}).items() if is_set),
-        is_deactivated=found.deactivated_datetime is not None,
+        integration_id=_read_own_id(found),
+        name=read_text(found.get("name")).strip(),
+        url=normalize_braces(read_text(http.get("url")).strip()),
+        method=read_text(http.get("method")).strip().upper(),
+        content_types=(request_type, response_type),
+        headers=read_headers(http.get("headers")),
+        triggers=read_triggers(http.get("triggers")),
+        is_deactivated=bool(found.get("deactivated_datetime")),
     )
 
 
 def parse_widget(body: object) -> Widget:
-    """Raises msgspec.ValidationError."""
-    found = msgspec.convert(body, _Widget, strict=False)
+    """Raises msgspec.ValidationError for what has no id."""
+    found = read_fields(body)
     return Widget(
-        widget_id=found.id,
-        integration_id=found.integration_id,
-        context=found.context or TICKET_CONTEXT,
-        template=found.template or {},
-        is_deactivated=found.deactivated_datetime is not None,
+        widget_id=_read_own_id(found),
+        integration_id=read_id(found.get("integration_id")),
+        context=read_text(found.get("context")).strip().lower() or TICKET_CONTEXT,
+        template=dict(read_fields(found.get("template"))),
+        is_deactivated=bool(found.get("deactivated_datetime")),
     )
 
 
@@ -236,34 +261,8 @@ def parse_error_message(body: object) -> str:
     return f"{error.get('msg', '')}{f' ({names})' if names else ''}"
 
 
-class _Meta(msgspec.Struct):
-    next_cursor: str | None = None
-
-
-class _List(msgspec.Struct):
-    data: list[Any]
-    meta: _Meta = msgspec.field(default_factory=_Meta)
-
-
-class _Http(msgspec.Struct):
-    url: str
-    method: str = ""
-    request_content_type: str = ""
-    response_content_type: str = ""
-    headers: dict[str, Any] | None = None
-    triggers: dict[str, Any] | None = None
-
-
-class _Integration(msgspec.Struct):
-    id: int
-    http: _Http
-    name: str = ""
-    deactivated_datetime: str | None = None
-
-
-class _Widget(msgspec.Struct):
-    id: int
-    integration_id: int | None = None
-    context: str | None = None
-    template: dict[str, Any] | None = None
-    deactivated_datetime: str | None = None
+def _read_own_id(found: Mapping[str, object]) -> int:
+    own_id = read_id(found.get("id"))
+    if own_id is None:
+        raise msgspec.ValidationError("a record has no `id`")
+    return own_id

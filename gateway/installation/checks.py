@@ -111,7 +111,7 @@ async def check_gorgias(
             return [gorgias, missing, _make_unknown("widget", "nothing to show without the integration")]
         integration = _check_integration(found, installation, public_url, again)
         listed_widgets = await client.list_widgets(found.integration_id)
-        return [gorgias, integration, _check_widget(listed_widgets, installation, reasons, again)]
+        return [gorgias, integration, _check_widget(found, listed_widgets, installation, reasons, again)]
     except GorgiasError as error:
         gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=error.advice)
         return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
@@ -197,7 +197,11 @@ def _check_integration(found: Integration, installation: Installation, public_ur
 
 
 def _check_widget(
-    listed: Sequence[Widget], installation: Installation, reasons: Sequence[str] | None, again: str
+    integration: Integration,
+    listed: Sequence[Widget],
+    installation: Installation,
+    reasons: Sequence[str] | None,
+    again: str,
 ) -> Check:
     ours = (one for one in listed if one.context == TICKET_CONTEXT and one.widget_id == installation.widget_id)
     found = next(ours, None)
@@ -205,7 +209,11 @@ def _check_widget(
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
     if reasons is None:
         return _make_unknown("widget", f"{found.widget_id} is there; the shop's reasons could not be asked for")
-    differences = find_widget_differences(found, template=render_installed_template(installation, reasons))
+    differences = find_widget_differences(
+        found,
+        template=render_installed_template(installation, reasons),
+        is_credential_ours=integration.credential == installation.credential,
+    )
     if differences:
         detail = f"{found.widget_id} is not as installed: {', '.join(differences)}"
         return Check(name="widget", state=CheckState.FAILED, detail=detail, advice=again)

@@ -1,9 +1,17 @@
-"""How what Gorgias has differs from what was meant; nothing where it does not."""
+"""How what Gorgias has differs from what was meant; nothing where it does not.
+
+Gorgias may read a thing back otherwise spelled than it was written (contract: triggers, braces, content types, masked
+headers, dropped empty values, numbers as text). That is no difference: each run of `install` would write it again.
+"""
 
 from collections.abc import Mapping
 
+from gateway.gorgias.fields import contains_headers, normalize_braces, read_content_type, read_headers
 from gateway.gorgias.widget_url import is_old_widget_url
 from gateway.gorgias.wire import Integration, Widget, parse_integration, render_integration
+
+# A card without it is shown: here "absent" and "false" are two things.
+_TRUE_IF_ABSENT = frozenset({"displayCard"})
 
 
 def find_integration_differences(found: Integration, *, public_url: str, credential: str) -> tuple[str, ...]:
@@ -11,13 +19,15 @@ def find_integration_differences(found: Integration, *, public_url: str, credent
     meant = parse_integration(
         {"id": found.integration_id, **render_integration(public_url=public_url, credential=credential)}
     )
+    # Where a header is masked, the credential in the URL decides.
+    has_headers = contains_headers(found.headers, meant.headers, trusts_masks=found.credential == credential)
     differs = {
         "it is switched off": found.is_deactivated,
         "its name": found.name != meant.name,
         _name_url(found): found.url != meant.url,
-        "its method": found.method.upper() != meant.method,
+        "its method": found.method != meant.method,
         "its content types": found.content_types != meant.content_types,
-        "its headers": not meant.headers.items() <= found.headers.items(),
+        "its headers": not has_headers,
         "its triggers": not meant.triggers <= found.triggers,
     }
     return tuple(words for words, is_different in differs.items() if is_different)
@@ -28,24 +38,51 @@ def _name_url(found: Integration) -> str:
     return "its URL is from an older version" if is_old_widget_url(found.url) else "its URL"
 
 
-def find_widget_differences(found: Widget, *, template: Mapping[str, object]) -> tuple[str, ...]:
+def find_widget_differences(
+    found: Widget, *, template: Mapping[str, object], is_credential_ours: bool
+) -> tuple[str, ...]:
+    """`is_credential_ours`: its integration has the credential that is on record: so has a button that masks it."""
     differs = {
         "it is switched off": found.is_deactivated,
-        "its template": not _contains(found.template, template),
+        "its template": not _contains(found.template, template, trusts_masks=is_credential_ours),
     }
     return tuple(words for words, is_different in differs.items() if is_different)
 
 
-def _contains(found: object, meant: object) -> bool:
-    """Whether all that is meant is found: an object may have gained fields, a list must have the same length."""
+def _contains(found: object, meant: object, *, trusts_masks: bool) -> bool:
+    """Whether all that is meant is found: an object may have gained fields, a list must have the same length.
+
+    An object that is not there is an empty one.
+    """
     if isinstance(meant, Mapping):
-        return isinstance(found, Mapping) and all(
-            key in found and _contains(found[key], value) for key, value in meant.items()
+        fields = {} if found is None else found
+        return isinstance(fields, Mapping) and all(
+            _has_field(fields, key, value, trusts_masks=trusts_masks) for key, value in meant.items()
         )
     if isinstance(meant, (list, tuple)):
         return (
             isinstance(found, (list, tuple))
             and len(found) == len(meant)
-            and all(_contains(*pair) for pair in zip(found, meant, strict=True))
+            and all(_contains(*pair, trusts_masks=trusts_masks) for pair in zip(found, meant, strict=True))
         )
-    return found == meant
+    return _spell(found) == _spell(meant)
+
+
+def _has_field(found: Mapping[str, object], key: str, meant: object, *, trusts_masks: bool) -> bool:
+    value = found.get(key)
+    if value is None and key in _TRUE_IF_ABSENT:
+        return meant is True
+    if not value and not meant:
+        return True
+    if key == "headers":
+        return contains_headers(read_headers(value), read_headers(meant), trusts_masks=trusts_masks)
+    if key == "contentType":
+        return read_content_type(value) == read_content_type(meant)
+    return _contains(value, meant, trusts_masks=trusts_masks)
+
+
+def _spell(value: object) -> object:
+    """Numbers and booleans as text; braces as they are written."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return normalize_braces(value) if isinstance(value, str) else str(value)

@@ -64,14 +64,19 @@ async def install(
     # Before anything is kept: a key that Gorgias refuses must not replace one that works.
     listed = await client.list_integrations()
     installation = await _commit(store, merchant_id, target)
-    ours = await find_ours(store, installation, listed)
-    integration, words = await _place_integration(client, installation, ours)
-    if installation.widget_id is not None and integration.integration_id != installation.integration_id:
+    kept, *doubles = await find_ours(store, installation, listed) or [await _create_integration(client, installation)]
+    if installation.widget_id is not None and kept.integration_id != installation.integration_id:
         # Its integration was deleted by hand: once the record names another, nothing would find this widget again.
         await client.delete_widget(installation.widget_id)
-    await store.record(merchant_id, integration_id=integration.integration_id, widget_id=installation.widget_id)
-    widget, widget_words = await _place_widget(client, installation, integration.integration_id, reasons)
-    await store.record(merchant_id, integration_id=integration.integration_id, widget_id=widget.widget_id)
+    await store.record(merchant_id, integration_id=kept.integration_id, widget_id=installation.widget_id)
+    is_new = kept not in listed
+    # The widget goes first. Where its header is masked, only the credential in the integration's URL tells whether the
+    # button has ours: after a run that ends in between, both are still to be written.
+    widget, widget_words = await _place_widget(client, installation, kept, reasons, is_new=is_new)
+    await store.record(merchant_id, integration_id=kept.integration_id, widget_id=widget.widget_id)
+    if is_new:
+        return Changes((f"integration {kept.integration_id} created", *widget_words))
+    words = [*await _mend_integration(client, installation, kept), *await _remove_doubles(client, doubles)]
     return Changes((*words, *widget_words))
 
 
@@ -117,31 +122,33 @@ async def _commit(store: InstallationStore, merchant_id: str, target: Target) ->
     return installation
 
 
-async def _place_integration(
-    client: GorgiasClient, installation: Installation, ours: Sequence[Integration]
-) -> tuple[Integration, list[str]]:
-    """Keep the first of ours, as it should be; the others are doubles that a lost answer left."""
+async def _create_integration(client: GorgiasClient, installation: Installation) -> Integration:
+    body = render_integration(public_url=installation.public_url, credential=installation.credential)
+    return await client.create_integration(body)
+
+
+async def _mend_integration(client: GorgiasClient, installation: Installation, kept: Integration) -> list[str]:
     public_url, credential = installation.public_url, installation.credential
-    if not ours:
-        body = render_integration(public_url=public_url, credential=credential)
-        created = await client.create_integration(body)
-        return created, [f"integration {created.integration_id} created"]
-    kept, *doubles = ours
-    words = []
     differences = find_integration_differences(kept, public_url=public_url, credential=credential)
-    if differences:
-        body = render_integration_update(public_url=public_url, credential=credential)
-        await client.update_integration(kept.integration_id, body)
-        words.append(f"integration {kept.integration_id} updated: {', '.join(differences)}")
+    if not differences:
+        return []
+    body = render_integration_update(public_url=public_url, credential=credential)
+    await client.update_integration(kept.integration_id, body)
+    return [f"integration {kept.integration_id} updated: {', '.join(differences)}"]
+
+
+async def _remove_doubles(client: GorgiasClient, doubles: Sequence[Integration]) -> list[str]:
+    """A lost answer left them."""
     for double in doubles:
         await _remove(client, double)
-        words.append(f"integration {double.integration_id} removed: a double")
-    return kept, words
+    return [f"integration {double.integration_id} removed: a double" for double in doubles]
 
 
 async def _place_widget(
-    client: GorgiasClient, installation: Installation, integration_id: int, reasons: Sequence[str]
+    client: GorgiasClient, installation: Installation, integration: Integration, reasons: Sequence[str], *, is_new: bool
 ) -> tuple[Widget, list[str]]:
+    integration_id = integration.integration_id
+    is_credential_ours = is_new or integration.credential == installation.credential
     template = render_installed_template(installation, reasons)
     listed = [one for one in await client.list_widgets(integration_id) if one.context == TICKET_CONTEXT]
     if not listed:
@@ -149,7 +156,7 @@ async def _place_widget(
         return created, [f"widget {created.widget_id} created"]
     kept, *doubles = sorted(listed, key=lambda one: (one.widget_id != installation.widget_id, one.widget_id))
     words = []
-    differences = find_widget_differences(kept, template=template)
+    differences = find_widget_differences(kept, template=template, is_credential_ours=is_credential_ours)
     if differences:
         body = render_widget_update(integration_id=integration_id, template=template)
         await client.update_widget(kept.widget_id, body)

@@ -12,6 +12,7 @@ from gateway.gorgias.budget import REQUESTS, Budget, Urgency
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
+from runtime.proxy import HttpProxy
 
 LOOKUP_TIMEOUT_S = 1.5
 NOTE_TIMEOUT_S = 8.0
@@ -37,13 +38,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 class Accounts:
     """Open with `async with`. An installation is remembered for 5 s, so that a click reads the database once.
 
-    `requests`: our share of each account's rate, in 20 s.
+    `requests`: our share of each account's rate, in 20 s. `proxy`: the way out to Gorgias.
     """
 
     def __init__(
-        self, store: InstallationStore, *, requests: int = REQUESTS, clock: Callable[[], float] = time.monotonic
+        self,
+        store: InstallationStore,
+        *,
+        requests: int = REQUESTS,
+        proxy: HttpProxy | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._proxy = proxy
         self._requests = requests
         self._clock = clock
         self._held: dict[str, tuple[float, Account | None]] = {}
@@ -93,6 +100,7 @@ class Accounts:
                 budget=budget,
                 urgency=urgency,
                 timeout_s=timeout_s,
+                proxy=self._proxy,
             )
             return TicketClient(transport, installation.gorgias_user)
 

@@ -65,7 +65,7 @@ class Bookings:
             log_unreachable(merchant, request, error)
             if sending.may_have_left:
                 raise BookingUnknownError(f"the {kind} may have been sent, and no answer came") from error
-            raise ProviderUnavailableError("the provider cannot be reached") from error
+            raise ProviderUnavailableError(self._transport.explain(error)) from error
         raise_for_booking(answer, profile, merchant, request, self._clock.now())
         return self._read_receipt(answer, merchant, profile, kind, booking)
 

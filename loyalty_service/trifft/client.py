@@ -33,6 +33,7 @@ from loyalty_service.trifft.rack import Rack
 from loyalty_service.trifft.reads import Read
 from loyalty_service.trifft.transport import Transport
 from loyalty_service.trifft.unreadable import UnreadableFields
+from runtime.proxy import HttpProxy
 
 _PROFILES = 256
 # A member, and their coupons.
@@ -45,11 +46,17 @@ class TrifftProvider:
     """Implements the port LoyaltyProvider. `async with` opens and closes its connections.
 
     `valkey`: the store in which the fleet counts its requests together; without one each of `replicas` processes keeps
-    to its share of what TRIFFT allows.
+    to its share of what TRIFFT allows. `proxy`: the way out to TRIFFT.
     """
 
     def __init__(
-        self, clock: Clock, *, metrics: Metrics | None = None, valkey: Redis | None = None, replicas: int = 1
+        self,
+        clock: Clock,
+        *,
+        metrics: Metrics | None = None,
+        valkey: Redis | None = None,
+        replicas: int = 1,
+        proxy: HttpProxy | None = None,
     ) -> None:
         self._clock = clock
         self._metrics = metrics or Metrics()
@@ -57,7 +64,7 @@ class TrifftProvider:
         self._rack = Rack(clock, replicas)
         self._budget = Budget(self._rack, clock, self._metrics)
         self._breaker = Breaker(clock)
-        self._transport = Transport()
+        self._transport = Transport(proxy)
         self._unreadable = UnreadableFields(clock, self._metrics)
         self._bookings = Bookings(self._transport, self._budget, self._breaker, clock, self._unreadable)
         self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)

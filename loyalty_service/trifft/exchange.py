@@ -13,7 +13,7 @@ from loyalty_service.domain.ports import Clock
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.answers import log_unreachable
 from loyalty_service.trifft.budget import Permit
-from loyalty_service.trifft.transport import Answer, Request, Transport
+from loyalty_service.trifft.transport import NEVER_SENT, Answer, Request, Transport
 
 MAX_REPEATS = 2
 # What fails later than this would fail the reader's deadline, too, if it were tried again.
@@ -67,13 +67,13 @@ class Exchange:
             with self._permit.send() as sent:
                 try:
                     answer = await self._transport.fetch(merchant, request)
-                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+                except NEVER_SENT:
                     sent.stay()
                     raise
                 sent.answer(answer.status)
         except (aiohttp.ClientError, OSError) as error:
             log_unreachable(merchant, request, error)
-            raise ProviderUnavailableError("the provider cannot be reached") from error
+            raise ProviderUnavailableError(self._transport.explain(error)) from error
         return answer
 
     async def _may_repeat(self, begin_s: float) -> bool:

@@ -14,6 +14,7 @@ from yarl import URL
 
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
+from runtime.proxy import HttpProxy, ProxyRefusedError, explain_proxy_error, make_options, raise_for_proxy
 
 MAX_BODY_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_S = 1.0
@@ -22,6 +23,13 @@ _CONNECTIONS = 1024
 _CONNECTIONS_PER_HOST = 256
 _KEEPALIVE_S = 30.0
 _DNS_CACHE_S = 30
+# After these the provider has seen nothing of the request.
+NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    ProxyRefusedError,
+)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +79,10 @@ class Sending:
             raise TooLateError("the time to send it was over")
         self.may_have_left = True
 
+    def stay(self) -> None:
+        """It came no further than the proxy."""
+        self.may_have_left = False
+
 
 class _Body(aiohttp.JsonPayload):
     """A JSON body that leaves only in time. The headers wait for it: the HTTP library writes both at once."""
@@ -85,9 +97,13 @@ class _Body(aiohttp.JsonPayload):
 
 
 class Transport:
-    """Two pools: `pooled` for reads, and one that uses each connection once, for what must not be sent twice."""
+    """Two pools: `pooled` for reads, and one that uses each connection once, for what must not be sent twice.
 
-    def __init__(self) -> None:
+    `proxy`: the way out, for all but the loopback. To https it makes a tunnel: until that stands, nothing has left.
+    """
+
+    def __init__(self, proxy: HttpProxy | None = None) -> None:
+        self._proxy = proxy
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -103,22 +119,34 @@ class Transport:
     async def fetch(self, merchant: Merchant, request: Request, sending: Sending | None = None) -> Answer:
         """The caller keeps the deadline. With `sending` the request, which has a body, travels on its own connection.
 
-        Never sent twice. Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError and
-        BodyTooLargeError.
+        Never sent twice. Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError, among them
+        ProxyRefusedError, and BodyTooLargeError.
         """
         session = self._fresh if sending else self._pooled
+        headers = {**request.headers, "Authorization": f"Bearer {merchant.provider_token}"}
+        options = make_options(self._proxy, merchant.provider_url, headers)
         async with session.request(
             request.method,
             _make_url(merchant.provider_url, request),
-            headers={**request.headers, "Authorization": f"Bearer {merchant.provider_token}"},
             data=_make_body(request, sending),
             allow_redirects=False,
+            **options,
         ) as response:
+            try:
+                raise_for_proxy(options, response)
+            except ProxyRefusedError:
+                if sending:
+                    sending.stay()
+                raise
             return Answer(
                 status=response.status,
                 is_json=response.content_type.endswith("json"),
                 body=await _read_body(response),
             )
+
+    def explain(self, error: Exception) -> str:
+        """Why no answer came, for an operator."""
+        return explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "the provider cannot be reached"
 
     async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own names
         connector = aiohttp.TCPConnector(

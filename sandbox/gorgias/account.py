@@ -9,6 +9,7 @@ import msgspec
 from sandbox.faults import Faults
 from sandbox.gorgias.calls import CallLog
 from sandbox.gorgias.faults import Fault
+from sandbox.gorgias.foreign import ODD, ForeignRecords
 from sandbox.gorgias.integration import HeldResponse, Integration, Widget
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
@@ -40,6 +41,7 @@ class AccountState(msgspec.Struct, kw_only=True):
     widgets: dict[int, Widget] = {}
     held: list[HeldResponse] = []
     switches: Switches = Switches()
+    foreign: ForeignRecords = ForeignRecords()
 
 
 class Account:
@@ -59,6 +61,11 @@ class Account:
         self.calls = CallLog()
         self.faults = Faults[Fault]()
         self._mark_changed = mark_changed
+
+    def list_foreign(self) -> ForeignRecords:
+        """Those that were put there, and the odd ones where they are switched on."""
+        put, odd = self.state.foreign, ODD if self.state.switches.odd_records else ForeignRecords()
+        return ForeignRecords(integrations=put.integrations + odd.integrations, widgets=put.widgets + odd.widgets)
 
     def make_id(self) -> int:
         self.state.next_id += 1

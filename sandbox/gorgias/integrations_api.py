@@ -10,6 +10,7 @@ from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_o
 from sandbox.gorgias.gate import ACCOUNT
 from sandbox.gorgias.integration import METHODS, TRIGGERS, HttpSettings, Integration
 from sandbox.gorgias.pagination import make_page, read_id
+from sandbox.gorgias.read_back import spell
 
 CREATE_FIELDS = frozenset({"name", "description", "type", "http"})
 UPDATE_FIELDS = CREATE_FIELDS | {"deactivated_datetime"}
@@ -37,7 +38,7 @@ async def list_integrations(request: web.Request) -> web.Response:
     account = request[ACCOUNT]
     wanted = request.query.get("type", "http") == "http"
     found = [_render(account, item) for _, item in sorted(account.state.integrations.items()) if wanted]
-    return make_page(request, found)
+    return make_page(request, account.list_foreign().integrations + found)
 
 
 async def get_integration(request: web.Request) -> web.Response:
@@ -106,7 +107,7 @@ def _drop_nulls(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _render(account: Account, integration: Integration) -> dict[str, Any]:
-    return {
+    record = {
         "id": integration.id,
         "uri": f"/api/integrations/{integration.id}/",
         "name": integration.name,
@@ -118,3 +119,4 @@ def _render(account: Account, integration: Integration) -> dict[str, Any]:
         "deactivated_datetime": integration.deactivated_datetime,
         "user": {"email": account.profile.api_user},
     }
+    return spell(record, account.state.switches.read_back)

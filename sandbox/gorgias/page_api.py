@@ -12,6 +12,7 @@ from sandbox.gorgias import actions, events
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.errors import make_json
 from sandbox.gorgias.faults import Fault
+from sandbox.gorgias.foreign import ForeignRecords
 from sandbox.gorgias.outbound import Outgoing, send
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.template import Place, find_button, find_card
@@ -71,6 +72,7 @@ class PageApi:
         router.add_delete(base + "/{account}/calls", self.clear_calls)
         router.add_get(base + "/{account}/switches", self.get_switches)
         router.add_put(base + "/{account}/switches", self.set_switches)
+        router.add_put(base + "/{account}/foreign", self.set_foreign)
         router.add_get(base + "/{account}/faults", self.list_faults)
         router.add_post(base + "/{account}/faults", self.set_fault)
         router.add_delete(base + "/{account}/faults", self.clear_faults)
@@ -128,6 +130,13 @@ class PageApi:
         account.state.switches = await _read(request, Switches)
         account.save("switches")
         return make_json(account.state.switches)
+
+    async def set_foreign(self, request: web.Request) -> web.Response:
+        """What other programs have in the account, beside ours."""
+        account = self._find_account(request)
+        account.state.foreign = await _read(request, ForeignRecords)
+        account.save("switches")
+        return make_json(account.state.foreign)
 
     async def list_faults(self, request: web.Request) -> web.Response:
         return make_json([switch.render() for switch in self._find_account(request).faults.list()])

@@ -13,7 +13,7 @@ DEFAULT_LIMIT = 30
 MAX_LIMIT = 100
 
 
-def make_page(request: web.Request, items: Sequence[dict[str, Any]]) -> web.Response:
+def make_page(request: web.Request, items: Sequence[Any]) -> web.Response:
     """One page of `items`, which stand in the order of their ids. Raises GorgiasError 400."""
     limit, start = _read_limit(request), _read_cursor(request)
     end = start + limit

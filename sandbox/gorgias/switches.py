@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from sandbox.gorgias.read_back import ReadBack
+
 
 class AbsentValue(enum.Enum):
     """What a template variable without a value becomes (contract: all three were seen)."""
@@ -40,3 +42,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The text of a 4xx answer to an action does not reach the agent."""
     rate_limit: bool = True
     """The REST API refuses more than its documented requests in 20 s."""
+    read_back: ReadBack = ReadBack.AS_WRITTEN
+    """How the REST API shows what was written."""
+    odd_records: bool = False
+    """Other programs' integrations and widgets are in the lists, with fields that nobody would expect."""

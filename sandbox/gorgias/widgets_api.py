@@ -10,6 +10,7 @@ from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_o
 from sandbox.gorgias.gate import ACCOUNT
 from sandbox.gorgias.integration import Widget
 from sandbox.gorgias.pagination import make_page, read_id
+from sandbox.gorgias.read_back import spell
 
 FIELDS = frozenset({"context", "type", "integration_id", "app_id", "order", "deactivated_datetime", "template"})
 REQUIRED = frozenset({"type", "template"})
@@ -23,14 +24,15 @@ async def create_widget(request: web.Request) -> web.Response:
 
 
 async def list_widgets(request: web.Request) -> web.Response:
-    wanted = request.query.get("integration_id")
-    widgets = (widget for _, widget in sorted(request[ACCOUNT].state.widgets.items()))
-    found = [_render(widget) for widget in widgets if not wanted or str(widget.integration_id) == wanted]
-    return make_page(request, found)
+    """Other programs' come along whatever is asked for: whether the filter holds for all is not known."""
+    account, wanted = request[ACCOUNT], request.query.get("integration_id")
+    widgets = (widget for _, widget in sorted(account.state.widgets.items()))
+    found = [_render(account, widget) for widget in widgets if not wanted or str(widget.integration_id) == wanted]
+    return make_page(request, account.list_foreign().widgets + found)
 
 
 async def get_widget(request: web.Request) -> web.Response:
-    return make_json(_render(_find(request)))
+    return make_json(_render(request[ACCOUNT], _find(request)))
 
 
 async def update_widget(request: web.Request) -> web.Response:
@@ -56,7 +58,7 @@ def _find(request: web.Request) -> Widget:
 def _store(account: Account, widget: Widget, status: int) -> web.Response:
     account.state.widgets[widget.id] = widget
     account.save("sidebar")
-    return make_json(_render(widget), status=status)
+    return make_json(_render(account, widget), status=status)
 
 
 def _parse(account: Account, body: dict[str, Any], widget_id: int, created_datetime: str) -> Widget:
@@ -81,6 +83,6 @@ def _parse(account: Account, body: dict[str, Any], widget_id: int, created_datet
     return widget
 
 
-def _render(widget: Widget) -> dict[str, Any]:
+def _render(account: Account, widget: Widget) -> dict[str, Any]:
     rendered: dict[str, Any] = msgspec.to_builtins(widget)
-    return rendered | {"uri": f"/api/widgets/{widget.id}/"}
+    return spell(rendered | {"uri": f"/api/widgets/{widget.id}/"}, account.state.switches.read_back)

@@ -23,6 +23,26 @@ const GORGIAS = [
   { key: "retries", kind: "number", label: "Times a failed call is sent again", min: 0, max: 10, step: 1 },
   { key: "disable_after", kind: "number", label: "Failed calls in a row that switch an integration off", min: 1, max: 1000, step: 1 },
   { key: "rate_limit", kind: "flag", label: "Refuse more than 40 requests in 20 s" },
+  {
+    key: "read_back",
+    kind: "choice",
+    label: "Integrations and widgets are read back",
+    choices: [
+      ["as_written", "as they were written"],
+      ["underscores", "with triggers_spelled_so"],
+      ["trigger_list", "with triggers as a list"],
+      ["encoded_braces", "with %7Bbraces%7D"],
+      ["charset", "with a charset"],
+      ["masked_headers", "with masked headers"],
+      ["header_list", "with headers as a list"],
+      ["without_headers", "without headers"],
+      ["without_empty", "without empty values"],
+      ["numbers_as_text", "with numbers as text"],
+      ["more_fields", "with more fields"],
+      ["all", "in most of these ways at once"],
+    ],
+  },
+  { key: "odd_records", kind: "flag", label: "Other programs' odd integrations and widgets are in the account" },
 ];
 const TRIFFT = [
   { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },

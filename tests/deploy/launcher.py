@@ -1,14 +1,15 @@
 """The launcher as a process of its own, on free ports, with a folder of its own."""
 
-import json
 import os
 import shlex
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
+from typing import Any
+
+from deploy.stand_in import ask_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
@@ -76,8 +77,20 @@ def is_listening(listen: str) -> bool:
         return client.connect_ex((host, int(port))) == 0
 
 
+def add_tag(launcher: Launcher, tag: str) -> None:
+    """To Jana's ticket, as an agent does at the page."""
+    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
+    ask_json("POST", page, body={"event": "add-tag", "value": tag})
+
+
+def read_panel(launcher: Launcher) -> dict[str, Any]:
+    """What the sidebar of Jana's ticket shows; empty while nothing was answered."""
+    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
+    [widget] = ask_json("GET", page)["widgets"]
+    return (widget["held"] or {}).get("body") or {}
+
+
 def read_widget_ids(launcher: Launcher) -> list[int]:
     """What the sidebar of Jana's ticket is drawn from."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
-    with urllib.request.urlopen(page, timeout=5) as answer:
-        return [widget["id"] for widget in json.load(answer)["widgets"]]
+    return [widget["id"] for widget in ask_json("GET", page)["widgets"]]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.launcher import LISTENS, ROOT, Launcher, is_listening, read_widget_ids
+from tests.deploy.launcher import LISTENS, ROOT, Launcher, add_tag, is_listening, read_panel, read_widget_ids
 
 Launch = Callable[..., Launcher]
 INSTALLING = "Installing the demo shops …"
@@ -107,6 +107,21 @@ def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: 
     launcher.stop(signal.SIGKILL)
     while any(is_listening(listen) for listen in first.listens.values()):
         time.sleep(0.05)
+
+
+def test_start_needs_no_proxy_that_the_environment_names(launch: Launch, tmp_path: Path) -> None:
+    """Nobody listens there."""
+    variables = (f"{name}_proxy" for name in ("http", "https", "grpc", "all"))
+    nowhere = {name: "http://127.0.0.1:9" for known in variables for name in (known, known.upper())}
+    launcher = launch(tmp_path / "kept", **nowhere)
+    lines = launcher.read_until_ready()
+    assert lines[-1].startswith("Ready"), lines
+    add_tag(launcher, "behind a proxy")
+    end_s = time.monotonic() + 20
+    while not (panel := read_panel(launcher)) and time.monotonic() < end_s:
+        time.sleep(0.1)
+    assert panel["status"] == "member"
+    assert launcher.stop(signal.SIGTERM) == 0
 
 
 def test_start_repairs_what_the_helpdesk_has_lost(launch: Launch, first: Start) -> None:

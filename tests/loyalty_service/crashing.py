@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 
+from runtime.channels import DIRECT
 from tests.forked import Forked, run_forked
 from tests.loyalty_service.running import Client
 
@@ -28,7 +29,7 @@ class Process:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Client]:
-        async with grpc.aio.insecure_channel(await self.wait_for_address()) as channel:
+        async with grpc.aio.insecure_channel(await self.wait_for_address(), options=DIRECT) as channel:
             yield Client(channel)
 
     def kill(self) -> None:

@@ -20,6 +20,7 @@ from loyalty_service.domain.ports import Clock, LoyaltyProvider
 from loyalty_service.server import open_fleet, serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
+from runtime.channels import DIRECT
 from tests.loyalty_service.scripted import JANA
 
 SECRET_KEY = Fernet.generate_key().decode()
@@ -94,7 +95,7 @@ async def run_service(
     async with (
         open_fleet(config) as valkey,
         serve(config, provider, clock or SystemClock(), valkey) as port,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=DIRECT) as channel,
     ):
         yield Client(channel)
 

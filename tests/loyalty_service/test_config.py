@@ -6,6 +6,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from loyalty_service.config import Config, ConfigError
+from runtime.proxy import HttpProxy
 
 ONE, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 LEAST = {"LOYALTY_DATABASE_URL": "sqlite:///loyalty.db", "LOYALTY_SECRET_KEYS": ONE}
@@ -49,6 +50,7 @@ def test_config_takes_every_setting() -> None:
         "LOYALTY_REVERSAL_WINDOW_S": "8",
         "LOYALTY_METRICS_LISTEN": "0.0.0.0:9091",
         "LOYALTY_REPLICAS": "4",
+        "LOYALTY_HTTP_PROXY": "http://proxy:3128",
         "LOYALTY_LOG_LEVEL": "DEBUG",
         "PATH": "/bin",
     }
@@ -69,6 +71,7 @@ def test_config_takes_every_setting() -> None:
         reversal_window_s=8.0,
         metrics_listen="0.0.0.0:9091",
         replicas=4,
+        http_proxy=HttpProxy("http://proxy:3128"),
         log_level="debug",
     )
 

@@ -81,7 +81,7 @@ async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one:
     limits: dict[str, Any] = {"limits": limit_to(100, "per_agent_day")}
     await book.give(100, **limits, **{field: one})
 
-    refusal = await catch(LimitExceededError, book.open(1, **limits, **{field: same}))
+    refusal = await catch(LimitExceededError, book.open(1, **(limits | {field: same})))
 
     assert refusal["used"] == "100"
 

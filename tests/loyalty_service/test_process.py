@@ -13,9 +13,11 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.channels import DIRECT
 from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
 from tests.forked import Forked, run_forked
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id, wait_until
+from tests.proxies import run_proxy
 
 JANA = "jana"
 
@@ -53,7 +55,7 @@ async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Clien
         async with asyncio.timeout(20):
             while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
                 pass
-        async with grpc.aio.insecure_channel(line["address"]) as channel:
+        async with grpc.aio.insecure_channel(line["address"], options=DIRECT) as channel:
             yield process, Client(channel)
 
 
@@ -65,7 +67,10 @@ async def wait_for_event(process: Forked, event: str) -> None:
 
 async def add_merchant(client: Client, acme: Project, trifft_url: str) -> None:
     merchant = pb.Merchant(merchant_id="acme", provider_url=trifft_url)
-    await client.merchants.CreateMerchant(pb.CreateMerchantRequest(merchant=merchant, provider_token=acme.get_token()))
+    token = acme.get_token()
+    await client.merchants.CreateMerchant(
+        pb.CreateMerchantRequest(merchant=merchant, provider_token=token, allow_private_url=True)
+    )
 
 
 async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there_after_it(
@@ -158,6 +163,24 @@ async def test_shared_store_that_is_down_keeps_no_process_from_starting(
     assert answer.snapshot.member.member_id == JANA
 
 
+async def test_award_that_the_proxy_refuses_is_rejected_and_may_be_tried_again(
+    settings: dict[str, str], acme: Project, trifft_url: str
+) -> None:
+    """Never in doubt: the proxy has passed nothing on."""
+    request_id = make_request_id()
+    async with run_proxy() as proxy:
+        proxy.lead_to(trifft_url)
+        proxy.refused = "/wallet/credit"
+        async with running(settings | {"LOYALTY_HTTP_PROXY": proxy.url}) as (_, client):
+            await add_merchant(client, acme, "http://trifft.test")
+            proxy.refusal = 407
+            refused = await client.award(request_id=request_id, member_id=JANA)
+            proxy.refusal = None
+            again = await client.award(request_id=request_id, member_id=JANA)
+    assert (refused.award.state, refused.award.retryable) == (pb.AWARD_STATE_REJECTED, True)
+    assert (again.award.state, acme.count_requests("credit")) == (pb.AWARD_STATE_APPLIED, 1)
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -169,6 +192,7 @@ async def test_shared_store_that_is_down_keeps_no_process_from_starting(
         ({"LOYALTY_SNAPSHOTS_URL": "redis://:password@host/first"}, "LOYALTY_SNAPSHOTS_URL must have a number"),
         ({"LOYALTY_DATABASE_URL": "sqlite:///kept.db?mode=ro"}, "LOYALTY_DATABASE_URL has parameters"),
         ({"LOYALTY_LISTEN": "taken"}, "LOYALTY_LISTEN"),
+        ({"LOYALTY_HTTP_PROXY": "https://clerk:password@proxy.corp:3128"}, "LOYALTY_HTTP_PROXY"),
     ],
 )
 async def test_bad_setting_ends_the_process_with_one_line_and_exit_code_2(

@@ -16,6 +16,7 @@ from gateway.config import Config, ConfigError, Listen
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.keys import SecretKeys
+from runtime.proxy import parse_proxy_url
 from tests.forked import Forked, run_forked
 
 KEY = Fernet.generate_key().decode()
@@ -131,6 +132,7 @@ def test_config_defaults() -> None:
 
 def test_config_everything_set(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("inner\n")
+    (tmp_path / "proxy").write_text("http://clerk:s3cret@proxy:3128\n")
     config = Config.from_env(
         {
             "GATEWAY_LISTEN": "[::1]:81",
@@ -146,6 +148,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
             "GATEWAY_AWARD_TOKEN_LIFE_S": "60",
             "GATEWAY_ACTIONS_PER_MINUTE": "7",
             "GATEWAY_GORGIAS_REQUESTS": "40",
+            "GATEWAY_HTTP_PROXY_FILE": str(tmp_path / "proxy"),
             "GATEWAY_REFUSAL_STATUS": "200",
             "GATEWAY_LOG_LEVEL": "debug",
         }
@@ -164,11 +167,13 @@ def test_config_everything_set(tmp_path: Path) -> None:
         award_token_life_s=60.0,
         actions_per_minute=7,
         gorgias_requests=40,
+        http_proxy=parse_proxy_url("http://clerk:s3cret@proxy:3128"),
         refusal_status="200",
         log_level="debug",
     )
     assert KEY not in repr(config)
     assert "inner" not in repr(config)
+    assert "s3cret" not in repr(config)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +192,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
         ("GATEWAY_LOYALTY_KEY_FILE", "/nowhere/key"),
         ("GATEWAY_LOYALTY_KEY", "schlüssel"),
         ("GATEWAY_LOYALTY_KEY", "two words"),
+        ("GATEWAY_HTTP_PROXY", "proxy:3128"),
     ],
 )
 def test_config_names_the_wrong_setting(name: str, value: str) -> None:

@@ -92,7 +92,9 @@ async def test_client_says_what_to_do_for_each_status(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("body", ["", "<html>down</html>", '{"id": ', "[]", '{"id": "x"}', '{"id": 1}', "null", "\x00"])
+@pytest.mark.parametrize(
+    "body", ["", "<html>down</html>", '{"id": ', "[]", '{"id": "x"}', '{"id": true}', "null", "\x00"]
+)
 async def test_client_refuses_an_answer_of_another_shape(client: GorgiasClient, server: Server, body: str) -> None:
     server.say(200, body)
     with pytest.raises(GorgiasContractError):

@@ -125,6 +125,12 @@ def test_template_nodes_are_spelled_as_the_contract_shows_them() -> None:
         ({"data": [1, 2]}, None),
         ({"data": [1, 2], "meta": {"prev_cursor": None, "next_cursor": None}, "object": "list"}, None),
         ({"data": [1, 2], "meta": {"next_cursor": "abc"}}, "abc"),
+        ({"data": [1, 2], "meta": {"next_cursor": 7}}, "7"),
+        ({"data": [1, 2], "meta": {"next_cursor": ""}}, None),
+        ({"data": [1, 2], "meta": {"next_cursor": {"odd": True}}}, None),
+        ({"data": [1, 2], "meta": None}, None),
+        ({"data": [1, 2], "meta": "odd"}, None),
+        ({"data": [1, 2], "meta": ["odd"]}, None),
     ],
 )
 def test_page_is_read_bare_and_with_cursors(body: object, cursor: str | None) -> None:
@@ -132,8 +138,11 @@ def test_page_is_read_bare_and_with_cursors(body: object, cursor: str | None) ->
     assert (page.items, page.next_cursor) == ([1, 2], cursor)
 
 
-@pytest.mark.parametrize("body", [None, "text", {}, {"data": {}}, {"data": [], "meta": {"next_cursor": {}}}])
+@pytest.mark.parametrize(
+    "body", [None, "text", {}, {"data": {}}, {"data": [0] * 100, "meta": {"next_cursor": {"odd": 1}}}]
+)
 def test_page_of_another_shape_is_refused(body: object) -> None:
+    """So is a full one whose cursor cannot be read: ours may be on the next."""
     with pytest.raises(msgspec.ValidationError):
         parse_page(body)
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from google.protobuf.duration_pb2 import Duration
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.channels import DIRECT
 from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
 from tests.forked import Forked, run_forked
 from tests.loyalty_service.running import SECRET_KEY, Client, wait_until
@@ -47,7 +48,7 @@ async def run_processes(count: int, settings: dict[str, str]) -> AsyncIterator[l
             async with asyncio.timeout(20):
                 while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
                     pass
-            channel = await stack.enter_async_context(grpc.aio.insecure_channel(line["address"]))
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(line["address"], options=DIRECT))
             processes.append((process, Client(channel)))
         yield processes
 

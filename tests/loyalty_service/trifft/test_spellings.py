@@ -14,6 +14,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.client import TrifftProvider
+from loyalty_service.trifft.fields import FieldReader
 from loyalty_service.trifft.mapping import parse_candidates
 from loyalty_service.trifft.profile import parse_profile
 from sandbox.trifft import Fault, Member, Project, make_project
@@ -136,7 +137,7 @@ async def test_support_id_is_found_whatever_its_ascii_case(
 def test_support_id_that_comes_as_a_number_is_its_digits() -> None:
     rows = [{"id": "jana", "support_id": 4821, "status": "active"}, {"id": "other", "support_id": True}]
     fields = parse_profile("").member
-    [found] = parse_candidates(rows, fields, parse_identity("support_id", "4821"))
+    [found] = parse_candidates(rows, fields, parse_identity("support_id", "4821"), FieldReader())
     assert found.member_id == "jana"
 
 

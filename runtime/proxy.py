@@ -1,0 +1,106 @@
+"""The HTTP proxy through which a company lets its servers out, where a setting names one.
+
+The environment's own variables (`http_proxy` and its kind) are never read: they are there for other programs.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import msgspec
+
+FORM = (
+    "an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before the host, "
+    "with special characters percent-encoded"
+)
+_PROXY_REFUSES = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+_AUTHORIZATION = "Proxy-Authorization"
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+
+
+class ProxyUrlError(ValueError):
+    """The text is no URL of a proxy. The message does not repeat it: it may hold a password."""
+
+
+class ProxyRefusedError(OSError):
+    """The proxy wants a password, or another one: nothing was passed on."""
+
+
+class HttpProxy(msgspec.Struct, frozen=True):
+    """`origin` is http://host:port; `authorization` is what the proxy wants in a header, or empty."""
+
+    origin: str
+    authorization: str = ""
+
+    def __repr__(self) -> str:
+        """Without the password."""
+        return f"HttpProxy({self.origin!r})"
+
+
+def parse_proxy_url(text: str) -> HttpProxy:
+    """Raises ProxyUrlError."""
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        raise ProxyUrlError(FORM) from None
+    is_plain = all("!" <= character <= "~" for character in text)
+    is_origin = url.path in {"", "/"} and not url.query and not url.fragment
+    if url.scheme != "http" or not _HOST.fullmatch(host) or port == 0 or not is_origin or not is_plain:
+        raise ProxyUrlError(FORM)
+    shown = f"[{host}]" if ":" in host else host
+    return HttpProxy(f"http://{shown}:{port or 80}", _make_authorization(url.username, url.password))
+
+
+def make_options(proxy: HttpProxy | None, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The options of aiohttp's `request` for `url`: `headers`, and the proxy where it is to go through one.
+
+    What is on this machine never goes through it. The password goes to the proxy alone.
+    """
+    if proxy is None or is_loopback(urlsplit(url).hostname or ""):
+        return {"headers": headers}
+    authorization = {_AUTHORIZATION: proxy.authorization} if proxy.authorization else {}
+    if urlsplit(url).scheme == "https":
+        return {"headers": headers, "proxy": proxy.origin, "proxy_headers": authorization}
+    return {"headers": {**headers, **authorization}, "proxy": proxy.origin}
+
+
+def raise_for_proxy(options: Mapping[str, Any], response: aiohttp.ClientResponse) -> None:
+    """Raises ProxyRefusedError where `response` is the proxy's own: a tunnel to https that it refuses is none."""
+    if "proxy" in options and response.url.scheme == "http" and response.status == _PROXY_REFUSES:
+        raise ProxyRefusedError
+
+
+def explain_proxy_error(error: Exception, proxy: HttpProxy | None, setting: str) -> str | None:
+    """What went wrong between us and the proxy that `setting` names; None: it is no error of the proxy's."""
+    if isinstance(error, ProxyRefusedError):
+        return f"the proxy of {setting} refuses our user or password"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy of {setting} refuses to connect ({error.status})"
+    is_connecting = proxy is not None and isinstance(error, aiohttp.ClientConnectorError)
+    if is_connecting and error.host == urlsplit(proxy.origin).hostname:
+        return f"the proxy of {setting} cannot be reached"
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    name = host.rstrip(".").lower()
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _make_authorization(user: str | None, password: str | None) -> str:
+    if user is None and password is None:
+        return ""
+    user, password = unquote(user or ""), unquote(password or "")
+    if ":" in user or not (user + password).isprintable():
+        raise ProxyUrlError(FORM)
+    return aiohttp.encode_basic_auth(user, password, encoding="utf-8")

@@ -1,0 +1,295 @@
+"""What Gorgias reads back, against what was installed: spelled otherwise, changed, or somebody else's."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.database import open_database
+from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.errors import GorgiasError
+from gateway.installation.checks import check_gorgias
+from gateway.installation.service import install, uninstall
+from gateway.installation.store import Installation, InstallationStore, Target
+from gateway.keys import SecretKeys
+from sandbox.gorgias.account import Account
+from sandbox.gorgias.foreign import ForeignRecords
+from sandbox.gorgias.read_back import ReadBack
+from sandbox.gorgias.switches import Switches
+from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk, run_helpdesk
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """acme, installed in the stand-in's account."""
+
+    helpdesk: Helpdesk
+    store: InstallationStore
+    client: GorgiasClient
+    installation: Installation
+
+    @property
+    def account(self) -> Account:
+        return self.helpdesk.account
+
+    async def install(self) -> tuple[str, ...]:
+        """Again: what it changed."""
+        return (await install(self.store, self.client, "acme", self.helpdesk.make_target(), ())).words
+
+    async def check(self) -> str:
+        """What was found, in one text."""
+        checks = await check_gorgias(self.client, self.installation, PUBLIC_URL, ())
+        return "; ".join(f"{check.state.value}: {check.detail}" for check in checks)
+
+    def read_back(self, how: ReadBack) -> None:
+        self.account.state.switches = Switches(read_back=how, odd_records=True, rate_limit=False)
+
+
+@pytest.fixture
+async def shop(store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target) -> Shop:
+    await install(store, gorgias, "acme", target, ())
+    installation = await store.get("acme")
+    assert installation is not None
+    return Shop(helpdesk=helpdesk, store=store, client=gorgias, installation=installation)
+
+
+def change_http(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - any field
+    def change(account: Account) -> None:
+        [integration] = account.state.integrations.values()
+        integration.http = msgspec.structs.replace(integration.http, **changes)
+
+    return change
+
+
+def change_button(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - any field
+    """Of the action behind "Add Loyalty Points"."""
+
+    def change(account: Account) -> None:
+        [widget] = account.state.widgets.values()
+        template = msgspec.json.decode(msgspec.json.encode(widget.template))
+        [button] = template["widgets"][0]["meta"]["custom"]["buttons"]
+        button["action"] |= changes
+        account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
+
+    return change
+
+
+def change_parameter(number: int, **changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - any field
+    def change(account: Account) -> None:
+        [widget] = account.state.widgets.values()
+        template = msgspec.json.decode(msgspec.json.encode(widget.template))
+        [button] = template["widgets"][0]["meta"]["custom"]["buttons"]
+        button["action"]["body"]["application/x-www-form-urlencoded"][number] |= changes
+        account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
+
+    return change
+
+
+def drop_trigger(account: Account) -> None:
+    [integration] = account.state.integrations.values()
+    triggers = {name: is_on for name, is_on in integration.http.triggers.items() if name != "ticket-assignment-updated"}
+    change_http(triggers=triggers)(account)
+
+
+def show_the_inner_card(account: Account) -> None:
+    """Shown is what a card is by itself: without the flag it is another one."""
+    [widget] = account.state.widgets.values()
+    template = msgspec.json.decode(msgspec.json.encode(widget.template))
+    for node in template["widgets"][0]["widgets"]:
+        for card in node.get("widgets", []):
+            card["meta"].pop("displayCard")
+    account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
+
+
+REAL = {
+    "URL": (change_http(url="https://elsewhere.example/gorgias/widget?token=tg_other"), "its URL"),
+    "trigger": (drop_trigger, "its triggers"),
+    "method": (change_http(method="POST"), "its method"),
+    "content type": (change_http(request_content_type="text/plain"), "its content types"),
+    "button's URL": (change_button(url="https://elsewhere.example/"), "its template"),
+    "button's content type": (change_button(body={"contentType": "application/json"}), "its template"),
+    "button's query": (change_button(params=[{"key": "points", "value": "1000"}]), "its template"),
+    "parameter's value": (change_parameter(1, value="1000"), "its template"),
+    "parameter's label": (change_parameter(1, label="Cents"), "its template"),
+    "parameter's flag": (change_parameter(0, editable=True), "its template"),
+    "card": (show_the_inner_card, "its template"),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_real_difference_is_seen_however_it_is_spelled(shop: Shop, name: str) -> None:
+    """And mended, once."""
+    change, words = REAL[name]
+    for how in ReadBack:
+        change(shop.account)
+        shop.read_back(how)
+        assert words in await shop.check(), how
+        assert any(words in one for one in await shop.install()), how
+        assert await shop.install() == (), how
+
+
+@pytest.mark.parametrize("how", [ReadBack.AS_WRITTEN, ReadBack.HEADER_LIST, ReadBack.MASKED_HEADERS])
+async def test_header_that_is_gone_is_a_difference(shop: Shop, how: ReadBack) -> None:
+    change_http(headers={"X-Other": "Bearer other"})(shop.account)
+    shop.read_back(how)
+    assert "its headers" in await shop.check()
+
+
+@pytest.mark.parametrize("how", [ReadBack.MASKED_HEADERS, ReadBack.WITHOUT_HEADERS])
+@pytest.mark.parametrize("lost", range(1, 5))
+async def test_button_gets_the_new_credential_also_where_its_header_is_masked(
+    shop: Shop, how: ReadBack, lost: int
+) -> None:
+    """The record is lost, the account is not; and the run that takes it over breaks after each of its calls."""
+    shop.read_back(how)
+    await shop.store.delete("acme")
+    shop.helpdesk.clear()
+    shop.helpdesk.lose_answer = lost
+    with contextlib.suppress(GorgiasError):
+        await shop.install()
+    shop.helpdesk.clear()
+    await shop.install()
+    renewed = await shop.store.get("acme")
+    assert renewed is not None
+    [integration], [widget] = shop.account.state.integrations.values(), shop.account.state.widgets.values()
+    assert renewed.credential in integration.http.url
+    written = msgspec.json.encode(widget.template).decode()
+    assert (renewed.credential in written, shop.installation.credential in written) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": None},
+        {"name": 5},
+        {"http": {"headers": None}},
+        {"http": {"headers": [{"key": "authorization", "value": "Bearer \u2022\u2022\u2022"}]}},
+        {"http": {"triggers": None}},
+        {"http": {"triggers": ["ticket_created"]}},
+        {"http": {"request_content_type": None}},
+        {"id": "TEXT"},
+        {"deactivated_datetime": ""},
+        {"meta": None},
+    ],
+)
+@pytest.mark.parametrize("recorded", ["its number", "another"])
+async def test_ours_is_found_by_its_id_or_its_credential_whatever_else_is_odd(
+    shop: Shop, odd: Json, recorded: str
+) -> None:
+    state = shop.account.state
+    [ours] = state.integrations.values()
+    record: Json = msgspec.to_builtins(ours)
+    record |= {name: value for name, value in odd.items() if name != "http"}
+    record["http"] |= odd.get("http", {})
+    record["id"] = str(ours.id) if "id" in odd else ours.id
+    if recorded == "another":
+        await shop.store.record("acme", integration_id=4, widget_id=shop.installation.widget_id or 0)
+    state.integrations.clear()
+    state.foreign = ForeignRecords(integrations=[record])
+    shop.helpdesk.clear()
+    found = await shop.store.get("acme")
+    assert found is not None
+    await uninstall(shop.store, shop.client, found)
+    assert f"DELETE /integrations/{ours.id}" in shop.helpdesk.writes
+    assert state.widgets == {}
+
+
+texts = st.text(max_size=8) | st.sampled_from(
+    ["http://[", "TRIFFT Loyalty", f"{PUBLIC_URL}/gorgias/widget?token=x", "***"]
+)
+leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | texts
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+https = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        ("url", "method", "headers", "triggers", "request_content_type", "response_content_type"), values
+    ),
+)
+# Ours are made with higher numbers.
+ids = st.integers(1, 9_999)
+no_ids = values.filter(lambda one: not str(one).strip().isdigit())
+foreign_integrations = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("name", "type", "meta", "deactivated_datetime"), values),
+        "id": ids | ids.map(str) | no_ids,
+        "http": https | values,
+    },
+)
+foreign_widgets = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": ids | no_ids,
+        "integration_id": ids | ids.map(str) | st.none() | st.lists(values, max_size=2),
+        "context": values,
+        "template": values,
+        "type": values,
+        "deactivated_datetime": values,
+    },
+)
+foreign_records = st.builds(
+    ForeignRecords,
+    integrations=st.lists(foreign_integrations | values, max_size=4),
+    widgets=st.lists(foreign_widgets | values, max_size=4),
+)
+
+
+@asynccontextmanager
+async def open_account(migrated_file: Path) -> AsyncIterator[tuple[Helpdesk, InstallationStore, GorgiasClient]]:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{shutil.copy(migrated_file, Path(folder) / 'test.db')}"
+        async with run_helpdesk() as helpdesk, open_database(url) as database, aiohttp.ClientSession() as session:
+            helpdesk.account.state.switches = Switches(rate_limit=False)
+            target = helpdesk.make_target()
+            client = GorgiasClient(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
+            yield helpdesk, InstallationStore(database, SecretKeys([Fernet.generate_key().decode()])), client
+
+
+async def live_through(migrated_file: Path, foreign: ForeignRecords, how: ReadBack) -> None:
+    async with open_account(migrated_file) as (helpdesk, store, client):
+        state = helpdesk.account.state
+        state.foreign = foreign
+        state.switches = msgspec.structs.replace(state.switches, read_back=how)
+        target = helpdesk.make_target()
+        await install(store, client, "acme", target, ())
+        installed = await store.get("acme")
+        assert installed is not None
+        helpdesk.clear()
+        assert (await install(store, client, "acme", target, ())).words == ()
+        checks = await check_gorgias(client, installed, PUBLIC_URL, ())
+        assert [check.state.value for check in checks] == ["ok", "ok", "ok"]
+        assert helpdesk.writes == []
+        await uninstall(store, client, installed)
+        assert (state.integrations, state.widgets) == ({}, {})
+        ours = {f"DELETE /integrations/{installed.integration_id}", f"DELETE /widgets/{installed.widget_id}"}
+        assert set(helpdesk.writes) == ours
+
+
+@given(foreign_records, st.sampled_from(ReadBack))
+@settings(max_examples=30, deadline=None)
+def test_others_records_of_any_shape_cost_nothing_and_are_left_alone(
+    migrated_file: Path, foreign: ForeignRecords, how: ReadBack
+) -> None:
+    asyncio.run(live_through(migrated_file, foreign, how))
+
+
+async def test_widget_of_another_page_is_ours_where_it_shows_our_integration(shop: Shop) -> None:
+    state = shop.account.state
+    [widget] = state.widgets.values()
+    state.widgets[90_001] = msgspec.structs.replace(widget, id=90_001, context="customer", template={"widgets": []})
+    await uninstall(shop.store, shop.client, shop.installation)
+    assert state.widgets == {}
