@@ -8,8 +8,6 @@ import requests
 from sandbox.gorgias.sender import encode_url, encode_value
 from sandbox.gorgias.switches import UrlEncoding
 
-TEMPLATE_VARIABLES = ("ticket.id", "ticket.customer.id", "ticket.customer.email")
-
 
 def put_in(template: str, values: dict[str, str], encode: Callable[[str], str] = str) -> str:
     """As it is called in Gorgias: concatenated."""
