@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.obstacles import find_obstacle
 from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.parse import (
     GivenAward,
@@ -30,14 +31,10 @@ from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,
-    MemberBlockedError,
-    MemberStatusUnknownError,
     MerchantNotFoundError,
-    SeveralWalletsError,
-    WalletDisabledError,
 )
 from loyalty_service.domain.limits import check_award
-from loyalty_service.domain.member import Member, MemberStatus, NoBalance, parse_identity
+from loyalty_service.domain.member import parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
@@ -194,7 +191,7 @@ class AwardService:
 
         It is never good enough to refuse one.
         """
-        if held is None or _find_obstacle(held.member) is not None:
+        if held is None or find_obstacle(held.member) is not None:
             return False
         hold_s = merchant.hold_time_s or self._hold_time_s
         return held.fetch_time >= (given.member_fetch_time or datetime.now(UTC) - timedelta(seconds=hold_s))
@@ -214,7 +211,7 @@ class AwardService:
             urgency=Urgency.AWARD,
             stale_if_error=False,
         )
-        obstacle = _find_obstacle(read.snapshot.member)
+        obstacle = find_obstacle(read.snapshot.member)
         if obstacle is not None:
             raise obstacle
         return read.snapshot
@@ -293,16 +290,6 @@ def _name_tier(held: Snapshot | None) -> str:
     """As it may be stored: the provider's text is no caller's."""
     tier = held.member.tier if held else None
     return "".join(filter(str.isprintable, tier.display_name))[:MAX_TIER_CHARS] if tier else ""
-
-
-def _find_obstacle(member: Member) -> LoyaltyError | None:
-    if member.status is MemberStatus.BLOCKED:
-        return MemberBlockedError()
-    if member.status is MemberStatus.UNKNOWN:
-        return MemberStatusUnknownError(member.status_word)
-    if member.wallet is NoBalance.SEVERAL:
-        return SeveralWalletsError()
-    return WalletDisabledError() if member.wallet is NoBalance.DISABLED else None
 
 
 def _report(task: asyncio.Task[Any]) -> None:

@@ -12,7 +12,7 @@ A server for a test, on a port of its own:
     acme.settings.rate_limit = False                             # on by default: 50 requests in 10 s
     jana.points                                                  # the balance; jana.movements: what was booked
     acme.count_requests("credit")                                # acme.requests: every call, in order
-    jana.overrides = {"status": "suspended", "points": []}      # any JSON for a field; left_out: those missing
+    jana.overrides = {"status": "suspended", "points": []}       # any JSON for a field; left_out: those it lacks
     acme.release(jana, now)                                      # books the delayed credits
 
 Made-up data only: a member, a project and its settings are plain records that a test may change at any time.
