@@ -81,8 +81,9 @@ def explain_proxy_error(error: Exception, proxy: HttpProxy | None, setting: str)
         return f"the proxy of {setting} refuses our user or password"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy of {setting} refuses to connect ({error.status})"
-    is_connecting = proxy is not None and isinstance(error, aiohttp.ClientConnectorError)
-    if is_connecting and error.host == urlsplit(proxy.origin).hostname:
+    if proxy is None or not isinstance(error, aiohttp.ClientConnectorError):
+        return None
+    if error.host == urlsplit(proxy.origin).hostname:
         return f"the proxy of {setting} cannot be reached"
     return None
 

@@ -28,8 +28,13 @@ class Proxy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a company sets for all of its programs."""
-        return {name: self.url for known in VARIABLES for name in (known, known.upper())}
+        """What a company sets for all of its programs, and what gRPC alone reads."""
+        known = {name: self.url for known in VARIABLES for name in (known, known.upper())}
+        address = self.url.partition("://")[2]
+        return known | {
+            "GRPC_ADDRESS_HTTP_PROXY": address,
+            "GRPC_ADDRESS_HTTP_PROXY_ENABLED_ADDRESSES": "127.0.0.0/8",
+        }
 
     def lead_to(self, url: str) -> None:
         host, _, port = url.partition("://")[2].strip("/").rpartition(":")

@@ -37,7 +37,8 @@ def spell(record: Record, how: ReadBack) -> Record:
     if how is ReadBack.AS_WRITTEN:
         return record
     if how in _OF_VALUES:
-        return _walk(record, _OF_VALUES[how])
+        walked: Record = _walk(record, _OF_VALUES[how])
+        return walked
     http = record.get("http")
     return record if http is None else record | {"http": _OF_HTTP[how](http)}
 

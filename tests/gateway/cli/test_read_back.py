@@ -34,7 +34,7 @@ async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
         assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
         states = {one["name"]: one["state"] for one in checked.data["checks"]}
         assert (states["integration"], states["widget"]) == ("ok", "ok"), (how, checked.out)
-    assert helpdesk.writes == []
+    assert [write for write in helpdesk.writes if "/" in write] == []  # the others are questions to TRIFFT
 
 
 async def test_operator_removes_all_of_ours_and_only_ours(

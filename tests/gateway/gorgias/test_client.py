@@ -183,6 +183,32 @@ async def test_client_reads_all_pages(gorgias: GorgiasClient, helpdesk: Helpdesk
     assert len(helpdesk.requests) == 3
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"id": 1, "http": {"url": NaN}}',
+        '{"id": 1, "name": "\\ud83d"}',
+        '{"id": 1e999}',
+        "{}",
+        "null",
+        '"text"',
+        '{"id": 8, "http": {"url": "http://[", "headers": [null, {"key": null}, [[]]], "triggers": [0, {}]}}',
+    ],
+)
+async def test_client_reads_ours_beside_a_record_that_no_standard_allows(
+    client: GorgiasClient, server: Server, odd: str
+) -> None:
+    server.say(200, f'{{"data": [{odd}, {{"id": 7, "name": "ours"}}, {odd}], "meta": []}}')
+    assert [one.name for one in await client.list_integrations() if one.integration_id == 7] == ["ours"]
+
+
+async def test_client_takes_a_record_that_comes_twice_for_one(client: GorgiasClient, server: Server) -> None:
+    """It moved to another page meanwhile: what seems a double would be removed."""
+    server.say(200, '{"data": [{"id": 7, "name": "before"}], "meta": {"next_cursor": "next"}}')
+    server.say(200, '{"data": [{"id": 7, "name": "after"}], "meta": {}}')
+    assert [one.name for one in await client.list_integrations()] == ["after"]
+
+
 async def test_client_authenticates_every_call_and_sends_the_key_nowhere_else(
     client: GorgiasClient, server: Server
 ) -> None:

@@ -124,3 +124,30 @@ async def test_bad_widget_is_refused_and_the_field_named(
     widget = {"type": "http", "template": TEMPLATE, "integration_id": await helpdesk.install()}
     status, answer = await helpdesk.rest("POST", "widgets", json=widget | change)
     assert (status, list(answer["error"]["data"])) == (400, [field])
+
+
+async def test_records_are_read_back_as_a_person_has_switched_them(helpdesk: Helpdesk) -> None:
+    """Only that: what was written stays, and fires as it did."""
+    triggers = {"ticket-assignment-updated": True, "ticket-created": False}
+    headers = {"Authorization": "Bearer tg_secret"}
+    body = {"name": "x", "type": "http", "http": HTTP | {"triggers": triggers, "headers": headers, "form": ""}}
+    _, made = await helpdesk.rest("POST", "integrations", json=body)
+    switches = await helpdesk.page("GET", "switches")
+    await helpdesk.page("PUT", "switches", switches | {"read_back": "all", "odd_records": True})
+    _, listed = await helpdesk.rest("GET", "integrations")
+    *others, ours = listed["data"]
+    assert len(others) > 3
+    assert ours["id"] == str(made["id"])
+    assert set(ours["http"]["triggers"]) >= {"ticket_assignee_updated", "ticket_created"}
+    assert ours["http"]["request_content_type"].endswith("; charset=utf-8")
+    assert "tg_secret" not in str(ours["http"]["headers"])
+    assert "{" not in ours["http"]["url"]
+    await helpdesk.page("PUT", "switches", switches)
+    _, again = await helpdesk.rest("GET", "integrations")
+    assert again["data"] == [made]
+
+
+async def test_other_programs_records_are_listed_as_they_were_put_there(helpdesk: Helpdesk) -> None:
+    await helpdesk.page("PUT", "foreign", {"integrations": [{"id": None}], "widgets": ["odd"]})
+    assert (await helpdesk.rest("GET", "integrations"))[1]["data"] == [{"id": None}]
+    assert (await helpdesk.rest("GET", "widgets?integration_id=5"))[1]["data"] == ["odd"]
