@@ -135,8 +135,16 @@ class _Settings:
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"{name} must be an http(s) URL without a query, for example https://edge.example")
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or {"{", "}"} & set(value)
+        ):
+            raise ConfigError(
+                f"{name} must be an http(s) URL without query and braces, for example https://edge.example"
+            )
         return value
 
     def seconds(self, name: str, default: float) -> float:
