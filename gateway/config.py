@@ -135,15 +135,10 @@ class _Settings:
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
         parts = urlsplit(value)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or {"{", "}"} & set(value)
-        ):
+        is_plain = not (parts.query or parts.fragment or {"{", "}"} & set(value))
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
             raise ConfigError(
-                f"{name} must be an http(s) URL without query and braces, for example https://edge.example"
+                f"{name} must be an http(s) URL without query or braces, for example https://edge.example"
             )
         return value
 

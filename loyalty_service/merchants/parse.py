@@ -176,16 +176,13 @@ def _is_public_name(host: str) -> bool:
 
 def _parse_time_zone(text: str) -> str:
     if text not in _list_time_zones():
-        raise BadValueError(
-            "merchant.time_zone",
-            "must be the name of an IANA time zone in its own capitals, like Europe/Bratislava or UTC",
-        )
+        raise BadValueError("merchant.time_zone", "must be a name of the IANA database, like Europe/Bratislava or UTC")
     return text
 
 
 @functools.cache
 def _list_time_zones() -> frozenset[str]:
-    """The names of the IANA database. A machine's folder has files beside them: localtime, posixrules, right/…"""
+    """The names of the IANA database, and not localtime, posixrules or right/…: files that a machine has beside them."""
     names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(names) - {"Factory"}  # which is there to say that nobody has set one
 
