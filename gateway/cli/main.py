@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from cyclopts import App
@@ -16,6 +15,7 @@ from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
 from gateway.config import ConfigError
+from runtime.version import VERSION
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -29,7 +29,7 @@ def make_app() -> App:
     app = App(
         name="trifft-gorgias",
         help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
-        version=lambda: version("trifft-gorgias"),
+        version=VERSION,
     )
     merchant = App(name="merchant", help="Shops: one TRIFFT project each.")
     merchant.command("gateway.cli.merchant:add", name="add", help="Add a shop.")
