@@ -69,6 +69,8 @@ def check_first_start() -> None:
         told = read(*COMPOSE, "exec", "-T", service, "python", "-c", CONFINED).split()
         if told[1:] != ["True"] or told[0] == "0":
             raise CheckError(f"{service} runs as user {told[0]}, read-only: {told[1:]}")
+    if not read(*COMPOSE, "exec", "-T", "gateway", "trifft-gorgias", "--version"):
+        raise CheckError("the operator's command does not say its version")
     if not is_ready(LOYALTY):
         raise CheckError("the loyalty service's health is not SERVING from outside")
     if not is_ready(METRICS):

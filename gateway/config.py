@@ -138,8 +138,11 @@ class _Settings:
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"{name} must be an http(s) URL without a query, for example https://edge.example")
+        is_plain = not (parts.query or parts.fragment or {"{", "}"} & set(value))
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
+            raise ConfigError(
+                f"{name} must be an http(s) URL without query or braces, for example https://edge.example"
+            )
         return value
 
     def proxy(self, name: str) -> HttpProxy | None:

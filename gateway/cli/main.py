@@ -8,7 +8,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from cyclopts import App
@@ -16,6 +15,7 @@ from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
 from gateway.config import ConfigError
+from runtime.version import VERSION
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -29,7 +29,7 @@ def make_app() -> App:
     app = App(
         name="trifft-gorgias",
         help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
-        version=lambda: version("trifft-gorgias"),
+        version=VERSION,
     )
     merchant = App(name="merchant", help="Shops: one TRIFFT project each.")
     merchant.command("gateway.cli.merchant:add", name="add", help="Add a shop.")
@@ -77,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     app = make_app()
     try:
+        _check_text(arguments)
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
@@ -90,6 +91,15 @@ def _run(arguments: list[str]) -> int:
             _drop_output()
         return _fail(_explain(error), EXIT_FAILED)
     return code if isinstance(code, int) else 0
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Bytes that are no text in the locale's encoding come as lone surrogates, which no message can carry."""
+    for place, argument in enumerate(arguments, start=1):
+        if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
+            raise UsageError(
+                f"argument {place} cannot be read as text: it must be UTF-8, and so must the locale (LC_ALL=C.UTF-8)"
+            )
 
 
 def _explain(error: Exception) -> str:

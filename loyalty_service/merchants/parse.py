@@ -1,13 +1,13 @@
 """What an operator may say about a merchant: each value checked once, at the edge."""
 
 import functools
+import importlib.resources
 import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 from babel import Locale, UnknownLocaleError
@@ -176,10 +176,16 @@ def _is_public_name(host: str) -> bool:
 
 
 def _parse_time_zone(text: str) -> str:
-    try:
-        return ZoneInfo(text).key
-    except (KeyError, ValueError, OSError):
-        raise BadValueError("merchant.time_zone", "must be an IANA name, for example Europe/Bratislava") from None
+    if text not in _list_time_zones():
+        raise BadValueError("merchant.time_zone", "must be a name of the IANA database, like Europe/Bratislava or UTC")
+    return text
+
+
+@functools.cache
+def _list_time_zones() -> frozenset[str]:
+    """The names of the IANA database, and not localtime, posixrules or right/…: files that a machine has beside them."""
+    names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    return frozenset(names) - {"Factory"}  # which is there to say that nobody has set one
 
 
 def _parse_locale(text: str) -> str:
@@ -219,6 +225,9 @@ def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:
         raise BadValueError(field, f"must be at most {MAX_REASONS}")
     if not all(1 <= len(reason) <= MAX_REASON_CHARS and reason.isprintable() for reason in reasons):
         raise BadValueError(field, f"must each have 1 to {MAX_REASON_CHARS} printable characters")
+    if any({"{", "}"} & set(reason) for reason in reasons):
+        # They stand in the label of a button, which is a template.
+        raise BadValueError(field, "must hold no { and no }: Gorgias puts a value of its own there")
     folded = [fold_ascii_case(reason) for reason in reasons]
     if any(one.startswith(other) for place, one in enumerate(folded) for other in folded[:place] + folded[place + 1 :]):
         raise BadValueError(field, "must differ, and none may be the beginning of another")

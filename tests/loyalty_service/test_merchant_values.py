@@ -1,7 +1,9 @@
 """What an operator may say about a merchant."""
 
+import importlib.resources
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
@@ -121,6 +123,50 @@ def test_admin_url_with_one_place_for_the_member_is_accepted(url: str) -> None:
 def test_admin_url_that_is_no_safe_template_is_refused(url: str) -> None:
     with pytest.raises(BadValueError, match=r"^merchant\.admin_member_url "):
         parse_admin_member_url(url, allow_private_url=False)
+
+
+NO_TIME_ZONES = [
+    *("localtime", "posixrules", "Factory", "right/Europe/Bratislava", "posix/Europe/Bratislava", "posix/UTC"),
+    *("europe/bratislava", "utc", "Utc", "EUROPE/BRATISLAVA", "Europe/Bratislava ", "./UTC", "Etc/../UTC", "/UTC"),
+    *("tzdata.zi", "zone.tab", "leapseconds", "UTC+1", "CET-1CEST", ":UTC"),
+]
+NO_REASONS = ["{{ticket.customer.email}}", "{{ }}", "Late {", "} late", "{%if%}", "a {{b}} c"]
+
+
+@pytest.mark.parametrize("text", NO_TIME_ZONES)
+async def test_file_beside_the_time_zones_is_none(client: Client, text: str) -> None:
+    create = pb.CreateMerchantRequest(
+        merchant=pb.Merchant(merchant_id="bloom", provider_url="https://api.trifft.io", time_zone=text),
+        provider_token="made-up-token",
+    )
+    change = pb.UpdateMerchantRequest(
+        merchant=pb.Merchant(merchant_id="acme", time_zone=text), update_mask={"paths": ["time_zone"]}
+    )
+    for call in (client.merchants.CreateMerchant(create), client.merchants.UpdateMerchant(change)):
+        failure = await catch_failure(call)
+        assert (failure.code, failure.reason, failure.field) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "BAD_VALUE",
+            "merchant.time_zone",
+        )
+        assert "like Europe/Bratislava or UTC" in failure.message
+
+
+def test_every_name_of_the_database_is_a_time_zone_that_can_be_loaded() -> None:
+    names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
+    for text in {*names, "UTC", "Europe/Bratislava", "US/Eastern", "Etc/GMT+1"} - {"Factory"}:
+        parsed = parse_fields(GivenFields(time_zone=text), ["time_zone"], allow_private_url=False)
+        assert ZoneInfo(parsed["time_zone"]).key == text
+
+
+@pytest.mark.parametrize("text", NO_REASONS)
+async def test_reason_that_gorgias_would_fill_in_is_none(client: Client, text: str) -> None:
+    merchant = pb.Merchant(merchant_id="acme", award_reasons=["Goodwill", text])
+    change = pb.UpdateMerchantRequest(merchant=merchant, update_mask={"paths": ["award_reasons"]})
+
+    failure = await catch_failure(client.merchants.UpdateMerchant(change))
+
+    assert (failure.reason, failure.field) == ("BAD_VALUE", "merchant.award_reasons")
 
 
 @pytest.mark.parametrize(

@@ -1668,7 +1668,7 @@ class Merchant(_message.Message):
     admin_member_url: _builtins.str
     """https template of a member's page in the provider's admin, with one `{member_id}`. Empty: no link."""
     time_zone: _builtins.str
-    """IANA name, "Europe/Bratislava". Times that agents read are in it. UTC unless set."""
+    """A name of the IANA time zone database, "Europe/Bratislava". Times that agents read are in it. UTC unless set."""
     locale: _builtins.str
     """BCP 47, "sk". Numbers that agents read are in it. "en" unless set."""
     profile: _builtins.str
@@ -1697,8 +1697,8 @@ class Merchant(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def award_reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Why points may be given: at most 20 texts of 1 to 60 characters, none the beginning of another. Where there are
-        any, each award must name one.
+        """Why points may be given: at most 20 texts of 1 to 60 characters without braces, none the beginning of another.
+        Where there are any, each award must name one.
         """
 
     def __init__(

@@ -188,6 +188,7 @@ def test_config_everything_set(tmp_path: Path) -> None:
         ("GATEWAY_LISTEN", "127.0.0.1:99999"),
         ("GATEWAY_LISTEN", "nonsense"),
         ("GATEWAY_PUBLIC_URL", "ftp://edge"),
+        ("GATEWAY_PUBLIC_URL", "https://edge.example/{{ticket.customer.email}}"),
         ("GATEWAY_SECRET_KEYS", ""),
         ("GATEWAY_LOYALTY_KEY_FILE", "/nowhere/key"),
         ("GATEWAY_LOYALTY_KEY", "schlüssel"),

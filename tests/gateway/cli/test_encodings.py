@@ -1,0 +1,78 @@
+"""Whatever bytes a terminal sends and can show: a usage line, or the answer. Never a traceback."""
+
+import os
+import subprocess
+
+import pytest
+
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.cli.books import make_award
+from tests.gateway.cli.desk import Desk
+from tests.gateway.cli.operating import COMMAND, Result
+
+ZOE = "Zoë Nováková 李"
+PLAIN_C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ASCII = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "ascii:strict"}
+
+
+def run(desk: Desk, *arguments: str | bytes, **environ: str) -> Result:
+    """By an interpreter of its own, which decodes its arguments itself."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [os.fsencode(COMMAND), *arguments],
+        env={"PATH": os.environ["PATH"], **desk.settings, **environ},
+        cwd=desk.folder,
+        capture_output=True,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "environ"),
+    [("Zoë".encode(), PLAIN_C), (b"Zo\xeb", PLAIN_C), (b"Zo\xeb", {"LC_ALL": "C"}), (b"Zo\xeb", {"LC_ALL": "C.UTF-8"})],
+)
+def test_bytes_that_are_no_text_are_a_usage_line(desk: Desk, argument: bytes, environ: dict[str, str]) -> None:
+    result = run(desk, "award", "list", "acme", "--agent", argument, **environ)
+
+    assert (result.code, result.out) == (2, "")
+    assert "argument 5 cannot be read as text: it must be UTF-8" in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["award", "export", "acme", "--to", "\udcff"],
+        ["award", "settle", "acme", "A-1", "applied", "--because", "\udcff"],
+        ["member", "show", "acme", "--support-id", "\udcff"],
+        ["member", "forget", "acme", "--email", "\udcff@x.test", "--yes"],
+        ["merchant", "update", "acme", "--reason", "\ud800"],
+        ["check", "acme\udfff"],
+        ["\udcc3("],
+    ],
+)
+def test_no_command_takes_them(desk: Desk, arguments: list[str]) -> None:
+    result = desk.run(*arguments)
+
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "must be UTF-8" in result.err
+
+
+@pytest.mark.parametrize("environ", [{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}, ASCII])
+def test_text_is_searched_for_where_the_locale_can_carry_it(desk: Desk, environ: dict[str, str]) -> None:
+    result = run(desk, "award", "list", "acme", "--agent", "Zoë".encode(), **environ)
+
+    assert (result.code, result.err) == (0, "")
+    assert desk.books.filters[-1].claimed_agent == "Zoë"
+
+
+@pytest.mark.parametrize("environ", [PLAIN_C, ASCII])
+def test_name_that_the_terminal_cannot_show_is_no_failure(desk: Desk, environ: dict[str, str]) -> None:
+    desk.books.awards = [make_award(7, claimed_agent_name=ZOE, reason=ZOE, note=ZOE)]
+    desk.books.changes = [pb.AwardChange(to_state=pb.AWARD_STATE_APPLIED, actor=ZOE, why=ZOE)]
+    desk.books.sums = [pb.AwardSum(key=ZOE)]
+    for command in (["list", "acme"], ["show", "acme", "A-7"], ["totals", "acme", "--by", "agent"]):
+        result = run(desk, "award", *command, **environ)
+        assert (result.code, result.err, "Zo" in result.out) == (0, "", True)
+    # A file is read elsewhere.
+    assert ZOE in run(desk, "award", "export", "acme", "--to", "-", **environ).out
