@@ -78,10 +78,10 @@ async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
     ],
 )
 async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one: str, same: str) -> None:
-    limits: dict[str, Any] = {"limits": limit_to(100, "per_agent_day")}
-    await book.give(100, **limits, **{field: one})
+    first: dict[str, Any] = {"limits": limit_to(100, "per_agent_day"), field: one}
+    await book.give(100, **first)
 
-    refusal = await catch(LimitExceededError, book.open(1, **(limits | {field: same})))
+    refusal = await catch(LimitExceededError, book.open(1, **(first | {field: same})))
 
     assert refusal["used"] == "100"
 
