@@ -183,7 +183,7 @@ def _parse_time_zone(text: str) -> str:
 
 @functools.cache
 def _list_time_zones() -> frozenset[str]:
-    """The names of the IANA database, and not localtime, posixrules or right/…: files that a machine has beside them."""
+    """The names of the IANA database. A machine has files beside them that are none: localtime, posixrules, right/."""
     names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(names) - {"Factory"}  # which is there to say that nobody has set one
 

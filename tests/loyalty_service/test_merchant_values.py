@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,7 +141,7 @@ async def test_file_beside_the_time_zones_is_none(client: Client, text: str) -> 
         provider_token="made-up-token",
     )
     change = pb.UpdateMerchantRequest(
-        merchant=pb.Merchant(merchant_id="acme", time_zone=text), update_mask={"paths": ["time_zone"]}
+        merchant=pb.Merchant(merchant_id="acme", time_zone=text), update_mask=FieldMask(paths=["time_zone"])
     )
     for call in (client.merchants.CreateMerchant(create), client.merchants.UpdateMerchant(change)):
         failure = await catch_failure(call)
@@ -162,7 +163,7 @@ def test_every_name_of_the_database_is_a_time_zone_that_can_be_loaded() -> None:
 @pytest.mark.parametrize("text", NO_REASONS)
 async def test_reason_that_gorgias_would_fill_in_is_none(client: Client, text: str) -> None:
     merchant = pb.Merchant(merchant_id="acme", award_reasons=["Goodwill", text])
-    change = pb.UpdateMerchantRequest(merchant=merchant, update_mask={"paths": ["award_reasons"]})
+    change = pb.UpdateMerchantRequest(merchant=merchant, update_mask=FieldMask(paths=["award_reasons"]))
 
     failure = await catch_failure(client.merchants.UpdateMerchant(change))
 
