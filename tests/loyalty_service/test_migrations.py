@@ -1,5 +1,7 @@
 """A database of an older release, with awards in it, is brought up to date and reads right."""
 
+from typing import Any
+
 import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -112,7 +114,7 @@ async def test_older_awards_count_for_limits_and_their_doubts_are_looked_for(old
 
 async def test_older_awards_keep_their_requests_but_for_those_that_were_refused(old_database_url: str) -> None:
     async with open_book(old_database_url) as book:
-        fields = {"ticket_id": "4711", "limits": NO_LIMITS}
+        fields: dict[str, Any] = {"ticket_id": "4711", "limits": NO_LIMITS}
         refused = await book.open(100, member_id="member-4", request_id="request-4", **fields)
         other = await book.open(50, member_id="member-4", request_id="request-4", **fields)
         replay = await book.open(100, member_id="member-1", request_id="request-1", **fields)

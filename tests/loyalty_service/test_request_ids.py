@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import from_call
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from loyalty_service.awards.erasures import Erasures
@@ -271,8 +272,8 @@ async def test_database_keeps_one_award_per_request_that_may_have_added_points(b
     if is_sqlite:
         writes += [f"INSERT OR REPLACE {copied}", f"UPDATE OR REPLACE {writes[1].removeprefix('UPDATE ')}"]
 
-    for write in writes:
+    for write in map(text, writes):
         with pytest.raises(DBAPIError):
-            await book.database.write(lambda connection, write=write: connection.execute(text(write)))
+            await book.database.write(partial(Connection.execute, statement=write))
 
     assert [(await book.read(number)).state.value for number in (1, 2)] == ["rejected", "applied"]
