@@ -25,7 +25,8 @@ _BEFORE_UNDO_S = (0.5, 3.0)
 class Intent(msgspec.Struct, kw_only=True):
     """One award that an agent wants to give, on a ticket of its own, and every answer to their clicks.
 
-    `answers`: the status in the body, with the award's number. However often they click, it is one award.
+    `points`: the number that was typed last, another one after a refusal. `answers`: the status in the body, with the
+    award's number. However often they click, it is one award.
     """
 
     shop: str
@@ -33,6 +34,10 @@ class Intent(msgspec.Struct, kw_only=True):
     points: int
     answers: list[tuple[str, str]] = []
     undo_answers: list[tuple[str, str]] = []
+
+    @property
+    def is_refused(self) -> bool:
+        return all(status == "refused" for status, _ in self.answers)
 
 
 class Agents:
@@ -53,7 +58,7 @@ class Agents:
     async def _work_on(self, session: aiohttp.ClientSession, numbers: Any) -> None:  # noqa: ANN401 - an iterator
         for number in numbers:
             shop = self._chance.choice(list(self._credentials))
-            intent = Intent(shop=shop, ticket_id=str(number), points=self._chance.randint(1, 500))
+            intent = Intent(shop=shop, ticket_id=str(number), points=self._draw_points())
             self.intents.append(intent)
             await self._give(session, intent, make_email(make_member_id(intent.ticket_id)))
 
@@ -65,12 +70,31 @@ class Agents:
             await self._stray(session, intent, panel["award_token"])
         clicks = self._chance.choice((1, 1, 2, 2, 3))
         await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
-        if self._chance.random() < 0.3:  # noqa: PLR2004 - a share
+        if intent.is_refused:
+            await self._try_other_numbers(session, intent, panel["award_token"])
+        # What is refused may have been added unheard: with another number a new panel would make that two awards.
+        if not intent.is_refused and self._chance.random() < 0.3:  # noqa: PLR2004 - a share
             refreshed = await self._look(session, intent, email)
             if refreshed.get("award_token"):
                 await self._click(session, intent, refreshed["award_token"])
         if self._chance.random() < _UNDO_SHARE:
             await self._take_back(session, intent, email)
+
+    async def _try_other_numbers(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
+        """On the same panel, until one is not refused; then the first again, which must add nothing any more."""
+        first = intent.points
+        for points in (self._draw_points(), self._draw_points(), first):
+            intent.points = points
+            clicks = self._chance.choice((1, 2))
+            await asyncio.gather(*(self._click(session, intent, token) for _ in range(clicks)))
+            if not intent.is_refused:
+                break
+        intent.points, accepted = first, intent.points
+        await self._click(session, intent, token)
+        intent.points = accepted
+
+    def _draw_points(self) -> int:
+        return self._chance.randint(1, 500)
 
     async def _take_back(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> None:
         await asyncio.sleep(self._chance.uniform(*_BEFORE_UNDO_S))

@@ -33,8 +33,8 @@ _HANG_S = 6.0
 Fate = Literal["fine", "refuse", "throttle", "fail", "reset", "hang", "late", "lost", "garbled", "failed_after"]
 # How often a booking meets what, of 1000.
 _BOOKING_FATES: dict[Fate, int] = {
-    "refuse": 10,
-    "throttle": 5,
+    "refuse": 30,
+    "throttle": 20,
     "fail": 10,
     "reset": 10,
     "hang": 5,

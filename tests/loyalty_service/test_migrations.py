@@ -1,5 +1,7 @@
 """A database of an older release, with awards in it, is brought up to date and reads right."""
 
+from typing import Any
+
 import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
@@ -9,10 +11,10 @@ from loyalty_service.awards.history import History
 from loyalty_service.database import MIGRATIONS, make_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
-from loyalty_service.domain.errors import LimitExceededError
+from loyalty_service.domain.errors import LimitExceededError, RequestIdReusedError
 from loyalty_service.domain.limits import Limits
 from loyalty_service.merchants.table import merchants
-from tests.loyalty_service.ledgers import catch, open_book
+from tests.loyalty_service.ledgers import NO_LIMITS, catch, open_book
 
 # 23:30 UTC on 22 November 2026: the 23rd in Bratislava.
 LATE_MS = 1_795_390_200_000
@@ -39,13 +41,13 @@ def make_release_0001(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "0001")
     connection.execute(text(MERCHANT))
-    states = [("acme", "applied"), ("acme", "unknown"), ("removed", "applied")]
+    states = [("acme", "applied"), ("acme", "unknown"), ("removed", "applied"), ("acme", "rejected")]
     for number, (merchant_id, state) in enumerate(states, start=1):
         values = {"merchant_id": merchant_id, "state": state, "time_ms": LATE_MS, "number": number}
         values |= {"request_id": f"request-{number}", "member_id": f"member-{number}"}
         values |= {"reference": "movement-1" if state == "applied" else None}
         connection.execute(AWARD, values)
-    connection.execute(text("INSERT INTO award_numbers VALUES ('acme', 2)"))
+    connection.execute(text("INSERT INTO award_numbers VALUES ('acme', 4)"))
     for state in ("pending", "applied"):
         connection.execute(CHANGE, {"state": state, "time_ms": LATE_MS})
 
@@ -108,3 +110,15 @@ async def test_older_awards_count_for_limits_and_their_doubts_are_looked_for(old
 
         assert (refusal["limit"], refusal["used"]) == ("per_ticket", "200")
         assert await book.read_column(2, "next_check_time_ms") == 0
+
+
+async def test_older_awards_keep_their_requests_but_for_those_that_were_refused(old_database_url: str) -> None:
+    async with open_book(old_database_url) as book:
+        fields: dict[str, Any] = {"ticket_id": "4711", "limits": NO_LIMITS}
+        refused = await book.open(100, member_id="member-4", request_id="request-4", **fields)
+        other = await book.open(50, member_id="member-4", request_id="request-4", **fields)
+        replay = await book.open(100, member_id="member-1", request_id="request-1", **fields)
+        kept = await catch(RequestIdReusedError, book.open(50, member_id="member-1", request_id="request-1", **fields))
+
+    answers = [(one.award.number, one.is_ours) for one in (refused, other, replay)]
+    assert (answers, kept) == ([(4, False), (5, True), (1, False)], {"award_id": "A-1"})

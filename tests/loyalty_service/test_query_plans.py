@@ -13,7 +13,8 @@ from loyalty_service.awards.history import History
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.limits import Limits
-from tests.loyalty_service.ledgers import LOST, Book, open_book
+from tests.loyalty_service.ledgers import LOST, NOT_REACHED, Book, open_book
+from tests.loyalty_service.scripted import JANA
 
 ALL_LIMITS = Limits(per_ticket=10_000, per_member_day=10_000, per_merchant_day=10_000, per_agent_day=10_000)
 # A step that goes through all awards, or all of a merchant. Few are in the index of those that wait for a person.
@@ -50,6 +51,15 @@ async def use_ledger(book: Book) -> None:
     await book.let_pass(20)
     await book.ledger.expire_leases()
     await book.ledger.find("acme", given.request.request_id)
+    await book.ledger.find_replay("acme", given.request.request_id, given.request.content)
+
+
+async def use_request(book: Book) -> None:
+    """One request under which others were refused, and which others have answered."""
+    await book.give(ticket_id="4711")
+    for points in (100, 50, 60):
+        await book.ledger.settle(await book.open(points, ticket_id="4711", request_id="panel-001"), NOT_REACHED)
+    await book.open(60, ticket_id="4711", request_id="panel-001")
 
 
 async def use_doubts(book: Book) -> None:
@@ -94,6 +104,22 @@ async def test_every_statement_finds_its_rows_by_an_index(new_sqlite_url: str) -
     assert [(statement, step) for statement, plan in plans.items() for step in plan if WALK.match(step)] == []
     of_reversals = {step for plan in plans.values() for step in plan if " reversal " in step}
     assert of_reversals == {"SEARCH reversal USING INDEX awards_by_reversed (merchant_id=? AND reverses=?)"}
+
+
+async def test_what_is_on_record_under_a_request_is_found_by_it(new_sqlite_url: str) -> None:
+    async def use(book: Book) -> None:
+        await book.ledger.find("acme", "panel-001")
+        await book.ledger.find_replay("acme", "panel-001", (JANA, 60, "4711"))
+
+    async with open_book(new_sqlite_url) as book:
+        opened = (await explain(book, use_request)).values()
+        found, replay = (await explain(book, use)).values()
+
+    by_request = "SEARCH awards USING INDEX awards_by_request (merchant_id=? AND request_id=?)"
+    answered = "SEARCH awards USING INDEX sqlite_autoindex_awards_1 (merchant_id=? AND number=?)"
+    assert by_request in found
+    assert {by_request, answered} <= set(replay)
+    assert any({by_request, answered} <= set(plan) for plan in opened)
 
 
 async def test_page_of_awards_is_read_by_number_from_where_the_one_before_ended(new_sqlite_url: str) -> None:
