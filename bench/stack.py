@@ -25,9 +25,9 @@ _HELD_STALENESS = {"GATEWAY_MAX_STALENESS_S": "3600"}
 _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 
 
-def make_widget_path(credential: str, email: str) -> str:
-    """As Gorgias asks for it."""
-    values = {"ticket.id": "1", "ticket.customer.id": "1", "ticket.customer.email": email}
+def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
+    """As Gorgias asks for it. Each ticket is of a customer with its number."""
+    values = {"ticket.id": ticket_id, "ticket.customer.id": ticket_id, "ticket.customer.email": email}
     path = render_widget_url("", credential)
     for name, value in values.items():
         path = path.replace(f"{{{{{name}}}}}", value)

@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 from bench.process import HOST
+from bench.stack import make_widget_path
 from bench.torture.truth import make_email, make_member_id
 
 # An agent is patient: a process that was killed is back in a few seconds.
@@ -105,12 +106,10 @@ class Agents:
             intent.undo_answers += await asyncio.gather(*clicks)
 
     async def _look(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> dict[str, Any]:
-        query = {"email": email, "ticket_id": intent.ticket_id}
+        path = make_widget_path(self._credentials[intent.shop], email, intent.ticket_id)
         for _ in range(_TRIES):
             try:
-                async with session.get(
-                    self._make_url("widget"), params=query, headers=self._authorize(intent)
-                ) as response:
+                async with session.get(self._make_url(path), headers=self._authorize(intent)) as response:
                     panel: dict[str, Any] = await response.json()
             except (aiohttp.ClientError, TimeoutError):
                 panel = {}
@@ -135,7 +134,7 @@ class Agents:
         for _ in range(_TRIES):
             try:
                 async with session.post(
-                    self._make_url(route), data=fields, headers=self._authorize(intent)
+                    self._make_url(f"/gorgias/{route}"), data=fields, headers=self._authorize(intent)
                 ) as response:
                     answer = await response.json()
             except (aiohttp.ClientError, TimeoutError):
@@ -149,8 +148,8 @@ class Agents:
             return "refused", answer.get("award_id", "")
         return "unanswered", ""
 
-    def _make_url(self, route: str) -> str:
-        return f"http://{HOST}:{self._chance.choice(self._ports)}/gorgias/{route}"
+    def _make_url(self, path: str) -> str:
+        return f"http://{HOST}:{self._chance.choice(self._ports)}{path}"
 
     def _authorize(self, intent: Intent) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._credentials[intent.shop]}"}
