@@ -54,8 +54,9 @@ async def test_support_id_that_the_held_snapshot_has_need_not_be_named(
 
 
 async def test_award_that_can_be_taken_back_is_kept_and_said_until_when(client: Client) -> None:
-    award = (await client.award()).award
+    await client.award()
     answer = await erase(client)
+    award = (await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))).award
     [kept] = answer.kept_awards
     assert (kept.award_id, kept.reason) == ("A-1", pb.KEPT_REASON_REVERSIBLE)
     assert kept.until_time == award.reverse_expire_time

@@ -94,7 +94,7 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
             "AliasEntry": "begin_s member_key member_id",
             "NobodyEntry": "begin_s member_count fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
-            "Member": "member_id support_id full_name status wallet tier favorite_venue segments",
+            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments",
             "Wallet": "balance",
             "Tier": "tier_id display_name",
             "Venue": "venue_id display_name",
