@@ -103,7 +103,7 @@ class Fleet:
         log = self._folder / f"{part.name}-{self.kills}.log"
         process = await stack.enter_async_context(run_process(log, part.module, settings=part.settings))
         self._running[part.name] = stack, process
-        await process.wait_for_line("listening")
+        await process.wait_for_line('"listening"')
 
     async def kill(self, part: Part) -> None:
         """SIGKILL: no last words, no transaction ended."""
