@@ -223,7 +223,7 @@ def _get_cpu_us(measured: Measured, key: FloorKey) -> float:
     """For one request, of all rounds together: the system counts in steps of 10 ms."""
     rounds = measured.floors[key]
     used_s = sum(one.cpu_s for one in rounds) or math.nan
-    return used_s / sum(len(one.samples.latencies_ms) for one in rounds) * 1e6
+    return used_s / (sum(len(one.samples.latencies_ms) for one in rounds) or math.nan) * 1e6
 
 
 def _render_floor_row(row: FloorRow) -> tuple[str, ...]:
