@@ -134,6 +134,8 @@ def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool
         yield or_(awards.c.agent_key == key, awards.c.agent_name_key == key)
     if wanted.member_id:
         yield awards.c.member_id == wanted.member_id
+    if wanted.member_support_id:
+        yield func.lower(awards.c.member_support_id) == func.lower(wanted.member_support_id)
     if wanted.ticket_id:
         yield awards.c.ticket_id == wanted.ticket_id
     if wanted.states:

@@ -42,7 +42,8 @@ from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
 
 POLL_S = 0.1
-MAX_TIER_CHARS = 200
+# Of a text of the provider's that is kept with an award.
+MAX_KEPT_CHARS = 200
 
 logger = structlog.get_logger()
 T = TypeVar("T")
@@ -283,13 +284,19 @@ def _parse_at_once(merchant: Merchant, given: GivenAward) -> AwardRequest | None
 
 
 def _add_circumstances(request: AwardRequest, merchant: Merchant, held: Snapshot | None) -> AwardRequest:
-    return msgspec.structs.replace(request, tier_before=_name_tier(held), merchant_generation=merchant.generation)
-
-
-def _name_tier(held: Snapshot | None) -> str:
-    """As it may be stored: the provider's text is no caller's."""
+    """What is held of the member; a support ID that the request has already is kept where nothing is."""
     tier = held.member.tier if held else None
-    return "".join(filter(str.isprintable, tier.display_name))[:MAX_TIER_CHARS] if tier else ""
+    return msgspec.structs.replace(
+        request,
+        tier_before=_keep(tier.display_name) if tier else "",
+        member_support_id=_keep(held.member.support_id) if held else request.member_support_id,
+        merchant_generation=merchant.generation,
+    )
+
+
+def _keep(text: str) -> str:
+    """As it may be stored: the provider's text is no caller's."""
+    return "".join(filter(str.isprintable, text))[:MAX_KEPT_CHARS]
 
 
 def _report(task: asyncio.Task[Any]) -> None:
