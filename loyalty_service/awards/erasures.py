@@ -1,8 +1,8 @@
 """Forgetting a person: what the ledger may drop of their awards, and must keep.
 
 Kept of each award: amount, times, agent, ticket, number, state, reason, and the provider's number of the movement,
-without which nobody could audit it. Gone: whom it was for, the support ID, the note, the tier, the balance. A pseudonym that nothing
-leads back from holds together what was one person's. The triggers let this change through, and no other.
+without which nobody could audit it. Gone: whom it was for, the support ID, the note, the tier, the balance. A pseudonym
+that nothing leads back from holds together what was one person's. The triggers let this change through, and no other.
 """
 
 import secrets
