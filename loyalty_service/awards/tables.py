@@ -15,8 +15,8 @@ award_looks = Table(
 )
 
 # Triggers refuse to delete a row, and to change what was asked for: request, member, points, ticket, what it reverses.
-# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, and what else tells of the
-# member is empty.
+# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, and what else is
+# known of the member is empty.
 awards = Table(
     "awards",
     _metadata,

@@ -54,7 +54,7 @@ class MerchantNotFoundError(LoyaltyError):
     reason = "MERCHANT_NOT_FOUND"
 
     def __init__(self) -> None:
-        super().__init__("no merchant has this id")
+        super().__init__("no shop has this id")
 
 
 class MerchantExistsError(LoyaltyError):

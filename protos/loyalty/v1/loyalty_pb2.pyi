@@ -1474,7 +1474,7 @@ class AwardFilter(_message.Message):
     needs_person: _builtins.bool
     """Only those that wait for a person."""
     member_support_id: _builtins.str
-    """As `Award.member_support_id`, whole, without regard to case: finds awards of a member whom the provider knows no more."""
+    """As `Award.member_support_id`, whole, but for ASCII case: finds the awards of a member whom the provider has no more."""
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
         """Last tried (`Award.attempt_time`) at or after this: an award that was refused and tried again counts then."""
