@@ -143,7 +143,7 @@ async def test_sums_are_the_same_and_the_request_is_never_sent_again(database_ur
 async def erasable(database_url: str) -> AsyncIterator[Book]:
     """One award that may be forgotten."""
     async with open_book(database_url) as book:
-        about_jana = {"note": "for Jana", "tier_before": "Gold", "member_support_id": "JN-4821"}
+        about_jana: dict[str, Any] = {"note": "for Jana", "tier_before": "Gold", "member_support_id": "JN-4821"}
         await book.give(claimed_agent_email="ana@shop.example", **about_jana)
         yield book
 

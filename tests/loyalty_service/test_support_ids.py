@@ -1,11 +1,13 @@
 """By what people call a member: kept with each award, over the wire."""
 
+from typing import Any
+
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
-async def list_support_ids(client: Client, **wanted: str) -> dict[str, str]:
+async def list_support_ids(client: Client, **wanted: Any) -> dict[str, str]:  # noqa: ANN401  of AwardFilter
     """Of each award that a filter lets through."""
     request = pb.ListAwardsRequest(merchant_id="acme", filter=pb.AwardFilter(**wanted))
     return {award.award_id: award.member_support_id for award in (await client.loyalty.ListAwards(request)).awards}

@@ -3,6 +3,7 @@
 import getpass
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -114,7 +115,7 @@ def test_each_command_about_several_awards_takes_every_filter(desk: Desk, comman
     ],
     ids=["e-mail", "support ID", "support ID of one who is gone", "an id of another form"],
 )
-def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, asked: dict[str, str]) -> None:
+def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, asked: dict[str, Any]) -> None:
     desk.books.members = {"jana@example.com": MEMBER_ID, "JN-4821": MEMBER_ID}
     desk.books.awards = [make_award(3, member_support_id="ZO-1")]
     assert desk.award("list", "--member", text).code == 0
