@@ -115,6 +115,7 @@ def read_filter(message: pb.AwardFilter) -> AwardFilter:
         before_time=_read_time("filter.before_time", message.before_time) if message.HasField("before_time") else None,
         claimed_agent=message.claimed_agent,
         member_id=message.member_id,
+        member_support_id=message.member_support_id,
         ticket_id=message.ticket_id,
         states=frozenset(read_state("filter.states", state) for state in message.states),
         needs_person=message.needs_person,
@@ -210,6 +211,7 @@ def write_award(award: Award) -> pb.Award:
         needs_person=award.needs_person,
         tier_before=request.tier_before,
         attempt_time=_write_time(award.attempt_time),
+        member_support_id=request.member_support_id,
     )
 
 

@@ -73,7 +73,7 @@ class Metrics:
         )
 
         self.budget_used = Counter(
-            "loyalty_budget_used", "Requests sent to the provider, by urgency.", ("urgency",), registry=self.registry
+            "loyalty_budget_used", "Requests sent to TRIFFT, by urgency.", ("urgency",), registry=self.registry
         )
         self.budget_refused = Counter(
             "loyalty_budget_refused",
@@ -85,7 +85,7 @@ class Metrics:
             "loyalty_provider_retries", "Requests of reads that were sent again.", registry=self.registry
         )
         self.provider_throttled = Counter(
-            "loyalty_provider_throttled", "Answers 429 of the provider.", registry=self.registry
+            "loyalty_provider_throttled", "Answers 429 of TRIFFT.", registry=self.registry
         )
         self.unreadable_fields = Counter(
             "loyalty_provider_unreadable_fields",
@@ -98,7 +98,7 @@ class Metrics:
         )
         self._breakers = Gauge(
             "loyalty_provider_breakers",
-            "Merchants whose provider fails: not asked (open), or asked by one (half_open).",
+            "Shops whose TRIFFT fails: not asked (open), or asked by one (half_open).",
             ("state",),
             registry=self.registry,
         )

@@ -205,7 +205,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         """How long an award may take to be answered. Raises ProviderTimeoutError where that is no time at all."""
         answer_s = _left_s(context, self._award_answer_s)
         if answer_s <= 0:
-            raise ProviderTimeoutError("no time was left to ask the provider")
+            raise ProviderTimeoutError("no time was left to ask TRIFFT")
         return answer_s
 
     async def _get(
@@ -218,7 +218,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     ) -> pb.Snapshot:
         timeout_s = _left_s(context, self._read_timeout_s)
         if timeout_s <= 0:
-            raise ProviderTimeoutError("no time was left to ask the provider")
+            raise ProviderTimeoutError("no time was left to ask TRIFFT")
         held = await self._snapshots.get(
             merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, urgency=urgency
         )

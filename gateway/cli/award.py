@@ -1,6 +1,5 @@
 """`trifft-gorgias award`: points given by support."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from gateway.cli.award_record import (
     list_change_cells,
     list_fields,
     list_lines,
+    name_member,
     read_points,
     read_state,
     render_award,
@@ -91,9 +91,8 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
     parse_merchant_id(merchant_id)
     request = pb.GetAwardRequest(merchant_id=merchant_id, award_id=parse_award_id(award_id))
     async with open_loyalty(load_config(), merchant_id, _OPTIONS) as loyalty:
-        found, zone = await asyncio.gather(
-            loyalty.get_award(request, timeout_s=TIMEOUT_S), fetch_zone(loyalty, merchant_id)
-        )
+        found = await loyalty.get_award(request, timeout_s=TIMEOUT_S)
+        zone = await fetch_zone(loyalty, merchant_id)
     if json:
         changes = [render_change(change, zone) for change in found.changes]
         print_json({**render_award(found.award, zone), "changes": changes})
@@ -168,7 +167,7 @@ async def settle(  # noqa: PLR0913 - one argument per option
     if json:
         print_json(render_award(award, zone))
         return
-    state, points = read_state(award.state), f"{read_points(award)} for {award.member_id}"
+    state, points = read_state(award.state), f"{read_points(award)} for {name_member(award)}"
     if before.award.state == award.state:
         print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
     else:

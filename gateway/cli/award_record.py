@@ -33,8 +33,12 @@ COLUMNS = (
     "needs_person",
     "tier_before",
     "balance_change",
+    "member_support_id",
 )
-LIST_COLUMNS = ("award", "state", "points", "member", "ticket", "agent (claimed)", "reason", "note", "made")
+LIST_COLUMNS = (
+    *("award", "state", "points", "member", "TRIFFT's id", "ticket"),
+    *("agent (claimed)", "reason", "note", "made"),
+)
 _NONE = "–"
 # What an award that is not settled has done to the balance is not known.
 _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
@@ -69,6 +73,7 @@ def render_award(award: pb.Award, zone: tzinfo | None) -> dict[str, object]:
         award.needs_person,
         render_text(award.tier_before),
         _count_change(award),
+        render_text(award.member_support_id),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -99,11 +104,17 @@ def read_points(award: pb.Award) -> str:
     return f"{_sign_points(award):+}"
 
 
+def name_member(award: pb.Award) -> str:
+    """As people do: by support ID, where it is known."""
+    return award.member_support_id or award.member_id
+
+
 def list_cells(award: pb.Award, zone: tzinfo | None) -> tuple[str, ...]:
     return (
         award.award_id,
         _describe_state(award),
         read_points(award),
+        award.member_support_id,
         award.member_id,
         award.ticket_id,
         award.claimed_agent_name or award.claimed_agent_email,
@@ -119,7 +130,7 @@ def list_lines(award: pb.Award, zone: tzinfo | None) -> list[str]:
     ticket, giver = f"ticket {award.ticket_id}" if award.ticket_id else "", f"by {agent}" if agent else ""
     lines = (
         (read_timestamp(award.create_time, zone), ticket, giver),
-        (f"member {award.member_id}",),
+        (f"member {_describe_member(award)}",),
         (award.reason, award.note),
     )
     shown = [" · ".join(part for part in parts if part) for parts in lines]
@@ -144,7 +155,7 @@ def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
         ("Award", award.award_id),
         ("State", _describe_state(award)),
         ("Points", read_points(award)),
-        ("Member", award.member_id),
+        ("Member", _describe_member(award)),
         ("Tier before", award.tier_before or _NONE),
         ("Ticket", f"{award.ticket_id} ({verified})" if award.ticket_id else _NONE),
         ("Agent (claimed)", _describe_agent(award)),
@@ -180,6 +191,11 @@ def _describe_state(award: pb.Award) -> str:
     if award.reversed_by:
         return f"{state}, reversal {award.reversed_by}"
     return f"{state}, reverses {award.reverses}" if award.reverses else state
+
+
+def _describe_member(award: pb.Award) -> str:
+    """Like "JN-4821, TRIFFT's id bf428af0-bf06-4bc4-a91b-91b5bda6e211"."""
+    return f"{award.member_support_id}, TRIFFT's id {award.member_id}" if award.member_support_id else award.member_id
 
 
 def _describe_agent(award: pb.Award) -> str:

@@ -53,7 +53,7 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
     else:
         checks += await _check_account(installation, backlog, config, merchant, say_time)
     checks.append(awards)
-    checks += check_activity(installation, say_time)
+    checks += check_activity(installation, say_time, datetime.now(UTC))
     _print_checks(merchant_id, checks, as_json=json)
     return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
 

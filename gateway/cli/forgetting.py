@@ -123,7 +123,8 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: tzinfo | None)
         print_line("with --member if you have it (award list shows them).")
     elif done.erased_award_count:
         awards = "1 award carries" if done.erased_award_count == 1 else f"{done.erased_award_count} awards carry"
-        print_line(f"Forgotten: {awards} {done.pseudonym} instead of the member, without note, tier and balance.")
+        print_line(f"Forgotten: {awards} {done.pseudonym} instead of the member,")
+        print_line("without support ID, note, tier and balance.")
     elif not done.kept_awards:
         print_line("No award is on record for them.")
     for one in done.kept_awards:

@@ -34,6 +34,11 @@ def explain_refused(
 ) -> CommandError | UsageError:
     if error.reason == "BAD_VALUE" and error.field:
         words = error.message.removeprefix(error.field).strip()
-        return UsageError(f"{options.get(error.field, error.field)} {words}")
+        return UsageError(f"{options.get(error.field) or _read_field(error.field)} {words}")
     advice = get_advice(error.reason, merchant_id, error.metadata.get("award_id", "AWARD"))
     return CommandError(f"{error.message} ({error.reason}): {advice}")
+
+
+def _read_field(field: str) -> str:
+    """Of what no option fills, for people: "page size"."""
+    return field.rpartition(".")[2].replace("_", " ")

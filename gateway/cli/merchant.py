@@ -23,6 +23,7 @@ PROBE_TIMEOUT_S = 20.0
 
 # Which option fills a field of the request.
 _OPTIONS = {
+    "merchant.merchant_id": "ID",
     "merchant.provider_url": "--trifft-url",
     "merchant.admin_member_url": "--admin-member-url",
     "merchant.time_zone": "--time-zone",
@@ -202,6 +203,8 @@ def _explain_refused(error: LoyaltyCallError, merchant_id: str) -> CommandError 
     advice = "check --trifft-url, try again, or use --no-probe"
     if error.reason == "PROVIDER_CREDENTIALS":
         advice = "check --trifft-url and the token in --trifft-token-file, or use --no-probe"
+    elif error.reason == "PROVIDER_CONTRACT":
+        advice = "check --trifft-url, correct that line with --profile, or use --no-probe"
     elif not error.reason.startswith("PROVIDER_"):
         return explain_refused(error, merchant_id, _OPTIONS)
     return CommandError(f"{error.message} ({error.reason}): {advice}")

@@ -14,7 +14,7 @@ _LIMITS = (
     ("max_points_per_award", "--max-per-award", "award"),
     ("max_points_per_ticket", "--max-per-ticket", "ticket"),
     ("max_points_per_member_day", "--max-per-member-day", "member and day"),
-    ("max_points_per_merchant_day", "--max-per-merchant-day", "shop and day"),
+    ("max_points_per_merchant_day", "--max-per-shop-day", "shop and day"),
     ("max_points_per_agent_day", "--max-per-agent-day", "agent and day"),
 )
 REASONS_FIELD = "award_reasons"
@@ -39,7 +39,7 @@ class Policy:
     max_per_member_day: Annotated[
         str | None, Parameter(help="To one member on one day: N, none, or default (none).", allow_leading_hyphen=True)
     ] = None
-    max_per_merchant_day: Annotated[
+    max_per_shop_day: Annotated[
         str | None, Parameter(help="By all agents on one day: N, none, or default (none).", allow_leading_hyphen=True)
     ] = None
     max_per_agent_day: Annotated[
@@ -57,7 +57,7 @@ class Policy:
         """
         fields = []
         for field, option, _ in _LIMITS:
-            text = getattr(self, field.replace("max_points_", "max_"))
+            text = getattr(self, option.removeprefix("--").replace("-", "_"))
             if text is None:
                 continue
             fields.append(field)

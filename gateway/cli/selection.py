@@ -25,11 +25,16 @@ _TIME = re.compile(
 _TIME_HELP = "a day, 2026-11-23, or a time, 2026-11-23T12:00; the shop's own, or with an offset, 2026-11-23T12:00Z."
 # A UUID, as TRIFFT's ids are, or what stands for one who was forgotten. Else it may be what support calls a member by.
 _MEMBER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|erased-[0-9a-f]{16}")
+# A removed shop's members, too, are known to nobody.
+_NOT_FOUND = frozenset({"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 # Which option fills a field of the request.
 SELECTION_OPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "filter.claimed_agent": "--agent",
         "filter.member_id": "--member",
+        "filter.member_support_id": "--member",
+        "identity.email": "--member",
+        "identity.support_id": "--member",
         "filter.ticket_id": "--ticket",
         "filter.states": "--state",
         "filter.from_time": "--from",
@@ -79,7 +84,7 @@ class Selection:
             from_time=_write(instants.get("--from")),
             before_time=_write(instants.get("--before")),
             claimed_agent=agent,
-            member_id=await _find_member_id(loyalty, merchant_id, member) if member else "",
+            **(await _find_member(loyalty, merchant_id, member) if member else {}),
             ticket_id=ticket,
             states=[state.value for state in self.state],
             needs_person=self.needs_person,
@@ -94,23 +99,31 @@ def _strip(text: str | None, option: str) -> str:
     return (text or "").strip()
 
 
-async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, text: str) -> str:
-    """Who is no member by e-mail is an error; what is no support ID may be an id of the provider's."""
+async def _find_member(loyalty: LoyaltyClient, merchant_id: str, text: str) -> dict[str, str]:
+    """The field of the filter: TRIFFT's id; for whom TRIFFT does not know any more, the support ID of that time.
+
+    Who is no member by e-mail is an error. What is neither a support ID nor was one may be an id of TRIFFT's.
+    """
     if _MEMBER_ID.fullmatch(text):
-        return text
+        return {"member_id": text}
     is_email = "@" in text
     identity = pb.MemberIdentity(email=text) if is_email else pb.MemberIdentity(support_id=text)
     try:
-        return (await loyalty.find_member(merchant_id, identity, timeout_s=TIMEOUT_S)).member.member_id
+        return {"member_id": (await loyalty.find_member(merchant_id, identity, timeout_s=TIMEOUT_S)).member.member_id}
     except LoyaltyCallError as error:
-        if error.reason == "MEMBER_NOT_FOUND" and not is_email:
-            return text
-        if error.reason in {"MEMBER_NOT_FOUND", "MEMBER_AMBIGUOUS"}:
-            count = "no" if error.reason == "MEMBER_NOT_FOUND" else "more than one"
+        if is_email and error.reason == "MERCHANT_NOT_FOUND":
+            words = f"{merchant_id} was removed: give the support ID of the member, or TRIFFT's id"
+            raise CommandError(words) from error
+        if error.reason == "MEMBER_AMBIGUOUS" or (is_email and error.reason in _NOT_FOUND):
+            count = "more than one" if error.reason == "MEMBER_AMBIGUOUS" else "no"
             raise CommandError(
                 f"{merchant_id} has {count} member with this --member: give TRIFFT's id of the member"
             ) from error
-        raise
+        if error.reason not in _NOT_FOUND and error.field != "identity.support_id":
+            raise
+    was_theirs = pb.AwardFilter(member_support_id=text)
+    found = await loyalty.list_awards(merchant_id, award_filter=was_theirs, page_size=1, timeout_s=TIMEOUT_S)
+    return {"member_support_id" if found.awards else "member_id": text}
 
 
 def _parse_time(text: str, option: str) -> date | datetime:

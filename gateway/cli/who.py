@@ -18,7 +18,9 @@ _KINDS = (
     ("--member", "member_id", "id"),
 )
 # Which option fills a field of the request.
-WHO_OPTIONS: Mapping[str, str] = MappingProxyType({f"identity.{field}": option for option, field, _ in _KINDS})
+WHO_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {f"identity.{field}": option for option, field, _ in _KINDS} | {"member_id": "--member", "erased_by": "your login"}
+)
 
 
 @Parameter(name="*")

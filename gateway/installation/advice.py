@@ -5,7 +5,7 @@ _ADVICE = {
     "PROVIDER_THROTTLED": "wait a minute: TRIFFT takes 50 requests in 10 s for each token",
     "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
     "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
-    "PROVIDER_CONTRACT": "correct the address or the wire profile: trifft-gorgias merchant update {id} --profile F",
+    "PROVIDER_CONTRACT": "correct that line: trifft-gorgias merchant update {id} --profile F (or --trifft-url)",
     "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
     "MERCHANT_EXISTS": "to change it: trifft-gorgias merchant update {id}",
     "BAD_VALUE": "correct the value",

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -23,6 +23,10 @@ _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
 _NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
+# Of the last event: a shop's agents work every week.
+OLD_AFTER = timedelta(days=7)
+# What a widget without data says of itself.
+_UNAVAILABLE = "unavailable"
 
 
 class CheckState(enum.Enum):
@@ -124,15 +128,44 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
 
 
-def check_activity(installation: Installation | None, render_time: Callable[[datetime], str]) -> list[Check]:
+def check_activity(
+    installation: Installation | None, render_time: Callable[[datetime], str], now: datetime
+) -> list[Check]:
     """When Gorgias last asked, what it was told, and what went wrong last; what the shop's webhooks brought last."""
-    if installation is None or installation.last_event_time is None:
-        advice = "add a tag to a ticket of a known member, wait some seconds, and check again"
-        event = Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not asked yet", advice=advice)
-    else:
-        when = render_time(installation.last_event_time)
-        event = Check(name="last event", state=CheckState.OK, detail=f"{when}, answered: {installation.last_status}")
+    event = _check_last_event(installation, render_time, now)
     return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
+
+
+def _check_last_event(
+    installation: Installation | None, render_time: Callable[[datetime], str], now: datetime
+) -> Check:
+    again = "add a tag to a ticket of a known member, wait some seconds, and check again"
+    if installation is None or installation.last_event_time is None:
+        return Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not asked yet", advice=again)
+    age, status = now - installation.last_event_time, installation.last_status
+    ago = f", {age.days} days ago" if age > OLD_AFTER else ""
+    detail = f"{render_time(installation.last_event_time)}{ago}, answered: {status}"
+    if status == _UNAVAILABLE or _has_failed_last(installation):
+        state = CheckState.FAILED if status == _UNAVAILABLE else CheckState.WARNING
+        reason = (installation.last_error or "") if _has_failed_last(installation) else ""
+        why = f" ({reason})" if reason else ""
+        old_data = "" if status == _UNAVAILABLE else ", with old data"
+        advice = _advise(reason, installation)
+        return Check(name="last event", state=state, detail=f"{detail}{old_data}{why}", advice=advice)
+    if ago:
+        return Check(name="last event", state=CheckState.WARNING, detail=f"{detail}; none since", advice=again)
+    return Check(name="last event", state=CheckState.OK, detail=detail)
+
+
+def _has_failed_last(installation: Installation) -> bool:
+    """Whether what went wrong last did so at the last event: nothing has worked since."""
+    event_time, error_time = installation.last_event_time, installation.last_error_time
+    return error_time is not None and (event_time is None or error_time >= event_time)
+
+
+def _advise(error: str, installation: Installation) -> str:
+    """`error`: as it was noted, a reason or "REASON: message"."""
+    return get_advice(error.partition(":")[0], installation.merchant_id)
 
 
 def _check_fields(
@@ -167,10 +200,9 @@ def _check_last_error(installation: Installation | None, render_time: Callable[[
     if installation is None or installation.last_error_time is None:
         return Check(name="last error", state=CheckState.OK, detail="none")
     detail = f"{render_time(installation.last_error_time)}: {installation.last_error}"
-    event_time = installation.last_event_time
-    if event_time is not None and event_time > installation.last_error_time:
+    if not _has_failed_last(installation):
         return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since)")
-    advice = get_advice(installation.last_error or "", installation.merchant_id)
+    advice = _advise(installation.last_error or "", installation)
     return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
 
 

@@ -99,7 +99,7 @@ async def _find_customer(merchant_id: str, request: web.Request) -> Customer | N
 
 
 async def _render_member(event: _Event, request: web.Request, deadline: float) -> tuple[View, str]:
-    """And the reason why it is not fresh."""
+    """And why it is not fresh: a reason, or "REASON: message"."""
     app = request.app
     try:
         snapshot = await app[CLIENT].get_snapshot(
@@ -110,7 +110,8 @@ async def _render_member(event: _Event, request: web.Request, deadline: float) -
             request_id=request[REQUEST_ID],
         )
     except LoyaltyCallError as error:
-        return render_error(error, event.email, event.shop, app[CLOCK].now()), error.reason
+        view = render_error(error, event.email, event.shop, app[CLOCK].now())
+        return view, f"{error.reason}: {error.message}"
     return _render_panel(snapshot, event, app), name_reason(snapshot.stale_reason)
 
 

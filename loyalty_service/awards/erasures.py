@@ -1,8 +1,8 @@
 """Forgetting a person: what the ledger may drop of their awards, and must keep.
 
 Kept of each award: amount, times, agent, ticket, number, state, reason, and the provider's number of the movement,
-without which nobody could audit it. Gone: whom it was for, the note, the tier, the balance. A pseudonym that nothing
-leads back from holds together what was one person's. The triggers let this change through, and no other.
+without which nobody could audit it. Gone: whom it was for, the support ID, the note, the tier, the balance. A pseudonym
+that nothing leads back from holds together what was one person's. The triggers let this change through, and no other.
 """
 
 import secrets
@@ -50,7 +50,7 @@ class Erasures:
         kept_numbers = {one.number for one in kept}
         forgotten = [row.number for row in rows if row.number not in kept_numbers]
         pseudonym = PSEUDONYM_PREFIX + secrets.token_hex(_PSEUDONYM_BYTES) if forgotten else ""
-        blank = {"member_id": pseudonym, "note": "", "tier_before": "", "balance": None}
+        blank = {"member_id": pseudonym, "member_support_id": "", "note": "", "tier_before": "", "balance": None}
         connection.execute(update(awards).where(*of_member, awards.c.number.in_(forgotten)).values(blank))
         record = {"merchant_id": merchant_id, "pseudonym": pseudonym, "actor": actor}
         counts = {"award_count": len(forgotten), "kept_count": len(kept)}

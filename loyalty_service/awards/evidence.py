@@ -54,7 +54,7 @@ def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> 
     # What was found not to be booked is not guessed to be booked after all.
     may_guess = award.state is AwardState.UNKNOWN and not are_kept
     if may_guess and len(fitting) == 1 and not _is_contested(fitting[0], award, neighbours.rivals):
-        return Finding(movement=fitting[0], why="one movement of the provider fits in points, note and time")
+        return Finding(movement=fitting[0], why="one movement in TRIFFT fits in points, note and time")
     return Finding(is_absent=movements.is_complete and not any(_may_be(one, award) for one in nameless))
 
 
@@ -65,7 +65,7 @@ def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) ->
         return Finding(contradiction="the movement with its reference has other points")
     if own[0].movement_id in neighbours.movement_ids:
         return Finding(contradiction="the movement with its reference has settled another award")
-    return Finding(movement=own[0], why="the provider's movement has its reference")
+    return Finding(movement=own[0], why="TRIFFT's movement has its reference")
 
 
 def _get_change(request: AwardRequest) -> int:

@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from loyalty_service.awards.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
 from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import Database
 from loyalty_service.domain.award import Award, AwardChange, AwardState, make_agent_key
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
+from runtime.addresses import fold_ascii_case
 
 RECENT_COUNT = 5
 
@@ -20,6 +24,23 @@ _KEYS = {
     AwardGrouping.REASON: awards.c.reason,
     AwardGrouping.DAY: awards.c.day,
 }
+
+
+class fold_ascii(FunctionElement[str]):  # noqa: N801  read as a function of SQL
+    """As `fold_ascii_case`."""
+
+    inherit_cache = True
+
+
+@compiles(fold_ascii, "sqlite")
+def _fold_sqlite(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  the compiler's own
+    return f"lower({compiler.process(element.clauses, **options)})"
+
+
+@compiles(fold_ascii, "postgresql")
+def _fold_postgresql(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  likewise
+    """In the database's own collation it would fold other letters, too."""
+    return f'lower({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
 class History:
@@ -134,6 +155,8 @@ def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool
         yield or_(awards.c.agent_key == key, awards.c.agent_name_key == key)
     if wanted.member_id:
         yield awards.c.member_id == wanted.member_id
+    if wanted.member_support_id:
+        yield fold_ascii(awards.c.member_support_id) == fold_ascii_case(wanted.member_support_id)
     if wanted.ticket_id:
         yield awards.c.ticket_id == wanted.ticket_id
     if wanted.states:

@@ -94,7 +94,7 @@ class Inquiry:
             async with asyncio.timeout(READ_TIMEOUT_S + 1):
                 return await self._provider.list_movements(merchant, member_id, since=since, timeout_s=READ_TIMEOUT_S)
         except TimeoutError as error:
-            raise ProviderTimeoutError("the provider's movements did not come in time") from error
+            raise ProviderTimeoutError("TRIFFT's list of movements did not come in time") from error
 
     async def _conclude(self, merchant: Merchant, doubt: Doubt, finding: Finding, log: Log) -> None:
         if finding.contradiction:
@@ -112,7 +112,7 @@ class Inquiry:
             count = doubt.absent_count + 1
             await self._doubts.plan(doubt, AwardState.UNKNOWN, after_s=ABSENT_AGAIN_S, absent_count=count)
         else:
-            why = "two complete lists of the provider's movements do not have it"
+            why = "two complete lists of TRIFFT's movements do not have it"
             await self._settle(merchant, doubt, AwardState.NOT_APPLIED, Finding(why=why), log)
 
     async def _settle(self, merchant: Merchant, doubt: Doubt, state: AwardState, finding: Finding, log: Log) -> None:

@@ -112,6 +112,7 @@ def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
         merchant_id=original.request.merchant_id,
         request_id=given.request_id,
         member_id=original.request.member_id,
+        member_support_id=original.request.member_support_id,
         points=original.request.points,
         reverses=original.number,
         **_parse_circumstances(given),
@@ -160,6 +161,9 @@ def parse_filter(given: AwardFilter) -> AwardFilter:
         given,
         claimed_agent=_parse_agent("filter.claimed_agent", given.claimed_agent),
         member_id=_parse_printable("filter.member_id", given.member_id, MAX_MEMBER_ID_CHARS),
+        member_support_id=_parse_printable(
+            "filter.member_support_id", given.member_support_id.strip(), MAX_MEMBER_ID_CHARS
+        ),
         ticket_id=_parse_printable("filter.ticket_id", given.ticket_id.strip(), MAX_TICKET_ID_CHARS),
     )
 

@@ -37,13 +37,7 @@ Log: TypeAlias = structlog.typing.FilteringBoundLogger
 
 logger = structlog.get_logger()
 
-_LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and the provider's answer was lost")
-_CONTRADICTED = Settlement(
-    state=AwardState.UNKNOWN,
-    rejection_reason=ProviderContractError.reason,
-    needs_person=True,
-    why="sent, and the provider's answer names other points",
-)
+_LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and TRIFFT's answer was lost")
 _NOT_SENT = Settlement(
     state=AwardState.REJECTED,
     rejection_reason=ProviderUnavailableError.reason,
@@ -52,11 +46,11 @@ _NOT_SENT = Settlement(
 )
 # Why nothing was booked.
 _REFUSED = {
-    ProviderCredentialsError.reason: "the provider refused the shop's token",
-    ProviderThrottledError.reason: "too many requests to the provider",
-    ProviderUnavailableError.reason: "the provider was not reached",
-    MemberNotFoundError.reason: "the provider knows no such member",
-    ProviderRefusedError.reason: "the provider refused it",
+    ProviderCredentialsError.reason: "TRIFFT refused the shop's token",
+    ProviderThrottledError.reason: "too many requests to TRIFFT",
+    ProviderUnavailableError.reason: "TRIFFT was not reached",
+    MemberNotFoundError.reason: "TRIFFT knows no such member",
+    ProviderRefusedError.reason: "TRIFFT refused it",
 }
 # Refusals by which the provider tells that what is held of the member may be wrong.
 _TELLING = {MemberNotFoundError.reason, ProviderRefusedError.reason}
@@ -130,7 +124,7 @@ class Sender:
             async with asyncio.timeout(left_s):
                 receipt = await call(merchant, booking, timeout_s=min(self._timeout_s, left_s))
         except (BookingUnknownError, TimeoutError) as error:
-            return _CONTRADICTED if isinstance(error, BookingContradictedError) else _LOST
+            return _make_doubt(error)
         except ProviderRefusedError as error:
             return _make_refusal(error, retryable=False)
         except (
@@ -156,6 +150,19 @@ def make_lease_s(timeout_s: float) -> float:
     return timeout_s + OVERRUN_S + SETTLE_S
 
 
+def _make_doubt(error: BookingUnknownError | TimeoutError) -> Settlement:
+    """Other points than were asked for are for a person to look at."""
+    if isinstance(error, TimeoutError):
+        return _LOST
+    is_contradicted = isinstance(error, BookingContradictedError)
+    return Settlement(
+        state=AwardState.UNKNOWN,
+        rejection_reason=ProviderContractError.reason if is_contradicted else None,
+        needs_person=is_contradicted,
+        why=f"sent, and {error}",
+    )
+
+
 def _make_refusal(error: LoyaltyError, *, retryable: bool) -> Settlement:
     return Settlement(
         state=AwardState.REJECTED,
@@ -166,4 +173,4 @@ def _make_refusal(error: LoyaltyError, *, retryable: bool) -> Settlement:
 
 
 def _confirm(receipt: Receipt) -> str:
-    return "the provider confirmed it, and books it later" if receipt.delayed else "the provider confirmed it"
+    return "TRIFFT confirmed it, and books it later" if receipt.delayed else "TRIFFT confirmed it"

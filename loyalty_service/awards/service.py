@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
+from loyalty_service.awards.circumstances import add_circumstances
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.obstacles import find_obstacle
 from loyalty_service.awards.openings import Opening
@@ -42,7 +43,6 @@ from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
 
 POLL_S = 0.1
-MAX_TIER_CHARS = 200
 
 logger = structlog.get_logger()
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class AwardService:
                 return await self._answer(known, answer_time, held, replayed=True)
             request = _parse(merchant, given)
             held = await self._check_member(merchant, given, request, timeout_s=min(self._read_timeout_s, answer_s))
-        request = _add_circumstances(request, merchant, held)
+        request = add_circumstances(request, merchant, held)
         zone = ZoneInfo(merchant.time_zone)
         opening = await self._open(merchant, self._ledger.open(request, merchant.limits, zone))
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
@@ -122,7 +122,7 @@ class AwardService:
             return await self._answer(known, answer_time, held, replayed=True)
         original = await self.get(merchant.merchant_id, award_id=given.award_id)
         held = await self._snapshots.get_held(merchant, original.request.member_id)
-        request = _add_circumstances(parse_reversal(given, original), merchant, held)
+        request = add_circumstances(parse_reversal(given, original), merchant, held)
         zone = ZoneInfo(merchant.time_zone)
         opening = await self._open(merchant, self._ledger.open_reversal(request, zone))
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
@@ -280,16 +280,6 @@ def _parse_at_once(merchant: Merchant, given: GivenAward) -> AwardRequest | None
         return _parse(merchant, given)
     except LoyaltyError:
         return None
-
-
-def _add_circumstances(request: AwardRequest, merchant: Merchant, held: Snapshot | None) -> AwardRequest:
-    return msgspec.structs.replace(request, tier_before=_name_tier(held), merchant_generation=merchant.generation)
-
-
-def _name_tier(held: Snapshot | None) -> str:
-    """As it may be stored: the provider's text is no caller's."""
-    tier = held.member.tier if held else None
-    return "".join(filter(str.isprintable, tier.display_name))[:MAX_TIER_CHARS] if tier else ""
 
 
 def _report(task: asyncio.Task[Any]) -> None:

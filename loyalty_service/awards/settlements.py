@@ -18,7 +18,7 @@ _FOUND_OUT = {
     AwardState.NOT_APPLIED: (AwardState.APPLIED,),
 }
 OVERDUE = and_(is_one_of(awards, AwardState.PENDING), awards.c.lease_expire_time_ms < now_ms())
-_EXPIRED = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what the provider answered")
+_EXPIRED = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
 
 
 class MovementUsedError(Exception):

@@ -15,7 +15,8 @@ award_looks = Table(
 )
 
 # Triggers refuse to delete a row, and to change what was asked for: request, member, points, ticket, what it reverses.
-# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, note and tier are empty.
+# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, and what else is
+# known of the member is empty.
 awards = Table(
     "awards",
     _metadata,
@@ -40,6 +41,7 @@ awards = Table(
     Column("reason", Text),
     Column("is_ticket_verified", Boolean),
     Column("tier_before", Text),
+    Column("member_support_id", Text),
     Column("reverses", BigInteger),
     Column("merchant_generation", Text),
     Column("day", Text),

@@ -29,8 +29,9 @@ class AwardState(enum.Enum):
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
 
-    `reverses`: this takes back the award of that number. `tier_before`: name of the tier that the member is held to
-    have. `is_ticket_verified`: the helpdesk says that it is the member's. `merchant_generation`: see Merchant.
+    `reverses`: this takes back the award of that number. `tier_before`, `member_support_id`: name of the tier, and the
+    support ID, that the member is held to have; empty: none, or not known. `is_ticket_verified`: the helpdesk says that
+    it is the member's. `merchant_generation`: see Merchant.
     """
 
     merchant_id: str
@@ -44,6 +45,7 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     is_ticket_verified: bool = False
     tier_before: str = ""
+    member_support_id: str = ""
     merchant_generation: str = ""
     reverses: int | None = None
 

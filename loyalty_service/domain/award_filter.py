@@ -12,13 +12,14 @@ class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What an award must be to be looked at; what is not set allows all.
 
     Last tried at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, but for
-    ASCII case. `needs_person`: only those that wait for one.
+    ASCII case. `member_support_id`: likewise, as kept with the award. `needs_person`: only those that wait for one.
     """
 
     from_time: datetime | None = None
     before_time: datetime | None = None
     claimed_agent: str = ""
     member_id: str = ""
+    member_support_id: str = ""
     ticket_id: str = ""
     states: frozenset[AwardState] = frozenset()
     needs_person: bool = False

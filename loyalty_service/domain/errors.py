@@ -54,14 +54,14 @@ class MerchantNotFoundError(LoyaltyError):
     reason = "MERCHANT_NOT_FOUND"
 
     def __init__(self) -> None:
-        super().__init__("no merchant has this id")
+        super().__init__("no shop has this id")
 
 
 class MerchantExistsError(LoyaltyError):
     reason = "MERCHANT_EXISTS"
 
     def __init__(self, merchant_id: str) -> None:
-        super().__init__(f"merchant {merchant_id} is there already")
+        super().__init__(f"shop {merchant_id} is there already")
 
 
 class MemberNotFoundError(LoyaltyError):
@@ -90,7 +90,7 @@ class MemberBlockedError(LoyaltyError):
     reason = "MEMBER_BLOCKED"
 
     def __init__(self) -> None:
-        super().__init__("this member is blocked at the provider")
+        super().__init__("this member is blocked in TRIFFT")
 
 
 class MemberStatusUnknownError(LoyaltyError):
@@ -99,7 +99,7 @@ class MemberStatusUnknownError(LoyaltyError):
     reason = "STATUS_UNKNOWN"
 
     def __init__(self, word: str) -> None:
-        super().__init__("the merchant's profile does not know this member's status", status=word)
+        super().__init__("the shop's profile does not know this member's status", status=word)
 
 
 class WalletDisabledError(LoyaltyError):
@@ -113,7 +113,7 @@ class SeveralWalletsError(LoyaltyError):
     reason = "SEVERAL_WALLETS"
 
     def __init__(self) -> None:
-        super().__init__("this member has several wallets, and the merchant's profile does not say which one counts")
+        super().__init__("this member has several wallets, and the shop's profile does not say which one counts")
 
 
 class AwardNotFoundError(LoyaltyError):
@@ -236,7 +236,7 @@ class ProviderRefusedError(ProviderError):
 class BookingUnknownError(Exception):
     """A credit or a debit was sent and its outcome is not known: 5xx, reset, timeout, or an answer that cannot be read.
 
-    Never leaves the awards: it becomes the state UNKNOWN.
+    Never leaves the awards: it becomes the state UNKNOWN. The text completes "sent, and …", for people.
     """
 
 

@@ -115,7 +115,7 @@ class CachedSnapshots:
                 found = await self._fly(merchant, reader, held, urgency)
         except TimeoutError:
             await self._hold_sighting(merchant, identity)
-            found = ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s")
+            found = ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s")
         if isinstance(found, ProviderError):
             return await self._get_stale(merchant, reader, found, may_be_stale=stale_if_error)
         self._metrics.fetched.inc()

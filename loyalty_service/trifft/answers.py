@@ -9,7 +9,6 @@ import structlog
 from loyalty_service.domain.errors import (
     BookingUnknownError,
     MemberNotFoundError,
-    ProviderContractError,
     ProviderCredentialsError,
     ProviderRefusedError,
     ProviderThrottledError,
@@ -17,6 +16,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.expression import Expression
+from loyalty_service.trifft.fields import read_required
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.transport import Answer, Request
 from loyalty_service.trifft.wire import WireError, parse_json
@@ -38,20 +38,31 @@ def log_unreachable(merchant: Merchant, request: Request, error: Exception) -> N
     )
 
 
+def log_contract(merchant: Merchant, operation: str, sentence: str) -> None:
+    """An answer came that does not fit the profile."""
+    _log.error("provider_contract", merchant_id=merchant.merchant_id, operation=operation, problem=sentence)
+
+
 def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whatever the provider sent
     """The data of a 2xx, bare or wrapped. Raises WireError."""
     if not answer.is_json:
-        raise WireError("is not of a JSON type")
-    body = parse_json(answer.body)
-    if profile.envelope.is_wrapped.search(body) is True:
-        return profile.envelope.data.search(body)
+        raise WireError("a body that is not of a JSON type")
+    body, lines = parse_json(answer.body), profile.envelope
+    if read_required("envelope.is_wrapped", lines.is_wrapped, body, lambda found: found is True):
+        return read_required("envelope.data", lines.data, body, lambda found: found)
     if isinstance(body, dict) and body.get("success") is False:
-        raise WireError("says that it failed")
+        raise WireError("an answer that says that it failed", "envelope.is_wrapped")
     return body
 
 
+def explain_contract(profile: Profile, operation: str, error: WireError) -> str:
+    """Which line of the profile the answer does not fit; the path's, where none has found it."""
+    line = profile.quote_line(error.line or f"{operation}.path")
+    return f"TRIFFT's answer to {operation} cannot be read: {line} found {error}"
+
+
 def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a read that is not a 2xx."""
+    """Raises the error for every answer to a read that is not a 2xx: WireError for one that fits no line."""
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
@@ -59,8 +70,8 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
     if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - likewise
         raise MemberNotFoundError(now)
     if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
-        raise ProviderUnavailableError(f"the provider answered {answer.status}")
-    raise ProviderContractError(f"the provider answered {answer.status} to {request.operation}")
+        raise ProviderUnavailableError(f"TRIFFT answered {answer.status}")
+    raise WireError(f"HTTP {answer.status}")
 
 
 def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
@@ -73,23 +84,23 @@ def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, requ
         case 404:
             raise MemberNotFoundError(now)
         case 400 | 402:
-            raise ProviderRefusedError(f"the provider refused the {request.operation} with {answer.status}")
+            raise ProviderRefusedError(f"TRIFFT refused the {request.operation} with {answer.status}")
         case _:
-            raise BookingUnknownError(f"the provider answered {answer.status}")
+            raise BookingUnknownError(f"TRIFFT answered {answer.status}")
 
 
 def _raise_common(status: int, message: str, profile: Profile) -> None:
     if status in {401, 403}:
         _raise_credentials(status, message)
     if status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderThrottledError("the provider refuses further requests for now", profile.rate.block_s)
+        raise ProviderThrottledError("TRIFFT refuses further requests for now", profile.rate.block_s)
 
 
 def _raise_credentials(status: int, message: str) -> NoReturn:
     role = _ROLE.search(message)
     if status == 403 and role:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderCredentialsError(f"the merchant's token lacks {role.group()}")
-    raise ProviderCredentialsError("the provider refuses the merchant's token")
+        raise ProviderCredentialsError(f"the shop's token lacks {role.group()}")
+    raise ProviderCredentialsError("TRIFFT refuses the shop's token")
 
 
 def _log_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: Request) -> str:

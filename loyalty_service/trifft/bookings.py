@@ -16,7 +16,13 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock
 from loyalty_service.domain.urgency import Ask, Urgency
-from loyalty_service.trifft.answers import log_unreachable, parse_data, raise_for_booking
+from loyalty_service.trifft.answers import (
+    explain_contract,
+    log_contract,
+    log_unreachable,
+    parse_data,
+    raise_for_booking,
+)
 from loyalty_service.trifft.breaker import Breaker
 from loyalty_service.trifft.budget import Budget
 from loyalty_service.trifft.fields import FieldReader
@@ -64,7 +70,7 @@ class Bookings:
         except (aiohttp.ClientError, BodyTooLargeError, OSError) as error:  # TimeoutError is an OSError
             log_unreachable(merchant, request, error)
             if sending.may_have_left:
-                raise BookingUnknownError(f"the {kind} may have been sent, and no answer came") from error
+                raise BookingUnknownError("TRIFFT's answer was lost") from error
             raise ProviderUnavailableError(self._transport.explain(error)) from error
         raise_for_booking(answer, profile, merchant, request, self._clock.now())
         return self._read_receipt(answer, merchant, profile, kind, booking)
@@ -76,13 +82,16 @@ class Bookings:
         lines, reader = profile.get_booking(kind), FieldReader()
         try:
             data = parse_data(answer, profile)
-            receipt, points = parse_receipt(data, lines, kind, reader), parse_booked_points(data, lines)
+            receipt, points = parse_receipt(data, lines, kind, reader), parse_booked_points(data, lines, kind)
         except WireError as error:
-            raise BookingUnknownError(f"the receipt cannot be read: {error}") from error
+            sentence = explain_contract(profile, kind, error)
+            log_contract(merchant, kind, sentence)
+            raise BookingUnknownError(sentence) from error
         finally:
             self._unreadable.note(merchant, reader.unreadable)
         if points not in {None, booking.points}:
-            raise BookingContradictedError(f"the receipt of a {kind} names other points")
+            line = profile.quote_line(f"{kind}.answered_points")
+            raise BookingContradictedError(f"TRIFFT's answer names other points ({line})")
         return receipt
 
     async def _exchange(self, merchant: Merchant, profile: Profile, request: Request, sending: Sending) -> Answer:

@@ -63,7 +63,7 @@ class Attempt:
 
     def fail(self) -> None:
         """It has answered with a failure of its own."""
-        self.error = ProviderUnavailableError("the provider fails")
+        self.error = ProviderUnavailableError("TRIFFT fails")
 
 
 class Breaker:
@@ -167,5 +167,5 @@ class Breaker:
 def _repeat(error: ProviderError) -> ProviderError:
     """Of the same reason, in words that say that nobody has asked."""
     if isinstance(error, ProviderTimeoutError):
-        return ProviderTimeoutError("the provider has not answered in time over and over, and was not asked again")
-    return ProviderUnavailableError("the provider has failed over and over, and was not asked again")
+        return ProviderTimeoutError("TRIFFT has not answered in time over and over, and was not asked again")
+    return ProviderUnavailableError("TRIFFT has failed over and over, and was not asked again")

@@ -191,14 +191,14 @@ class Budget:
 
 def make_error(busy: Busy) -> ProviderThrottledError:
     if busy.is_refused:
-        message = "the provider refuses further requests for now"
+        message = "TRIFFT refuses further requests for now"
     elif busy.is_cautious:
         message = (
-            "hardly anything is sent to the provider for some seconds: what it was sent before is not known "
+            "hardly anything is sent to TRIFFT for some seconds: what it was sent before is not known "
             "(the service has just started, or its shared store was lost)"
         )
     else:
-        message = "our own budget of requests to the provider is spent for now"
+        message = "our own budget of requests to TRIFFT is spent for now"
     return ProviderThrottledError(message, busy.expected_s)
 
 

@@ -164,7 +164,7 @@ class TrifftProvider:
                     )
                     yield Read(exchange, profile, merchant, self._clock.now(), self._unreadable)
             except TimeoutError as error:
-                raise ProviderTimeoutError(f"the provider did not answer within {timeout_s:g} s") from error
+                raise ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s") from error
 
     async def _book(self, merchant: Merchant, kind: BookingKind, booking: Booking, timeout_s: float) -> Receipt:
         try:
@@ -177,4 +177,4 @@ class TrifftProvider:
         try:
             return self._parse_profile(merchant.profile)
         except BadValueError as error:
-            raise ProviderContractError("the merchant's wire profile cannot be read") from error
+            raise ProviderContractError(f"the shop's wire profile {error.description}") from error

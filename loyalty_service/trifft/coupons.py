@@ -48,7 +48,7 @@ def _parse_state(value: object, fields: CouponFields) -> CouponState | None:
     """None: a state in which it cannot be used."""
     word = parse_text(value)
     if not word:
-        raise WireError("is empty")
+        raise WireError("nothing")
     if is_word(word, fields.activated_states):
         return CouponState.ACTIVATED
     return CouponState.ASSIGNED if is_word(word, fields.assigned_states) else None

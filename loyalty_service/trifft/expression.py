@@ -56,4 +56,4 @@ class Expression:
         try:
             return self._compiled.search(data, options=_OPTIONS)
         except Exception as error:  # JMESPath's own, and whatever Python raises at a value of another type
-            raise WireError(f"{self._text} cannot be evaluated") from error
+            raise WireError("a value that it cannot work with") from error

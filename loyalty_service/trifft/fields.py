@@ -36,16 +36,26 @@ class FieldReader:
         return self.read(line, expression, row, parse_list, [])
 
 
+def read_required(line: str, expression: Expression, row: object, parse: Callable[[object], T]) -> T:
+    """What nothing can be said without. Raises WireError, which names the line."""
+    try:
+        return parse(expression.search(row))
+    except WireError as error:
+        raise WireError(str(error), line) from error
+
+
 def parse_list(value: object) -> list[Any]:
     """Null is an empty one."""
-    if value is None:
-        return []
+    return [] if value is None else parse_rows(value)
+
+
+def parse_rows(value: object) -> list[Any]:
     if not isinstance(value, list):
-        raise WireError("is not a list")
+        raise WireError("no list")
     return value
 
 
 def parse_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise WireError("is not an object")
+        raise WireError("no object")
     return value

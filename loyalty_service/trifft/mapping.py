@@ -1,14 +1,13 @@
 """The provider's objects → the domain's, by a wire profile.
 
-A field that cannot be read is absent, and noted with the reader. What nothing can be said without raises WireError; its
-sentence names the field, never the content.
+A field that cannot be read is absent, and noted with the reader. What nothing can be said without raises WireError,
+which names the line of the profile, never the content.
 """
 
 import contextlib
-from collections.abc import Callable
 from datetime import tzinfo
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -25,8 +24,7 @@ from loyalty_service.domain.member import (
     parse_identity,
 )
 from loyalty_service.domain.ports import Movement, Movements
-from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.fields import FieldReader, parse_object
+from loyalty_service.trifft.fields import FieldReader, parse_object, read_required
 from loyalty_service.trifft.profile import BookPoints, ListMovements, MemberFields, Profile, is_word
 from loyalty_service.trifft.wallets import read_balance
 from loyalty_service.trifft.wire import (
@@ -39,7 +37,6 @@ from loyalty_service.trifft.wire import (
     parse_time,
 )
 
-T = TypeVar("T")
 # More than a widget should carry.
 MAX_SEGMENTS = 100
 # In the place of what an expression failed to find.
@@ -54,18 +51,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     row: dict[str, Any]
 
 
-def parse_candidates(rows: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
+def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
     """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
 
     A row that cannot be compared is passed over. Where nobody is left it may have been the one, so it is not said that
     there is none.
     """
-    if not isinstance(rows, list):
-        raise WireError("the answer is not a list of members")
     comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
     matching = [row for row in comparable if _has_identity(row, fields, identity)]
     if not matching and len(comparable) < len(rows):
-        raise WireError(f"{identity.kind} of a member cannot be compared")
+        raise WireError("what cannot be compared", next(iter(reader.unreadable)))
     found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
     return list(found.values())
 
@@ -77,7 +72,7 @@ def parse_candidate(row: object, fields: MemberFields) -> Candidate:
     except WireError:
         status = ""
     return Candidate(
-        member_id=_read(found, fields.member_id, "member_id", parse_id),
+        member_id=read_required("member.member_id", fields.member_id, found, parse_id),
         is_anonymised=is_word(status, fields.anonymised_states),
         row=found,
     )
@@ -107,25 +102,23 @@ def parse_receipt(data: object, fields: BookPoints, kind: str, reader: FieldRead
         return None if value is None else Wallet(balance=parse_points(value, fields.answered_balance_scale))
 
     return Receipt(
-        provider_reference=_read(row, fields.answered_reference, "reference", parse_id),
+        provider_reference=read_required(f"{kind}.answered_reference", fields.answered_reference, row, parse_id),
         balance=reader.read(f"{kind}.answered_balance", fields.answered_balance, row, parse_balance, None),
         delayed=reader.read(f"{kind}.answered_pending", fields.answered_pending, row, parse_flag, False),  # noqa: FBT003 - what is absent
     )
 
 
-def parse_booked_points(data: object, fields: BookPoints) -> Decimal | None:
+def parse_booked_points(data: object, fields: BookPoints, kind: str) -> Decimal | None:
     """How many points were added or taken, whatever their sign. None where the answer does not tell."""
 
     def parse(value: object) -> Decimal | None:
         return None if value is None else abs(parse_points(value, fields.point_scale))
 
-    return _read(data, fields.answered_points, "points", parse)
+    return read_required(f"{kind}.answered_points", fields.answered_points, data, parse)
 
 
-def parse_movements(rows: object, fields: ListMovements, zone: tzinfo) -> Movements:
+def parse_movements(rows: list[Any], fields: ListMovements, zone: tzinfo) -> Movements:
     """The rows that can be read. One that cannot be hides none of the others, and makes the list incomplete."""
-    if not isinstance(rows, list):
-        raise WireError("the answer is not a list of movements")
     items = []
     for row in rows:
         with contextlib.suppress(WireError):
@@ -134,12 +127,13 @@ def parse_movements(rows: object, fields: ListMovements, zone: tzinfo) -> Moveme
 
 
 def _parse_movement(row: object, fields: ListMovements, zone: tzinfo) -> Movement:
+    found = parse_object(row)
     return Movement(
-        movement_id=_read(parse_object(row), fields.movement_id, "movement_id", parse_id),
-        change=_read(row, fields.change, "change", lambda value: parse_points(value, fields.change_scale)),
-        note=_read(row, fields.note, "note", parse_echo),
-        reference=_read(row, fields.reference, "reference", parse_echo),
-        create_time=_read(row, fields.create_time, "create_time", lambda value: parse_time(value, zone)),
+        movement_id=parse_id(fields.movement_id.search(found)),
+        change=parse_points(fields.change.search(found), fields.change_scale),
+        note=parse_echo(fields.note.search(found)),
+        reference=parse_echo(fields.reference.search(found)),
+        create_time=parse_time(fields.create_time.search(found), zone),
     )
 
 
@@ -153,7 +147,7 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
 
     def parse(value: object) -> str:
         if identity.kind == "email" and not isinstance(value, str | None):
-            raise WireError("is not a text")  # a number may be a support ID, and is no e-mail
+            raise WireError("no text")  # a number may be a support ID, and is no e-mail
         return parse_echo(value)
 
     return reader.read(line, expressions[identity.kind], row, parse, None) is not None
@@ -171,7 +165,7 @@ def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity)
 def _parse_status(value: object) -> str:
     word = parse_echo(value).strip()
     if not word:
-        raise WireError("is empty")
+        raise WireError("nothing")
     return word
 
 
@@ -226,10 +220,3 @@ def _read_named(line: str, found: object, id_name: str, reader: FieldReader) -> 
 
 def _keep(value: object) -> Any:  # noqa: ANN401 - read further by whoever asked for it
     return value
-
-
-def _read(row: object, expression: Expression, field: str, parse: Callable[[object], T]) -> T:
-    try:
-        return parse(expression.search(row))
-    except WireError as error:
-        raise WireError(f"{field} {error}") from error

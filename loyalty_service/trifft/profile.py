@@ -1,5 +1,6 @@
 """The wire profile: TRIFFT's paths, fields and units as data, with a merchant's own lines over the default."""
 
+import json
 import re
 import tomllib
 from datetime import datetime
@@ -155,9 +156,14 @@ class Profile(_Section, frozen=True, kw_only=True):
     coupon: CouponFields
 
     def get_expression(self, line: str) -> str:
-        """The text of a line such as "member.points"."""
+        """The text of a line such as "member.points" or "find_member.path"."""
         section, name = line.split(".")
         return str(getattr(getattr(self, section), name))
+
+    def quote_line(self, line: str) -> str:
+        """As it stands in the profile: [member] points = "points"."""
+        section, name = line.split(".")
+        return f"[{section}] {name} = {json.dumps(self.get_expression(line), ensure_ascii=False)}"
 
     def get_booking(self, kind: Literal["credit", "debit"]) -> BookPoints:
         return self.credit if kind == "credit" else self.debit

@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from loyalty_service.domain.errors import (
     BadValueError,
     MemberAmbiguousError,
@@ -18,10 +16,10 @@ from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.trifft.answers import parse_data, raise_for_read
+from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
 from loyalty_service.trifft.coupons import parse_coupons
 from loyalty_service.trifft.exchange import Exchange
-from loyalty_service.trifft.fields import FieldReader
+from loyalty_service.trifft.fields import FieldReader, parse_rows, read_required
 from loyalty_service.trifft.mapping import (
     Candidate,
     parse_candidate,
@@ -35,7 +33,6 @@ from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
 
 T = TypeVar("T")
-_log = structlog.get_logger(__name__)
 
 
 class Read:
@@ -80,7 +77,12 @@ class Read:
         query = {operation.since: str(int(since.timestamp()))} if operation.since else {}
         request = Request(operation="list_movements", method=operation.method, path=path, query=query)
         data = await self._request(request)
-        return self._parse(request, lambda _: parse_movements(operation.items.search(data), operation, self._zone))
+
+        def parse(_: FieldReader) -> Movements:
+            rows = read_required("list_movements.items", operation.items, data, parse_rows)
+            return parse_movements(rows, operation, self._zone)
+
+        return self._parse(request, parse)
 
     async def probe(self) -> None:
         """Ask the points calculator, which changes nothing."""
@@ -91,14 +93,16 @@ class Read:
     async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """The data of a successful answer. Raises ProviderError, MemberNotFoundError."""
 
-        def read(answer: Answer) -> Any:  # noqa: ANN401 - likewise
+        def parse(answer: Answer) -> Any:  # noqa: ANN401 - likewise
             raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
-            return self._parse(request, lambda _: parse_data(answer, self._profile))
+            return parse_data(answer, self._profile)
 
         try:
-            return await self._exchange.ask(self._merchant, request, read)
+            return await self._exchange.ask(
+                self._merchant, request, lambda answer: self._parse(request, lambda _: parse(answer))
+            )
         except BodyTooLargeError as error:
-            raise self._make_contract_error(request, "is too large") from error
+            raise self._refuse(request, WireError("an answer that is too large"), FieldReader()) from error
 
     async def _fetch_member(self, identity: Identity) -> Member:
         if identity.kind == "member_id":
@@ -116,10 +120,14 @@ class Read:
         path = operation.make_path(member_id, self._fetch_time)
         request = Request(operation="get_member", method=operation.method, path=path)
         row = await self._request(request)
-        candidate = self._parse(request, lambda _: parse_candidate(row, self._profile.member))
-        if candidate.member_id != member_id:
-            raise self._make_contract_error(request, "is about another member")
-        return request, _list_present([candidate])
+
+        def parse(_: FieldReader) -> Candidate:
+            candidate = parse_candidate(row, self._profile.member)
+            if candidate.member_id != member_id:
+                raise WireError("another member than the one that was asked for", "member.member_id")
+            return candidate
+
+        return request, _list_present([self._parse(request, parse)])
 
     async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
         """As it is written; where that is nobody's, by all its other spellings: they may name several members."""
@@ -138,15 +146,16 @@ class Read:
         operation = self._profile.find_member
         field = {"email": operation.email, "phone": operation.phone, "support_id": operation.support_id}[identity.kind]
         if not field:
-            raise BadValueError(f"identity.{identity.kind}", "cannot be searched for at this merchant's provider")
+            raise BadValueError(f"identity.{identity.kind}", "cannot be searched for in this shop's TRIFFT")
         query = {field: spelling}
         request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
         data = await self._request(request)
-        fields = self._profile.member
-        found = self._parse(
-            request, lambda reader: parse_candidates(operation.items.search(data), fields, identity, reader)
-        )
-        return request, _list_present(found)
+
+        def parse(reader: FieldReader) -> list[Candidate]:
+            rows = read_required("find_member.items", operation.items, data, parse_rows)
+            return parse_candidates(rows, self._profile.member, identity, reader)
+
+        return request, _list_present(self._parse(request, parse))
 
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
         operation = self._profile.list_coupons
@@ -165,15 +174,17 @@ class Read:
         try:
             return parse(reader)
         except WireError as error:
-            raise self._make_contract_error(request, str(error)) from error
+            raise self._refuse(request, error, reader) from error
         finally:
             self._unreadable.note(self._merchant, reader.unreadable)
 
-    def _make_contract_error(self, request: Request, sentence: str) -> ProviderContractError:
-        _log.error(
-            "provider_contract", merchant_id=self._merchant.merchant_id, operation=request.operation, problem=sentence
-        )
-        return ProviderContractError(f"the provider's answer to {request.operation} cannot be read: {sentence}")
+    def _refuse(self, request: Request, error: WireError, reader: FieldReader) -> ProviderContractError:
+        """Of an answer that says nothing; noted once, by its line."""
+        sentence = explain_contract(self._profile, request.operation, error)
+        log_contract(self._merchant, request.operation, sentence)
+        if error.line and error.line not in reader.unreadable:
+            reader.note(error.line)
+        return ProviderContractError(sentence)
 
 
 def _list_present(candidates: Sequence[Candidate]) -> list[Candidate]:

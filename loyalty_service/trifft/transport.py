@@ -146,7 +146,7 @@ class Transport:
 
     def explain(self, error: Exception) -> str:
         """Why no answer came, for an operator."""
-        return explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "the provider cannot be reached"
+        return explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "TRIFFT cannot be reached"
 
     async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own names
         connector = aiohttp.TCPConnector(

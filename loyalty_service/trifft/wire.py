@@ -36,7 +36,15 @@ _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 
 
 class WireError(Exception):
-    """A value is not what the wire profile says. The sentence completes the name of a field, and holds no content."""
+    """A value is not what the wire profile says.
+
+    The text says what was found instead, "no number", and holds no content. `line`: the line of the profile that found
+    it, "member.points"; empty where it is not known here.
+    """
+
+    def __init__(self, text: str, line: str = "") -> None:
+        super().__init__(text)
+        self.line = line
 
 
 def _parse_fraction(text: str) -> Decimal | float:
@@ -65,7 +73,7 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
     except msgspec.DecodeError:
         return _parse_odd_json(body)
     except (UnicodeDecodeError, RecursionError) as error:
-        raise WireError("is not JSON") from error
+        raise WireError("no JSON") from error
 
 
 def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
@@ -75,7 +83,7 @@ def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
             body.decode(), parse_float=_parse_fraction, parse_int=_parse_whole, parse_constant=_refuse_constant
         )
     except (ValueError, RecursionError) as error:
-        raise WireError("is not JSON") from error
+        raise WireError("no JSON") from error
 
 
 def parse_text(value: object) -> str:
@@ -93,7 +101,7 @@ def parse_id(value: object) -> str:
     """
     text = parse_echo(value) if isinstance(value, str | int) else ""
     if not 0 < len(text) <= MAX_ID_CHARS or not text.isprintable():
-        raise WireError(f"is not a text of 1 to {MAX_ID_CHARS} printable characters")
+        raise WireError(f"no text of 1 to {MAX_ID_CHARS} printable characters")
     return text
 
 
@@ -106,14 +114,14 @@ def parse_echo(value: object) -> str:
     try:
         return _spell(_parse_number(value))
     except WireError as error:
-        raise WireError("is not a text") from error
+        raise WireError("no text") from error
 
 
 def parse_points(value: object, scale: int) -> Decimal:
     """A number or decimal text, divided by `scale`; int64 in its whole part."""
     number = _parse_number(value)
     if not -_INT64 <= number < _INT64:
-        raise WireError("is no balance of points")
+        raise WireError("no balance of points")
     return Decimal(_spell(number if scale == 1 else number / scale))
 
 
@@ -124,7 +132,7 @@ def parse_flag(value: object) -> bool:
         return False
     if word in (True, "true", "1"):
         return True
-    raise WireError("is neither true nor false")
+    raise WireError("neither true nor false")
 
 
 def parse_time(value: object, zone: tzinfo) -> datetime | None:
@@ -141,9 +149,9 @@ def parse_time(value: object, zone: tzinfo) -> datetime | None:
             return None
         read = read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise WireError("is neither UNIX time nor ISO-8601") from error
+        raise WireError("neither UNIX time nor ISO-8601") from error
     if read.timestamp() < _FIRST_S:
-        raise WireError("is a time before the year 2000")
+        raise WireError("a time before the year 2000")
     return read
 
 
@@ -175,10 +183,10 @@ def _parse_number(value: object) -> Decimal:
     elif isinstance(value, Decimal):
         number = value
     else:
-        raise WireError("is no number")
+        raise WireError("no number")
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -_MAX_FRACTION_DIGITS or number.adjusted() >= _MAX_DIGITS:
-        raise WireError("is no number of a usual size")
+        raise WireError("no number of a usual size")
     return number
 
 

@@ -37,15 +37,15 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 UTC_ZONE = ZoneInfo("UTC")
 NO_LIMITS = Limits(per_award=None, per_ticket=None)
 BOOKED = Receipt(provider_reference="movement-1", balance=None, delayed=False)
-APPLIED = Settlement(state=AwardState.APPLIED, receipt=BOOKED, why="the provider confirmed it")
-REFUSED = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED", why="the provider refused it")
+APPLIED = Settlement(state=AwardState.APPLIED, receipt=BOOKED, why="TRIFFT confirmed it")
+REFUSED = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED", why="TRIFFT refused it")
 NOT_REACHED = Settlement(
     state=AwardState.REJECTED,
     rejection_reason="PROVIDER_UNAVAILABLE",
     retryable=True,
-    why="the provider was not reached",
+    why="TRIFFT was not reached",
 )
-LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and the provider's answer was lost")
+LOST = Settlement(state=AwardState.UNKNOWN, why="sent, and TRIFFT's answer was lost")
 
 WINDOWS_S = {"lease_s": 15.0, "repeat_window_s": 600.0, "reversal_window_s": 1800.0}
 

@@ -20,7 +20,7 @@ from tests.loyalty_service.scripted import JANA
 
 HOUR_S = 3_600.0
 DAY_S = 86_400.0
-FORGET = "UPDATE awards SET member_id = 'erased-1', note = '', tier_before = '', balance = NULL"
+FORGET = "UPDATE awards SET member_id = 'erased-1', note = '', tier_before = '', balance = NULL, member_support_id = ''"
 
 
 async def erase(book: Book, member_id: str = JANA) -> Erasure:
@@ -40,6 +40,7 @@ async def list_kept(book: Book) -> dict[int, KeptReason]:
 async def test_forgotten_member_s_awards_keep_all_but_who_it_was(database_url: str) -> None:
     async with open_book(database_url) as book:
         circumstances = {"note": "for Jana N.", "tier_before": "Gold", "ticket_id": "4711", "reason": "Goodwill"}
+        circumstances["member_support_id"] = "JN-4821"
         agent = {"claimed_agent_email": "ana@shop.example", "claimed_agent_name": "Ana"}
         await book.give(100, **circumstances, **agent)
         await book.give(7)
@@ -50,7 +51,13 @@ async def test_forgotten_member_s_awards_keep_all_but_who_it_was(database_url: s
         erasure = await erase(book)
 
         after = await read_rows(book)
-        blank = {"member_id": erasure.pseudonym, "note": "", "tier_before": "", "balance": None}
+        blank = {
+            "member_id": erasure.pseudonym,
+            "member_support_id": "",
+            "note": "",
+            "tier_before": "",
+            "balance": None,
+        }
         assert after == [before[0] | blank, before[1] | blank, before[2]]
         assert (erasure.award_count, erasure.kept, erasure.pseudonym[:7]) == (2, (), "erased-")
         await assert_record_agrees(book.database)
@@ -136,7 +143,8 @@ async def test_sums_are_the_same_and_the_request_is_never_sent_again(database_ur
 async def erasable(database_url: str) -> AsyncIterator[Book]:
     """One award that may be forgotten."""
     async with open_book(database_url) as book:
-        await book.give(claimed_agent_email="ana@shop.example", note="for Jana", tier_before="Gold")
+        about_jana: dict[str, Any] = {"note": "for Jana", "tier_before": "Gold", "member_support_id": "JN-4821"}
+        await book.give(claimed_agent_email="ana@shop.example", **about_jana)
         yield book
 
 
@@ -156,15 +164,17 @@ async def test_database_lets_nothing_else_through(erasable: Book) -> None:
         FORGET.replace("erased-1", "ERASED-1"),
         "UPDATE awards SET member_id = 'erased-1'",
         "UPDATE awards SET member_id = 'erased-1', note = '', balance = NULL",
-        "UPDATE awards SET member_id = 'erased-1', note = 'x', tier_before = '', balance = NULL",
-        "UPDATE awards SET member_id = 'erased-1', note = '', tier_before = '', balance = '7'",
+        FORGET.replace("note = ''", "note = 'x'"),
+        FORGET.replace("balance = NULL", "balance = '7'"),
+        FORGET.replace("member_support_id = ''", "member_support_id = 'x'"),
+        FORGET.replace(", member_support_id = ''", ""),
         *(f"{FORGET}, {other}" for other in others),
     ]
     for statement in statements:
         with pytest.raises(DBAPIError, match="stay as they were asked for"):
             await execute(erasable.database, statement)
     assert {other.partition(" ")[0] for other in others} >= {column.name for column in awards.c} - {
-        *("merchant_id", "member_id", "note", "tier_before", "balance")
+        *("merchant_id", "member_id", "member_support_id", "note", "tier_before", "balance")
     }, "every column was tried"
 
 

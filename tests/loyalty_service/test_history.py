@@ -62,6 +62,7 @@ async def fill(book: Book) -> None:
         outcome: Settlement | None = choices.choice([APPLIED, APPLIED, APPLIED, REFUSED, NOT_REACHED, LOST, None])
         in_doubt = outcome in {LOST, None}
         member_id = f"doubt-{number + 1}" if in_doubt else choices.choice(["jana", "boris"])
+        wanted["member_support_id"] = {"jana": "JN-4821", "boris": "Ńk-1"}.get(member_id, "")
         opening = await book.open(choices.randint(1, 900), member_id=member_id, **wanted)
         award = await book.ledger.settle(opening, outcome) if outcome else opening.award
         if outcome is LOST and choices.random() < 0.5:
@@ -143,6 +144,7 @@ def is_wanted(award: pb.Award, wanted: pb.AwardFilter) -> bool:
         not wanted.HasField("before_time") or award.attempt_time.ToNanoseconds() < wanted.before_time.ToNanoseconds(),
         fold(wanted.claimed_agent) in claims or not wanted.claimed_agent,
         wanted.member_id in {"", award.member_id},
+        fold(wanted.member_support_id) in {"", fold(award.member_support_id)},
         wanted.ticket_id in {"", award.ticket_id},
         award.state in wanted.states or not wanted.states,
         award.needs_person or not wanted.needs_person,
@@ -171,6 +173,7 @@ filters = st.builds(
         ]
     ),
     member_id=st.sampled_from(["", "", "jana", "boris", "doubt-1", "jan"]),
+    member_support_id=st.sampled_from(["", "", "jn-4821", "ŃK-1", "ńk-1", "ŃK-1", "JN-48"]),
     ticket_id=st.sampled_from(["", "", "4711", "9999", "471"]),
     states=st.lists(st.sampled_from(pb.AwardState.values()[1:]), max_size=3),
     needs_person=st.sampled_from([False, False, False, True]),

@@ -47,7 +47,7 @@ async def test_award_that_was_booked_is_applied_by_its_reference(worker: Worker,
     assert found.state is APPLIED
     assert found.receipt is not None
     assert found.receipt.provider_reference == own.movement_id
-    assert (await worker.list_reasons())[-1] == ("applied", "the provider's movement has its reference")
+    assert (await worker.list_reasons())[-1] == ("applied", "TRIFFT's movement has its reference")
     await worker.look_after(hours=24)
     assert provider.lists == 1
 

@@ -112,13 +112,13 @@ async def test_credit_that_outlasts_its_time_is_unknown(desk: Desk, provider: Sc
 
 
 async def test_confirmation_that_names_other_points_waits_for_a_person(desk: Desk, provider: ScriptedProvider) -> None:
-    provider.on_booked = _fail_with(BookingContradictedError("other points"))
+    provider.on_booked = _fail_with(BookingContradictedError("TRIFFT's answer names other points"))
 
     award = (await desk.award()).award
 
     assert (award.state, award.needs_person) == (AwardState.UNKNOWN, True)
     assert award.rejection_reason == "PROVIDER_CONTRACT"
-    assert (await desk.list_changes(1))[-1][3] == "sent, and the provider's answer names other points"
+    assert (await desk.list_changes(1))[-1][3] == "sent, and TRIFFT's answer names other points"
 
 
 @pytest.mark.parametrize(

@@ -153,13 +153,13 @@ async def test_every_change_is_on_record_with_who_and_why(book: Book) -> None:
 
     assert await book.list_changes(1) == [
         (None, "pending", "ana@shop.example", "asked for"),
-        ("pending", "rejected", "loyalty_service", "the provider was not reached"),
+        ("pending", "rejected", "loyalty_service", "TRIFFT was not reached"),
         ("rejected", "pending", "ana@shop.example", "asked for again"),
-        ("pending", "applied", "loyalty_service", "the provider confirmed it"),
+        ("pending", "applied", "loyalty_service", "TRIFFT confirmed it"),
     ]
     assert await book.list_changes(2) == [
         (None, "pending", "Ben", "asked to take A-1 back"),
-        ("pending", "rejected", "loyalty_service", "the provider refused it"),
+        ("pending", "rejected", "loyalty_service", "TRIFFT refused it"),
     ]
 
 
@@ -257,8 +257,8 @@ async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
         assert late.state is DONE
         assert await book.list_changes(1) == [
             (None, "pending", "", "asked for"),
-            ("pending", "unknown", "loyalty_service", "nobody wrote down in time what the provider answered"),
-            ("unknown", "applied", "loyalty_service", "the provider confirmed it"),
+            ("pending", "unknown", "loyalty_service", "nobody wrote down in time what TRIFFT answered"),
+            ("unknown", "applied", "loyalty_service", "TRIFFT confirmed it"),
         ]
 
 

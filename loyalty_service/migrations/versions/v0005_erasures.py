@@ -1,4 +1,6 @@
-"""A person may be forgotten: the one change of what an award is that the database lets through, and its record."""
+"""A member's support ID beside their awards; and a person may be forgotten: the one change of what an award is that the
+database lets through, and its record.
+"""  # noqa: D205  one sentence
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,11 +20,12 @@ KEPT = (
 SETTLED = "OLD.state IN ('applied', 'rejected', 'not_applied') AND OLD.next_check_time_ms IS NULL"
 FORGETS = (
     "substr(OLD.member_id, 1, 7) <> 'erased-' AND substr(NEW.member_id, 1, 7) = 'erased-' "
-    "AND NEW.note = '' AND NEW.tier_before = '' AND NEW.balance IS NULL"
+    "AND NEW.member_support_id = '' AND NEW.note = '' AND NEW.tier_before = '' AND NEW.balance IS NULL"
 )
 
 
 def upgrade() -> None:
+    op.add_column("awards", sa.Column("member_support_id", sa.Text, nullable=False, server_default=""))
     op.create_table(
         "erasures",
         sa.Column("erasure_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),

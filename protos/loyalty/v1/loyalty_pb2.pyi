@@ -1012,6 +1012,7 @@ class Award(_message.Message):
     NEEDS_PERSON_FIELD_NUMBER: _builtins.int
     TIER_BEFORE_FIELD_NUMBER: _builtins.int
     ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
@@ -1053,6 +1054,8 @@ class Award(_message.Message):
     """UNKNOWN, and not to be settled by what the provider's records tell: SettleAward waits for a person."""
     tier_before: _builtins.str
     """Name of the tier that the member was held to have when it was opened. Empty: none, or not known."""
+    member_support_id: _builtins.str
+    """What member and support called each other by when it was opened. Empty: none, not known, or the member was forgotten."""
     @_builtins.property
     def balance(self) -> Global___Wallet:
         """The balance that the provider answered with. Absent unless APPLIED, or when the answer had none."""
@@ -1101,10 +1104,11 @@ class Award(_message.Message):
         needs_person: _builtins.bool = ...,
         tier_before: _builtins.str = ...,
         attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        member_support_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1462,12 +1466,15 @@ class AwardFilter(_message.Message):
     TICKET_ID_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     NEEDS_PERSON_FIELD_NUMBER: _builtins.int
+    MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
     claimed_agent: _builtins.str
     """E-mail or name as claimed, whole, but for ASCII case; an e-mail also in its domain's other spelling."""
     member_id: _builtins.str
     ticket_id: _builtins.str
     needs_person: _builtins.bool
     """Only those that wait for a person."""
+    member_support_id: _builtins.str
+    """As `Award.member_support_id`, whole, but for ASCII case: finds the awards of a member whom the provider has no more."""
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
         """Last tried (`Award.attempt_time`) at or after this: an award that was refused and tried again counts then."""
@@ -1488,10 +1495,11 @@ class AwardFilter(_message.Message):
         ticket_id: _builtins.str = ...,
         states: _abc.Iterable[Global___AwardState.ValueType] | None = ...,
         needs_person: _builtins.bool = ...,
+        member_support_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "from_time", b"from_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "claimed_agent", b"claimed_agent", "from_time", b"from_time", "member_id", b"member_id", "needs_person", b"needs_person", "states", b"states", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "claimed_agent", b"claimed_agent", "from_time", b"from_time", "member_id", b"member_id", "member_support_id", b"member_support_id", "needs_person", b"needs_person", "states", b"states", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -142,7 +142,7 @@ class LoyaltyServiceServicer:
 
     def EraseMember(self, request, context):
         """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-        without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+        without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
         movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
         the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 

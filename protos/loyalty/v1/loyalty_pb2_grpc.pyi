@@ -84,7 +84,7 @@ class LoyaltyServiceStub:
     """
     EraseMember: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]
     """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-    without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+    without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
     movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
     the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
@@ -182,7 +182,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     """
     EraseMember: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]  # type: ignore[assignment]
     """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-    without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+    without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
     movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
     the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 
@@ -307,7 +307,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.EraseMemberResponse, _abc.Awaitable[_loyalty_pb2.EraseMemberResponse]]:
         """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-        without note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
+        without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
         movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
         the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
 

@@ -85,7 +85,9 @@ class Books:
         awards = [
             one
             for one in self.awards
-            if (one.needs_person or not wanted.needs_person) and (one.state in wanted.states or not wanted.states)
+            if (one.needs_person or not wanted.needs_person)
+            and (one.state in wanted.states or not wanted.states)
+            and wanted.member_support_id in {"", one.member_support_id}
         ]
         start = int(request.page_token or 0)
         end = start + (request.page_size or 100)

@@ -3,6 +3,7 @@
 import getpass
 import socket
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -12,7 +13,7 @@ from tests.gateway.cli.books import NOON, Refusal, make_award, make_timestamp
 from tests.gateway.cli.desk import Desk
 
 MEMBER_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
-WAITING = make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)
+WAITING = make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True, member_support_id="JN-4821")
 GIVEN = make_award(7, reversed_by="A-8", reason="Late parcel", note="sorry", ticket_verified=True)
 REVERSAL = make_award(8, reverses="A-7")
 REFUSED = make_award(
@@ -24,7 +25,7 @@ def test_list_shows_what_an_award_is_and_what_it_belongs_to(desk: Desk) -> None:
     desk.books.awards = [WAITING, REVERSAL, GIVEN, REFUSED]
     rows = {line.split()[0]: " ".join(line.split()) for line in desk.award("list").out.splitlines() if "A-" in line}
     assert rows == {
-        "A-12": "A-12 unknown, waits for a person +100 member-1 4711 Ana K. 2026-11-23 13:12:00 CET",
+        "A-12": "A-12 unknown, waits for a person +100 JN-4821 member-1 4711 Ana K. 2026-11-23 13:12:00 CET",
         "A-8": "A-8 applied, reverses A-7 -100 member-1 4711 Ana K. 2026-11-23 13:08:00 CET",
         "A-7": "A-7 applied, reversal A-8 +100 member-1 4711 Ana K. Late parcel sorry 2026-11-23 13:07:00 CET",
         "A-5": "A-5 rejected +100 member-1 Ana K. 2026-11-23 13:05:00 CET",
@@ -38,7 +39,7 @@ def test_list_on_a_narrow_terminal_breaks_no_number_and_no_id(desk: Desk, monkey
     assert desk.award("list").out.splitlines() == [
         "A-12  +100  unknown, waits for a person",
         "  2026-11-23 13:12:00 CET · ticket 4711 · by Ana K.",
-        "  member member-1",
+        "  member JN-4821, TRIFFT's id member-1",
         "A-7  +100  applied, reversal A-8",
         "  2026-11-23 13:07:00 CET · ticket 4711 · by Ana K.",
         "  member member-1",
@@ -105,14 +106,20 @@ def test_each_command_about_several_awards_takes_every_filter(desk: Desk, comman
 
 
 @pytest.mark.parametrize(
-    ("text", "member_id"),
-    [("jana@example.com", MEMBER_ID), ("JN-4821", MEMBER_ID), ("not-a-uuid", "not-a-uuid")],
-    ids=["e-mail", "support ID", "an id of another form"],
+    ("text", "asked"),
+    [
+        ("jana@example.com", {"member_id": MEMBER_ID}),
+        ("JN-4821", {"member_id": MEMBER_ID}),
+        ("ZO-1", {"member_support_id": "ZO-1"}),
+        ("not-a-uuid", {"member_id": "not-a-uuid"}),
+    ],
+    ids=["e-mail", "support ID", "support ID of one who is gone", "an id of another form"],
 )
-def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, member_id: str) -> None:
+def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, asked: dict[str, Any]) -> None:
     desk.books.members = {"jana@example.com": MEMBER_ID, "JN-4821": MEMBER_ID}
+    desk.books.awards = [make_award(3, member_support_id="ZO-1")]
     assert desk.award("list", "--member", text).code == 0
-    assert [asked.member_id for asked in desk.books.filters] == [member_id]
+    assert desk.books.filters[-1] == pb.AwardFilter(**asked)
 
 
 @pytest.mark.parametrize(("email", "count"), [("nobody@example.com", "no"), ("twins@example.com", "more than one")])
@@ -173,6 +180,14 @@ def test_show_has_all_of_an_award_and_its_trail(desk: Desk) -> None:
         (None, "pending"),
         ("pending", "applied"),
     ]
+
+
+def test_show_names_the_member_by_support_id_and_by_trifft_s(desk: Desk) -> None:
+    desk.books.awards = [WAITING, REFUSED]
+    shown = [" ".join(desk.award("show", award_id).out.split()) for award_id in ("A-12", "A-5")]
+    assert "Member JN-4821, TRIFFT's id member-1 Tier" in shown[0]
+    assert "Member member-1 Tier" in shown[1]
+    assert desk.award("show", "A-12", "--json").data["member_support_id"] == "JN-4821"
 
 
 def test_show_of_an_award_that_waits_says_how_to_settle_it(desk: Desk) -> None:

@@ -91,6 +91,6 @@ def test_names_of_several_people_are_told_apart_by_the_operator(jana: Desk) -> N
 
 
 def test_loyalty_service_that_is_down_is_a_line(jana: Desk) -> None:
-    jana.books.refusal = Refusal(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE", "the provider is down")
+    jana.books.refusal = Refusal(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE", "TRIFFT is down")
     done = jana.run("member", "forget", "acme", *JANA, "--yes")
     assert (done.code, done.out, "PROVIDER_UNAVAILABLE" in done.err) == (1, "", True)

@@ -37,7 +37,7 @@ INSTALL = [
         (["merchant", "update", "acme", "--max-per-award", "0"], "--max-per-award must be"),
         (["merchant", "update", "acme", "--max-per-ticket", "-5"], "--max-per-ticket must be"),
         (["merchant", "update", "acme", "--max-per-member-day", "1,000"], "--max-per-member-day must be"),
-        (["merchant", "update", "acme", "--max-per-merchant-day", "1000000001"], "--max-per-merchant-day must be"),
+        (["merchant", "update", "acme", "--max-per-shop-day", "1000000001"], "--max-per-shop-day must be"),
         (["merchant", "update", "acme", "--max-per-agent-day", "²"], "--max-per-agent-day must be"),
         (["merchant", "update", "acme", "--reason", "Goodwill", "--no-reasons"], "exclude each other"),
         (["merchant", "update", "acme", "--reason", "Late, damaged"], "--reason must not hold a comma"),

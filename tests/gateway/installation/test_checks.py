@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -134,7 +135,11 @@ async def test_checks_of_a_widget_whose_reasons_cannot_be_asked_for_say_so(
         (Activity(event_time=NOON, status="member"), {"last event": "ok", "last error": "ok"}),
         (
             Activity(event_time=NOON, status="unavailable", error_time=NOON, error="PROVIDER_TIMEOUT"),
-            {"last event": "ok", "last error": "failed"},
+            {"last event": "failed", "last error": "failed"},
+        ),
+        (  # answered, with what was held
+            Activity(event_time=NOON, status="member", error_time=NOON, error="PROVIDER_TIMEOUT"),
+            {"last event": "warning", "last error": "failed"},
         ),
         (
             Activity(event_time=NOON, status="member", error_time=NOON - timedelta(hours=1), error="PROVIDER_TIMEOUT"),
@@ -146,8 +151,36 @@ async def test_checks_of_activity_fail_while_the_last_answer_was_an_error(
     store: InstallationStore, installation: Installation, activity: Activity, states: dict[str, str]
 ) -> None:
     await store.record_activity({installation.merchant_id: activity})
-    checks = check_activity(await get(store), datetime.isoformat)
+    checks = check_activity(await get(store), datetime.isoformat, NOON)
     assert list_states(checks) == {**states, "webhooks": "off"}
+
+
+FAILED = {"error_time": NOON, "error": "PROVIDER_CONTRACT: [member] id"}
+MEND = "correct that line: trifft-gorgias merchant update acme --profile F (or --trifft-url)"
+TRY = "add a tag to a ticket of a known member, wait some seconds, and check again"
+
+
+@pytest.mark.parametrize(
+    ("activity", "days", "found"),
+    [
+        ({"status": "member"}, 7, ("ok", "member", "")),
+        ({"status": "member"}, 8, ("warning", "member; none since", TRY)),
+        ({"status": "not_member"}, 400, ("warning", "not_member; none since", TRY)),
+        ({"status": "unavailable"} | FAILED, 0, ("failed", "unavailable (PROVIDER_CONTRACT: [member] id)", MEND)),
+        ({"status": "unavailable"} | FAILED, 9, ("failed", "unavailable (PROVIDER_CONTRACT: [member] id)", MEND)),
+        ({"status": "unavailable"}, 0, ("failed", "unavailable", "look for this in the log of the loyalty service")),
+        ({"status": "member"} | FAILED, 1, ("warning", "member, with old data (PROVIDER_CONTRACT: [member] id)", MEND)),
+    ],
+)
+async def test_check_of_the_last_event_says_whether_it_is_old_and_whether_it_had_an_answer(
+    store: InstallationStore, installation: Installation, activity: dict[str, Any], days: int, found: tuple[str, ...]
+) -> None:
+    await store.record_activity({installation.merchant_id: Activity(event_time=NOON, **activity)})
+    check, *_ = check_activity(await get(store), datetime.isoformat, NOON + timedelta(days=days))
+    ago = f", {days} days ago" if days > 7 else ""
+    state, answer, advice = found
+    assert (check.name, check.state.value, check.advice) == ("last event", state, advice)
+    assert check.detail == f"{NOON.isoformat()}{ago}, answered: {answer}"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +191,7 @@ async def test_check_of_webhooks_says_what_came_last(
 ) -> None:
     time = NOON if webhook else None
     await store.record_activity({installation.merchant_id: Activity(webhook_time=time, webhook=webhook)})
-    *_, check = check_activity(await get(store), datetime.isoformat)
+    *_, check = check_activity(await get(store), datetime.isoformat, NOON)
     found = (
         f"{NOON.isoformat()}: {webhook}" if webhook else "none yet: the sidebar still refreshes with each ticket event"
     )

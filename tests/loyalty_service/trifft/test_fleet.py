@@ -215,7 +215,7 @@ async def test_who_is_refused_for_a_store_that_is_lost_is_told_so(one: Process, 
             pass
     one.clock.advance(10 + LONGEST_READ_S + 1e-6)
     await one.take_for_certain(25)
-    with pytest.raises(ProviderThrottledError, match="budget of requests to the provider is spent"):
+    with pytest.raises(ProviderThrottledError, match="budget of requests to TRIFFT is spent"):
         async with one.budget.take(
             make_merchant(provider_token="token"), rate, Ask(Urgency.TICKET), count=26, wait_s=0, timeout_s=2
         ):

@@ -107,8 +107,8 @@ async def test_throttling_says_when_to_come_back(provider: TrifftProvider, merch
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("no_role", "the merchant's token lacks ROLE_READ_MEMBER"),
-        ("expired", "the provider refuses the merchant's token"),
+        ("no_role", "the shop's token lacks ROLE_READ_MEMBER"),
+        ("expired", "TRIFFT refuses the shop's token"),
     ],
 )
 async def test_refused_token_names_the_role_and_nothing_else(
@@ -198,7 +198,7 @@ async def test_another_member_than_the_one_asked_for_is_a_contract_error(
 ) -> None:
     url = await start_answering(web.json_response({"id": "somebody-else"}))
     identity = parse_identity("member_id", "jana")
-    with pytest.raises(ProviderContractError, match="is about another member"):
+    with pytest.raises(ProviderContractError, match="found another member than the one that was asked for"):
         await fetch(provider, make_merchant(url), identity)
 
 
@@ -215,7 +215,10 @@ async def test_provider_that_is_not_there_is_unavailable(
 async def test_profile_that_an_older_release_let_in_is_a_contract_error(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
-    assert type(await fetch_error(provider, make_merchant(profile="[gone]\nx = 1"))) is ProviderContractError
+    error = await fetch_error(provider, make_merchant(profile="[member]\ngone = 'x'"))
+    assert type(error) is ProviderContractError
+    assert "the shop's wire profile has a bad line" in error.message
+    assert "`gone` - at `$.member`" in error.message
 
 
 async def test_failure_leaves_the_provider_usable(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:

@@ -98,7 +98,7 @@ async def test_booking_is_sent_once_whatever_happens(
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)
-    with pytest.raises(Exception, match=r"answered 503|no answer came"):
+    with pytest.raises(Exception, match=r"answered 503|answer was lost"):
         await provider.credit(merchant, CREDIT, timeout_s=5)
     assert acme.count_requests("credit") == 1
 
@@ -162,7 +162,7 @@ async def test_awards_that_hang_stop_the_next_from_becoming_a_doubt(
 ) -> None:
     acme.faults.set(Fault(kind="hang"))
     for _ in range(FAILURES):
-        with pytest.raises(Exception, match="may have been sent"):
+        with pytest.raises(Exception, match="answer was lost"):
             await provider.credit(merchant, CREDIT, timeout_s=0.05)
     with pytest.raises(ProviderUnavailableError, match="not asked again"):
         await provider.credit(merchant, CREDIT, timeout_s=0.05)
