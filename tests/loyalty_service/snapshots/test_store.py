@@ -89,12 +89,12 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     structs = (MemberEntry, AliasEntry, NobodyEntry, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        2: {
+        3: {
             "MemberEntry": "begin_s since_s snapshot",
             "AliasEntry": "begin_s member_key member_id",
             "NobodyEntry": "begin_s member_count fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
-            "Member": "member_id support_id full_name status wallet tier favorite_venue segments",
+            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments",
             "Wallet": "balance",
             "Tier": "tier_id display_name",
             "Venue": "venue_id display_name",
