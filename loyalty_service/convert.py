@@ -143,7 +143,8 @@ def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
     return pb.Snapshot(
         merchant_id=merchant.merchant_id,
         member=_write_member(snapshot.member, merchant),
-        coupons=[_write_coupon(coupon) for coupon in snapshot.coupons],
+        coupons=[_write_coupon(coupon) for coupon in snapshot.coupons or ()],
+        coupons_unreadable=snapshot.coupons is None,
         fetch_time=_write_time(snapshot.fetch_time),
         stale_reason=_write_reason(held.stale_reason),
         given_by_support=None if given is None else pb.SupportAwards(awards=map(write_award, given)),

@@ -29,7 +29,7 @@ def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, obj
         "tier": render_text(member.tier.display_name) if member.HasField("tier") else None,
         "favorite_venue": member.favorite_venue.display_name if member.HasField("favorite_venue") else None,
         "segments": [segment.display_name for segment in member.segments],
-        "coupons": [_render_coupon(coupon, zone) for coupon in snapshot.coupons],
+        "coupons": None if snapshot.coupons_unreadable else [_render_coupon(one, zone) for one in snapshot.coupons],
         "profile_url": render_text(member.profile_url),
         "fetch_time": render_time(snapshot.fetch_time, zone),
         "stale_reason": name_reason(snapshot.stale_reason) if snapshot.stale_reason else None,
@@ -72,7 +72,8 @@ def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, s
         ("Favorite location", member.favorite_venue.display_name or NONE),
         ("Segments", ", ".join(segment.display_name for segment in member.segments if segment.display_name) or NONE),
     ]
-    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", NONE)]
+    no_coupon = UNREADABLE if snapshot.coupons_unreadable else NONE
+    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
     return [
         *fields,
         ("Profile", member.profile_url or NONE),

@@ -111,7 +111,8 @@ def render_member(
     """
     member = snapshot.member
     rows = _render_rows(member, shop)
-    lines = [_render_coupon(coupon, shop) for coupon in snapshot.coupons]
+    coupons = [_render_coupon(coupon, shop) for coupon in snapshot.coupons]
+    lines = [UNREADABLE] if snapshot.coupons_unreadable else coupons
     given = snapshot.given_by_support.awards
     awards = render_awards(given, shop, now) if given else []
     undo_row = render_undo(undo, shop) if undo else None
@@ -213,9 +214,15 @@ def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> lis
         facts.append(member.tier.display_name)
     facts.append(_say_points(member, shop))
     if with_coupons:
-        count = len(snapshot.coupons)
-        facts.append("1 coupon" if count == 1 else f"{count or 'no'} coupons")
+        facts.append(_say_coupons(snapshot))
     return facts
+
+
+def _say_coupons(snapshot: pb.Snapshot) -> str:
+    if snapshot.coupons_unreadable:
+        return "coupons cannot be read"
+    count = len(snapshot.coupons)
+    return "1 coupon" if count == 1 else f"{count or 'no'} coupons"
 
 
 def _say_points(member: pb.Member, shop: Shop) -> str:

@@ -11,11 +11,11 @@ from loyalty_service.domain.member import Coupon, Member
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
 
-    `coupons`: assigned and activated ones, soonest to expire first. `support_awards`: what support gave of late; None
-    where the ledger did not answer.
+    `coupons`: assigned and activated ones, soonest to expire first; None where their list cannot be read.
+    `support_awards`: what support gave of late; None where the ledger did not answer.
     """
 
     member: Member
-    coupons: tuple[Coupon, ...]
+    coupons: tuple[Coupon, ...] | None
     fetch_time: datetime
     support_awards: tuple[Award, ...] | None = None

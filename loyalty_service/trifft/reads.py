@@ -19,7 +19,7 @@ from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
 from loyalty_service.trifft.coupons import parse_coupons
 from loyalty_service.trifft.exchange import Exchange
-from loyalty_service.trifft.fields import FieldReader, parse_rows, read_required
+from loyalty_service.trifft.fields import FieldReader, parse_list, parse_rows, read_required
 from loyalty_service.trifft.mapping import (
     Candidate,
     parse_candidate,
@@ -92,17 +92,25 @@ class Read:
 
     async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """The data of a successful answer. Raises ProviderError, MemberNotFoundError."""
+        try:
+            return await self._ask(request)
+        except WireError as error:
+            reader = FieldReader()
+            refusal = self._refuse(request, error, reader)
+            self._unreadable.note(self._merchant, reader.unreadable)
+            raise refusal from error
+
+    async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - likewise
+        """As `_request`; but a successful answer that cannot be read raises WireError."""
 
         def parse(answer: Answer) -> Any:  # noqa: ANN401 - likewise
             raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
             return parse_data(answer, self._profile)
 
         try:
-            return await self._exchange.ask(
-                self._merchant, request, lambda answer: self._parse(request, lambda _: parse(answer))
-            )
+            return await self._exchange.ask(self._merchant, request, parse)
         except BodyTooLargeError as error:
-            raise self._refuse(request, WireError("an answer that is too large"), FieldReader()) from error
+            raise WireError("an answer that is too large") from error
 
     async def _fetch_member(self, identity: Identity) -> Member:
         if identity.kind == "member_id":
@@ -157,14 +165,22 @@ class Read:
 
         return request, _list_present(self._parse(request, parse))
 
-    async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...]:
+    async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...] | None:
+        """None: the list cannot be read. The member can be, without it."""
         operation = self._profile.list_coupons
         path = operation.make_path(member_id, self._fetch_time)
         request = Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
-        data = await self._request(request)
+        try:
+            data = await self._ask(request)
+        except WireError as error:
+            log_contract(self._merchant, request.operation, explain_contract(self._profile, request.operation, error))
+            self._unreadable.note(self._merchant, {"list_coupons.items": 1})
+            return None
 
-        def parse(reader: FieldReader) -> tuple[Coupon, ...]:
-            rows = reader.read_list("list_coupons.items", operation.items, data)
+        def parse(reader: FieldReader) -> tuple[Coupon, ...] | None:
+            rows = reader.read("list_coupons.items", operation.items, data, parse_list, None)
+            if rows is None:
+                return None
             return parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
 
         return self._parse(request, parse)

@@ -59,8 +59,8 @@ def _parse_whole(text: str) -> int | float:
     return int(text) if len(text) <= _MAX_DIGITS else math.nan
 
 
-def _refuse_constant(text: str) -> object:
-    raise ValueError(text)
+def _lose_constant(_: str) -> float:
+    return math.nan
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_parse_fraction)
@@ -70,17 +70,24 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
     """JSON with fractions as Decimal, never rounded."""
     try:
         return _DECODER.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _parse_odd_json(body)
-    except (UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
         raise WireError("no JSON") from error
 
 
 def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
-    """What msgspec refuses and JSON allows: half of a surrogate pair, a number of a thousand digits."""
+    """What msgspec refuses and a field may hold: half of a surrogate pair, bytes that are no UTF-8, a bare line end.
+
+    NaN and a number of a thousand digits are no numbers here.
+    """
     try:
         return json.loads(
-            body.decode(), parse_float=_parse_fraction, parse_int=_parse_whole, parse_constant=_refuse_constant
+            body.decode("utf-8-sig", "surrogateescape"),
+            strict=False,
+            parse_float=_parse_fraction,
+            parse_int=_parse_whole,
+            parse_constant=_lose_constant,
         )
     except (ValueError, RecursionError) as error:
         raise WireError("no JSON") from error
@@ -122,7 +129,8 @@ def parse_points(value: object, scale: int) -> Decimal:
     number = _parse_number(value)
     if not -_INT64 <= number < _INT64:
         raise WireError("no balance of points")
-    return Decimal(_spell(number if scale == 1 else number / scale))
+    points = Decimal(_spell(number if scale == 1 else number / scale))
+    return points or abs(points)  # there is no -0
 
 
 def parse_flag(value: object) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft.faults import Fault, FaultKind
 from tests.loyalty_service.odd_shop import OddShop, make_jana, open_odd_shop
 from tests.loyalty_service.running import catch_failure
 
@@ -38,6 +39,7 @@ MEMBER_FIELDS = {
     "status": ("status", "status_word"),
     "created_at": (),
     "nobody_knows_this": (),
+    "success": (),
 }
 COUPON_FIELDS = {
     "id": ("coupon_id",),
@@ -70,6 +72,7 @@ def drop_fields(message: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - 
 
 @ODDLY
 @given(field=st.sampled_from(sorted(MEMBER_FIELDS)), value=ANY_JSON)
+@example(field="success", value=True)
 @example(field="params", value={"first_name": 5, "last_name": ["x"]})
 @example(field="segments", value=["vip", None, {"slug": "vip", "name": {}}])
 async def test_any_value_of_a_members_field_leaves_the_others_shown(shop: OddShop, field: str, value: object) -> None:
@@ -256,6 +259,34 @@ async def test_check_names_the_line_with_its_expression_most_often_first(shop: O
 
     await shop.write_profile("[member]\npoints = 'to_number(replaced)'")
     assert await shop.check() == {}
+
+
+@pytest.mark.parametrize("kind", ["html", "bad_json", "half_json"])
+async def test_list_of_coupons_that_cannot_be_read_costs_the_coupons(shop: OddShop, kind: FaultKind) -> None:
+    whole = await shop.fetch()
+    assert not whole.coupons_unreadable
+
+    shop.project.faults.set(Fault(kind=kind, operation="coupons"))
+    odd = await shop.fetch()
+
+    assert odd.member == whole.member
+    assert (odd.coupons_unreadable, len(odd.coupons)) == (True, 0)
+    assert await shop.check() == {"list_coupons.items": 1}
+
+
+async def test_list_of_coupons_that_is_none_costs_the_coupons(shop: OddShop) -> None:
+    await shop.write_profile("[list_coupons]\nitems = 'length(@)'")
+    odd = await shop.fetch()
+    assert (odd.member.full_name, odd.coupons_unreadable) == ("Jana Nováková", True)
+    assert await shop.check() == {"list_coupons.items": 1}
+
+
+async def test_member_of_too_many_coupons_is_shown_without_them(shop: OddShop) -> None:
+    whole = await shop.fetch()
+    shop.jana.coupons = [make_jana().coupons[0] for _ in range(10_000)]
+    odd = await shop.fetch()
+    assert (odd.member, odd.coupons_unreadable) == (whole.member, True)
+    assert (await shop.award()).award.state == pb.AWARD_STATE_APPLIED
 
 
 async def test_name_keeps_the_part_that_can_be_read(shop: OddShop) -> None:

@@ -106,6 +106,12 @@ async def test_confirmed_credit_is_applied_whatever_else_cannot_be_read(shop: Od
     assert (await shop.award()).award.state == pb.AWARD_STATE_APPLIED
 
 
+async def test_confirmed_credit_is_applied_where_the_receipt_has_a_success_of_its_own(shop: OddShop) -> None:
+    shop.jana.receipt_overrides = {"success": True}
+    award = (await shop.award()).award
+    assert (award.state, award.HasField("balance")) == (pb.AWARD_STATE_APPLIED, True)
+
+
 @pytest.mark.parametrize("receipt", [{"id": None}, {"id": []}, {"points": "many"}, {"points": [100]}])
 async def test_credit_whose_id_or_points_cannot_be_read_stays_in_doubt(
     shop: OddShop, receipt: dict[str, object]

@@ -366,11 +366,14 @@ class Snapshot(_message.Message):
     FETCH_TIME_FIELD_NUMBER: _builtins.int
     STALE_REASON_FIELD_NUMBER: _builtins.int
     GIVEN_BY_SUPPORT_FIELD_NUMBER: _builtins.int
+    COUPONS_UNREADABLE_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     stale_reason: Global___ErrorReason.ValueType
     """Why this is older than was asked for: the provider failed just now, and this is what was held.
     ERROR_REASON_UNSPECIFIED: it is as fresh as was asked for.
     """
+    coupons_unreadable: _builtins.bool
+    """There is a list of coupons, and it cannot be read: `coupons` is empty, and that says nothing."""
     @_builtins.property
     def member(self) -> Global___Member: ...
     @_builtins.property
@@ -394,10 +397,11 @@ class Snapshot(_message.Message):
         fetch_time: _timestamp_pb2.Timestamp | None = ...,
         stale_reason: Global___ErrorReason.ValueType = ...,
         given_by_support: Global___SupportAwards | None = ...,
+        coupons_unreadable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time", "given_by_support", b"given_by_support", "member", b"member"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coupons", b"coupons", "fetch_time", b"fetch_time", "given_by_support", b"given_by_support", "member", b"member", "merchant_id", b"merchant_id", "stale_reason", b"stale_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coupons", b"coupons", "coupons_unreadable", b"coupons_unreadable", "fetch_time", b"fetch_time", "given_by_support", b"given_by_support", "member", b"member", "merchant_id", b"merchant_id", "stale_reason", b"stale_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -193,6 +193,19 @@ def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType
     assert (view.status, view.summary, view.points) == ("member", summary, points)
 
 
+def test_coupons_that_cannot_be_read_are_never_none() -> None:
+    snapshot = make_snapshot(coupons_unreadable=True)
+    del snapshot.coupons[:]
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert view.summary == "Gold · 1,240 points · coupons cannot be read"
+    assert ([row.line for row in view.coupon_list[0].coupons], view.coupons_text) == (
+        ["Cannot be read"],
+        "Cannot be read",
+    )
+    assert ("Coupon", "Cannot be read") in list_fields(snapshot, SHOP.zone)
+    assert render_snapshot(snapshot, SHOP.zone)["coupons"] is None
+
+
 def test_blocked_member_of_several_wallets_is_blocked_first() -> None:
     snapshot = make_snapshot(member=pb.Member(wallet_state=pb.WALLET_STATE_SEVERAL))
     snapshot.member.status = pb.MEMBER_STATUS_BLOCKED

@@ -34,6 +34,8 @@ BRATISLAVA, NEW_YORK = ZoneInfo("Europe/Bratislava"), ZoneInfo("America/New_York
         ("1.24e3", "1240"),
         ("-12", "-12"),
         ("-0.5", "-0.5"),
+        ("-0", "0"),
+        ("-0.0", "0.0"),
         ("9223372036854775807", "9223372036854775807"),
     ],
 )
@@ -75,7 +77,7 @@ def test_points_that_no_balance_can_be_are_refused(sent: str) -> None:
         parse_points(parse_json(sent.encode()), 1)
 
 
-@pytest.mark.parametrize("body", [b"NaN", b"[1", b"<html>", b'"\xff"', b"[" * 100_000, b"", b"[Infinity]"])
+@pytest.mark.parametrize("body", [b"[1", b"<html>", b"\xff", b"[" * 100_000, b"", b"\xef\xbb\xbf", b"'x'"])
 def test_body_that_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(WireError):
         parse_json(body)
@@ -226,9 +228,22 @@ def test_flag_that_is_not_plain_is_refused(sent: object) -> None:
         parse_flag(sent)
 
 
-@pytest.mark.parametrize("odd", ['"\\ud83d"', "1" * 5000, "1e99999999999999999999", "-" + "9" * 400])
-def test_value_that_nothing_can_hold_leaves_the_others_readable(odd: str) -> None:
-    sent = parse_json(f'{{"odd": {odd}, "points": 1240.50}}'.encode())
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"\\ud83d"',
+        b"1" * 5000,
+        b"1e99999999999999999999",
+        b"-" + b"9" * 400,
+        b"NaN",
+        b"-Infinity",
+        b'"caf\xe9"',
+        b'"two\nlines"',
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_value_that_nothing_can_hold_leaves_the_others_readable(odd: bytes, mark: bytes) -> None:
+    sent = parse_json(mark + b'{"odd": %b, "points": 1240.50}' % odd)
     assert parse_points(sent["points"], 1) == Decimal("1240.50")
     with pytest.raises(WireError):
         parse_id(sent["odd"])
