@@ -9,6 +9,7 @@ import structlog
 from loyalty_service.domain.errors import (
     BookingUnknownError,
     MemberNotFoundError,
+    ProviderContractError,
     ProviderCredentialsError,
     ProviderRefusedError,
     ProviderThrottledError,
@@ -62,7 +63,7 @@ def explain_contract(profile: Profile, operation: str, error: WireError) -> str:
 
 
 def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a read that is not a 2xx: WireError for one that fits no line."""
+    """Raises the error for every answer to a read that is not a 2xx."""
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
@@ -71,7 +72,7 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
         raise MemberNotFoundError(now)
     if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
         raise ProviderUnavailableError(f"TRIFFT answered {answer.status}")
-    raise WireError(f"HTTP {answer.status}")
+    raise ProviderContractError(explain_contract(profile, request.operation, WireError(f"HTTP {answer.status}")))
 
 
 def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:

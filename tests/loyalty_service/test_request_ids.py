@@ -36,6 +36,14 @@ async def do_nothing(_: object) -> None:
 
 
 @pytest.fixture
+async def client(start_service: StartService) -> AsyncIterator[Client]:
+    """With the merchant acme, and patient: a busy machine is no provider that hangs."""
+    async with start_service(award_answer_s=10.0) as client:
+        await client.add_merchant()
+        yield client
+
+
+@pytest.fixture
 async def book(database_url: str) -> AsyncIterator[Book]:
     async with open_book(database_url) as opened:
         yield opened
