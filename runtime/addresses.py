@@ -22,8 +22,8 @@ def fold_ascii_case(text: str) -> str:
 def make_email_key(email: str) -> str:
     """Equal for two spellings of one address, and for no others.
 
-    The local part without ASCII case; the domain in lower case as `idna.encode` spells it, without its uts46 mapping.
-    A domain that IDNA refuses stands as it is written. What has no "@" has no domain.
+    The local part without ASCII case; the domain in lower case as `idna.encode` spells it, without its uts46 mapping,
+    and with no other dot than ".". A domain that IDNA refuses stands as it is written. What has no "@" has no domain.
     """
     local, at, domain = _split(email)
     return fold_ascii_case(local) + at + (_encode_domain(domain) or domain)
@@ -47,9 +47,12 @@ def _split(email: str) -> tuple[str, str, str]:
 
 @functools.lru_cache(maxsize=_DOMAINS)
 def _encode_domain(domain: str) -> str | None:
-    """None where IDNA refuses it: a label that is empty or too long, or a character that no domain has."""
+    """None where IDNA refuses it: a label that is empty or too long, or a character that no domain has.
+
+    `strict`: else three look-alikes of the dot would be taken for it.
+    """
     try:
-        return fold_ascii_case(idna.encode(domain).decode("ascii"))
+        return fold_ascii_case(idna.encode(domain, strict=True).decode("ascii"))
     except (idna.IDNAError, UnicodeError):
         return None
 

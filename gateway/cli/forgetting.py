@@ -17,6 +17,7 @@ from gateway.cli.who import WHO_OPTIONS, Who
 from gateway.cli.zone import find_zone
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
+from gateway.wording import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_KEPT = 1
@@ -64,28 +65,41 @@ async def forget(
 
 
 async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, identities: Sequence[pb.MemberIdentity]) -> str:
-    """Whom they name, by what is held, else by TRIFFT; empty: nobody. Raises CommandError where they name several."""
+    """Whom they name, by what is held and by TRIFFT; empty: nobody. Raises CommandError where they name several."""
     given = [identity.member_id for identity in identities if identity.WhichOneof("identity") == "member_id"]
     if given:
         return given[0]
-    found = {await _find_one(loyalty, merchant_id, identity) for identity in identities} - {""}
+    found = {member_id for one in identities for member_id in await _find(loyalty, merchant_id, one)}
     if len(found) > 1:
-        raise CommandError(f"{merchant_id} has several members with these names: name one of them with --member")
+        raise CommandError(
+            f"{merchant_id} has several members with these names, or had until lately: name one of them with --member"
+        )
     return found.pop() if found else ""
 
 
-async def _find_one(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIdentity) -> str:
+async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIdentity) -> set[str]:
+    """Whom the name is held for, and whose it is now: TRIFFT may have forgotten the one, or given it to the other.
+
+    Raises CommandError where TRIFFT does not say.
+    """
+    found = set()
     try:
         held = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
         if held.WhichOneof("held") == "snapshot":
-            return held.snapshot.member.member_id
-        return (await loyalty.find_member(merchant_id, identity, timeout_s=TIMEOUT_S)).member.member_id
+            found.add(held.snapshot.member.member_id)
+        now = await loyalty.find_member(merchant_id, identity, max_staleness_s=0, timeout_s=TIMEOUT_S)
     except LoyaltyCallError as error:
         if error.reason == "MEMBER_AMBIGUOUS":
             raise CommandError(f"several members of {merchant_id} have this name: name one with --member") from error
         if error.reason in {"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"}:  # a removed shop has books yet
-            return ""
+            return found
         raise
+    if now.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
+        reason = name_reason(now.stale_reason)
+        raise CommandError(
+            f"TRIFFT does not say whose name this is now ({reason}): try again later, or name the member with --member"
+        )
+    return found | {now.member.member_id}
 
 
 async def _fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> tzinfo | None:

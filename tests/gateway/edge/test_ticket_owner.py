@@ -123,6 +123,7 @@ OTHERS: dict[str, Change] = {
     "channels of others": lambda one: answer_customer(one, "new@example.com", channel("old@example.com")),
     "odd channels": lambda one: answer_customer(one, None, None, 7, [], {}, channel(None), channel([JANA])),
     "look-alike": lambda one: answer_customer(one, "ja\u0144a@example.com", channel("j\u0430na@example.com")),
+    "another dot": lambda one: answer_customer(one, "jana@example\u3002com", channel("jana@example\uff0ecom")),
     "longer": lambda one: answer_customer(one, "jana@example.com.evil.example", channel(f"{JANA}&@evil.example")),
 }
 
