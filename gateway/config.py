@@ -137,11 +137,9 @@ class _Settings:
 
     def url(self, name: str, default: str) -> str:
         value = self.text(name, default).rstrip("/")
-        parts = urlsplit(value)
-        is_plain = not (parts.query or parts.fragment or {"{", "}"} & set(value))
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
+        if not _is_plain_url(value):
             raise ConfigError(
-                f"{name} must be an http(s) URL without query or braces, for example https://edge.example"
+                f"{name} must be an http(s) URL in ASCII without query, braces or spaces, for example https://edge.example"
             )
         return value
 
@@ -177,3 +175,14 @@ class _Settings:
 
 def _split_keys(text: str) -> tuple[str, ...]:
     return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _is_plain_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are no address, or a port that is none
+        return False
+    return (
+        is_whole and not (parts.query or parts.fragment) and all("!" <= one <= "~" and one not in "{}" for one in text)
+    )

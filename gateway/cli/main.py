@@ -62,6 +62,8 @@ def make_app() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of `arguments`, or of the process. Returns the exit code."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would mix with the one line that a failure gets
+    if sys.stdout is None:  # the caller has closed it
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a name is no failure

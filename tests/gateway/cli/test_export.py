@@ -180,6 +180,14 @@ def test_output_to_a_full_disk_is_one_line(desk: Desk, command: list[str]) -> No
     assert (process.returncode, process.stderr.decode()) == (1, words)
 
 
+@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"]])
+def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, command: list[str]) -> None:
+    desk.books.awards = [make_award(1)]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", str(COMMAND), "award", *command]
+    process = subprocess.run(shell, env=desk.settings, stderr=subprocess.PIPE, check=False)  # noqa: S603 - our own command
+    assert (process.returncode, "error" in process.stderr.decode()) == (0, False)
+
+
 @pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme", "--limit", "9000"]])
 def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command: list[str]) -> None:
     desk.books.awards = [make_award(number, note="x" * 100) for number in range(3000, 0, -1)]
