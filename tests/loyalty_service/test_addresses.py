@@ -141,7 +141,9 @@ CHANGES: list[Callable[[str], str]] = [
     lambda text: text.replace("o", "ö"),
     change_domain(encode),
     change_domain(lambda domain: encode(domain).upper()),
-    *(change_domain(lambda domain, dot=dot: domain.replace(".", dot)) for dot in "\u3002\uff0e\uff61"),
+    change_domain(lambda domain: domain.replace(".", "\u3002")),
+    change_domain(lambda domain: domain.replace(".", "\uff0e")),
+    change_domain(lambda domain: domain.replace(".", "\uff61")),
 ]
 locals_ = st.text(alphabet="aAkKioßsSöÖée\u0301\u0130\u0131\uff41\u212aς\u03c3Σ.+ ", min_size=1, max_size=6)
 domains = st.sampled_from(["example.com", "bücher.example", "straße.example", "kino.example", "a_b.example"])
