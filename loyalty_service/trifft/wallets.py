@@ -4,15 +4,17 @@ from typing import Any
 
 from loyalty_service.domain.member import NoBalance, Wallet
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.fields import FieldReader
+from loyalty_service.trifft.fields import FieldReader, parse_list
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.wire import parse_id, parse_points
 
 
 def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
     lines = profile.wallet
-    listed = reader.read_list("wallet.items", lines.items, row)
-    wallets = [wallet for wallet in listed if wallet is not None]
+    listed = reader.read("wallet.items", lines.items, row, parse_list, None)
+    if lines.chosen and listed is None:
+        return NoBalance.UNREADABLE  # the member's own balance may be another wallet's
+    wallets = [wallet for wallet in listed or [] if wallet is not None]
     if lines.chosen and wallets:
         return _read_chosen(wallets, profile, reader)
     if len(wallets) > 1:

@@ -148,6 +148,7 @@ async def test_member_of_several_wallets_gets_no_points_until_the_profile_names_
         (["main", 3], "", pb.WALLET_STATE_SEVERAL, ""),
         ("main", "", pb.WALLET_STATE_READABLE, "1240"),
         (None, CHOSEN, pb.WALLET_STATE_READABLE, "1240"),
+        ({"bonus": 7}, CHOSEN, pb.WALLET_STATE_UNREADABLE, ""),
         ([{"id": "bonus", "points": 7}], CHOSEN, pb.WALLET_STATE_READABLE, "7"),
         ([{"id": "main", "points": 7}], CHOSEN, pb.WALLET_STATE_DISABLED, ""),
         ([{"id": "bonus", "points": None}, {"id": "main"}], CHOSEN, pb.WALLET_STATE_DISABLED, ""),
