@@ -26,9 +26,12 @@ def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Without halves of surrogate pairs: no text that holds one can be written anywhere."""
+    """Without halves of surrogate pairs: no text that holds one can be written anywhere.
+
+    What stands for them is in no address: a "?" would make another's of it.
+    """
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if isinstance(value, list):
         return [_clean(item) for item in value]
     if isinstance(value, dict):

@@ -304,6 +304,17 @@ async def test_award_says_of_when_the_panels_data_was(
     assert request.member_fetch_time.ToDatetime(UTC) == (NOW if stale_reason else read)
 
 
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00", b"\xff"])
+async def test_address_that_is_no_text_is_not_read_as_anothers(
+    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, half: bytes
+) -> None:
+    customer = b'{"id": 101, "email": "jana%b@example.com"}' % half
+    helpdesk.answer(TICKET, b'{"id": 4711, "customer": %b}' % customer)
+    helpdesk.answer(CUSTOMER, customer)
+    response = await button.press_panel_of("jana?@example.com")
+    assert (response.status, list_sent(scripted)) == (409, [])
+
+
 # Letters that some rule or other takes for one another.
 LOCALS = st.lists(
     st.sampled_from(["s", "S", "ß", "ẞ", "ss", "i", "İ", "\u0131", "é", "e\u0301", "k", "\u212a", "&", "+", "%40"])
