@@ -24,9 +24,11 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     if not ticket_id:
         raise TicketMissingError
     time_s = press.app[CONFIG].action_timeout_s
-    await press.app[OWNERSHIP].check(press.merchant_id, ticket_id, owner.has_email, timeout_s=time_s * _GORGIAS_SHARE)
+    customer_id = await press.app[OWNERSHIP].check(
+        press.merchant_id, ticket_id, owner.has_email, timeout_s=time_s * _GORGIAS_SHARE
+    )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):
-            await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id)
+            await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None

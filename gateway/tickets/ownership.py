@@ -12,7 +12,7 @@ from aiohttp import web
 from gateway.database import DatabaseError
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.errors import GorgiasError, GorgiasNotFoundError, GorgiasThrottledError
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.messages import Ticket, TicketClient
 from gateway.keys import SecretKeyError
 from gateway.tickets.accounts import Accounts
 from gateway.tickets.ticket_id import parse_ticket_id
@@ -28,8 +28,10 @@ class Ownership:
 
     async def check(
         self, merchant_id: str, ticket_id: str, is_expected: Callable[[str], bool], *, timeout_s: float
-    ) -> None:
+    ) -> int | None:
         """Returns only where Gorgias says that the ticket's customer has an e-mail address that is expected.
+
+        The customer's id, None where Gorgias gives none.
 
         Raises TicketNotFoundError, OtherCustomerError, and TicketNotCheckedError where Gorgias does not say in time.
         """
@@ -39,7 +41,10 @@ class Ownership:
         try:
             async with asyncio.timeout(timeout_s):
                 account = await self._accounts.get(merchant_id)
-                is_theirs = None if account is None else await _ask(account.lookups, number, is_expected)
+                if account is None:
+                    raise TicketNotCheckedError
+                ticket = await _fetch_ticket(account.lookups, number)
+                is_theirs = await _is_theirs(account.lookups, ticket, is_expected)
         except (GorgiasError, DatabaseError, SecretKeyError, TimeoutError) as error:
             _LOG.warning("ticket_not_checked", merchant_id=merchant_id, error=type(error).__name__)
             retry_after_s = error.retry_after_s if isinstance(error, GorgiasThrottledError) else None
@@ -48,14 +53,19 @@ class Ownership:
             raise TicketNotCheckedError
         if not is_theirs:
             raise OtherCustomerError
+        return ticket.customer_id
 
 
-async def _ask(tickets: TicketClient, number: int, is_expected: Callable[[str], bool]) -> bool | None:
-    """None: Gorgias names no customer. Raises GorgiasError and TicketNotFoundError."""
+async def _fetch_ticket(tickets: TicketClient, number: int) -> Ticket:
+    """Raises GorgiasError and TicketNotFoundError."""
     try:
-        ticket = await tickets.fetch_ticket(number)
+        return await tickets.fetch_ticket(number)
     except GorgiasNotFoundError:
         raise TicketNotFoundError(str(number)) from None
+
+
+async def _is_theirs(tickets: TicketClient, ticket: Ticket, is_expected: Callable[[str], bool]) -> bool | None:
+    """None: Gorgias names no customer. Raises GorgiasError."""
     if is_expected(ticket.customer_email):
         return True
     if ticket.customer_id is None:

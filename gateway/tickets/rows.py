@@ -15,6 +15,7 @@ NOTES = Table(
     Column("request_id", String, primary_key=True),
     Column("for_origin", Boolean, primary_key=True),
     Column("ticket_id", BigInteger),
+    Column("customer_id", BigInteger),
     Column("expect_time_ms", BigInteger),
     Column("due_time_ms", BigInteger),
     Column("lease_expire_time_ms", BigInteger),
@@ -32,14 +33,16 @@ NOTES = Table(
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """A row that this process has claimed. `last`: what the ticket was told; `sending`: what it may have been told.
 
-    `for_origin`: of a reversal, for the ticket of the award that it takes back. `install_time`: when the shop's
-    installation was last changed, None where there is none. Times are the database's, ages in seconds until the claim.
+    `for_origin`: of a reversal, for the ticket of the award that it takes back. `customer_id`: whose the ticket was at
+    the press, None where Gorgias gave no id. `install_time`: when the shop's installation was last changed, None where
+    there is none. Times are the database's, ages in seconds until the claim.
     """
 
     merchant_id: str
     request_id: str
     for_origin: bool
     ticket_id: int
+    customer_id: int | None
     claim: str
     expect_time_ms: int
     claim_time_ms: int
@@ -86,6 +89,7 @@ def parse_note(row: Row[Any], install_time: datetime | None) -> Note:
         request_id=row.request_id,
         for_origin=row.for_origin,
         ticket_id=row.ticket_id,
+        customer_id=row.customer_id,
         claim=row.claim,
         expect_time_ms=row.expect_time_ms,
         claim_time_ms=row.claim_time_ms,

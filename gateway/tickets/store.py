@@ -42,6 +42,11 @@ class _Click(NamedTuple):
     merchant_id: str
     request_id: str
     ticket_id: int
+    customer_id: int | None
+
+
+def _make_order(click: _Click) -> tuple[str, str]:
+    return click.merchant_id, click.request_id
 
 
 class NoteStore:
@@ -65,13 +70,13 @@ class NoteStore:
         if self._commits:
             await asyncio.wait(self._commits, timeout=_CLOSE_TIMEOUT_S)
 
-    async def expect(self, merchant_id: str, request_id: str, ticket_id: int) -> None:
+    async def expect(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> None:
         """Durable once this returns. Nothing where the shop is not installed or wants no notes.
 
         A repeated click gets its note looked for again, unless all has been said. Clicks that come while others are
         being committed share the next commit.
         """
-        self._clicks.append(_Click(merchant_id, request_id, ticket_id))
+        self._clicks.append(_Click(merchant_id, request_id, ticket_id, customer_id))
         if self._next_commit is None:
             self._next_commit = asyncio.create_task(self._commit_clicks())
             self._commits.add(self._next_commit)
@@ -83,7 +88,7 @@ class NoteStore:
             clicks, self._clicks, self._next_commit = self._clicks, [], None
 
             def write(connection: Connection) -> None:
-                for click in sorted(set(clicks)):  # in one order, or two processes could wait for each other
+                for click in sorted(set(clicks), key=_make_order):  # or two processes could wait for each other
                     connection.execute(self._render_click(click, connection.dialect.name))
 
             await self._database.write(write)
@@ -96,6 +101,7 @@ class NoteStore:
             "request_id": literal(click.request_id),
             "for_origin": literal(value=False),
             "ticket_id": literal(click.ticket_id, BigInteger),
+            "customer_id": literal(click.customer_id, BigInteger),
             "expect_time_ms": now_ms(),
             "due_time_ms": first_look,
         }
@@ -104,6 +110,7 @@ class NoteStore:
         wanted = wanted.with_for_update(read=True, key_share=True)
         row = _make_insert(engine).from_select(list(values), wanted)
         again = {"expect_time_ms": now_ms(), "due_time_ms": first_look, "look_count": 0, "close_time_ms": None}
+        again["customer_id"] = values["customer_id"]
         final = [kind.value for kind in FINAL_KINDS]
         return row.on_conflict_do_update(
             index_elements=list(NOTES.primary_key), set_=again, where=_row.last_note.not_in(final)
@@ -118,6 +125,7 @@ class NoteStore:
                 request_id=note.request_id,
                 for_origin=True,
                 ticket_id=ticket_id,
+                customer_id=note.customer_id,
                 expect_time_ms=note.expect_time_ms,
                 due_time_ms=now_ms(),
             )

@@ -24,11 +24,15 @@ _MARKS = {
 
 
 class Whom(msgspec.Struct, frozen=True, kw_only=True):
-    """The member as far as is known now; texts may be empty. `tier`: None where it is not known."""
+    """The member as far as is known now; texts may be empty. `tier`: None where it is not known.
+
+    `has_left`: the ticket is another customer's by now, to whom nothing is told of the member.
+    """
 
     name: str = ""
     support_id: str = ""
     tier: str | None = None
+    has_left: bool = False
 
 
 def make_mark(award: pb.Award, kind: NoteKind) -> str:
@@ -46,11 +50,12 @@ def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop, settled
     lines = [_say_outcome(award, kind, whom, shop)]
     if award.reverses:
         lines.append(f"Takes back award {award.reverses}.")
-    lines += [f"{title}: {_clean(text)}" for title, text in (("Reason", award.reason), ("Note", award.note)) if text]
+    texts = () if whom.has_left else (("Reason", award.reason), ("Note", award.note))
+    lines += [f"{title}: {_clean(text)}" for title, text in texts if text]
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
     if settled is not None:
         lines.append(f"Settled by {_clean(settled.actor)}: {_clean(settled.why)}")
-    if award.state == pb.AWARD_STATE_APPLIED:
+    if award.state == pb.AWARD_STATE_APPLIED and not whom.has_left:
         lines += _say_balance(award, shop)
         if award.tier_before and whom.tier is not None and whom.tier != award.tier_before:
             lines.append(f"Tier: {_clean(award.tier_before)} → {_clean(whom.tier) or 'none'}")
@@ -85,6 +90,8 @@ def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str
 
 
 def _say_member(award: pb.Award, whom: Whom) -> str:
+    if whom.has_left:
+        return "the customer whose ticket this was then"
     name, support_id = _clean(whom.name), _clean(whom.support_id)
     if name and support_id:
         return f"{name} ({support_id})"

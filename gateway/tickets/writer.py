@@ -33,6 +33,8 @@ from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_
 from gateway.tickets.ticket_id import parse_ticket_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
+# So long after a press Gorgias' word on whose the ticket is counts.
+_FRESH_S = 30.0
 # A note that could not be written for so long is given up, so that no row stays for ever.
 GIVE_UP_S = 30 * 86_400.0
 # Gorgias has been seen to write what it had not answered in time; nothing takes it longer than this.
@@ -137,7 +139,11 @@ class Writer:
 
     async def _write(self, note: Note, award: pb.Award, kind: NoteKind, account: Account, log: _Log) -> float:
         await self._tell_origin(note, award)
-        text = await self._render(note, award, kind)
+        try:
+            has_left = await _has_left(note, account.notes)
+        except GorgiasError as error:
+            return await self._fail(note, error, account, log)
+        text = await self._render(note, award, kind, has_left=has_left)
         began = self._clock()
         if not await self._store.mark_sending(note, kind):
             return 0.0  # its lease ran out, and another worker has it
@@ -215,11 +221,14 @@ class Writer:
                 return None
             raise
 
-    async def _render(self, note: Note, award: pb.Award, kind: NoteKind) -> str:
+    async def _render(self, note: Note, award: pb.Award, kind: NoteKind, *, has_left: bool) -> str:
         # Later on, something else may have changed the tier.
         is_just_done = kind is NoteKind.DONE and _find_age_s(note, award.create_time) < _JUST_S
-        whom = await self._fetch_whom(award, says_tier=is_just_done and not award.reversed_by)
-        settled = await self._fetch_settling(award) if kind in _SETTLED_KINDS else None
+        if has_left:
+            whom = Whom(has_left=True)
+        else:
+            whom = await self._fetch_whom(award, says_tier=is_just_done and not award.reversed_by)
+        settled = await self._fetch_settling(award) if kind in _SETTLED_KINDS and not has_left else None
         return render_note(award, kind, whom, await self._merchants.get(award.merchant_id), settled)
 
     async def _fetch_settling(self, award: pb.Award) -> pb.AwardChange | None:
@@ -239,6 +248,13 @@ class Writer:
         return Whom(
             name=member.full_name, support_id=member.support_id, tier=member.tier.display_name if says_tier else None
         )
+
+
+async def _has_left(note: Note, tickets: TicketClient) -> bool:
+    """Whether the ticket is another customer's than when the button was pressed. Raises GorgiasError."""
+    if note.customer_id is None or (note.click_age_s < _FRESH_S and not note.for_origin):
+        return False
+    return (await tickets.fetch_ticket(note.ticket_id)).customer_id != note.customer_id
 
 
 def _move(note: Note, award: pb.Award | None) -> Note:

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(64), primary_key=True),
         sa.Column("for_origin", sa.Boolean, primary_key=True),
         sa.Column("ticket_id", sa.BigInteger, nullable=False),
+        sa.Column("customer_id", sa.BigInteger),
         sa.Column("expect_time_ms", sa.BigInteger, nullable=False),
         sa.Column("due_time_ms", sa.BigInteger),
         sa.Column("lease_expire_time_ms", sa.BigInteger),

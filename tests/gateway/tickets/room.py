@@ -75,8 +75,14 @@ class Room:
     registry: CollectorRegistry
     clock: Clock = field(default_factory=Clock)
 
-    async def click(self, request_id: str = REQUEST, ticket_id: str = str(TICKET), merchant_id: str = "acme") -> None:
-        await self.outbox.expect(merchant_id, request_id, ticket_id)
+    async def click(
+        self,
+        request_id: str = REQUEST,
+        ticket_id: str = str(TICKET),
+        merchant_id: str = "acme",
+        customer_id: int | None = None,
+    ) -> None:
+        await self.outbox.expect(merchant_id, request_id, ticket_id, customer_id)
 
     def list_notes(self, ticket_id: int = TICKET) -> list[list[str]]:
         messages = sorted(self.helpdesk.account.state.messages.items())

@@ -258,3 +258,28 @@ async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_th
         await let_pass(database, 70)
         await room.wait_for_close()
     assert room.list_marks() == [ADDED]
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+async def test_late_note_tells_a_tickets_next_customer_nothing(room: Room, *, has_left: bool) -> None:
+    """Gorgias takes no messages for a while, and the ticket is given to somebody else meanwhile."""
+    account = room.helpdesk.account
+    owner = account.state.tickets[TICKET].customer_id
+    account.faults.set(Fault(kind="status", operation="create_message", status=503))
+    room.loyalty.awards[REQUEST] = make_award(note="for Jana")
+    await room.click(customer_id=owner)
+    await room.wait_for_look()
+    await room.wait_for_return()
+    account.faults.clear()
+    if has_left:
+        account.state.tickets[TICKET].customer_id = next(one for one in account.state.customers if one != owner)
+
+    await room.let_pass(60)
+    await room.wait_for_marks(ADDED)
+
+    [note] = room.list_notes()
+    told = any("Jana" in line or line.startswith("Balance") for line in note)
+    assert told is not has_left
+    assert note[0].startswith(
+        "100 points added for the customer whose ticket this was then" if has_left else "100 points added for Jana"
+    )
