@@ -22,6 +22,8 @@ MAX_BECAUSE_CHARS = 500
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+# As keyboards and word processors write them, and the spaces inside.
+_QUOTES = " \"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 _SPACES = re.compile(r"[\s\u2028\u2029]+")
 # Emoji sequences, and scripts from Persian to Malayalam, are written with these two.
 _JOINERS = "\u200c\u200d"
@@ -122,14 +124,15 @@ def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
 def match_reason(text: str, reasons: Sequence[str]) -> str:
     """The one of a shop's reasons that `text` is, or begins, in the shop's spelling; `text` where the shop has none.
 
-    Raises BadValueError.
+    A reason may be typed in quotes. Raises BadValueError.
     """
     if not reasons:
         return text
-    found = [reason for reason in reasons if text and fold_ascii_case(reason).startswith(fold_ascii_case(text))]
-    if len(found) != 1:
-        raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
-    return found[0]
+    for typed in (text, text.strip(_QUOTES)):
+        found = [reason for reason in reasons if typed and fold_ascii_case(reason).startswith(fold_ascii_case(typed))]
+        if len(found) == 1:
+            return found[0]
+    raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
 
 
 def parse_finding(state: AwardState, actor: str, because: str) -> Finding:
