@@ -116,7 +116,8 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
 
-    `is_absent`: the panel had none. `has_no_member`: it said, too, that there is no one member on the ticket.
+    `member_id`: then also whose it was, where it says. `is_absent`: the panel had none. `has_no_member`: it said, too,
+    that there is no one member on the ticket.
     """
 
     def __init__(
@@ -124,11 +125,13 @@ class AwardTokenError(GatewayError):
         message: str,
         *,
         made_time: datetime | None = None,
+        member_id: str = "",
         is_absent: bool = False,
         has_no_member: bool = False,
     ) -> None:
         super().__init__("AWARD_TOKEN", message)
         self.made_time = made_time
+        self.member_id = member_id
         self.is_absent = is_absent
         self.has_no_member = has_no_member
 

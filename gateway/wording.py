@@ -16,6 +16,8 @@ NOT_USED = "Not used"
 UNREADABLE = "Cannot be read"
 SEVERAL_WALLETS = "Several wallets"
 NO_POINTS_HERE = "Points cannot be added here."
+# A change of the ticket's tags draws its panel anew.
+TAG_ADVICE = "Add or remove a tag, then try again."
 _MAX_ECHO_CHARS = 80
 # Not strftime: what it says depends on the process's locale, and these sentences are English.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -75,17 +75,23 @@ class Outbox:
                 async with asyncio.timeout(_RELEASE_S):
                     await self._store.release(claims)
 
-    async def expect(self, merchant_id: str, request_id: str, ticket_id: str) -> None:
+    async def expect(self, merchant_id: str, request_id: str, ticket_id: str) -> bool:
         """The award or reversal of this request is about to be sent: its ticket is to hear of it.
 
-        Durable once this returns; then nothing loses the note. Does nothing where the shop is not installed or wants no
-        notes, or where no ticket has this id. Raises DatabaseError.
+        Durable once this returns; then nothing loses the note. Returns whether one is to come: not where the shop is
+        not installed or wants no notes, or where no ticket has this id. Raises DatabaseError.
         """
         number = parse_ticket_id(ticket_id)
         if number is None:
-            return
-        await self._store.expect(merchant_id, request_id, number)
+            return False
+        is_expected = await self._store.expect(merchant_id, request_id, number)
         self._woken.set()
+        return is_expected
+
+    async def is_expected(self, merchant_id: str, ticket_id: str, *, but: str) -> bool:
+        """Whether a note is to come in a ticket, of another request than `but`. Raises DatabaseError."""
+        number = parse_ticket_id(ticket_id)
+        return number is not None and await self._store.has_open(merchant_id, number, but=but)
 
     async def _run(self) -> None:
         while True:

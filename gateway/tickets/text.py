@@ -23,6 +23,9 @@ _MARKS = {
 }
 
 
+_CHECKING = "We are still checking. This can take 20 minutes or more."
+
+
 class Whom(msgspec.Struct, frozen=True, kw_only=True):
     """The member as far as is known now; texts may be empty. `tier`: None where it is not known."""
 
@@ -41,11 +44,24 @@ def has_mark(message: Message, mark: str) -> bool:
     return message.is_note and message.text.strip().split("\n")[-1].strip() == mark
 
 
-def render_note(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop, settled: pb.AwardChange | None = None) -> str:
-    """Lines of plain text, the mark last. `settled`: by whom the doubt was, and why; None: by itself."""
+def render_note(  # noqa: PLR0913 - what a note is made of
+    award: pb.Award,
+    kind: NoteKind,
+    whom: Whom,
+    shop: Shop,
+    settled: pb.AwardChange | None = None,
+    *,
+    ticket_id: int | None = None,
+) -> str:
+    """Lines of plain text, the mark last. `settled`: by whom the doubt was, and why; None: by itself.
+
+    `ticket_id`: whose note it is, where that may not be the ticket that the award is on record with.
+    """
     lines = [_say_outcome(award, kind, whom, shop)]
     if award.reverses:
-        lines.append(f"Takes back award {award.reverses}.")
+        is_here = ticket_id is None or str(ticket_id) == award.ticket_id
+        where = "" if is_here else f" This was done in ticket {_clean(award.ticket_id)}."
+        lines.append(f"Takes back award {award.reverses}.{where}")
     lines += [f"{title}: {_clean(text)}" for title, text in (("Reason", award.reason), ("Note", award.note)) if text]
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
     if settled is not None:
@@ -64,17 +80,16 @@ def render_html(text: str) -> str:
 
 def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
     points, member = format_points(award.points, shop), _say_member(award, whom)
-    were, them, they = ("was", "it", "It") if award.points == 1 else ("were", "them", "They")
-    later = "; TRIFFT books them later" if award.delayed else ""
+    were, them = ("was", "it") if award.points == 1 else ("were", "them")
+    later = f" TRIFFT will book {them} later." if award.delayed else ""
     if award.reverses:
-        done = f"taken back from {member}{later}."
-        doubt = f"It is not known yet whether {points} {were} taken back from {member}. This is being checked."
+        done = f"taken back from {member}.{later}"
+        doubt = f"We do not know yet whether {points} {were} taken back from {member}. {_CHECKING}"
         never = f"Checked: {points} {were} not taken back from {member}."
     else:
-        done = f"added for {member}{later}."
-        doubt = f"It is not known yet whether {points} arrived for {member}."
-        doubt += f" Do not add {them} again: this is being checked."
-        never = f"Checked: {points} never arrived for {member}. {they} may be added again."
+        done = f"added for {member}.{later}"
+        doubt = f"We do not know yet whether {points} arrived for {member}. Do not add {them} again. {_CHECKING}"
+        never = f"Checked: {points} never arrived for {member}. You can add {them} again."
     return {
         NoteKind.DONE: f"{points} {done}",
         NoteKind.CHECKING: doubt,
@@ -85,16 +100,16 @@ def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str
 
 
 def _say_member(award: pb.Award, whom: Whom) -> str:
-    name, support_id = _clean(whom.name), _clean(whom.support_id)
+    """Never by TRIFFT's id, which tells an agent nothing."""
+    name, support_id = _clean(whom.name), _clean(whom.support_id) or _clean(award.member_support_id)
     if name and support_id:
         return f"{name} ({support_id})"
-    return name or support_id or f"member {_clean(award.member_id)}"
+    return name or (f"member {support_id}" if support_id else "this member")
 
 
 def _say_agent(award: pb.Award) -> str:
-    """Nobody vouches for the agent but the form of the button."""
     named = [_clean(text) for text in (award.claimed_agent_name, award.claimed_agent_email) if text]
-    return f"By {', '.join(named)} (not verified)" if named else "By an agent without a name"
+    return f"By {', '.join(named)}" if named else "By an agent without a name"
 
 
 def _say_balance(award: pb.Award, shop: Shop) -> list[str]:

@@ -33,12 +33,14 @@ _MEMBER = (
     ("tier", "Tier"),
     ("favorite_venue", "Favorite location"),
 )
+_LAST_TRY = "Last try"
 _SUPPORT = "Given by support"
 _LAST = "Last award"
 _UNDO = "Can be undone"
 _COUPONS = "Coupons"
 _FLAT = (
     *_HEAD,
+    ("last_try_text", _LAST_TRY),
     *_MEMBER,
     ("support_awards_text", _SUPPORT),
     ("undo_text", _UNDO),
@@ -71,7 +73,9 @@ def render_template(*, variant: Variant, public_url: str, credential: str, reaso
 
 
 def _render_award_button(public_url: str, credential: str, reasons: Sequence[str]) -> Node:
-    reason = Parameter(key="reason", label=f"Reason ({', '.join(reasons)})", editable=True, mandatory=True)
+    reason = Parameter(
+        key="reason", label=f"Reason (type the first letters: {', '.join(reasons)})", editable=True, mandatory=True
+    )
     typed = (_POINTS, reason, _NOTE) if reasons else (_POINTS, _NOTE)
     return render_button(BUTTON_LABEL, public_url + AWARD_ROUTE, credential, (_AWARD_TOKEN, *typed, *_CLICK))
 
@@ -86,6 +90,7 @@ def _render_list_rows(undo: Node) -> list[Node]:
     given = render_text("line", _SUPPORT, 0)
     coupon = render_card("", "Coupon", [render_text("line", "Coupon", 0)], display=False)
     lists = (
+        ("last_try", render_card("", _LAST_TRY, [render_text("line", _LAST_TRY, 0)], display=False)),
         ("member", render_card("", "Member", _render_texts(_MEMBER), display=False)),
         ("support_awards", render_card("", _SUPPORT, [given], display=False)),
         ("undo", render_card("", _LAST, [render_text("title", _UNDO, 0)], buttons=(undo,))),

@@ -13,6 +13,7 @@ import msgspec
 from gateway.actions.token import NO_MEMBER
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
+from gateway.widget.last_try import LastTry
 from gateway.widget.support import AwardRow, Undo, UndoRow, render_awards, render_undo
 from gateway.wording import (
     NO_POINTS_HERE,
@@ -76,7 +77,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than was asked for.
-    `member`, `undo` and `coupon_list` hold none or one. `award_token`: NO_MEMBER where there is no one member.
+    `member`, `last_try`, `undo` and `coupon_list` hold none or one.
+    `award_token`: NO_MEMBER where there is no one member.
     """
 
     status: str
@@ -90,6 +92,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     member: Sequence[MemberRows] = ()
     support_awards: Sequence[AwardRow] = ()
     undo: Sequence[UndoRow] = ()
+    last_try: Sequence[LastTry] = ()
     coupon_list: Sequence[CouponRows] = ()
     segments: str = NONE
     full_name: str = NONE
@@ -99,11 +102,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     favorite_venue: str = NONE
     support_awards_text: str = NONE
     undo_text: str = NONE
+    last_try_text: str = NONE
     coupons_text: str = NONE
 
 
-def render_member(
-    snapshot: pb.Snapshot, award_token: str, shop: Shop, now: datetime, *, undo: Undo | None = None
+def render_member(  # noqa: PLR0913 - what a panel is made of
+    snapshot: pb.Snapshot,
+    award_token: str,
+    shop: Shop,
+    now: datetime,
+    *,
+    undo: Undo | None = None,
+    last_try: LastTry | None = None,
 ) -> View:
     """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
 
@@ -127,9 +137,11 @@ def render_member(
         member=(rows,),
         support_awards=[AwardRow(line=line) for line in awards],
         undo=(undo_row,) if undo_row else (),
+        last_try=(last_try,) if last_try else (),
         coupon_list=(CouponRows(coupons=[CouponRow(line=line) for line in lines]),) if lines else (),
         support_awards_text="\n".join(awards) or NONE,
         undo_text=undo_row.title if undo_row else NONE,
+        last_try_text=last_try.line if last_try else NONE,
         coupons_text="\n".join(lines) or NONE,
         **msgspec.structs.asdict(rows),
     )
