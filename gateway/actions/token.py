@@ -2,8 +2,8 @@
 
 A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
 The subject of an award token is a member; of an undo token it is an award, whose member comes last in the list. Each
-kind has keys of its own, so that neither passes for the other. The hash is of the address by which the member was found,
-and tells nobody which.
+kind has keys of its own, so that neither passes for the other. The hash is of the address by which the member was
+found, and tells nobody which.
 """
 
 import hashlib

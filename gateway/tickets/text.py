@@ -21,8 +21,6 @@ _MARKS = {
     NoteKind.NEVER: ("checked: not added", "checked: not taken back"),
     NoteKind.AFTER_ALL: ("added after all", "taken back after all"),
 }
-
-
 _CHECKING = "We are still checking. This can take 20 minutes or more."
 
 

@@ -26,7 +26,7 @@ def make_error(reason: str, metadata: dict[str, str]) -> LoyaltyCallError:
 @pytest.mark.parametrize("reason", [*HTTP_STATUS, "A_REASON_OF_NEXT_YEAR"])
 def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     error = make_error(reason, {"award_id": "A-7"})
-    award = render_award_refusal(error, DEFAULT_SHOP).message
+    award = render_award_refusal(error, DEFAULT_SHOP, NOW).message
     undo = render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).message
     assert award.startswith(("Not added. ", "Not added: "))
     assert undo.startswith(("Not undone. ", "Not undone: "))
@@ -54,12 +54,12 @@ def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     ],
 )
 def test_member_who_may_get_no_points_is_told_why(reason: str, metadata: dict[str, str], message: str) -> None:
-    assert render_award_refusal(make_error(reason, metadata), DEFAULT_SHOP).message == message
+    assert render_award_refusal(make_error(reason, metadata), DEFAULT_SHOP, NOW).message == message
 
 
 @given(st.sampled_from(sorted(HTTP_STATUS)), st.dictionaries(st.sampled_from(_METADATA_KEYS), st.text(max_size=12)))
 def test_details_that_cannot_be_read_are_left_out(reason: str, metadata: dict[str, str]) -> None:
     """A newer loyalty service may say more, less, or otherwise: the agent is answered all the same."""
     error = make_error(reason, metadata)
-    assert render_award_refusal(error, DEFAULT_SHOP).status == "refused"
+    assert render_award_refusal(error, DEFAULT_SHOP, NOW).status == "refused"
     assert render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).status == "refused"

@@ -111,7 +111,7 @@ def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> Non
     award, undo = iter_buttons(render(variant, REASONS))
     assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
     reason = list_parameters(award)[2]
-    assert reason["label"] == "Reason (Late delivery, Damaged item, Goodwill)"
+    assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"
     assert (reason["editable"], reason["mandatory"]) == (True, True)
     assert "reason" not in {parameter["key"] for parameter in list_parameters(undo)}
 
@@ -121,6 +121,7 @@ def test_rows_follow_in_the_order_in_which_agents_read() -> None:
     assert [node["path"] for node in sorted(card["widgets"], key=lambda node: node["order"])] == [
         "summary",
         "as_of",
+        "last_try",
         "member",
         "support_awards",
         "undo",

@@ -155,7 +155,9 @@ async def test_ticket_that_is_not_in_the_account_is_refused(
     response = await button.press(ticket_id=ticket_id)
     body = await check_refused(response, scripted, helpdesk, tmp_path)
     assert (response.status, body["reason"]) == (422, "TICKET_NOT_FOUND")
-    assert body["message"] == f"{button.lead}: ticket {ticket_id} is not in this Gorgias account."
+    assert body["message"] == (
+        f"{button.lead}: ticket {ticket_id} is not in this Gorgias account. Try in another ticket of this customer."
+    )
 
 
 SILENT_TICKETS: dict[str, Change] = {

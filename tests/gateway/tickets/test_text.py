@@ -15,6 +15,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.tickets.room import make_award
 
 SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"))
+CHECKING = "We are still checking. This can take 20 minutes or more."
 JANA = Whom(name="Jana Nováková", support_id="JN-4821", tier="Gold")
 
 
@@ -33,10 +34,10 @@ def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -
         (
             NoteKind.CHECKING,
             (
-                "It is not known yet whether 1 point arrived for Jana Nováková (JN-4821). "
-                "Do not add it again: this is being checked."
+                "We do not know yet whether 1 point arrived for Jana Nováková (JN-4821). "
+                f"Do not add it again. {CHECKING}"
             ),
-            "It is not known yet whether 1 point was taken back from Jana Nováková (JN-4821). This is being checked.",
+            f"We do not know yet whether 1 point was taken back from Jana Nováková (JN-4821). {CHECKING}",
         ),
         (
             NoteKind.ARRIVED,
@@ -45,7 +46,7 @@ def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -
         ),
         (
             NoteKind.NEVER,
-            "Checked: 1 point never arrived for Jana Nováková (JN-4821). It may be added again.",
+            "Checked: 1 point never arrived for Jana Nováková (JN-4821). You can add it again.",
             "Checked: 1 point was not taken back from Jana Nováková (JN-4821).",
         ),
         (
@@ -62,8 +63,8 @@ def test_note_says_what_happened_to_one_point(kind: NoteKind, given: str, taken:
 
 def test_note_of_many_points_is_in_the_plural() -> None:
     award = make_award(points=1240)
-    assert render(award, NoteKind.CHECKING)[0].endswith("Do not add them again: this is being checked.")
-    assert render(award, NoteKind.NEVER)[0].endswith("They may be added again.")
+    assert render(award, NoteKind.CHECKING)[0].endswith(f"Do not add them again. {CHECKING}")
+    assert render(award, NoteKind.NEVER)[0].endswith("You can add them again.")
     assert render(award, NoteKind.ARRIVED)[0].startswith("Checked: 1,240 points were added")
 
 
@@ -81,9 +82,9 @@ def test_note_has_its_own_mark_and_no_other(kind: NoteKind) -> None:
     assert not has_mark(msgspec.structs.replace(message, is_note=False), make_mark(award, kind))
 
 
-def test_agent_is_a_claim_even_where_the_ticket_is_verified() -> None:
+def test_agent_is_named_as_the_button_says() -> None:
     lines = render(make_award(ticket_verified=True))
-    assert "By Ana Kovacs, ana@acme.example (not verified), Mon 23 Nov 2026, 13:55 CET" in lines
+    assert "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET" in lines
 
 
 def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
@@ -95,8 +96,8 @@ def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
     ("whom", "said"),
     [
         (Whom(name="Jana"), "Jana"),
-        (Whom(support_id="JN-4821"), "JN-4821"),
-        (Whom(), "member member-1"),
+        (Whom(support_id="JN-4821"), "member JN-4821"),
+        (Whom(), "this member"),
     ],
 )
 def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
@@ -110,7 +111,7 @@ def test_balance_is_whole_as_in_the_answer_to_the_agent() -> None:
 
 def test_points_that_are_booked_later_have_no_balance_yet() -> None:
     lines = render(make_award(delayed=True))
-    assert lines[0] == "100 points added for Jana Nováková (JN-4821); TRIFFT books them later."
+    assert lines[0] == "100 points added for Jana Nováková (JN-4821). TRIFFT will book them later."
     assert not [line for line in lines if line.startswith("Balance")]
 
 
