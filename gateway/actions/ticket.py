@@ -49,22 +49,25 @@ async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Re
         response = await call
     except LoyaltyCallError as error:
         if error.reason == "AWARD_IN_DOUBT":
-            press.note_ticket_id = await _find_note(press, error.metadata.get("ticket_id", ""), request_id)
+            doubt = error.metadata
+            press.note_ticket_id = await _find_note(press, doubt.get("award_request_id"), doubt.get("ticket_id"))
         raise
     award = response.award
     check_booked(award)
     if award.request_id != request_id and award.state != pb.AWARD_STATE_APPLIED:
-        press.note_ticket_id = await _find_note(press, award.ticket_id, request_id)
+        press.note_ticket_id = await _find_note(press, award.request_id, award.ticket_id)
     elif press.note_ticket_id and award.ticket_id:  # an undo may have been pressed on another ticket before
         press.note_ticket_id = award.ticket_id
     return response
 
 
-async def _find_note(press: Press, ticket_id: str, request_id: str) -> str:
-    """The ticket, where a note is to come in it that another request than this one has promised."""
+async def _find_note(press: Press, request_id: str | None, ticket_id: str | None) -> str:
+    """The ticket of another request's award, where a note about it is to come."""
+    if not request_id or not ticket_id:
+        return ""
     try:
         async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
-            is_expected = await press.app[NOTES].is_expected(press.merchant_id, ticket_id, but=request_id)
+            is_expected = await press.app[NOTES].is_expected(press.merchant_id, request_id)
     except (DatabaseError, TimeoutError):
         return ""
     return ticket_id if is_expected else ""

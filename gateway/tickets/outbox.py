@@ -88,10 +88,9 @@ class Outbox:
         self._woken.set()
         return is_expected
 
-    async def is_expected(self, merchant_id: str, ticket_id: str, *, but: str) -> bool:
-        """Whether a note is to come in a ticket, of another request than `but`. Raises DatabaseError."""
-        number = parse_ticket_id(ticket_id)
-        return number is not None and await self._store.has_open(merchant_id, number, but=but)
+    async def is_expected(self, merchant_id: str, request_id: str) -> bool:
+        """Whether a note about this request's award is to come. Raises DatabaseError."""
+        return await self._store.is_expected(merchant_id, request_id)
 
     async def _run(self) -> None:
         while True:

@@ -128,9 +128,9 @@ class NoteStore:
 
         await self._database.write(write)
 
-    async def has_open(self, merchant_id: str, ticket_id: int, *, but: str) -> bool:
-        """Whether a note is to come in a ticket, of another request than `but`."""
-        wanted = (_row.merchant_id == merchant_id, _row.ticket_id == ticket_id, _row.request_id != but)
+    async def is_expected(self, merchant_id: str, request_id: str) -> bool:
+        """Whether a note about this request's award is to come."""
+        wanted = (_row.merchant_id == merchant_id, _row.request_id == request_id)
         query = select(func.count()).where(*wanted, _row.due_time_ms.is_not(None))
         return await self._database.read(lambda connection: connection.execute(query).scalar_one() > 0)
 

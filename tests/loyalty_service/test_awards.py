@@ -178,6 +178,7 @@ async def test_repeat_of_an_award_in_doubt_is_that_award_and_no_refusal(
     assert refused.reason == "AWARD_IN_DOUBT"
     assert refused.metadata == {
         "award_id": "A-1",
+        "award_request_id": again.award.request_id,
         "ticket_id": "4711",
         "attempt_time": rfc3339(again.award.attempt_time.ToDatetime(UTC)),
     }

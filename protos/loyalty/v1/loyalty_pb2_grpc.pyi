@@ -111,8 +111,8 @@ class LoyaltyServiceStub:
     (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
-    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also `attempt_time` (when
-    that award was last tried; RFC 3339, UTC) and, where it has one, `ticket_id`; `status` with STATUS_UNKNOWN; with
+    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
+    `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
     LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
     `maximum`, `used` and `left`.
     """
@@ -210,8 +210,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
     MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
-    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also `attempt_time` (when
-    that award was last tried; RFC 3339, UTC) and, where it has one, `ticket_id`; `status` with STATUS_UNKNOWN; with
+    ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
+    `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
     LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
     `maximum`, `used` and `left`.
     """
@@ -342,8 +342,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
-        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also `attempt_time` (when
-        that award was last tried; RFC 3339, UTC) and, where it has one, `ticket_id`; `status` with STATUS_UNKNOWN; with
+        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
+        `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
         LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
         `maximum`, `used` and `left`.
         """

@@ -302,6 +302,8 @@ async def test_undo_on_another_ticket_is_told_to_the_ticket_of_its_award_as_well
     await room.wait_for_close()
     for ticket_id in (4712, TICKET):
         assert room.list_marks(ticket_id) == ["Award A-10482 · being checked", "Award A-10482 · checked: taken back"]
+    assert room.list_notes(4712)[1][1] == "Takes back award A-1."
+    assert room.list_notes(TICKET)[1][1] == "Takes back award A-1. This was done in ticket 4712."
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,25 @@ def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
 )
 def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
     assert render(make_award(), whom=whom)[0] == f"100 points added for {said}."
+    assert render(make_award(reverses="A-1"), whom=whom)[0] == f"100 points taken back from {said}."
+
+
+def test_support_id_that_is_on_record_stands_in_for_one_that_cannot_be_read() -> None:
+    """TRIFFT does not answer, or does not know the member any more."""
+    assert render(make_award(member_support_id="JN-4821"), whom=Whom())[0] == "100 points added for member JN-4821."
+
+
+@pytest.mark.parametrize(
+    ("ticket_id", "line"),
+    [
+        (4711, "Takes back award A-1. This was done in ticket 4712."),
+        (4712, "Takes back award A-1."),
+        (None, "Takes back award A-1."),
+    ],
+)
+def test_undo_says_in_the_awards_ticket_where_it_was_pressed(ticket_id: int | None, line: str) -> None:
+    award = make_award(reverses="A-1", ticket_id="4712")
+    assert render_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
 
 
 def test_balance_is_whole_as_in_the_answer_to_the_agent() -> None:
