@@ -40,6 +40,7 @@ from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
+from runtime.text import cut, make_line
 
 POLL_S = 0.1
 MAX_TIER_CHARS = 200
@@ -289,7 +290,7 @@ def _add_circumstances(request: AwardRequest, merchant: Merchant, held: Snapshot
 def _name_tier(held: Snapshot | None) -> str:
     """As it may be stored: the provider's text is no caller's."""
     tier = held.member.tier if held else None
-    return "".join(filter(str.isprintable, tier.display_name))[:MAX_TIER_CHARS] if tier else ""
+    return cut(make_line(tier.display_name), MAX_TIER_CHARS) if tier else ""
 
 
 def _report(task: asyncio.Task[Any]) -> None:
