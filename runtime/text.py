@@ -1,6 +1,6 @@
 """Text that somebody else wrote, as people are shown it: which of its characters, how much of it, and kept apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import regex
 
@@ -50,6 +50,11 @@ def shorten(text: str, most: int) -> str:
 def isolate(text: str) -> str:
     """Somebody else's text for a line that has words or numbers of ours, which it would draw into its own direction."""
     return enclose(make_line(text))
+
+
+def join(texts: Sequence[str], separator: str) -> str:
+    """Others' texts and ours on one line, each isolated. One alone stays as it is, so that it can be copied."""
+    return separator.join(map(isolate, texts)) if len(texts) > 1 else "".join(map(make_line, texts))
 
 
 def enclose(text: str) -> str:

@@ -19,16 +19,18 @@ from gateway.errors import (
 from gateway.merchants import Shop
 from gateway.wording import (
     NO_POINTS_HERE,
+    TAG_ADVICE,
     format_clock,
     format_day,
     format_day_of_year,
     format_echo,
     format_number,
+    parse_balance,
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-REFRESH = "Add a tag to the ticket to refresh it, then try again."
+REFRESH = TAG_ADVICE
 _NOTHING_CHANGED = "nothing was changed. Try again in a few minutes."
 # Where nobody was asked, an earlier click may have changed something: this one did not.
 _THIS_CLICK_CHANGED_NOTHING = "this click changed nothing. Try again in a few minutes."
@@ -48,7 +50,7 @@ _CAUSES = {
     "PROVIDER_CONTRACT": f". TRIFFT's answer could not be read, {_TELL_ADMINISTRATOR}",
     "TICKET_MISSING": f": this panel does not say which ticket it is on. {REFRESH}",
     "TICKET_NOT_CHECKED": ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute.",
-    "OTHER_CUSTOMER": ": this ticket now belongs to another customer. Add or remove a tag, then try again.",
+    "OTHER_CUSTOMER": f": this ticket now belongs to another customer. {REFRESH}",
     "CREDENTIAL": ". This button's access is refused. Tell your administrator to install it again.",
     "BODY_INCOMPLETE": ". What Gorgias sent did not arrive in full, this click changed nothing. Try again.",
     "BODY_TIMEOUT": ". What Gorgias sent did not arrive in time, this click changed nothing. Try again.",
@@ -111,7 +113,7 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
 
 def say_who_and_when(award: pb.Award, shop: Shop, now: datetime) -> str:
     """The agent, as claimed, and the time of day; the day where it was another one: "by Ana at 14:02"."""
-    agent = award.claimed_agent_name or award.claimed_agent_email
+    agent = format_echo(award.claimed_agent_name) or format_echo(award.claimed_agent_email)
     when = say_when(award, shop, now)
     return f"by {agent} {when}" if agent else when
 
@@ -127,7 +129,7 @@ def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:
     """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
     if award.delayed or not award.HasField("balance"):
         return ""
-    return f" {title} {format_number(award.balance.points_balance, shop)}."
+    return f" {title} {format_number(parse_balance(award.balance), shop)}."
 
 
 def is_today(time: datetime, shop: Shop, now: datetime) -> bool:
