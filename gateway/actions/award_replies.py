@@ -17,6 +17,7 @@ from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, Loy
 from gateway.merchants import Shop
 from gateway.wording import format_clock, format_number, format_points, format_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate
 
 _LEAD = "Not added"
 _NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
@@ -124,7 +125,7 @@ def _say_points(most: int, shop: Shop) -> str:
 def _say_reasons(shop: Shop) -> str:
     if not shop.award_reasons:
         return f"The reason is not one of this shop's. {REFRESH}"
-    return f"Choose a reason: {', '.join(shop.award_reasons)}."
+    return f"Choose a reason: {', '.join(map(isolate, shop.award_reasons))}."
 
 
 _FIELDS = {
@@ -139,7 +140,7 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
     added = f"{format_points(award.points, shop)} added"
     if award.delayed:
         return f"{added}; TRIFFT books them later. Award {award.award_id}."
-    whom = f" for {response.member_name}" if response.member_name else ""
+    whom = f" for {isolate(response.member_name)}" if response.member_name else ""
     return f"{added}{whom}.{say_balance(award, shop)} Award {award.award_id}."
 
 

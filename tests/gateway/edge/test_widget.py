@@ -52,7 +52,7 @@ async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway,
     scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
     body = await (await gateway.get_widget()).json()
     [undo] = body["undo"]
-    assert undo["title"] == "+100, Ana K., 13:55 (A-7), until 14:25 CET"
+    assert undo["title"] == "Undo +100, ticket 4711, A-7, until 14:25 CET"
     panel = gateway.tokens.parse_undo(undo["undo_token"])
     assert (panel.award_id, body["undo_token"]) == ("A-7", undo["undo_token"])
 
@@ -188,27 +188,30 @@ async def test_widget_plus_is_a_plus_however_it_was_sent(
     [
         ("MEMBER_NOT_FOUND", "not_member", "No loyalty member with jana@example.com"),
         ("MEMBER_AMBIGUOUS", "ambiguous", "2 members have jana@example.com. Points cannot be added here."),
-        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
-        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
+        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
+        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
         (
             "PROVIDER_THROTTLED",
             "unavailable",
-            "TRIFFT took no more requests at 13:55. Add or remove a tag to try again.",
+            "TRIFFT took no more requests at 13:55. Add or remove a tag, then try again.",
         ),
         (
             "PROVIDER_CREDENTIALS",
             "unavailable",
-            "TRIFFT refused this shop's access at 13:55. Add or remove a tag to try again.",
+            "No loyalty data: TRIFFT refused our access at 13:55. You cannot fix this. Please tell your administrator.",
         ),
         (
             "PROVIDER_CONTRACT",
             "unavailable",
-            "TRIFFT's answer could not be read at 13:55. Add or remove a tag to try again.",
+            (
+                "No loyalty data: TRIFFT's answer could not be read at 13:55. "
+                "You cannot fix this. Please tell your administrator."
+            ),
         ),
         (
             "SOMETHING_NEWER",
             "unavailable",
-            "The loyalty service did not answer at 13:55. Add or remove a tag to try again.",
+            "The loyalty service did not answer at 13:55. Add or remove a tag, then try again.",
         ),
     ],
 )
