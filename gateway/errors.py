@@ -116,7 +116,8 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
 
-    `is_absent`: the panel had none. `has_no_member`: it said, too, that there is no one member on the ticket.
+    `is_absent`: the panel had none. `no_member`: then also why there is no one member on the ticket,
+    where it says: a word of the panel's.
     """
 
     def __init__(
@@ -125,12 +126,12 @@ class AwardTokenError(GatewayError):
         *,
         made_time: datetime | None = None,
         is_absent: bool = False,
-        has_no_member: bool = False,
+        no_member: str = "",
     ) -> None:
         super().__init__("AWARD_TOKEN", message)
         self.made_time = made_time
         self.is_absent = is_absent
-        self.has_no_member = has_no_member
+        self.no_member = no_member
 
 
 class RequestError(GatewayError):

@@ -13,14 +13,20 @@ from gateway.actions.replies import (
     say_when,
     say_who_and_when,
 )
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS, UNREADABLE_EMAIL
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError, RequestError
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_number, format_points, format_time
+from gateway.wording import NO_POINTS_HERE, format_clock, format_number, format_points, format_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from runtime.text import isolate
 
 _LEAD = "Not added"
-_NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
+# As the panel's first line says it.
+_NO_MEMBER = {
+    NO_MEMBER: f"{_LEAD}: there is no loyalty member on this ticket.",
+    SEVERAL_MEMBERS: f"{_LEAD}: several members have this e-mail. {NO_POINTS_HERE}",
+    NO_EMAIL: f"{_LEAD}: there is no e-mail on this ticket, so no member can be found.",
+    UNREADABLE_EMAIL: f"{_LEAD}: the e-mail on this ticket cannot be read, so no member can be found.",
+}
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
 _NOTHING_NEW = "Nothing new was added."
@@ -73,8 +79,8 @@ def render_award_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool =
 
 def _say_refusal(error: GatewayError, shop: Shop, *, asks_reason: bool) -> str:
     match error:
-        case AwardTokenError(has_no_member=True):
-            message = _NO_MEMBER
+        case AwardTokenError(no_member=why) if why in _NO_MEMBER:
+            message = _NO_MEMBER[why]
         case AwardTokenError(is_absent=True):
             message = _NO_TOKEN
         case LoyaltyCallError(reason="LIMIT_EXCEEDED"):
@@ -125,7 +131,7 @@ def _say_points(most: int, shop: Shop) -> str:
 def _say_reasons(shop: Shop) -> str:
     if not shop.award_reasons:
         return f"The reason is not one of this shop's. {REFRESH}"
-    return f"Choose a reason: {', '.join(map(isolate, shop.award_reasons))}."
+    return f"Choose a reason: {', '.join(shop.award_reasons)}."
 
 
 _FIELDS = {
@@ -140,7 +146,7 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
     added = f"{format_points(award.points, shop)} added"
     if award.delayed:
         return f"{added}; TRIFFT books them later. Award {award.award_id}."
-    whom = f" for {isolate(response.member_name)}" if response.member_name else ""
+    whom = f" for {response.member_name}" if response.member_name else ""
     return f"{added}{whom}.{say_balance(award, shop)} Award {award.award_id}."
 
 

@@ -113,7 +113,7 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
 
 def say_who_and_when(award: pb.Award, shop: Shop, now: datetime) -> str:
     """The agent, as claimed, and the time of day; the day where it was another one: "by Ana at 14:02"."""
-    agent = format_echo(award.claimed_agent_name) or format_echo(award.claimed_agent_email)
+    agent = award.claimed_agent_name or award.claimed_agent_email
     when = say_when(award, shop, now)
     return f"by {agent} {when}" if agent else when
 

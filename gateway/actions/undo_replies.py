@@ -16,7 +16,6 @@ from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, Loy
 from gateway.merchants import Shop
 from gateway.wording import format_clock, format_last_day, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from runtime.text import isolate
 
 _LEAD = "Not undone"
 
@@ -99,7 +98,7 @@ def _say_applied(response: pb.ReverseAwardResponse, shop: Shop) -> str:
     what = f"Award {reversal.award_id} undoes {reversal.reverses}."
     if reversal.delayed:
         return f"{taken}; TRIFFT books that later. {what}"
-    whom = f" from {isolate(response.member_name)}" if response.member_name else ""
+    whom = f" from {response.member_name}" if response.member_name else ""
     return f"{taken}{whom}.{say_balance(reversal, shop)} {what}"
 
 

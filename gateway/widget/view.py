@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.actions.token import NO_MEMBER
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS, UNREADABLE_EMAIL
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
 from gateway.widget.failure import is_lasting_failure, say_failure, say_failure_beside_data
@@ -80,7 +80,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than was asked for.
     `add_points`, `member`, `undo` and `coupon_list` hold none or one; `add_points` one only where points can be added.
-    `award_token`: NO_MEMBER where there is no one member.
+    `award_token`: where there is no one member, the word for why, so that a press is answered with it.
     """
 
     status: str
@@ -158,16 +158,17 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
 
 
 def render_no_identity(shop: Shop, now: datetime) -> View:
-    return _render_without_identity("No e-mail on this ticket, so no member can be found.", shop, now)
+    return _render_without_identity("No e-mail on this ticket, so no member can be found.", NO_EMAIL, shop, now)
 
 
 def render_unreadable(shop: Shop, now: datetime) -> View:
     """There may be an e-mail, and nobody can say which."""
-    return _render_without_identity("The e-mail on this ticket cannot be read, so no member can be found.", shop, now)
+    summary = "The e-mail on this ticket cannot be read, so no member can be found."
+    return _render_without_identity(summary, UNREADABLE_EMAIL, shop, now)
 
 
-def _render_without_identity(summary: str, shop: Shop, now: datetime) -> View:
-    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
+def _render_without_identity(summary: str, why: str, shop: Shop, now: datetime) -> View:
+    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=why)
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
@@ -184,7 +185,7 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
         as_of=as_of,
         profile_url=shop.search_url,
         profile_label=label,
-        award_token=NO_MEMBER,
+        award_token=NO_MEMBER if status == "not_member" else SEVERAL_MEMBERS,
     )
 
 

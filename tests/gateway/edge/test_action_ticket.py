@@ -80,7 +80,7 @@ async def test_press_without_a_ticket_is_refused(
     body = await response.json()
     assert (response.status, body["reason"]) == (400, "TICKET_MISSING")
     assert body["message"].partition(": ")[2] == (
-        "this panel does not say which ticket it is on. Add a tag to the ticket to refresh it, then try again."
+        "this panel does not say which ticket it is on. Add or remove a tag, then try again."
     )
     assert list_sent(scripted) == []
     assert helpdesk.requests == []

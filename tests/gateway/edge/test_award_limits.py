@@ -129,9 +129,7 @@ async def test_reason_of_a_list_that_is_new_asks_for_a_new_panel(gateway: Gatewa
     """The loyalty service may know of a shop's reasons some seconds before this process does."""
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press(reason="Because")).json()
-    assert body["message"] == (
-        "Not added. The reason is not one of this shop's. Add a tag to the ticket to refresh it, then try again."
-    )
+    assert body["message"] == ("Not added. The reason is not one of this shop's. Add or remove a tag, then try again.")
 
 
 async def test_reason_that_the_button_cannot_ask_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

@@ -41,7 +41,7 @@ def test_tokens_live_as_long_as_they_may() -> None:
 
 
 def test_old_panel_names_its_day() -> None:
-    refresh = "this panel is from 20 Oct. Add a tag to the ticket to refresh it, then try again."
+    refresh = "this panel is from 20 Oct. Add or remove a tag, then try again."
     assert render_award_refusal(OLD, DEFAULT_SHOP).message == f"Not added: {refresh}"
     assert render_undo_refusal(OLD, "", DEFAULT_SHOP, NOW).message == f"Not undone: {refresh}"
 
@@ -151,6 +151,4 @@ def test_panel_of_another_version_is_an_old_panel(payload: object) -> None:
     with pytest.raises(AwardTokenError) as caught:
         TOKENS.parse(token, "acme", datetime.now(UTC))
     said = render_award_refusal(caught.value, DEFAULT_SHOP).message
-    assert re.fullmatch(
-        r"Not added: this panel is from \d+ \w+\. Add a tag to the ticket to refresh it, then try again\.", said
-    )
+    assert re.fullmatch(r"Not added: this panel is from \d+ \w+\. Add or remove a tag, then try again\.", said)

@@ -17,7 +17,7 @@ from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 DONE = "100 points taken back from Jana Nováková. Balance 1,240. Award A-10483 undoes A-10482."
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
-REFRESH = "Add a tag to the ticket to refresh it, then try again."
+REFRESH = "Add or remove a tag, then try again."
 
 
 async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.actions.token import NO_MEMBER
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop, parse_shop
@@ -120,8 +120,9 @@ def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
 def test_without_a_member_there_are_no_rows_and_no_token_of_a_member(status: str) -> None:
     """What stands in its place tells the button's answer that there is none, where that is known."""
     view = make_views()[status]
-    assert (view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), ())
-    assert view.award_token == ("" if status == "unavailable" else NO_MEMBER)
+    assert (view.add_points, view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), (), ())
+    words = {"not_member": NO_MEMBER, "ambiguous": SEVERAL_MEMBERS, "no_identity": NO_EMAIL, "unavailable": ""}
+    assert view.award_token == words[status]
     assert (view.undo_token, view.profile_label) == ("", "")
     assert (view.support_awards_text, view.undo_text, view.coupons_text) == ("–", "–", "–")
 

@@ -57,6 +57,40 @@ async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway,
     assert (panel.award_id, body["undo_token"]) == ("A-7", undo["undo_token"])
 
 
+@pytest.mark.parametrize(
+    ("stale_reason", "is_offered"),
+    [
+        (pb.ERROR_REASON_UNSPECIFIED, True),
+        (pb.PROVIDER_UNAVAILABLE, True),
+        (pb.PROVIDER_CREDENTIALS, False),
+        (pb.PROVIDER_CONTRACT, False),
+    ],
+)
+async def test_widget_offers_points_where_a_press_can_add_them(
+    gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType, *, is_offered: bool
+) -> None:
+    scripted.snapshot = make_snapshot(stale_reason=stale_reason)
+    body = await (await gateway.get_widget()).json()
+    assert body["add_points"] == ([{"award_token": body["award_token"]}] if is_offered else [])
+    assert body["award_token"]
+    scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
+    blocked = await (await gateway.get_widget()).json()
+    assert (blocked["add_points"], bool(blocked["award_token"])) == ([], True)
+
+
+async def test_widget_after_an_undo_offers_no_older_award(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    end = NOW + timedelta(minutes=20)
+    older, newer = make_award(1, made=NOW, until=end), make_award(2, made=NOW, until=end)
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[newer, older]))
+    before = await (await gateway.get_widget()).json()
+    undo = make_award(3, made=NOW, reverses="A-2")
+    undone = make_award(2, made=NOW, reversed_by="A-3")
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[undo, undone, older]))
+    after = await (await gateway.get_widget()).json()
+    assert [row["title"] for row in before["undo"]] == ["Undo +100, ticket 4711, A-2, until 14:15 CET"]
+    assert (after["undo"], after["undo_token"], len(after["support_awards"])) == ([], "", 3)
+
+
 async def test_widget_without_an_award_to_undo_has_no_undo(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     award = make_award(made=NOW - timedelta(minutes=31), until=NOW - timedelta(minutes=1))
     scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
