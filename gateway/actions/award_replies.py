@@ -16,13 +16,28 @@ from gateway.actions.replies import (
     say_refusal,
     say_when,
 )
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS, UNREADABLE_EMAIL
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError, RequestError
 from gateway.merchants import Shop
-from gateway.wording import TAG_ADVICE, format_clock, format_echo, format_number, format_points, format_time
+from gateway.wording import (
+    NO_POINTS_HERE,
+    TAG_ADVICE,
+    format_clock,
+    format_echo,
+    format_number,
+    format_points,
+    format_time,
+)
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not added"
-_NO_MEMBER = f"{_LEAD}: there is no loyalty member on this ticket."
+# As the panel's first line says it.
+_NO_MEMBER = {
+    NO_MEMBER: f"{_LEAD}: there is no loyalty member on this ticket.",
+    SEVERAL_MEMBERS: f"{_LEAD}: several members have this e-mail. {NO_POINTS_HERE}",
+    NO_EMAIL: f"{_LEAD}: there is no e-mail on this ticket, so no member can be found.",
+    UNREADABLE_EMAIL: f"{_LEAD}: the e-mail on this ticket cannot be read, so no member can be found.",
+}
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = f"{_LEAD}: this panel shows no loyalty member. Its first line says why."
 _NOTHING_NEW = "Nothing new was added."
@@ -83,8 +98,8 @@ def render_award_refusal(
 
 def _say_refusal(error: GatewayError, shop: Shop, now: datetime, *, asks_reason: bool, note: str) -> str:
     match error:
-        case AwardTokenError(has_no_member=True):
-            message = _NO_MEMBER
+        case AwardTokenError(no_member=why) if why in _NO_MEMBER:
+            message = _NO_MEMBER[why]
         case AwardTokenError(is_absent=True):
             message = _NO_TOKEN
         case LoyaltyCallError(reason="LIMIT_EXCEEDED"):
@@ -142,7 +157,7 @@ _FIELDS = {
 
 def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
     award = response.award
-    added, reason = f"{format_points(award.points, shop)} added", format_echo(award.reason).strip()
+    added, reason = f"{format_points(award.points, shop)} added", format_echo(award.reason)
     why = f" Reason: {reason}." if reason else ""
     if award.delayed:
         return f"{added}. {say_later(award.points)}{why} Award {award.award_id}."

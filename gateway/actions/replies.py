@@ -25,6 +25,7 @@ from gateway.wording import (
     format_day_of_year,
     format_echo,
     format_number,
+    parse_balance,
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -97,7 +98,7 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop, now: datetime, note:
             seconds = "1 second" if error.retry_after_s == 1 else f"{error.retry_after_s} seconds"
             cause = f". Too many clicks in this shop just now. Try again in {seconds}."
         case TicketNotFoundError():
-            ticket = format_echo(error.ticket_id).strip()
+            ticket = format_echo(error.ticket_id)
             cause = f": ticket {ticket} is not in this Gorgias account. Try in another ticket of this customer."
         case LoyaltyCallError(reason="AWARD_IN_DOUBT"):
             cause = f". {_say_doubt(error, shop, now)} {CHECKING_TIME}{note}"
@@ -114,19 +115,19 @@ def say_note(note_ticket_id: str, ticket_id: str) -> str:
     """As in " A note will appear in ticket 4718.", for an agent who looks at `ticket_id`; empty where none will."""
     if not note_ticket_id:
         return ""
-    place = "this ticket" if note_ticket_id == ticket_id else f"ticket {format_echo(note_ticket_id).strip()}"
+    place = "this ticket" if note_ticket_id == ticket_id else f"ticket {format_echo(note_ticket_id)}"
     return f" A note will appear in {place}."
 
 
 def name_agent(award: pb.Award) -> str:
     """As claimed; may be empty."""
-    return format_echo(award.claimed_agent_name).strip() or format_echo(award.claimed_agent_email).strip()
+    return format_echo(award.claimed_agent_name) or format_echo(award.claimed_agent_email)
 
 
 def name_member(award: pb.Award, member_name: str) -> str:
     """By name, else by support ID: "Jana Nováková", "member JN-4821", "this member"."""
-    support_id = format_echo(award.member_support_id).strip()
-    return format_echo(member_name).strip() or (f"member {support_id}" if support_id else "this member")
+    support_id = format_echo(award.member_support_id)
+    return format_echo(member_name) or (f"member {support_id}" if support_id else "this member")
 
 
 def say_when(award: pb.Award, shop: Shop, now: datetime) -> str:
@@ -146,7 +147,7 @@ def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:
     """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
     if award.delayed or not award.HasField("balance"):
         return ""
-    return f" {title} {format_number(award.balance.points_balance, shop)}."
+    return f" {title} {format_number(parse_balance(award.balance), shop)}."
 
 
 def is_today(time: datetime, shop: Shop, now: datetime) -> bool:

@@ -22,8 +22,12 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from gateway.errors import AwardTokenError
 from runtime.addresses import make_email_key
 
-# In the place of an award token: the panel knows that there is no one member on the ticket.
+# In the place of an award token: the panel knows why there is no one member on the ticket.
 NO_MEMBER = "no-member"
+SEVERAL_MEMBERS = "several-members"
+NO_EMAIL = "no-email"
+UNREADABLE_EMAIL = "unreadable-email"
+_NO_MEMBER = frozenset({NO_MEMBER, SEVERAL_MEMBERS, NO_EMAIL, UNREADABLE_EMAIL})
 _MAX_TOKEN_CHARS = 1024
 _EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
@@ -96,8 +100,8 @@ class AwardTokens:
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> Panel:
         """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
-        if text == NO_MEMBER:
-            raise AwardTokenError("the panel has no member", is_absent=True, has_no_member=True)
+        if text in _NO_MEMBER:
+            raise AwardTokenError("the panel has no member", is_absent=True, no_member=text)
         found = self._awards.parse(text, merchant_id, now)
         return Panel(
             merchant_id=merchant_id,

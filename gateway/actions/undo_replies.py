@@ -18,7 +18,7 @@ from gateway.actions.replies import (
 )
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError
 from gateway.merchants import Shop
-from gateway.wording import TAG_ADVICE, format_clock, format_day, format_points
+from gateway.wording import TAG_ADVICE, format_clock, format_last_day, format_points
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not undone"
@@ -79,7 +79,7 @@ def _say_until(error: LoyaltyCallError, shop: Shop, now: datetime) -> str:
     try:
         expire_time = datetime.fromisoformat(error.metadata.get("expire_time", ""))
         is_clock = is_today(expire_time, shop, now)
-        return f"until {format_clock(expire_time, shop) if is_clock else format_day(expire_time, shop)}"
+        return f"until {format_clock(expire_time, shop) if is_clock else format_last_day(expire_time, shop)}"
     except (ValueError, OverflowError):
         return "for a short while only"
 

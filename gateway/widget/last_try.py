@@ -21,7 +21,7 @@ def render_last_try(refusal: Refusal, shop: Shop) -> LastTry:
 
     Gorgias keeps the panel on the customer, for days, and shows it on each of their tickets, to each agent.
     """
-    ticket, agent = format_echo(refusal.ticket_id).strip(), format_echo(refusal.agent).strip()
+    ticket, agent = format_echo(refusal.ticket_id), format_echo(refusal.agent)
     facts = (format_day_of_year(refusal.time, shop), agent, f"ticket {ticket}" if ticket else "")
     when = f"at {format_clock(refusal.time, shop)} ({', '.join(fact for fact in facts if fact)})"
     found = _SENTENCE.fullmatch(refusal.message)

@@ -451,17 +451,30 @@ async def test_award_without_a_token(gateway: Gateway, token: str) -> None:
     assert body["message"] == "Not added: this panel shows no loyalty member. Its first line says why."
 
 
-@pytest.mark.parametrize("email", ["stranger@example.com", "twins@example.com", ""])
-async def test_award_without_a_member_says_that_there_is_none(
-    gateway: Gateway, scripted: ScriptedLoyalty, email: str
+@pytest.mark.parametrize(
+    ("email", "reason", "why"),
+    [
+        ("stranger@example.com", "MEMBER_NOT_FOUND", "there is no loyalty member on this ticket."),
+        (
+            "twins@example.com",
+            "MEMBER_AMBIGUOUS",
+            "several members have this e-mail. Points cannot be added here.",
+        ),
+        ("", "MEMBER_NOT_FOUND", "there is no e-mail on this ticket, so no member can be found."),
+        ("jana@", "BAD_VALUE", "the e-mail on this ticket cannot be read, so no member can be found."),
+    ],
+)
+async def test_award_without_a_member_says_why_as_the_panel_does(
+    gateway: Gateway, scripted: ScriptedLoyalty, email: str, reason: str, why: str
 ) -> None:
-    """Nobody has this e-mail, or two have; or there is none."""
-    reason = "MEMBER_AMBIGUOUS" if "twins" in email else "MEMBER_NOT_FOUND"
+    """The conservative template has its button on every panel; the other one has none here."""
     scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)
     panel = await (await gateway.get_widget(email)).json()
     response = await gateway.press(award_token=panel["award_token"])
     body = await response.json()
-    assert (response.status, body["message"]) == (400, "Not added: there is no loyalty member on this ticket.")
+    assert (response.status, body["message"]) == (400, f"Not added: {why}")
+    assert panel["add_points"] == []
+    assert scripted.award_requests == []
 
 
 async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

@@ -179,7 +179,8 @@ def test_refusals_are_bounded_and_the_oldest_go_first() -> None:
     [
         (make_refusal(), "Not added at 13:55 (23 Nov): x."),
         (make_refusal(message="Not undone. A: b. C."), "Not undone at 13:55 (23 Nov). A: b. C."),
-        (make_refusal(agent="An\u202ea\n", ticket_id="47\n11"), "Not added at 13:55 (23 Nov, Ana, ticket 4711): x."),
+        (make_refusal(agent="An\u202ea\n", ticket_id="4711"), "Not added at 13:55 (23 Nov, Ana, ticket 4711): x."),
+        (make_refusal(agent="\u05d0\u05d1"), "Not added at 13:55 (23 Nov, \u2068\u05d0\u05d1\u2069): x."),
         (make_refusal(time=datetime(2026, 12, 31, 23, 30, tzinfo=UTC)), "Not added at 00:30 (1 Jan): x."),
         (make_refusal(message="Odd"), "Odd at 13:55 (23 Nov)"),
     ],

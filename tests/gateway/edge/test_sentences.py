@@ -117,7 +117,7 @@ def test_who_can_help_is_one_of_three(reason: str) -> None:
     ],
 )
 def test_member_without_a_name_is_called_by_support_id(name: str, support_id: str, whom: str) -> None:
-    fields = {"member_id": "bf428af0-bf06-4bc4-a91b-91b5bda6e211", "member_support_id": support_id}
+    fields: dict[str, Any] = {"member_id": "bf428af0-bf06-4bc4-a91b-91b5bda6e211", "member_support_id": support_id}
     award, reversal = make_response(APPLIED, **fields), make_reversal(APPLIED, member_name=name, **fields)
     award.member_name = name
     given = render_award(award, "", None, DEFAULT_SHOP, NOW).message

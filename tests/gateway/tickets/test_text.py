@@ -1,11 +1,14 @@
 """The words of a note."""
 
 import itertools
+import re
 from zoneinfo import ZoneInfo
 
 import babel
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.gorgias.messages import Message
 from gateway.merchants import DEFAULT_SHOP
@@ -123,9 +126,54 @@ def test_undo_says_in_the_awards_ticket_where_it_was_pressed(ticket_id: int | No
     assert render_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
 
 
-def test_balance_is_whole_as_in_the_answer_to_the_agent() -> None:
-    wallet = pb.Wallet(points_balance=1340, points_balance_exact="1340.5")
-    assert "Balance: 1,240 → 1,340" in render(make_award(balance=wallet))
+@pytest.mark.parametrize(
+    ("exact", "given", "taken"),
+    [
+        ("1340.5", "1,240.5 → 1,340.5", "1,440.5 → 1,340.5"),
+        ("0.30000000000000004", "-99.7 → 0.3", "100.3 → 0.3"),
+        ("1340.00", "1,240 → 1,340", "1,440 → 1,340"),
+    ],
+)
+def test_balance_is_the_number_that_the_panel_shows(exact: str, given: str, taken: str) -> None:
+    wallet = pb.Wallet(points_balance=int(float(exact)), points_balance_exact=exact)
+    assert f"Balance: {given}" in render(make_award(balance=wallet))
+    assert f"Balance: {taken}" in render(make_award(balance=wallet, reverses="A-1"))
+
+
+def test_text_from_right_to_left_stays_within_its_place() -> None:
+    award = make_award(
+        note="מתנה 5", reason="הנחה", claimed_agent_name="דנה", claimed_agent_email="", tier_before="כתר"
+    )
+    settled = pb.AwardChange(actor="דנה ב", why="ראה 3 שם")
+    whom = Whom(name="שמש", support_id="ל-4821", tier="זהב")
+    lines = render_note(award, NoteKind.ARRIVED, whom, SHOP, settled).split("\n")
+    assert lines[0] == "Checked: 100 points were added for \u2068שמש\u2069 (\u2068ל-4821\u2069)."
+    assert {"Reason: \u2068הנחה\u2069", "Note: \u2068מתנה 5\u2069"} <= set(lines)
+    assert "Settled by \u2068דנה ב\u2069: \u2068ראה 3 שם\u2069" in lines
+    assert "Tier: \u2068כתר\u2069 → \u2068זהב\u2069" in lines
+    assert [line for line in lines if line.startswith("By \u2068דנה\u2069")]
+
+
+def test_joined_characters_stay_joined() -> None:
+    texts = ["👩\u200d💻 ❤\ufe0f\u200d🔥", "می\u200cکنم", "\U0001fae9"]
+    for text in texts:
+        lines = render(make_award(note=text, reason=text, claimed_agent_name=text), whom=Whom(name=text, tier=text))
+        assert [line for line in lines if text in line] == lines[:4] + lines[5:6]
+
+
+ODD = st.text(max_size=40) | st.text(st.sampled_from("aא٣ \n\u2028\u2029\u2066\u2068\u2069\u202e\u200d\x1c\x85"))
+
+
+@given(ODD, ODD, ODD)
+def test_whatever_others_wrote_each_line_closes_what_it_isolates(name: str, text: str, tier: str) -> None:
+    award = make_award(note=text, reason=name, claimed_agent_name=name, claimed_agent_email=text, tier_before=tier)
+    settled = pb.AwardChange(actor=name, why=text)
+    note = render_note(award, NoteKind.DONE, Whom(name=name, support_id=text, tier=name), SHOP, settled)
+    lines = note.splitlines()
+    assert lines == note.split("\n")
+    assert lines[-1] == make_mark(award, NoteKind.DONE)
+    for line in lines:
+        assert set("\u2066\u2068\u2069\u202e").isdisjoint(re.sub("\u2068[^\u2068\u2069]*\u2069", "", line))
 
 
 def test_points_that_are_booked_later_have_no_balance_yet() -> None:
