@@ -6,6 +6,7 @@ import regex
 
 _OPEN = "\N{FIRST STRONG ISOLATE}"
 _CLOSE = "\N{POP DIRECTIONAL ISOLATE}"
+_LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 # Controls, halves of surrogate pairs, what is no character, and what is invisible: it hides, or orders other text anew.
 # What joins stays: emoji, and scripts from Persian to Malayalam, are written with the two joiners and with marks. What
 # this version of Unicode does not know stays, too: it may be the next one's emoji.
@@ -53,8 +54,14 @@ def isolate(text: str) -> str:
 
 
 def join(texts: Sequence[str], separator: str) -> str:
-    """Others' texts and ours on one line, each isolated. One alone stays as it is, so that it can be copied."""
-    return separator.join(map(isolate, texts)) if len(texts) > 1 else "".join(map(make_line, texts))
+    """Others' texts and ours on one line, each isolated. One alone stays as it is, so that it can be copied.
+
+    A web page may take a line's direction from its first letter, an isolated one, too: the line says that it is ours.
+    """
+    if len(texts) < 2:  # noqa: PLR2004 - one alone, or none
+        return "".join(map(make_line, texts))
+    line = separator.join(map(isolate, texts))
+    return f"{_LEFT_TO_RIGHT}{line}" if line.startswith(_OPEN) else line
 
 
 def enclose(text: str) -> str:

@@ -35,7 +35,7 @@ from gateway.wording import (
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from runtime.text import isolate, join, make_line
+from runtime.text import join, make_line
 
 PROFILE_LABEL = "Loyalty Member Profile"
 SEARCH_LABEL = "Search in TRIFFT Admin"
@@ -202,7 +202,7 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
 
 def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
     is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
-    summary = _say_obstacle(snapshot.member) or " · ".join(_list_facts(snapshot, shop, with_coupons=not is_old))
+    summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
     if not is_old:
         return summary
     failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
@@ -231,7 +231,7 @@ def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> lis
     facts = ["Blocked in TRIFFT"] if member.status == pb.MEMBER_STATUS_BLOCKED else []
     if _is_switched_off(member):
         facts.append("Points are switched off for this customer")
-    if tier := isolate(member.tier.display_name):
+    if tier := make_line(member.tier.display_name):
         facts.append(tier)
     if not _is_switched_off(member):
         facts.append(_say_points(member, shop))

@@ -147,7 +147,11 @@ async def test_values_can_be_copied(page: Page, stack: Stack) -> None:
 async def test_points_are_offered_only_where_they_can_be_added(page: Page, stack: Stack) -> None:
     """Above the first line for a member; neither for a stranger nor for a member who is blocked."""
     add = action(page, "Add Loyalty Points")
-    for ticket_id, words, count in ((4713, "No loyalty member", 0), (4716, "Blocked in TRIFFT", 0), (4711, "Gold", 1)):
+    for ticket_id, words, count in (
+        (4713, "No loyalty member", 0),
+        (4716, "Blocked in TRIFFT", 0),
+        (4711, " points · ", 1),
+    ):
         await open_ticket(page, stack, "acme", ticket_id)
         await page.get_by_test_id("event-add-tag").click()
         await expect(row(page, "Loyalty")).to_contain_text(words)
