@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.actions.award import handle_award_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
+from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
 from gateway.authentication import CREDENTIALS
@@ -47,6 +48,7 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
     app[CLOCK] = clock or Clock()
     app[METRICS] = metrics
     app[LIMITER] = ActionsLimiter(config.actions_per_minute)
+    app[REFUSALS] = LastRefusals()
     app.router.add_get(WIDGET_ROUTE, handle_widget)
     app.router.add_post(AWARD_ROUTE, handle_award_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)

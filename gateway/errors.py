@@ -116,7 +116,8 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
 
-    `is_absent`: the panel had none. `has_no_member`: it said, too, that there is no one member on the ticket.
+    `member_id`: then also whose it was, where it says. `is_absent`: the panel had none. `no_member`: then also why
+    there is no one member on the ticket, where it says: a word of the panel's.
     """
 
     def __init__(
@@ -124,13 +125,15 @@ class AwardTokenError(GatewayError):
         message: str,
         *,
         made_time: datetime | None = None,
+        member_id: str = "",
         is_absent: bool = False,
-        has_no_member: bool = False,
+        no_member: str = "",
     ) -> None:
         super().__init__("AWARD_TOKEN", message)
         self.made_time = made_time
+        self.member_id = member_id
         self.is_absent = is_absent
-        self.has_no_member = has_no_member
+        self.no_member = no_member
 
 
 class RequestError(GatewayError):

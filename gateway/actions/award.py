@@ -8,8 +8,8 @@ from aiohttp import web
 from gateway.actions.award_replies import render_award, render_award_lost, render_award_refusal
 from gateway.actions.boundary import Press, answer_press
 from gateway.actions.parameters import AwardForm, has_reason_field, parse_award_form, parse_award_token
-from gateway.actions.replies import Reply, check_booked
-from gateway.actions.ticket import prepare_ticket
+from gateway.actions.replies import Reply, say_note
+from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, Panel
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.loyalty_client import CLIENT
@@ -29,21 +29,29 @@ class _AwardAction:
 
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
         panel = press.app[TOKENS].parse(parse_award_token(parameters), press.merchant_id, press.now)
+        press.member_id = panel.member_id
         form = parse_award_form(parameters)
         self._points, self._asks_reason = form.points, has_reason_field(parameters)
         request = _make_request(panel, form)
         await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
-        press.is_asked = True
-        response = await press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
-        check_booked(response.award)
+        call = press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
+        response = await send(press, request.request_id, call)
         reversal = await _fetch_reversal(press, response.award)
-        return render_award(response, request.request_id, reversal, press.shop, press.now)
+        return render_award(
+            response,
+            request.request_id,
+            reversal,
+            press.shop,
+            press.now,
+            note=say_note(press.note_ticket_id, press.ticket_id),
+        )
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        return render_award_refusal(error, press.shop, asks_reason=self._asks_reason)
+        note = say_note(press.note_ticket_id, press.ticket_id)
+        return render_award_refusal(error, press.shop, press.now, asks_reason=self._asks_reason, note=note)
 
     def render_lost(self, press: Press) -> Reply:
-        return render_award_lost(self._points, press.shop)
+        return render_award_lost(self._points, press.shop, is_noted=press.note_ticket_id != "")
 
 
 def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:

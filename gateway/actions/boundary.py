@@ -12,11 +12,12 @@ from aiohttp import web
 
 from gateway.actions.limiter import LIMITER
 from gateway.actions.parameters import fetch_parameters
+from gateway.actions.refusals import REFUSALS, make_refusal_of
 from gateway.actions.replies import Reply
 from gateway.authentication import authenticate
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
-from gateway.errors import CredentialError, GatewayError, LoyaltyCallError
+from gateway.errors import AwardTokenError, CredentialError, GatewayError, LoyaltyCallError
 from gateway.merchants import DEFAULT_SHOP, MERCHANTS
 from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID, render_error
@@ -26,11 +27,15 @@ _LOG = structlog.get_logger()
 _MARGIN_S = 0.5
 _ANSWER_S = 0.25
 _LEAST_TIMEOUT_S = 0.05
+# The setting's word for a refusal whose text agents see.
+_SHOWN = "200"
 
 
 class Press:
     """One press of a button, and what is known of it so far.
 
+    `member_id`: whose panel it was. `ticket_id`: where it was pressed. `note_ticket_id`: which ticket will hear of what
+    is not known yet, empty where none will for certain.
     `is_asked`: the loyalty service was asked to change something, so an error is no proof that nothing was changed.
     """
 
@@ -39,6 +44,9 @@ class Press:
         self.request_id = request[REQUEST_ID]
         self.merchant_id = ""
         self.shop = DEFAULT_SHOP
+        self.member_id = ""
+        self.ticket_id = ""
+        self.note_ticket_id = ""
         self.is_asked = False
         self._began = time.monotonic()
 
@@ -78,12 +86,15 @@ class Action(Protocol):
 async def answer_press(request: web.Request, action: Action) -> web.Response:
     """Answers every outcome itself, with a `message` for the agent; problems are documents with that message."""
     app, press = request.app, Press(request)
+    parameters: Mapping[str, str] = {}
     try:
         async with asyncio.timeout(app[CONFIG].action_timeout_s - _ANSWER_S):
             press.merchant_id = await authenticate(request)
             app[LIMITER].take(press.merchant_id)
             press.shop = await app[MERCHANTS].get(press.merchant_id)
-            reply = await action.act(press, await fetch_parameters(request, timeout_s=press.body_timeout_s))
+            parameters = await fetch_parameters(request, timeout_s=press.body_timeout_s)
+            reply = await action.act(press, parameters)
+            _remember(press, parameters, reply)
             return _respond(request, action, reply, None)
     except GatewayError as error:
         failure = error
@@ -92,6 +103,9 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
         failure = GatewayError("INTERNAL_ERROR", "internal error")
     is_lost = press.is_asked and _is_open(failure)
     reply = action.render_lost(press) if is_lost else action.render_refusal(failure, press)
+    if isinstance(failure, AwardTokenError):
+        press.member_id = failure.member_id
+    _remember(press, parameters, reply)
     return _respond(request, action, reply, failure)
 
 
@@ -101,10 +115,22 @@ def _is_open(error: GatewayError) -> bool:
     return is_lost or error.reason == "INTERNAL_ERROR"
 
 
+def _remember(press: Press, parameters: Mapping[str, str], reply: Reply) -> None:
+    """The last refusal, for the member's next panel. Any other answer is newer, and an agent has read it."""
+    refusals = press.app[REFUSALS]
+    if not press.member_id:
+        return
+    if reply.status != "refused":
+        refusals.drop(press.merchant_id, press.member_id)
+    elif press.app[CONFIG].refusal_status != _SHOWN:
+        refusal = make_refusal_of(reply.message, parameters, press.now)
+        refusals.put(press.merchant_id, press.member_id, refusal)
+
+
 def _respond(request: web.Request, action: Action, reply: Reply, error: GatewayError | None) -> web.Response:
     """A refusal has the status of its reason, unless the setting says that agents only see the text of a 200."""
     request.app[METRICS].actions.labels(action.name, reply.status).inc()
-    is_shown_as_200 = request.app[CONFIG].refusal_status == "200" and not isinstance(error, CredentialError)
+    is_shown_as_200 = request.app[CONFIG].refusal_status == _SHOWN and not isinstance(error, CredentialError)
     if error is None or reply.status != "refused" or is_shown_as_200:
         return web.Response(body=msgspec.json.encode(reply), content_type="application/json")
     return render_error(error, request[REQUEST_ID], message=reply.message, award_id=reply.award_id)

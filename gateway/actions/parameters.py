@@ -1,4 +1,7 @@
-"""What a button press brings: JSON, form or query parameters, every value a string, possibly padded or quoted."""
+"""What a button press brings: JSON, form or query parameters, every value a string, possibly padded or quoted.
+
+Hidden parameters are template variables. What an agent typed is text: "None" and "{{a}}" are what they say.
+"""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +25,7 @@ _Json = dict[str, str | int | float | bool | None]
 
 
 class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent typed and who says so, parsed. Texts are empty where Gorgias had nothing."""
+    """What the agent typed, and who says so on which ticket, parsed. Texts are empty where there was nothing."""
 
     points: int
     note: str
@@ -56,8 +59,8 @@ def parse_award_form(parameters: Mapping[str, str]) -> AwardForm:
     """Raises RequestError, which names the field."""
     return AwardForm(
         points=parse_points(parameters.get("points")),
-        note=_parse_text(parameters, "note", MAX_NOTE_CHARS),
-        reason=_parse_text(parameters, "reason", MAX_REASON_CHARS),
+        note=_parse_text("note", parameters.get("note", "").strip(), MAX_NOTE_CHARS),
+        reason=_parse_text("reason", parameters.get("reason", "").strip(), MAX_REASON_CHARS),
         **_parse_circumstances(parameters),
     )
 
@@ -87,15 +90,14 @@ def parse_points(text: str | None) -> int:
 
 
 def _parse_circumstances(parameters: Mapping[str, str]) -> dict[str, str]:
+    most = {"ticket_id": MAX_TICKET_CHARS, "agent_email": MAX_AGENT_CHARS, "agent_name": MAX_AGENT_CHARS}
     return {
-        "ticket_id": _parse_text(parameters, "ticket_id", MAX_TICKET_CHARS),
-        "agent_email": _parse_text(parameters, "agent_email", MAX_AGENT_CHARS),
-        "agent_name": _parse_text(parameters, "agent_name", MAX_AGENT_CHARS),
+        field: _parse_text(field, parse_variable(parameters.get(field)) or "", max_chars)
+        for field, max_chars in most.items()
     }
 
 
-def _parse_text(parameters: Mapping[str, str], field: str, max_chars: int) -> str:
-    value = parse_variable(parameters.get(field)) or ""
+def _parse_text(field: str, value: str, max_chars: int) -> str:
     if len(value) > max_chars:
         raise RequestError(f"{field} may have at most {max_chars} characters", field=field)
     # A lone surrogate cannot be said in UTF-8, and a NUL cannot be stored.
@@ -119,11 +121,7 @@ def _parse_json(body: bytes) -> dict[str, str]:
         values = msgspec.json.decode(body, type=_Json)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise RequestError("the body must be one JSON object of plain values, in UTF-8") from None
-    return {name: value if isinstance(value, str) else _spell(value) for name, value in values.items()}
-
-
-def _spell(value: float | bool | None) -> str:  # noqa: FBT001 - a JSON value, not a flag
-    return "None" if value is None else str(value)
+    return {name: "" if value is None else str(value) for name, value in values.items()}
 
 
 def _parse_form(body: bytes) -> dict[str, str]:

@@ -19,47 +19,49 @@ from gateway.errors import (
 from gateway.merchants import Shop
 from gateway.wording import (
     NO_POINTS_HERE,
+    TAG_ADVICE,
     format_clock,
     format_day,
     format_day_of_year,
     format_echo,
     format_number,
+    parse_balance,
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-REFRESH = "Add a tag to the ticket to refresh it, then try again."
+# Where an agent cannot help: who can.
+ASK_MANAGER = "Ask a manager."
+TELL_ADMINISTRATOR = "You cannot fix this. Please tell your administrator."
+INSTALL_AGAIN = "Please tell your administrator: the integration must be installed again."
+CHECKING_TIME = "This can take 20 minutes or more."
 _NOTHING_CHANGED = "nothing was changed. Try again in a few minutes."
 # Where nobody was asked, an earlier click may have changed something: this one did not.
 _THIS_CLICK_CHANGED_NOTHING = "this click changed nothing. Try again in a few minutes."
-_TELL_ADMINISTRATOR = "nothing was changed. Tell your administrator."
 
 _CAUSES = {
-    "MEMBER_NOT_FOUND": ": TRIFFT does not know this member any more.",
+    "MEMBER_NOT_FOUND": f": TRIFFT does not know this member any more. {TAG_ADVICE}",
     "MEMBER_BLOCKED": ": this member is blocked in TRIFFT.",
-    "WALLET_DISABLED": ": points are switched off for this member.",
+    "WALLET_DISABLED": ": points are switched off for this customer.",
     "SEVERAL_WALLETS": f": this member has several wallets. {NO_POINTS_HERE}",
-    "MERCHANT_NOT_FOUND": ". The loyalty service does not know this shop. Tell your administrator.",
-    "CALLER_UNKNOWN": ". The loyalty service refuses this connection. Tell your administrator.",
-    "PROVIDER_CREDENTIALS": f". TRIFFT refuses this shop's access, {_TELL_ADMINISTRATOR}",
-    "PROVIDER_THROTTLED": ". TRIFFT takes no more requests now, nothing was changed. Try again in a minute.",
+    "MERCHANT_NOT_FOUND": f". The loyalty service does not know this shop. {TELL_ADMINISTRATOR}",
+    "CALLER_UNKNOWN": f". The loyalty service refuses our access. {TELL_ADMINISTRATOR}",
+    "PROVIDER_CREDENTIALS": f". TRIFFT refuses our access, nothing was changed. {TELL_ADMINISTRATOR}",
+    "PROVIDER_THROTTLED": ". TRIFFT is busy. Try again in 1 minute.",
     "PROVIDER_UNAVAILABLE": f". TRIFFT is not answering, {_NOTHING_CHANGED}",
     "PROVIDER_TIMEOUT": f". TRIFFT is not answering, {_NOTHING_CHANGED}",
-    "PROVIDER_CONTRACT": f". TRIFFT's answer could not be read, {_TELL_ADMINISTRATOR}",
-    "TICKET_MISSING": f": this panel does not say which ticket it is on. {REFRESH}",
+    "PROVIDER_CONTRACT": f". TRIFFT's answer cannot be read, nothing was changed. {TELL_ADMINISTRATOR}",
+    "TICKET_MISSING": ". Gorgias did not say which ticket this is. Open the ticket again, then try again.",
     "TICKET_NOT_CHECKED": ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute.",
-    "OTHER_CUSTOMER": ": this ticket now belongs to another customer. Add or remove a tag, then try again.",
-    "CREDENTIAL": ". This button's access is refused. Tell your administrator to install it again.",
-    "BODY_INCOMPLETE": ". What Gorgias sent did not arrive in full, this click changed nothing. Try again.",
-    "BODY_TIMEOUT": ". What Gorgias sent did not arrive in time, this click changed nothing. Try again.",
+    "OTHER_CUSTOMER": f": this ticket now belongs to another customer. {TAG_ADVICE}",
+    "CREDENTIAL": f". This button does not work any more. {INSTALL_AGAIN}",
+    "BODY_INCOMPLETE": ". Not all that Gorgias sent arrived, this click changed nothing. Try again.",
+    "BODY_TIMEOUT": ". What Gorgias sent came too slowly, this click changed nothing. Try again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
 }
 _OTHER_CAUSE = f". Something went wrong on our side, {_THIS_CLICK_CHANGED_NOTHING}"
-_UNREADABLE = (
-    ". The button sent something that cannot be read. Ask your administrator to install the integration again."
-)
-
+_UNREADABLE = f". The button sent something that cannot be read. {INSTALL_AGAIN}"
 
 # Of awards that were rejected; one that a newer loyalty service names is not known here.
 _REASONS = {number: name for name, number in pb.ErrorReason.items() if name in HTTP_STATUS}
@@ -87,19 +89,19 @@ def make_refusal(message: str, error: GatewayError) -> Reply:
     return Reply(status="refused", message=message, award_id=get_award_id(error))
 
 
-def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
-    """For every error; what one action says in its own words, it says itself."""
+def say_refusal(lead: str, error: GatewayError, shop: Shop, now: datetime, note: str) -> str:
+    """For every error; what one action says in its own words, it says itself. `note`: as `say_note` has it."""
     match error:
         case AwardTokenError():
             cause = _say_token(error, shop)
         case RateLimitedError():
-            cause = f". Too many clicks in this shop just now. Try again in {error.retry_after_s} s."
+            seconds = "1 second" if error.retry_after_s == 1 else f"{error.retry_after_s} seconds"
+            cause = f". Too many clicks in this shop just now. Try again in {seconds}."
         case TicketNotFoundError():
-            cause = f": ticket {format_echo(error.ticket_id)} is not in this Gorgias account."
+            ticket = format_echo(error.ticket_id)
+            cause = f": ticket {ticket} is not in this Gorgias account. Try in another ticket of this customer."
         case LoyaltyCallError(reason="AWARD_IN_DOUBT"):
-            cause = (
-                f": award {get_award_id(error)} of this member is still being checked. Try again when it is settled."
-            )
+            cause = f". {_say_doubt(error, shop, now)} {CHECKING_TIME}{note}"
         case LoyaltyCallError(reason="STATUS_UNKNOWN"):
             cause = f": {say_status(error.metadata.get('status', ''))} {NO_POINTS_HERE}"
         case GatewayError(reason="BAD_VALUE" | "TOO_LARGE" | "UNSUPPORTED_TYPE"):
@@ -109,11 +111,23 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop) -> str:
     return f"{lead}{cause}"
 
 
-def say_who_and_when(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """The agent, as claimed, and the time of day; the day where it was another one: "by Ana at 14:02"."""
-    agent = award.claimed_agent_name or award.claimed_agent_email
-    when = say_when(award, shop, now)
-    return f"by {agent} {when}" if agent else when
+def say_note(note_ticket_id: str, ticket_id: str) -> str:
+    """As in " A note will appear in ticket 4718.", for an agent who looks at `ticket_id`; empty where none will."""
+    if not note_ticket_id:
+        return ""
+    place = "this ticket" if note_ticket_id == ticket_id else f"ticket {format_echo(note_ticket_id)}"
+    return f" A note will appear in {place}."
+
+
+def name_agent(award: pb.Award) -> str:
+    """As claimed; may be empty."""
+    return format_echo(award.claimed_agent_name) or format_echo(award.claimed_agent_email)
+
+
+def name_member(award: pb.Award, member_name: str) -> str:
+    """By name, else by support ID: "Jana Nováková", "member JN-4821", "this member"."""
+    support_id = format_echo(award.member_support_id)
+    return format_echo(member_name) or (f"member {support_id}" if support_id else "this member")
 
 
 def say_when(award: pb.Award, shop: Shop, now: datetime) -> str:
@@ -123,11 +137,17 @@ def say_when(award: pb.Award, shop: Shop, now: datetime) -> str:
     return f"on {format_day(made_time, shop)}"
 
 
+def say_later(points: int) -> str:
+    """Of points that were asked for, and are not in the balance."""
+    them = "it" if points == 1 else "them"
+    return f"TRIFFT will book {them} later; the balance does not show {them} yet."
+
+
 def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:
     """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
     if award.delayed or not award.HasField("balance"):
         return ""
-    return f" {title} {format_number(award.balance.points_balance, shop)}."
+    return f" {title} {format_number(parse_balance(award.balance), shop)}."
 
 
 def is_today(time: datetime, shop: Shop, now: datetime) -> bool:
@@ -143,5 +163,16 @@ def get_award_id(error: GatewayError) -> str:
 
 def _say_token(error: AwardTokenError, shop: Shop) -> str:
     if error.made_time is None:
-        return f": this panel cannot be used. {REFRESH}"
-    return f": this panel is from {format_day_of_year(error.made_time, shop)}. {REFRESH}"
+        return f": this panel cannot be used. {TAG_ADVICE}"
+    return f": this panel is from {format_day_of_year(error.made_time, shop)}. {TAG_ADVICE}"
+
+
+def _say_doubt(error: LoyaltyCallError, shop: Shop, now: datetime) -> str:
+    """As in "We are still checking award A-10482 for this customer (started 22:42)."."""
+    what = f"We are still checking award {get_award_id(error)} for this customer"
+    try:
+        started = datetime.fromisoformat(error.metadata.get("attempt_time", ""))
+        is_clock = is_today(started, shop, now)
+        return f"{what} (started {format_clock(started, shop) if is_clock else format_day(started, shop)})."
+    except (ValueError, OverflowError):  # a loyalty service of another release does not tell
+        return f"{what}."

@@ -1,14 +1,20 @@
 """The ticket of a press, before anything is sent: whether it is the panel's customer's, and the note that it gets."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from gateway.actions.boundary import Press
+from gateway.actions.replies import check_booked
 from gateway.actions.token import Owner
 from gateway.config import CONFIG
 from gateway.database import DatabaseError
-from gateway.errors import StoreUnavailableError, TicketMissingError
+from gateway.errors import LoyaltyCallError, StoreUnavailableError, TicketMissingError
 from gateway.tickets.outbox import NOTES
 from gateway.tickets.ownership import OWNERSHIP
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+_Response = TypeVar("_Response", pb.AwardPointsResponse, pb.ReverseAwardResponse)
 
 # Of the action's time, 4 s unless set otherwise: 1.5 s for Gorgias, 1 s for our own database; the rest is the call's.
 _GORGIAS_SHARE = 0.375
@@ -29,6 +35,41 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):
-            await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id, customer_id)
+            is_expected = await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None
+    press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_expected else ""
+
+
+async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Response:
+    """Ask the loyalty service for the change, and find out which ticket will hear of what is not known yet.
+
+    Raises LoyaltyCallError, AwardRefusedError, and GatewayError where it is not said what happened.
+    """
+    press.is_asked = True
+    try:
+        response = await call
+    except LoyaltyCallError as error:
+        if error.reason == "AWARD_IN_DOUBT":
+            doubt = error.metadata
+            press.note_ticket_id = await _find_note(press, doubt.get("award_request_id"), doubt.get("ticket_id"))
+        raise
+    award = response.award
+    check_booked(award)
+    if award.request_id != request_id and award.state != pb.AWARD_STATE_APPLIED:
+        press.note_ticket_id = await _find_note(press, award.request_id, award.ticket_id)
+    elif press.note_ticket_id and award.ticket_id:  # an undo may have been pressed on another ticket before
+        press.note_ticket_id = award.ticket_id
+    return response
+
+
+async def _find_note(press: Press, request_id: str | None, ticket_id: str | None) -> str:
+    """The ticket of another request's award, where a note about it is to come."""
+    if not request_id or not ticket_id:
+        return ""
+    try:
+        async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
+            is_expected = await press.app[NOTES].is_expected(press.merchant_id, request_id)
+    except (DatabaseError, TimeoutError):
+        return ""
+    return ticket_id if is_expected else ""

@@ -1,8 +1,9 @@
 """The tokens of a panel: the widget carries them, a button brings one back, and only we could have made it.
 
 A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
-The subject of an award token is a member, of an undo token an award; each kind has keys of its own, so that neither
-passes for the other. The hash is of the address by which the member was found, and tells nobody which.
+The subject of an award token is a member; of an undo token it is an award, whose member comes last in the list. Each
+kind has keys of its own, so that neither passes for the other. The hash is of the address by which the member was
+found, and tells nobody which.
 """
 
 import hashlib
@@ -21,11 +22,14 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from gateway.errors import AwardTokenError
 from runtime.addresses import make_email_key
 
-# In the place of an award token: the panel knows that there is no one member on the ticket.
+# In the place of an award token: the panel knows why there is no one member on the ticket.
 NO_MEMBER = "no-member"
+SEVERAL_MEMBERS = "several-members"
+NO_EMAIL = "no-email"
+UNREADABLE_EMAIL = "unreadable-email"
+_NO_MEMBER = frozenset({NO_MEMBER, SEVERAL_MEMBERS, NO_EMAIL, UNREADABLE_EMAIL})
 _MAX_TOKEN_CHARS = 1024
 _EMAIL: Literal["email"] = "email"
-_PAYLOAD = msgspec.json.Decoder(tuple[str, str, str, tuple[Literal["email"], str], int])
 _FIELD_SEPARATOR = "\x1f"
 
 
@@ -63,10 +67,14 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent was looking at when "Undo" was pressed: which award the panel offered to take back."""
+    """What the agent was looking at when "Undo" was pressed: which award the panel offered to take back.
+
+    `member_id`: whose panel; empty in one of an older release.
+    """
 
     merchant_id: str
     award_id: str
+    member_id: str
     nonce: str
     owner: Owner
     request_key: bytes
@@ -83,30 +91,32 @@ class AwardTokens:
     """
 
     def __init__(self, keys: Sequence[bytes], *, life_s: float) -> None:
-        self._awards = _Signers(keys, "award token", life_s=life_s)
+        self._awards = _Signers(keys, "award token", life_s=life_s, is_of_member=True)
         self._undos = _Signers([hmac.digest(key, b"undo-token", "sha256") for key in keys], "undo token", life_s=life_s)
 
     def make(self, merchant_id: str, member_id: str, *, email: str, fetch_time: Timestamp) -> str:
         """An award token for a new panel of a member."""
-        return self._awards.make(merchant_id, member_id, email, fetch_time)
+        return self._awards.make(merchant_id, member_id, email=email, fetch_time=fetch_time)
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> Panel:
         """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
-        if text == NO_MEMBER:
-            raise AwardTokenError("the panel has no member", is_absent=True, has_no_member=True)
+        if text in _NO_MEMBER:
+            raise AwardTokenError("the panel has no member", is_absent=True, no_member=text)
         found = self._awards.parse(text, merchant_id, now)
         return Panel(
             merchant_id=merchant_id,
-            member_id=found.subject,
+            member_id=found.member_id,
             nonce=found.nonce,
             owner=found.owner,
             fetch_time_ns=found.fetch_time_ns,
             request_key=hmac.digest(found.key, b"award-request-id", "sha256"),
         )
 
-    def make_undo(self, merchant_id: str, award_id: str, *, email: str, fetch_time: Timestamp) -> str:
+    def make_undo(
+        self, merchant_id: str, award_id: str, *, member_id: str = "", email: str, fetch_time: Timestamp
+    ) -> str:
         """An undo token for a new panel that offers to take this award back."""
-        return self._undos.make(merchant_id, award_id, email, fetch_time)
+        return self._undos.make(merchant_id, award_id, email=email, fetch_time=fetch_time, member_id=member_id)
 
     def parse_undo(self, text: str | None, merchant_id: str, now: datetime) -> UndoPanel:
         """Raises AwardTokenError as `parse` does."""
@@ -114,6 +124,7 @@ class AwardTokens:
         return UndoPanel(
             merchant_id=merchant_id,
             award_id=found.subject,
+            member_id=found.member_id,
             nonce=found.nonce,
             owner=found.owner,
             request_key=hmac.digest(found.key, b"undo-request-id", "sha256"),
@@ -123,10 +134,25 @@ class AwardTokens:
 TOKENS = web.AppKey("tokens", AwardTokens)
 
 
+class _Payload(msgspec.Struct, frozen=True, array_like=True):
+    """What is signed; what comes last may be missing."""
+
+    merchant_id: str
+    subject: str
+    nonce: str
+    found_by: tuple[Literal["email"], str]
+    fetch_time_ns: int
+    member_id: str = ""
+
+
+_DECODER = msgspec.json.Decoder(_Payload)
+
+
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a token of ours says, and the key that signed it."""
 
     subject: str
+    member_id: str
     nonce: str
     owner: Owner
     fetch_time_ns: int
@@ -134,22 +160,24 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Signers:
-    """Tokens of one kind. `name` is for messages."""
+    """Tokens of one kind. `name` is for messages. `is_of_member`: their subject is a member."""
 
-    def __init__(self, keys: Sequence[bytes], name: str, *, life_s: float) -> None:
+    def __init__(self, keys: Sequence[bytes], name: str, *, life_s: float, is_of_member: bool = False) -> None:
         self._name = name
         self._life_s = life_s
+        self._is_of_member = is_of_member
         # The keys are derived for this one purpose already; a salt would change nothing.
         self._signers = [
             (TimestampSigner(key, key_derivation="none", digest_method=hashlib.sha256), key) for key in keys
         ]
 
-    def make(self, merchant_id: str, subject: str, email: str, fetch_time: Timestamp) -> str:
+    def make(self, merchant_id: str, subject: str, *, email: str, fetch_time: Timestamp, member_id: str = "") -> str:
         signer, key = self._signers[0]
         email_hash = _hash_email(_make_hash_key(key, merchant_id), email)
         nonce = secrets.token_urlsafe(12)
         payload = (merchant_id, subject, nonce, (_EMAIL, email_hash), fetch_time.ToNanoseconds())
-        return signer.sign(base64_encode(msgspec.json.encode(payload))).decode("ascii")
+        said = (*payload, member_id) if member_id else payload
+        return signer.sign(base64_encode(msgspec.json.encode(said))).decode("ascii")
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> _Found:
         """Raises AwardTokenError."""
@@ -167,16 +195,22 @@ class _Signers:
     def _open(self, signed: bytes, made_time: datetime, key: bytes, merchant_id: str, now: datetime) -> _Found:
         made_time = made_time.replace(tzinfo=made_time.tzinfo or UTC)
         try:
-            payload = _PAYLOAD.decode(base64_decode(signed))
+            payload = _DECODER.decode(base64_decode(signed))
         except msgspec.ValidationError:  # we have signed it, before or after this version of us
             raise AwardTokenError(f"the {self._name} has another form", made_time=made_time) from None
-        token_merchant_id, subject, nonce, (_, email_hash), fetch_time_ns = payload
-        if not hmac.compare_digest(token_merchant_id.encode(), merchant_id.encode()):
+        if not hmac.compare_digest(payload.merchant_id.encode(), merchant_id.encode()):
             raise AwardTokenError(self._unusable)
+        member_id = payload.subject if self._is_of_member else payload.member_id
         if (now - made_time).total_seconds() > self._life_s:
-            raise AwardTokenError(f"the {self._name} is too old", made_time=made_time)
-        owner = Owner(email_hash=email_hash, hash_key=_make_hash_key(key, merchant_id))
-        return _Found(subject=subject, nonce=nonce, owner=owner, fetch_time_ns=fetch_time_ns, key=key)
+            raise AwardTokenError(f"the {self._name} is too old", made_time=made_time, member_id=member_id)
+        return _Found(
+            subject=payload.subject,
+            member_id=member_id,
+            nonce=payload.nonce,
+            owner=Owner(email_hash=payload.found_by[1], hash_key=_make_hash_key(key, merchant_id)),
+            fetch_time_ns=payload.fetch_time_ns,
+            key=key,
+        )
 
     @property
     def _unusable(self) -> str:

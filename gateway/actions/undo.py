@@ -7,8 +7,8 @@ from aiohttp import web
 
 from gateway.actions.boundary import Press, answer_press
 from gateway.actions.parameters import UndoForm, parse_undo_form, parse_undo_token
-from gateway.actions.replies import Reply, check_booked
-from gateway.actions.ticket import prepare_ticket
+from gateway.actions.replies import Reply, say_note
+from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, UndoPanel
 from gateway.actions.undo_replies import render_undo, render_undo_lost, render_undo_refusal
 from gateway.errors import GatewayError
@@ -28,17 +28,17 @@ class _UndoAction:
 
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
         panel = press.app[TOKENS].parse_undo(parse_undo_token(parameters), press.merchant_id, press.now)
-        self._award_id = panel.award_id
+        self._award_id, press.member_id = panel.award_id, panel.member_id
         form = parse_undo_form(parameters)
         request = _make_request(panel, form)
         await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
-        press.is_asked = True
-        response = await press.app[CLIENT].reverse_award(request, timeout_s=press.left_s, request_id=press.request_id)
-        check_booked(response.award)
-        return render_undo(response, press.shop, press.now)
+        call = press.app[CLIENT].reverse_award(request, timeout_s=press.left_s, request_id=press.request_id)
+        response = await send(press, request.request_id, call)
+        return render_undo(response, press.shop, press.now, note=say_note(press.note_ticket_id, press.ticket_id))
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        return render_undo_refusal(error, self._award_id, press.shop, press.now)
+        note = say_note(press.note_ticket_id, press.ticket_id)
+        return render_undo_refusal(error, self._award_id, press.shop, press.now, note=note)
 
     def render_lost(self, _press: Press) -> Reply:
         return render_undo_lost(self._award_id)

@@ -37,6 +37,7 @@ from gateway.cli.settings import load_config
 from gateway.cli.zone import fetch_zone
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate
 
 _PAGE_SIZE = 1000
 _SHOWN = 100
@@ -171,7 +172,7 @@ async def settle(  # noqa: PLR0913 - one argument per option
     if before.award.state == award.state:
         print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
     else:
-        print_line(f"{award.award_id} is {state} now ({points}), says {request.settled_by}.")
+        print_line(f"{award.award_id} is {state} now ({points}), says {isolate(request.settled_by)}.")
 
 
 async def _fetch_newest(

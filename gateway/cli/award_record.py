@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from gateway.cli.output import read_timestamp, render_text, render_time
-from gateway.wording import name_reason
+from gateway.merchants import DEFAULT_SHOP
+from gateway.wording import format_number, name_reason, parse_balance
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate, join
 
 # The keys of a row, in the order of an export's columns. New ones go to the end: scripts may count.
 COLUMNS = (
@@ -127,13 +129,16 @@ def list_cells(award: pb.Award, zone: tzinfo | None) -> tuple[str, ...]:
 def list_lines(award: pb.Award, zone: tzinfo | None) -> list[str]:
     """The same for a narrow terminal."""
     agent = award.claimed_agent_name or award.claimed_agent_email
-    ticket, giver = f"ticket {award.ticket_id}" if award.ticket_id else "", f"by {agent}" if agent else ""
+    ticket, giver = (
+        f"ticket {isolate(award.ticket_id)}" if award.ticket_id else "",
+        f"by {isolate(agent)}" if agent else "",
+    )
     lines = (
         (read_timestamp(award.create_time, zone), ticket, giver),
         (f"member {_describe_member(award)}",),
-        (award.reason, award.note),
     )
     shown = [" · ".join(part for part in parts if part) for parts in lines]
+    shown.append(join([text for text in (award.reason, award.note) if text], " · "))
     return [f"{award.award_id}  {read_points(award)}  {_describe_state(award)}", *(line for line in shown if line)]
 
 
@@ -141,7 +146,7 @@ def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
     """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
     verified = "checked in Gorgias" if award.ticket_verified else "claimed, not verified"
     refused = name_reason(award.rejection_reason) + (", may be tried again" if award.retryable else "")
-    balance = award.balance.points_balance_exact if award.HasField("balance") else _NONE
+    balance = format_number(parse_balance(award.balance), DEFAULT_SHOP) if award.HasField("balance") else _NONE
     optional = (
         ("Refused", refused, award.rejection_reason),
         ("Balance after", f"{balance}, without these points: TRIFFT books them later", award.delayed),
@@ -157,7 +162,7 @@ def list_fields(award: pb.Award, zone: tzinfo | None) -> list[tuple[str, str]]:
         ("Points", read_points(award)),
         ("Member", _describe_member(award)),
         ("Tier before", award.tier_before or _NONE),
-        ("Ticket", f"{award.ticket_id} ({verified})" if award.ticket_id else _NONE),
+        ("Ticket", f"{isolate(award.ticket_id)} ({verified})" if award.ticket_id else _NONE),
         ("Agent (claimed)", _describe_agent(award)),
         ("Reason", award.reason or _NONE),
         ("Note", award.note or _NONE),
@@ -200,7 +205,7 @@ def _describe_member(award: pb.Award) -> str:
 
 def _describe_agent(award: pb.Award) -> str:
     name, email = award.claimed_agent_name, award.claimed_agent_email
-    return f"{name} <{email}>" if name and email else name or email or _NONE
+    return f"{isolate(name)} <{isolate(email)}>" if name and email else name or email or _NONE
 
 
 def _sign_points(award: pb.Award) -> int:

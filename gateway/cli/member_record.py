@@ -1,11 +1,24 @@
 """A member as commands show them: fields for people, JSON for scripts."""
 
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.output import read_timestamp, render_text, render_time
-from gateway.wording import NONE, NOT_USED, SEVERAL_WALLETS, UNREADABLE, name_reason
+from gateway.merchants import DEFAULT_SHOP
+from gateway.wording import (
+    NO_TIER,
+    NONE,
+    SEVERAL_WALLETS,
+    SWITCHED_OFF,
+    UNREADABLE,
+    find_last_day,
+    format_number,
+    name_reason,
+    parse_balance,
+    parse_time,
+)
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate, join, make_line
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
@@ -57,7 +70,8 @@ def _describe_status(member: pb.Member) -> str:
     status = _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
     if member.status != pb.MEMBER_STATUS_UNKNOWN:
         return status
-    return f"{status}: TRIFFT says '{member.status_word}'" if member.status_word else f"{status}: TRIFFT says none"
+    word = isolate(member.status_word)
+    return f"{status}: TRIFFT says '{word}'" if word else f"{status}: TRIFFT says none"
 
 
 def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, str]]:
@@ -68,9 +82,9 @@ def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, s
         ("Referral / support ID", member.support_id or NONE),
         ("Status", _describe_status(member)),
         ("Points", _describe_points(member)),
-        ("Tier", (member.tier.display_name or NONE) if member.HasField("tier") else NOT_USED),
+        ("Tier", (member.tier.display_name or NONE) if member.HasField("tier") else NO_TIER),
         ("Favorite location", member.favorite_venue.display_name or NONE),
-        ("Segments", ", ".join(segment.display_name for segment in member.segments if segment.display_name) or NONE),
+        ("Segments", join([one.display_name for one in member.segments if one.display_name], ", ") or NONE),
     ]
     no_coupon = UNREADABLE if snapshot.coupons_unreadable else NONE
     fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
@@ -83,10 +97,12 @@ def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, s
 
 
 def _describe_points(member: pb.Member) -> str:
-    absent = _NO_BALANCE.get(member.wallet_state, NOT_USED)
-    return member.wallet.points_balance_exact if member.HasField("wallet") else absent
+    absent = _NO_BALANCE.get(member.wallet_state, SWITCHED_OFF)
+    return format_number(parse_balance(member.wallet), DEFAULT_SHOP) if member.HasField("wallet") else absent
 
 
 def _describe(coupon: pb.Coupon, zone: tzinfo | None) -> str:
-    until = f"until {read_timestamp(coupon.expire_time, zone)}" if coupon.HasField("expire_time") else ""
-    return " · ".join(part for part in (coupon.display_name.strip(), coupon.redeem_value, until) if part)
+    parts = [part for text in (coupon.display_name, coupon.redeem_value) if (part := make_line(text))]
+    if coupon.HasField("expire_time"):
+        parts.append(f"until {find_last_day(parse_time(coupon.expire_time), zone or UTC).date()}")
+    return join(parts, " · ")

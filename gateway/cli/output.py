@@ -2,17 +2,19 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from gateway.wording import parse_time
+from runtime.text import clean_line, close_lines, enclose
 
 _PIPED_WIDTH = 200
 
@@ -28,6 +30,20 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+class _Folded:
+    """A line, folded where it is too long. What is isolated in it is so in each piece, whatever stands beside it."""
+
+    def __init__(self, line: str) -> None:
+        self._text = Text(line, overflow="fold")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        pieces = self._text.wrap(console, options.max_width, overflow="fold")
+        yield from (Text(piece) for piece in close_lines(piece.plain.rstrip() for piece in pieces))
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement.get(console, options, self._text)
+
+
 def make_console() -> Console:
     """Into a pipe lines are wide, so that a row is a line."""
     console = _Console()
@@ -35,12 +51,12 @@ def make_console() -> Console:
 
 
 def print_line(text: str) -> None:
-    make_console().print(clean(text), soft_wrap=True)
+    make_console().print(clean_line(text), soft_wrap=True)
 
 
 def print_hint(text: str) -> None:
     """Beside the output, so that a script that reads it does not see this."""
-    print(clean(text), file=sys.stderr)  # noqa: T201 - a line that a person reads
+    print(clean_line(text), file=sys.stderr)  # noqa: T201 - a line that a person reads
 
 
 def print_json(value: object) -> None:
@@ -52,17 +68,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(clean(cell) for cell in row))
+        table.add_row(*(_Folded(enclose(clean_line(cell))) for cell in row))
     make_console().print(table)
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """One thing: a name and a value a line."""
+    """One thing: a name and a value a line. A value stands alone, as it is to be copied."""
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, value in fields:
-        table.add_row(name, clean(value))
+        table.add_row(name, _Folded(clean_line(value)))
     make_console().print(table)
 
 
@@ -75,14 +91,9 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
     """Where there is no room for a table: each thing on lines of its own, all but the first indented."""
     console = make_console()
     for head, *lines in blocks:
-        console.print(Text(clean(head), overflow="fold"))
+        console.print(_Folded(clean_line(head)))
         for line in lines:
-            console.print(Padding(Text(clean(line), overflow="fold"), (0, 0, 0, 2), expand=False))
-
-
-def clean(text: str) -> str:
-    """Without control and bidi characters: others wrote some of this, and a terminal would obey them."""
-    return "".join(character if character.isprintable() else " " for character in text)
+            console.print(Padding(_Folded(clean_line(line)), (0, 0, 0, 2), expand=False))
 
 
 def render_text(text: str) -> str | None:

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from gateway.cli.errors import UsageError
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import join
 
 _MAX_LIMIT = 1_000_000_000
 # The field of Merchant, the option that sets it, and the words for it in a list.
@@ -90,7 +91,7 @@ def describe_limits(merchant: pb.Merchant) -> str:
 
 def describe_reasons(merchant: pb.Merchant) -> str:
     """For people: "Late delivery, Goodwill"."""
-    return ", ".join(merchant.award_reasons) or "none"
+    return join(merchant.award_reasons, ", ") or "none"
 
 
 def _parse_limit(text: str, option: str) -> int | None:

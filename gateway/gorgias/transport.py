@@ -22,6 +22,7 @@ from gateway.gorgias.errors import (
 from gateway.gorgias.json_text import JsonError, decode_json
 from gateway.gorgias.wire import PAGE_SIZE, Node, Page, parse_error_message, parse_page
 from runtime.proxy import HttpProxy, explain_proxy_error, make_options, raise_for_proxy
+from runtime.text import cut, make_line
 
 _Value = TypeVar("_Value")
 
@@ -170,7 +171,7 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         answer = None
     if is_ok:
         return answer
-    said = " ".join(parse_error_message(answer).split())[:_MESSAGE_CHARS]
+    said = cut(make_line(parse_error_message(answer)), _MESSAGE_CHARS)
     raise _make_error(status, f": {said}" if said else "")
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from gateway.database import DatabaseError
 from gateway.installation.store import Activity as Noted
 from gateway.installation.store import InstallationStore
+from runtime.text import cut
 
 FLUSH_INTERVAL_S = 2.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -59,7 +60,7 @@ class Activity:
         """Something went wrong for this merchant. `sentence` names no person; it is cut at 500 characters."""
         noted = self._noted.get(merchant_id, Noted())
         self._noted[merchant_id] = msgspec.structs.replace(
-            noted, error_time=self._now(), error=sentence[:MAX_ERROR_CHARS]
+            noted, error_time=self._now(), error=cut(sentence, MAX_ERROR_CHARS)
         )
 
     def note_webhook(self, merchant_id: str, words: str) -> None:

@@ -75,18 +75,23 @@ class Outbox:
                 async with asyncio.timeout(_RELEASE_S):
                     await self._store.release(claims)
 
-    async def expect(self, merchant_id: str, request_id: str, ticket_id: str, customer_id: int | None = None) -> None:
+    async def expect(self, merchant_id: str, request_id: str, ticket_id: str, customer_id: int | None = None) -> bool:
         """The award or reversal of this request is about to be sent: its ticket is to hear of it.
 
         `customer_id`: whose the ticket is now. Once it is another's, a note tells nothing of the member.
-        Durable once this returns; then nothing loses the note. Does nothing where the shop is not installed or wants no
-        notes, or where no ticket has this id. Raises DatabaseError.
+        Durable once this returns; then nothing loses the note. Returns whether one is to come: not where the shop is
+        not installed or wants no notes, or where no ticket has this id. Raises DatabaseError.
         """
         number = parse_ticket_id(ticket_id)
         if number is None:
-            return
-        await self._store.expect(merchant_id, request_id, number, customer_id)
+            return False
+        is_expected = await self._store.expect(merchant_id, request_id, number, customer_id)
         self._woken.set()
+        return is_expected
+
+    async def is_expected(self, merchant_id: str, request_id: str) -> bool:
+        """Whether a note about this request's award is to come. Raises DatabaseError."""
+        return await self._store.is_expected(merchant_id, request_id)
 
     async def _run(self) -> None:
         while True:

@@ -60,8 +60,8 @@ class NoteStore:
         self._first_look_s = first_look_s
         self._committing = asyncio.Lock()
         self._clicks: list[_Click] = []
-        self._next_commit: asyncio.Task[None] | None = None
-        self._commits: set[asyncio.Task[None]] = set()
+        self._next_commit: asyncio.Task[set[_Click]] | None = None
+        self._commits: set[asyncio.Task[set[_Click]]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,28 +70,31 @@ class NoteStore:
         if self._commits:
             await asyncio.wait(self._commits, timeout=_CLOSE_TIMEOUT_S)
 
-    async def expect(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> None:
-        """Durable once this returns. Nothing where the shop is not installed or wants no notes.
+    async def expect(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> bool:
+        """Durable once this returns. False, and nothing, where the shop is not installed or wants no notes.
 
-        A repeated click gets its note looked for again, unless all has been said. Clicks that come while others are
-        being committed share the next commit.
+        A repeated click gets its note looked for again, unless all has been said: then, too, it is False. Clicks that
+        come while others are being committed share the next commit.
         """
-        self._clicks.append(_Click(merchant_id, request_id, ticket_id, customer_id))
+        click = _Click(merchant_id, request_id, ticket_id, customer_id)
+        self._clicks.append(click)
         if self._next_commit is None:
             self._next_commit = asyncio.create_task(self._commit_clicks())
             self._commits.add(self._next_commit)
             self._next_commit.add_done_callback(self._commits.discard)
-        await asyncio.shield(self._next_commit)
+        return click in await asyncio.shield(self._next_commit)
 
-    async def _commit_clicks(self) -> None:
+    async def _commit_clicks(self) -> set[_Click]:
+        """Those of which a note is to come."""
         async with self._committing:
             clicks, self._clicks, self._next_commit = self._clicks, [], None
 
-            def write(connection: Connection) -> None:
-                for click in sorted(set(clicks), key=_make_order):  # or two processes could wait for each other
-                    connection.execute(self._render_click(click, connection.dialect.name))
+            def write(connection: Connection) -> set[_Click]:
+                dialect = connection.dialect.name
+                in_order = sorted(set(clicks), key=_make_order)  # or two processes could wait for each other
+                return {click for click in in_order if connection.execute(self._render_click(click, dialect)).rowcount}
 
-            await self._database.write(write)
+            return await self._database.write(write)
 
     def _render_click(self, click: _Click, engine: str) -> Executable:
         installed = INSTALLATIONS.c
@@ -132,6 +135,12 @@ class NoteStore:
             connection.execute(row.on_conflict_do_nothing())
 
         await self._database.write(write)
+
+    async def is_expected(self, merchant_id: str, request_id: str) -> bool:
+        """Whether a note about this request's award is to come."""
+        wanted = (_row.merchant_id == merchant_id, _row.request_id == request_id)
+        query = select(func.count()).where(*wanted, _row.due_time_ms.is_not(None))
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one() > 0)
 
     async def list_upcoming(self, within_s: float) -> dict[str, float]:
         """Merchants with rows that are due within so many seconds: in how many (0 or less: now)."""

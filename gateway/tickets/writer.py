@@ -229,7 +229,8 @@ class Writer:
         else:
             whom = await self._fetch_whom(award, says_tier=is_just_done and not award.reversed_by)
         settled = await self._fetch_settling(award) if kind in _SETTLED_KINDS and not has_left else None
-        return render_note(award, kind, whom, await self._merchants.get(award.merchant_id), settled)
+        shop = await self._merchants.get(award.merchant_id)
+        return render_note(award, kind, whom, shop, settled, ticket_id=note.ticket_id)
 
     async def _fetch_settling(self, award: pb.Award) -> pb.AwardChange | None:
         """How a person settled it; None: nobody did. Raises LoyaltyCallError."""

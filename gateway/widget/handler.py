@@ -9,6 +9,7 @@ import structlog
 from aiohttp import hdrs, web
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway.actions.refusals import REFUSALS
 from gateway.actions.token import TOKENS
 from gateway.authentication import authenticate, find_credential
 from gateway.clock import CLOCK
@@ -22,6 +23,7 @@ from gateway.loyalty_client import CLIENT
 from gateway.merchants import DEFAULT_SHOP, MERCHANTS, Shop
 from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID
+from gateway.widget.last_try import render_last_try
 from gateway.widget.support import Undo, find_undoable
 from gateway.widget.view import (
     View,
@@ -123,9 +125,17 @@ def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) ->
     given = snapshot.given_by_support.awards
     undoable, undo = find_undoable(given, now) if given else None, None
     if undoable:
-        undo_token = tokens.make_undo(event.merchant_id, undoable.award_id, email=event.email, fetch_time=fetch_time)
+        undo_token = tokens.make_undo(
+            event.merchant_id,
+            undoable.award_id,
+            member_id=snapshot.member.member_id,
+            email=event.email,
+            fetch_time=fetch_time,
+        )
         undo = Undo(award=undoable, token=undo_token)
-    return render_member(snapshot, token, event.shop, now, undo=undo)
+    refusal = app[REFUSALS].find(event.merchant_id, snapshot.member.member_id, now)
+    last_try = render_last_try(refusal, event.shop) if refusal else None
+    return render_member(snapshot, token, event.shop, now, undo=undo, last_try=last_try)
 
 
 def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:

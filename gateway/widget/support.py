@@ -10,12 +10,14 @@ from datetime import datetime
 import msgspec
 
 from gateway.merchants import Shop
-from gateway.wording import format_clock, format_day, format_echo, format_number, format_time, parse_time
+from gateway.wording import format_day, format_number, format_time, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate, make_line, shorten
 
 _MINUS = "\N{MINUS SIGN}"
 # Of about 300 pixels a line has half. A ticket's number has ten digits at most; it is a claim, and may be anything.
 _MAX_AGENT_CHARS = 32
+_MAX_REASON_CHARS = 32
 _MAX_TICKET_CHARS = 20
 
 
@@ -24,7 +26,7 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Undo last award" takes back, and what it is known by."""
+    """What a click on "Undo last award" takes back, in words, and the token that it is known by."""
 
     title: str
     undo_token: str
@@ -38,38 +40,41 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_undoable(awards: Sequence[pb.Award], now: datetime) -> pb.Award | None:
-    """The newest award that can be taken back now; None while one of them is not settled, which would be refused."""
-    if any(award.state == pb.AWARD_STATE_UNKNOWN for award in awards):
+    """The newest award that support gave, where it can be taken back now: an older one is nobody's last click.
+
+    None while one of them is not settled, since that would be refused.
+    """
+    newest = next((award for award in awards if not award.reverses), None)
+    if newest is None or newest.reversed_by or any(award.state == pb.AWARD_STATE_UNKNOWN for award in awards):
         return None
-    now_s = now.timestamp()
-    return next((award for award in awards if award.reverse_expire_time.seconds > now_s), None)
+    return newest if newest.reverse_expire_time.seconds > now.timestamp() else None
 
 
 def render_awards(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> list[str]:
-    """Newest first: "+100, 21 Nov, Ana K., ticket 4711, A-10482"; another year than that of `now` is said."""
+    """Newest first: "+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482"; another year than now's is said."""
     applied = {award.award_id for award in awards if award.state == pb.AWARD_STATE_APPLIED}
     year = f" {now.astimezone(shop.zone).year}"
     return [_render_award(award, applied, shop, year) for award in awards]
 
 
 def render_undo(undo: Undo, shop: Shop) -> UndoRow:
-    """Absolute times, since the panel is kept: "+100, Ana K., 14:02 (A-10482), until 14:32 CET"."""
+    """The time is absolute, since the panel is kept: "Undo +100, ticket 4727, A-3, until 14:25 CET"."""
     award = undo.award
-    made = format_clock(parse_time(award.create_time), shop)
     _, _, until = format_time(parse_time(award.reverse_expire_time), shop).partition(", ")
-    facts = (_render_points(award, shop), _name_agent(award), f"{made} ({award.award_id})", f"until {until}")
+    facts = (f"Undo {_render_points(award, shop)}", _name_ticket(award), award.award_id, f"until {until}")
     return UndoRow(title=_join(facts), undo_token=undo.token)
 
 
 def _render_award(award: pb.Award, applied: Collection[str], shop: Shop, year: str) -> str:
     """What must not be overlooked comes before what a narrow panel may cut off."""
-    ticket = _shorten(award.ticket_id, _MAX_TICKET_CHARS)
+    reason = _shorten(award.reason, _MAX_REASON_CHARS)
     facts = (
         _render_points(award, shop),
         _render_state(award, applied),
         format_day(parse_time(award.create_time), shop).removesuffix(year),
         _name_agent(award),
-        f"ticket {ticket}" if ticket else "",
+        _name_ticket(award),
+        f'"{reason}"' if reason else "",
         award.award_id,
     )
     return _join(facts)
@@ -94,9 +99,13 @@ def _name_agent(award: pb.Award) -> str:
     return name or _shorten(award.claimed_agent_email.partition("@")[0], _MAX_AGENT_CHARS)
 
 
+def _name_ticket(award: pb.Award) -> str:
+    ticket = _shorten(award.ticket_id, _MAX_TICKET_CHARS)
+    return f"ticket {ticket}" if ticket else ""
+
+
 def _shorten(text: str, most: int) -> str:
-    shown = (text if text.isprintable() else format_echo(text)).strip()
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    return isolate(shorten(make_line(text), most))
 
 
 def _join(facts: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from gateway.gorgias.wire import (
     render_text,
     render_wrapper,
 )
+from runtime.text import isolate
 
 Variant = Literal["list", "conservative"]
 
@@ -33,15 +34,16 @@ _MEMBER = (
     ("tier", "Tier"),
     ("favorite_venue", "Favorite location"),
 )
+_LAST_TRY = "Last try"
 _SUPPORT = "Given by support"
 _LAST = "Last award"
-_UNDO = "Can be undone"
 _COUPONS = "Coupons"
 _FLAT = (
     *_HEAD,
+    ("last_try_text", _LAST_TRY),
     *_MEMBER,
     ("support_awards_text", _SUPPORT),
-    ("undo_text", _UNDO),
+    ("undo_text", UNDO_LABEL),
     ("coupons_text", _COUPONS),
 )
 
@@ -58,7 +60,7 @@ _CLICK = (
 
 
 def render_template(*, variant: Variant, public_url: str, credential: str, reasons: Sequence[str]) -> Node:
-    """The whole widget. `list` makes rows that do not apply absent; `conservative` uses cards and texts only.
+    """The whole widget. In `list`, what does not apply is absent; `conservative` uses cards and texts only.
 
     `public_url`: the edge's, without a slash at its end. `reasons`: the shop's, of which an award must name one; empty:
     none is asked for.
@@ -66,33 +68,41 @@ def render_template(*, variant: Variant, public_url: str, credential: str, reaso
     award = _render_award_button(public_url, credential, reasons)
     undo = render_button(UNDO_LABEL, public_url + UNDO_ROUTE, credential, (_UNDO_TOKEN, *_CLICK))
     if variant == "list":
-        return _render_widget(_render_list_rows(undo), (award,))
+        return _render_widget(_render_list_rows(award, undo))
     return _render_widget(_render_texts(_FLAT), (award, undo))
 
 
 def _render_award_button(public_url: str, credential: str, reasons: Sequence[str]) -> Node:
-    reason = Parameter(key="reason", label=f"Reason ({', '.join(reasons)})", editable=True, mandatory=True)
+    reason = Parameter(
+        key="reason",
+        label=f"Reason (type the first letters: {', '.join(map(isolate, reasons))})",
+        editable=True,
+        mandatory=True,
+    )
     typed = (_POINTS, reason, _NOTE) if reasons else (_POINTS, _NOTE)
     return render_button(BUTTON_LABEL, public_url + AWARD_ROUTE, credential, (_AWARD_TOKEN, *typed, *_CLICK))
 
 
-def _render_widget(rows: Sequence[Node], buttons: Sequence[Node]) -> Node:
+def _render_widget(rows: Sequence[Node], buttons: Sequence[Node] = ()) -> Node:
     card = render_card("", CARD_TITLE, rows, links=(PROFILE_LINK,), buttons=buttons, link=PROFILE_URL)
     return render_wrapper((card,))
 
 
-def _render_list_rows(undo: Node) -> list[Node]:
-    head = _render_texts(_HEAD)
+def _render_list_rows(award: Node, undo: Node) -> list[Node]:
+    """The button to add points comes first, as on the card of the conservative template."""
     given = render_text("line", _SUPPORT, 0)
     coupon = render_card("", "Coupon", [render_text("line", "Coupon", 0)], display=False)
     lists = (
+        ("last_try", render_card("", _LAST_TRY, [render_text("line", _LAST_TRY, 0)], display=False)),
         ("member", render_card("", "Member", _render_texts(_MEMBER), display=False)),
         ("support_awards", render_card("", _SUPPORT, [given], display=False)),
-        ("undo", render_card("", _LAST, [render_text("title", _UNDO, 0)], buttons=(undo,))),
+        ("undo", render_card("", _LAST, [render_text("title", UNDO_LABEL, 0)], buttons=(undo,))),
         ("coupon_list", render_card("", _COUPONS, [render_list("coupons", coupon, 0)])),
     )
-    return [*head, *(render_list(path, card, order) for order, (path, card) in enumerate(lists, start=len(head)))]
+    add = render_list("add_points", render_card("", BUTTON_LABEL, [], buttons=(award,), display=False), 0)
+    head = _render_texts(_HEAD, first=1)
+    return [add, *head, *(render_list(path, card, order) for order, (path, card) in enumerate(lists, 1 + len(head)))]
 
 
-def _render_texts(rows: Sequence[tuple[str, str]]) -> list[Node]:
-    return [render_text(path, title, order) for order, (path, title) in enumerate(rows)]
+def _render_texts(rows: Sequence[tuple[str, str]], first: int = 0) -> list[Node]:
+    return [render_text(path, title, order) for order, (path, title) in enumerate(rows, first)]

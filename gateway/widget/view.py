@@ -10,19 +10,21 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.actions.token import NO_MEMBER
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS, UNREADABLE_EMAIL
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
+from gateway.widget.failure import is_lasting_failure, say_failure, say_failure_beside_data
+from gateway.widget.last_try import LastTry
 from gateway.widget.support import AwardRow, Undo, UndoRow, render_awards, render_undo
 from gateway.wording import (
     NO_POINTS_HERE,
+    NO_TIER,
     NONE,
-    NOT_USED,
     SEVERAL_WALLETS,
+    SWITCHED_OFF,
     UNREADABLE,
-    format_clock,
-    format_day,
     format_echo,
+    format_last_day,
     format_number,
     format_points,
     format_time,
@@ -33,6 +35,7 @@ from gateway.wording import (
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import join, make_line
 
 PROFILE_LABEL = "Loyalty Member Profile"
 SEARCH_LABEL = "Search in TRIFFT Admin"
@@ -40,15 +43,10 @@ SEARCH_LABEL = "Search in TRIFFT Admin"
 # Of a member who may get points, as far as their status goes; an older loyalty service may not tell.
 _ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
 
-# What the provider did, as an agent reads it before "at 14:07".
-_FAILURES = {
-    "PROVIDER_CREDENTIALS": "TRIFFT refused this shop's access",
-    "PROVIDER_THROTTLED": "TRIFFT took no more requests",
-    "PROVIDER_CONTRACT": "TRIFFT's answer could not be read",
-    "PROVIDER_UNAVAILABLE": "TRIFFT did not answer",
-    "PROVIDER_TIMEOUT": "TRIFFT did not answer",
-    "STORE_UNAVAILABLE": "Our own records did not answer",
-    "MERCHANT_NOT_FOUND": "The loyalty service does not know this shop",
+# A balance that is there, and not known: in its row, and in the first line.
+_NO_BALANCE = {
+    pb.WALLET_STATE_UNREADABLE: (UNREADABLE, "points cannot be read"),
+    pb.WALLET_STATE_SEVERAL: (SEVERAL_WALLETS, "several wallets"),
 }
 
 
@@ -61,6 +59,12 @@ class MemberRows(msgspec.Struct, frozen=True, kw_only=True):
     points: str = NONE
     tier: str = NONE
     favorite_venue: str = NONE
+
+
+class AddButton(msgspec.Struct, frozen=True, kw_only=True):
+    """What a click on "Add Loyalty Points" is known by."""
+
+    award_token: str
 
 
 class CouponRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +80,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than was asked for.
-    `member`, `undo` and `coupon_list` hold none or one. `award_token`: NO_MEMBER where there is no one member.
+    `add_points`, `member`, `last_try`, `undo` and `coupon_list` hold none or one; `add_points` one only where points
+    can be added. `award_token`: where there is no one member, the word for why, so that a press is answered with it.
     """
 
     status: str
@@ -87,9 +92,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     profile_label: str = ""
     award_token: str = ""
     undo_token: str = ""
+    add_points: Sequence[AddButton] = ()
     member: Sequence[MemberRows] = ()
     support_awards: Sequence[AwardRow] = ()
     undo: Sequence[UndoRow] = ()
+    last_try: Sequence[LastTry] = ()
     coupon_list: Sequence[CouponRows] = ()
     segments: str = NONE
     full_name: str = NONE
@@ -99,11 +106,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     favorite_venue: str = NONE
     support_awards_text: str = NONE
     undo_text: str = NONE
+    last_try_text: str = NONE
     coupons_text: str = NONE
 
 
-def render_member(
-    snapshot: pb.Snapshot, award_token: str, shop: Shop, now: datetime, *, undo: Undo | None = None
+def render_member(  # noqa: PLR0913 - what a panel is made of
+    snapshot: pb.Snapshot,
+    award_token: str,
+    shop: Shop,
+    now: datetime,
+    *,
+    undo: Undo | None = None,
+    last_try: LastTry | None = None,
 ) -> View:
     """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
 
@@ -115,7 +129,8 @@ def render_member(
     lines = [UNREADABLE] if snapshot.coupons_unreadable else coupons
     given = snapshot.given_by_support.awards
     awards = render_awards(given, shop, now) if given else []
-    undo_row = render_undo(undo, shop) if undo else None
+    is_lasting = is_lasting_failure(name_reason(snapshot.stale_reason))
+    undo_row = render_undo(undo, shop) if undo and not is_lasting else None
     return View(
         status="member" if member.status in _ACTIVE else "blocked",
         summary=_render_summary(snapshot, shop, now),
@@ -125,12 +140,15 @@ def render_member(
         profile_label=PROFILE_LABEL if member.profile_url else "",
         award_token=award_token,
         undo_token=undo_row.undo_token if undo_row else "",
+        add_points=(AddButton(award_token=award_token),) if _gets_points(member) and not is_lasting else (),
         member=(rows,),
         support_awards=[AwardRow(line=line) for line in awards],
         undo=(undo_row,) if undo_row else (),
+        last_try=(last_try,) if last_try else (),
         coupon_list=(CouponRows(coupons=[CouponRow(line=line) for line in lines]),) if lines else (),
         support_awards_text="\n".join(awards) or NONE,
         undo_text=undo_row.title if undo_row else NONE,
+        last_try_text=last_try.line if last_try else NONE,
         coupons_text="\n".join(lines) or NONE,
         **msgspec.structs.asdict(rows),
     )
@@ -152,22 +170,22 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
 
 
 def render_no_identity(shop: Shop, now: datetime) -> View:
-    return _render_without_identity("No e-mail on this ticket, so no member can be found.", shop, now)
+    return _render_without_identity("No e-mail on this ticket, so no member can be found.", NO_EMAIL, shop, now)
 
 
 def render_unreadable(shop: Shop, now: datetime) -> View:
     """There may be an e-mail, and nobody can say which."""
-    return _render_without_identity("The e-mail on this ticket cannot be read, so no member can be found.", shop, now)
+    summary = "The e-mail on this ticket cannot be read, so no member can be found."
+    return _render_without_identity(summary, UNREADABLE_EMAIL, shop, now)
 
 
-def _render_without_identity(summary: str, shop: Shop, now: datetime) -> View:
-    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=NO_MEMBER)
+def _render_without_identity(summary: str, why: str, shop: Shop, now: datetime) -> View:
+    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=why)
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
     """Nothing is known, because of `reason`: a name of ErrorReason, or the edge's own."""
-    summary = f"{_render_failure(reason, shop, now)}. Add or remove a tag to try again."
-    return View(status="unavailable", summary=summary)
+    return View(status="unavailable", summary=say_failure(reason, shop, now))
 
 
 def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
@@ -179,21 +197,23 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
         as_of=as_of,
         profile_url=shop.search_url,
         profile_label=label,
-        award_token=NO_MEMBER,
+        award_token=NO_MEMBER if status == "not_member" else SEVERAL_MEMBERS,
     )
-
-
-def _render_failure(reason: str, shop: Shop, now: datetime) -> str:
-    return f"{_FAILURES.get(reason, 'The loyalty service did not answer')} at {format_clock(now, shop)}"
 
 
 def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
     is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
-    summary = _say_obstacle(snapshot.member) or " · ".join(_list_facts(snapshot, shop, with_coupons=not is_old))
+    summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
     if not is_old:
         return summary
-    failure = _render_failure(name_reason(snapshot.stale_reason), shop, now)
+    failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
     return f"OLD DATA: {summary.removesuffix('.')}. {failure}"
+
+
+def _gets_points(member: pb.Member) -> bool:
+    """Whether points can be added, as the loyalty service decides it: a balance that cannot be read forbids nothing."""
+    has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
+    return member.status in _ACTIVE and has_wallet
 
 
 def _say_obstacle(member: pb.Member) -> str:
@@ -210,9 +230,12 @@ def _say_obstacle(member: pb.Member) -> str:
 def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> list[str]:
     member = snapshot.member
     facts = ["Blocked in TRIFFT"] if member.status == pb.MEMBER_STATUS_BLOCKED else []
-    if member.tier.display_name:
-        facts.append(member.tier.display_name)
-    facts.append(_say_points(member, shop))
+    if _is_switched_off(member):
+        facts.append("Points are switched off for this customer")
+    if tier := make_line(member.tier.display_name):
+        facts.append(tier)
+    if not _is_switched_off(member):
+        facts.append(_say_points(member, shop))
     if with_coupons:
         facts.append(_say_coupons(snapshot))
     return facts
@@ -225,39 +248,41 @@ def _say_coupons(snapshot: pb.Snapshot) -> str:
     return "1 coupon" if count == 1 else f"{count or 'no'} coupons"
 
 
+def _is_switched_off(member: pb.Member) -> bool:
+    return not member.HasField("wallet") and member.wallet_state not in _NO_BALANCE
+
+
 def _say_points(member: pb.Member, shop: Shop) -> str:
-    if member.wallet_state == pb.WALLET_STATE_UNREADABLE:
-        return "points cannot be read"
-    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
-        return "several wallets"
-    return format_points(member.wallet.points_balance, shop) if member.HasField("wallet") else "points not used"
+    absent = _NO_BALANCE.get(member.wallet_state)
+    return absent[1] if absent else format_points(parse_balance(member.wallet), shop)
 
 
 def _render_points(member: pb.Member, shop: Shop) -> str:
     """A balance that is not known is none: never zero."""
-    if member.wallet_state == pb.WALLET_STATE_UNREADABLE:
-        return UNREADABLE
-    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
-        return SEVERAL_WALLETS
-    return format_number(parse_balance(member.wallet), shop) if member.HasField("wallet") else NOT_USED
+    if _is_switched_off(member):
+        return SWITCHED_OFF
+    absent = _NO_BALANCE.get(member.wallet_state)
+    return absent[0] if absent else format_number(parse_balance(member.wallet), shop)
 
 
 def _render_rows(member: pb.Member, shop: Shop) -> MemberRows:
-    has_tier = member.HasField("tier")
+    """Each value is one text, as it is to be copied: only what stands beside others is isolated."""
+    segments = [name for segment in member.segments if (name := make_line(segment.display_name))]
+    tier = make_line(member.tier.display_name) or NONE
     return MemberRows(
-        segments=", ".join(segment.display_name for segment in member.segments if segment.display_name) or NONE,
-        full_name=member.full_name or NONE,
-        support_id=member.support_id or NONE,
+        segments=join(segments, ", ") or NONE,
+        full_name=make_line(member.full_name) or NONE,
+        support_id=make_line(member.support_id) or NONE,
         points=_render_points(member, shop),
-        tier=(member.tier.display_name or NONE) if has_tier else NOT_USED,
-        favorite_venue=member.favorite_venue.display_name or NONE,
+        tier=tier if member.HasField("tier") else NO_TIER,
+        favorite_venue=make_line(member.favorite_venue.display_name) or NONE,
     )
 
 
 def _render_coupon(coupon: pb.Coupon, shop: Shop) -> str:
-    facts = [coupon.display_name or "Coupon"]
-    if coupon.redeem_value:
-        facts.append(coupon.redeem_value)
+    facts = [make_line(coupon.display_name) or "Coupon"]
+    if value := make_line(coupon.redeem_value):
+        facts.append(value)
     if coupon.HasField("expire_time"):
-        facts.append(f"until {format_day(parse_time(coupon.expire_time), shop)}")
-    return " · ".join(facts)
+        facts.append(f"until {format_last_day(parse_time(coupon.expire_time), shop)}")
+    return join(facts, " · ")

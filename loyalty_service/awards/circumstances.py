@@ -5,6 +5,7 @@ import msgspec
 from loyalty_service.domain.award import AwardRequest
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.snapshot import Snapshot
+from runtime.text import cut, make_line
 
 MAX_KEPT_CHARS = 200
 
@@ -22,4 +23,4 @@ def add_circumstances(request: AwardRequest, merchant: Merchant, held: Snapshot 
 
 def _keep(text: str) -> str:
     """As it may be stored: the provider's text is no caller's."""
-    return "".join(filter(str.isprintable, text))[:MAX_KEPT_CHARS]
+    return cut(make_line(text), MAX_KEPT_CHARS)

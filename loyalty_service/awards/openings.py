@@ -94,7 +94,13 @@ class Openings:
             self._remember_answer(page, request, there.number)
             return _make_opening(there, is_ours=False)
         if found.doubt is not None:
-            raise AwardInDoubtError(read_award(found.doubt).award_id)
+            doubt = read_award(found.doubt)
+            raise AwardInDoubtError(
+                doubt.award_id,
+                request_id=doubt.request.request_id,
+                ticket_id=doubt.request.ticket_id,
+                attempt_time=doubt.attempt_time,
+            )
         check_used(request.points, wanted.limits, found.used)
         rejected = found.records.find_rejected(request.content)
         return self._write(page, request, rejected, number=number, time_ms=time_ms, day=day)

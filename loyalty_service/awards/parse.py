@@ -12,6 +12,7 @@ from loyalty_service.domain.award import Award, AwardRequest, AwardState, Conten
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError
 from runtime.addresses import fold_ascii_case
+from runtime.text import make_line
 
 MAX_NOTE_CHARS = 500
 MAX_TICKET_ID_CHARS = 64
@@ -22,9 +23,8 @@ MAX_BECAUSE_CHARS = 500
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-_SPACES = re.compile(r"[\s\u2028\u2029]+")
-# Emoji sequences, and scripts from Persian to Malayalam, are written with these two.
-_JOINERS = "\u200c\u200d"
+# As keyboards and word processors write them, and the spaces inside.
+_QUOTES = " \"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 
 
 class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,14 +122,15 @@ def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
 def match_reason(text: str, reasons: Sequence[str]) -> str:
     """The one of a shop's reasons that `text` is, or begins, in the shop's spelling; `text` where the shop has none.
 
-    Raises BadValueError.
+    A reason may be typed in quotes. Raises BadValueError.
     """
     if not reasons:
         return text
-    found = [reason for reason in reasons if text and fold_ascii_case(reason).startswith(fold_ascii_case(text))]
-    if len(found) != 1:
-        raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
-    return found[0]
+    for typed in (text, text.strip(_QUOTES)):
+        found = [reason for reason in reasons if typed and fold_ascii_case(reason).startswith(fold_ascii_case(typed))]
+        if len(found) == 1:
+            return found[0]
+    raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
 
 
 def parse_finding(state: AwardState, actor: str, because: str) -> Finding:
@@ -187,23 +188,13 @@ def _parse_printable(field: str, text: str, limit: int) -> str:
 
 def _clean(field: str, text: str, limit: int) -> str:
     """A text for people to read: NFC, and one line."""
-    line = _make_line(unicodedata.normalize("NFC", text))
+    line = make_line(unicodedata.normalize("NFC", text))
     return _check_length(field, unicodedata.normalize("NFC", line).strip(), limit)
 
 
 def _parse_agent(field: str, text: str) -> str:
     """One line. Not NFC: agents are told apart by it."""
-    return _check_length(field, _make_line(text), MAX_AGENT_CHARS)
-
-
-def _make_line(text: str) -> str:
-    """Without control, bidi and other invisible characters."""
-    kept = (
-        character
-        for character in _SPACES.sub(" ", text)
-        if character in _JOINERS or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Cn"}
-    )
-    return "".join(kept).strip()
+    return _check_length(field, make_line(text), MAX_AGENT_CHARS)
 
 
 def _check_length(field: str, text: str, limit: int) -> str:

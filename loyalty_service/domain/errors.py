@@ -131,10 +131,19 @@ class RequestIdReusedError(LoyaltyError):
 
 
 class AwardInDoubtError(LoyaltyError):
+    """Another award of the member: by which request, on which ticket (may be empty), and when it was last tried."""
+
     reason = "AWARD_IN_DOUBT"
 
-    def __init__(self, award_id: str) -> None:
-        super().__init__(f"award {award_id} of this member is not settled yet", award_id=award_id)
+    def __init__(self, award_id: str, *, request_id: str, ticket_id: str, attempt_time: datetime) -> None:
+        ticket = {"ticket_id": ticket_id} if ticket_id else {}
+        super().__init__(
+            f"award {award_id} of this member is not settled yet",
+            award_id=award_id,
+            award_request_id=request_id,
+            attempt_time=rfc3339(attempt_time),
+            **ticket,
+        )
 
 
 class LimitExceededError(LoyaltyError):

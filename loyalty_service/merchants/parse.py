@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT
 from runtime.addresses import fold_ascii_case
+from runtime.text import make_line
 
 MAX_URL_CHARS = 2_000
 MAX_PROFILE_CHARS = 16_384
@@ -223,7 +224,7 @@ def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:
     reasons = tuple(" ".join(unicodedata.normalize("NFC", text).split()) for text in texts)
     if len(reasons) > MAX_REASONS:
         raise BadValueError(field, f"must be at most {MAX_REASONS}")
-    if not all(1 <= len(reason) <= MAX_REASON_CHARS and reason.isprintable() for reason in reasons):
+    if not all(1 <= len(reason) <= MAX_REASON_CHARS and make_line(reason) == reason for reason in reasons):
         raise BadValueError(field, f"must each have 1 to {MAX_REASON_CHARS} printable characters")
     if any({"{", "}"} & set(reason) for reason in reasons):
         # They stand in the label of a button, which is a template.

@@ -7,12 +7,13 @@ a number. Every function raises WireError for the rest.
 import json
 import math
 import re
-import unicodedata
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
+
+from runtime.text import cut, make_line
 
 MAX_TEXT_CHARS = 200
 MAX_ID_CHARS = 128
@@ -31,8 +32,6 @@ _MAX_DIGITS = 40
 _MAX_FRACTION_DIGITS = 20
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].{1,40})?", re.IGNORECASE)
-# Embeddings, overrides and isolates: in a name they reorder what stands around it.
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class WireError(Exception):
@@ -94,11 +93,8 @@ def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
 
 
 def parse_text(value: object) -> str:
-    """For people to read: one line, without control characters, cut to 200 characters. Null is empty."""
-    text = parse_echo(value)[: 4 * MAX_TEXT_CHARS]
-    spaced = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
-    kept = "".join(char for char in spaced if char not in _BIDI_CONTROLS and unicodedata.category(char) != "Cs")
-    return " ".join(kept.split())[:MAX_TEXT_CHARS].rstrip()
+    """For people to read: one line, without hidden characters, of 200 characters at most. Null is empty."""
+    return cut(make_line(parse_echo(value)), MAX_TEXT_CHARS)
 
 
 def parse_id(value: object) -> str:

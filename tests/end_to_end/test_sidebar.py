@@ -9,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.end_to_end.desk import JANA, expect_accessible, open_ticket, press, row
+from tests.end_to_end.desk import JANA, action, expect_accessible, open_ticket, press, row
 from tests.end_to_end.stack import Stack
 
 # One browser serves all tests, so they share its event loop.
@@ -41,14 +41,14 @@ SUMMARIES: dict[str, dict[str | None, str]] = {
         "markup@example.com": " points · ",
         "collector@example.com": " points · 40 coupons",
         "novalue@example.com": " coupons",
-        "fraction@example.com": "99 points · ",
+        "fraction@example.com": "99.75 points · ",
         "a+b@example.com": " points · ",
         "JOHN.DOE@EXAMPLE.COM": " points · ",
         "peter@example.com": "220 points · ",
     },
     "bloom": {
         "zuzana@example.org": "2\N{NO-BREAK SPACE}500 points · ",
-        "nowallet@example.org": "points not used · ",
+        "nowallet@example.org": "Points are switched off for this customer · ",
         "late@example.org": " points · ",
     },
 }
@@ -144,23 +144,31 @@ async def test_values_can_be_copied(page: Page, stack: Stack) -> None:
     assert await page.evaluate("navigator.clipboard.readText()") == "JN-4821"
 
 
-async def test_action_without_a_member_says_why(page: Page, stack: Stack) -> None:
-    await open_ticket(page, stack, "acme", 4713)
-    await page.get_by_test_id("event-add-tag").click()
-    await expect(row(page, "Loyalty")).to_contain_text("No loyalty member")
-    answer = await press(page, "Add Loyalty Points", {"Points to add": "100"})
-    await expect(answer).to_contain_text("Not added: there is no loyalty member on this ticket.")
+async def test_points_are_offered_only_where_they_can_be_added(page: Page, stack: Stack) -> None:
+    """Above the first line for a member; neither for a stranger nor for a member who is blocked."""
+    add = action(page, "Add Loyalty Points")
+    for ticket_id, words, count in (
+        (4713, "No loyalty member", 0),
+        (4716, "Blocked in TRIFFT", 0),
+        (4711, " points · ", 1),
+    ):
+        await open_ticket(page, stack, "acme", ticket_id)
+        await page.get_by_test_id("event-add-tag").click()
+        await expect(row(page, "Loyalty")).to_contain_text(words)
+        await expect(add).to_have_count(count)
+    (button_y, _), (row_y, _) = await measure(add, "y"), await measure(row(page, "Loyalty"), "y")
+    assert button_y < row_y
 
 
-async def measure(place: Locator) -> tuple[float, float]:
+async def measure(place: Locator, axis: Literal["x", "y"] = "x") -> tuple[float, float]:
     """Where it begins, and its height."""
     box = await place.bounding_box()
     assert box is not None
-    return box["x"], box["height"]
+    return box[axis], box["height"]
 
 
 async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack: Stack) -> None:
-    """Of a customer without an e-mail, so that TRIFFT is not asked a dozen times."""
+    """Of a customer without an e-mail, so that TRIFFT is not asked a dozen times. The toast is of another ticket."""
     await open_ticket(page, stack, "acme", 4714)
     tags = page.locator(".tag")
     for number in range(1, 13):
@@ -169,9 +177,13 @@ async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack
         await page.get_by_test_id("event-add-tag").click()
         await expect(tags.last).to_have_text(name)
     await expect(tags.last).to_be_in_viewport()
-    await press(page, "Add Loyalty Points", {"Points to add": "ten"})
-    await expect(page.get_by_test_id("action-answer")).not_to_be_empty()
+    await open_ticket(page, stack, "acme", 4711)
+    await page.get_by_test_id("event-add-tag").click()
+    await expect(await press(page, "Add Loyalty Points", {"Points to add": "ten"})).not_to_be_empty()
     await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("toast")).to_be_visible()
+    await open_ticket(page, stack, "acme", 4714)
+    await expect(tags.last).to_have_text(name)
     head, messages = page.locator(".ticket-head"), page.locator(".messages")
     (head_x, head_height), (_, messages_height) = await measure(head), await measure(messages)
     assert messages_height > head_height

@@ -93,7 +93,7 @@ async def test_lost_answer_is_unknown_never_sent_again_and_holds_the_member(
     assert first.award.state == pb.AWARD_STATE_UNKNOWN
     assert (again.replayed, again.award) == (True, first.award)
     assert (next_one.code, next_one.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT")
-    assert next_one.metadata == {"award_id": "A-1"}
+    assert next_one.metadata["award_id"] == "A-1"
     assert of_another_member.award.state == pb.AWARD_STATE_APPLIED
     assert [credit.member_id for credit in provider.credits] == [JANA, "b"]
 

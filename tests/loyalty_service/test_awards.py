@@ -1,10 +1,12 @@
 """Awards over the wire: at most one credit per request, and the truth about each."""
 
 import asyncio
+from datetime import UTC
 from typing import Any
 
 import grpc
 
+from loyalty_service.domain.errors import rfc3339
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
@@ -173,7 +175,13 @@ async def test_repeat_of_an_award_in_doubt_is_that_award_and_no_refusal(
         answered.set()
 
     assert (again.replayed, again.award.award_id, again.award.state) == (True, "A-1", pb.AWARD_STATE_PENDING)
-    assert (refused.reason, refused.metadata) == ("AWARD_IN_DOUBT", {"award_id": "A-1"})
+    assert refused.reason == "AWARD_IN_DOUBT"
+    assert refused.metadata == {
+        "award_id": "A-1",
+        "award_request_id": again.award.request_id,
+        "ticket_id": "4711",
+        "attempt_time": rfc3339(again.award.attempt_time.ToDatetime(UTC)),
+    }
     assert len(provider.credits) == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from loyalty_service.domain.award import AwardState
-from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError
+from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError, rfc3339
 from loyalty_service.domain.limits import Limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.lookalikes import LOOK_ALIKES
@@ -154,9 +154,11 @@ async def test_replay_and_repeat_are_answered_whatever_the_limits_are_by_now(boo
 
 
 async def test_doubt_is_told_before_a_limit(book: Book) -> None:
-    await book.open(100)
+    doubt = (await book.open(100)).award
+    expected = {"award_request_id": doubt.request.request_id, "attempt_time": rfc3339(doubt.attempt_time)}
 
-    assert await catch(AwardInDoubtError, book.open(50, limits=limit_to(10, "per_member_day"))) == {"award_id": "A-1"}
+    told = await catch(AwardInDoubtError, book.open(50, limits=limit_to(10, "per_member_day")))
+    assert told == {"award_id": "A-1", **expected}
 
 
 async def test_days_are_the_shop_s(book: Book) -> None:

@@ -9,7 +9,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id
 from tests.loyalty_service.scripted import ScriptedProvider
 
-REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop"]
+REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop", "'VIP' gift"]
 
 
 @pytest.fixture
@@ -33,6 +33,11 @@ async def shop(start_service: StartService) -> AsyncIterator[Client]:
         ("  LATE   del", "Late delivery"),
         ("damaged", "Damaged goods"),
         ("D\u030cAKUJ", "Ďakujeme"),
+        ("l", "Late delivery"),
+        ('"Late delivery"', "Late delivery"),
+        (" \u201elate \u201c ", "Late delivery"),
+        ("\u00ab damaged \u00bb", "Damaged goods"),
+        ("'vip", "'VIP' gift"),
     ],
 )
 async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider(
@@ -44,7 +49,7 @@ async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider
     assert provider.credits[0].note == "sorry"
 
 
-@pytest.mark.parametrize("typed", ["", " ", "damage", "Late delivery, again", "delivery"])
+@pytest.mark.parametrize("typed", ["", " ", '""', "damage", '"damage"', "Late delivery, again", "delivery", "None"])
 async def test_award_that_names_no_one_reason_is_refused_with_the_list(
     shop: Client, provider: ScriptedProvider, typed: str
 ) -> None:

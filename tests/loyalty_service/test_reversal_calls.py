@@ -129,7 +129,7 @@ async def test_reversal_while_another_award_is_in_doubt_is_refused_with_its_numb
     failure = await catch_failure(reverse(client))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT")
-    assert failure.metadata == {"award_id": "A-2"}
+    assert failure.metadata["award_id"] == "A-2"
 
 
 async def test_request_id_of_an_award_names_no_reversal(client: Client) -> None:

@@ -180,7 +180,7 @@ async def test_undo_whose_answer_was_lost_is_unknown_and_the_only_one(desk: Desk
     again = await desk.undo()
 
     assert (first.award.state, again.award, again.replayed) == (AwardState.UNKNOWN, first.award, True)
-    assert await catch(AwardInDoubtError, desk.award(50)) == {"award_id": "A-2"}
+    assert (await catch(AwardInDoubtError, desk.award(50)))["award_id"] == "A-2"
     assert len(provider.debits) == 1
 
 
@@ -243,7 +243,7 @@ async def test_undo_waits_for_the_member_s_other_award(book: Book) -> None:
     given = await book.give()
     await book.open(50)
 
-    assert await catch(AwardInDoubtError, book.open_reversal(given)) == {"award_id": "A-2"}
+    assert (await catch(AwardInDoubtError, book.open_reversal(given)))["award_id"] == "A-2"
 
 
 async def test_request_id_names_one_award_or_one_undo(desk: Desk, provider: ScriptedProvider) -> None:
@@ -269,7 +269,7 @@ async def test_points_that_were_taken_back_may_be_given_again_on_the_same_ticket
 
     again = await book.open(100, ticket_id="4711")
 
-    assert in_doubt == {"award_id": "A-2"}
+    assert (in_doubt["award_id"], in_doubt["ticket_id"]) == ("A-2", "4711")
     assert (again.award.number, again.is_ours) == (3, True)
 
 

@@ -28,7 +28,7 @@ EXAMPLES = [
     errors.StoreUnavailableError(),
     errors.AwardNotFoundError(),
     errors.RequestIdReusedError("A-1"),
-    errors.AwardInDoubtError("A-1"),
+    errors.AwardInDoubtError("A-1", request_id="request-1", ticket_id="4711", attempt_time=NOW),
     errors.LimitExceededError("per_award", maximum=500, used=0),
     errors.AwardStateError("A-1", "unknown"),
     errors.ReversalTooLateError("A-1", NOW),

@@ -173,7 +173,8 @@ class LoyaltyServiceServicer:
         (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
-        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT; `status` with STATUS_UNKNOWN; with
+        ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
+        `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
         LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
         `maximum`, `used` and `left`.
         """
@@ -191,7 +192,7 @@ class LoyaltyServiceServicer:
         (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
         is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
         settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
-        `expire_time` (RFC 3339, UTC).
+        `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,8 +1,11 @@
 """What a narrow terminal shows of long values."""
 
+import re
+
 import pytest
 
-from gateway.cli.output import print_fields, print_table
+from gateway.cli.output import print_blocks, print_fields, print_line, print_table
+from runtime.text import isolate
 
 LONG = "https://admin.example/members/bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
@@ -26,3 +29,56 @@ def test_a_long_field_is_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) 
     first, *more = rows = capsys.readouterr().out.splitlines()
     assert "".join([first.removeprefix("Profile"), *more]).replace(" ", "") == LONG
     assert max(len(row) for row in rows) <= 60
+
+
+HEBREW = "הנחה " * 20
+ISOLATES = "\u2068\u2069"
+
+
+def check_balance(line: str) -> None:
+    assert set(ISOLATES).isdisjoint(re.sub("\u2068[^\u2068\u2069]*\u2069", "", line)), ascii(line)
+
+
+def test_cells_from_right_to_left_stay_within_their_column_on_each_of_their_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("award", "reason", "points"), [("A-1", HEBREW, "+5"), ("A-2", "Goodwill", "+7")])
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if "הנחה" in line]
+    assert len(rows) > 1
+    for row in rows:
+        check_balance(row)
+        assert "\u2068הנחה" in row
+    assert [line for line in out.splitlines() if line.split() == ["A-2", "Goodwill", "+7"]]
+
+
+def test_a_folded_part_from_right_to_left_is_isolated_on_each_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_blocks([("A-1  +5", f"{isolate(HEBREW)} · 5 EUR")])
+    print_fields([("Coupon", f"{isolate(HEBREW)} · 5 EUR")])
+    for line in capsys.readouterr().out.splitlines():
+        check_balance(line)
+        assert ("הנחה" in line) == ("\u2068" in line)
+
+
+def test_a_value_alone_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    print_fields([("Full name", "דנה כהן")])
+    assert capsys.readouterr().out.split("  ", 1)[1].strip() == "דנה כהן"
+
+
+@pytest.mark.parametrize("text", ["👩\u200d💻", "❤\ufe0f\u200d🔥", "می\u200cکنم", "\U0001fae9"])
+def test_joined_characters_stay_joined(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    print_line(text)
+    print_fields([("Name", text)])
+    print_table(("name",), [(text,)])
+    print_blocks([(text, text)])
+    assert capsys.readouterr().out.count(text) == 5
+
+
+def test_a_terminal_is_told_nothing_by_others(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "\x1b]0;evil\x07\u202eA\u2068B\u2069\u2069C\u2066\n\x9b31mD"
+    print_line(text)
+    print_fields([("Name", text)])
+    print_blocks([(text,)])
+    out = capsys.readouterr().out
+    assert set("\x1b\x07\x9b\u202e\u2066").isdisjoint(out)
+    assert out.count("A\u2068B\u2069C 31mD") == 3

@@ -46,7 +46,8 @@ class Failure:
 class ScriptedLoyalty:
     """Answers what a test says, and keeps what it was asked. An Event holds GetSnapshot until it is set.
 
-    An award that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by number.
+    An award or a reversal that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by
+    number.
     """
 
     def __init__(self) -> None:
@@ -120,7 +121,10 @@ class ScriptedLoyalty:
         if isinstance(self.reversal, Failure):
             await self.reversal.abort(context)
         assert isinstance(self.reversal, pb.ReverseAwardResponse)
-        return self.reversal
+        response = pb.ReverseAwardResponse()
+        response.CopyFrom(self.reversal)
+        response.award.request_id = response.award.request_id or request.request_id
+        return response
 
     async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
         award = self.on_record.get(request.award_id)

@@ -67,7 +67,9 @@ async def test_ticket_whose_number_hides_a_character_is_named_without_it(
 ) -> None:
     response = await gateway.press_undo(ticket_id="47\u202e11")
     assert response.status == 422
-    assert (await response.json())["message"] == "Not undone: ticket 4711 is not in this Gorgias account."
+    assert (await response.json())["message"] == (
+        "Not undone: ticket 4711 is not in this Gorgias account. Try in another ticket of this customer."
+    )
     assert list_sent(scripted) == []
 
 
@@ -79,8 +81,8 @@ async def test_press_without_a_ticket_is_refused(
     response = await press(ticket_id=ticket_id)
     body = await response.json()
     assert (response.status, body["reason"]) == (400, "TICKET_MISSING")
-    assert body["message"].partition(": ")[2] == (
-        "this panel does not say which ticket it is on. Add a tag to the ticket to refresh it, then try again."
+    assert body["message"].partition(". ")[2] == (
+        "Gorgias did not say which ticket this is. Open the ticket again, then try again."
     )
     assert list_sent(scripted) == []
     assert helpdesk.requests == []

@@ -10,7 +10,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.merchants import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED
-from tests.gateway.edge.running import Gateway
+from tests.gateway.edge.running import NOW, Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 
 
@@ -24,36 +24,36 @@ def make_limit(limit: str, maximum: int, used: int) -> Failure:
     [
         (
             make_limit("per_ticket", 500, 380),
-            ("Not added: 380 of 500 points for this ticket are used. You can add up to 120, or ask your team lead."),
+            ("Not added: 380 of 500 points for this ticket are used. You can add up to 120. For more, ask a manager."),
         ),
         (
             make_limit("per_member_day", 2000, 1900),
             (
                 "Not added: 1,900 of 2,000 points for this member today are used. "
-                "You can add up to 100, or ask your team lead."
+                "You can add up to 100. For more, ask a manager."
             ),
         ),
         (
             make_limit("per_agent_day", 300, 0),
-            "Not added: 0 of 300 points by you today are used. You can add up to 300, or ask your team lead.",
+            "Not added: 0 of 300 points by you today are used. You can add up to 300. For more, ask a manager.",
         ),
         (
             make_limit("per_merchant_day", 10000, 9999),
             (
                 "Not added: 9,999 of 10,000 points in this shop today are used. "
-                "You can add up to 1, or ask your team lead."
+                "You can add up to 1. For more, ask a manager."
             ),
         ),
         (
             make_limit("per_ticket", 500, 500),
-            "Not added: 500 of 500 points for this ticket are used. Ask your team lead.",
+            "Not added: 500 of 500 points for this ticket are used. For more, ask a manager.",
         ),
         (
             make_limit("per_agent_day", 100, 300),
-            "Not added: 300 of 100 points by you today are used. Ask your team lead.",
+            "Not added: 300 of 100 points by you today are used. For more, ask a manager.",
         ),
         (make_limit("per_award", 50, 0), "Not added. Enter whole points from 1 to 50, for example 50."),
-        (make_limit("per_moon", 50, 0), "Not added: a limit of this shop does not allow it. Ask your team lead."),
+        (make_limit("per_moon", 50, 0), "Not added: a limit of this shop does not allow it. For more, ask a manager."),
     ],
 )
 async def test_limit_says_how_much_is_used_and_left(
@@ -75,10 +75,10 @@ def test_no_limit_ever_offers_nothing(limit: str, maximum: int, used: int) -> No
     error = LoyaltyCallError(
         "LIMIT_EXCEEDED", "", code=grpc.StatusCode.FAILED_PRECONDITION, metadata=metadata, is_answered=True
     )
-    message = render_award_refusal(error, DEFAULT_SHOP).message
+    message = render_award_refusal(error, DEFAULT_SHOP, NOW).message
     assert ("up to" in message) == (used < maximum)
     assert "up to 0" not in message
-    assert message.endswith("sk your team lead.")
+    assert message.endswith(" For more, ask a manager.")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_reason_that_is_none_of_the_shops_names_them(gateway: Gateway, scr
     body = await response.json()
     assert (response.status, body["message"]) == (
         400,
-        "Not added. Choose a reason: Late delivery, Damaged item, Goodwill.",
+        "Not added. Type a reason, or its first letters: Late delivery, Damaged item, Goodwill.",
     )
 
 
@@ -129,9 +129,7 @@ async def test_reason_of_a_list_that_is_new_asks_for_a_new_panel(gateway: Gatewa
     """The loyalty service may know of a shop's reasons some seconds before this process does."""
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press(reason="Because")).json()
-    assert body["message"] == (
-        "Not added. The reason is not one of this shop's. Add a tag to the ticket to refresh it, then try again."
-    )
+    assert body["message"] == ("Not added. The reason is not one of this shop's. Add or remove a tag, then try again.")
 
 
 async def test_reason_that_the_button_cannot_ask_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -140,13 +138,13 @@ async def test_reason_that_the_button_cannot_ask_for(gateway: Gateway, scripted:
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press()).json()
     assert body["message"] == (
-        "Not added: this shop wants a reason, and the button does not ask for one yet. "
-        "Ask your administrator to install the integration again."
+        "Not added: this shop wants a reason, and this button does not ask for one. "
+        "Please tell your administrator: the integration must be installed again."
     )
 
 
 async def test_reason_too_long_is_not_sent(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.append("Goodwill")
     body = await (await gateway.press(reason="x" * 101)).json()
-    assert body["message"] == "Not added. Choose a reason: Goodwill."
+    assert body["message"] == "Not added. Type a reason, or its first letters: Goodwill."
     assert scripted.award_requests == []

@@ -147,7 +147,7 @@ async def test_agent_reads_that_the_click_did_not_arrive(gateway: Gateway, route
         writer.write_eof()
         _, problem = await read_answer(reader)
 
-    sentence = "What Gorgias sent did not arrive in full, this click changed nothing. Try again."
+    sentence = "Not all that Gorgias sent arrived, this click changed nothing. Try again."
     assert problem["message"].endswith(f". {sentence}")
 
 

@@ -1,6 +1,6 @@
 """What support gave, line by line, and the one award that can be undone."""
 
-import unicodedata
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from gateway.merchants import DEFAULT_SHOP, Shop
 from gateway.widget.support import AwardRow, Undo, find_undoable, render_awards, render_undo
 from gateway.widget.view import render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot
+from tests.gateway.edge.test_view import CONTROLS, NOW, SHOP, make_snapshot
 
 MADE = datetime(2026, 11, 21, 22, 59, tzinfo=UTC)
 TEXTS = st.text(max_size=400)
@@ -64,7 +64,19 @@ def find(*awards: pb.Award) -> str:
         (make_award(claimed_agent_name=""), "+100, 21 Nov, ana, ticket 4711, A-10482"),
         (make_award(claimed_agent_name=" \u200e"), "+100, 21 Nov, ana, ticket 4711, A-10482"),
         (make_award(claimed_agent_name="", claimed_agent_email=""), "+100, 21 Nov, ticket 4711, A-10482"),
-        (make_award(claimed_agent_name="דנה כהן"), "+100, 21 Nov, דנה כהן, ticket 4711, A-10482"),
+        (make_award(claimed_agent_name="דנה כהן"), "+100, 21 Nov, \u2068דנה כהן\u2069, ticket 4711, A-10482"),
+        (
+            make_award(reason="Late delivery"),
+            '+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482',
+        ),
+        (make_award(reason="הנחה"), '+100, 21 Nov, Ana K., ticket 4711, "\u2068הנחה\u2069", A-10482'),
+        (make_award(reason="R" * 60), f'+100, 21 Nov, Ana K., ticket 4711, "{"R" * 31}…", A-10482'),
+        (
+            make_award(claimed_agent_name="A" * 30 + "👩\u200d💻"),
+            f"+100, 21 Nov, {'A' * 30}…, ticket 4711, A-10482",
+        ),
+        (make_award(claimed_agent_name="👩\u200d💻 Ana"), "+100, 21 Nov, 👩\u200d💻 Ana, ticket 4711, A-10482"),
+        (make_award(claimed_agent_name="می\u200cکنم"), "+100, 21 Nov, \u2068می\u200cکنم\u2069, ticket 4711, A-10482"),
         (make_award(claimed_agent_name="山田 花子"), "+100, 21 Nov, 山田 花子, ticket 4711, A-10482"),
         (make_award(claimed_agent_name="A" * 33), f"+100, 21 Nov, {'A' * 31}…, ticket 4711, A-10482"),
         (make_award(ticket_id="7" * 64), f"+100, 21 Nov, Ana K., ticket {'7' * 19}…, A-10482"),
@@ -103,13 +115,19 @@ def test_days_and_numbers_are_the_shops() -> None:
     assert line.startswith("+1\N{NO-BREAK SPACE}240, 22 Nov, ")
 
 
-@example(name="0\u20280", email="0\u20290", ticket="0\u20280", points=1)
-@given(name=TEXTS, email=TEXTS, ticket=TEXTS, points=st.integers(1, 1_000_000))
-def test_whatever_was_claimed_a_line_stays_one_short_line(name: str, email: str, ticket: str, points: int) -> None:
-    award = make_award(claimed_agent_name=name, claimed_agent_email=email, ticket_id=ticket, points=points)
+@example(name="0\u20280", email="0\u20290", ticket="0\u20280", reason="\u2069", points=1)
+@example(name="א\u2069", email="", ticket="٣\u2068", reason="\u2067ע", points=1)
+@given(name=TEXTS, email=TEXTS, ticket=TEXTS, reason=TEXTS, points=st.integers(1, 1_000_000))
+def test_whatever_was_claimed_a_line_stays_one_short_line(
+    name: str, email: str, ticket: str, reason: str, points: int
+) -> None:
+    award = make_award(
+        claimed_agent_name=name, claimed_agent_email=email, ticket_id=ticket, reason=reason, points=points
+    )
     [line] = render(award)
-    assert len(line) <= 100
-    assert not [char for char in line if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+    assert len(line) <= 150
+    assert len(line.splitlines()) == 1
+    assert set(CONTROLS).isdisjoint(re.sub("\u2068[^\u2068\u2069]*\u2069", "", line))
     assert line.startswith("+")
     assert line.endswith(", A-10482")
 
@@ -147,23 +165,47 @@ SOON = NOW + timedelta(minutes=25)
         ([make_award(1, until=NOW)], ""),
         ([make_award(1, until=NOW + timedelta(seconds=1))], "A-1"),
         ([make_award(2, until=SOON), make_award(1, until=SOON)], "A-2"),
-        ([make_award(3, reverses="A-2"), make_award(2, reversed_by="A-3"), make_award(1, until=SOON)], "A-1"),
+        ([make_award(3, reverses="A-2"), make_award(2, reversed_by="A-3"), make_award(1, until=SOON)], ""),
+        (
+            [
+                make_award(4, until=SOON),
+                make_award(3, reverses="A-2"),
+                make_award(2, reversed_by="A-3"),
+                make_award(1, until=SOON),
+            ],
+            "A-4",
+        ),
+        ([make_award(3, reverses="A-1"), make_award(2, until=SOON), make_award(1, reversed_by="A-3")], "A-2"),
+        ([make_award(2, until=NOW), make_award(1, until=SOON)], ""),
+        ([make_award(2, reverses="A-1")], ""),
         ([make_award(2, state=pb.AWARD_STATE_UNKNOWN), make_award(1, until=SOON)], ""),
     ],
-    ids=["none", "too late or undone", "in time", "over", "the last second", "newest", "next", "one in doubt"],
+    ids=[
+        "none",
+        "too late or undone",
+        "in time",
+        "over",
+        "the last second",
+        "newest",
+        "newest undone",
+        "one after that",
+        "older undone",
+        "newest too late",
+        "undo only",
+        "one in doubt",
+    ],
 )
-def test_newest_award_that_would_not_be_refused_can_be_undone(awards: list[pb.Award], undoable: str) -> None:
+def test_newest_award_can_be_undone_and_no_older_one(awards: list[pb.Award], undoable: str) -> None:
     assert find(*awards) == undoable
 
 
 @pytest.mark.parametrize(
     ("shop", "changes", "title"),
     [
-        (SHOP, {}, "+100, Ana K., 14:02 (A-10482), until 14:32 CET"),
-        (SHOP, {"claimed_agent_name": ""}, "+100, ana, 14:02 (A-10482), until 14:32 CET"),
-        (SHOP, {"claimed_agent_name": "", "claimed_agent_email": ""}, "+100, 14:02 (A-10482), until 14:32 CET"),
-        (SHOP, {"claimed_agent_name": "ליאת"}, "+100, ליאת, 14:02 (A-10482), until 14:32 CET"),
-        (DEFAULT_SHOP, {}, "+100, Ana K., 13:02 UTC (A-10482), until 13:32 UTC"),
+        (SHOP, {}, "Undo +100, ticket 4711, A-10482, until 14:32 CET"),
+        (SHOP, {"points": 1240, "ticket_id": ""}, "Undo +1,240, A-10482, until 14:32 CET"),
+        (SHOP, {"ticket_id": "א-1"}, "Undo +100, ticket \u2068א-1\u2069, A-10482, until 14:32 CET"),
+        (DEFAULT_SHOP, {}, "Undo +100, ticket 4711, A-10482, until 13:32 UTC"),
     ],
 )
 def test_undo_names_its_award_and_until_when(shop: Shop, changes: dict[str, Any], title: str) -> None:

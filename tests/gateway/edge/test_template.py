@@ -76,7 +76,13 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
     [
         (
             "list",
-            {".support_awards.line", ".undo.title", ".undo.undo_token", ".coupon_list.coupons.line", ".award_token"},
+            {
+                ".add_points.award_token",
+                ".support_awards.line",
+                ".undo.title",
+                ".undo.undo_token",
+                ".coupon_list.coupons.line",
+            },
         ),
         ("conservative", {".support_awards_text", ".undo_text", ".undo_token", ".coupons_text", ".award_token"}),
     ],
@@ -100,10 +106,21 @@ def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: 
     assert not any(parameter["editable"] for parameter in list_parameters(undo))
 
 
-def test_undo_button_stands_in_a_card_of_its_own_that_comes_and_goes() -> None:
+def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
     [card] = render("list")["widgets"]
-    [button] = card["meta"]["custom"]["buttons"]
-    assert button["label"] == "Add Loyalty Points"
+    assert "buttons" not in card["meta"]["custom"]
+    lists = {node["path"]: node for node in card["widgets"] if node["type"] == "list"}
+    labels = {path: [button["label"] for button in iter_buttons(node)] for path, node in lists.items()}
+    assert {path: found for path, found in labels.items() if found} == {
+        "add_points": ["Add Loyalty Points"],
+        "undo": ["Undo last award"],
+    }
+
+
+def test_conservative_template_keeps_its_buttons_on_the_card() -> None:
+    [card] = render("conservative")["widgets"]
+    labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
+    assert labels == ["Add Loyalty Points", "Undo last award"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -111,7 +128,7 @@ def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> Non
     award, undo = iter_buttons(render(variant, REASONS))
     assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
     reason = list_parameters(award)[2]
-    assert reason["label"] == "Reason (Late delivery, Damaged item, Goodwill)"
+    assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"
     assert (reason["editable"], reason["mandatory"]) == (True, True)
     assert "reason" not in {parameter["key"] for parameter in list_parameters(undo)}
 
@@ -119,8 +136,10 @@ def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> Non
 def test_rows_follow_in_the_order_in_which_agents_read() -> None:
     [card] = render("list")["widgets"]
     assert [node["path"] for node in sorted(card["widgets"], key=lambda node: node["order"])] == [
+        "add_points",
         "summary",
         "as_of",
+        "last_try",
         "member",
         "support_awards",
         "undo",

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
+from runtime.text import isolate
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import ACTION_TIMEOUT_S, JANA, NOW, PETER, Gateway, run_gateway
@@ -156,7 +157,10 @@ async def test_ticket_that_is_not_in_the_account_is_refused(
     response = await button.press(ticket_id=ticket_id)
     body = await check_refused(response, scripted, helpdesk, tmp_path)
     assert (response.status, body["reason"]) == (422, "TICKET_NOT_FOUND")
-    assert body["message"] == f"{button.lead}: ticket {ticket_id} is not in this Gorgias account."
+    assert body["message"] == (
+        f"{button.lead}: ticket {isolate(ticket_id)} is not in this Gorgias account. "
+        "Try in another ticket of this customer."
+    )
 
 
 SILENT_TICKETS: dict[str, Change] = {

@@ -18,6 +18,7 @@ from gateway.actions.token import AwardTokens
 from gateway.actions.undo_replies import render_undo_refusal
 from gateway.errors import AwardTokenError
 from gateway.merchants import DEFAULT_SHOP
+from gateway.wording import TAG_ADVICE
 from runtime.addresses import make_email_key
 from tests.gateway.edge.running import JANA, NOW, make_time
 
@@ -41,8 +42,8 @@ def test_tokens_live_as_long_as_they_may() -> None:
 
 
 def test_old_panel_names_its_day() -> None:
-    refresh = "this panel is from 20 Oct. Add a tag to the ticket to refresh it, then try again."
-    assert render_award_refusal(OLD, DEFAULT_SHOP).message == f"Not added: {refresh}"
+    refresh = f"this panel is from 20 Oct. {TAG_ADVICE}"
+    assert render_award_refusal(OLD, DEFAULT_SHOP, NOW).message == f"Not added: {refresh}"
     assert render_undo_refusal(OLD, "", DEFAULT_SHOP, NOW).message == f"Not undone: {refresh}"
 
 
@@ -150,7 +151,5 @@ def test_panel_of_another_version_is_an_old_panel(payload: object) -> None:
     token = signer.sign(base64_encode(msgspec.json.encode(payload))).decode()
     with pytest.raises(AwardTokenError) as caught:
         TOKENS.parse(token, "acme", datetime.now(UTC))
-    said = render_award_refusal(caught.value, DEFAULT_SHOP).message
-    assert re.fullmatch(
-        r"Not added: this panel is from \d+ \w+\. Add a tag to the ticket to refresh it, then try again\.", said
-    )
+    said = render_award_refusal(caught.value, DEFAULT_SHOP, NOW).message
+    assert re.fullmatch(r"Not added: this panel is from \d+ \w+\. Add or remove a tag, then try again\.", said)

@@ -17,7 +17,7 @@ from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 DONE = "100 points taken back from Jana Nováková. Balance 1,240. Award A-10483 undoes A-10482."
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
-REFRESH = "Add a tag to the ticket to refresh it, then try again."
+REFRESH = "Add or remove a tag, then try again."
 
 
 async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -36,24 +36,30 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
         (
             make_reversal(pb.AWARD_STATE_APPLIED, member_name=""),
             "applied",
-            "100 points taken back. Award A-10483 undoes A-10482.",
+            "100 points taken back from this member. Award A-10483 undoes A-10482.",
         ),
         (
             make_reversal(pb.AWARD_STATE_APPLIED, delayed=True),
             "applied",
-            "100 points taken back; TRIFFT books that later. Award A-10483 undoes A-10482.",
+            (
+                "100 points taken back. TRIFFT will book them later; the balance does not show them yet. "
+                "Award A-10483 undoes A-10482."
+            ),
         ),
         (
             make_reversal(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1240)),
             "replayed",
-            "Already undone by Ben at 13:02: 100 points (A-10483). Balance then 1,240. Nothing was taken back now.",
+            (
+                "Already undone: Ben took back 100 points at 13:02 (A-10483). Balance then 1,240. "
+                "Nothing was taken back now."
+            ),
         ),
         (
             make_reversal(pb.AWARD_STATE_PENDING),
             "checking",
             (
                 "We do not know yet whether the 100 points were taken back. Do not take them back again. "
-                "Award A-10483 is being checked."
+                "A note will appear in this ticket. Award A-10483."
             ),
         ),
         (
@@ -61,7 +67,7 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
             "checking",
             (
                 "We do not know yet whether the 1 point was taken back. Do not take it back again. "
-                "Award A-10483 is being checked."
+                "A note will appear in this ticket. Award A-10483."
             ),
         ),
     ],
@@ -81,37 +87,37 @@ async def test_undo_on_record_is_a_200(
         (
             Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-23T12:32:00.000Z"}),
             422,
-            "Not undone: award A-10482 could be undone until 13:32. Ask your team lead.",
+            "Not undone: award A-10482 could be undone until 13:32. Ask a manager.",
         ),
         (
             Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T12:32:00.000Z"}),
             422,
-            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask your team lead.",
+            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
         ),
         (
             Failure(PRECONDITION, "REVERSAL_TOO_LATE"),
             422,
-            "Not undone: award A-10482 could be undone for a short while only. Ask your team lead.",
+            "Not undone: award A-10482 could be undone for a short while only. Ask a manager.",
         ),
         (
             Failure(PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
             422,
-            "Not undone: award A-7 of this member is still being checked. Try again when it is settled.",
+            "Not undone. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
         ),
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "unknown"}),
             422,
-            "Not undone: award A-10482 is still being checked. Try again when it is settled.",
+            "Not undone. We are still checking award A-10482. This can take 20 minutes or more.",
         ),
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "rejected"}),
             422,
-            "Not undone: award A-10482 was never added, so nothing is taken back.",
+            "Not undone: award A-10482 added no points, so there is nothing to take back.",
         ),
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "reversal"}),
             422,
-            "Not undone: award A-10482 is an undo itself. Ask your team lead.",
+            "Not undone: award A-10482 is an undo itself. Ask a manager.",
         ),
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "sold"}),
@@ -126,17 +132,23 @@ async def test_undo_on_record_is_a_200(
         (
             Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
             409,
-            f"Not undone: this panel was used before, for award A-7. {REFRESH}",
+            f"Not undone: this panel was already used for award A-7. {REFRESH}",
         ),
         (
             Failure(PRECONDITION, "PROVIDER_CREDENTIALS"),
             502,
-            "Not undone. TRIFFT refuses this shop's access, nothing was changed. Tell your administrator.",
+            (
+                "Not undone. TRIFFT refuses our access, nothing was changed. "
+                "You cannot fix this. Please tell your administrator."
+            ),
         ),
         (
             Failure(grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND"),
             404,
-            "Not undone. The loyalty service does not know this shop. Tell your administrator.",
+            (
+                "Not undone. The loyalty service does not know this shop. "
+                "You cannot fix this. Please tell your administrator."
+            ),
         ),
     ],
 )
@@ -157,8 +169,8 @@ async def test_undo_refused_says_so(
             pb.PROVIDER_REFUSED,
             422,
             (
-                "Not undone: TRIFFT refuses to take the points back; the balance may not cover them. "
-                "Nothing was changed. Ask your team lead."
+                "Not undone: TRIFFT refuses to take the points back. The balance may be too low. "
+                "Nothing was changed. Ask a manager."
             ),
         ),
         (
@@ -169,9 +181,9 @@ async def test_undo_refused_says_so(
         (
             pb.PROVIDER_THROTTLED,
             503,
-            "Not undone. TRIFFT takes no more requests now, nothing was changed. Try again in a minute.",
+            "Not undone. TRIFFT is busy. Try again in 1 minute.",
         ),
-        (pb.MEMBER_NOT_FOUND, 404, "Not undone: TRIFFT does not know this member any more."),
+        (pb.MEMBER_NOT_FOUND, 404, f"Not undone: TRIFFT does not know this member any more. {REFRESH}"),
     ],
 )
 async def test_undo_rejected_by_the_provider_has_its_reasons_status(
@@ -212,7 +224,7 @@ async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
     assert (response.status, body["status"]) == (200, "checking")
     assert body["message"] == (
         "We do not know yet whether the points of award A-10482 were taken back. "
-        "Try again in a few minutes: they are taken back once at most."
+        "Try again in a few minutes. They are never taken back twice."
     )
 
 
@@ -284,7 +296,7 @@ async def test_undo_value_that_cannot_be_read(gateway: Gateway, scripted: Script
     assert response.status == 400
     assert (await response.json())["message"] == (
         "Not undone. The button sent something that cannot be read. "
-        "Ask your administrator to install the integration again."
+        "Please tell your administrator: the integration must be installed again."
     )
     assert scripted.reversal_requests == []
 
@@ -293,7 +305,8 @@ async def test_undo_without_a_credential(gateway: Gateway) -> None:
     async with aiohttp.ClientSession() as session, session.post(f"{gateway.url}/gorgias/actions/undo-award") as answer:
         assert answer.status == 401
         assert json.loads(await answer.read())["message"] == (
-            "Not undone. This button's access is refused. Tell your administrator to install it again."
+            "Not undone. This button does not work any more. "
+            "Please tell your administrator: the integration must be installed again."
         )
 
 

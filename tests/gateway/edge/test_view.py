@@ -1,5 +1,7 @@
 """What agents read of a member, and where there is none."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,10 +14,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.actions.token import NO_MEMBER
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop, parse_shop
+from gateway.widget.support import Undo
 from gateway.widget.view import View, render_error, render_member, render_no_identity, render_unavailable
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -106,7 +109,7 @@ def test_flat_rows_are_the_member_rows() -> None:
         ("not_member", "No loyalty member with jana@example.com"),
         ("ambiguous", "2 members have jana@example.com. Points cannot be added here."),
         ("no_identity", "No e-mail on this ticket, so no member can be found."),
-        ("unavailable", "TRIFFT did not answer at 14:07. Add or remove a tag to try again."),
+        ("unavailable", "TRIFFT did not answer at 14:07. Add or remove a tag, then try again."),
     ],
 )
 def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
@@ -117,8 +120,9 @@ def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
 def test_without_a_member_there_are_no_rows_and_no_token_of_a_member(status: str) -> None:
     """What stands in its place tells the button's answer that there is none, where that is known."""
     view = make_views()[status]
-    assert (view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), ())
-    assert view.award_token == ("" if status == "unavailable" else NO_MEMBER)
+    assert (view.add_points, view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), (), ())
+    words = {"not_member": NO_MEMBER, "ambiguous": SEVERAL_MEMBERS, "no_identity": NO_EMAIL, "unavailable": ""}
+    assert view.award_token == words[status]
     assert (view.undo_token, view.profile_label) == ("", "")
     assert (view.support_awards_text, view.undo_text, view.coupons_text) == ("–", "–", "–")
 
@@ -146,13 +150,14 @@ def test_not_member_says_when_it_was_asked() -> None:
     assert render_error(error, EMAIL, SHOP, NOW).as_of == "Mon 23 Nov 2026, 13:55 CET"
 
 
-def test_wallet_and_tier_off_are_not_used() -> None:
+def test_wallet_and_tier_that_are_off_are_said() -> None:
     snapshot = make_snapshot()
     snapshot.member.ClearField("wallet")
     snapshot.member.ClearField("tier")
     del snapshot.coupons[1]
     view = render_member(snapshot, "token", SHOP, NOW)
-    assert (view.points, view.tier, view.summary) == ("Not used", "Not used", "points not used · 1 coupon")
+    summary = "Points are switched off for this customer · 1 coupon"
+    assert (view.points, view.tier, view.summary) == ("Switched off", "No tier", summary)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +187,11 @@ def test_status_that_is_not_known_is_told_in_trifft_s_word(word: str, summary: s
             "This member has several wallets. Points cannot be added here.",
             "Several wallets",
         ),
-        (pb.WALLET_STATE_DISABLED, "Gold · points not used · 2 coupons", "Not used"),
+        (
+            pb.WALLET_STATE_DISABLED,
+            "Points are switched off for this customer · Gold · 2 coupons",
+            "Switched off",
+        ),
     ],
 )
 def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType, summary: str, points: str) -> None:
@@ -191,6 +200,7 @@ def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType
     snapshot.member.wallet_state = state
     view = render_member(snapshot, "token", SHOP, NOW)
     assert (view.status, view.summary, view.points) == ("member", summary, points)
+    assert bool(view.add_points) == (state == pb.WALLET_STATE_UNREADABLE)
 
 
 def test_coupons_that_cannot_be_read_are_never_none() -> None:
@@ -213,6 +223,25 @@ def test_blocked_member_of_several_wallets_is_blocked_first() -> None:
     assert summary == "Blocked in TRIFFT · Gold · several wallets · 2 coupons"
 
 
+CONTROLS = "\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u202d\u202e\u200e\u200f\u061c"
+ODD_TEXTS = st.text() | st.text(st.sampled_from(f"a1א٣ש \n\u2028\u2029\x1c\x85\u200d👩{CONTROLS}"))
+
+
+def iter_lines(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """What agents read of an answer. A link is none of it, and some texts have a line for each item."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if isinstance(value, str) and name.endswith("_text"):
+                yield from value.split("\n")
+            elif name != "profile_url":
+                yield from iter_lines(value)
+    elif isinstance(node, list | tuple):
+        for item in node:
+            yield from iter_lines(item)
+    elif isinstance(node, str):
+        yield node
+
+
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TIMES = st.builds(
     Timestamp,
@@ -224,17 +253,24 @@ SNAPSHOTS = st.builds(
     pb.Snapshot,
     member=st.builds(
         pb.Member,
-        full_name=st.text(),
+        full_name=ODD_TEXTS,
+        support_id=ODD_TEXTS,
         status=st.integers(0, 9),
-        status_word=st.text(),
+        status_word=ODD_TEXTS,
         wallet_state=st.integers(0, 9),
         wallet=st.none() | st.builds(pb.Wallet, points_balance=INT64, points_balance_exact=st.text() | ODD_NUMBERS),
-        tier=st.none() | st.builds(pb.Tier, display_name=st.text()),
-        segments=st.lists(st.builds(pb.Segment, slug=st.text(), display_name=st.text())),
+        tier=st.none() | st.builds(pb.Tier, display_name=ODD_TEXTS),
+        segments=st.lists(st.builds(pb.Segment, slug=st.text(), display_name=ODD_TEXTS)),
         profile_url=st.text(),
     ),
     coupons=st.lists(
-        st.builds(pb.Coupon, display_name=st.text(), state=st.integers(0, 9), expire_time=st.none() | TIMES)
+        st.builds(
+            pb.Coupon,
+            display_name=ODD_TEXTS,
+            redeem_value=ODD_TEXTS,
+            state=st.integers(0, 9),
+            expire_time=st.none() | TIMES,
+        )
     ),
     fetch_time=TIMES,
     stale_reason=st.integers(0, 99),
@@ -248,6 +284,9 @@ def test_whatever_the_loyalty_service_says_is_shown(snapshot: pb.Snapshot, zone:
     view = render_member(snapshot, "token", shop, NOW)
     assert msgspec.json.encode(view)
     assert len(view.member) == 1
+    for line in iter_lines(msgspec.to_builtins(view)):
+        assert len(line.splitlines()) <= 1
+        assert set(CONTROLS).isdisjoint(re.sub("^\u200e(?=\u2068)|\u2068[^\u2068\u2069]*\u2069", "", line))
     assert list_fields(snapshot, shop.zone)
     assert msgspec.json.encode(render_snapshot(snapshot, shop.zone))
 
@@ -262,13 +301,51 @@ def test_member_with_nothing_has_dashes() -> None:
     assert view.coupons_text == "–"
 
 
-def test_fractional_balance_is_whole_in_the_summary_and_exact_in_the_row() -> None:
+@pytest.mark.parametrize(
+    ("exact", "points", "words"),
+    [
+        ("99.75", "99.75", "99.75 points"),
+        ("0.30000000000000004", "0.3", "0.3 points"),
+        ("1240.50", "1,240.5", "1,240.5 points"),
+        ("99.995", "100", "100 points"),
+        ("0.9999", "1", "1 point"),
+        ("-0.001", "0", "0 points"),
+        ("-12.345", "-12.35", "-12.35 points"),
+    ],
+)
+def test_summary_and_row_say_the_same_number(exact: str, points: str, words: str) -> None:
     snapshot = make_snapshot()
-    snapshot.member.wallet.points_balance = 99
-    snapshot.member.wallet.points_balance_exact = "99.75"
+    snapshot.member.wallet.points_balance = int(float(exact))
+    snapshot.member.wallet.points_balance_exact = exact
     view = render_member(snapshot, "token", SHOP, NOW)
-    assert view.summary.startswith("Gold · 99 points")
-    assert view.points == "99.75"
+    assert view.summary == f"Gold · {words} · 2 coupons"
+    assert view.points == points
+    assert dict(list_fields(snapshot, SHOP.zone))["Points"] == points
+
+
+@pytest.mark.parametrize(
+    ("end", "zone", "day"),
+    [
+        ("2026-12-31T23:00:00Z", "Europe/Bratislava", "31 Dec 2026"),
+        ("2026-12-31T22:59:59Z", "Europe/Bratislava", "31 Dec 2026"),
+        ("2026-12-31T23:00:01Z", "Europe/Bratislava", "1 Jan 2027"),
+        ("2026-12-31T23:00:00Z", "UTC", "31 Dec 2026"),
+        ("2027-01-01T00:00:00Z", "UTC", "31 Dec 2026"),
+        ("2027-03-01T05:00:00Z", "America/New_York", "28 Feb 2027"),
+        ("2026-12-31T10:00:00Z", "Pacific/Kiritimati", "31 Dec 2026"),
+        ("2026-04-23T22:00:00Z", "Africa/Cairo", "23 Apr 2026"),  # 01:00: this day has no midnight
+        ("2026-04-23T22:00:01Z", "Africa/Cairo", "24 Apr 2026"),
+    ],
+)
+def test_what_ends_at_midnight_ends_the_day_before(end: str, zone: str, day: str) -> None:
+    shop = Shop(zone=ZoneInfo(zone), locale=babel.Locale("en"))
+    snapshot = make_snapshot()
+    snapshot.coupons[0].expire_time.FromDatetime(datetime.fromisoformat(end))
+    view = render_member(snapshot, "token", shop, NOW)
+    assert view.coupon_list[0].coupons[0].line == f"Welcome! · 5 EUR · until {day}"
+    said = next(value for name, value in list_fields(snapshot, shop.zone) if name == "Coupon")
+    iso = datetime.strptime(day, "%d %b %Y").date()  # noqa: DTZ007 - a day
+    assert said == f"Welcome! · 5 EUR · until {iso}"
 
 
 def test_numbers_and_times_are_the_shops() -> None:
@@ -276,6 +353,82 @@ def test_numbers_and_times_are_the_shops() -> None:
     view = render_member(make_snapshot(), "token", shop, NOW)
     assert view.points == "1\N{NO-BREAK SPACE}240"
     assert view.as_of == "Mon 23 Nov 2026, 09:55 UTC-03"
+
+
+HEBREW = "\u2068הנחה\u2069"
+
+
+def test_text_from_right_to_left_stays_within_its_place() -> None:
+    snapshot = make_snapshot()
+    member = snapshot.member
+    member.tier.display_name = member.full_name = member.favorite_venue.display_name = "הנחה"
+    del member.segments[1]
+    member.segments[0].display_name = "הנחה"
+    snapshot.coupons[0].display_name = snapshot.coupons[1].display_name = "הנחה"
+    snapshot.coupons[0].redeem_value = "הנחה"
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert view.summary == f"\u200e{HEBREW} · 1,240 points · 2 coupons"
+    alone = (view.tier, view.full_name, view.favorite_venue, view.segments)
+    assert alone == ("הנחה",) * 4
+    assert view.coupons_text == f"\u200e{HEBREW} · {HEBREW} · until 31 Dec 2026\nהנחה"
+    member.segments.add(display_name="VIP")
+    assert render_member(snapshot, "token", SHOP, NOW).segments == f"\u200e{HEBREW}, VIP"
+
+
+def test_echoes_from_right_to_left_stay_within_their_place() -> None:
+    view = render_error(make_error("MEMBER_AMBIGUOUS", member_count="2"), "הנחה@example.com", SHOP, NOW)
+    assert view.summary == "2 members have \u2068הנחה@example.com\u2069. Points cannot be added here."
+    snapshot = make_snapshot()
+    snapshot.member.status, snapshot.member.status_word = pb.MEMBER_STATUS_UNKNOWN, "הנחה"
+    view = render_member(snapshot, "token", SHOP, NOW)
+    assert view.summary == f"TRIFFT says this member is '{HEBREW}'. Points cannot be added here."
+
+
+def test_echo_is_cut_between_characters() -> None:
+    view = render_error(make_error("MEMBER_NOT_FOUND"), "x" * 78 + "👩\u200d💻", SHOP, NOW)
+    assert view.summary.removeprefix("No loyalty member with ") == "x" * 78 + "…"
+
+
+@pytest.mark.parametrize(
+    ("reason", "failure"),
+    [
+        ("PROVIDER_CREDENTIALS", "TRIFFT refused our access"),
+        ("PROVIDER_CONTRACT", "TRIFFT's answer could not be read"),
+        ("MERCHANT_NOT_FOUND", "the loyalty service did not know this shop"),
+        ("CALLER_UNKNOWN", "the loyalty service refused our access"),
+    ],
+)
+def test_where_an_agent_can_do_nothing_the_panel_says_whom_to_tell(reason: str, failure: str) -> None:
+    rest = "You cannot fix this. Please tell your administrator."
+    view = render_unavailable(reason, SHOP, NOW)
+    assert view.summary == f"No loyalty data: {failure} at 14:07. {rest}"
+    snapshot = make_snapshot(stale_reason=pb.ErrorReason.Value(reason))
+    undo = Undo(award=pb.Award(award_id="A-1", points=5), token="bound")
+    stale = render_member(snapshot, "token", SHOP, NOW, undo=undo)
+    capital = failure[0].upper() + failure[1:]
+    assert stale.summary == f"OLD DATA: Gold · 1,240 points. {capital} at 14:07. {rest}"
+    assert (list(stale.add_points), list(stale.undo), stale.undo_token) == ([], [], "")
+
+
+@pytest.mark.parametrize(
+    "reason", ["PROVIDER_TIMEOUT", "PROVIDER_THROTTLED", "STORE_UNAVAILABLE", "LOYALTY_TIMEOUT", ""]
+)
+def test_where_trying_again_can_help_the_panel_says_how(reason: str) -> None:
+    summary = render_unavailable(reason, SHOP, NOW).summary
+    assert summary.endswith(" at 14:07. Add or remove a tag, then try again.")
+    assert summary[0].isupper()
+
+
+def test_points_are_offered_where_they_can_be_added() -> None:
+    """With old data, too, while TRIFFT may answer again: the press asks it."""
+    views = make_views()
+    stale = render_member(make_snapshot(stale_reason=pb.PROVIDER_TIMEOUT), "token", SHOP, NOW)
+    assert [row.award_token for row in [*views["member"].add_points, *stale.add_points]] == ["token", "token"]
+    assert {status for status, view in views.items() if view.add_points} == {"member"}
+    unknown = make_snapshot()
+    unknown.member.status = pb.MEMBER_STATUS_UNKNOWN
+    view = render_member(unknown, "token", SHOP, NOW)
+    assert (list(view.add_points), view.award_token) == ([], "token")
 
 
 def test_customers_text_cannot_turn_our_sentence_around() -> None:

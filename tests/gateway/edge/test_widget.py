@@ -52,9 +52,43 @@ async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway,
     scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
     body = await (await gateway.get_widget()).json()
     [undo] = body["undo"]
-    assert undo["title"] == "+100, Ana K., 13:55 (A-7), until 14:25 CET"
+    assert undo["title"] == "Undo +100, ticket 4711, A-7, until 14:25 CET"
     panel = gateway.tokens.parse_undo(undo["undo_token"])
     assert (panel.award_id, body["undo_token"]) == ("A-7", undo["undo_token"])
+
+
+@pytest.mark.parametrize(
+    ("stale_reason", "is_offered"),
+    [
+        (pb.ERROR_REASON_UNSPECIFIED, True),
+        (pb.PROVIDER_UNAVAILABLE, True),
+        (pb.PROVIDER_CREDENTIALS, False),
+        (pb.PROVIDER_CONTRACT, False),
+    ],
+)
+async def test_widget_offers_points_where_a_press_can_add_them(
+    gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType, *, is_offered: bool
+) -> None:
+    scripted.snapshot = make_snapshot(stale_reason=stale_reason)
+    body = await (await gateway.get_widget()).json()
+    assert body["add_points"] == ([{"award_token": body["award_token"]}] if is_offered else [])
+    assert body["award_token"]
+    scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
+    blocked = await (await gateway.get_widget()).json()
+    assert (blocked["add_points"], bool(blocked["award_token"])) == ([], True)
+
+
+async def test_widget_after_an_undo_offers_no_older_award(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    end = NOW + timedelta(minutes=20)
+    older, newer = make_award(1, made=NOW, until=end), make_award(2, made=NOW, until=end)
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[newer, older]))
+    before = await (await gateway.get_widget()).json()
+    undo = make_award(3, made=NOW, reverses="A-2")
+    undone = make_award(2, made=NOW, reversed_by="A-3")
+    scripted.snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[undo, undone, older]))
+    after = await (await gateway.get_widget()).json()
+    assert [row["title"] for row in before["undo"]] == ["Undo +100, ticket 4711, A-2, until 14:15 CET"]
+    assert (after["undo"], after["undo_token"], len(after["support_awards"])) == ([], "", 3)
 
 
 async def test_widget_without_an_award_to_undo_has_no_undo(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -189,27 +223,30 @@ async def test_widget_plus_is_a_plus_however_it_was_sent(
     [
         ("MEMBER_NOT_FOUND", "not_member", "No loyalty member with jana@example.com"),
         ("MEMBER_AMBIGUOUS", "ambiguous", "2 members have jana@example.com. Points cannot be added here."),
-        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
-        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag to try again."),
+        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
+        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
         (
             "PROVIDER_THROTTLED",
             "unavailable",
-            "TRIFFT took no more requests at 13:55. Add or remove a tag to try again.",
+            "TRIFFT took no more requests at 13:55. Add or remove a tag, then try again.",
         ),
         (
             "PROVIDER_CREDENTIALS",
             "unavailable",
-            "TRIFFT refused this shop's access at 13:55. Add or remove a tag to try again.",
+            "No loyalty data: TRIFFT refused our access at 13:55. You cannot fix this. Please tell your administrator.",
         ),
         (
             "PROVIDER_CONTRACT",
             "unavailable",
-            "TRIFFT's answer could not be read at 13:55. Add or remove a tag to try again.",
+            (
+                "No loyalty data: TRIFFT's answer could not be read at 13:55. "
+                "You cannot fix this. Please tell your administrator."
+            ),
         ),
         (
             "SOMETHING_NEWER",
             "unavailable",
-            "The loyalty service did not answer at 13:55. Add or remove a tag to try again.",
+            "The loyalty service did not answer at 13:55. Add or remove a tag, then try again.",
         ),
     ],
 )

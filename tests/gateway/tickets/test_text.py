@@ -1,11 +1,14 @@
 """The words of a note."""
 
 import itertools
+import re
 from zoneinfo import ZoneInfo
 
 import babel
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.gorgias.messages import Message
 from gateway.merchants import DEFAULT_SHOP
@@ -15,6 +18,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.tickets.room import make_award
 
 SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"))
+CHECKING = "We are still checking. This can take 20 minutes or more."
 JANA = Whom(name="Jana Nováková", support_id="JN-4821", tier="Gold")
 
 
@@ -33,10 +37,10 @@ def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -
         (
             NoteKind.CHECKING,
             (
-                "It is not known yet whether 1 point arrived for Jana Nováková (JN-4821). "
-                "Do not add it again: this is being checked."
+                "We do not know yet whether 1 point arrived for Jana Nováková (JN-4821). "
+                f"Do not add it again. {CHECKING}"
             ),
-            "It is not known yet whether 1 point was taken back from Jana Nováková (JN-4821). This is being checked.",
+            f"We do not know yet whether 1 point was taken back from Jana Nováková (JN-4821). {CHECKING}",
         ),
         (
             NoteKind.ARRIVED,
@@ -45,7 +49,7 @@ def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -
         ),
         (
             NoteKind.NEVER,
-            "Checked: 1 point never arrived for Jana Nováková (JN-4821). It may be added again.",
+            "Checked: 1 point never arrived for Jana Nováková (JN-4821). You can add it again.",
             "Checked: 1 point was not taken back from Jana Nováková (JN-4821).",
         ),
         (
@@ -62,8 +66,8 @@ def test_note_says_what_happened_to_one_point(kind: NoteKind, given: str, taken:
 
 def test_note_of_many_points_is_in_the_plural() -> None:
     award = make_award(points=1240)
-    assert render(award, NoteKind.CHECKING)[0].endswith("Do not add them again: this is being checked.")
-    assert render(award, NoteKind.NEVER)[0].endswith("They may be added again.")
+    assert render(award, NoteKind.CHECKING)[0].endswith(f"Do not add them again. {CHECKING}")
+    assert render(award, NoteKind.NEVER)[0].endswith("You can add them again.")
     assert render(award, NoteKind.ARRIVED)[0].startswith("Checked: 1,240 points were added")
 
 
@@ -81,9 +85,9 @@ def test_note_has_its_own_mark_and_no_other(kind: NoteKind) -> None:
     assert not has_mark(msgspec.structs.replace(message, is_note=False), make_mark(award, kind))
 
 
-def test_agent_is_a_claim_even_where_the_ticket_is_verified() -> None:
+def test_agent_is_named_as_the_button_says() -> None:
     lines = render(make_award(ticket_verified=True))
-    assert "By Ana Kovacs, ana@acme.example (not verified), Mon 23 Nov 2026, 13:55 CET" in lines
+    assert "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET" in lines
 
 
 def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
@@ -95,22 +99,86 @@ def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
     ("whom", "said"),
     [
         (Whom(name="Jana"), "Jana"),
-        (Whom(support_id="JN-4821"), "JN-4821"),
-        (Whom(), "member member-1"),
+        (Whom(support_id="JN-4821"), "member JN-4821"),
+        (Whom(), "this member"),
     ],
 )
 def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
     assert render(make_award(), whom=whom)[0] == f"100 points added for {said}."
+    assert render(make_award(reverses="A-1"), whom=whom)[0] == f"100 points taken back from {said}."
 
 
-def test_balance_is_whole_as_in_the_answer_to_the_agent() -> None:
-    wallet = pb.Wallet(points_balance=1340, points_balance_exact="1340.5")
-    assert "Balance: 1,240 → 1,340" in render(make_award(balance=wallet))
+def test_support_id_that_is_on_record_stands_in_for_one_that_cannot_be_read() -> None:
+    """TRIFFT does not answer, or does not know the member any more."""
+    assert render(make_award(member_support_id="JN-4821"), whom=Whom())[0] == "100 points added for member JN-4821."
+
+
+@pytest.mark.parametrize(
+    ("ticket_id", "line"),
+    [
+        (4711, "Takes back award A-1. This was done in ticket 4712."),
+        (4712, "Takes back award A-1."),
+        (None, "Takes back award A-1."),
+    ],
+)
+def test_undo_says_in_the_awards_ticket_where_it_was_pressed(ticket_id: int | None, line: str) -> None:
+    award = make_award(reverses="A-1", ticket_id="4712")
+    assert render_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
+
+
+@pytest.mark.parametrize(
+    ("exact", "given", "taken"),
+    [
+        ("1340.5", "1,240.5 → 1,340.5", "1,440.5 → 1,340.5"),
+        ("0.30000000000000004", "-99.7 → 0.3", "100.3 → 0.3"),
+        ("1340.00", "1,240 → 1,340", "1,440 → 1,340"),
+    ],
+)
+def test_balance_is_the_number_that_the_panel_shows(exact: str, given: str, taken: str) -> None:
+    wallet = pb.Wallet(points_balance=int(float(exact)), points_balance_exact=exact)
+    assert f"Balance: {given}" in render(make_award(balance=wallet))
+    assert f"Balance: {taken}" in render(make_award(balance=wallet, reverses="A-1"))
+
+
+def test_text_from_right_to_left_stays_within_its_place() -> None:
+    award = make_award(
+        note="מתנה 5", reason="הנחה", claimed_agent_name="דנה", claimed_agent_email="", tier_before="כתר"
+    )
+    settled = pb.AwardChange(actor="דנה ב", why="ראה 3 שם")
+    whom = Whom(name="שמש", support_id="ל-4821", tier="זהב")
+    lines = render_note(award, NoteKind.ARRIVED, whom, SHOP, settled).split("\n")
+    assert lines[0] == "Checked: 100 points were added for \u2068שמש\u2069 (\u2068ל-4821\u2069)."
+    assert {"Reason: \u2068הנחה\u2069", "Note: \u2068מתנה 5\u2069"} <= set(lines)
+    assert "Settled by \u2068דנה ב\u2069: \u2068ראה 3 שם\u2069" in lines
+    assert "Tier: \u2068כתר\u2069 → \u2068זהב\u2069" in lines
+    assert [line for line in lines if line.startswith("By \u2068דנה\u2069")]
+
+
+def test_joined_characters_stay_joined() -> None:
+    texts = ["👩\u200d💻 ❤\ufe0f\u200d🔥", "می\u200cکنم", "\U0001fae9"]
+    for text in texts:
+        lines = render(make_award(note=text, reason=text, claimed_agent_name=text), whom=Whom(name=text, tier=text))
+        assert [line for line in lines if text in line] == lines[:4] + lines[5:6]
+
+
+ODD = st.text(max_size=40) | st.text(st.sampled_from("aא٣ \n\u2028\u2029\u2066\u2068\u2069\u202e\u200d\x1c\x85"))
+
+
+@given(ODD, ODD, ODD)
+def test_whatever_others_wrote_each_line_closes_what_it_isolates(name: str, text: str, tier: str) -> None:
+    award = make_award(note=text, reason=name, claimed_agent_name=name, claimed_agent_email=text, tier_before=tier)
+    settled = pb.AwardChange(actor=name, why=text)
+    note = render_note(award, NoteKind.DONE, Whom(name=name, support_id=text, tier=name), SHOP, settled)
+    lines = note.splitlines()
+    assert lines == note.split("\n")
+    assert lines[-1] == make_mark(award, NoteKind.DONE)
+    for line in lines:
+        assert set("\u2066\u2068\u2069\u202e").isdisjoint(re.sub("\u2068[^\u2068\u2069]*\u2069", "", line))
 
 
 def test_points_that_are_booked_later_have_no_balance_yet() -> None:
     lines = render(make_award(delayed=True))
-    assert lines[0] == "100 points added for Jana Nováková (JN-4821); TRIFFT books them later."
+    assert lines[0] == "100 points added for Jana Nováková (JN-4821). TRIFFT will book them later."
     assert not [line for line in lines if line.startswith("Balance")]
 
 

@@ -173,7 +173,7 @@ def test_text_comes_out_as_one_clean_short_line(sent: str) -> None:
     text = parse_text(sent)
     assert len(text) <= 200
     assert text == text.strip()
-    assert not any(unicodedata.category(char) == "Cc" or char in "\u202e\u2066" for char in text)
+    assert not any(unicodedata.category(char) == "Cc" or char in "\u202e\u2066\u200f" for char in text)
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,15 @@ def test_text_comes_out_as_one_clean_short_line(sent: str) -> None:
     [
         ("Welcome! ", "Welcome!"),
         (" Surprise  gift\t", "Surprise gift"),
-        ("a\x00b\nc", "a b c"),
+        ("a\x00b\nc", "ab c"),
         ("ليلى الحسن", "ليلى الحسن"),
         ("abc\u202edef", "abcdef"),
         ("👩‍👩‍👧", "👩‍👩‍👧"),
+        ("می\u200cکنم", "می\u200cکنم"),
+        ("\u200fדנה\u200e", "דנה"),
         ("x" * 10_000, "x" * 200),
+        ("x" * 198 + "👩‍👩‍👧", "x" * 198),
+        ("x" + "\u0301" * 300, ""),
         ("half a pair \ud83d", "half a pair"),
         (None, ""),
         (5, "5"),

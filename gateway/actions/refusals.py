@@ -1,0 +1,55 @@
+"""The last refusal of each member's panel, for a while: Gorgias may hide its text, and the next panel shows it.
+
+In this process's memory only: another process of a fleet does not know of it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from aiohttp import web
+
+from gateway.gorgias.variables import parse_variable
+
+KEPT = timedelta(minutes=10)
+CAPACITY = 10_000
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent was answered, when, and on which ticket. `agent`: a name, as claimed, never a whole address."""
+
+    message: str
+    time: datetime
+    ticket_id: str = ""
+    agent: str = ""
+
+
+class LastRefusals:
+    """One at most for each member of a shop; the oldest go first."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._refusals: dict[tuple[str, str], Refusal] = {}
+
+    def put(self, merchant_id: str, member_id: str, refusal: Refusal) -> None:
+        self.drop(merchant_id, member_id)
+        self._refusals[merchant_id, member_id] = refusal
+        if len(self._refusals) > self._capacity:
+            del self._refusals[next(iter(self._refusals))]
+
+    def drop(self, merchant_id: str, member_id: str) -> None:
+        self._refusals.pop((merchant_id, member_id), None)
+
+    def find(self, merchant_id: str, member_id: str, now: datetime) -> Refusal | None:
+        refusal = self._refusals.get((merchant_id, member_id))
+        return refusal if refusal is not None and now - refusal.time < KEPT else None
+
+
+def make_refusal_of(message: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
+    """`parameters`: as the button sent them, also where they cannot be read."""
+    name, email, ticket_id = (parse_variable(parameters.get(key)) for key in ("agent_name", "agent_email", "ticket_id"))
+    agent = name or (email or "").partition("@")[0]
+    return Refusal(message=message, time=now, ticket_id=ticket_id or "", agent=agent)
+
+
+REFUSALS = web.AppKey("refusals", LastRefusals)
