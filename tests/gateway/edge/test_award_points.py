@@ -19,6 +19,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED, make_response, make_reversal
 from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.test_view import make_snapshot
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 
@@ -440,6 +441,17 @@ async def test_award_agents_who_look_alike_press_for_themselves(gateway: Gateway
     ids = [request.request_id for request in scripted.award_requests]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 4
+
+
+async def test_award_says_the_balance_that_the_next_panel_shows(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    wallet = pb.Wallet(points_balance=1340, points_balance_exact="1340.7500000000002")
+    scripted.award = make_response(pb.AWARD_STATE_APPLIED, balance=wallet)
+    scripted.snapshot = make_snapshot()
+    scripted.snapshot.member.wallet.CopyFrom(wallet)
+    answer = await (await gateway.press()).json()
+    panel = await (await gateway.get_widget()).json()
+    assert " Balance 1,340.75. " in answer["message"]
+    assert (panel["points"], panel["summary"]) == ("1,340.75", "Gold · 1,340.75 points · 2 coupons")
 
 
 @pytest.mark.parametrize("token", ["", "None", "{{award_token}}"])

@@ -75,13 +75,31 @@ def change_http(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - 
     return change
 
 
+def find_button(template: Json) -> Json:
+    """ "Add Loyalty Points", in the card of its list."""
+    [card] = next(node["widgets"] for node in template["widgets"][0]["widgets"] if node["path"] == "add_points")
+    [button] = card["meta"]["custom"]["buttons"]
+    found: Json = button
+    return found
+
+
+def move_the_button(account: Account) -> None:
+    """To the card of the whole, where releases before this one have it."""
+    [widget] = account.state.widgets.values()
+    template = msgspec.json.decode(msgspec.json.encode(widget.template))
+    root = template["widgets"][0]
+    root["meta"]["custom"]["buttons"] = [find_button(template)]
+    root["widgets"] = [node for node in root["widgets"] if node["path"] != "add_points"]
+    account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
+
+
 def change_button(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - any field
     """Of the action behind "Add Loyalty Points"."""
 
     def change(account: Account) -> None:
         [widget] = account.state.widgets.values()
         template = msgspec.json.decode(msgspec.json.encode(widget.template))
-        [button] = template["widgets"][0]["meta"]["custom"]["buttons"]
+        button = find_button(template)
         button["action"] |= changes
         account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
 
@@ -92,7 +110,7 @@ def change_parameter(number: int, **changes: Any) -> Callable[[Account], None]: 
     def change(account: Account) -> None:
         [widget] = account.state.widgets.values()
         template = msgspec.json.decode(msgspec.json.encode(widget.template))
-        [button] = template["widgets"][0]["meta"]["custom"]["buttons"]
+        button = find_button(template)
         button["action"]["body"]["application/x-www-form-urlencoded"][number] |= changes
         account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
 
@@ -123,6 +141,7 @@ REAL = {
     "button's URL": (change_button(url="https://elsewhere.example/"), "its template"),
     "button's content type": (change_button(body={"contentType": "application/json"}), "its template"),
     "button's query": (change_button(params=[{"key": "points", "value": "1000"}]), "its template"),
+    "button's place": (move_the_button, "its template"),
     "parameter's value": (change_parameter(1, value="1000"), "its template"),
     "parameter's label": (change_parameter(1, label="Cents"), "its template"),
     "parameter's flag": (change_parameter(0, editable=True), "its template"),
