@@ -76,7 +76,7 @@ def change_http(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - 
 
 
 def find_button(template: Json) -> Json:
-    """"Add Loyalty Points", in the card of its list."""
+    """The button for points, in the card of its list."""
     [card] = next(node["widgets"] for node in template["widgets"][0]["widgets"] if node["path"] == "add_points")
     [button] = card["meta"]["custom"]["buttons"]
     found: Json = button
