@@ -92,7 +92,7 @@ async def test_undo_on_record_is_a_200(
         (
             Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T23:00:00.000Z"}),
             422,
-            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask your team lead.",
+            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
         ),
         (
             Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T12:32:00.000Z"}),
