@@ -25,7 +25,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LastRefusals:
-    """One at most for each member of a shop; the oldest go first."""
+    """One at most for each member of a shop; the oldest go first, and what is no news any more with the next one."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -34,8 +34,13 @@ class LastRefusals:
     def put(self, merchant_id: str, member_id: str, refusal: Refusal) -> None:
         self.drop(merchant_id, member_id)
         self._refusals[merchant_id, member_id] = refusal
-        if len(self._refusals) > self._capacity:
-            del self._refusals[next(iter(self._refusals))]
+        oldest = next(iter(self._refusals))
+        while len(self._refusals) > self._capacity or refusal.time - self._refusals[oldest].time >= KEPT:
+            del self._refusals[oldest]
+            oldest = next(iter(self._refusals))
+
+    def __len__(self) -> int:
+        return len(self._refusals)
 
     def drop(self, merchant_id: str, member_id: str) -> None:
         self._refusals.pop((merchant_id, member_id), None)

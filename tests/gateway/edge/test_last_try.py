@@ -174,6 +174,13 @@ def test_refusals_are_bounded_and_the_oldest_go_first() -> None:
     assert [refusals.find("acme", one, NOW) is not None for one in "abc"] == [True, False, True]
 
 
+def test_members_are_not_kept_longer_than_their_refusals() -> None:
+    refusals = LastRefusals()
+    for member_id, minutes in (("a", 0), ("b", 5), ("c", 12)):
+        refusals.put("acme", member_id, make_refusal(time=NOW + timedelta(minutes=minutes)))
+    assert len(refusals) == 2
+
+
 @pytest.mark.parametrize(
     ("refusal", "line"),
     [
