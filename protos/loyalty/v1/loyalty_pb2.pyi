@@ -1017,6 +1017,7 @@ class Award(_message.Message):
     TIER_BEFORE_FIELD_NUMBER: _builtins.int
     ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
+    DEBIT_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
@@ -1025,7 +1026,7 @@ class Award(_message.Message):
     request_id: _builtins.str
     """Of one award at most that is not REJECTED, and of any number that are."""
     points: _builtins.int
-    """Whole points, 1 or more: added to the wallet, or taken from it by a reversal."""
+    """Whole points, 1 or more: put on the wallet, or taken from it: see `debit`."""
     note: _builtins.str
     """The note as it was kept, cleaned. May be empty."""
     ticket_id: _builtins.str
@@ -1060,6 +1061,8 @@ class Award(_message.Message):
     """Name of the tier that the member was held to have when it was opened. Empty: none, or not known."""
     member_support_id: _builtins.str
     """What member and support called each other by when it was opened. Empty: none, not known, or the member was forgotten."""
+    debit: _builtins.bool
+    """The points are taken from the wallet: a deduction, or the reversal of an award. Else they are put on it."""
     @_builtins.property
     def balance(self) -> Global___Wallet:
         """The balance that the provider answered with. Absent unless APPLIED, or when the answer had none."""
@@ -1109,10 +1112,11 @@ class Award(_message.Message):
         tier_before: _builtins.str = ...,
         attempt_time: _timestamp_pb2.Timestamp | None = ...,
         member_support_id: _builtins.str = ...,
+        debit: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "debit", b"debit", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1133,6 +1137,7 @@ class AwardPointsRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
     MEMBER_FETCH_TIME_FIELD_NUMBER: _builtins.int
+    DEBIT_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the
@@ -1166,6 +1171,11 @@ class AwardPointsRequest(_message.Message):
     """The caller has asked the helpdesk: the ticket is there, and belongs to the customer by whose address the member was
     found.
     """
+    debit: _builtins.bool
+    """A deduction: the points are taken away instead, where the merchant has `max_points_per_deduction`. It must have a
+    `reason`. The limits per ticket, member, merchant and agent hold for what is taken, counted apart from what is given.
+    The provider says whether the balance covers it; where it does not, it is REJECTED with PROVIDER_REFUSED.
+    """
     @_builtins.property
     def member_fetch_time(self) -> _timestamp_pb2.Timestamp:
         """When the provider was read for what the agent was looking at. What is held of the member lets the award through only
@@ -1186,10 +1196,11 @@ class AwardPointsRequest(_message.Message):
         reason: _builtins.str = ...,
         ticket_verified: _builtins.bool = ...,
         member_fetch_time: _timestamp_pb2.Timestamp | None = ...,
+        debit: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["member_fetch_time", b"member_fetch_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "member_fetch_time", b"member_fetch_time", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "debit", b"debit", "member_fetch_time", b"member_fetch_time", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1624,6 +1635,7 @@ class AwardSum(_message.Message):
     POINTS_FIELD_NUMBER: _builtins.int
     REVERSED_POINTS_FIELD_NUMBER: _builtins.int
     IN_DOUBT_POINTS_FIELD_NUMBER: _builtins.int
+    REMOVED_POINTS_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """The agent, reason or day. May be empty: none was named."""
     award_count: _builtins.int
@@ -1633,7 +1645,11 @@ class AwardSum(_message.Message):
     reversed_points: _builtins.int
     """Points of theirs that were taken back."""
     in_doubt_points: _builtins.int
-    """Points of awards that are PENDING or UNKNOWN."""
+    """Points of awards and deductions that are PENDING or UNKNOWN."""
+    removed_points: _builtins.int
+    """Points that deductions took away, without those that were given back since. `award_count`, `points` and
+    `reversed_points` are of awards only.
+    """
     def __init__(
         self,
         *,
@@ -1642,10 +1658,11 @@ class AwardSum(_message.Message):
         points: _builtins.int = ...,
         reversed_points: _builtins.int = ...,
         in_doubt_points: _builtins.int = ...,
+        removed_points: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_count", b"award_count", "in_doubt_points", b"in_doubt_points", "key", b"key", "points", b"points", "reversed_points", b"reversed_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_count", b"award_count", "in_doubt_points", b"in_doubt_points", "key", b"key", "points", b"points", "removed_points", b"removed_points", "reversed_points", b"reversed_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1673,6 +1690,7 @@ class Merchant(_message.Message):
     AWARD_REASONS_FIELD_NUMBER: _builtins.int
     HOLD_TIME_S_FIELD_NUMBER: _builtins.int
     STALE_IF_ERROR_S_FIELD_NUMBER: _builtins.int
+    MAX_POINTS_PER_DEDUCTION_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     """One DNS label: 1 to 63 of a-z 0-9 -, neither first nor last a dash."""
     provider_url: _builtins.str
@@ -1703,6 +1721,8 @@ class Merchant(_message.Message):
     """Whole seconds, 1 to 86 400: how old an answer may be for a reader who names no staleness. 0: the service's setting."""
     stale_if_error_s: _builtins.int
     """Whole seconds, 1 to 604 800: how old it may be while the provider fails. 0: the service's setting."""
+    max_points_per_deduction: _builtins.int
+    """Most points that support may take away in one deduction, 1 to 1 000 000. 0: none may be taken away. 0 unless set."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1732,10 +1752,11 @@ class Merchant(_message.Message):
         award_reasons: _abc.Iterable[_builtins.str] | None = ...,
         hold_time_s: _builtins.int = ...,
         stale_if_error_s: _builtins.int = ...,
+        max_points_per_deduction: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_deduction", b"max_points_per_deduction", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_points_per_agent_day: _TypeAlias = _typing.Literal["max_points_per_agent_day"]  # noqa: Y015
     _WhichOneofArgType__max_points_per_agent_day: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day"]  # noqa: Y015

@@ -155,7 +155,7 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AwardPoints(self, request, context):
-        """Adds points to a member's wallet, at most once per `request_id`.
+        """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
 
         OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
         that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
@@ -166,7 +166,7 @@ class LoyaltyServiceServicer:
 
         An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
         error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-        its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+        its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
         else the answer is that refusal, and nothing is sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
@@ -175,7 +175,7 @@ class LoyaltyServiceServicer:
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-        LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
         `maximum`, `used` and `left`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -93,7 +93,7 @@ class LoyaltyServiceStub:
     UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
     """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
-    """Adds points to a member's wallet, at most once per `request_id`.
+    """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
 
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
@@ -104,7 +104,7 @@ class LoyaltyServiceStub:
 
     An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
     error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-    its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+    its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
     else the answer is that refusal, and nothing is sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
@@ -113,7 +113,7 @@ class LoyaltyServiceStub:
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-    LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
     `maximum`, `used` and `left`.
     """
     ReverseAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]
@@ -192,7 +192,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
     """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
-    """Adds points to a member's wallet, at most once per `request_id`.
+    """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
 
     OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
     that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
@@ -203,7 +203,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
     error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-    its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+    its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
     else the answer is that refusal, and nothing is sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
@@ -212,7 +212,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-    LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
     `maximum`, `used` and `left`.
     """
     ReverseAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]  # type: ignore[assignment]
@@ -324,7 +324,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.AwardPointsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.AwardPointsResponse, _abc.Awaitable[_loyalty_pb2.AwardPointsResponse]]:
-        """Adds points to a member's wallet, at most once per `request_id`.
+        """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
 
         OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
         that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
@@ -335,7 +335,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
         error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-        its own. A REJECTED award with the same content (member, points and ticket) is tried again where it is retryable;
+        its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
         else the answer is that refusal, and nothing is sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
@@ -344,7 +344,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-        LIMIT_EXCEEDED `limit` (per_award, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
+        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
         `maximum`, `used` and `left`.
         """
 
