@@ -15,8 +15,8 @@ from gateway.config import Config, ConfigError, Listen
 from gateway.connection import Connection
 from gateway.database import DatabaseError
 from gateway.keys import SecretKeyError
-from gateway.logs import configure_logs
 from gateway.request_line import RequestLines
+from runtime.logs import configure_logs
 
 DRAIN_S = 8.0
 # A customer's name of 3,000 characters, percent-encoded, must still reach the widget's 200.

@@ -8,12 +8,12 @@ import sys
 
 import uvloop
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config, ConfigError
-from loyalty_service.logs import configure_logs
 from loyalty_service.metrics import Metrics
 from loyalty_service.server import open_fleet, serve
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
+from runtime.logs import configure_logs
 
 
 async def run(config: Config) -> None:

@@ -27,13 +27,14 @@ from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
-from loyalty_service.metrics import Metrics, serve_metrics
+from loyalty_service.metrics import Metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import Fleet, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+from runtime.metrics import serve_metrics
 
 # Of the 8 s that a process has to leave in, the rest is for closing what is open.
 DRAIN_S = 7.0
@@ -178,7 +179,7 @@ async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metri
         if config.metrics_listen is not None:
             host, port = parse_listen(config.metrics_listen, "LOYALTY_METRICS_LISTEN")
             try:
-                port = await stack.enter_async_context(serve_metrics(metrics, host, port))
+                port = await stack.enter_async_context(serve_metrics(metrics.registry, host, port))
             except OSError as error:
                 raise ConfigError(
                     f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: it is taken, or not ours"

@@ -14,13 +14,13 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import from_call
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.domain.ports import Clock, LoyaltyProvider
 from loyalty_service.server import open_fleet, serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from runtime.channels import DIRECT
+from runtime.clock import SystemClock
 from tests.loyalty_service.scripted import JANA
 
 SECRET_KEY = Fernet.generate_key().decode()

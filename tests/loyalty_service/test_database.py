@@ -15,7 +15,6 @@ from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.tables import award_changes, awards
-from loyalty_service.clock import SystemClock
 from loyalty_service.database import (
     DATABASE_ERRORS,
     MIGRATIONS,
@@ -30,6 +29,7 @@ from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundE
 from loyalty_service.domain.limits import Limits
 from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
+from runtime.clock import SystemClock
 from tests.loyalty_service.freezing import run_wire
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant

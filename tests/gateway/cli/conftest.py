@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.server import serve
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
 from tests.gateway.cli.books import Books, run_books
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
