@@ -20,7 +20,6 @@ from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
-from gateway.keys import SecretKeys
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
@@ -34,6 +33,7 @@ from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
 from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
 from runtime.clock import SystemClock
+from runtime.encryption import SecretKeys
 from runtime.metrics import METRICS_ROUTE, render_metrics
 
 STORE = web.AppKey("store", InstallationStore)

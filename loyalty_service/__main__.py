@@ -8,12 +8,13 @@ import sys
 
 import uvloop
 
-from loyalty_service.config import Config, ConfigError
+from loyalty_service.config import Config
 from loyalty_service.metrics import Metrics
 from loyalty_service.server import open_fleet, serve
 from loyalty_service.trifft.client import TrifftProvider
 from runtime.clock import SystemClock
 from runtime.logs import configure_logs
+from runtime.settings import ConfigError
 
 
 async def run(config: Config) -> None:

@@ -14,7 +14,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
-from gateway.config import ConfigError
+from runtime.settings import ConfigError
 from runtime.version import VERSION
 
 EXIT_FAILED = 1
@@ -110,10 +110,12 @@ def _explain(error: Exception) -> str:
     from gateway.gorgias.errors import GorgiasError  # noqa: PLC0415 - likewise
     from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
     from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
-    from gateway.keys import SecretKeyError  # noqa: PLC0415 - likewise
+    from runtime.encryption import SecretKeyError  # noqa: PLC0415 - likewise
 
-    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError, SecretKeyError)):
+    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError)):
         return str(error)
+    if isinstance(error, SecretKeyError):
+        return f"GATEWAY_SECRET_KEYS {error}"
     if isinstance(error, LoyaltyCallError):
         return f"{error.message} ({error.reason}): {get_advice(error.reason, 'ID')}"
     if isinstance(error, OSError) and _is_full(error):

@@ -32,7 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator
 
 from gateway.database import Database
-from gateway.keys import SecretKeys
+from runtime.encryption import SecretKeys
 
 CREDENTIAL_PREFIX = "tg_"
 _CREDENTIAL_BYTES = 32

@@ -13,9 +13,9 @@ from loyalty_service.database import DATABASE_ERRORS, Database, make_insert, now
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
-from loyalty_service.keys import Keys
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.table import merchants
+from runtime.encryption import SecretKeys
 
 REVALIDATE_S = 5.0
 
@@ -28,7 +28,7 @@ class MerchantStore:
     While the database does not answer, a merchant that is known stays known: its members' sidebars need no ledger.
     """
 
-    def __init__(self, database: Database, keys: Keys, clock: Clock) -> None:
+    def __init__(self, database: Database, keys: SecretKeys, clock: Clock) -> None:
         self._database = database
         self._keys = keys
         self._clock = clock

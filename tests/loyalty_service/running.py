@@ -21,6 +21,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from runtime.channels import DIRECT
 from runtime.clock import SystemClock
+from runtime.settings import Listen
 from tests.loyalty_service.scripted import JANA
 
 SECRET_KEY = Fernet.generate_key().decode()
@@ -91,7 +92,7 @@ async def run_service(
     clock: Clock | None = None,
     **settings: Any,  # noqa: ANN401  any field of Config
 ) -> AsyncIterator[Client]:
-    config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen="127.0.0.1:0", **settings)
+    config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen=Listen("127.0.0.1", 0), **settings)
     async with (
         open_fleet(config) as valkey,
         serve(config, provider, clock or SystemClock(), valkey) as port,

@@ -27,9 +27,9 @@ from loyalty_service.database import (
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.limits import Limits
-from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
 from runtime.clock import SystemClock
+from runtime.encryption import SecretKeys
 from tests.loyalty_service.freezing import run_wire
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant
@@ -138,7 +138,7 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
 
 async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) -> None:
     async with open_database(database_url) as database:
-        store = MerchantStore(database, Keys([SECRET_KEY]), SystemClock())
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), SystemClock())
         acme, bloom = make_merchant("acme"), make_merchant("bloom")
         added = [await store.add(merchant) for merchant in (bloom, acme)]
         with pytest.raises(MerchantExistsError):
@@ -161,7 +161,7 @@ async def test_known_merchant_stays_known_while_the_database_fails(database_url:
     """A sidebar needs no ledger; only who was never asked for cannot be told."""
     async with open_database(database_url) as database:
         clock = FakeClock()
-        store = MerchantStore(database, Keys([SECRET_KEY]), clock)
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock)
         acme = await store.add(make_merchant("acme"))
         assert await store.get("acme") == acme
         await execute(database, "ALTER TABLE merchants RENAME TO lost")

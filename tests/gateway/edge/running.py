@@ -15,13 +15,14 @@ from yarl import URL
 from gateway.__main__ import listen, make_runner
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
-from gateway.config import Config, Listen
+from gateway.config import Config
 from gateway.database import open_database
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import InstallationStore, Target
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.keys import SecretKeys
 from runtime.clock import SystemClock
+from runtime.encryption import SecretKeys
+from runtime.settings import Listen
 from tests.gateway.helpdesk import run_helpdesk
 
 # Nobody listens on the discard port, so a connection is refused at once.

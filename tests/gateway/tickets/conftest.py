@@ -7,7 +7,7 @@ import pytest
 
 from gateway.database import Database, open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.encryption import SecretKeys
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.tickets.room import Room, TicketLoyalty, open_room
 
