@@ -13,8 +13,8 @@ from aiohttp import web
 from gateway.app import create_app
 from gateway.config import Config
 from gateway.connection import Connection
-from gateway.database import DatabaseError
 from gateway.request_line import RequestLines
+from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 from runtime.logs import configure_logs
 from runtime.settings import ConfigError, Listen

@@ -14,7 +14,7 @@ from gateway.authentication import CREDENTIALS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.lookup import CUSTOMERS, Customers
-from gateway.database import DatabaseError, open_database
+from gateway.database import open_database
 from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
@@ -33,6 +33,7 @@ from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
 from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
 from runtime.clock import SystemClock
+from runtime.database import DatabaseError
 from runtime.encryption import SecretKeys
 from runtime.metrics import METRICS_ROUTE, render_metrics
 

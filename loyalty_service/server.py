@@ -17,11 +17,10 @@ from loyalty_service.awards.history import History
 from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.reconciler import Reconciler
-from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.config import MEMORY_URL, Config
-from loyalty_service.database import Database, DatabaseUnavailableError, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
 from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.merchants.service import MerchantService
@@ -33,6 +32,7 @@ from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+from runtime.database import Database
 from runtime.encryption import SecretKeyError, SecretKeys
 from runtime.metrics import serve_metrics
 from runtime.settings import ConfigError, Listen
@@ -84,11 +84,11 @@ async def serve(
 ) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError for
-    what a setting keeps from opening.
+    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError and
+    DatabaseError for what a setting keeps from opening.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_open_database(config))
+        database = await stack.enter_async_context(open_database(config.database_url))
         metrics = await stack.enter_async_context(_open_metrics(config, metrics or Metrics()))
         history = History(database, reversal_window_s=config.reversal_window_s)
         keys = SecretKeys(config.secret_keys)
@@ -113,7 +113,7 @@ async def serve(
         awards = _make_awards(config, ledger, provider, snapshots, store)
         doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
         inquiry = Inquiry(ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store)
-        reconciler = Reconciler(awards, doubts, Repairs(database), inquiry, metrics)
+        reconciler = Reconciler(awards, doubts, inquiry, metrics)
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
         loyalty = LoyaltyServicer(
             store,
@@ -160,16 +160,6 @@ def _make_awards(
         opening_timeout_s=make_lease_s(config.award_timeout_s),
         hold_time_s=config.hold_time_s,
     )
-
-
-@asynccontextmanager
-async def _open_database(config: Config) -> AsyncIterator[Database]:
-    try:
-        opened = await (stack := AsyncExitStack()).enter_async_context(open_database(config.database_url))
-    except DatabaseUnavailableError as error:
-        raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from error
-    async with stack:
-        yield opened
 
 
 @asynccontextmanager

@@ -105,11 +105,11 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    from gateway.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
     from gateway.errors import LoyaltyCallError  # noqa: PLC0415 - likewise
     from gateway.gorgias.errors import GorgiasError  # noqa: PLC0415 - likewise
     from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
     from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
+    from runtime.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
     from runtime.encryption import SecretKeyError  # noqa: PLC0415 - likewise
 
     if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError)):

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator
 
-from gateway.database import Database
+from runtime.database import Database
 from runtime.encryption import SecretKeys
 
 CREDENTIAL_PREFIX = "tg_"

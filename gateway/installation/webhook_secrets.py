@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 
-from gateway.database import Database
 from gateway.installation.store import INSTALLATIONS, hash_credential
+from runtime.database import Database
 from runtime.encryption import SecretKeys
 
 SECRET_PREFIX = "tgw_"  # noqa: S105 - what all begin with

@@ -191,5 +191,5 @@ class RecentAwards(Protocol):
     """What support gave a member of late."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
-        """The last 5 awards and reversals that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""
+        """The last 5 awards and reversals that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""
         ...

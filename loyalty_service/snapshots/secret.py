@@ -4,8 +4,9 @@ import secrets
 
 from sqlalchemy import Column, Connection, MetaData, Table, Text, select
 
-from loyalty_service.database import Database, make_insert
+from runtime.database import Database
 from runtime.encryption import SecretKeys
+from runtime.sql import make_insert
 
 _NAME = "snapshots"
 _SECRET_BYTES = 32

@@ -18,7 +18,7 @@ from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardAnswer, AwardService
 from loyalty_service.awards.tables import award_changes, awards
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import LoyaltyError
 from loyalty_service.domain.limits import Limits
@@ -30,6 +30,7 @@ from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
 from runtime.clock import SystemClock
+from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant

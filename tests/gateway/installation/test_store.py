@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.database import Database, DatabaseError, open_database
+from gateway.database import open_database
 from gateway.installation.store import Activity, InstallationStore, Target, hash_credential
+from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
 from tests.gateway.statements import execute, fetch_rows
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.gorgias import messages
 from gateway.gorgias.budget import Budget
 from gateway.installation.store import InstallationStore, Target
@@ -22,6 +22,7 @@ from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
 from gateway.tickets.writer import LATE_S, Writer
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from runtime.encryption import SecretKeys
 from sandbox.gorgias import events
 from sandbox.gorgias.faults import Fault
