@@ -30,6 +30,7 @@ from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
 from gateway.tickets.checks import check_buttons, check_notes
 from gateway.tickets.rows import Backlog
+from gateway.widget.template import find_buttons
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1
@@ -65,10 +66,10 @@ async def _check_account(
     merchant: pb.Merchant | None,
     say_time: Callable[[datetime], str],
 ) -> list[Check]:
-    reasons = None if merchant is None else list(merchant.award_reasons)
+    buttons = None if merchant is None else find_buttons(merchant)
     async with open_session() as session:
         client = make_client(session, installation, config)
-        found = await check_gorgias(client, installation, config.public_url, reasons)
+        found = await check_gorgias(client, installation, config.public_url, buttons)
         user, key = installation.gorgias_user, installation.gorgias_key
         transport = Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
         tickets = TicketClient(transport, installation.gorgias_user)
@@ -77,7 +78,7 @@ async def _check_account(
 
 
 async def _fetch_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
-    """The shop, for its zone and its reasons; None: it could not be asked for."""
+    """The shop, for its zone and its buttons; None: it could not be asked for."""
     try:
         return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     except LoyaltyCallError:

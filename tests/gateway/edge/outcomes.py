@@ -28,7 +28,7 @@ def make_reversal(
     **fields: Any,  # noqa: ANN401 - any field
 ) -> pb.ReverseAwardResponse:
     """The same by Ben, A-10483, taking A-10482 back."""
-    known = {"award_id": "A-10483", "reverses": "A-10482", "claimed_agent_name": "Ben"}
+    known: dict[str, Any] = {"award_id": "A-10483", "reverses": "A-10482", "claimed_agent_name": "Ben", "debit": True}
     award = make_award(state, **(known | fields))
     return pb.ReverseAwardResponse(award=award, replayed=replayed, member_name=member_name)
 

@@ -34,6 +34,7 @@ def make_award(
         "claimed_agent_name": "Ana K.",
         "claimed_agent_email": "ana@acme.example",
         "state": pb.AWARD_STATE_APPLIED,
+        "debit": "reverses" in changes,
     }
     award = pb.Award(**(fields | changes))
     award.create_time.FromDatetime(made)

@@ -1,7 +1,7 @@
 """The template reads only what the view returns, and its buttons say what they send."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -9,18 +9,19 @@ import msgspec
 import pytest
 
 from gateway.widget.support import Undo
-from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE, Variant, render_template
+from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE, Buttons, Variant, render_template
 from gateway.widget.view import View, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_support import make_award
 from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot, make_views
 
 VARIANTS = get_args(Variant)
+REMOVING = Buttons(removes_points=True)
 REASONS = ("Late delivery", "Damaged item", "Goodwill")
 
 
-def render(variant: Variant, reasons: Sequence[str] = ()) -> dict[str, Any]:
-    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", reasons=reasons)
+def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  # noqa: B008 - frozen
+    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", buttons=buttons)
 
 
 def make_full_view() -> View:
@@ -125,7 +126,7 @@ def test_conservative_template_keeps_its_buttons_on_the_card() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> None:
-    award, undo = iter_buttons(render(variant, REASONS))
+    award, undo = iter_buttons(render(variant, Buttons(reasons=REASONS)))
     assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
     reason = list_parameters(award)[2]
     assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"

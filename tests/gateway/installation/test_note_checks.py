@@ -12,6 +12,7 @@ from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.tickets.checks import check_buttons, check_notes
 from gateway.tickets.rows import Backlog
+from gateway.widget.template import Buttons
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
 
@@ -21,7 +22,7 @@ NOTHING = Backlog()
 
 @pytest.fixture
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     found = await store.get("acme")
     assert found is not None
     return found
