@@ -38,7 +38,7 @@ _NO_MEMBER = {
     SEVERAL_MEMBERS: "several members have this e-mail. {no_points}",
     NO_EMAIL: "there is no e-mail on this ticket, so no member can be found.",
     UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
-    NO_POINTS: "{no_points} The panel's first line says why.",
+    NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
 }
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = "this panel shows no loyalty member. Its first line says why."  # noqa: S105 - a sentence

@@ -33,5 +33,11 @@ def make_reversal(
     return pb.ReverseAwardResponse(award=award, replayed=replayed, member_name=member_name)
 
 
+def make_deduction(state: pb.AwardState.ValueType, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field
+    """50 points of Jana's that Ana removed, A-12."""
+    known: dict[str, Any] = {"award_id": "A-12", "points": 50, "reason": "Correction", "debit": True}
+    return make_response(state, **(known | fields))
+
+
 APPLIED = make_response(pb.AWARD_STATE_APPLIED, balance=pb.Wallet(points_balance=1340, points_balance_exact="1340"))
 UNDONE = make_reversal(pb.AWARD_STATE_APPLIED, balance=pb.Wallet(points_balance=1240, points_balance_exact="1240"))
