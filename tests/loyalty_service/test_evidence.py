@@ -120,7 +120,8 @@ def test_without_references_the_one_movement_that_fits_is_ours() -> None:
 
 
 def test_reversal_is_found_by_points_that_were_taken() -> None:
-    assert find(make_movement(), make_movement("m-2", change=Decimal(-100)), sent=make_sent(reverses=3)) == "m-2"
+    taken = make_movement("m-2", change=Decimal(-100))
+    assert find(make_movement(), taken, sent=make_sent(reverses=3, is_debit=True)) == "m-2"
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 15])
@@ -171,7 +172,7 @@ def test_movement_of_another_award_is_passed_over() -> None:
         (make_sent(8, minutes=10), False),
         (make_sent(6, points=50), False),
         (make_sent(6, note="Thanks"), False),
-        (make_sent(6, reverses=3), False),
+        (make_sent(6, reverses=3, is_debit=True), False),
     ],
     ids=["the same", "long ago", "after the movement", "points", "note", "reversal"],
 )

@@ -196,6 +196,8 @@ PAST_THE_LEDGER = [
     "UPDATE awards SET points = 7",
     "UPDATE awards SET ticket_id = '4711'",
     "UPDATE awards SET reverses = 7",
+    "UPDATE awards SET is_debit = true",
+    "UPDATE awards SET is_debit = NULL",
 ]
 
 
