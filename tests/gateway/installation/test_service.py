@@ -109,6 +109,18 @@ async def test_install_with_other_reasons_updates_the_button_alone(
     assert "Late parcel" in msgspec.json.encode(widget.template).decode()
 
 
+async def test_install_in_a_shop_that_lets_support_remove_points_adds_the_button(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    await install(store, gorgias, "acme", target, Buttons())
+    helpdesk.clear()
+    changes = await install(store, gorgias, "acme", target, Buttons(removes_points=True))
+    [widget] = helpdesk.account.state.widgets.values()
+    assert changes.words == (f"widget {widget.id} updated: its template",)
+    assert "Remove points" in msgspec.json.encode(widget.template).decode()
+    assert (await install(store, gorgias, "acme", target, Buttons(removes_points=True))).words == ()
+
+
 async def test_install_switches_on_what_was_switched_off(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
