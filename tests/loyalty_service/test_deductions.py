@@ -98,7 +98,8 @@ async def test_what_is_taken_and_what_is_given_have_the_same_limits_counted_apar
 ) -> None:
     """Neither makes room for the other."""
     async with start_service() as client:
-        await client.add_merchant(max_points_per_deduction=300, **{f"max_points_{name}": 200})
+        limits: dict[str, Any] = {"max_points_per_deduction": 300, f"max_points_{name}": 200}
+        await client.add_merchant(**limits)
         await client.award(points=150, ticket_id="4711")
         await deduct(client, points=150, ticket_id="4711")
 
@@ -325,7 +326,8 @@ async def test_undo_is_allowed_though_the_shop_takes_no_more_away(shop: Client) 
 
 
 async def test_sums_tell_what_was_removed_apart_from_what_was_given(shop: Client, provider: ScriptedProvider) -> None:
-    ana, eva = {"claimed_agent_name": "Ana"}, {"claimed_agent_name": "Eva"}
+    ana: dict[str, Any] = {"claimed_agent_name": "Ana"}
+    eva: dict[str, Any] = {"claimed_agent_name": "Eva"}
     await shop.award(points=200, **ana)
     await reverse(shop, "A-1", **eva)
     await shop.award(points=30, **ana)
