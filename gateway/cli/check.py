@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
+from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
     Check,
     CheckState,
@@ -30,7 +31,6 @@ from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
 from gateway.tickets.checks import check_buttons, check_notes
 from gateway.tickets.rows import Backlog
-from gateway.widget.template import find_buttons
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1

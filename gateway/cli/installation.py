@@ -14,11 +14,11 @@ from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
 from gateway.config import Config
 from gateway.gorgias.client import GorgiasClient
+from gateway.installation.buttons import find_buttons
 from gateway.installation.service import Changes
 from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
-from gateway.widget.template import find_buttons
 
 
 async def install(  # noqa: PLR0913 - one argument per option

@@ -13,11 +13,11 @@ from gateway.gorgias.errors import GorgiasError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
 from gateway.installation.activity import MALFORMED
 from gateway.installation.advice import get_advice, render_install_command
+from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
-from gateway.widget.template import Buttons
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0

@@ -21,9 +21,10 @@ from gateway.gorgias.wire import (
     render_widget,
     render_widget_update,
 )
+from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.store import Installation, InstallationStore, Target, hash_credential
-from gateway.widget.template import Buttons, render_template
+from gateway.widget.template import render_template
 
 
 class InstallError(Exception):

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
 from gateway.gorgias.wire import (
     Node,
     Parameter,
@@ -14,7 +12,7 @@ from gateway.gorgias.wire import (
     render_text,
     render_wrapper,
 )
-from protos.loyalty.v1 import loyalty_pb2 as pb
+from gateway.installation.buttons import Buttons
 from runtime.text import isolate
 
 Variant = Literal["list", "conservative"]
@@ -64,20 +62,6 @@ _CLICK = (
     Parameter(key="agent_email", value="{{current_user.email}}"),
     Parameter(key="agent_name", value="{{current_user.name}}"),
 )
-
-
-class Buttons(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shop lets its agents do. `reasons`: of which an award must name one; empty: none is asked for.
-
-    `removes_points`: there is a button for it, which wants a reason in any case.
-    """
-
-    reasons: tuple[str, ...] = ()
-    removes_points: bool = False
-
-
-def find_buttons(merchant: pb.Merchant) -> Buttons:
-    return Buttons(reasons=tuple(merchant.award_reasons), removes_points=merchant.max_points_per_deduction > 0)
 
 
 def render_template(*, variant: Variant, public_url: str, credential: str, buttons: Buttons) -> Node:

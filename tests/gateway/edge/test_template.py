@@ -8,8 +8,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from gateway.installation.buttons import Buttons
 from gateway.widget.support import Undo
-from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Buttons, Variant, render_template
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Variant, render_template
 from gateway.widget.view import View, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_support import make_award

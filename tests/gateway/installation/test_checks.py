@@ -6,11 +6,11 @@ import pytest
 
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.activity import IGNORED, MALFORMED
+from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
 from gateway.installation.service import install
 from gateway.installation.store import Activity, Installation, InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
-from gateway.widget.template import Buttons
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

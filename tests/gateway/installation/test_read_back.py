@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasError
+from gateway.installation.buttons import Buttons
 from gateway.installation.checks import check_gorgias
 from gateway.installation.service import install, uninstall
 from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.keys import SecretKeys
-from gateway.widget.template import Buttons
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.foreign import ForeignRecords
 from sandbox.gorgias.read_back import ReadBack

@@ -4,9 +4,9 @@ import pytest
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasUnavailableError
 from gateway.gorgias.widget_url import render_widget_url
+from gateway.installation.buttons import Buttons
 from gateway.installation.service import InstallError, install, uninstall
 from gateway.installation.store import InstallationStore, Target
-from gateway.widget.template import Buttons
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 
 CALLS_OF_INSTALL = ["GET /integrations", "POST /integrations", "GET /widgets", "POST /widgets"]
