@@ -19,7 +19,7 @@ from runtime.addresses import make_email_key
 from runtime.text import isolate
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.outcomes import APPLIED, UNDONE
-from tests.gateway.edge.running import ACTION_TIMEOUT_S, JANA, NOW, PETER, Gateway, run_gateway
+from tests.gateway.edge.running import JANA, NOW, PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.helpdesk import Helpdesk
@@ -229,7 +229,7 @@ async def test_gorgias_that_is_too_slow_in_all_is_not_waited_for(
     helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
     helpdesk.account.faults.set(Fault(kind="hang", operation="*"))
     target = helpdesk.make_target()
-    async with run_gateway(tmp_path, loyalty[1], gorgias=target, action_timeout_s=ACTION_TIMEOUT_S / 5) as gateway:
+    async with run_gateway(tmp_path, loyalty[1], gorgias=target, action_timeout_s=3.0) as gateway:
         response = await gateway.press()
         helpdesk.account.faults.clear()
         body = await check_refused(response, loyalty[0], helpdesk, tmp_path)
