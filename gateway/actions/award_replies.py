@@ -177,12 +177,10 @@ def _read_points(metadata: dict[str, str], name: str) -> int | None:
 def _say_most(maximum: int | None, shop: Shop, direction: Direction) -> str:
     """What may be entered. `maximum`: as the loyalty service has it, where it says."""
     most = shop.limits.find_most(debit=direction is REMOVE) or maximum
+    if most is None and shop is DEFAULT_SHOP:  # it could not be asked for
+        return f". Enter whole points, for example {_EXAMPLE_POINTS}."
     if most is None:
-        return (
-            f": {_SWITCHED_OFF}"
-            if shop is not DEFAULT_SHOP
-            else f". Enter whole points, for example {_EXAMPLE_POINTS}."
-        )
+        return f": {_SWITCHED_OFF}"
     most = min(maximum or most, most)
     example = format_number(min(_EXAMPLE_POINTS, most), shop)
     return f". Enter whole points from 1 to {format_number(most, shop)}, for example {example}."
