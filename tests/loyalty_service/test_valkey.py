@@ -7,7 +7,7 @@ from loyalty_service.valkey_url import ValkeyUrlError, check_valkey_url
 
 
 async def test_what_one_client_writes_another_reads(valkey_url: str) -> None:
-    async with open_valkey(valkey_url) as one, open_valkey(valkey_url) as other:
+    async with open_valkey(valkey_url, timeout_s=10) as one, open_valkey(valkey_url, timeout_s=10) as other:
         await one.set("key", "value")
 
         assert await other.get("key") == b"value"
@@ -35,7 +35,7 @@ def test_url_of_a_server_is_taken(url: str) -> None:
 
 
 async def test_number_and_name_in_the_url_reach_the_server(valkey_url: str) -> None:
-    async with open_valkey(f"{valkey_url}/3?client_name=shop") as client:
+    async with open_valkey(f"{valkey_url}/3?client_name=shop", timeout_s=10) as client:
         told = await client.client_info()
 
     assert (told["db"], told["name"]) == (3, "shop")
