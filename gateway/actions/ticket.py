@@ -8,9 +8,9 @@ from gateway.actions.boundary import Press
 from gateway.actions.replies import check_booked
 from gateway.actions.token import Owner
 from gateway.config import CONFIG
+from gateway.customers.ownership import OWNERSHIP
 from gateway.errors import LoyaltyCallError, StoreUnavailableError, TicketMissingError
-from gateway.tickets.outbox import NOTES
-from gateway.tickets.ownership import OWNERSHIP
+from gateway.outbox.service import OUTBOX
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import DatabaseError
 
@@ -35,7 +35,7 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):
-            is_expected = await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id, customer_id)
+            is_expected = await press.app[OUTBOX].expect(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None
     press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_expected else ""
@@ -69,7 +69,7 @@ async def _find_note(press: Press, request_id: str | None, ticket_id: str | None
         return ""
     try:
         async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
-            is_expected = await press.app[NOTES].is_expected(press.merchant_id, request_id)
+            is_expected = await press.app[OUTBOX].is_expected(press.merchant_id, request_id)
     except (DatabaseError, TimeoutError):
         return ""
     return ticket_id if is_expected else ""

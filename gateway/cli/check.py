@@ -14,8 +14,9 @@ from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
 from gateway.cli.zone import find_zone
 from gateway.config import Config
+from gateway.customers.checks import check_buttons
 from gateway.errors import LoyaltyCallError
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
@@ -29,8 +30,8 @@ from gateway.installation.checks import (
 )
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
-from gateway.tickets.checks import check_buttons, check_notes
-from gateway.tickets.rows import Backlog
+from gateway.outbox.checks import check_notes
+from gateway.outbox.rows import Backlog
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1

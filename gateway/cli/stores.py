@@ -7,7 +7,7 @@ from gateway.config import Config
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.tickets.store import NoteStore
+from gateway.outbox.store import NoteStore
 from runtime.encryption import SecretKeys
 
 

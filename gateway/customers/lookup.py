@@ -11,8 +11,8 @@ from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.gorgias.errors import GorgiasError
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.ticket_id import parse_ticket_id
+from gateway.gorgias.tickets import parse_ticket_id
+from gateway.installation.accounts import Accounts
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 

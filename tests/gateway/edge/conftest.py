@@ -23,7 +23,7 @@ def migrated(tmp_path: Path, migrated_file: Path) -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no Gorgias that does not say."""
     if "hang" not in request.node.name:
-        monkeypatch.setattr("gateway.tickets.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
+        monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.gorgias.budget import Budget
 from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError, GorgiasUnavailableError
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Target
 from sandbox.gorgias.faults import Fault

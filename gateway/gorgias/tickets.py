@@ -1,5 +1,6 @@
 """Tickets and their messages in one Gorgias account: the calls, and how Gorgias spells a message."""
 
+import re
 from collections.abc import Callable
 from contextlib import aclosing
 from http import HTTPMethod
@@ -11,10 +12,14 @@ from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, G
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Node
 
+# Of `has_ticket`, where it is all the same whether there is one: a key that may see none is refused either way.
+ANY_TICKET = 1
 INTERNAL_NOTE = "internal-note"
 _EMAIL_CHANNEL = "email"
 # 1,000 messages. Gorgias does not document their order, so all of a ticket's are looked at.
 _MAX_PAGES = 10
+# Gorgias numbers its tickets. Other spellings of a number are refused: each would be a ticket of its own to the limits.
+_TICKET_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +85,11 @@ class TicketClient:
                 if page.next_cursor is None:
                     return None
         raise GorgiasTooLongError("the ticket has more messages than are looked through", "look at it by hand")
+
+
+def parse_ticket_id(text: str) -> int | None:
+    """The number of a ticket, as a button brings it. None: no ticket can have this number."""
+    return int(text) if _TICKET_ID.fullmatch(text) else None
 
 
 def render_note(sender: str, *, text: str, html: str) -> Node:

@@ -8,7 +8,7 @@ import pytest
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Failure
-from tests.gateway.tickets.room import REQUEST, TICKET, Room, make_award, make_snapshot
+from tests.gateway.outbox.room import REQUEST, TICKET, Room, make_award, make_snapshot
 from tests.gateway.waiting import wait_until
 
 MINUTES_S = 60.0

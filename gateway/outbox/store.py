@@ -23,8 +23,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
-from gateway.tickets.progress import FINAL_KINDS, NoteKind
-from gateway.tickets.rows import NOTES, Backlog, Note, parse_note
+from gateway.notes.progress import FINAL_KINDS, NoteKind
+from gateway.outbox.rows import NOTES, Backlog, Note, parse_note
 from runtime.database import Database
 from runtime.sql import now_ms
 

@@ -10,17 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from gateway.database import open_database
-from gateway.gorgias import messages
+from gateway.gorgias import tickets as messages
 from gateway.gorgias.budget import Budget
+from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.metrics import NoteMetrics
-from gateway.tickets.progress import NoteKind
-from gateway.tickets.rows import Note
-from gateway.tickets.store import LEASE_S, NoteStore
-from gateway.tickets.writer import LATE_S, Writer
+from gateway.notes.progress import NoteKind
+from gateway.outbox.delivery import LATE_S, Writer
+from gateway.outbox.metrics import NoteMetrics
+from gateway.outbox.rows import Note
+from gateway.outbox.store import LEASE_S, NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -28,7 +28,7 @@ from sandbox.gorgias import events
 from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.ticket import Message
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.tickets.room import (
+from tests.gateway.outbox.room import (
     REQUEST,
     TICKET,
     Clock,

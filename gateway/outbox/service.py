@@ -2,22 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Self
 
 import structlog
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
-from gateway.tickets.metrics import NoteMetrics
-from gateway.tickets.rows import Note
-from gateway.tickets.store import NoteStore
-from gateway.tickets.ticket_id import parse_ticket_id
-from gateway.tickets.writer import Writer
-from runtime.database import DatabaseError
+from gateway.gorgias.tickets import parse_ticket_id
+from gateway.installation.accounts import Accounts
+from gateway.loyalty_client import LoyaltyClient
+from gateway.merchants import Merchants
+from gateway.outbox.delivery import LATE_S, Writer
+from gateway.outbox.metrics import NoteMetrics
+from gateway.outbox.rows import Note
+from gateway.outbox.store import FIRST_LOOK_S, NoteStore
+from runtime.database import Database, DatabaseError
 
 POLL_S = 3.0
+# A panel's last click may be answered so long after its button stopped working.
+_MARGIN_S = 86_400.0
 # Many clicks are one look.
 _LEAST_POLL_S = 0.05
 _COUNT_INTERVAL_S = 15.0
@@ -166,4 +172,30 @@ async def _cancel(task: asyncio.Task[None]) -> None:
         await task
 
 
-NOTES = web.AppKey("notes", Outbox)
+@asynccontextmanager
+async def open_outbox(  # noqa: PLR0913 - what it stands on
+    database: Database,
+    accounts: Accounts,
+    client: LoyaltyClient,
+    merchants: Merchants,
+    registry: CollectorRegistry,
+    *,
+    click_life_s: float,
+    poll_s: float = POLL_S,
+    first_look_s: float = FIRST_LOOK_S,
+    late_s: float = LATE_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncGenerator[Outbox]:
+    """`click_life_s`: how long the same click may come again; so long a written note is remembered.
+
+    `late_s`: how long after an uncertain send Gorgias may still write it.
+    """
+    async with NoteStore(database, first_look_s=first_look_s) as store:
+        metrics = NoteMetrics(registry)
+        writer = Writer(store, accounts, client, merchants, metrics, late_s=late_s, clock=clock)
+        kept_s = click_life_s + _MARGIN_S
+        async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
+            yield outbox
+
+
+OUTBOX = web.AppKey("outbox", Outbox)

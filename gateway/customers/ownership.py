@@ -11,9 +11,8 @@ from aiohttp import web
 
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.errors import GorgiasError, GorgiasNotFoundError, GorgiasThrottledError
-from gateway.gorgias.messages import Ticket, TicketClient
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.ticket_id import parse_ticket_id
+from gateway.gorgias.tickets import Ticket, TicketClient, parse_ticket_id
+from gateway.installation.accounts import Accounts
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 

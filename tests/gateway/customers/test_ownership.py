@@ -1,17 +1,13 @@
 """Whose ticket it is: asked of the shop's own account, within its rate, however busy notes are."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from gateway.database import open_database
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.budget import PERIOD_S, REQUESTS
 from gateway.installation.store import InstallationStore
-from runtime.database import Database
 from sandbox.gorgias.faults import Fault
+from tests.gateway.outbox.room import REQUEST, Room, make_award
 from tests.gateway.statements import execute
-from tests.gateway.tickets.room import REQUEST, Room, make_award
 
 JANA = "jana@example.com"
 PATIENCE_S = 20.0
@@ -20,14 +16,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no Gorgias that does not say."""
-    monkeypatch.setattr("gateway.tickets.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
-
-
-@pytest.fixture
-async def database(new_sqlite_url: str) -> AsyncIterator[Database]:
-    """Nothing here depends on the engine."""
-    async with open_database(new_sqlite_url) as opened:
-        yield opened
+    monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 async def check(room: Room, ticket_id: str = "4711", *, merchant_id: str = "acme") -> None:

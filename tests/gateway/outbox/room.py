@@ -9,13 +9,12 @@ import grpc
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
+from gateway.customers.ownership import Ownership
+from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.opening import open_tickets
-from gateway.tickets.outbox import Outbox
-from gateway.tickets.ownership import Ownership
+from gateway.outbox.service import Outbox, open_outbox
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
@@ -159,7 +158,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
-        opened = open_tickets(
+        opened = open_outbox(
             database,
             accounts,
             client,
@@ -170,8 +169,8 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             first_look_s=0.0,
             clock=clock,
         )
-        ownership, outbox = await stack.enter_async_context(opened)
-        yield Room(ownership, outbox, database, helpdesk, loyalty, registry, clock)
+        outbox = await stack.enter_async_context(opened)
+        yield Room(Ownership(accounts), outbox, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

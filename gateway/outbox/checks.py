@@ -1,24 +1,20 @@
-"""Whether Gorgias says whose a ticket is, without which no button works, and whether notes reach their tickets."""
+"""Whether notes reach their tickets."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 
 from gateway.gorgias.errors import (
     GorgiasCredentialsError,
     GorgiasError,
-    GorgiasNotFoundError,
     GorgiasRefusedError,
     GorgiasThrottledError,
     GorgiasTooLongError,
 )
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import ANY_TICKET, TicketClient
 from gateway.installation.checks import Check, CheckState, render_reinstall_command
 from gateway.installation.store import Installation
-from gateway.tickets.rows import Backlog
+from gateway.outbox.rows import Backlog
 
-# Whether there is such a one is all the same: a key that may not see any is refused either way.
-_ANY_TICKET = _ANY_CUSTOMER = 1
 _WAITS = {
     GorgiasCredentialsError.__name__: "Gorgias refuses them",
     GorgiasThrottledError.__name__: "the account's rate limit is used up",
@@ -27,27 +23,6 @@ _FAILURES = {
     GorgiasRefusedError.__name__: "Gorgias calls them bad",
     GorgiasTooLongError.__name__: "their tickets have too many messages to be looked through",
 }
-
-
-async def check_buttons(tickets: TicketClient, installation: Installation) -> Check:
-    """Whether the API key may see tickets and customers: each button press is refused where Gorgias does not say."""
-    try:
-        await tickets.has_ticket(_ANY_TICKET)
-        with suppress(GorgiasNotFoundError):
-            await tickets.fetch_emails(_ANY_CUSTOMER)
-    except GorgiasCredentialsError as error:
-        return Check(
-            name="buttons",
-            state=CheckState.FAILED,
-            detail=f"every press is refused: for tickets and customers, {error.detail}",
-            advice=(
-                "give the user of the API key tickets:read and customers:read in Gorgias, then: "
-                f"{render_reinstall_command(installation)}"
-            ),
-        )
-    except GorgiasError as error:
-        return Check(name="buttons", state=CheckState.UNKNOWN, detail=error.detail)
-    return Check(name="buttons", state=CheckState.OK, detail="Gorgias says whose a ticket is")
 
 
 async def check_notes(
@@ -73,7 +48,7 @@ async def check_notes(
     if backlog.failed_count:
         return _make_failed(installation, backlog)
     try:
-        await tickets.has_ticket(_ANY_TICKET)
+        await tickets.has_ticket(ANY_TICKET)
     except GorgiasCredentialsError as error:
         return Check(name="notes", state=CheckState.FAILED, detail=f"for tickets, {error.detail}", advice=mend)
     except GorgiasError as error:

@@ -20,16 +20,15 @@ from gateway.gorgias.errors import (
     GorgiasTooLongError,
     GorgiasUnavailableError,
 )
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import TicketClient, parse_ticket_id
+from gateway.installation.accounts import Account, Accounts
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.tickets.accounts import Account, Accounts
-from gateway.tickets.metrics import NoteMetrics
-from gateway.tickets.progress import NoteKind, find_step, find_wait_after
-from gateway.tickets.rows import Note
-from gateway.tickets.store import LEASE_S, NoteStore
-from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_note
-from gateway.tickets.ticket_id import parse_ticket_id
+from gateway.notes.progress import NoteKind, find_step, find_wait_after
+from gateway.notes.text import Whom, has_mark, make_mark, render_html, render_note
+from gateway.outbox.metrics import NoteMetrics
+from gateway.outbox.rows import Note
+from gateway.outbox.store import LEASE_S, NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeyError
 

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from gateway.actions.token import AwardTokens
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
-from gateway.tickets.store import LEASE_S
+from gateway.outbox.store import LEASE_S
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -22,8 +22,8 @@ from tests.gateway.edge.running import JANA, make_time
 from tests.gateway.edge.scripted import Context, Failure
 from tests.gateway.edge.test_process import read_address, run_process
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.outbox.room import TicketLoyalty, let_pass, make_award
 from tests.gateway.statements import fetch_rows
-from tests.gateway.tickets.room import TicketLoyalty, let_pass, make_award
 from tests.gateway.waiting import wait_until
 
 KEY = Fernet.generate_key().decode()

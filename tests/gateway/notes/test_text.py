@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.gorgias.messages import Message
+from gateway.gorgias.tickets import Message
 from gateway.merchants import DEFAULT_SHOP
-from gateway.tickets.progress import NoteKind
-from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_note
+from gateway.notes.progress import NoteKind
+from gateway.notes.text import Whom, has_mark, make_mark, render_html, render_note
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.tickets.room import make_award
+from tests.gateway.outbox.room import make_award
 
 SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"), locale=babel.Locale("en"))
 CHECKING = "We are still checking. This can take 20 minutes or more."

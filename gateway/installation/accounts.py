@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from gateway.gorgias.budget import REQUESTS, Budget, Urgency
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
 from runtime.proxy import HttpProxy

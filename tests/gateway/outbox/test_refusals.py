@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from gateway.installation.store import InstallationStore, Target
-from gateway.tickets.rows import Backlog
-from gateway.tickets.store import NoteStore
+from gateway.outbox.rows import Backlog
+from gateway.outbox.store import NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Failure
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.tickets.room import REQUEST, TICKET, Room, TicketLoyalty, let_pass, make_award, open_room
+from tests.gateway.outbox.room import REQUEST, TICKET, Room, TicketLoyalty, let_pass, make_award, open_room
 from tests.gateway.waiting import wait_until
 
 ADDED = "Award A-10482 · added"

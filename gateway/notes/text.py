@@ -6,9 +6,9 @@ from datetime import UTC
 import msgspec
 
 from gateway.directions import ADD, REMOVE, find_direction
-from gateway.gorgias.messages import Message
+from gateway.gorgias.tickets import Message
 from gateway.merchants import Shop
-from gateway.tickets.progress import NoteKind
+from gateway.notes.progress import NoteKind
 from gateway.wording import format_number, format_points, format_time, parse_balance
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
