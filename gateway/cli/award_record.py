@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from gateway.cli.output import read_timestamp, render_text, render_time
-from gateway.merchants import DEFAULT_SHOP
-from gateway.wording import format_number, name_reason, parse_balance
+from gateway.errors import name_reason
+from gateway.wording.numbers import format_number, parse_balance
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate, join
 

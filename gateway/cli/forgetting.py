@@ -15,9 +15,8 @@ from gateway.cli.output import print_json, print_line, read_timestamp, render_te
 from gateway.cli.settings import load_config
 from gateway.cli.who import WHO_OPTIONS, Who
 from gateway.cli.zone import find_zone
-from gateway.errors import LoyaltyCallError
+from gateway.errors import LoyaltyCallError, name_reason
 from gateway.loyalty_client import LoyaltyClient
-from gateway.wording import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_KEPT = 1

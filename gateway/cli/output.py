@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.wording import parse_time
+from gateway.wording.times import parse_time
 from runtime.text import clean_line, close_lines, enclose
 
 _PIPED_WIDTH = 200

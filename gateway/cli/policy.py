@@ -6,27 +6,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.cli.errors import UsageError
+from gateway.wording.limits import LIMITS, PER_DEDUCTION
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import join
 
 _MAX_LIMIT = 1_000_000_000
 _MAX_DEDUCTION = 1_000_000
-# The field of Merchant, the option that sets it, and the words for it in a list.
-_LIMITS = (
-    ("max_points_per_award", "--max-per-award", "award"),
-    ("max_points_per_ticket", "--max-per-ticket", "ticket"),
-    ("max_points_per_member_day", "--max-per-member-day", "member and day"),
-    ("max_points_per_merchant_day", "--max-per-shop-day", "shop and day"),
-    ("max_points_per_agent_day", "--max-per-agent-day", "agent and day"),
-)
 REASONS_FIELD = "award_reasons"
-DEDUCTION_FIELD = "max_points_per_deduction"
-_DEDUCTION_OPTION = "--max-deduction-per-award"
+DEDUCTION_FIELD = PER_DEDUCTION.field
 # Which option fills a field of the request.
 POLICY_OPTIONS = {
-    **{f"merchant.{field}": option for field, option, _ in _LIMITS},
+    **{f"merchant.{limit.field}": limit.option for limit in LIMITS},
     f"merchant.{REASONS_FIELD}": "--reason",
-    f"merchant.{DEDUCTION_FIELD}": _DEDUCTION_OPTION,
 }
 
 
@@ -67,17 +58,14 @@ class Policy:
         Raises UsageError.
         """
         fields = []
-        for field, option, _ in _LIMITS:
-            text = getattr(self, option.removeprefix("--").replace("-", "_"))
+        for limit in LIMITS:
+            text = getattr(self, limit.option.removeprefix("--").replace("-", "_"))
             if text is None:
                 continue
-            fields.append(field)
-            limit = _parse_limit(text, option)
-            if limit is not None:
-                setattr(merchant, field, limit)
-        if self.max_deduction_per_award is not None:
-            fields.append(DEDUCTION_FIELD)
-            merchant.max_points_per_deduction = _parse_deduction(self.max_deduction_per_award)
+            fields.append(limit.field)
+            most = _parse_deduction(text) if limit is PER_DEDUCTION else _parse_limit(text, limit.option)
+            if most is not None:
+                setattr(merchant, limit.field, most)
         if self.reason and self.no_reasons:
             raise UsageError("--reason and --no-reasons exclude each other: give one of them")
         if self.reason or self.no_reasons:
@@ -92,16 +80,15 @@ class Policy:
 
 def render_policy(merchant: pb.Merchant) -> dict[str, object]:
     """For scripts. A limit of None: there is none. A deduction of 0: support may remove no points."""
-    limits = {field: getattr(merchant, field) or None for field, _, _ in _LIMITS}
-    reasons = list(merchant.award_reasons)
-    return {**limits, DEDUCTION_FIELD: merchant.max_points_per_deduction, REASONS_FIELD: reasons}
+    limits = {limit.field: getattr(merchant, limit.field) or None for limit in LIMITS}
+    deduction = {PER_DEDUCTION.field: merchant.max_points_per_deduction}
+    return {**limits, **deduction, REASONS_FIELD: list(merchant.award_reasons)}
 
 
 def describe_limits(merchant: pb.Merchant) -> str:
     """For people, those that are set: "500 per award, 2000 per member and day"."""
-    limits = [(getattr(merchant, field), words) for field, _, words in _LIMITS]
-    limits.append((merchant.max_points_per_deduction, "deduction"))
-    return ", ".join(f"{limit} per {words}" for limit, words in limits if limit) or "none"
+    limits = [(getattr(merchant, limit.field), limit.scope) for limit in LIMITS]
+    return ", ".join(f"{most} per {scope}" for most, scope in limits if most) or "none"
 
 
 def describe_reasons(merchant: pb.Merchant) -> str:
@@ -126,7 +113,7 @@ def _parse_deduction(text: str) -> int:
         return 0
     if not _is_within(word, _MAX_DEDUCTION):
         words = f"must be whole points from 1 to {_MAX_DEDUCTION}, or none"
-        raise UsageError(f"{_DEDUCTION_OPTION} {words}: not {text[:40]!r}")
+        raise UsageError(f"{PER_DEDUCTION.option} {words}: not {text[:40]!r}")
     return int(word)
 
 

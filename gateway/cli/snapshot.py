@@ -12,7 +12,7 @@ from gateway.cli.output import print_fields, print_json, print_line, read_time, 
 from gateway.cli.settings import load_config
 from gateway.cli.who import WHO_OPTIONS, Who
 from gateway.cli.zone import fetch_zone
-from gateway.wording import parse_time
+from gateway.wording.times import parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 

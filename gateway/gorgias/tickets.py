@@ -1,5 +1,6 @@
 """Tickets and their messages in one Gorgias account: the calls, and how Gorgias spells a message."""
 
+import html
 import re
 from collections.abc import Callable
 from contextlib import aclosing
@@ -65,12 +66,12 @@ class TicketClient:
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
         return parse_answer(parse_emails, body)
 
-    async def create_note(self, ticket_id: int, *, text: str, html: str) -> None:
-        """Write an internal note. GorgiasNotFoundError: there is no such ticket.
+    async def create_note(self, ticket_id: int, text: str) -> None:
+        """Write an internal note of plain lines. GorgiasNotFoundError: there is no such ticket.
 
         After GorgiasUnavailableError and GorgiasContractError it may be there.
         """
-        body = render_note(self._sender, text=text, html=html)
+        body = render_note(self._sender, text)
         await self._transport.request(HTTPMethod.POST, f"/api/tickets/{ticket_id}/messages", body=body)
 
     async def find_message(self, ticket_id: int, is_wanted: Callable[[Message], bool]) -> Message | None:
@@ -92,7 +93,7 @@ def parse_ticket_id(text: str) -> int | None:
     return int(text) if _TICKET_ID.fullmatch(text) else None
 
 
-def render_note(sender: str, *, text: str, html: str) -> Node:
+def render_note(sender: str, text: str) -> Node:
     """The body of an internal note by the user with this e-mail."""
     return {
         "channel": INTERNAL_NOTE,
@@ -100,7 +101,7 @@ def render_note(sender: str, *, text: str, html: str) -> Node:
         "via": "api",
         "sender": {"email": sender},
         "body_text": text,
-        "body_html": html,
+        "body_html": "<br>".join(html.escape(line) for line in text.split("\n")),
     }
 
 

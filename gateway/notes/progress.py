@@ -1,9 +1,8 @@
 """What a ticket is told of an award as it comes to its end: the next step, from what is known. Pure."""
 
-import enum
-
 import msgspec
 
+from gateway.wording.note import NoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # After the last click an award may take 15 s to be on record. Until it is, its request may name one that was refused
@@ -17,16 +16,6 @@ _MAX_LOOK_AGAIN_S = 10.0
 _PENDING_LOOK_AGAIN_S = 0.5
 _FIRST_CHECK_S = 5.0
 _MAX_CHECK_S = 600.0
-
-
-class NoteKind(enum.Enum):
-    """What a note says. A ticket gets CHECKING → ARRIVED, or NEVER (→ AFTER_ALL), or only DONE."""
-
-    DONE = "done"
-    CHECKING = "checking"
-    ARRIVED = "arrived"
-    NEVER = "never"
-    AFTER_ALL = "after_all"
 
 
 # Nothing follows these.

@@ -23,12 +23,12 @@ from gateway.gorgias.errors import (
 from gateway.gorgias.tickets import TicketClient, parse_ticket_id
 from gateway.installation.accounts import Account, Accounts
 from gateway.loyalty_client import LoyaltyClient
-from gateway.merchants import Merchants
-from gateway.notes.progress import NoteKind, find_step, find_wait_after
-from gateway.notes.text import Whom, has_mark, make_mark, render_html, render_note
+from gateway.notes.progress import find_step, find_wait_after
+from gateway.notes.service import TIMEOUT_S, Notes, has_reference
 from gateway.outbox.metrics import NoteMetrics
 from gateway.outbox.rows import Note
 from gateway.outbox.store import LEASE_S, NoteStore
+from gateway.wording.note import NoteKind, say_reference
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeyError
 
@@ -40,14 +40,8 @@ GIVE_UP_S = 30 * 86_400.0
 LATE_S = 60.0
 # So soon after an uncertain send its note is looked for, before it may be sent again.
 _LATE_LOOKS_S = (2.0, 10.0)
-# An award of so long ago is no news.
-_JUST_S = 120.0
 # So often a row is put off for the account's rate before an operator hears of it.
 _THROTTLED_LOOKS = 5
-_CALL_TIMEOUT_S = 2.0
-# The notes that end a doubt, and who ends it where no person does (the proto: AwardChange.actor).
-_SETTLED_KINDS = frozenset({NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL})
-_SERVICE = "loyalty_service"
 _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 # A refused key is not mended by trying; whoever mends it may have the notes hastened.
 _CREDENTIALS_WAIT_S = 3600.0
@@ -70,7 +64,7 @@ class Writer:
         store: NoteStore,
         accounts: Accounts,
         client: LoyaltyClient,
-        merchants: Merchants,
+        notes: Notes,
         metrics: NoteMetrics,
         *,
         late_s: float = LATE_S,
@@ -79,7 +73,7 @@ class Writer:
         self._store = store
         self._accounts = accounts
         self._client = client
-        self._merchants = merchants
+        self._notes = notes
         self._metrics = metrics
         self._late_s = late_s
         self._clock = clock
@@ -127,8 +121,8 @@ class Writer:
 
         Raises GorgiasError.
         """
-        mark = make_mark(award, sending)
-        if await client.find_message(note.ticket_id, lambda message: has_mark(message, mark)):
+        reference = say_reference(award, sending)
+        if await client.find_message(note.ticket_id, lambda message: has_reference(message, reference)):
             return msgspec.structs.replace(note, last=sending, sending=None)
         return note if note.send_age_s < self._late_s else msgspec.structs.replace(note, sending=None)
 
@@ -142,14 +136,15 @@ class Writer:
             has_left = await _has_left(note, account.notes)
         except GorgiasError as error:
             return await self._fail(note, error, account, log)
-        text = await self._render(note, award, kind, has_left=has_left)
+        age_s = _find_age_s(note, award.create_time)
+        text = await self._notes.compose(award, kind, ticket_id=note.ticket_id, award_age_s=age_s, has_left=has_left)
         began = self._clock()
         if not await self._store.mark_sending(note, kind):
             return 0.0  # its lease ran out, and another worker has it
         if self._clock() - began >= LEASE_S:
             return 0.0  # this process has slept: another may have it by now, and looks for this note first
         try:
-            await account.notes.create_note(note.ticket_id, text=text, html=render_html(text))
+            await account.notes.create_note(note.ticket_id, text)
         except (GorgiasUnavailableError, GorgiasContractError) as error:
             return await self._fail(msgspec.structs.replace(note, sending=kind), error, account, log)
         except GorgiasError as error:
@@ -214,40 +209,11 @@ class Writer:
     async def _fetch_award(self, request: pb.GetAwardRequest) -> pb.Award | None:
         """None: there is none. Raises LoyaltyCallError."""
         try:
-            return (await self._client.get_award(request, timeout_s=_CALL_TIMEOUT_S)).award
+            return (await self._client.get_award(request, timeout_s=TIMEOUT_S)).award
         except LoyaltyCallError as error:
             if error.reason in _NOT_THERE:
                 return None
             raise
-
-    async def _render(self, note: Note, award: pb.Award, kind: NoteKind, *, has_left: bool) -> str:
-        # Later on, something else may have changed the tier.
-        is_just_done = kind is NoteKind.DONE and _find_age_s(note, award.create_time) < _JUST_S
-        if has_left:
-            whom = Whom(has_left=True)
-        else:
-            whom = await self._fetch_whom(award, says_tier=is_just_done and not award.reversed_by)
-        settled = await self._fetch_settling(award) if kind in _SETTLED_KINDS and not has_left else None
-        shop = await self._merchants.get(award.merchant_id)
-        return render_note(award, kind, whom, shop, settled, ticket_id=note.ticket_id)
-
-    async def _fetch_settling(self, award: pb.Award) -> pb.AwardChange | None:
-        """How a person settled it; None: nobody did. Raises LoyaltyCallError."""
-        request = pb.GetAwardRequest(merchant_id=award.merchant_id, award_id=award.award_id)
-        changes = (await self._client.get_award(request, timeout_s=_CALL_TIMEOUT_S)).changes
-        return changes[-1] if changes and changes[-1].actor != _SERVICE else None
-
-    async def _fetch_whom(self, award: pb.Award, *, says_tier: bool) -> Whom:
-        """The member as they are now; what is not known is left out."""
-        try:
-            snapshot = await self._client.get_member(award.merchant_id, award.member_id, timeout_s=_CALL_TIMEOUT_S)
-        except LoyaltyCallError:
-            return Whom()
-        member = snapshot.member
-        says_tier = says_tier and snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED
-        return Whom(
-            name=member.full_name, support_id=member.support_id, tier=member.tier.display_name if says_tier else None
-        )
 
 
 async def _has_left(note: Note, tickets: TicketClient) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Row, String, Table
 
-from gateway.notes.progress import NoteKind
+from gateway.wording.note import NoteKind
 
 NOTES = Table(
     "ticket_notes",

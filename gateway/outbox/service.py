@@ -15,6 +15,7 @@ from gateway.gorgias.tickets import parse_ticket_id
 from gateway.installation.accounts import Accounts
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
+from gateway.notes.service import Notes
 from gateway.outbox.delivery import LATE_S, Writer
 from gateway.outbox.metrics import NoteMetrics
 from gateway.outbox.rows import Note
@@ -192,7 +193,7 @@ async def open_outbox(  # noqa: PLR0913 - what it stands on
     """
     async with NoteStore(database, first_look_s=first_look_s) as store:
         metrics = NoteMetrics(registry)
-        writer = Writer(store, accounts, client, merchants, metrics, late_s=late_s, clock=clock)
+        writer = Writer(store, accounts, client, Notes(client, merchants), metrics, late_s=late_s, clock=clock)
         kept_s = click_life_s + _MARGIN_S
         async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
             yield outbox

@@ -23,8 +23,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
-from gateway.notes.progress import FINAL_KINDS, NoteKind
+from gateway.notes.progress import FINAL_KINDS
 from gateway.outbox.rows import NOTES, Backlog, Note, parse_note
+from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.sql import now_ms
 

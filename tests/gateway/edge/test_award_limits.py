@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.actions.award_replies import render_award_refusal
 from gateway.errors import LoyaltyCallError
-from gateway.merchants import DEFAULT_SHOP
+from gateway.wording.answers.award import say_award_refusal
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED
 from tests.gateway.edge.running import NOW, Gateway
@@ -75,7 +75,7 @@ def test_no_limit_ever_offers_nothing(limit: str, maximum: int, used: int) -> No
     error = LoyaltyCallError(
         "LIMIT_EXCEEDED", "", code=grpc.StatusCode.FAILED_PRECONDITION, metadata=metadata, is_answered=True
     )
-    message = render_award_refusal(error, DEFAULT_SHOP, NOW).message
+    message = say_award_refusal(error, DEFAULT_SHOP, NOW)
     assert ("up to" in message) == (used < maximum)
     assert "up to 0" not in message
     assert message.endswith(" For more, ask a manager.")

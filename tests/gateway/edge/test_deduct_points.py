@@ -5,12 +5,11 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.actions.award_replies import render_award_refusal
-from gateway.actions.token import NO_EMAIL, NO_MEMBER, NO_POINTS, SEVERAL_MEMBERS, UNREADABLE_EMAIL
-from gateway.directions import REMOVE
-from gateway.errors import HTTP_STATUS, AwardTokenError, RequestError
-from gateway.merchants import DEFAULT_SHOP
-from gateway.wording import TAG_ADVICE
+from gateway.errors import HTTP_STATUS, AwardTokenError, NoTokenReason, RequestError
+from gateway.wording.answers.award import say_award_refusal
+from gateway.wording.directions import REMOVE
+from gateway.wording.phrases import TAG_ADVICE
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import make_deduction, make_reversal
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway
@@ -243,7 +242,7 @@ async def test_points_malformed_are_told_what_one_deduction_may_have(
 
 def test_points_malformed_in_a_shop_that_cannot_be_asked_for_are_not_called_forbidden() -> None:
     error = RequestError("points must be a whole number from 1", field="points")
-    message = render_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE).message
+    message = say_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE)
     assert message == "Not removed. Enter whole points, for example 100."
 
 
@@ -266,11 +265,20 @@ async def test_token_of_each_button_is_none_of_another(gateway: Gateway, scripte
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        (NO_MEMBER, "Not removed: there is no loyalty member on this ticket."),
-        (SEVERAL_MEMBERS, "Not removed: several members have this e-mail. Points cannot be removed here."),
-        (NO_EMAIL, "Not removed: there is no e-mail on this ticket, so no member can be found."),
-        (UNREADABLE_EMAIL, "Not removed: the e-mail on this ticket cannot be read, so no member can be found."),
-        (NO_POINTS, "Not removed: this member's points cannot be changed. The panel's first line says why."),
+        ("no-member", "Not removed: there is no loyalty member on this ticket."),
+        (
+            NoTokenReason.SEVERAL_MEMBERS,
+            "Not removed: several members have this e-mail. Points cannot be removed here.",
+        ),
+        ("no-email", "Not removed: there is no e-mail on this ticket, so no member can be found."),
+        (
+            NoTokenReason.UNREADABLE_EMAIL,
+            "Not removed: the e-mail on this ticket cannot be read, so no member can be found.",
+        ),
+        (
+            NoTokenReason.NO_POINTS,
+            "Not removed: this member's points cannot be changed. The panel's first line says why.",
+        ),
         ("", f"Not removed: points cannot be removed with this panel. {TAG_ADVICE}"),
     ],
 )
@@ -286,7 +294,7 @@ async def test_button_of_a_shop_that_has_turned_it_off_says_so(gateway: Gateway,
 
 def test_panel_without_a_token_in_a_shop_that_cannot_be_asked_for_is_not_called_forbidden() -> None:
     error = AwardTokenError("none", is_absent=True)
-    message = render_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE).message
+    message = say_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE)
     assert message == f"Not removed: points cannot be removed with this panel. {TAG_ADVICE}"
 
 
@@ -323,7 +331,7 @@ async def test_panel_can_remove_points_where_the_shop_lets_it_and_the_member_get
     assert (read.member_id, read.owner.has_email(JANA)) == (scripted.snapshot.member.member_id, True)
     scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
     blocked = await (await gateway.get_widget()).json()
-    assert (blocked["add_points"], blocked["deduct_token"]) == ([], NO_POINTS)
+    assert (blocked["add_points"], blocked["deduct_token"]) == ([], NoTokenReason.NO_POINTS)
 
 
 async def test_panel_of_a_shop_that_allows_none_has_no_token_for_it(
@@ -350,7 +358,7 @@ async def test_last_try_of_a_deduction_is_shown_on_the_next_panel(gateway: Gatew
 
 @pytest.mark.parametrize("reason", [*HTTP_STATUS, "A_REASON_OF_NEXT_YEAR"])
 def test_every_reason_reads_as_a_sentence(reason: str) -> None:
-    message = render_award_refusal(make_error(reason, {"award_id": "A-7"}), DEFAULT_SHOP, NOW, direction=REMOVE).message
+    message = say_award_refusal(make_error(reason, {"award_id": "A-7"}), DEFAULT_SHOP, NOW, direction=REMOVE)
     assert message.startswith(("Not removed. ", "Not removed: "))
     assert message.endswith(".")
     assert "added" not in message

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from gateway.actions.refusals import KEPT, LastRefusals, Refusal
-from gateway.merchants import DEFAULT_SHOP
-from gateway.widget.last_try import render_last_try
+from gateway.wording.panel.last_try import say_last_try
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import APPLIED, UNDONE, make_response
 from tests.gateway.edge.running import NOW, PETER, Gateway, make_time, run_gateway
@@ -193,4 +193,4 @@ def test_members_are_not_kept_longer_than_their_refusals() -> None:
     ],
 )
 def test_row_says_when_and_where_of_what_is_kept_for_days(refusal: Refusal, line: str) -> None:
-    assert render_last_try(refusal, SHOP).line == line
+    assert say_last_try(refusal.message, refusal.time, SHOP, ticket_id=refusal.ticket_id, agent=refusal.agent) == line

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.actions.award_replies import render_award, render_award_refusal
-from gateway.actions.replies import say_note
-from gateway.actions.undo_replies import render_undo, render_undo_refusal
 from gateway.errors import HTTP_STATUS, LoyaltyCallError
-from gateway.merchants import DEFAULT_SHOP
-from gateway.wording import TAG_ADVICE
+from gateway.wording.answers.award import say_award, say_award_refusal
+from gateway.wording.answers.facts import say_note
+from gateway.wording.answers.undo import say_undo, say_undo_refusal
+from gateway.wording.phrases import TAG_ADVICE
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import make_response, make_reversal
 from tests.gateway.edge.running import NOW
@@ -43,8 +43,8 @@ def make_error(reason: str, metadata: dict[str, str]) -> LoyaltyCallError:
 @pytest.mark.parametrize("reason", [*HTTP_STATUS, "A_REASON_OF_NEXT_YEAR"])
 def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     error = make_error(reason, {"award_id": "A-7"})
-    award = render_award_refusal(error, DEFAULT_SHOP, NOW).message
-    undo = render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).message
+    award = say_award_refusal(error, DEFAULT_SHOP, NOW)
+    undo = say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW)
     assert award.startswith(("Not added. ", "Not added: "))
     assert undo.startswith(("Not undone. ", "Not undone: "))
     for message in (award, undo):
@@ -71,7 +71,7 @@ def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     ],
 )
 def test_member_who_may_get_no_points_is_told_why(reason: str, metadata: dict[str, str], message: str) -> None:
-    assert render_award_refusal(make_error(reason, metadata), DEFAULT_SHOP, NOW).message == message
+    assert say_award_refusal(make_error(reason, metadata), DEFAULT_SHOP, NOW) == message
 
 
 @pytest.mark.parametrize(
@@ -87,24 +87,22 @@ def test_award_in_doubt_says_since_when(attempt_time: str, started: str) -> None
     error = make_error("AWARD_IN_DOUBT", {"award_id": "A-10482", "attempt_time": attempt_time})
     checking = f"We are still checking award A-10482 for this customer{started}. This can take 20 minutes or more."
     note = say_note("4718", "4711")
-    assert render_award_refusal(error, DEFAULT_SHOP, NOW, note=note).message == (
+    assert say_award_refusal(error, DEFAULT_SHOP, NOW, note=note) == (
         f"Not added. {checking} A note will appear in ticket 4718."
     )
-    assert render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).message == f"Not undone. {checking}"
+    assert say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW) == f"Not undone. {checking}"
 
 
 @pytest.mark.parametrize("reason", [*HTTP_STATUS, "A_REASON_OF_NEXT_YEAR"])
 def test_who_can_help_is_one_of_three(reason: str) -> None:
     """The agent, by a tag or by waiting; a manager; an administrator: and then a tag is no advice."""
     error = make_error(reason, {"award_id": "A-7"})
-    for reply in (render_award_refusal(error, DEFAULT_SHOP, NOW), render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW)):
-        sentences = reply.message.lower()
+    for message in (say_award_refusal(error, DEFAULT_SHOP, NOW), say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW)):
+        sentences = message.lower()
         others = [who for who in ("ask a manager.", "please tell your administrator") if who in sentences]
         assert len(others) <= 1
         assert not (others and "tag" in sentences)
-        assert (
-            "tag" not in sentences or TAG_ADVICE in reply.message or "add or remove a tag, then try again." in sentences
-        )
+        assert "tag" not in sentences or TAG_ADVICE in message or "add or remove a tag, then try again." in sentences
 
 
 @pytest.mark.parametrize(
@@ -120,8 +118,8 @@ def test_member_without_a_name_is_called_by_support_id(name: str, support_id: st
     fields: dict[str, Any] = {"member_id": "bf428af0-bf06-4bc4-a91b-91b5bda6e211", "member_support_id": support_id}
     award, reversal = make_response(APPLIED, **fields), make_reversal(APPLIED, member_name=name, **fields)
     award.member_name = name
-    given = render_award(award, "", None, DEFAULT_SHOP, NOW).message
-    taken = render_undo(reversal, DEFAULT_SHOP, NOW).message
+    given = say_award(award, "", None, DEFAULT_SHOP, NOW)
+    taken = say_undo(reversal, DEFAULT_SHOP, NOW)
     assert given == f"100 points added for {whom}. Award A-10482."
     assert taken == f"100 points taken back from {whom}. Award A-10483 undoes A-10482."
 
@@ -147,7 +145,7 @@ def test_member_without_a_name_is_called_by_support_id(name: str, support_id: st
     ],
 )
 def test_points_that_were_added_say_why_and_what_the_balance_shows(fields: dict[str, Any], message: str) -> None:
-    assert render_award(make_response(APPLIED, **fields), "", None, DEFAULT_SHOP, NOW).message == message
+    assert say_award(make_response(APPLIED, **fields), "", None, DEFAULT_SHOP, NOW) == message
 
 
 @pytest.mark.parametrize(
@@ -162,12 +160,12 @@ def test_points_that_were_added_say_why_and_what_the_balance_shows(fields: dict[
 )
 def test_undo_that_comes_again_says_that_it_is_done(fields: dict[str, Any], message: str) -> None:
     reversal = make_reversal(APPLIED, replayed=True, **fields)
-    assert render_undo(reversal, DEFAULT_SHOP, NOW).message == message
+    assert say_undo(reversal, DEFAULT_SHOP, NOW) == message
 
 
 @given(st.sampled_from(sorted(HTTP_STATUS)), st.dictionaries(st.sampled_from(_METADATA_KEYS), st.text(max_size=12)))
 def test_details_that_cannot_be_read_are_left_out(reason: str, metadata: dict[str, str]) -> None:
     """A newer loyalty service may say more, less, or otherwise: the agent is answered all the same."""
     error = make_error(reason, metadata)
-    assert render_award_refusal(error, DEFAULT_SHOP, NOW).status == "refused"
-    assert render_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).status == "refused"
+    assert say_award_refusal(error, DEFAULT_SHOP, NOW).startswith("Not added")
+    assert say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).startswith("Not undone")

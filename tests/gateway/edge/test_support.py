@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.merchants import DEFAULT_SHOP, Shop
-from gateway.widget.support import AwardRow, Undo, find_undoable, render_awards, render_undo
-from gateway.widget.view import render_member
+from gateway.widget.undo import Undo, find_undoable
+from gateway.widget.view import Line, render_member
+from gateway.wording.panel.support import list_award_lines, say_undo
+from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_view import CONTROLS, NOW, SHOP, make_snapshot
 
@@ -45,7 +46,7 @@ def make_award(
 
 
 def render(*awards: pb.Award, shop: Shop = SHOP, now: datetime = NOW) -> list[str]:
-    return render_awards(awards, shop, now)
+    return list_award_lines(awards, shop, now)
 
 
 def find(*awards: pb.Award) -> str:
@@ -118,8 +119,7 @@ def test_deduction_has_a_minus_and_its_undo_a_plus() -> None:
 def test_deduction_can_be_undone_as_an_award_can() -> None:
     deduction = make_award(2, debit=True, until=SOON)
     assert find(deduction, make_award(1, until=SOON)) == "A-2"
-    row = render_undo(Undo(award=deduction, token="bound"), SHOP)
-    assert row.title.startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
+    assert say_undo(deduction, SHOP).startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
 
 
 def test_undo_that_is_on_its_way_is_being_checked() -> None:
@@ -153,7 +153,7 @@ def test_awards_are_a_row_each_and_lines_of_one_text_newest_first() -> None:
     awards = pb.SupportAwards(awards=[make_award(2), make_award(1)])
     view = render_member(make_snapshot(given_by_support=awards), "token", SHOP, NOW)
     lines = ["+100, 21 Nov, Ana K., ticket 4711, A-2", "+100, 21 Nov, Ana K., ticket 4711, A-1"]
-    assert view.support_awards == [AwardRow(line=line) for line in lines]
+    assert view.support_awards == [Line(line) for line in lines]
     assert view.support_awards_text == "\n".join(lines)
 
 
@@ -228,8 +228,7 @@ def test_newest_award_can_be_undone_and_no_older_one(awards: list[pb.Award], und
 def test_undo_names_its_award_and_until_when(shop: Shop, changes: dict[str, Any], title: str) -> None:
     made = datetime(2026, 11, 23, 13, 2, tzinfo=UTC)
     award = make_award(made=made, until=made + timedelta(minutes=30), **changes)
-    row = render_undo(Undo(award=award, token="bound"), shop)
-    assert (row.title, row.undo_token) == (title, "bound")
+    assert say_undo(award, shop) == title
 
 
 def test_undo_is_there_in_both_shapes() -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from gateway.installation.buttons import Buttons
-from gateway.widget.support import Undo
 from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Variant, render_template
-from gateway.widget.view import View, render_member
+from gateway.widget.undo import Undo
+from gateway.widget.view import View, render_body, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_support import make_award
 from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot, make_views
@@ -63,13 +63,13 @@ def list_parameters(button: Any) -> list[Any]:  # noqa: ANN401 - JSON
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
 def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
-    view = msgspec.to_builtins(make_views()[status])
+    view = msgspec.to_builtins(render_body(make_views()[status]))
     assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Variant) -> None:
-    view = msgspec.to_builtins(make_full_view())
+    view = msgspec.to_builtins(render_body(make_full_view()))
     assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
 
 
@@ -97,7 +97,9 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
     ],
 )
 def test_template_shows_each_fact_where_its_variant_has_it(variant: Variant, ways: set[str]) -> None:
-    assert ways <= {way for way, _ in iter_read(render(variant, REMOVING), msgspec.to_builtins(make_full_view()))}
+    assert ways <= {
+        way for way, _ in iter_read(render(variant, REMOVING), msgspec.to_builtins(render_body(make_full_view())))
+    }
 
 
 def test_template_conservative_has_cards_and_texts_only() -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from gateway.actions.award_replies import render_award_refusal
 from gateway.actions.token import AwardTokens
-from gateway.actions.undo_replies import render_undo_refusal
 from gateway.errors import AwardTokenError
-from gateway.merchants import DEFAULT_SHOP
-from gateway.wording import TAG_ADVICE
+from gateway.wording.answers.award import say_award_refusal
+from gateway.wording.answers.undo import say_undo_refusal
+from gateway.wording.phrases import TAG_ADVICE
+from gateway.wording.shop import DEFAULT_SHOP
 from runtime.addresses import make_email_key
 from tests.gateway.edge.running import JANA, NOW, make_time
 
@@ -43,8 +43,8 @@ def test_tokens_live_as_long_as_they_may() -> None:
 
 def test_old_panel_names_its_day() -> None:
     refresh = f"this panel is from 20 Oct. {TAG_ADVICE}"
-    assert render_award_refusal(OLD, DEFAULT_SHOP, NOW).message == f"Not added: {refresh}"
-    assert render_undo_refusal(OLD, "", DEFAULT_SHOP, NOW).message == f"Not undone: {refresh}"
+    assert say_award_refusal(OLD, DEFAULT_SHOP, NOW) == f"Not added: {refresh}"
+    assert say_undo_refusal(OLD, "", DEFAULT_SHOP, NOW) == f"Not undone: {refresh}"
 
 
 def test_request_id_outlives_a_rotation() -> None:
@@ -161,5 +161,5 @@ def test_panel_of_another_version_is_an_old_panel(payload: object) -> None:
     token = signer.sign(base64_encode(msgspec.json.encode(payload))).decode()
     with pytest.raises(AwardTokenError) as caught:
         TOKENS.parse(token, "acme", datetime.now(UTC))
-    said = render_award_refusal(caught.value, DEFAULT_SHOP, NOW).message
+    said = say_award_refusal(caught.value, DEFAULT_SHOP, NOW)
     assert re.fullmatch(r"Not added: this panel is from \d+ \w+\. Add or remove a tag, then try again\.", said)

@@ -39,7 +39,7 @@ async def test_ticket_is_there_or_not(client: TicketClient) -> None:
 
 
 async def test_note_is_found_by_what_it_says(client: TicketClient) -> None:
-    await client.create_note(TICKET, text="one\ntwo", html="one<br>two")
+    await client.create_note(TICKET, "one\ntwo")
     found = await client.find_message(TICKET, lambda message: message.is_note)
     assert found is not None
     assert found.text == "one\ntwo"
@@ -47,13 +47,13 @@ async def test_note_is_found_by_what_it_says(client: TicketClient) -> None:
 
 
 async def test_messages_of_other_tickets_are_not_looked_at(client: TicketClient) -> None:
-    await client.create_note(4712, text="elsewhere", html="elsewhere")
+    await client.create_note(4712, "elsewhere")
     assert await client.find_message(TICKET, lambda message: message.text == "elsewhere") is None
 
 
 async def test_note_for_a_ticket_that_is_gone_says_so(client: TicketClient) -> None:
     with pytest.raises(GorgiasNotFoundError):
-        await client.create_note(MISSING, text="x", html="x")
+        await client.create_note(MISSING, "x")
 
 
 async def test_refusal_holds_all_calls_of_the_account_and_is_not_waited_out(
@@ -64,7 +64,7 @@ async def test_refusal_holds_all_calls_of_the_account_and_is_not_waited_out(
         await client.has_ticket(TICKET)
     assert caught.value.retry_after_s == 5.0
     with pytest.raises(GorgiasThrottledError):
-        await make_client(session, target, budget).create_note(TICKET, text="x", html="x")
+        await make_client(session, target, budget).create_note(TICKET, "x")
     assert helpdesk.requests == [f"GET /tickets/{TICKET}"]
 
 

@@ -4,6 +4,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from gateway.customers.checks import check_buttons
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
@@ -11,7 +12,7 @@ from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
-from gateway.outbox.checks import check_buttons, check_notes
+from gateway.outbox.checks import check_notes
 from gateway.outbox.rows import Backlog
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk

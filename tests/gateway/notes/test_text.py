@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.gorgias.tickets import Message
-from gateway.merchants import DEFAULT_SHOP
-from gateway.notes.progress import NoteKind
-from gateway.notes.text import Whom, has_mark, make_mark, render_html, render_note
+from gateway.gorgias.tickets import Message, render_note
+from gateway.notes.service import has_reference
+from gateway.wording.note import NoteKind, Whom, say_note, say_reference
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.outbox.room import make_award
 
@@ -24,7 +24,7 @@ JANA = Whom(name="Jana Nováková", support_id="JN-4821", tier="Gold")
 
 
 def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -> list[str]:
-    return render_note(award, kind, whom, SHOP).split("\n")
+    return say_note(award, kind, whom, SHOP).split("\n")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_marks_tell_every_kind_apart() -> None:
         make_award(award_id=f"A-{number}", debit=debit, reverses=reverses)
         for number, (debit, reverses) in enumerate(itertools.product((False, True), ("", "A-9")))
     ]
-    marks = [make_mark(award, kind) for award, kind in itertools.product(awards, NoteKind)]
+    marks = [say_reference(award, kind) for award, kind in itertools.product(awards, NoteKind)]
     assert len(set(marks)) == len(marks)
 
 
@@ -141,15 +141,17 @@ def test_marks_tell_every_kind_apart() -> None:
 def test_marks_stay_as_they_are(fields: dict[str, Any], marks: list[str]) -> None:
     """Notes that other releases have written are found again by them."""
     kinds = (NoteKind.DONE, NoteKind.CHECKING, NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL)
-    assert [make_mark(make_award(**fields), kind) for kind in kinds] == [f"Award A-10482 · {mark}" for mark in marks]
+    assert [say_reference(make_award(**fields), kind) for kind in kinds] == [
+        f"Award A-10482 · {mark}" for mark in marks
+    ]
 
 
 @pytest.mark.parametrize("kind", NoteKind)
 def test_note_has_its_own_mark_and_no_other(kind: NoteKind) -> None:
     award = make_award()
-    message = Message(is_note=True, text=render_note(award, kind, JANA, SHOP) + "\n")
-    assert [other for other in NoteKind if has_mark(message, make_mark(award, other))] == [kind]
-    assert not has_mark(msgspec.structs.replace(message, is_note=False), make_mark(award, kind))
+    message = Message(is_note=True, text=say_note(award, kind, JANA, SHOP) + "\n")
+    assert [other for other in NoteKind if has_reference(message, say_reference(award, other))] == [kind]
+    assert not has_reference(msgspec.structs.replace(message, is_note=False), say_reference(award, kind))
 
 
 def test_agent_is_named_as_the_button_says() -> None:
@@ -190,7 +192,7 @@ def test_support_id_that_is_on_record_stands_in_for_one_that_cannot_be_read() ->
 )
 def test_undo_says_in_the_awards_ticket_where_it_was_pressed(ticket_id: int | None, line: str) -> None:
     award = make_award(reverses="A-1", ticket_id="4712")
-    assert render_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
+    assert say_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_text_from_right_to_left_stays_within_its_place() -> None:
     )
     settled = pb.AwardChange(actor="דנה ב", why="ראה 3 שם")
     whom = Whom(name="שמש", support_id="ל-4821", tier="זהב")
-    lines = render_note(award, NoteKind.ARRIVED, whom, SHOP, settled).split("\n")
+    lines = say_note(award, NoteKind.ARRIVED, whom, SHOP, settled).split("\n")
     assert lines[0] == "Checked: 100 points were added for \u2068שמש\u2069 (\u2068ל-4821\u2069)."
     assert {"Reason: \u2068הנחה\u2069", "Note: \u2068מתנה 5\u2069"} <= set(lines)
     assert "Settled by \u2068דנה ב\u2069: \u2068ראה 3 שם\u2069" in lines
@@ -237,10 +239,10 @@ ODD = st.text(max_size=40) | st.text(st.sampled_from("aא٣ \n\u2028\u2029\u2066
 def test_whatever_others_wrote_each_line_closes_what_it_isolates(name: str, text: str, tier: str) -> None:
     award = make_award(note=text, reason=name, claimed_agent_name=name, claimed_agent_email=text, tier_before=tier)
     settled = pb.AwardChange(actor=name, why=text)
-    note = render_note(award, NoteKind.DONE, Whom(name=name, support_id=text, tier=name), SHOP, settled)
+    note = say_note(award, NoteKind.DONE, Whom(name=name, support_id=text, tier=name), SHOP, settled)
     lines = note.splitlines()
     assert lines == note.split("\n")
-    assert lines[-1] == make_mark(award, NoteKind.DONE)
+    assert lines[-1] == say_reference(award, NoteKind.DONE)
     for line in lines:
         assert set("\u2066\u2068\u2069\u202e").isdisjoint(re.sub("\u2068[^\u2068\u2069]*\u2069", "", line))
 
@@ -275,4 +277,5 @@ def test_nobodys_text_looks_like_a_line_of_ours() -> None:
 
 
 def test_html_has_the_same_lines_and_no_tags_of_others() -> None:
-    assert render_html('<b> & "x"\nČau') == "&lt;b&gt; &amp; &quot;x&quot;<br>Čau"
+    body = render_note("ana@acme.example", '<b> & "x"\nČau')
+    assert body["body_html"] == "&lt;b&gt; &amp; &quot;x&quot;<br>Čau"

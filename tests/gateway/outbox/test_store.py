@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.notes.progress import NoteKind
 from gateway.outbox.rows import Note
 from gateway.outbox.store import LEASE_S, NoteStore
+from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
 from tests.gateway.outbox.room import let_pass

@@ -16,11 +16,12 @@ from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.notes.progress import NoteKind
+from gateway.notes.service import Notes
 from gateway.outbox.delivery import LATE_S, Writer
 from gateway.outbox.metrics import NoteMetrics
 from gateway.outbox.rows import Note
 from gateway.outbox.store import LEASE_S, NoteStore
+from gateway.wording.note import NoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -213,7 +214,11 @@ async def loose(
         client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
         store = await stack.enter_async_context(NoteStore(database))
-        yield store, Writer(store, accounts, client, merchants, NoteMetrics(CollectorRegistry()), clock=clock), clock
+        yield (
+            store,
+            Writer(store, accounts, client, Notes(client, merchants), NoteMetrics(CollectorRegistry()), clock=clock),
+            clock,
+        )
 
 
 async def test_worker_that_ends_at_any_await_leaves_one_note(

@@ -1,56 +1,37 @@
-"""The sentences that agents read after "Undo last award". Pure."""
+"""The sentences that agents read after "Undo last award"."""
 
 from datetime import datetime
 
-from gateway.actions.replies import (
-    ASK_MANAGER,
-    CHECKING_TIME,
-    Reply,
-    get_award_id,
-    is_today,
-    make_refusal,
-    name_agent,
-    name_member,
-    say_balance,
-    say_later,
-    say_refusal,
-    say_when,
-)
-from gateway.directions import TAKE_BACK, find_direction
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError
-from gateway.merchants import Shop
-from gateway.wording import TAG_ADVICE, format_clock, format_last_day, format_points
+from gateway.wording.answers.facts import name_agent, name_member, say_balance, say_later, say_when
+from gateway.wording.answers.refusals import say_refusal
+from gateway.wording.directions import TAKE_BACK, find_direction
+from gateway.wording.numbers import format_points
+from gateway.wording.phrases import ASK_MANAGER, CHECKING_TIME, TAG_ADVICE
+from gateway.wording.shop import Shop
+from gateway.wording.times import format_clock, format_last_day, is_today
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LEAD = "Not undone"
 
 
-def render_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, note: str = "") -> Reply:
+def say_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, note: str = "") -> str:
     """A reversal that is booked, or being checked. `note`: as `say_note` has it."""
     reversal = response.award
     if reversal.state != pb.AWARD_STATE_APPLIED:
-        status, message = "checking", _say_checking(reversal, shop, note)
-    elif response.replayed:
-        status, message = "replayed", _say_replayed(reversal, shop, now)
-    else:
-        status, message = "applied", _say_applied(response, shop)
-    return Reply(status=status, message=message, award_id=reversal.award_id)
+        return _say_checking(reversal, shop, note)
+    return _say_replayed(reversal, shop, now) if response.replayed else _say_applied(response, shop)
 
 
-def render_undo_lost(award_id: str) -> Reply:
+def say_undo_lost(award_id: str) -> str:
     """Nobody knows how far the undo of this award had come. Trying again tells, and moves no points twice."""
-    message = (
+    return (
         f"We do not know yet whether award {award_id} was undone. Try again in a few minutes. No award is undone twice."
     )
-    return Reply(status="checking", message=message)
 
 
-def render_undo_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, *, note: str = "") -> Reply:
+def say_undo_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, *, note: str = "") -> str:
     """Why nothing is undone. `award_id`: of the award to undo; empty where the panel could not be read."""
-    return make_refusal(_say_refusal(error, award_id, shop, now, note), error)
-
-
-def _say_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, note: str) -> str:
     match error:
         case AwardTokenError(is_absent=True):
             message = f"{_LEAD}: there is no award here that can be undone now."
@@ -61,13 +42,14 @@ def _say_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, 
         case LoyaltyCallError(reason="AWARD_NOT_FOUND"):
             message = f"{_LEAD}: award {award_id} is not on record. {TAG_ADVICE}"
         case LoyaltyCallError(reason="REQUEST_ID_REUSED"):
-            message = f"{_LEAD}: this panel was already used for award {get_award_id(error)}. {TAG_ADVICE}"
+            message = f"{_LEAD}: this panel was already used for award {error.award_id}. {TAG_ADVICE}"
         case AwardRefusedError(reason="AWARD_STATE"):
-            never = f"the points were never {error.direction.done}"
+            never = f"the points were never {find_direction(error.award).done}"
             message = f"{_LEAD}: award {error.award_id} was checked, and {never}. {TAG_ADVICE}"
         case AwardRefusedError(reason="PROVIDER_REFUSED"):
-            why = " The balance may be too low." if error.direction is TAKE_BACK else ""
-            refuses = f"TRIFFT refuses to {error.direction.verb} the points back.{why}"
+            direction = find_direction(error.award)
+            why = " The balance may be too low." if direction is TAKE_BACK else ""
+            refuses = f"TRIFFT refuses to {direction.verb} the points back.{why}"
             message = f"{_LEAD}: {refuses} Nothing was changed. {ASK_MANAGER}"
         case _:
             message = say_refusal(_LEAD, error, shop, now, note)

@@ -1,44 +1,33 @@
-"""The sentences that agents read after "Add Loyalty Points" and "Remove points". Pure."""
+"""The sentences that agents read after "Add Loyalty Points" and "Remove points"."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from gateway.actions.parameters import MAX_REASON_CHARS
-from gateway.actions.replies import (
-    ASK_MANAGER,
-    INSTALL_AGAIN,
-    Reply,
-    get_award_id,
-    is_today,
-    make_refusal,
-    name_agent,
-    name_member,
-    say_balance,
-    say_later,
-    say_refusal,
-    say_when,
+from gateway.errors import (
+    AwardRefusedError,
+    AwardTokenError,
+    GatewayError,
+    LoyaltyCallError,
+    NoTokenReason,
+    RequestError,
 )
-from gateway.actions.token import NO_EMAIL, NO_MEMBER, NO_POINTS, SEVERAL_MEMBERS, UNREADABLE_EMAIL
-from gateway.directions import ADD, REMOVE, Direction, find_direction
-from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError, RequestError
-from gateway.merchants import DEFAULT_SHOP, Shop
-from gateway.wording import (
-    TAG_ADVICE,
-    format_clock,
-    format_echo,
-    format_number,
-    format_points,
-    format_time,
-)
+from gateway.wording.answers.facts import name_agent, name_member, say_balance, say_later, say_when
+from gateway.wording.answers.refusals import say_refusal
+from gateway.wording.directions import ADD, REMOVE, Direction, find_direction
+from gateway.wording.limits import LIMITS, MAX_NOTE_CHARS, MAX_REASON_CHARS, PER_DEDUCTION
+from gateway.wording.numbers import format_number, format_points
+from gateway.wording.phrases import ASK_MANAGER, INSTALL_AGAIN, TAG_ADVICE, format_echo
+from gateway.wording.shop import DEFAULT_SHOP, Shop
+from gateway.wording.times import format_clock, format_time, is_today
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # As the panel's first line says it.
 _NO_MEMBER = {
-    NO_MEMBER: "there is no loyalty member on this ticket.",
-    SEVERAL_MEMBERS: "several members have this e-mail. {no_points}",
-    NO_EMAIL: "there is no e-mail on this ticket, so no member can be found.",
-    UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
-    NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
+    NoTokenReason.NO_MEMBER: "there is no loyalty member on this ticket.",
+    NoTokenReason.SEVERAL_MEMBERS: "several members have this e-mail. {no_points}",
+    NoTokenReason.NO_EMAIL: "there is no e-mail on this ticket, so no member can be found.",
+    NoTokenReason.UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
+    NoTokenReason.NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
 }
 # TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
 _NO_TOKEN = "this panel shows no loyalty member. Its first line says why."  # noqa: S105 - a sentence
@@ -46,19 +35,13 @@ _NO_TOKEN = "this panel shows no loyalty member. Its first line says why."  # no
 _NO_DEDUCT_TOKEN = f"points cannot be removed with this panel. {TAG_ADVICE}"
 _SWITCHED_OFF = f"this shop does not let support remove points. {ASK_MANAGER}"
 _FOR_MORE = "For more, ask a manager."
-_USED_FOR = {
-    "per_ticket": "for this ticket",
-    "per_member_day": "for this member today",
-    "per_merchant_day": "in this shop today",
-    "per_agent_day": "by you today",
-}
-_AT_ONCE = frozenset({"per_award", "per_deduction"})
+_LIMITS = {limit.name: limit for limit in LIMITS}
 _EXAMPLE_POINTS = 100
 # The shop has turned reasons on, and its button is still the one from before.
 _OLD_BUTTON = f"this shop wants a reason, and this button does not ask for one. {INSTALL_AGAIN}"
 
 
-def render_award(  # noqa: PLR0913 - what a sentence is made of
+def say_award(  # noqa: PLR0913 - what a sentence is made of
     response: pb.AwardPointsResponse,
     request_id: str,
     reversal: pb.Award | None,
@@ -66,7 +49,7 @@ def render_award(  # noqa: PLR0913 - what a sentence is made of
     now: datetime,
     *,
     note: str = "",
-) -> Reply:
+) -> str:
     """An award or deduction that is booked, or being checked. `request_id`: what was asked for now.
 
     `reversal`: the one that the award names; None where it names none, or that one could not be read. `note`: as
@@ -74,26 +57,23 @@ def render_award(  # noqa: PLR0913 - what a sentence is made of
     """
     award = response.award
     if award.state != pb.AWARD_STATE_APPLIED:
-        message = f"{_say_unknown(find_direction(award), award.points, shop)}{note} Award {award.award_id}."
-        status = "checking"
-    elif not response.replayed:
-        status, message = "applied", _say_applied(response, shop)
-    elif award.reversed_by:
-        status, message = "replayed", _say_undone(award, reversal, shop, now)
-    elif award.request_id != request_id:
-        status, message = "replayed", _say_repeated(response, shop, now)
-    else:
-        status, message = "replayed", _say_replayed(award, shop, now)
-    return Reply(status=status, message=message, award_id=award.award_id)
+        return f"{_say_unknown(find_direction(award), award.points, shop)}{note} Award {award.award_id}."
+    if not response.replayed:
+        return _say_applied(response, shop)
+    if award.reversed_by:
+        return _say_undone(award, reversal, shop, now)
+    if award.request_id != request_id:
+        return _say_repeated(response, shop, now)
+    return _say_replayed(award, shop, now)
 
 
-def render_award_lost(points: int, shop: Shop, *, direction: Direction, is_noted: bool) -> Reply:
+def say_award_lost(points: int, shop: Shop, *, direction: Direction, is_noted: bool) -> str:
     """Nobody knows how far the award had come, so it is not called refused. `is_noted`: if it came to be on record."""
     advice = "If a note appears in this ticket, it says what happened. If none does, ask" if is_noted else "Ask"
-    return Reply(status="checking", message=f"{_say_unknown(direction, points, shop)} {advice} a manager.")
+    return f"{_say_unknown(direction, points, shop)} {advice} a manager."
 
 
-def render_award_refusal(  # noqa: PLR0913 - what a sentence is made of
+def say_award_refusal(  # noqa: PLR0913 - what a sentence is made of
     error: GatewayError,
     shop: Shop,
     now: datetime,
@@ -101,18 +81,17 @@ def render_award_refusal(  # noqa: PLR0913 - what a sentence is made of
     direction: Direction = ADD,
     asks_reason: bool = True,
     note: str = "",
-) -> Reply:
+) -> str:
     """Why nothing was added, or removed. `asks_reason`: whether the button that was pressed has a field for one."""
     cause = _say_cause(error, shop, direction, asks_reason=asks_reason)
     lead, no_points = f"Not {direction.done}", _say_no_points(direction)
-    message = f"{lead}{cause}" if cause else say_refusal(lead, error, shop, now, note, no_points=no_points)
-    return make_refusal(message, error)
+    return f"{lead}{cause}" if cause else say_refusal(lead, error, shop, now, note, no_points=no_points)
 
 
 def _say_cause(error: GatewayError, shop: Shop, direction: Direction, *, asks_reason: bool) -> str:
     """What follows "Not added"; empty where it is what every action says."""
     match error:
-        case AwardTokenError(no_member=why) if why in _NO_MEMBER:
+        case AwardTokenError(why=NoTokenReason() as why):
             cause = f": {_NO_MEMBER[why].format(no_points=_say_no_points(direction))}"
         case AwardTokenError(is_absent=True):
             cause = f": {_say_no_token(shop, direction)}"
@@ -127,7 +106,7 @@ def _say_cause(error: GatewayError, shop: Shop, direction: Direction, *, asks_re
         case RequestError(field=field) | LoyaltyCallError(reason="BAD_VALUE", field=field) if field in _TEXTS:
             cause = _TEXTS[field](shop)
         case LoyaltyCallError(reason="REQUEST_ID_REUSED"):
-            cause = f": this panel was already used for award {get_award_id(error)}. {_say_more(direction)}"
+            cause = f": this panel was already used for award {error.award_id}. {_say_more(direction)}"
         case AwardRefusedError(reason="AWARD_STATE" | "PROVIDER_REFUSED"):
             cause = _say_not_booked(error)
         case _:
@@ -136,11 +115,11 @@ def _say_cause(error: GatewayError, shop: Shop, direction: Direction, *, asks_re
 
 
 def _say_not_booked(error: AwardRefusedError) -> str:
-    is_added = error.direction is ADD
+    direction = find_direction(error.award)
     if error.reason == "AWARD_STATE":
-        never = "its points never arrived" if is_added else f"its points were never {error.direction.done}"
+        never = "its points never arrived" if direction is ADD else f"its points were never {direction.done}"
         return f": award {error.award_id} was checked, and {never}. {TAG_ADVICE}"
-    if is_added:
+    if direction is ADD:
         return f". TRIFFT refused these points, nothing was changed. {ASK_MANAGER}"
     return f". TRIFFT refuses to take these points. The balance may be too low. Nothing was changed. {ASK_MANAGER}"
 
@@ -152,21 +131,22 @@ def _say_no_points(direction: Direction) -> str:
 def _say_no_token(shop: Shop, direction: Direction) -> str:
     if direction is ADD:
         return _NO_TOKEN
-    return _NO_DEDUCT_TOKEN if shop is DEFAULT_SHOP or shop.limits.per_deduction else _SWITCHED_OFF
+    return _NO_DEDUCT_TOKEN if shop is DEFAULT_SHOP or shop.limits.allows_deductions else _SWITCHED_OFF
 
 
 def _say_limit(metadata: dict[str, str], shop: Shop, direction: Direction) -> str:
     """How much of which limit is used. A limit that is not known here is not explained."""
-    where = _USED_FOR.get(metadata.get("limit", ""))
+    limit = _LIMITS.get(metadata.get("limit", ""))
     maximum, used, left = (_read_points(metadata, name) for name in ("maximum", "used", "left"))
-    if metadata.get("limit") in _AT_ONCE and maximum != 0:
+    if limit is not None and not limit.used and maximum != 0:
         return _say_most(maximum, shop, direction)
-    if metadata.get("limit") == "per_deduction":
+    if limit is PER_DEDUCTION:
         return f": {_SWITCHED_OFF}"
-    if where is None or maximum is None or used is None:
+    if limit is None or not limit.used or maximum is None or used is None:
         return f": a limit of this shop does not allow it. {_FOR_MORE}"
     left_words = f" You can {direction.verb} up to {format_number(left, shop)}." if left else ""
-    return f": {format_number(used, shop)} of {format_points(maximum, shop)} {where} are used.{left_words} {_FOR_MORE}"
+    said = f"{format_number(used, shop)} of {format_points(maximum, shop)} {limit.used} are used."
+    return f": {said}{left_words} {_FOR_MORE}"
 
 
 def _read_points(metadata: dict[str, str], name: str) -> int | None:
@@ -193,7 +173,7 @@ def _say_reasons(shop: Shop) -> str:
 
 
 _TEXTS: Mapping[str, Callable[[Shop], str]] = {
-    "note": lambda _shop: ". The note is too long: at most 500 characters.",
+    "note": lambda _shop: f". The note is too long: at most {MAX_NOTE_CHARS} characters.",
     "reason": _say_reasons,
 }
 

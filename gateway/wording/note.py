@@ -1,28 +1,39 @@
-"""The notes as people read them in a ticket: who, how many, to whom, why, before → after. Pure."""
+"""The notes as people read them in a ticket: who, how many, to whom, why, before → after."""
 
-import html
+import enum
 from datetime import UTC
 
 import msgspec
 
-from gateway.directions import ADD, REMOVE, find_direction
-from gateway.gorgias.tickets import Message
-from gateway.merchants import Shop
-from gateway.notes.progress import NoteKind
-from gateway.wording import format_number, format_points, format_time, parse_balance
+from gateway.wording.directions import ADD, REMOVE, find_direction
+from gateway.wording.numbers import format_number, format_points, parse_balance
+from gateway.wording.phrases import CHECKING_TIME
+from gateway.wording.shop import Shop
+from gateway.wording.times import format_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
 
+
+class NoteKind(enum.Enum):
+    """What a note says. A ticket gets CHECKING → ARRIVED, or NEVER (→ AFTER_ALL), or only DONE."""
+
+    DONE = "done"
+    CHECKING = "checking"
+    ARRIVED = "arrived"
+    NEVER = "never"
+    AFTER_ALL = "after_all"
+
+
 # The last line of a note, by what it says and what was done: "added", "removed", "taken back", "given back". A note is
 # found again by it, so a change here makes notes of an older release unknown.
-_MARKS = {
+_REFERENCES = {
     NoteKind.DONE: "{done}",
     NoteKind.CHECKING: "being checked",
     NoteKind.ARRIVED: "checked: {done}",
     NoteKind.NEVER: "checked: not {done}",
     NoteKind.AFTER_ALL: "{done} after all",
 }
-_CHECKING = "We are still checking. This can take 20 minutes or more."
+_CHECKING = f"We are still checking. {CHECKING_TIME}"
 
 
 class Whom(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,17 +48,12 @@ class Whom(msgspec.Struct, frozen=True, kw_only=True):
     has_left: bool = False
 
 
-def make_mark(award: pb.Award, kind: NoteKind) -> str:
-    """The line that this note, and no other, ends with."""
-    return f"Award {award.award_id} · {_MARKS[kind].format(done=find_direction(award).done)}"
+def say_reference(award: pb.Award, kind: NoteKind) -> str:
+    """The line that this note, and no other, ends with: it is found again by it."""
+    return f"Award {award.award_id} · {_REFERENCES[kind].format(done=find_direction(award).done)}"
 
 
-def has_mark(message: Message, mark: str) -> bool:
-    """Whether this is the internal note with that mark."""
-    return message.is_note and message.text.strip().split("\n")[-1].strip() == mark
-
-
-def render_note(  # noqa: PLR0913 - what a note is made of
+def say_note(  # noqa: PLR0913 - what a note is made of
     award: pb.Award,
     kind: NoteKind,
     whom: Whom,
@@ -56,7 +62,7 @@ def render_note(  # noqa: PLR0913 - what a note is made of
     *,
     ticket_id: int | None = None,
 ) -> str:
-    """Lines of plain text, the mark last. `settled`: by whom the doubt was, and why; None: by itself.
+    """Lines of plain text, the reference last. `settled`: by whom the doubt was, and why; None: by itself.
 
     `ticket_id`: whose note it is, where that may not be the ticket that the award is on record with.
     """
@@ -74,12 +80,7 @@ def render_note(  # noqa: PLR0913 - what a note is made of
         lines += _say_balance(award, shop)
         if award.tier_before and whom.tier is not None and whom.tier != award.tier_before:
             lines.append(f"Tier: {isolate(award.tier_before)} → {isolate(whom.tier) or 'none'}")
-    return "\n".join([*lines, make_mark(award, kind)])
-
-
-def render_html(text: str) -> str:
-    """The same lines for Gorgias' page."""
-    return "<br>".join(html.escape(line) for line in text.split("\n"))
+    return "\n".join([*lines, say_reference(award, kind)])
 
 
 def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:

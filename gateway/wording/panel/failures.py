@@ -1,12 +1,13 @@
-"""Why a panel has no data, or old data: what happened and when, then what an agent can do. Pure.
+"""Why a panel has no data, or old data: what happened and when, then what an agent can do.
 
 A reason is a name of ErrorReason, or the edge's own.
 """
 
 from datetime import datetime
 
-from gateway.merchants import Shop
-from gateway.wording import TAG_ADVICE, format_clock
+from gateway.wording.phrases import TAG_ADVICE, TELL_ADMINISTRATOR
+from gateway.wording.shop import Shop
+from gateway.wording.times import format_clock
 
 # As an agent reads it before "at 14:07".
 _FAILURES = {
@@ -21,7 +22,6 @@ _FAILURES = {
 }
 _OTHER_FAILURE = "the loyalty service did not answer"
 _LASTING = frozenset({"PROVIDER_CREDENTIALS", "PROVIDER_CONTRACT", "MERCHANT_NOT_FOUND", "CALLER_UNKNOWN"})
-_TELL_ADMINISTRATOR = "You cannot fix this. Please tell your administrator."
 
 
 def is_lasting_failure(reason: str) -> bool:
@@ -33,14 +33,14 @@ def say_failure(reason: str, shop: Shop, now: datetime) -> str:
     """Where there is nothing to show."""
     failure = _say(reason, shop, now)
     if is_lasting_failure(reason):
-        return f"No loyalty data: {failure}. {_TELL_ADMINISTRATOR}"
+        return f"No loyalty data: {failure}. {TELL_ADMINISTRATOR}"
     return f"{_begin(failure)}. {TAG_ADVICE}"
 
 
 def say_failure_beside_data(reason: str, shop: Shop, now: datetime) -> str:
     """After the data that is held."""
     failure = _begin(_say(reason, shop, now))
-    return f"{failure}. {_TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
+    return f"{failure}. {TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
 
 
 def _say(reason: str, shop: Shop, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What support gave a member, or removed: a line for each award, and the one that can be undone. Pure.
+"""What support gave a member, or removed: a line for each award, and the one that can be undone.
 
 Agents are named as their helpdesk names them, else by what is before the @ of their e-mail: that is enough to ask a
 colleague, and Gorgias keeps the panel on the customer, where nobody's whole address belongs.
@@ -7,10 +7,9 @@ colleague, and Gorgias keeps the panel on the customer, where nobody's whole add
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-import msgspec
-
-from gateway.merchants import Shop
-from gateway.wording import format_day, format_number, format_time, parse_time
+from gateway.wording.numbers import format_number
+from gateway.wording.shop import Shop
+from gateway.wording.times import format_day, format_time, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate, make_line, shorten
 
@@ -21,56 +20,25 @@ _MAX_REASON_CHARS = 32
 _MAX_TICKET_CHARS = 20
 
 
-class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
-    line: str
-
-
-class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Undo last award" undoes, in words, and the token that it is known by."""
-
-    title: str
-    undo_token: str
-
-
-class Undo(msgspec.Struct, frozen=True, kw_only=True):
-    """The award that a panel offers to undo, and the token that is bound to it."""
-
-    award: pb.Award
-    token: str
-
-
-def find_undoable(awards: Sequence[pb.Award], now: datetime) -> pb.Award | None:
-    """The newest award or deduction of support's, where it can be undone now: an older one is nobody's last click.
-
-    None while one of them is not settled, since that would be refused.
-    """
-    newest = next((award for award in awards if not award.reverses), None)
-    if newest is None or newest.reversed_by or any(award.state == pb.AWARD_STATE_UNKNOWN for award in awards):
-        return None
-    return newest if newest.reverse_expire_time.seconds > now.timestamp() else None
-
-
-def render_awards(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> list[str]:
+def list_award_lines(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> list[str]:
     """Newest first: "+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482"; another year than now's is said."""
     applied = {award.award_id for award in awards if award.state == pb.AWARD_STATE_APPLIED}
     year = f" {now.astimezone(shop.zone).year}"
-    return [_render_award(award, applied, shop, year) for award in awards]
+    return [_say_award(award, applied, shop, year) for award in awards]
 
 
-def render_undo(undo: Undo, shop: Shop) -> UndoRow:
+def say_undo(award: pb.Award, shop: Shop) -> str:
     """The time is absolute, since the panel is kept: "Undo +100, ticket 4727, A-3, until 14:25 CET"."""
-    award = undo.award
     _, _, until = format_time(parse_time(award.reverse_expire_time), shop).partition(", ")
-    facts = (f"Undo {_render_points(award, shop)}", _name_ticket(award), award.award_id, f"until {until}")
-    return UndoRow(title=_join(facts), undo_token=undo.token)
+    return _join((f"Undo {_say_points(award, shop)}", _name_ticket(award), award.award_id, f"until {until}"))
 
 
-def _render_award(award: pb.Award, applied: Collection[str], shop: Shop, year: str) -> str:
+def _say_award(award: pb.Award, applied: Collection[str], shop: Shop, year: str) -> str:
     """What must not be overlooked comes before what a narrow panel may cut off."""
     reason = _shorten(award.reason, _MAX_REASON_CHARS)
     facts = (
-        _render_points(award, shop),
-        _render_state(award, applied),
+        _say_points(award, shop),
+        _say_state(award, applied),
         format_day(parse_time(award.create_time), shop).removesuffix(year),
         _name_agent(award),
         _name_ticket(award),
@@ -80,11 +48,11 @@ def _render_award(award: pb.Award, applied: Collection[str], shop: Shop, year: s
     return _join(facts)
 
 
-def _render_points(award: pb.Award, shop: Shop) -> str:
+def _say_points(award: pb.Award, shop: Shop) -> str:
     return f"{_MINUS if award.debit else '+'}{format_number(award.points, shop)}"
 
 
-def _render_state(award: pb.Award, applied: Collection[str]) -> str:
+def _say_state(award: pb.Award, applied: Collection[str]) -> str:
     """What is not plain "given". `applied`: numbers of the listed awards that are; an undo is newer than its award."""
     facts = [f"undoes {award.reverses}"] if award.reverses else []
     if award.state == pb.AWARD_STATE_UNKNOWN:
