@@ -29,8 +29,9 @@ KILLS = 20
 # Each shop is looked after once a second: many of them, so that a short life gets to all that the last one left.
 SHOPS = 24
 PRESSES_A_LIFE = 4
-# Three calls an award: from before the first is opened until after the last is settled.
-CALLS_A_LIFE = 3 * PRESSES_A_LIFE
+# Three calls an award: from before the first is opened until after the last is settled. Some lives are long enough for
+# all that was pressed.
+CALLS_A_LIFE = 4 * PRESSES_A_LIFE
 COMPLETE = "[list_movements]\ncomplete = true\n"
 # Agents here are quicker than any shop's.
 MANY_REQUESTS = "[rate]\nrequests = 100000\n"
