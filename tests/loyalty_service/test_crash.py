@@ -78,9 +78,9 @@ class Agents:
     async def _press(self, client: Client, request: Press) -> None:
         try:
             if isinstance(request, pb.AwardPointsRequest):
-                award = (await client.loyalty.AwardPoints(request, timeout=5)).award
+                award = (await client.loyalty.AwardPoints(request, timeout=30)).award
             else:
-                award = (await client.loyalty.ReverseAward(request, timeout=5)).award
+                award = (await client.loyalty.ReverseAward(request, timeout=30)).award
         except grpc.aio.AioRpcError as error:
             if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
                 raise
