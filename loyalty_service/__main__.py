@@ -12,7 +12,7 @@ from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config, ConfigError
 from loyalty_service.logs import configure_logs
 from loyalty_service.metrics import Metrics
-from loyalty_service.server import open_fleet, serve
+from loyalty_service.server import open_shared_store, serve
 from loyalty_service.trifft.client import TrifftProvider
 
 
@@ -23,7 +23,7 @@ async def run(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock, metrics = SystemClock(), Metrics()
     async with (
-        open_fleet(config) as valkey,
+        open_shared_store(config, clock, metrics) as valkey,
         TrifftProvider(
             clock, metrics=metrics, valkey=valkey, replicas=config.replicas, proxy=config.http_proxy
         ) as provider,

@@ -8,8 +8,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from redis.asyncio import Redis
-
 from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import (
     BadValueError,
@@ -33,6 +31,7 @@ from loyalty_service.trifft.rack import Rack
 from loyalty_service.trifft.reads import Read
 from loyalty_service.trifft.transport import Transport
 from loyalty_service.trifft.unreadable import UnreadableFields
+from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
 _PROFILES = 256
@@ -54,7 +53,7 @@ class TrifftProvider:
         clock: Clock,
         *,
         metrics: Metrics | None = None,
-        valkey: Redis | None = None,
+        valkey: Valkey | None = None,
         replicas: int = 1,
         proxy: HttpProxy | None = None,
     ) -> None:
@@ -73,7 +72,7 @@ class TrifftProvider:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             if self._valkey is not None:
-                fleet = Fleet(self._valkey, self._clock, self._rack.list_known)
+                fleet = Fleet(self._valkey.client, self._clock, self._rack.list_known)
                 self._rack.fleet = await stack.enter_async_context(fleet)
             stack.push_async_callback(self._budget.close)
             await stack.enter_async_context(self._transport)

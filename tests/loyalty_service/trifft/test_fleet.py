@@ -67,6 +67,10 @@ class Process:
         return count
 
 
+async def open_client(stack: AsyncExitStack, url: str, timeout_s: float = 0.25) -> Redis:
+    return (await stack.enter_async_context(open_valkey(url, FakeClock(), timeout_s=timeout_s))).client
+
+
 async def hold_up(store: Redis, *processes: Process) -> None:
     """The store answers nobody, and these do not wait long for it."""
     for process in processes:
@@ -92,7 +96,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 @pytest.fixture
 def start(valkey_url: str, stack: AsyncExitStack) -> StartProcess:
     async def start_one() -> Process:
-        process = Process(await stack.enter_async_context(open_valkey(valkey_url, timeout_s=5)))
+        process = Process(await open_client(stack, valkey_url, timeout_s=5))
         await stack.enter_async_context(process.fleet)
         stack.push_async_callback(process.budget.close)
         return process
@@ -267,7 +271,7 @@ async def test_process_that_begins_with_the_stores_memory_waits_until_what_was_b
 
 
 async def test_store_that_begins_after_the_process_is_as_young(unused_tcp_port: int, stack: AsyncExitStack) -> None:
-    process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
+    process = Process(await open_client(stack, f"redis://127.0.0.1:{unused_tcp_port}"))
     await stack.enter_async_context(process.fleet)
     with ValkeyServer(port=unused_tcp_port):
         await process.fleet.look()
@@ -323,7 +327,7 @@ async def test_nothing_is_taken_while_the_store_is_told_what_was_taken_without_i
 ) -> None:
     """By a process that is alone, and so does not wait for others when it has lost the store for a moment."""
     monkeypatch.setattr(f"{__name__}.REPLICAS", 1)
-    process = Process(await stack.enter_async_context(open_valkey(valkey_url)))
+    process = Process(await open_client(stack, valkey_url))
     await stack.enter_async_context(process.fleet)
     process.clock.advance(PAST_S)
     await store.client_pause(60_000, all=False)
@@ -355,7 +359,7 @@ async def test_processes_that_were_not_told_of_each_other_share_nevertheless(
 async def test_process_that_finds_no_store_at_its_start_waits_until_what_others_took_is_over(
     unused_tcp_port: int, stack: AsyncExitStack
 ) -> None:
-    process = Process(await stack.enter_async_context(open_valkey(f"redis://127.0.0.1:{unused_tcp_port}")))
+    process = Process(await open_client(stack, f"redis://127.0.0.1:{unused_tcp_port}"))
     with capture_logs() as logged:
         await stack.enter_async_context(process.fleet)
     assert [line["event"] for line in logged] == ["budget_store_lost"]
@@ -405,7 +409,7 @@ def mortal() -> Iterator[ValkeyServer]:
 
 
 async def test_store_that_dies_fails_nobody(mortal: ValkeyServer, stack: AsyncExitStack) -> None:
-    process = Process(await stack.enter_async_context(open_valkey(f"redis://{mortal.host}:{mortal.port}")))
+    process = Process(await open_client(stack, f"redis://{mortal.host}:{mortal.port}"))
     await stack.enter_async_context(process.fleet)
     process.clock.advance(PAST_S)
     taken = await process.take_for_certain(2)
