@@ -15,7 +15,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock
-from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.trifft.answers import (
     explain_contract,
     log_contract,
@@ -100,7 +100,7 @@ class Bookings:
         async with (
             asyncio.timeout(sending.timeout_s),
             self._budget.take(
-                merchant, profile.rate, Ask(Urgency.AWARD), count=1, wait_s=wait_s, timeout_s=sending.timeout_s
+                merchant, profile.rate, Priority.AWARD, count=1, wait_s=wait_s, timeout_s=sending.timeout_s
             ) as permit,
         ):
             with permit.send() as sent:

@@ -10,7 +10,7 @@ import msgspec
 from loyalty_service.domain.errors import ProviderThrottledError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
-from loyalty_service.domain.urgency import Ask
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.line import Line, Waiter
 from loyalty_service.trifft.profile import Rate
@@ -42,17 +42,17 @@ class Sent:
 class Permit:
     """The slots of one set of requests."""
 
-    def __init__(self, budget: "Budget", wanted: Wanted, ask: Ask, taken: Taken) -> None:
+    def __init__(self, budget: "Budget", wanted: Wanted, priority: Priority, taken: Taken) -> None:
         self._budget = budget
         self._wanted = wanted
-        self._ask = ask
+        self._priority = priority
         self._taken = [taken]
         self.has_sent = False
 
     async def add(self, *, wait_s: float) -> None:
         """One slot more, as urgent as the others. Raises ProviderThrottledError."""
         wanted = msgspec.structs.replace(self._wanted, count=1)
-        self._taken.append(await self._budget.find(wanted, self._ask, wait_s=wait_s))
+        self._taken.append(await self._budget.find(wanted, self._priority, wait_s=wait_s))
 
     @contextmanager
     def send(self) -> Iterator[Sent]:
@@ -73,7 +73,7 @@ class Permit:
                 rack.lose(taken, slot_id)
             else:
                 rack.unsend(taken, slot_id)
-            self._budget.count(self._ask, sent)
+            self._budget.count(self._priority, sent)
 
     def close(self) -> None:
         for taken in self._taken:
@@ -99,7 +99,7 @@ class Budget:
 
     @asynccontextmanager
     async def take(  # noqa: PLR0913 - each says something else of what is wanted
-        self, merchant: Merchant, rate: Rate, ask: Ask, *, count: int, wait_s: float, timeout_s: float
+        self, merchant: Merchant, rate: Rate, priority: Priority, *, count: int, wait_s: float, timeout_s: float
     ) -> AsyncIterator[Permit]:
         """Slots for `count` requests, waited for at most `wait_s`; all is over `timeout_s` from now at the latest.
 
@@ -113,43 +113,43 @@ class Budget:
             lease_s=timeout_s + rate.period_s + MARGIN_S + UNANSWERED_S,
             is_new=merchant.create_time > self._start_time,
         )
-        taken = await self.find(wanted, ask, wait_s=wait_s)
-        permit = Permit(self, wanted, ask, taken)
+        taken = await self.find(wanted, priority, wait_s=wait_s)
+        permit = Permit(self, wanted, priority, taken)
         try:
             yield permit
         finally:
             permit.close()
 
-    async def find(self, wanted: Wanted, ask: Ask, *, wait_s: float) -> Taken:
+    async def find(self, wanted: Wanted, priority: Priority, *, wait_s: float) -> Taken:
         """Raises ProviderThrottledError."""
-        found = None if wanted.key in self._lines else await self._take(wanted, ask)
+        found = None if wanted.key in self._lines else await self._take(wanted, priority)
         if found is None or (isinstance(found, Busy) and found.earliest_s <= wait_s):
-            found = await self._line_up(wanted, ask, wait_s)
+            found = await self._line_up(wanted, priority, wait_s)
         if isinstance(found, Busy):
-            self._metrics.budget_refused.labels(_name(ask)).inc()
+            self._metrics.budget_refused.labels(_name(priority)).inc()
             raise make_error(found)
         return found
 
-    def count(self, ask: Ask, sent: Sent) -> None:
+    def count(self, priority: Priority, sent: Sent) -> None:
         if sent.has_left:
-            self._metrics.budget_used.labels(_name(ask)).inc()
+            self._metrics.budget_used.labels(_name(priority)).inc()
         if sent.status == _TOO_MANY:
             self._metrics.provider_throttled.inc()
 
-    async def _take(self, wanted: Wanted, ask: Ask) -> Taken | Busy:
+    async def _take(self, wanted: Wanted, priority: Priority) -> Taken | Busy:
         if self.rack.fleet is None:  # nothing suspends
-            return await self.rack.take(wanted, ask.urgency)
-        task = asyncio.create_task(self.rack.take(wanted, ask.urgency))
+            return await self.rack.take(wanted, priority)
+        task = asyncio.create_task(self.rack.take(wanted, priority))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             task.add_done_callback(self._finish)
             raise
 
-    async def _line_up(self, wanted: Wanted, ask: Ask, wait_s: float) -> Taken | Busy:
+    async def _line_up(self, wanted: Wanted, priority: Priority, wait_s: float) -> Taken | Busy:
         waiter = Waiter(
             wanted=wanted,
-            ask=ask,
+            priority=priority,
             deadline_s=self._clock.monotonic() + wait_s,
             found=asyncio.get_running_loop().create_future(),
         )
@@ -202,8 +202,8 @@ def make_error(busy: Busy) -> ProviderThrottledError:
     return ProviderThrottledError(message, busy.expected_s)
 
 
-def _name(ask: Ask) -> str:
-    return ask.urgency.name.lower()
+def _name(priority: Priority) -> str:
+    return priority.name.lower()
 
 
 def _hash(token: str) -> str:

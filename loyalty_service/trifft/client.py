@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
@@ -18,8 +18,8 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, Movements, UnreadableField
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.bookings import BookingKind, Bookings
 from loyalty_service.trifft.breaker import Breaker
@@ -84,18 +84,17 @@ class TrifftProvider:
     ) -> None:
         await self._stack.aclose()
 
-    async def fetch(  # noqa: PLR0913 - the port's
+    async def fetch(
         self,
         merchant: Merchant,
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        priority: Priority,
         timeout_s: float,
-        ask: Ask,
-        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
         """See the port. Also raises BadValueError for a kind of identity that the profile cannot search for."""
-        async with self._read(merchant, ask, timeout_s, count=_READ_SET, begin=begin) as read:
+        async with self._read(merchant, priority, timeout_s, count=_READ_SET) as read:
             return await read.fetch(identity, remembered_member_id)
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
@@ -113,12 +112,12 @@ class TrifftProvider:
         operation = self._get_profile(merchant).list_movements
         if not operation.path:
             return None
-        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s) as read:
+        async with self._read(merchant, Priority.BATCH, timeout_s) as read:
             return await read.list_movements(member_id, since)
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
         """See the port. Whoever asks so wants the truth: it goes past the breaker, within the budget."""
-        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s, is_forced=True) as read:
+        async with self._read(merchant, Priority.BATCH, timeout_s, is_forced=True) as read:
             await read.probe()
 
     def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
@@ -129,15 +128,14 @@ class TrifftProvider:
             return ()
 
     @asynccontextmanager
-    async def _read(  # noqa: PLR0913 - each says something else of the read
+    async def _read(
         self,
         merchant: Merchant,
-        ask: Ask,
+        priority: Priority,
         timeout_s: float,
         *,
         count: int = 1,
         is_forced: bool = False,
-        begin: Callable[[], Awaitable[None]] | None = None,
     ) -> AsyncIterator[Read]:
         """A read that has its slots, and begins now. Raises ProviderTimeoutError when its time is over."""
         profile = self._get_profile(merchant)
@@ -148,11 +146,9 @@ class TrifftProvider:
                 async with (
                     asyncio.timeout(timeout_s),
                     self._budget.take(
-                        merchant, profile.rate, ask, count=count, wait_s=wait_s, timeout_s=timeout_s
+                        merchant, profile.rate, priority, count=count, wait_s=wait_s, timeout_s=timeout_s
                     ) as permit,
                 ):
-                    if begin is not None:
-                        await begin()
                     exchange = Exchange(
                         self._transport,
                         permit,

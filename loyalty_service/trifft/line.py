@@ -7,7 +7,7 @@ import itertools
 import msgspec
 
 from loyalty_service.domain.ports import Clock
-from loyalty_service.domain.urgency import Ask
+from loyalty_service.domain.priority import Priority
 from loyalty_service.trifft.rack import Rack, Taken, Wanted
 from loyalty_service.trifft.slots import Busy
 
@@ -20,7 +20,7 @@ class Waiter(msgspec.Struct, kw_only=True, eq=False):
     """`found`: the slots, or why there are none before `deadline_s` (the clock's)."""
 
     wanted: Wanted
-    ask: Ask
+    priority: Priority
     deadline_s: float
     found: "asyncio.Future[Taken | Busy]"
     place: int = msgspec.field(default_factory=lambda: next(_places))
@@ -38,7 +38,6 @@ class Line:
         self._look_s = clock.monotonic()
 
     def join(self, waiter: Waiter) -> None:
-        waiter.ask.on_lift = self.wake
         self._waiting.append(waiter)
         if self._pick() is waiter:
             self.wake()
@@ -47,7 +46,6 @@ class Line:
 
     def leave(self, waiter: Waiter) -> None:
         """It waits no more, whether or not it has got anything."""
-        waiter.ask.on_lift = None
         waiter.found.cancel()
         self.wake()
 
@@ -67,7 +65,7 @@ class Line:
     async def work(self) -> None:
         while waiter := self._pick():
             self._changed.clear()
-            answer = await self._rack.take(waiter.wanted, waiter.ask.urgency)
+            answer = await self._rack.take(waiter.wanted, waiter.priority)
             if isinstance(answer, Busy):
                 await self._wait(waiter, answer)
             elif waiter.found.done():  # it has gone away meanwhile
@@ -89,7 +87,7 @@ class Line:
 
     def _pick(self) -> Waiter | None:
         self._waiting = [waiter for waiter in self._waiting if not waiter.found.done()]
-        return min(self._waiting, key=lambda waiter: (waiter.ask.urgency, waiter.place), default=None)
+        return min(self._waiting, key=lambda waiter: (waiter.priority, waiter.place), default=None)
 
     def _is_too_late(self, waiter: Waiter) -> bool:
         return waiter.deadline_s < self._look_s + self._busy.earliest_s

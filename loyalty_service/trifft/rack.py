@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from loyalty_service.domain.ports import Clock
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.trifft.fleet import BLINK_S, LONGEST_READ_S, Fleet, Granted, Known
 from loyalty_service.trifft.gate import Gate
 from loyalty_service.trifft.profile import Rate
@@ -69,7 +69,7 @@ class Rack:
         self.fleet: Fleet | None = None
         self.on_change: Callable[[str], None] = lambda _: None
 
-    async def take(self, wanted: Wanted, urgency: Urgency) -> Taken | Busy:
+    async def take(self, wanted: Wanted, priority: Priority) -> Taken | Busy:
         """With a shared store, a caller who is cancelled meanwhile may leave slots behind: shield it."""
         token = self._find(wanted.key)
         if obstacle := token.gate.find_obstacle(self._clock.monotonic()):
@@ -78,13 +78,13 @@ class Rack:
         if self.fleet is not None:
             if obstacle := self._find_past(wanted, self.fleet):
                 return obstacle
-            limit = get_limit(wanted.rate.requests, urgency)
+            limit = get_limit(wanted.rate.requests, priority)
             answer = await self.fleet.take(wanted.key, ids, limit=limit, lease_s=wanted.lease_s)
             if answer is not None:
                 return self._note(wanted, ids, answer, self.fleet)
             # Under other names: the store may have granted those before it was lost, and is told to take them back.
             ids = [next(self._ids) for _ in range(wanted.count)]
-        return self._take_own(wanted, urgency, ids)
+        return self._take_own(wanted, priority, ids)
 
     def check(self, taken: Taken) -> Busy | None:
         """What has come up since they were taken: a token that is closed now."""
@@ -164,12 +164,12 @@ class Rack:
             token.gate.open()  # another process has found that out
         return self._make_taken(wanted, ids, now_s, is_probe=answer.is_probe, is_shared=True)
 
-    def _take_own(self, wanted: Wanted, urgency: Urgency, ids: list[str]) -> Taken | Busy:
+    def _take_own(self, wanted: Wanted, priority: Priority, ids: list[str]) -> Taken | Busy:
         token, now_s = self._find(wanted.key), self._clock.monotonic()
         if obstacle := token.gate.find_obstacle(now_s):
             return obstacle
         capacity, until_s = self._get_own_capacity(wanted, now_s)
-        limit = get_limit(capacity, urgency)
+        limit = get_limit(capacity, priority)
         obstacle = token.slots.find_obstacle(wanted.count, limit, now_s, wanted.rate.period_s)
         if obstacle is not None:
             if until_s <= now_s:

@@ -9,7 +9,7 @@ import heapq
 
 import msgspec
 
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 
 # TRIFFT's clock and ours may round differently.
 MARGIN_S = 0.05
@@ -33,12 +33,12 @@ class Busy(msgspec.Struct, frozen=True, kw_only=True):
     is_cautious: bool = False
 
 
-def get_limit(capacity: int, urgency: Urgency) -> int:
-    """How many of `capacity` slots may be busy with one of this urgency among them."""
+def get_limit(capacity: int, priority: Priority) -> int:
+    """How many of `capacity` slots may be busy with one of this priority among them."""
     reserve = 0
-    if urgency is not Urgency.AWARD:
+    if priority is not Priority.AWARD:
         reserve += min(AWARD_RESERVE, capacity // 10)
-    if urgency is Urgency.BATCH:
+    if priority is Priority.BATCH:
         reserve += min(TICKET_RESERVE, capacity // 6)
     return capacity - reserve
 

@@ -8,7 +8,7 @@ import pytest
 
 from loyalty_service.domain.errors import ProviderThrottledError
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.budget import Budget, Permit
 from loyalty_service.trifft.profile import Rate
@@ -34,31 +34,30 @@ class Counter:
         self.stack = AsyncExitStack()
 
     async def take(
-        self, count: int = 1, urgency: Urgency = Urgency.AWARD, *, wait_s: float = 0, merchant: Merchant = ACME
+        self, count: int = 1, priority: Priority = Priority.AWARD, *, wait_s: float = 0, merchant: Merchant = ACME
     ) -> Permit:
         """Held until the test is over, or `give_back`."""
-        taking = self.budget.take(merchant, RATE, Ask(urgency), count=count, wait_s=wait_s, timeout_s=2)
+        taking = self.budget.take(merchant, RATE, priority, count=count, wait_s=wait_s, timeout_s=2)
         return await self.stack.enter_async_context(taking)
 
     async def take_all(self) -> None:
         await self.take(48)
 
-    async def wait(self, name: str, ask: Ask, *, count: int = 1, wait_s: float = 60) -> None:
-        async with self.budget.take(ACME, RATE, ask, count=count, wait_s=wait_s, timeout_s=2):
+    async def wait(self, name: str, priority: Priority, *, count: int = 1, wait_s: float = 60) -> None:
+        async with self.budget.take(ACME, RATE, priority, count=count, wait_s=wait_s, timeout_s=2):
             self.served.append(name)
 
-    async def line_up(self, name: str, urgency: Urgency, *, count: int = 1) -> tuple["asyncio.Task[None]", Ask]:
-        ask = Ask(urgency)
-        task = asyncio.create_task(self.wait(name, ask, count=count))
+    async def line_up(self, name: str, priority: Priority, *, count: int = 1) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self.wait(name, priority, count=count))
         await settle()
-        return task, ask
+        return task
 
     async def give_back(self) -> None:
         await self.stack.aclose()
         await settle()
 
-    def read(self, name: str, urgency: str) -> float:
-        return self.metrics.registry.get_sample_value(f"{name}_total", {"urgency": urgency}) or 0
+    def read(self, name: str, priority: str) -> float:
+        return self.metrics.registry.get_sample_value(f"{name}_total", {"urgency": priority}) or 0
 
 
 async def settle() -> None:
@@ -76,33 +75,23 @@ async def counter() -> AsyncIterator[Counter]:
 
 async def test_more_urgent_goes_first_and_then_who_came_first(counter: Counter) -> None:
     await counter.take_all()
-    for name, urgency in (
-        ("batch", Urgency.BATCH),
-        ("event", Urgency.TICKET),
-        ("award", Urgency.AWARD),
-        ("event 2", Urgency.TICKET),
-        ("award 2", Urgency.AWARD),
+    for name, priority in (
+        ("batch", Priority.BATCH),
+        ("event", Priority.TICKET),
+        ("award", Priority.AWARD),
+        ("event 2", Priority.TICKET),
+        ("award 2", Priority.AWARD),
     ):
-        await counter.line_up(name, urgency)
+        await counter.line_up(name, priority)
     await counter.give_back()
     assert counter.served == ["award", "award 2", "event", "event 2", "batch"]
 
 
-async def test_batch_read_that_a_ticket_event_joins_goes_as_one(counter: Counter) -> None:
-    await counter.take_all()
-    _, ask = await counter.line_up("batch, joined", Urgency.BATCH)
-    await counter.line_up("event", Urgency.TICKET)
-    ask.lift(Urgency.TICKET)
-    ask.lift(Urgency.BATCH)
-    await counter.give_back()
-    assert counter.served == ["batch, joined", "event"]
-
-
 async def test_read_set_waits_for_all_its_slots_and_nobody_passes_it(counter: Counter) -> None:
     await counter.take(47)
-    last = await counter.budget.take(ACME, RATE, Ask(Urgency.AWARD), count=1, wait_s=0, timeout_s=2).__aenter__()
-    await counter.line_up("set", Urgency.TICKET, count=2)
-    await counter.line_up("one", Urgency.TICKET)
+    last = await counter.budget.take(ACME, RATE, Priority.AWARD, count=1, wait_s=0, timeout_s=2).__aenter__()
+    await counter.line_up("set", Priority.TICKET, count=2)
+    await counter.line_up("one", Priority.TICKET)
     last.close()
     await settle()
     assert counter.served == []
@@ -112,7 +101,7 @@ async def test_read_set_waits_for_all_its_slots_and_nobody_passes_it(counter: Co
 
 async def test_waiter_who_goes_away_leaves_no_slot_behind(counter: Counter) -> None:
     await counter.take_all()
-    waiters = [(await counter.line_up("gone", Urgency.AWARD))[0] for _ in range(20)]
+    waiters = [await counter.line_up("gone", Priority.AWARD) for _ in range(20)]
     for waiter in waiters[:10]:
         waiter.cancel()
     await counter.stack.aclose()  # some have got theirs in the very moment in which they go
@@ -129,7 +118,7 @@ async def test_who_cannot_be_served_in_time_is_told_at_once_and_when(counter: Co
             sent.answer(200)
     counter.clock.advance(4)
     with pytest.raises(ProviderThrottledError, match="our own budget") as caught:
-        await counter.take(2, Urgency.TICKET, wait_s=5)
+        await counter.take(2, Priority.TICKET, wait_s=5)
     assert caught.value.retry_after_s == pytest.approx(10 + MARGIN_S - 4)
     assert counter.read("loyalty_budget_refused", "ticket") == 1
     assert counter.read("loyalty_budget_used", "award") == 48
@@ -144,8 +133,8 @@ async def test_who_waits_in_vain_is_told_when_it_may_be_otherwise(counter: Count
 
 async def test_one_shops_crowd_is_nothing_to_another(counter: Counter) -> None:
     await counter.take_all()
-    await counter.line_up("waits", Urgency.AWARD)
-    await counter.take(2, Urgency.TICKET, merchant=BLOOM)
+    await counter.line_up("waits", Priority.AWARD)
+    await counter.take(2, Priority.TICKET, merchant=BLOOM)
 
 
 async def test_two_shops_with_one_token_share_it(counter: Counter) -> None:

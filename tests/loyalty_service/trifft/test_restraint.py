@@ -16,7 +16,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.breaker import FAILURES
 from loyalty_service.trifft.client import TrifftProvider
@@ -191,5 +191,5 @@ async def test_crowd_gets_what_trifft_allows_and_trifft_sees_none_beyond(
 
 
 async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    await fetch(provider, merchant, JANA, remembered="somebody-else", urgency=Urgency.BATCH)
+    await fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH)
     assert acme.count_requests() == 3

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.trifft.profile import Rate
 from loyalty_service.trifft.rack import START_SHARE, Rack, Taken, Wanted
 from loyalty_service.trifft.slots import MARGIN_S, UNANSWERED_S, Busy, get_limit
@@ -48,8 +48,8 @@ def run(step: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("suspended")
 
 
-def take(rack: Rack, count: int, urgency: Urgency = Urgency.TICKET, **fields: Any) -> Taken | Busy:  # noqa: ANN401
-    return run(rack.take(make_wanted(count, **fields), urgency))
+def take(rack: Rack, count: int, priority: Priority = Priority.TICKET, **fields: Any) -> Taken | Busy:  # noqa: ANN401
+    return run(rack.take(make_wanted(count, **fields), priority))
 
 
 class SlotsMachine(RuleBasedStateMachine):
@@ -67,11 +67,11 @@ class SlotsMachine(RuleBasedStateMachine):
         self.arrived: set[str] = set()
         self.stray: list[float] = []
 
-    @rule(size=st.integers(1, 3), sets=_COUNTS, unsent=st.sampled_from([0, 0, 1]), urgency=st.sampled_from(Urgency))
-    def burst(self, size: int, sets: int, unsent: int, urgency: Urgency) -> None:
+    @rule(size=st.integers(1, 3), sets=_COUNTS, unsent=st.sampled_from([0, 0, 1]), priority=st.sampled_from(Priority))
+    def burst(self, size: int, sets: int, unsent: int, priority: Priority) -> None:
         """As many as there are slots for, each of which may keep back some of its requests."""
         for _ in range(sets):
-            answer = take(self.rack, size, urgency)
+            answer = take(self.rack, size, priority)
             if isinstance(answer, Busy):
                 assert 0 <= answer.earliest_s <= answer.expected_s < 10 + MARGIN_S + UNANSWERED_S + 1e-6
                 return
@@ -82,7 +82,7 @@ class SlotsMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.4, 3.0]), is_early=st.booleans(), is_lost=st.booleans())
     def exchange_all(self, seconds: float, *, is_early: bool, is_lost: bool) -> None:
         """Whatever there are slots for is sent, and is over some time later."""
-        self.burst(1, 50, 0, Urgency.AWARD)
+        self.burst(1, 50, 0, Priority.AWARD)
         if is_early:
             self.arrive(0, 50)
         self.advance(seconds)
@@ -161,23 +161,23 @@ def make_rack(clock: FakeClock) -> Rack:
     return rack
 
 
-def take_all(rack: Rack, urgency: Urgency) -> int:
+def take_all(rack: Rack, priority: Priority) -> int:
     count = 0
-    while isinstance(take(rack, 1, urgency), Taken):
+    while isinstance(take(rack, 1, priority), Taken):
         count += 1
     return count
 
 
 def test_more_urgent_ask_finds_slots_that_the_others_must_leave() -> None:
     rack = make_rack(FakeClock())
-    counts = [take_all(rack, urgency) for urgency in (Urgency.BATCH, Urgency.TICKET, Urgency.AWARD)]
+    counts = [take_all(rack, priority) for priority in (Priority.BATCH, Priority.TICKET, Priority.AWARD)]
     usable = RATE.requests - RATE.requests // START_SHARE
-    assert counts == [get_limit(usable, Urgency.BATCH), 8, 2]
+    assert counts == [get_limit(usable, Priority.BATCH), 8, 2]
     assert sum(counts) == usable
 
 
 def test_reads_may_use_nine_tenths_of_what_trifft_allows() -> None:
-    assert take_all(make_rack(FakeClock()), Urgency.TICKET) >= 0.9 * RATE.requests
+    assert take_all(make_rack(FakeClock()), Priority.TICKET) >= 0.9 * RATE.requests
 
 
 def test_process_that_has_just_begun_reads_one_member_at_once_and_more_a_period_later() -> None:
@@ -203,25 +203,25 @@ def test_each_of_several_processes_keeps_to_its_share() -> None:
     clock = FakeClock()
     racks = [Rack(clock, replicas=4) for _ in range(4)]
     clock.advance(60)
-    assert sum(take_all(rack, Urgency.AWARD) for rack in racks) <= RATE.requests
+    assert sum(take_all(rack, Priority.AWARD) for rack in racks) <= RATE.requests
 
 
 def test_slot_is_free_a_period_after_its_answer_and_not_before() -> None:
     clock = FakeClock()
     rack = make_rack(clock)
     first = take(rack, 1)
-    take_all(rack, Urgency.AWARD)
+    take_all(rack, Priority.AWARD)
     assert isinstance(first, Taken)
     slot_id = rack.send(first)
     clock.advance(3)
     rack.answer(first, slot_id, is_refused=False)
     rack.finish(first)
     clock.advance(4)
-    busy = take(rack, 1, Urgency.AWARD)
+    busy = take(rack, 1, Priority.AWARD)
     assert isinstance(busy, Busy)
     assert busy.expected_s == pytest.approx(10 + MARGIN_S - 4)
     clock.advance(busy.expected_s + 1e-6)
-    assert isinstance(take(rack, 1, Urgency.AWARD), Taken)
+    assert isinstance(take(rack, 1, Priority.AWARD), Taken)
 
 
 def test_request_that_never_left_costs_nothing() -> None:
@@ -255,7 +255,7 @@ def test_refusal_closes_the_token_for_its_time_and_then_one_probe_goes() -> None
     clock = FakeClock()
     rack = make_rack(clock)
     close(rack)
-    refused = take(rack, 2, Urgency.AWARD)
+    refused = take(rack, 2, Priority.AWARD)
     assert isinstance(refused, Busy)
     assert refused.is_refused
     assert refused.earliest_s == pytest.approx(60 + MARGIN_S)
@@ -263,7 +263,7 @@ def test_refusal_closes_the_token_for_its_time_and_then_one_probe_goes() -> None
     clock.advance(refused.earliest_s + 1e-6)
     probe = take(rack, 2)
     assert isinstance(probe, Taken)
-    others = [take(rack, 1, urgency) for urgency in Urgency]
+    others = [take(rack, 1, priority) for priority in Priority]
     assert all(isinstance(other, Busy) and other.is_refused for other in others)
     rack.answer(probe, rack.send(probe), is_refused=False)
     assert rack.count_closed() == 0
