@@ -35,7 +35,7 @@ from gateway.wording import (
     say_status,
 )
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from runtime.text import join, make_line
+from runtime.text import drop_mark, join, make_line
 
 PROFILE_LABEL = "Loyalty Member Profile"
 SEARCH_LABEL = "Search in TRIFFT Admin"
@@ -207,7 +207,7 @@ def _render_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
     if not is_old:
         return summary
     failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
-    return f"OLD DATA: {summary.removesuffix('.')}. {failure}"
+    return f"OLD DATA: {drop_mark(summary).removesuffix('.')}. {failure}"
 
 
 def _gets_points(member: pb.Member) -> bool:
