@@ -8,7 +8,7 @@ import bisect
 import contextlib
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from loyalty_service.domain.errors import ProviderThrottledError
@@ -22,8 +22,9 @@ from loyalty_service.valkey import Valkey, ValkeyDownError
 
 # The provider's clock and ours may round differently.
 MARGIN_S = 0.05
-# Where nobody can say when a permit will be free: somebody may give one back.
+# Where a permit may be free at any moment: when to look again, and when to tell others to ask again.
 _LOOK_AGAIN_S = 0.1
+_ASK_AGAIN_S = 1.0
 _DIGEST_BYTES = 16
 # All processes must count under one name, so this is not one of the keys that rotate. Tokens are long and random:
 # nobody finds one from its hash.
@@ -130,15 +131,17 @@ class _Token:
         self._key = key
         self._shared = shared
         self._replicas = replicas
-        self._queue: list[_Waiter] = []
+        self._queue: list[tuple[Priority, asyncio.Event]] = []
 
     async def wait(self, permits: Permits, ids: list[str], wait_s: float) -> Grant | Refusal:
         clock = asyncio.get_running_loop().time
         deadline_s = clock() + wait_s
-        refusal = Refusal(earliest_s=0, expected_s=_LOOK_AGAIN_S)
-        with self._queueing(permits.priority) as me:
+        refusal = Refusal(earliest_s=0)
+        me = permits.priority, (changed := asyncio.Event())
+        bisect.insort(self._queue, me, key=lambda waiter: waiter[0])  # behind its equals
+        try:
             while True:
-                me.changed.clear()
+                changed.clear()
                 pause_s = wait_s
                 if self._queue[0] is me:
                     answer = await self._take(permits, ids)
@@ -150,7 +153,10 @@ class _Token:
                     return refusal
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(pause_s, left_s)):
-                        await me.changed.wait()
+                        await changed.wait()
+        finally:
+            self._queue.remove(me)
+            self._wake()
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """As SlidingWindow.end; without `busy_s`, permits are given back."""
@@ -172,28 +178,13 @@ class _Token:
         limit = rate.get_limit(priority, self._replicas)
         return self.window.take(ids, limit=limit, timeout_s=timeout_s, busy_s=busy_s)
 
-    @contextlib.contextmanager
-    def _queueing(self, priority: Priority) -> Iterator["_Waiter"]:
-        waiter = _Waiter(priority)
-        bisect.insort(self._queue, waiter, key=lambda one: one.priority)  # behind its equals
-        try:
-            yield waiter
-        finally:
-            self._queue.remove(waiter)
-            self._wake()
-
     def _wake(self) -> None:
         if self._queue:
-            self._queue[0].changed.set()
-
-
-class _Waiter:
-    def __init__(self, priority: Priority) -> None:
-        self.priority = priority
-        self.changed = asyncio.Event()
+            _, changed = self._queue[0]
+            changed.set()
 
 
 def _make_error(refusal: Refusal) -> ProviderThrottledError:
-    if refusal.is_closed:
-        return ProviderThrottledError("TRIFFT refuses further requests for now", refusal.expected_s)
-    return ProviderThrottledError("our own limit of requests to TRIFFT is reached for now", refusal.expected_s)
+    limit = "our own limit of requests to TRIFFT is reached for now"
+    message = "TRIFFT refuses further requests for now" if refusal.is_closed else limit
+    return ProviderThrottledError(message, refusal.earliest_s or _ASK_AGAIN_S)

@@ -15,21 +15,19 @@ local taken, closed = KEYS[1], KEYS[2]
 redis.call('ZREMRANGEBYSCORE', taken, '-inf', now)
 """
 # ARGV: limit, timeout, how long permits stay taken after it, and the ids of those to take.
-# Answers: 1, and 1 where it is the probe; or 0, earliest, expected, and 1 where the token is closed.
+# Answers: 1, and 1 where it is the probe; or 0, 1 where the token is closed, and the earliest time, 0 if at any moment.
 _TAKE = """
 local limit, timeout, busy, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), #ARGV - 3
 local gate = redis.call('HMGET', closed, 'until', 'probe')
 local left, probe_left = (gate[1] or 0) - now, (gate[2] or 0) - now
-if left > 0 then return {0, left, left, 1} end
-if probe_left > 0 then return {0, 0, 1000, 1} end
+if left > 0 then return {0, 1, left} end
+if probe_left > 0 then return {0, 1, 0} end
 local over = redis.call('ZCARD', taken) + count - limit
 if over > 0 then
-  local function find(place)
-    local found = redis.call('ZRANGE', taken, place, place, 'WITHSCORES')
-    return found[2] and found[2] - now or busy
-  end
-  local first = over - redis.call('ZCOUNT', taken, '(' .. now + busy, '+inf') - 1
-  return {0, first >= 0 and find(first) or 0, find(over - 1), 0}
+  local place = over - redis.call('ZCOUNT', taken, '(' .. now + busy, '+inf') - 1
+  if place < 0 then return {0, 0, 0} end
+  local found = redis.call('ZRANGE', taken, place, place, 'WITHSCORES')
+  return {0, 0, found[2] and found[2] - now or busy}
 end
 for place = 4, #ARGV do redis.call('ZADD', taken, now + timeout + busy, ARGV[place]) end
 redis.call('PEXPIRE', taken, timeout + busy)
@@ -70,14 +68,13 @@ class SharedWindow:
         keys = _name_keys(key)
         lines: list[str | int] = [limit, _to_ms(timeout_s), _to_ms(busy_s), *ids]
         try:
-            is_granted, first, *rest = await self._valkey.run(lambda _: self._take(keys, lines))
+            is_granted, flag, *rest = await self._valkey.run(lambda _: self._take(keys, lines))
         except asyncio.CancelledError:
             self.end(key, ids)
             raise
         if is_granted:
-            return Grant(is_probe=bool(first))
-        expected_ms, is_closed = rest
-        return Refusal(earliest_s=first / 1000, expected_s=expected_ms / 1000, is_closed=bool(is_closed))
+            return Grant(is_probe=bool(flag))
+        return Refusal(earliest_s=rest[0] / 1000, is_closed=bool(flag))
 
     def end(self, key: str, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """In the background."""

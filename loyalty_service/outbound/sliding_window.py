@@ -14,8 +14,6 @@ from loyalty_service.domain.priority import Priority
 # Kept for awards; and what batch reads leave to ticket events. Of fewer requests, a tenth and a sixth.
 AWARD_RESERVE = 2
 TICKET_RESERVE = 8
-# When to ask again while a probe is on its way.
-_PROBE_S = 1.0
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -42,13 +40,9 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """No permits now. None before `earliest_s` from now for certain; by `expected_s` if all that are taken are used.
-
-    `is_closed`: the provider has refused with a 429.
-    """
+    """No permits now, and none before `earliest_s`; 0: at any moment. `is_closed`: the provider has answered 429."""
 
     earliest_s: float
-    expected_s: float
     is_closed: bool = False
 
 
@@ -70,13 +64,15 @@ class SlidingWindow:
         if refusal := self.find_closed():
             return refusal
         now_s = self._clock.monotonic()
-        self._ends = {permit_id: end_s for permit_id, end_s in self._ends.items() if end_s > now_s}
+        self._forget_free(now_s)
         over = len(self._ends) + len(ids) - limit
         if over > 0:
-            ends = sorted(self._ends.values()) or [now_s + busy_s]
-            unfinished = sum(end_s > now_s + busy_s for end_s in ends)  # they may be given back at any moment
-            first, last = over - unfinished - 1, min(over, len(ends)) - 1
-            return Refusal(earliest_s=ends[first] - now_s if first >= 0 else 0, expected_s=ends[last] - now_s)
+            ended = sorted(end_s for end_s in self._ends.values() if end_s <= now_s + busy_s)
+            unfinished = len(self._ends) - len(ended)  # they may be given back at any moment
+            place = over - unfinished - 1
+            if place < 0:
+                return Refusal(earliest_s=0)
+            return Refusal(earliest_s=ended[place] - now_s if place < len(ended) else busy_s)
         self._ends |= dict.fromkeys(ids, now_s + timeout_s + busy_s)
         if not self.is_open:
             self._probe_until_s = now_s + timeout_s
@@ -85,6 +81,7 @@ class SlidingWindow:
     def note(self, answer: Grant | Refusal, ids: list[str], taken_s: float) -> None:
         """What the processes' shared window has answered to this one."""
         if isinstance(answer, Grant):
+            self._forget_free(self._clock.monotonic())
             self.end(ids, busy_s=taken_s)
             self.is_open = self.is_open or not (answer.is_probe or self.find_closed())
         elif answer.is_closed and answer.earliest_s > 0:
@@ -95,7 +92,7 @@ class SlidingWindow:
         if self.is_open or now_s >= max(self._closed_until_s, self._probe_until_s):
             return None
         left_s = max(0.0, self._closed_until_s - now_s)
-        return Refusal(earliest_s=left_s, expected_s=left_s or _PROBE_S, is_closed=True)
+        return Refusal(earliest_s=left_s, is_closed=True)
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """Permits are free in `busy_s`. `closed_s`: the provider refuses for so long; 0: it has answered the probe."""
@@ -104,3 +101,6 @@ class SlidingWindow:
         if closed_s is not None:
             self.is_open = closed_s == 0
             self._closed_until_s, self._probe_until_s = now_s + closed_s, 0.0
+
+    def _forget_free(self, now_s: float) -> None:
+        self._ends = {permit_id: end_s for permit_id, end_s in self._ends.items() if end_s > now_s}

@@ -172,7 +172,7 @@ class Transport:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no slot.
+        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no permit.
         session._retry_connection = False  # noqa: SLF001 - there is no public way
         return await self._stack.enter_async_context(session)
 
