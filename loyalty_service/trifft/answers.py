@@ -18,7 +18,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.outbound.transport import Answer, Request
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.fields import read_required
+from loyalty_service.trifft.mapping.fields import read_required
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.wire import WireError, parse_json
 

@@ -10,8 +10,8 @@ from loyalty_service.domain.ports import Booking, Clock
 from loyalty_service.outbound.service import Outbound
 from loyalty_service.outbound.transport import Answer, Request
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_booking
-from loyalty_service.trifft.fields import FieldReader
-from loyalty_service.trifft.mapping import parse_booked_points, parse_receipt
+from loyalty_service.trifft.mapping.fields import FieldReader
+from loyalty_service.trifft.mapping.movements import parse_booked_points, parse_receipt
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError

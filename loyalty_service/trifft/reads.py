@@ -19,15 +19,15 @@ from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.outbound.service import ReadRequests
 from loyalty_service.outbound.transport import Request
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
-from loyalty_service.trifft.coupons import parse_coupons
-from loyalty_service.trifft.fields import FieldReader, parse_list, parse_rows, read_required
-from loyalty_service.trifft.mapping import (
+from loyalty_service.trifft.mapping.coupons import parse_coupons
+from loyalty_service.trifft.mapping.fields import FieldReader, parse_list, parse_rows, read_required
+from loyalty_service.trifft.mapping.member import (
     Candidate,
     parse_candidate,
     parse_candidates,
     parse_member,
-    parse_movements,
 )
+from loyalty_service.trifft.mapping.movements import parse_movements
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
