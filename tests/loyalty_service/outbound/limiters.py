@@ -52,6 +52,8 @@ class Process:
         self.limiter = RateLimiter(clock, self.metrics, replicas=replicas, valkey=valkey)
         self.stack = AsyncExitStack()
         self.served: list[str] = []
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
     async def take(
         self,
@@ -66,12 +68,15 @@ class Process:
         taking = self.limiter.acquire(token, rate, priority, count=count, wait_s=0, timeout_s=timeout_s)
         return await self.stack.enter_async_context(taking)
 
-    async def wait(self, name: str, priority: Priority, *, count: int = 1, wait_s: float = 60) -> None:
-        async with self.limiter.acquire(TOKEN, RATE, priority, count=count, wait_s=wait_s, timeout_s=2):
+    async def wait(
+        self, name: str, priority: Priority, *, count: int = 1, wait_s: float = 60, rate: Rate = RATE
+    ) -> None:
+        async with self.limiter.acquire(TOKEN, rate, priority, count=count, wait_s=wait_s, timeout_s=2):
             self.served.append(name)
+            await self.may_end.wait()
 
-    async def queue(self, name: str, priority: Priority, *, count: int = 1) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self.wait(name, priority, count=count))
+    async def queue(self, name: str, priority: Priority, *, count: int = 1, wait_s: float = 60) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self.wait(name, priority, count=count, wait_s=wait_s))
         await settle()
         return task
 

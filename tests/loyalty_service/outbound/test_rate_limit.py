@@ -10,6 +10,7 @@ from loyalty_service.domain.priority import Priority
 from loyalty_service.outbound.rate_limit import MARGIN_S
 from loyalty_service.outbound.sliding_window import Rate
 from tests.loyalty_service.outbound.limiters import RATE, TOKEN, Process, answer, lose, settle
+from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.scripted import FakeClock
 
 
@@ -114,6 +115,16 @@ async def test_more_urgent_goes_first_and_then_who_came_first(process: Process) 
     assert process.served == ["award", "award 2", "event", "event 2", "batch"]
 
 
+async def test_who_is_behind_does_not_wait_until_those_in_front_have_ended(process: Process) -> None:
+    await process.take(50)
+    process.may_end.clear()
+    waiting = [await process.queue(name, Priority.AWARD) for name in ("one", "two", "three")]
+    await process.give_back()
+    await wait_until(lambda: process.served == ["one", "two", "three"])
+    process.may_end.set()
+    await asyncio.gather(*waiting)
+
+
 async def test_read_of_two_requests_waits_for_both_permits_and_nobody_passes_it(process: Process) -> None:
     await process.take(47)
     async with process.limiter.acquire(TOKEN, RATE, Priority.AWARD, count=1, wait_s=0, timeout_s=2):
@@ -139,11 +150,13 @@ async def test_who_goes_away_leaves_no_permit_behind(process: Process) -> None:
 
 
 async def test_who_cannot_be_served_in_time_is_told_at_once_and_when(process: Process, clock: FakeClock) -> None:
-    await answer(await process.take(50), count=50)
+    slow = Rate(requests=50, period_s=3600, block_s=60)
+    await answer(await process.take(50, rate=slow), count=50)
     clock.advance(4)
     with pytest.raises(ProviderThrottledError, match="our own limit") as caught:
-        await process.wait("late", Priority.TICKET, count=2, wait_s=5)
-    assert caught.value.retry_after_s == pytest.approx(RATE.period_s + MARGIN_S - 4)
+        async with asyncio.timeout(30):
+            await process.wait("late", Priority.TICKET, count=2, wait_s=1000, rate=slow)
+    assert caught.value.retry_after_s == pytest.approx(slow.period_s + MARGIN_S - 4)
     assert process.read("loyalty_budget_refused_total", urgency="ticket") == 1
     assert process.read("loyalty_budget_used_total", urgency="award") == 50
 

@@ -206,7 +206,7 @@ async def test_who_goes_away_while_the_store_is_asked_leaves_no_permit_behind(on
 
 async def test_those_who_wait_get_what_another_process_gives_back(one: Process, other: Process) -> None:
     await one.take(50)
-    waiting = await other.queue("waits", Priority.TICKET, count=2)
+    waiting = await other.queue("waits", Priority.TICKET, count=2, wait_s=9)  # a period, and all would be free
     await settle()
     assert other.served == []
     await one.give_back()
