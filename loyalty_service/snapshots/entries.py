@@ -11,7 +11,7 @@ from loyalty_service.domain.snapshot import Snapshot
 
 # Of how entries are written: field after field, without names. Releases that run beside each other must not misread
 # each other's: who changes the fields of anything that is held raises it.
-FORM = 3
+FORM = 4
 _DIGEST_BYTES = 8
 
 

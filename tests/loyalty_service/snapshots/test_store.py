@@ -89,7 +89,7 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     structs = (MemberEntry, AliasEntry, NobodyEntry, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        3: {
+        4: {
             "MemberEntry": "begin_s since_s snapshot",
             "AliasEntry": "begin_s member_key member_id",
             "NobodyEntry": "begin_s member_count fetch_time asked",
