@@ -13,7 +13,6 @@ from typing import Self
 from loyalty_service.domain.deadline import Deadline
 from loyalty_service.domain.errors import (
     BookingUnknownError,
-    ProviderThrottledError,
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
@@ -21,16 +20,14 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
 from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
-from loyalty_service.outbound.circuit_breaker import Attempt, CircuitBreaker
-from loyalty_service.outbound.rate_limit import Permits, RateLimiter
-from loyalty_service.outbound.retry import Retries
+from loyalty_service.outbound.circuit_breaker import CircuitBreaker
+from loyalty_service.outbound.rate_limit import RateLimiter
+from loyalty_service.outbound.retry import WAIT_SHARE, ReadRequests
 from loyalty_service.outbound.sliding_window import Rate
 from loyalty_service.outbound.transport import Answer, NoAnswerError, Request, Transport
 from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
-# A read waits for its permits so much of its time: the rest is the provider's, or each would be late for its answer.
-_WAIT_SHARE = 0.5
 # How long an award waits for a permit: who clicked is answered within LOYALTY_AWARD_ANSWER_S.
 _BOOKING_WAIT_S = 1.5
 
@@ -80,13 +77,13 @@ class Outbound:
         timeout_s: float,
         count: int = 1,
         is_forced: bool = False,
-    ) -> AsyncIterator["ReadRequests"]:
+    ) -> AsyncIterator[ReadRequests]:
         """Around one read, which is planned to take `count` requests, and begins once it has permits for them.
 
         `is_forced`: it goes past the breaker. Raises ProviderThrottledError, ProviderUnavailableError, and
         ProviderTimeoutError where the block takes longer than `timeout_s`.
         """
-        retries = Retries(self._clock, self._clock.monotonic() + timeout_s)
+        deadline_s = self._clock.monotonic() + timeout_s
         with self._breaker.attempt(merchant, is_forced=is_forced) as attempt:
             try:
                 async with (
@@ -96,7 +93,7 @@ class Outbound:
                         rate,
                         priority,
                         count=count,
-                        wait_s=timeout_s * _WAIT_SHARE,
+                        wait_s=timeout_s * WAIT_SHARE,
                         timeout_s=timeout_s,
                     ) as permits,
                 ):
@@ -105,7 +102,8 @@ class Outbound:
                         merchant=merchant,
                         permits=permits,
                         attempt=attempt,
-                        retries=retries,
+                        clock=self._clock,
+                        deadline_s=deadline_s,
                         metrics=self._metrics,
                     )
             except TimeoutError as error:
@@ -140,63 +138,3 @@ class Outbound:
             else:
                 attempt.succeed()
         return answer
-
-
-class ReadRequests:
-    """The requests of one read."""
-
-    def __init__(  # noqa: PLR0913 - what they need
-        self,
-        *,
-        transport: Transport,
-        merchant: Merchant,
-        permits: Permits,
-        attempt: Attempt,
-        retries: Retries,
-        metrics: Metrics,
-    ) -> None:
-        self._transport = transport
-        self._merchant = merchant
-        self._permits = permits
-        self._attempt = attempt
-        self._retries = retries
-        self._metrics = metrics
-
-    async def send(self, request: Request) -> Answer:
-        """The answer; to one that failed, and was tried again in vain, the last one.
-
-        Raises ProviderUnavailableError where there was none, and ProviderThrottledError.
-        """
-        while True:
-            begin_s = self._retries.get_left_s()
-            outcome = await self._try(request)
-            if isinstance(outcome, Answer) and not outcome.is_failure:
-                self._attempt.succeed()
-                return outcome
-            if not await self._may_retry(begin_s - self._retries.get_left_s()):
-                break
-            self._metrics.provider_retries.inc()
-        self._attempt.fail()
-        if isinstance(outcome, NoAnswerError):
-            raise ProviderUnavailableError(str(outcome)) from outcome
-        return outcome
-
-    async def plan(self) -> None:
-        """A request more than the read was planned to take. Raises ProviderThrottledError."""
-        await self._permits.add(wait_s=self._retries.get_left_s() * _WAIT_SHARE)
-
-    async def _try(self, request: Request) -> Answer | NoAnswerError:
-        try:
-            return await self._permits.send(lambda: self._transport.fetch(self._merchant, request))
-        except NoAnswerError as error:
-            return error
-
-    async def _may_retry(self, took_s: float) -> bool:
-        """Waits, and takes a permit, where there is time."""
-        if self._attempt.is_probe or not await self._retries.pause(took_s):
-            return False
-        try:
-            await self.plan()
-        except ProviderThrottledError:
-            return False
-        return True

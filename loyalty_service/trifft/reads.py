@@ -16,7 +16,7 @@ from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.outbound.service import ReadRequests
+from loyalty_service.outbound.retry import ReadRequests
 from loyalty_service.outbound.transport import Request
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
 from loyalty_service.trifft.mapping.coupons import parse_coupons
