@@ -83,20 +83,12 @@ class Outbound:
         `is_forced`: it goes past the breaker. Raises ProviderThrottledError, ProviderUnavailableError, and
         ProviderTimeoutError where the block takes longer than `timeout_s`.
         """
+        token, wait_s = merchant.provider_token, timeout_s * WAIT_SHARE
+        acquiring = self._limiter.acquire(token, rate, priority, count=count, wait_s=wait_s, timeout_s=timeout_s)
         deadline_s = self._clock.monotonic() + timeout_s
         with self._breaker.attempt(merchant, is_forced=is_forced) as attempt:
             try:
-                async with (
-                    asyncio.timeout(timeout_s),
-                    self._limiter.acquire(
-                        merchant.provider_token,
-                        rate,
-                        priority,
-                        count=count,
-                        wait_s=timeout_s * WAIT_SHARE,
-                        timeout_s=timeout_s,
-                    ) as permits,
-                ):
+                async with asyncio.timeout(timeout_s), acquiring as permits:
                     yield ReadRequests(
                         transport=self._transport,
                         merchant=merchant,
@@ -117,15 +109,10 @@ class Outbound:
         ProviderUnavailableError.
         """
         deadline = Deadline(self._clock, timeout_s)
+        token, wait_s = merchant.provider_token, min(_BOOKING_WAIT_S, timeout_s / 2)
+        acquiring = self._limiter.acquire(token, rate, Priority.AWARD, count=1, wait_s=wait_s, timeout_s=timeout_s)
         with self._breaker.attempt(merchant) as attempt:
-            async with self._limiter.acquire(
-                merchant.provider_token,
-                rate,
-                Priority.AWARD,
-                count=1,
-                wait_s=min(_BOOKING_WAIT_S, timeout_s / 2),
-                timeout_s=timeout_s,
-            ) as permits:
+            async with acquiring as permits:
                 try:
                     answer = await permits.send(lambda: self._transport.send_once(merchant, request, deadline))
                 except NoAnswerError as error:
