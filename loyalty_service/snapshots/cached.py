@@ -21,11 +21,11 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding, LoyaltyProvider
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Urgency
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.entries import AliasEntry, Entry, MemberEntry, NobodyEntry, make_nobody
-from loyalty_service.snapshots.flights import NOT_BEGUN, Flight, Flights, Outcome, Sighting
+from loyalty_service.snapshots.flights import Flight, Flights, Outcome, Sighting
 from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.readers import Held, Reader, get_held, make_error
 from loyalty_service.snapshots.store import Moment, Store
@@ -95,7 +95,7 @@ class CachedSnapshots:
         *,
         max_staleness_s: float | None,
         timeout_s: float,
-        urgency: Urgency = Urgency.TICKET,
+        priority: Priority = Priority.TICKET,
         stale_if_error: bool = True,
     ) -> HeldSnapshot:
         """See the port."""
@@ -107,12 +107,12 @@ class CachedSnapshots:
         if held.found is not None and reader.takes_held(held):
             self._metrics.held.inc()
             return HeldSnapshot(snapshot=_take(held.found), stale_reason=None)
-        if held.found is None and held.remembered_member_id is not None and urgency is Urgency.TICKET:
+        if held.found is None and held.remembered_member_id is not None and priority is Priority.TICKET:
             # An award has dropped it, and its agent looks: without slots there would be nothing to show, not even old.
-            urgency = Urgency.AWARD
+            priority = Priority.AWARD
         try:
             async with asyncio.timeout_at(end_time):
-                found = await self._fly(merchant, reader, held, urgency)
+                found = await self._fly(merchant, reader, held, priority)
         except TimeoutError:
             await self._hold_sighting(merchant, identity)
             found = ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s")
@@ -193,16 +193,16 @@ class CachedSnapshots:
         return now, held
 
     async def _fly(
-        self, merchant: Merchant, reader: Reader, held: Held, urgency: Urgency
+        self, merchant: Merchant, reader: Reader, held: Held, priority: Priority
     ) -> Snapshot | NobodyEntry | LoyaltyError:
         key = self._keys.make_identity_key(merchant, reader.identity)
         while True:
             flight = self._flights.get(key)
             if flight is None:
                 flight = self._start(merchant, reader, held.remembered_member_id)
+                flight.priority = priority
             else:
                 self._metrics.joined.inc()
-            flight.ask.lift(urgency)
             await asyncio.wait({flight.task})
             if flight.task.cancelled():
                 return ProviderUnavailableError("the service is shutting down")
@@ -225,24 +225,19 @@ class CachedSnapshots:
     async def _fetch(
         self, flight: Flight, *, merchant: Merchant, identity: Identity, remembered_id: str | None
     ) -> Outcome:
-        async def begin() -> None:
-            flight.begin = await self._store.begin(self._keys.make_merchant_key(merchant))
-
+        flight.begin = await self._store.begin(self._keys.make_merchant_key(merchant))
         try:
             snapshot = await self._provider.fetch(
                 merchant,
                 identity,
                 remembered_member_id=remembered_id,
+                priority=flight.priority,
                 timeout_s=self._times.fetch_timeout_s,
-                ask=flight.ask,
-                begin=begin,
             )
         except (MemberNotFoundError, MemberAmbiguousError) as error:
             was_put = await self._put_nobody(merchant, identity, flight.begin, error)
             return Outcome(identity=identity, begin=flight.begin, result=error, is_overtaken=not was_put)
         except LoyaltyError as error:
-            if flight.begin is NOT_BEGUN:  # its turn did not come: so it goes for all who have come up to now
-                await begin()
             return Outcome(identity=identity, begin=flight.begin, result=error)
         flight.sighting = Sighting(identity=identity, begin=flight.begin, snapshot=snapshot)
         awards = await self._support.read(merchant.merchant_id, snapshot.member.member_id)

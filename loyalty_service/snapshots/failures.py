@@ -14,7 +14,7 @@ from loyalty_service.domain.errors import (
     ProviderUnavailableError,
 )
 from loyalty_service.domain.member import Identity
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.snapshots.flights import Outcome
 from loyalty_service.snapshots.store import Moment
 
@@ -35,29 +35,29 @@ class _Failure(msgspec.Struct, frozen=True, array_like=True):
     reason: str
     message: str
     retry_after_s: float = 0.0
-    urgency: Urgency = Urgency.AWARD
+    priority: Priority = Priority.AWARD
 
 
-def encode_failure(error: ProviderError, begin_s: float, urgency: Urgency) -> bytes:
-    """`urgency`: the flight's.
+def encode_failure(error: ProviderError, begin_s: float, priority: Priority) -> bytes:
+    """`priority`: the flight's.
 
     Empty where it has no beginning on the store's clock: then nobody can tell whether it was late enough.
     """
     if begin_s == -math.inf:
         return b""
     retry_after_s = error.retry_after_s if isinstance(error, ProviderThrottledError) else 0.0
-    return msgspec.msgpack.encode(_Failure(begin_s, error.reason, error.message, retry_after_s, urgency))
+    return msgspec.msgpack.encode(_Failure(begin_s, error.reason, error.message, retry_after_s, priority))
 
 
-def decode_failure(told: bytes, identity: Identity, urgency: Urgency) -> Outcome | None:
-    """None where it is none that this release knows, or where somebody of `urgency` may yet get a slot."""
+def decode_failure(told: bytes, identity: Identity, priority: Priority) -> Outcome | None:
+    """None where it is none that this release knows, or where somebody of `priority` may yet get a slot."""
     try:
         failure = msgspec.msgpack.decode(told, type=_Failure)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     error: ProviderError
     if failure.reason == ProviderThrottledError.reason:
-        if urgency < failure.urgency:
+        if priority < failure.priority:
             return None
         error = ProviderThrottledError(failure.message, failure.retry_after_s)
     elif failure.reason in _ERRORS:

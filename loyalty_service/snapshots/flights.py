@@ -8,8 +8,8 @@ import msgspec
 
 from loyalty_service.domain.errors import LoyaltyError
 from loyalty_service.domain.member import Identity
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.snapshots.store import Moment
 
 NOT_BEGUN = Moment(-math.inf, -math.inf)
@@ -39,13 +39,13 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 class Flight:
     """A task of its own: whoever waits for it may leave, it goes on. `sighting` is there once the provider answered.
 
-    `begin`: when the provider was first asked. `ask`: as urgent as the most urgent of its readers.
+    `begin`: when the provider was first asked. `priority`: of the reader who started it.
     """
 
     def __init__(self, fly: "Callable[[Flight], Coroutine[None, None, Outcome]]") -> None:
         self.begin = NOT_BEGUN
         self.sighting: Sighting | None = None
-        self.ask = Ask(Urgency.BATCH)
+        self.priority = Priority.BATCH
         self.task = asyncio.create_task(fly(self))
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from loyalty_service.domain.errors import ProviderError
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.failures import decode_failure, encode_failure
 from loyalty_service.snapshots.flights import Flight, Outcome
@@ -68,7 +68,7 @@ class Turns:
         finally:
             renewing.cancel()
             await asyncio.wait({renewing})
-            await self._release(boarding, token, outcome, flight.ask.urgency)
+            await self._release(boarding, token, outcome, flight.priority)
         return outcome
 
     async def _renew(self, boarding: Boarding, token: str) -> None:
@@ -77,13 +77,13 @@ class Turns:
             await self._store.renew(boarding.leases, token)
 
     async def _release(
-        self, boarding: Boarding, token: str, outcome: Outcome | None = None, urgency: Urgency = Urgency.AWARD
+        self, boarding: Boarding, token: str, outcome: Outcome | None = None, priority: Priority = Priority.AWARD
     ) -> None:
         if not boarding.leases:
             return
         failure = b""
         if outcome is not None and isinstance(outcome.result, ProviderError):
-            failure = encode_failure(outcome.result, outcome.begin.there_s, urgency)
+            failure = encode_failure(outcome.result, outcome.begin.there_s, priority)
         await self._store.release(boarding.leases, token, failure)
 
     async def _wait(self, key: str, holder: bytes, reader: Reader, flight: Flight) -> Outcome | None:
@@ -92,4 +92,4 @@ class Turns:
         while is_flying:
             await asyncio.sleep(self._look_s)
             is_flying, failure = await self._store.look(key, holder)
-        return None if failure is None else decode_failure(failure, reader.identity, flight.ask.urgency)
+        return None if failure is None else decode_failure(failure, reader.identity, flight.priority)

@@ -98,5 +98,5 @@ async def open_fleet(url: str, **options: Any) -> AsyncIterator[tuple[Fleet, Cal
     """One process's door to the store. It waits as long as a busy machine takes, and looks and probes often."""
     settings: dict[str, Any] = {"secret": SECRET, "clock": _CLOCK, "lease_s": 60.0, "timeout_s": 10.0}
     settings |= {"look_s": 0.001, "pause_s": 0.01} | options
-    async with open_valkey(url, timeout_s=settings["timeout_s"]) as valkey:
-        yield Fleet(valkey=valkey, **settings), Calls(valkey)
+    async with open_valkey(url, FakeClock(), timeout_s=settings["timeout_s"]) as valkey:
+        yield Fleet(valkey=valkey.client, **settings), Calls(valkey.client)

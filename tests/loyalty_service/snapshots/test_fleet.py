@@ -7,7 +7,7 @@ import pytest
 
 from loyalty_service.domain.errors import ProviderThrottledError, ProviderUnavailableError
 from loyalty_service.domain.member import parse_identity
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.desk import ACME, Desk
 from tests.loyalty_service.snapshots.processes import open_process
@@ -73,8 +73,8 @@ async def test_ticket_event_asks_for_itself_where_a_batch_read_of_another_proces
     one, other = desks
     one.provider.holds = True
     reads = (
-        desk.snapshots.get(ACME, parse_identity("email", JANA), max_staleness_s=1, timeout_s=60, urgency=urgency)
-        for desk, urgency in ((one, Urgency.BATCH), (other, Urgency.TICKET))
+        desk.snapshots.get(ACME, parse_identity("email", JANA), max_staleness_s=1, timeout_s=60, priority=priority)
+        for desk, priority in ((one, Priority.BATCH), (other, Priority.TICKET))
     )
     readers = []
     for read in reads:

@@ -8,6 +8,7 @@ from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.guard import Guard
 from loyalty_service.valkey import open_valkey
 from tests.loyalty_service.running import wait_until
+from tests.loyalty_service.snapshots.scripted import FakeClock
 
 
 async def test_what_fails_at_the_very_end_of_a_probe_has_a_probe_of_its_own(valkey_url: str) -> None:
@@ -24,9 +25,9 @@ async def test_what_fails_at_the_very_end_of_a_probe_has_a_probe_of_its_own(valk
         untold.append("another")
         guard.leave_alone("undelivered")
 
-    async with open_valkey(valkey_url) as valkey:
+    async with open_valkey(valkey_url, FakeClock()) as valkey:
         metrics = SnapshotMetrics(CollectorRegistry())
-        guard = Guard(valkey, metrics, deliver, timeout_s=10, pause_s=60)
+        guard = Guard(valkey.client, metrics, deliver, timeout_s=10, pause_s=60)
         guard.leave_alone("undelivered")
         await wait_until(lambda: len(delivered) == 2)
         await guard.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from loyalty_service.domain.errors import MemberNotFoundError
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import make_merchant
 
@@ -27,7 +27,7 @@ async def test_member_whom_an_award_has_dropped_is_read_as_urgently_as_an_award(
     await desk.read(JANA, 0)
     await desk.invalidate("jana")
     await desk.read(JANA)
-    assert [call.urgency for call in desk.provider.calls] == [Urgency.TICKET, Urgency.TICKET, Urgency.AWARD]
+    assert [call.priority for call in desk.provider.calls] == [Priority.TICKET, Priority.TICKET, Priority.AWARD]
 
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
