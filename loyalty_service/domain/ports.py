@@ -186,7 +186,7 @@ class Snapshots(Protocol):
 
 
 class RecentAwards(Protocol):
-    """What support gave a member of late."""
+    """What support gave a member recently."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
         """The last 5 awards and reversals that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""

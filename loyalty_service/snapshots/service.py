@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import secrets
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,7 +30,7 @@ from loyalty_service.snapshots.cache import SnapshotCache
 from loyalty_service.snapshots.freshness import Freshness, Held, HoldTimes
 from loyalty_service.snapshots.keys import SECRET_BYTES, Keys
 from loyalty_service.snapshots.recent_awards import RecentAwardsReader
-from loyalty_service.snapshots.single_flight import Flight, Result, SingleFlight
+from loyalty_service.snapshots.single_flight import Flight, SingleFlight
 from loyalty_service.snapshots.stores.memory import MemoryStore
 from loyalty_service.snapshots.stores.protocol import Store
 from loyalty_service.snapshots.stores.valkey import SharedStore, ValkeyStore
@@ -159,12 +158,11 @@ class SnapshotService:
                 flight, is_mine = self._start(merchant, identity, priority, held), True
             else:
                 self._metrics.joined.inc()
-            has_joined = not flight.is_outdated and freshness.allows(flight.began_s)
             await asyncio.wait({flight.task})
             if flight.task.cancelled():
                 return ProviderUnavailableError("the service is shutting down")
-            if is_mine or (has_joined and flight.answers(identity, priority)):
-                return flight.task.result().found
+            if is_mine or (freshness.allows(flight.began_s) and flight.answers(identity, priority)):
+                return flight.task.result()
             held = await self._cache.find_if_up(merchant, identity)
             if held.found is not None and freshness.allows(held.began_s):
                 return held.found
@@ -174,15 +172,13 @@ class SnapshotService:
         if held.found is None and remembered_id is not None and priority is Priority.TICKET:
             # An award has dropped the member, and its agent looks: without a permit there would be nothing to show.
             priority = Priority.AWARD
-        read = functools.partial(self._read, merchant, identity, priority, remembered_id)
         flight = Flight(merchant, identity, priority, began_s=self._clock.monotonic())
-        self._flights.start(flight, read, remembered_id)
+        self._flights.start(flight, self._read(flight, remembered_id), remembered_id)
         return flight
 
-    async def _read(
-        self, merchant: Merchant, identity: Identity, priority: Priority, remembered_id: str | None
-    ) -> Result:
+    async def _read(self, flight: Flight, remembered_id: str | None) -> Snapshot | LoyaltyError:
         """What a flight does: read the provider and the ledger, and hold what they say."""
+        merchant, identity = flight.merchant, flight.identity
         began_us = await self._cache.begin(merchant)
         found: Snapshot | MemberNotFoundError | MemberAmbiguousError
         try:
@@ -190,18 +186,19 @@ class SnapshotService:
                 merchant,
                 identity,
                 remembered_member_id=remembered_id,
-                priority=priority,
+                priority=flight.priority,
                 timeout_s=self._fetch_timeout_s,
             )
         except (MemberNotFoundError, MemberAmbiguousError) as error:
             found = error
         except LoyaltyError as error:
-            return Result(found=error)
+            return error
         else:
             awards = await self._recent_awards.read(merchant.merchant_id, found.member.member_id)
             found = msgspec.structs.replace(found, support_awards=awards)
-        is_held = await self._cache.put(merchant, identity, found, began_us)
-        return Result(found=found, is_outdated=not is_held)
+        if not await self._cache.put(merchant, identity, found, began_us):
+            flight.is_outdated = True
+        return found
 
     async def _get_stale(
         self, merchant: Merchant, identity: Identity, freshness: Freshness, error: ProviderError, *, may_be_stale: bool

@@ -1,9 +1,7 @@
 """Single flight: at most one read of the provider for a member at a time, for all callers of this process."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-
-import msgspec
+from collections.abc import Coroutine
 
 from loyalty_service.domain.errors import LoyaltyError, MemberNotFoundError, ProviderError, ProviderThrottledError
 from loyalty_service.domain.member import Identity
@@ -14,21 +12,14 @@ from loyalty_service.domain.snapshot import Snapshot
 _Key = tuple[str, str, str, str]
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a flight has found. `is_outdated`: the store says that it was invalidated meanwhile, by whatever process."""
-
-    found: Snapshot | LoyaltyError
-    is_outdated: bool = False
-
-
 class Flight:
     """A read of the provider, in a task of its own: a caller who leaves does not end it.
 
-    `began_s`: when it began, on this process's monotonic clock. `is_outdated`: this process has invalidated a member of
-    the merchant since. Which member the flight reads is not known before it ends.
+    `began_s`: when it began, on this process's monotonic clock. `is_outdated`: a member was invalidated since. Which
+    member the flight reads is not known before it ends, so this process takes any of the merchant's for it.
     """
 
-    task: asyncio.Task[Result]
+    task: asyncio.Task[Snapshot | LoyaltyError]
 
     def __init__(self, merchant: Merchant, identity: Identity, priority: Priority, *, began_s: float) -> None:
         self.merchant = merchant
@@ -38,18 +29,18 @@ class Flight:
         self.is_outdated = False
 
     def answers(self, identity: Identity, priority: Priority) -> bool:
-        """Whether its result is one for another caller, who joined it."""
-        result = self.task.result()
-        if result.is_outdated:
+        """Whether it has ended with an answer to another caller, too."""
+        found = self.task.result()
+        if self.is_outdated:
             return False
-        if isinstance(result.found, ProviderThrottledError) and priority < self.priority:
+        if isinstance(found, ProviderThrottledError) and priority < self.priority:
             return False  # there may be a permit for who is more urgent
-        if isinstance(result.found, ProviderError):
+        if isinstance(found, ProviderError):
             return True
         if (self.identity.kind, self.identity.key) == (identity.kind, identity.key):
-            return not isinstance(result.found, MemberNotFoundError) or identity.value in self.identity.list_spellings()
+            return not isinstance(found, MemberNotFoundError) or identity.value in self.identity.list_spellings()
         # It was for an alias of the member that is asked for, and may have found that it is somebody else's by now.
-        return isinstance(result.found, Snapshot) and result.found.member.member_id == identity.value
+        return isinstance(found, Snapshot) and found.member.member_id == identity.value
 
 
 class SingleFlight:
@@ -63,7 +54,10 @@ class SingleFlight:
         return self._by_key.get(_make_key(merchant, identity))
 
     def start(
-        self, flight: Flight, read: Callable[[], Coroutine[None, None, Result]], remembered_member_id: str | None
+        self,
+        flight: Flight,
+        read: Coroutine[None, None, Snapshot | LoyaltyError],
+        remembered_member_id: str | None,
     ) -> None:
         """`read` is what the flight does. Where the remembered member has a flight, that one stays."""
         keys = {_make_key(flight.merchant, flight.identity)}
@@ -72,16 +66,16 @@ class SingleFlight:
         own = [key for key in keys if self._by_key.setdefault(key, flight) is flight]
         self._flights.add(flight)
 
-        def end(_: asyncio.Task[Result]) -> None:
+        def end(_: asyncio.Task[Snapshot | LoyaltyError]) -> None:
             self._flights.discard(flight)
             for key in own:
                 del self._by_key[key]
 
-        flight.task = asyncio.create_task(read())
+        flight.task = asyncio.create_task(read)
         flight.task.add_done_callback(end)
 
     def invalidate(self, merchant: Merchant) -> None:
-        """Nobody joins the merchant's flights any more."""
+        """Of all the merchant's flights."""
         for flight in self._flights:
             if flight.merchant.merchant_id == merchant.merchant_id:
                 flight.is_outdated = True

@@ -1,5 +1,6 @@
 """Entries on the Valkey or Redis server that a fleet shares."""
 
+import asyncio
 import contextlib
 import re
 from typing import Any
@@ -50,6 +51,7 @@ class ValkeyStore:
         self._scripts = Scripts(shared.server_clock)
         # Merchants with an invalidation that the server was not told: all that it holds of theirs is dropped.
         self._untold: set[str] = set()
+        self._telling = asyncio.Lock()
         shared.valkey.on_up(self._tell)
 
     async def close(self) -> None:
@@ -98,14 +100,15 @@ class ValkeyStore:
             raise SnapshotsUnavailableError from error
 
     async def _tell(self) -> None:
-        """A merchant is taken out before it is told: one that is added meanwhile is told again."""
-        while self._untold:
-            merchant_key = self._untold.pop()
-            try:
-                await self._valkey.client.unlink(_MERCHANT + merchant_key)
-            except BaseException:
-                self._untold.add(merchant_key)
-                raise
+        """A merchant is taken out before the server is told: one that is added meanwhile is told again."""
+        async with self._telling:
+            while self._untold:
+                merchant_key = self._untold.pop()
+                try:
+                    await self._valkey.client.unlink(_MERCHANT + merchant_key)
+                except BaseException:
+                    self._untold.add(merchant_key)
+                    raise
 
     def _parse(self, key: str, value: bytes | None, floor: bytes | None) -> Entry | None:
         """None where it is outdated, or not what was put under this key."""
