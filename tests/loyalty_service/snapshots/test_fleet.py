@@ -59,6 +59,19 @@ async def test_reader_who_is_too_late_takes_what_another_process_has_brought_mea
     assert one.fetches == 2
 
 
+async def test_new_member_of_one_process_is_not_hidden_by_a_read_of_another(desks: tuple[Desk, Desk]) -> None:
+    one, other = desks
+    one.provider.holds = True
+    early = await one.arrive("new@example.com", 1)
+    one.provider.add("new", "new@example.com")
+    await other.invalidate("new")
+    late = await one.arrive("new@example.com", 1)
+    for call in (0, 1):
+        await other.release(one.provider.calls[call])
+    assert isinstance(early.exception(), MemberNotFoundError)
+    assert await late == 100
+
+
 async def test_award_of_one_process_is_not_hidden_by_a_read_of_another(desks: tuple[Desk, Desk]) -> None:
     one, other = desks
     one.provider.holds = True

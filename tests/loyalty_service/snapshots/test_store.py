@@ -98,6 +98,38 @@ async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
     assert held == [45, 46, 47, 48, 49]
 
 
+async def test_least_recently_used_entry_goes_first(clock: FakeClock) -> None:
+    provider = ScriptedProvider(clock)
+    for member_id in "abc":
+        provider.add(member_id, f"{member_id}@example.com")
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        for member_id in "abac":
+            await desk.read(member_id)
+        assert [member_id for member_id in "abc" if await desk.get_held(member_id)] == ["a", "c"]
+
+
+async def test_invalidation_that_was_forgotten_still_drops_a_read_from_before(clock: FakeClock) -> None:
+    """Only one entry fits, and another member's comes after the invalidation."""
+    provider = ScriptedProvider(clock)
+    for member_id in ("jana", "zoe"):
+        provider.add(member_id, f"{member_id}@example.com")
+    provider.holds = True
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=1
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        early = await desk.arrive("jana")
+        await desk.invalidate("jana")
+        other = await desk.arrive("zoe")
+        for call in (1, 0):
+            await desk.release(provider.calls[call])
+        assert (await early, await other) == (100, 100)
+        assert await desk.get_held("jana") is None
+
+
 async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_older(clock: FakeClock) -> None:
     """Two entries fit: the member goes first, and comes back by a read that began before the e-mail's."""
     provider = ScriptedProvider(clock)
