@@ -213,6 +213,7 @@ def write_award(award: Award) -> pb.Award:
         tier_before=request.tier_before,
         attempt_time=_write_time(award.attempt_time),
         member_support_id=request.member_support_id,
+        debit=request.is_debit,
     )
 
 
@@ -250,6 +251,7 @@ def write_merchant(merchant: Merchant) -> pb.Merchant:
         locale=merchant.locale,
         profile=merchant.profile,
         award_reasons=merchant.award_reasons,
+        max_points_per_deduction=merchant.max_points_per_deduction,
         **{name: getattr(merchant, name) for name in (*LIMIT_NAMES, *SECONDS_NAMES)},
         create_time=_write_time(merchant.create_time),
         update_time=_write_time(merchant.update_time),

@@ -104,8 +104,10 @@ class Metrics:
         )
 
     def count(self, award: Award) -> None:
-        """Count an award, or a reversal, that has come to another state than PENDING."""
-        kind = "award" if award.request.reverses is None else "reversal"
+        """Count an award, a deduction or a reversal that has come to another state than PENDING."""
+        kind = "deduction" if award.request.is_debit else "award"
+        if award.request.reverses is not None:
+            kind = "reversal"
         self._awards.labels(kind, award.state.value).inc()
 
     def show_doubts(self, unknown: int, waiting_for_person: int, oldest_s: float) -> None:

@@ -64,6 +64,11 @@ def join(texts: Sequence[str], separator: str) -> str:
     return f"{_LEFT_TO_RIGHT}{line}" if line.startswith(_OPEN) else line
 
 
+def drop_mark(line: str) -> str:
+    """A line of `join` that comes to stand behind words of ours, which say its direction already."""
+    return line.removeprefix(_LEFT_TO_RIGHT)
+
+
 def enclose(text: str) -> str:
     """Isolated where any of it runs from right to left. It may hold isolated parts already."""
     return f"{_OPEN}{text}{_CLOSE}" if _RIGHT_TO_LEFT.search(text) else text

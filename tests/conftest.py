@@ -19,7 +19,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 # Half a minute each: begun last, they would be waited for by everybody.
-LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_bench.py", "test_local.py")
+LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_local.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from loyalty_service.awards.sender import make_reference
-from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.award import Award, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 
 # How far the provider's clock may be behind the database's.
@@ -48,7 +48,7 @@ def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> 
     if own:
         return _weigh_own(award, own, neighbours)
     free = [one for one in movements.items if one.movement_id not in neighbours.movement_ids]
-    nameless = [one for one in free if _may_name(one, award) and one.change == _get_change(award.request)]
+    nameless = [one for one in free if _may_name(one, award) and one.change == award.request.signed_points]
     fitting = [one for one in nameless if _fits(one, award)]
     are_kept = any(one.reference in neighbours.references for one in movements.items)
     # What was found not to be booked is not guessed to be booked after all.
@@ -61,15 +61,11 @@ def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> 
 def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) -> Finding:
     if len(own) > 1:
         return Finding(contradiction=f"{len(own)} movements have its reference")
-    if own[0].change != _get_change(award.request):
+    if own[0].change != award.request.signed_points:
         return Finding(contradiction="the movement with its reference has other points")
     if own[0].movement_id in neighbours.movement_ids:
         return Finding(contradiction="the movement with its reference has settled another award")
     return Finding(movement=own[0], why="TRIFFT's movement has its reference")
-
-
-def _get_change(request: AwardRequest) -> int:
-    return request.points if request.reverses is None else -request.points
 
 
 def _may_name(movement: Movement, award: Award) -> bool:
@@ -94,9 +90,8 @@ def _may_be(movement: Movement, award: Award) -> bool:
 
 
 def _is_contested(movement: Movement, award: Award, rivals: Iterable[Award]) -> bool:
-    change = _get_change(award.request)
     return any(
-        _get_change(rival.request) == change
+        rival.request.signed_points == award.request.signed_points
         and _may_be(movement, rival)
         and movement.note == rival.request.note
         and rival.attempt_time >= award.attempt_time - RIVAL_FOR

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, literal, literal_column, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -97,7 +97,7 @@ class History:
     async def sum_awards(self, merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> list[AwardSum]:
         """By key, days newest first. What was refused or not booked comes to nothing, and has no sum.
 
-        `wanted` is asked of the awards; a reversal follows the award that it takes back.
+        `wanted` is asked of awards and deductions; a reversal follows what it takes back.
         """
         query = _select_sums(merchant_id, wanted, grouping)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
@@ -108,6 +108,7 @@ class History:
                 points=int(row.points),
                 reversed_points=int(row.reversed_points),
                 in_doubt_points=int(row.in_doubt_points),
+                removed_points=int(row.removed_points),
             )
             for row in rows
         ]
@@ -117,22 +118,26 @@ class History:
 
 def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> Select[Any]:
     key = _KEYS[grouping]
+    applied, is_deduction = is_one_of(awards, AwardState.APPLIED), awards.c.is_debit.is_(True)
+    taken_back, is_award = _select_reversed_points(AwardState.APPLIED), awards.c.is_debit.is_not(True)
+    in_doubt = _sum(awards.c.points, is_one_of(awards, *IN_DOUBT)) + func.sum(_select_reversed_points(*IN_DOUBT))
     columns = (
         key.label("key"),
-        func.sum(case((is_one_of(awards, AwardState.APPLIED), 1), else_=0)).label("award_count"),
-        _add_up(AwardState.APPLIED).label("points"),
-        func.sum(_add_up_reversals(AwardState.APPLIED)).label("reversed_points"),
-        (_add_up(*IN_DOUBT) + func.sum(_add_up_reversals(*IN_DOUBT))).label("in_doubt_points"),
+        _sum(literal(1), applied, is_award).label("award_count"),
+        _sum(awards.c.points, applied, is_award).label("points"),
+        _sum(taken_back, is_award).label("reversed_points"),
+        in_doubt.label("in_doubt_points"),
+        (_sum(awards.c.points, applied, is_deduction) - _sum(taken_back, is_deduction)).label("removed_points"),
     )
     given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, *GIVEN))
     return select(*columns).where(*given).group_by(key)
 
 
-def _add_up(*states: AwardState) -> ColumnElement[Any]:
-    return func.sum(case((is_one_of(awards, *states), awards.c.points), else_=0))
+def _sum(amount: ColumnElement[Any], *wanted: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.sum(case((and_(*wanted), amount), else_=0))
 
 
-def _add_up_reversals(*states: AwardState) -> ColumnElement[Any]:
+def _select_reversed_points(*states: AwardState) -> ColumnElement[Any]:
     """Points of the row that were taken back, more than once where that is what happened."""
     reversal = awards.alias("reversal")
     query = select(func.coalesce(func.sum(reversal.c.points), 0)).where(

@@ -87,9 +87,10 @@ class Ledger:
     async def open(self, request: AwardRequest, limits: Limits, zone: ZoneInfo) -> Opening:
         """Put an award on record as PENDING, unless it is there already. `zone`: whose days the limits go by.
 
-        It is there when it has the same `request_id`, or when the same points went to the same member on the same
-        ticket within the repeat window, were not refused and are not taken back. A REJECTED, retryable one is opened
-        for another attempt. Beside REJECTED ones with other content, another is opened under the same `request_id`.
+        It is there when it has the same `request_id`, or when the same points went the same way, for the same member on
+        the same ticket, within the repeat window, were not refused and are not taken back. A REJECTED, retryable one is
+        opened for another attempt. Beside REJECTED ones with other content, another is opened under the same
+        `request_id`.
 
         Raises RequestIdReusedError, AwardInDoubtError while another award of the member is PENDING or UNKNOWN, and
         LimitExceededError.

@@ -1,4 +1,4 @@
-"""What forbids that a member gets points, whoever asks."""
+"""What forbids that a member gets points, or loses some, whoever asks."""
 
 from loyalty_service.domain.errors import (
     LoyaltyError,

@@ -42,7 +42,7 @@ class NothingOpened(Exception):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """An award to be opened, or a reversal: then there are no limits. `zone`: the merchant's."""
+    """An award or a deduction to be opened, or a reversal: then there are no limits. `zone`: the merchant's."""
 
     request: AwardRequest
     limits: Limits
@@ -147,7 +147,7 @@ class Openings:
         values = msgspec.structs.asdict(request) | spell_settlement(Settlement(state=AwardState.PENDING))
         values |= {"attempt_time_ms": time_ms, "lease_expire_time_ms": time_ms + self._lease_ms, "day": day}
         values |= {"agent_key": request.agent_key, "agent_name_key": request.agent_name_key}
-        why = "asked for" if request.reverses is None else f"asked to take {make_award_id(request.reverses)} back"
+        why = _explain(request)
         if rejected is None:
             values |= {"number": number, "attempt": 1, "check_count": 0, "absent_count": 0}
             values |= {"create_time_ms": time_ms, "update_time_ms": time_ms}
@@ -176,6 +176,12 @@ def _make_answer(insert: Any) -> Any:  # noqa: ANN401  likewise
 def _give_back_numbers(connection: Connection, merchant_id: str, last_number: int) -> None:
     own = award_numbers.c.merchant_id == merchant_id
     connection.execute(update(award_numbers).where(own).values(last_number=last_number))
+
+
+def _explain(request: AwardRequest) -> str:
+    if request.reverses is not None:
+        return f"asked to take {make_award_id(request.reverses)} back"
+    return "asked to take points away" if request.is_debit else "asked for"
 
 
 def _make_opening(row: Row[Any], *, is_ours: bool) -> Opening:

@@ -28,7 +28,10 @@ _QUOTES = " \"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 
 
 class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
-    """An award as it was asked for, unchecked. `member_fetch_time`: of the snapshot that its agent was looking at."""
+    """An award, or a deduction (`debit`), as it was asked for, unchecked.
+
+    `member_fetch_time`: of the snapshot that its agent was looking at.
+    """
 
     request_id: str
     member_id: str
@@ -40,6 +43,7 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     ticket_verified: bool = False
     member_fetch_time: datetime | None = None
+    debit: bool = False
 
 
 class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +88,7 @@ def check_request_id(text: str) -> None:
 
 def read_content(given: GivenAward) -> Content:
     """What it asks for, also where that is refused: something may be on record that answers it."""
-    return (given.member_id, given.points, given.ticket_id.strip())
+    return (given.member_id, given.points, given.debit, given.ticket_id.strip())
 
 
 def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
@@ -101,6 +105,7 @@ def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
         member_id=member_id,
         points=given.points,
         reason=_clean("reason", given.reason, MAX_REASON_CHARS),
+        is_debit=given.debit,
         **_parse_circumstances(given),
     )
 
@@ -115,16 +120,19 @@ def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
         member_support_id=original.request.member_support_id,
         points=original.request.points,
         reverses=original.number,
+        is_debit=not original.request.is_debit,
         **_parse_circumstances(given),
     )
 
 
-def match_reason(text: str, reasons: Sequence[str]) -> str:
+def match_reason(text: str, reasons: Sequence[str], *, is_debit: bool) -> str:
     """The one of a shop's reasons that `text` is, or begins, in the shop's spelling; `text` where the shop has none.
 
-    A reason may be typed in quotes. Raises BadValueError.
+    A reason may be typed in quotes. A deduction has one, whatever the shop. Raises BadValueError.
     """
     if not reasons:
+        if is_debit and not text.strip(_QUOTES):
+            raise BadValueError("reason", "must be given where points are taken away")
         return text
     for typed in (text, text.strip(_QUOTES)):
         found = [reason for reason in reasons if typed and fold_ascii_case(reason).startswith(fold_ascii_case(typed))]

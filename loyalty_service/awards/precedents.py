@@ -5,11 +5,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     Row,
     Select,
     bindparam,
+    false,
     func,
     literal,
     select,
@@ -28,7 +30,11 @@ _OF_MERCHANT = awards.c.merchant_id == bindparam("merchant_id")
 _OF_MEMBER = awards.c.member_id == bindparam("member_id")
 _ON_TICKET = awards.c.ticket_id == bindparam("ticket_id")
 _ON_DAY = awards.c.day == bindparam("day")
-# Which awards a limit counts.
+# Awards where one is asked for, deductions where one is.
+_OF_KIND = awards.c.reverses.is_(None) & (
+    func.coalesce(awards.c.is_debit, false()) == bindparam("is_debit", type_=Boolean())
+)
+# Which of them a limit counts.
 _COUNTED = {
     "per_ticket": _ON_TICKET,
     # Spelled so that the index by member is taken: a member has few awards, a day may have many.
@@ -39,8 +45,8 @@ _COUNTED = {
 
 
 class Precedents(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows as `select_awards` has them. `repeat`: the same points for the same member on the same ticket, a short while
-    ago. `doubt`: the member's award that is PENDING or UNKNOWN.
+    """Rows as `select_awards` has them. `repeat`: the same points, the same way, for the same member on the same
+    ticket, a short while ago. `doubt`: the member's award that is PENDING or UNKNOWN.
     """  # noqa: D205  one sentence a field
 
     records: Records
@@ -70,6 +76,7 @@ class PrecedentReader:
             "request_id": request.request_id,
             "member_id": request.member_id,
             "points": request.points,
+            "is_debit": request.is_debit,
             "ticket_id": request.ticket_id,
             "agent_key": request.agent_key,
             "day": day,
@@ -95,7 +102,7 @@ class PrecedentReader:
                 awards.c.ticket_id != "",
                 awards.c.attempt_time_ms >= bindparam("since_ms", type_=BigInteger()),
                 awards.c.points == bindparam("points"),
-                awards.c.reverses.is_(None),
+                _OF_KIND,
                 is_one_of(awards, *GIVEN),
                 find_reversal().is_(None),
             ),
@@ -115,11 +122,11 @@ def _is_checked(name: str, limits: Limits, request: AwardRequest) -> bool:
 
 
 def _sum_points(wanted: ColumnElement[bool]) -> ColumnElement[int]:
-    """Points that were given and not taken back."""
+    """Points that went this way and were not taken back."""
     query = select(func.coalesce(func.sum(awards.c.points), 0)).where(
         _OF_MERCHANT,
         wanted,
-        awards.c.reverses.is_(None),
+        _OF_KIND,
         is_one_of(awards, *GIVEN),
         find_reversal(AwardState.APPLIED).is_(None),
     )

@@ -81,7 +81,8 @@ def _has(row: Row[Any], content: Content) -> bool:
 
 def _had(row: Row[Any], content: Content) -> bool:
     """Whether it may have had this content before it forgot its member."""
-    return _is_erased(row) and isinstance(content, tuple) and (row.points, row.ticket_id) == content[1:]
+    own = read_award(row).request.content
+    return _is_erased(row) and isinstance(own, tuple) and isinstance(content, tuple) and own[1:] == content[1:]
 
 
 def _is_erased(row: Row[Any]) -> bool:

@@ -76,7 +76,7 @@ def read_award(row: Row[Any]) -> Award:
     window_end_ms = row.window_end_ms if is_reversible else None
     return Award(
         number=row.number,
-        request=AwardRequest(**{name: getattr(row, name) for name in REQUEST_COLUMNS}),
+        request=_read_request(row),
         state=AwardState(row.state),
         receipt=_read_receipt(row),
         rejection_reason=row.rejection_reason,
@@ -112,6 +112,13 @@ def spell_settlement(settlement: Settlement) -> dict[str, Any]:
 
 def read_time(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def _read_request(row: Row[Any]) -> AwardRequest:
+    values = {name: getattr(row, name) for name in REQUEST_COLUMNS}
+    if row.is_debit is None:
+        values["is_debit"] = row.reverses is not None
+    return AwardRequest(**values)
 
 
 def _read_receipt(row: Row[Any]) -> Receipt | None:

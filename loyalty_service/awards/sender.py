@@ -115,7 +115,7 @@ class Sender:
         booking = Booking(
             member_id=request.member_id, points=request.points, note=request.note, reference=make_reference(award)
         )
-        call = self._provider.credit if request.reverses is None else self._provider.debit
+        call = self._provider.debit if request.is_debit else self._provider.credit
         left_s = deadline.left_s()
         if left_s <= 0:
             log.error("award_held_up", late_s=-left_s)

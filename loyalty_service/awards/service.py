@@ -85,7 +85,9 @@ class AwardService:
         self._sending: dict[tuple[str, int], asyncio.Task[Award]] = {}
 
     async def award(self, merchant: Merchant, given: GivenAward, *, answer_s: float) -> AwardAnswer:
-        """Give points, or say what became of them. Answers within about `answer_s`, with PENDING if need be.
+        """Give points, or take them away, or say what became of that.
+
+        Answers within about `answer_s`, with PENDING if need be.
 
         Raises BadValueError, RequestIdReusedError, LimitExceededError, AwardInDoubtError, MemberBlockedError,
         MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and what `Snapshots.get` raises where the
@@ -108,7 +110,7 @@ class AwardService:
         return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
 
     async def reverse(self, merchant: Merchant, given: GivenReversal, *, answer_s: float) -> AwardAnswer:
-        """Take an award's points back, or say what became of that; otherwise as `award`.
+        """Take an award back, or a deduction, or say what became of that; otherwise as `award`.
 
         Raises BadValueError, RequestIdReusedError, AwardNotFoundError, AwardStateError, ReversalTooLateError,
         AwardInDoubtError: in each case nothing was sent.
@@ -270,8 +272,9 @@ class AwardService:
 def _parse(merchant: Merchant, given: GivenAward) -> AwardRequest:
     """Raises BadValueError, LimitExceededError."""
     request = parse_award(merchant.merchant_id, given)
-    check_award(request.points, merchant.limits)
-    return msgspec.structs.replace(request, reason=match_reason(request.reason, merchant.award_reasons))
+    check_award(request.points, merchant.limits, is_debit=request.is_debit)
+    reason = match_reason(request.reason, merchant.award_reasons, is_debit=request.is_debit)
+    return msgspec.structs.replace(request, reason=reason)
 
 
 def _parse_at_once(merchant: Merchant, given: GivenAward) -> AwardRequest | None:

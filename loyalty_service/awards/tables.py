@@ -14,7 +14,8 @@ award_looks = Table(
     "award_looks", _metadata, Column("merchant_id", Text, primary_key=True), Column("next_look_time_ms", BigInteger)
 )
 
-# Triggers refuse to delete a row, and to change what was asked for: request, member, points, ticket, what it reverses.
+# Triggers refuse to delete a row, and to change what was asked for: request, member, points, which way they go,
+# ticket, what it reverses. A reversal goes the other way than what it reverses; they refuse one that does not.
 # Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, and what else is
 # known of the member is empty.
 awards = Table(
@@ -43,6 +44,8 @@ awards = Table(
     Column("tier_before", Text),
     Column("member_support_id", Text),
     Column("reverses", BigInteger),
+    # Null: written by a process of an older release, which takes points by reversals only.
+    Column("is_debit", Boolean),
     Column("merchant_generation", Text),
     Column("day", Text),
     Column("agent_key", Text),

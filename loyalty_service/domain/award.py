@@ -1,4 +1,4 @@
-"""Points given by support: what was asked for, and what became of it."""
+"""Points given or taken away by support: what was asked for, and what became of it."""
 
 import enum
 from datetime import datetime
@@ -9,8 +9,8 @@ import msgspec
 from loyalty_service.domain.member import Wallet
 from runtime.addresses import make_email_key
 
-# Member, points and ticket; of a reversal, the number of the award that it takes back.
-Content: TypeAlias = tuple[str, int, str] | int
+# Member, points, whether they are taken, and ticket; of a reversal, the number of the award that it takes back.
+Content: TypeAlias = tuple[str, int, bool, str] | int
 
 
 class AwardState(enum.Enum):
@@ -29,9 +29,10 @@ class AwardState(enum.Enum):
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
 
-    `reverses`: this takes back the award of that number. `tier_before`, `member_support_id`: name of the tier, and the
-    support ID, that the member is held to have; empty: none, or not known. `is_ticket_verified`: the helpdesk says that
-    it is the member's. `merchant_generation`: see Merchant.
+    `is_debit`: the points are taken from the wallet, by a deduction or by the reversal of an award; else they are put
+    on it. `reverses`: this takes back the award, or the deduction, of that number. `tier_before`, `member_support_id`:
+    name of the tier, and the support ID, that the member is held to have; empty: none, or not known.
+    `is_ticket_verified`: the helpdesk says that it is the member's. `merchant_generation`: see Merchant.
     """
 
     merchant_id: str
@@ -48,11 +49,19 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     member_support_id: str = ""
     merchant_generation: str = ""
     reverses: int | None = None
+    is_debit: bool = False
+
+    @property
+    def signed_points(self) -> int:
+        """What it does to the balance."""
+        return -self.points if self.is_debit else self.points
 
     @property
     def content(self) -> Content:
         """What its `request_id` stands for once an award has it. A note typed anew is no other award."""
-        return (self.member_id, self.points, self.ticket_id) if self.reverses is None else self.reverses
+        if self.reverses is not None:
+            return self.reverses
+        return (self.member_id, self.points, self.is_debit, self.ticket_id)
 
     @property
     def actor(self) -> str:

@@ -34,10 +34,11 @@ class AwardGrouping(enum.Enum):
 
 
 class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
-    """What the awards of one agent, reason or day come to. A reversal counts with the award that it takes back.
+    """What the awards of one agent, reason or day come to. A reversal counts with what it takes back.
 
     `key` may be empty: none was named. `award_count` and `points`: of awards that are APPLIED, reversals not counted;
-    `reversed_points`: of those, taken back. `in_doubt_points`: of what is PENDING or UNKNOWN, reversals counted.
+    `reversed_points`: of those, taken back. `removed_points`: of deductions that are APPLIED, without what was given
+    back. `in_doubt_points`: of what is PENDING or UNKNOWN, deductions and reversals counted.
     """
 
     key: str
@@ -45,3 +46,4 @@ class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
     points: int
     reversed_points: int
     in_doubt_points: int
+    removed_points: int

@@ -1,6 +1,7 @@
-"""How many points support may give: a shop's limits, and what of them is used. Pure.
+"""How many points support may give, and take away: a shop's limits, and what of them is used. Pure.
 
-They count awards that are PENDING, UNKNOWN or APPLIED and were not taken back. Days are the shop's, in its zone.
+They count awards that are PENDING, UNKNOWN or APPLIED and were not taken back; deductions likewise, apart from awards,
+so that neither makes room for the other. Days are the shop's, in its zone.
 """
 
 import msgspec
@@ -10,14 +11,18 @@ from loyalty_service.domain.errors import LimitExceededError
 DEFAULT_PER_AWARD = 500
 DEFAULT_PER_TICKET = 500
 MAX_LIMIT = 1_000_000_000
-# Most points in one award where the shop sets no limit: a slip of the finger is not a fortune.
+# Most points in one award where the shop sets no limit, and in any deduction: a slip of the finger is not a fortune.
 MAX_POINTS = 1_000_000
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Points, 1 to MAX_LIMIT each; None: no limit. The fields are the limits' names."""
+    """Points, 1 to MAX_LIMIT each; None: no limit. The fields are the limits' names.
+
+    `per_deduction`: 0 to MAX_POINTS; 0: none may be taken away.
+    """
 
     per_award: int | None = DEFAULT_PER_AWARD
+    per_deduction: int = 0
     per_ticket: int | None = DEFAULT_PER_TICKET
     per_member_day: int | None = None
     per_merchant_day: int | None = None
@@ -25,7 +30,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
-    """Points given already; what no limit asks for may stay 0."""
+    """Points given already, or taken away; what no limit asks for may stay 0."""
 
     per_ticket: int = 0
     per_member_day: int = 0
@@ -33,11 +38,14 @@ class Used(msgspec.Struct, frozen=True, kw_only=True):
     per_agent_day: int = 0
 
 
-def check_award(points: int, limits: Limits) -> None:
-    """Raises LimitExceededError where one award must not have so many points, whatever was given before."""
-    maximum = MAX_POINTS if limits.per_award is None else limits.per_award
+def check_award(points: int, limits: Limits, *, is_debit: bool) -> None:
+    """Raises LimitExceededError where one award, or deduction, must not have so many points, whatever went before."""
+    if is_debit:
+        name, maximum = "per_deduction", limits.per_deduction
+    else:
+        name, maximum = "per_award", MAX_POINTS if limits.per_award is None else limits.per_award
     if points > maximum:
-        raise LimitExceededError("per_award", maximum=maximum, used=0)
+        raise LimitExceededError(name, maximum=maximum, used=0)
 
 
 def check_used(points: int, limits: Limits, used: Used) -> None:

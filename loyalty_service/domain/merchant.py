@@ -12,7 +12,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
     `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
     was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
-    A limit of 0 is none; `limits` has them as the domain sees them. `hold_time_s`, `stale_if_error_s`: how long what is
+    A limit of 0 is none, but for `max_points_per_deduction`: then none may be taken away. `limits` has them as the
+    domain sees them. `hold_time_s`, `stale_if_error_s`: how long what is
     held counts, and while the provider fails; 0: as the service is set.
     """
 
@@ -34,11 +35,13 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     update_time: datetime
     hold_time_s: int = 0
     stale_if_error_s: int = 0
+    max_points_per_deduction: int = 0
 
     @property
     def limits(self) -> Limits:
         return Limits(
             per_award=self.max_points_per_award or None,
+            per_deduction=self.max_points_per_deduction,
             per_ticket=self.max_points_per_ticket or None,
             per_member_day=self.max_points_per_member_day or None,
             per_merchant_day=self.max_points_per_merchant_day or None,

@@ -94,7 +94,7 @@ class LoyaltyProvider(Protocol):
         ...
 
     async def debit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:
-        """Take points back, once; as `credit`. ProviderRefusedError also where the balance does not cover them."""
+        """Take points away, once; as `credit`. ProviderRefusedError also where the balance does not cover them."""
         ...
 
     async def list_movements(
@@ -186,8 +186,8 @@ class Snapshots(Protocol):
 
 
 class RecentAwards(Protocol):
-    """What support gave a member recently."""
+    """What support gave a member recently, and took away."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
-        """The last 5 awards and reversals that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""
+        """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""
         ...

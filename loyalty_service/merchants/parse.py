@@ -13,7 +13,7 @@ import msgspec
 from babel import Locale, UnknownLocaleError
 
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT
+from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT, MAX_POINTS
 from runtime.addresses import fold_ascii_case
 from runtime.text import make_line
 
@@ -35,7 +35,7 @@ _PRIVATE_SUFFIXES = ("local", "localhost", "internal", "test", "invalid", "examp
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that an operator sets, as they came from outside; empty, and None for a limit, mean the default.
 
-    A limit of 0 is none. A time of 0 is the service's.
+    A limit of 0 is none; for deductions, none may be made. A time of 0 is the service's.
     """
 
     provider_url: str = ""
@@ -51,6 +51,7 @@ class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     award_reasons: Sequence[str] = ()
     hold_time_s: int = 0
     stale_if_error_s: int = 0
+    max_points_per_deduction: int = 0
 
 
 FIELD_NAMES = frozenset(GivenFields.__struct_fields__)
@@ -79,6 +80,7 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
         "locale": lambda: _parse_locale(given.locale or "en"),
         "profile": lambda: _parse_profile_text(given.profile),
         "award_reasons": lambda: _parse_reasons(given.award_reasons),
+        "max_points_per_deduction": lambda: _parse_deduction(given.max_points_per_deduction),
         **{name: functools.partial(_parse_limit, name, getattr(given, name)) for name in _LIMIT_DEFAULTS},
         **{name: functools.partial(_parse_seconds, name, getattr(given, name)) for name in _MOST_SECONDS},
     }
@@ -209,6 +211,12 @@ def _parse_limit(name: str, points: int | None) -> int:
         return _LIMIT_DEFAULTS[name]
     if not 0 <= points <= MAX_LIMIT:
         raise BadValueError(f"merchant.{name}", f"must be 1 to {MAX_LIMIT}, or 0 for no limit")
+    return points
+
+
+def _parse_deduction(points: int) -> int:
+    if not 0 <= points <= MAX_POINTS:
+        raise BadValueError("merchant.max_points_per_deduction", f"must be 1 to {MAX_POINTS}, or 0 for no deductions")
     return points
 
 

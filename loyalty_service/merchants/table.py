@@ -1,6 +1,6 @@
 """The table of merchants, as the migrations have made it.
 
-A limit of 0 is none, a time of 0 is the service's; `award_reasons` is a JSON list.
+A limit of 0 is none (for deductions: none may be made), a time of 0 is the service's; `award_reasons` is a JSON list.
 """
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
@@ -23,6 +23,7 @@ merchants = Table(
     Column("award_reasons", Text),
     Column("hold_time_s", BigInteger),
     Column("stale_if_error_s", BigInteger),
+    Column("max_points_per_deduction", BigInteger),
     Column("generation", Text),
     Column("create_time_ms", BigInteger),
     Column("update_time_ms", BigInteger),

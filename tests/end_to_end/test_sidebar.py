@@ -161,9 +161,10 @@ async def test_points_are_offered_only_where_they_can_be_added(page: Page, stack
 
 
 async def measure(place: Locator, axis: Literal["x", "y"] = "x") -> tuple[float, float]:
-    """Where it begins, and its height."""
-    box = await place.bounding_box()
-    assert box is not None
+    """Where it begins, and its height, once it is drawn: the page may be drawing it anew at this moment."""
+    async with asyncio.timeout(10):
+        while (box := await place.bounding_box()) is None:
+            await expect(place).to_be_visible()
     return box[axis], box["height"]
 
 

@@ -14,7 +14,7 @@ DOUBT, GIVEN = {"pending", "unknown"}, {"pending", "unknown", "applied"}
 
 
 class Entry(msgspec.Struct):
-    """An award of the model. `attempts`: an opening each."""
+    """An award, or a deduction, of the model. `attempts`: an opening each."""
 
     request: AwardRequest
     attempts: list[Opening]
@@ -33,7 +33,7 @@ class Model:
         found = [n for n, e in enumerate(self.entries, 1) if e.request.reverses == number and e.state in GIVEN]
         return found[0] if found else None
 
-    def sum_points(self, **fields: str) -> int:
+    def sum_points(self, **fields: str | bool) -> int:
         """Of all awards that count and have these values."""
         counted = [
             entry
@@ -100,14 +100,15 @@ class Model:
         return self.find_reversal(request.reverses or 0)
 
     def _is_beyond(self, request: AwardRequest) -> bool:
-        left = [800 - self.sum_points(), 500 - self.sum_points(member_id=request.member_id)]
-        left.append(450 - self.sum_points(agent_key=request.agent_key))
+        way = {"is_debit": request.is_debit}  # what is given makes no room for what is taken
+        left = [800 - self.sum_points(**way), 500 - self.sum_points(**way, member_id=request.member_id)]
+        left.append(450 - self.sum_points(**way, agent_key=request.agent_key))
         if request.ticket_id:
-            left.append(300 - self.sum_points(ticket_id=request.ticket_id))
+            left.append(300 - self.sum_points(**way, ticket_id=request.ticket_id))
         return request.points > min(left)
 
 
 def _content(request: AwardRequest) -> tuple[object, ...]:
     if request.reverses is not None:
         return (request.reverses,)
-    return (request.member_id, request.points, request.ticket_id)
+    return (request.member_id, request.points, request.is_debit, request.ticket_id)

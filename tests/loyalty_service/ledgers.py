@@ -87,7 +87,13 @@ class Book:
         return await self.ledger.settle(await self.open(points, **wanted), APPLIED)
 
     async def open_reversal(self, award: Award, **fields: Any) -> Opening:  # noqa: ANN401  any field of AwardRequest
-        wanted = make_request(award.request.points, award.request.member_id, reverses=award.number, **fields)
+        wanted = make_request(
+            award.request.points,
+            award.request.member_id,
+            reverses=award.number,
+            is_debit=not award.request.is_debit,
+            **fields,
+        )
         return await self.ledger.open_reversal(wanted, UTC_ZONE)
 
     async def take_back(self, award: Award) -> Award:

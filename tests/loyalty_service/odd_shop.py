@@ -19,9 +19,6 @@ from tests.loyalty_service.running import Client, run_service
 LAST_DAY_OF_2126 = 4954607999
 _NEVER_ODD = "[rate]\nrequests = 100000\n"
 
-# A busy machine is no TRIFFT that does not answer.
-PATIENT = {"read_timeout_s": 10.0, "award_answer_s": 10.0}
-
 
 @dataclass(frozen=True)
 class OddShop:
@@ -87,7 +84,7 @@ async def open_odd_shop(database_url: str, **settings: Any) -> AsyncIterator[Odd
     async with (
         TestServer(create_trifft_app(Trifft([project]))) as server,
         TrifftProvider(SystemClock()) as provider,
-        run_service(database_url, provider, **(PATIENT | settings)) as client,
+        run_service(database_url, provider, **settings) as client,
     ):
         url = str(server.make_url("")).rstrip("/")
         merchant = pb.Merchant(merchant_id="acme", provider_url=url, profile=_NEVER_ODD, time_zone="Europe/Bratislava")

@@ -89,7 +89,8 @@ class Worker:
         }
         given |= {"note": "Sorry", "ticket_id": "", "claimed_agent_email": "", "claimed_agent_name": ""} | fields
         if reverses is not None:
-            return await self.ledger.open_reversal(AwardRequest(**given, reverses=reverses), UTC_ZONE)
+            given |= {"reverses": reverses, "is_debit": not (await self.read(reverses)).request.is_debit}
+            return await self.ledger.open_reversal(AwardRequest(**given), UTC_ZONE)
         return await self.ledger.open(AwardRequest(**given), NO_LIMITS, UTC_ZONE)
 
     async def lose(self, points: int = 100, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest

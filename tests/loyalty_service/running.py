@@ -25,6 +25,8 @@ from runtime.channels import DIRECT
 from tests.loyalty_service.scripted import JANA
 
 SECRET_KEY = Fernet.generate_key().decode()
+# A busy machine is no provider that hangs, and no outcome that is not known.
+PATIENT = {"read_timeout_s": 10.0, "award_answer_s": 10.0}
 
 
 class Client:
@@ -92,6 +94,7 @@ async def run_service(
     clock: Clock | None = None,
     **settings: Any,  # noqa: ANN401  any field of Config
 ) -> AsyncIterator[Client]:
+    settings = PATIENT | settings
     config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen="127.0.0.1:0", **settings)
     clock, metrics = clock or SystemClock(), Metrics()
     async with (
@@ -107,7 +110,7 @@ class StartService(Protocol):
 
 
 async def wait_until(condition: Callable[[], object]) -> None:
-    """Returns once `condition()` is true; fails the test after 5 s."""
-    async with asyncio.timeout(5):
+    """Returns once `condition()` is true; fails the test after 30 s."""
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  the condition is any, and sets no event
             await asyncio.sleep(0.01)

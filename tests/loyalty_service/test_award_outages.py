@@ -13,7 +13,7 @@ from loyalty_service.domain.member import MemberStatus
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.holding import hold_transaction
-from tests.loyalty_service.running import Client, catch_failure, make_request_id, run_service
+from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
@@ -29,10 +29,11 @@ async def rename(database: Database, old: str, new: str) -> None:
 
 
 async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_settled_afterwards(
-    database_url: str, client: Client, provider: ScriptedProvider
+    database_url: str, start_service: StartService, provider: ScriptedProvider
 ) -> None:
     request_id = make_request_id()
-    async with open_database(database_url) as database:
+    async with open_database(database_url) as database, start_service(award_answer_s=1.0) as client:
+        await client.add_merchant()
 
         async def fail_ledger(_: Booking) -> None:
             await rename(database, "awards", "lost")
@@ -41,7 +42,8 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_sett
         first = await client.award(request_id=request_id)
         replay = await catch_failure(client.award(request_id=request_id))
         await rename(database, "lost", "awards")
-        last = await client.award(request_id=request_id)
+        while (last := await client.award(request_id=request_id)).award.state == pb.AWARD_STATE_PENDING:
+            pass
 
     assert (first.award.state, first.award.award_id, first.replayed) == (pb.AWARD_STATE_PENDING, "A-1", False)
     assert replay.reason == "STORE_UNAVAILABLE"

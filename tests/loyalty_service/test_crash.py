@@ -23,7 +23,8 @@ from tests.loyalty_service.books import assert_record_agrees, execute
 from tests.loyalty_service.crashing import Process, running
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id
 
-KILLS = 100
+# The torture kills for minutes; here every commit is tried.
+KILLS = 20
 # Each shop is looked after once a second: many of them, so that a short life gets to all that the last one left.
 SHOPS = 24
 PRESSES_A_LIFE = 4

@@ -150,6 +150,7 @@ async def erasable(database_url: str) -> AsyncIterator[Book]:
 
 async def test_database_lets_nothing_else_through(erasable: Book) -> None:
     others = ["points = 1", "ticket_id = '7'", "number = 9", "request_id = 'another-1'", "reverses = 1"]
+    others += ["is_debit = true", "is_debit = NULL"]
     others += ["state = 'not_applied'", "attempt = 2", "rejection_reason = 'x'", "retryable = true", "delayed = true"]
     others += [
         f"{name} = 'x'" for name in ("reason", "day", "movement_id", "provider_reference", "merchant_generation")

@@ -120,7 +120,19 @@ def test_without_references_the_one_movement_that_fits_is_ours() -> None:
 
 
 def test_reversal_is_found_by_points_that_were_taken() -> None:
-    assert find(make_movement(), make_movement("m-2", change=Decimal(-100)), sent=make_sent(reverses=3)) == "m-2"
+    taken = make_movement("m-2", change=Decimal(-100))
+    assert find(make_movement(), taken, sent=make_sent(reverses=3, is_debit=True)) == "m-2"
+
+
+def test_deduction_is_found_by_points_that_were_taken_and_its_reversal_by_points_that_were_put_back() -> None:
+    given, taken = make_movement(), make_movement("m-2", change=Decimal(-100))
+    assert find(given, taken, sent=make_sent(is_debit=True)) == "m-2"
+    assert find(given, taken, sent=make_sent(reverses=3)) == "m-1"
+    assert weigh(make_sent(is_debit=True), make_list(given), ALONE).is_absent
+
+
+def test_movement_of_the_other_direction_with_a_deductions_reference_is_for_a_person() -> None:
+    assert weigh(make_sent(is_debit=True), make_list(make_movement(reference=REFERENCE)), ALONE).contradiction
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 15])
@@ -171,9 +183,11 @@ def test_movement_of_another_award_is_passed_over() -> None:
         (make_sent(8, minutes=10), False),
         (make_sent(6, points=50), False),
         (make_sent(6, note="Thanks"), False),
-        (make_sent(6, reverses=3), False),
+        (make_sent(6, reverses=3, is_debit=True), False),
+        (make_sent(6, is_debit=True), False),
+        (make_sent(6, reverses=3), True),
     ],
-    ids=["the same", "long ago", "after the movement", "points", "note", "reversal"],
+    ids=["the same", "long ago", "after the movement", "points", "note", "reversal", "deduction", "reversed deduction"],
 )
 def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Award, *, is_contested: bool) -> None:
     neighbours = msgspec.structs.replace(ALONE, rivals=(rival,))

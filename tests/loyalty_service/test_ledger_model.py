@@ -39,6 +39,7 @@ REQUEST_IDS = st.sampled_from([f"request-{number}" for number in range(6)])
 PANELS = st.sampled_from([("panel-001", "jana", "1"), ("panel-002", "jana", "1"), ("panel-003", "boris", "")])
 UNDO_IDS = st.sampled_from(["undo-0001", "undo-0002", "undo-0003", "request-1"])
 SETTLEMENTS = st.sampled_from([APPLIED, REFUSED, NOT_REACHED, LOST])
+IS_DEBIT = st.sampled_from([False, False, True])
 FINDINGS = st.sampled_from([AwardState.APPLIED, AwardState.NOT_APPLIED])
 
 
@@ -55,10 +56,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = Model()
         self.unrefused: Counter[str] = Counter()
 
-    @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS, agent=AGENTS)
-    def open(self, request_id: str, member_id: str, points: int, ticket_id: str, agent: str) -> None:
+    @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS, agent=AGENTS, is_debit=IS_DEBIT)
+    def open(  # noqa: PLR0913  each drawn by itself
+        self, request_id: str, member_id: str, points: int, ticket_id: str, agent: str, *, is_debit: bool
+    ) -> None:
         fields = {"request_id": request_id, "ticket_id": ticket_id, "claimed_agent_name": agent}
-        self._open(make_request(points, member_id, **fields))
+        self._open(make_request(points, member_id, **fields, is_debit=is_debit))
 
     @on_record
     @rule(number=NUMBERS, ticket_id=TICKETS)
@@ -67,17 +70,19 @@ class LedgerMachine(RuleBasedStateMachine):
         request = self._choose(number).request
         self._open(msgspec.structs.replace(request, ticket_id=ticket_id) if request.reverses else request)
 
-    @rule(panel=PANELS, points=POINTS)
-    def press(self, panel: tuple[str, str, str], points: int) -> None:
-        """As agents do: again, with another number, on another panel of the same ticket."""
+    @rule(panel=PANELS, points=POINTS, is_debit=IS_DEBIT)
+    def press(self, panel: tuple[str, str, str], points: int, *, is_debit: bool) -> None:
+        """As agents do: again, with another number or button, on another panel of the same ticket."""
         request_id, member_id, ticket_id = panel
-        self._open(make_request(points, member_id, request_id=request_id, ticket_id=ticket_id))
+        fields = {"request_id": request_id, "ticket_id": ticket_id}
+        self._open(make_request(points, member_id, **fields, is_debit=is_debit))
 
     @on_record
     @rule(number=NUMBERS, request_id=UNDO_IDS, ticket_id=TICKETS)
     def take_back(self, number: int, request_id: str, ticket_id: str) -> None:
         entry = self._choose(number)
         fields = {"request_id": request_id, "ticket_id": ticket_id, "reverses": self.model.entries.index(entry) + 1}
+        fields |= {"is_debit": not entry.request.is_debit}
         self._open(make_request(entry.request.points, entry.request.member_id, **fields))
 
     @on_record

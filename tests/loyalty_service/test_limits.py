@@ -45,7 +45,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 def limit_to(maximum: int, name: str) -> Limits:
-    return Limits(**({"per_award": None, "per_ticket": None} | {name: maximum}))
+    maxima: dict[str, Any] = {"per_award": None, "per_ticket": None} | {name: maximum}
+    return Limits(**maxima)
 
 
 @pytest.fixture

@@ -73,6 +73,26 @@ async def test_shop_without_limits_gives_up_to_a_million_in_one_award(client: Cl
     assert failure.metadata == {"limit": "per_award", "maximum": "1000000", "used": "0", "left": "1000000"}
 
 
+async def test_most_of_one_deduction_is_kept_changed_alone_and_none_unless_set(client: Client) -> None:
+    unset = (await get(client, "acme")).max_points_per_deduction
+    created = await client.add_merchant("bloom", max_points_per_deduction=1_000_000)
+    changed = (await update(client, "max_points_per_deduction", max_points_per_deduction=70, locale="sk")).merchant
+    again = (await update(client, "max_points_per_deduction")).merchant
+
+    assert (unset, created.max_points_per_deduction) == (0, 1_000_000)
+    assert (changed.max_points_per_deduction, changed.locale, again.max_points_per_deduction) == (70, "en", 0)
+    assert read_limits(changed) == DEFAULTS
+
+
+async def test_most_of_one_deduction_out_of_range_is_refused_by_name(client: Client) -> None:
+    name = "max_points_per_deduction"
+
+    failures = [await catch_failure(update(client, name, **{name: points})) for points in (-1, 1_000_001, 2**63 - 1)]
+
+    assert {(failure.reason, failure.field) for failure in failures} == {("BAD_VALUE", f"merchant.{name}")}
+    assert (await get(client, "acme")).max_points_per_deduction == 0
+
+
 async def test_each_limit_is_changed_alone(client: Client) -> None:
     expected = dict(DEFAULTS)
     for name, points in OTHERS.items():

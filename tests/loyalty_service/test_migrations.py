@@ -6,6 +6,7 @@ import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError
 
 from loyalty_service.awards.history import History
 from loyalty_service.database import MIGRATIONS, make_database
@@ -15,6 +16,7 @@ from loyalty_service.domain.errors import LimitExceededError, RequestIdReusedErr
 from loyalty_service.domain.limits import Limits
 from loyalty_service.merchants.table import merchants
 from tests.loyalty_service.ledgers import NO_LIMITS, catch, open_book
+from tests.loyalty_service.scripted import JANA
 
 # 23:30 UTC on 22 November 2026: the 23rd in Bratislava.
 LATE_MS = 1_795_390_200_000
@@ -29,17 +31,34 @@ AWARD = text(
     " :request_id, :member_id, 100, '', '4711', '', 'ŽOFIA', :state, 1, :time_ms, :time_ms, NULL, false, :reference,"
     " NULL, false, :time_ms, :time_ms)"
 )
+REVERSIBLE = text(
+    str(AWARD)
+    .replace(", update_time_ms)", ", update_time_ms, reverses)")
+    .replace("false, :time_ms, :time_ms)", "false, :time_ms, :time_ms, :reverses)")
+)
 CHANGE = text(
     "INSERT INTO award_changes (merchant_id, number, attempt, state, rejection_reason, provider_reference,"
     " change_time_ms) VALUES ('acme', 1, 1, :state, NULL, NULL, :time_ms)"
 )
 
 
-def make_release_0001(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
+
+
+def write_older_award(connection: Connection, number: int, state: str = "applied", reverses: int | None = None) -> None:
+    """As a release without deductions does, Jana's."""
+    values = {"merchant_id": "acme", "state": state, "time_ms": LATE_MS, "number": number, "member_id": JANA}
+    values |= {"request_id": f"older-{number}", "reverses": reverses}
+    values |= {"reference": f"movement-{number}" if state == "applied" else None}
+    connection.execute(REVERSIBLE, values)
+
+
+def make_release_0001(connection: Connection) -> None:
+    upgrade(connection, "0001")
     connection.execute(text(MERCHANT))
     states = [("acme", "applied"), ("acme", "unknown"), ("removed", "applied"), ("acme", "rejected")]
     for number, (merchant_id, state) in enumerate(states, start=1):
@@ -122,3 +141,55 @@ async def test_older_awards_keep_their_requests_but_for_those_that_were_refused(
 
     answers = [(one.award.number, one.is_ours) for one in (refused, other, replay)]
     assert (answers, kept) == ([(4, False), (5, True), (1, False)], {"award_id": "A-1"})
+
+
+async def test_reversals_of_an_older_release_took_points(empty_database_url: str) -> None:
+    def make_release_0005(connection: Connection) -> None:
+        upgrade(connection, "0005")
+        write_older_award(connection, 1)
+        write_older_award(connection, 2, reverses=1)
+
+    database = make_database(empty_database_url)
+    await database.write(make_release_0005)
+    await database.dispose()
+
+    async with open_book(empty_database_url) as book:
+        assert [await book.read_column(number, "is_debit") for number in (1, 2)] == [False, True]
+
+
+async def test_process_of_the_older_release_may_write_beside_this_one(database_url: str) -> None:
+    """It knows of no deductions: an award of its gives, a reversal takes. It takes nothing a second time."""
+
+    def write_awards(connection: Connection) -> None:
+        write_older_award(connection, 2)
+        write_older_award(connection, 3, reverses=2)
+        write_older_award(connection, 4)
+        write_older_award(connection, 5, state="rejected")
+
+    async with open_book(database_url) as book:
+        deduction = await book.give(30, is_debit=True, ticket_id="4711")
+        await book.database.write(write_awards)
+        with pytest.raises(DBAPIError, match="a reversal goes the other way"):
+            await book.database.write(lambda connection: write_older_award(connection, 6, reverses=deduction.number))
+
+        written = [(await book.read(number)).request.signed_points for number in (2, 3, 4, 5)]
+        limit = Limits(per_award=None, per_ticket=150)
+        refusal = await catch(LimitExceededError, book.open(51, limits=limit, ticket_id="4711"))
+        [total] = await History(book.database, reversal_window_s=1800.0).sum_awards(
+            "acme", AwardFilter(ticket_id="4711"), AwardGrouping.REASON
+        )
+
+    assert written == [100, -100, 100, 100]
+    assert refusal["used"] == "100"
+    assert (total.points, total.reversed_points, total.removed_points) == (200, 100, 30)
+
+
+async def test_refused_award_of_the_older_release_is_tried_again(database_url: str) -> None:
+    def write_refused(connection: Connection) -> None:
+        write_older_award(connection, 1, state="rejected")
+        connection.execute(text("UPDATE awards SET retryable = true"))
+
+    async with open_book(database_url) as book:
+        await book.database.write(write_refused)
+        again = await book.open(100, request_id="older-1", ticket_id="4711")
+        assert (again.award.number, again.is_ours, await book.read_column(1, "is_debit")) == (1, True, False)

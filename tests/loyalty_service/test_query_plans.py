@@ -109,7 +109,7 @@ async def test_every_statement_finds_its_rows_by_an_index(new_sqlite_url: str) -
 async def test_what_is_on_record_under_a_request_is_found_by_it(new_sqlite_url: str) -> None:
     async def use(book: Book) -> None:
         await book.ledger.find("acme", "panel-001")
-        await book.ledger.find_replay("acme", "panel-001", (JANA, 60, "4711"))
+        await book.ledger.find_replay("acme", "panel-001", (JANA, 60, False, "4711"))
 
     async with open_book(new_sqlite_url) as book:
         opened = (await explain(book, use_request)).values()

@@ -62,6 +62,46 @@ async def test_reversal_is_settled_by_the_points_that_were_taken(worker: Worker,
     assert await worker.read_state(reversal.number) is APPLIED
 
 
+async def test_deduction_is_not_mixed_up_with_an_award_of_the_same_points(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    deduction = await worker.lose(is_debit=True)
+    provider.book(100, note="Sorry")
+    await worker.look_after(seconds=6)
+    assert await worker.read_state(deduction.number) is UNKNOWN
+
+    own = provider.book(-100, note="Sorry")
+    await worker.look_after(seconds=20)
+
+    found = await worker.read(deduction.number)
+    assert (found.state, found.request.is_debit) == (APPLIED, True)
+    assert found.receipt is not None
+    assert found.receipt.provider_reference == own.movement_id
+
+
+async def test_undo_of_a_deduction_is_settled_by_the_points_that_were_put_back(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    await worker.apply(provider.book(-100, note="Sorry"), is_debit=True)
+    undo = await worker.lose(reverses=1)
+    provider.book(100, note="Sorry")
+
+    await worker.look_after(seconds=6)
+
+    assert await worker.read_state(undo.number) is APPLIED
+
+
+async def test_deduction_that_was_not_booked_is_found_not_to_be(worker: Worker, provider: ListingProvider) -> None:
+    """An award of the same points, made meanwhile, is no sign of it."""
+    await worker.lose(is_debit=True)
+    provider.book(100, note="Sorry")
+
+    await worker.look_after(minutes=20)
+    await worker.look_after(minutes=6)
+
+    assert await worker.read_state() is NOT_APPLIED
+
+
 async def test_award_is_looked_for_since_five_minutes_before_its_attempt(
     worker: Worker, provider: ListingProvider
 ) -> None:

@@ -107,7 +107,8 @@ async def reading_metrics(database_url: str, provider: ListingProvider) -> Async
 
 async def test_metrics_tell_how_awards_ended_and_name_nobody(new_sqlite_url: str, provider: ListingProvider) -> None:
     async with reading_metrics(new_sqlite_url, provider) as (client, url), aiohttp.ClientSession() as session:
-        await client.add_merchant()
+        await client.add_merchant(max_points_per_deduction=100)
+        await client.award(debit=True, reason="Given twice")
         given = (await client.award(claimed_agent_email="martina@example.com")).award
         reversal = pb.ReverseAwardRequest(merchant_id="acme", request_id="undo-0001", award_id=given.award_id)
         await client.loyalty.ReverseAward(reversal)
@@ -129,6 +130,7 @@ async def test_metrics_tell_how_awards_ended_and_name_nobody(new_sqlite_url: str
         'loyalty_awards_total{kind="award",outcome="applied"} 1.0',
         'loyalty_awards_total{kind="award",outcome="not_applied"} 1.0',
         'loyalty_awards_total{kind="award",outcome="unknown"} 1.0',
+        'loyalty_awards_total{kind="deduction",outcome="applied"} 1.0',
         'loyalty_awards_total{kind="reversal",outcome="applied"} 1.0',
     ]
     assert "acme" not in text

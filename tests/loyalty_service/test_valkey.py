@@ -49,7 +49,8 @@ async def valkey(valkey_url: str, failures: Counter[str]) -> AsyncIterator[Valke
 
 
 async def test_what_one_link_writes_another_reads(valkey_url: str) -> None:
-    async with open_valkey(valkey_url, CLOCK) as one, open_valkey(valkey_url, CLOCK) as other:
+    opened = [open_valkey(valkey_url, CLOCK, timeout_s=10) for _ in range(2)]
+    async with opened[0] as one, opened[1] as other:
         await one.run(put)
 
         assert await other.run(get) == b"value"
@@ -162,7 +163,7 @@ def test_url_of_a_server_is_taken(url: str) -> None:
 
 
 async def test_number_and_name_in_the_url_reach_the_server(valkey_url: str) -> None:
-    async with open_valkey(f"{valkey_url}/3?client_name=shop", CLOCK) as valkey:
+    async with open_valkey(f"{valkey_url}/3?client_name=shop", CLOCK, timeout_s=10) as valkey:
         told = await valkey.client.client_info()
 
     assert (told["db"], told["name"]) == (3, "shop")

@@ -85,7 +85,7 @@ class ValkeyStore:
         keys = [self._cache.build_key(key), _MERCHANT + merchant_key]
         try:
             return bool(await self._run(self._scripts.invalidate, keys, _INVALIDATED_KEPT_MS))
-        except SnapshotsUnavailableError:
+        except (SnapshotsUnavailableError, asyncio.CancelledError):
             self._untold.add(merchant_key)
             raise
 

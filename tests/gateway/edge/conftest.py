@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)

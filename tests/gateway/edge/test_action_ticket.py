@@ -22,10 +22,12 @@ Press: TypeAlias = "Callable[..., Any]"
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
+async def gateway(
+    request: pytest.FixtureRequest, tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk
+) -> AsyncIterator[Gateway]:
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
-    target = helpdesk.make_target()
-    async with run_gateway(tmp_path, loyalty[1], gorgias=target) as running:
+    target, settings = helpdesk.make_target(), getattr(request, "param", {})
+    async with run_gateway(tmp_path, loyalty[1], gorgias=target, **settings) as running:
         yield running
 
 
@@ -119,6 +121,7 @@ async def test_nothing_is_sent_where_no_note_can_be_put_on_record(
     await check_nothing_was_done(await press(), scripted)
 
 
+@pytest.mark.parametrize("gateway", [{"action_timeout_s": 4.0}], indirect=True)
 async def test_nothing_is_sent_where_the_note_takes_too_long(
     press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
 ) -> None:

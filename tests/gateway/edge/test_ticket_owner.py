@@ -1,4 +1,4 @@
-"""Both buttons on tickets of every owner: a press goes through only where Gorgias says that the ticket is Jana's."""
+"""All buttons on tickets of every owner: a press goes through only where Gorgias says that the ticket is Jana's."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ from runtime.addresses import make_email_key
 from runtime.text import isolate
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.outcomes import APPLIED, UNDONE
-from tests.gateway.edge.running import ACTION_TIMEOUT_S, JANA, NOW, PETER, Gateway, run_gateway
+from tests.gateway.edge.running import JANA, NOW, PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.helpdesk import Helpdesk
@@ -43,13 +43,15 @@ async def gateway(tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> Async
 
 
 class Button:
-    """One of the two."""
+    """One of the three."""
 
     def __init__(self, gateway: Gateway, kind: str) -> None:
-        self.press, self.lead, self._make_token, self._subject = {
+        buttons: dict[str, tuple[Press, str, Callable[..., str], str]] = {
             "award": (gateway.press, "Not added", gateway.tokens.make, "member-1"),
+            "deduct": (gateway.press_deduct, "Not removed", partial(gateway.tokens.make, debit=True), "member-1"),
             "undo": (gateway.press_undo, "Not undone", gateway.tokens.make_undo, "A-10482"),
-        }[kind]
+        }
+        self.press, self.lead, self._make_token, self._subject = buttons[kind]
         self._token = f"{kind}_token"
 
     async def press_panel_of(self, email: str, **values: str) -> aiohttp.ClientResponse:
@@ -58,7 +60,7 @@ class Button:
         return response
 
 
-@pytest.fixture(params=["award", "undo"])
+@pytest.fixture(params=["award", "deduct", "undo"])
 def button(request: pytest.FixtureRequest, gateway: Gateway) -> Button:
     return Button(gateway, request.param)
 
@@ -227,7 +229,7 @@ async def test_gorgias_that_is_too_slow_in_all_is_not_waited_for(
     helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
     helpdesk.account.faults.set(Fault(kind="hang", operation="*"))
     target = helpdesk.make_target()
-    async with run_gateway(tmp_path, loyalty[1], gorgias=target, action_timeout_s=ACTION_TIMEOUT_S / 5) as gateway:
+    async with run_gateway(tmp_path, loyalty[1], gorgias=target, action_timeout_s=3.0) as gateway:
         response = await gateway.press()
         helpdesk.account.faults.clear()
         body = await check_refused(response, loyalty[0], helpdesk, tmp_path)

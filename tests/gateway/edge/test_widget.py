@@ -71,7 +71,7 @@ async def test_widget_offers_points_where_a_press_can_add_them(
 ) -> None:
     scripted.snapshot = make_snapshot(stale_reason=stale_reason)
     body = await (await gateway.get_widget()).json()
-    assert body["add_points"] == ([{"award_token": body["award_token"]}] if is_offered else [])
+    assert body["add_points"] == ([{"award_token": body["award_token"], "deduct_token": ""}] if is_offered else [])
     assert body["award_token"]
     scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
     blocked = await (await gateway.get_widget()).json()

@@ -5,9 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.commits import commit_to_postgresql
-from bench.day.events import DayScale, Kind, make_day
-
 
 def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench", "--quick", "--results", str(tmp_path)]
@@ -29,17 +26,3 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     assert report["snapshots"]["overload"]["refused"] == 0
     assert report["snapshots"]["memory"]["message_bytes"] > 0
     assert len(report["aims"]) == 13
-
-
-async def test_bare_commits_to_postgresql_are_counted(empty_postgres_url: str) -> None:
-    """All that the rows of awards do otherwise on PostgreSQL, which the quick bench leaves out for its time."""
-    assert await commit_to_postgresql(empty_postgres_url, clients=2, seconds=0.01) > 0
-
-
-def test_a_day_is_the_same_for_the_same_seed_and_in_the_order_of_time() -> None:
-    scale = DayScale(shops=20, seconds=30.0)
-    day = make_day(scale)
-    assert day == make_day(scale)
-    assert [event.at_s for event in day] == sorted(event.at_s for event in day)
-    assert {event.kind for event in day} == set(Kind)
-    assert day != make_day(DayScale(shops=20, seconds=30.0, seed=2))
