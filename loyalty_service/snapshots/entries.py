@@ -40,7 +40,7 @@ class Nobody(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like
     asked: tuple[bytes, ...]
 
     def answers(self, spelling: str) -> bool:
-        """Nobody has one spelling; somebody may have another, since the provider may tell them apart."""
+        """A provider may tell spellings apart: that nobody has one does not say that nobody has another."""
         return self.member_count > 0 or _digest(spelling) in self.asked
 
     def make_error(self) -> MemberNotFoundError | MemberAmbiguousError:

@@ -13,7 +13,7 @@ from loyalty_service.snapshots.stores.protocol import Lookup
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller asked for who came at `call_time_s`, on this process's monotonic clock."""
+    """What a caller asked for, at `call_time_s` on this process's monotonic clock."""
 
     call_time_s: float
     max_staleness_s: float

@@ -42,8 +42,8 @@ LEDGER_TIMEOUT_S = 0.25
 class SnapshotService:
     """Implements the port Snapshots.
 
-    A flight reads the provider, and then the ledger. Whoever writes to the ledger invalidates the member after the
-    commit: what a flight had read of it before that commit is outdated by then, and is not held.
+    A flight reads the provider, and then the ledger. A writer to the ledger invalidates the member after its commit: a
+    flight that read the ledger before that commit is outdated then, and is not held.
     """
 
     def __init__(  # noqa: PLR0913 - its parts
@@ -151,7 +151,7 @@ class SnapshotService:
     async def _fetch(
         self, merchant: Merchant, identity: Identity, freshness: Freshness, priority: Priority, held: Held
     ) -> Snapshot | LoyaltyError:
-        """By a flight of one's own, or one that began late enough. Who is too late for one shares the next."""
+        """Start a flight, or join one that began late enough. All callers who are too late share the next one."""
         while True:
             flight, is_mine = self._flights.get(merchant, identity), False
             if flight is None:

@@ -34,7 +34,7 @@ class Flight:
         if self.is_outdated:
             return False
         if isinstance(found, ProviderThrottledError) and priority < self.priority:
-            return False  # there may be a permit for who is more urgent
+            return False  # a more urgent read may get a permit
         if isinstance(found, ProviderError):
             return True
         if (self.identity.kind, self.identity.key) == (identity.kind, identity.key):

@@ -23,7 +23,7 @@ class MemoryStore:
         self._cache = SimpleMemoryCache(serializer=EntrySerializer(), timeout=None)
         self._used: OrderedDict[str, None] = OrderedDict()
         self._nobody_from_us: dict[str, int] = {}
-        # What was evicted may have been invalidated since this time: an older read is not put any more.
+        # No evicted entry is valid from a later time. A read that began before it may be outdated, and is not put.
         self._floor_us = 0
 
     def __len__(self) -> int:
