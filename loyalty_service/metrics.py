@@ -77,7 +77,7 @@ class Metrics:
         )
         self.budget_refused = Counter(
             "loyalty_budget_refused",
-            "Reads and awards that had no slot in time, by urgency.",
+            "Reads and awards that had no permit in time, by urgency.",
             ("urgency",),
             registry=self.registry,
         )

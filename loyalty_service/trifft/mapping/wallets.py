@@ -4,9 +4,9 @@ from typing import Any
 
 from loyalty_service.domain.member import NoBalance, Wallet
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.fields import FieldReader, parse_list
+from loyalty_service.trifft.mapping.fields import FieldReader, parse_list
+from loyalty_service.trifft.mapping.values import parse_id, parse_points
 from loyalty_service.trifft.profile import Profile
-from loyalty_service.trifft.wire import parse_id, parse_points
 
 
 def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:

@@ -3,9 +3,10 @@
 from datetime import datetime, tzinfo
 
 from loyalty_service.domain.member import Coupon, CouponState
-from loyalty_service.trifft.fields import FieldReader
+from loyalty_service.trifft.mapping.fields import FieldReader
+from loyalty_service.trifft.mapping.values import parse_id, parse_text, parse_time
 from loyalty_service.trifft.profile import CouponFields, is_word
-from loyalty_service.trifft.wire import WireError, parse_id, parse_text, parse_time
+from loyalty_service.trifft.wire import WireError
 
 # More than a widget or a message of 4 MiB should carry; the soonest to expire are kept.
 MAX_COUPONS = 200

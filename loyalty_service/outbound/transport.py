@@ -1,19 +1,20 @@
 """HTTP to the provider: one request, its bounds, and nothing of what an answer means."""
 
+import asyncio
 import socket
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
+import structlog
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
+from loyalty_service.domain.deadline import Deadline
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Clock
 from runtime.proxy import HttpProxy, ProxyRefusedError, explain_proxy_error, make_options, raise_for_proxy
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -24,12 +25,14 @@ _CONNECTIONS_PER_HOST = 256
 _KEEPALIVE_S = 30.0
 _DNS_CACHE_S = 30
 # After these the provider has seen nothing of the request.
-NEVER_SENT = (
+_NEVER_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,
     ProxyRefusedError,
 )
+
+_log = structlog.get_logger(__name__)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,55 +47,53 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back, read to its end. `is_json`: by its content type."""
+    """What came back. `is_json`: by its content type. `is_cut`: the body is too large, and left out."""
 
     status: int
     is_json: bool
+    is_cut: bool
     body: bytes
 
-
-class BodyTooLargeError(Exception):
-    """The body is larger than MAX_BODY_BYTES."""
-
-
-class TooLateError(OSError):
-    """The time to send was over before the connection stood: nothing has left."""
+    @property
+    def is_failure(self) -> bool:
+        """The provider's own."""
+        return self.status // 100 == 5  # noqa: PLR2004 - HTTP's own number
 
 
-class Sending:
-    """Watches one request that must not be late. `may_have_left`: its first bytes were handed on.
+class NoAnswerError(Exception):
+    """Not reached, or the answer was lost; the text says why, for an operator.
 
-    `timeout_s` from now, on the monotonic clock and on the wall's, whichever is over first: the former stands still
-    while a machine sleeps, the latter may be set back.
+    `may_have_left`: the provider may have seen the request.
     """
 
-    def __init__(self, clock: Clock, timeout_s: float) -> None:
-        self.may_have_left = False
-        self.timeout_s = timeout_s
-        self._clock = clock
-        self._deadline = clock.monotonic() + timeout_s
-        self._deadline_time = clock.now() + timedelta(seconds=timeout_s)
+    def __init__(self, message: str, *, may_have_left: bool) -> None:
+        super().__init__(message)
+        self.may_have_left = may_have_left
 
-    def leave(self) -> None:
-        """Call it right before the first byte is written. Raises TooLateError."""
-        if self._clock.monotonic() >= self._deadline or self._clock.now() >= self._deadline_time:
-            raise TooLateError("the time to send it was over")
-        self.may_have_left = True
 
-    def stay(self) -> None:
-        """It came no further than the proxy."""
-        self.may_have_left = False
+class _Departure:
+    """Of one request that must not be late. `has_begun`: its first bytes were handed on."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self.has_begun = False
+        self._deadline = deadline
+
+    def begin(self) -> None:
+        """Call it right before the first byte is written. Raises TimeoutError."""
+        if self._deadline.left_s() <= 0:
+            raise TimeoutError
+        self.has_begun = True
 
 
 class _Body(aiohttp.JsonPayload):
     """A JSON body that leaves only in time. The headers wait for it: the HTTP library writes both at once."""
 
-    def __init__(self, body: dict[str, Any], sending: Sending) -> None:
+    def __init__(self, body: dict[str, Any], departure: _Departure) -> None:
         super().__init__(body)
-        self._sending = sending
+        self._departure = departure
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        self._sending.leave()
+        self._departure.begin()
         await super().write_with_length(writer, content_length)
 
 
@@ -116,37 +117,46 @@ class Transport:
     ) -> None:
         await self._stack.aclose()
 
-    async def fetch(self, merchant: Merchant, request: Request, sending: Sending | None = None) -> Answer:
-        """The caller keeps the deadline. With `sending` the request, which has a body, travels on its own connection.
+    async def fetch(self, merchant: Merchant, request: Request) -> Answer:
+        """A read. The caller keeps the time. Raises NoAnswerError."""
+        data = None if request.body is None else aiohttp.JsonPayload(request.body)
+        try:
+            return await self._exchange(self._pooled, merchant, request, data)
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            raise self._explain(merchant, request, error, may_have_left=not isinstance(error, _NEVER_SENT)) from error
 
-        Never sent twice. Raises aiohttp.ClientError, TimeoutError (no connection within a second), OSError, among them
-        ProxyRefusedError, and BodyTooLargeError.
-        """
-        session = self._fresh if sending else self._pooled
+    async def send_once(self, merchant: Merchant, request: Request, deadline: Deadline) -> Answer:
+        """A request with a body, on its own connection. Raises NoAnswerError."""
+        departure = _Departure(deadline)
+        data = _Body(request.body or {}, departure)
+        try:
+            async with asyncio.timeout(deadline.left_s()):
+                return await self._exchange(self._fresh, merchant, request, data)
+        except (aiohttp.ClientError, OSError) as error:
+            may_have_left = departure.has_begun and not isinstance(error, _NEVER_SENT)
+            raise self._explain(merchant, request, error, may_have_left=may_have_left) from error
+
+    async def _exchange(
+        self, session: aiohttp.ClientSession, merchant: Merchant, request: Request, data: aiohttp.JsonPayload | None
+    ) -> Answer:
+        """Never sent twice. Raises aiohttp.ClientError, OSError."""
         headers = {**request.headers, "Authorization": f"Bearer {merchant.provider_token}"}
         options = make_options(self._proxy, merchant.provider_url, headers)
-        async with session.request(
-            request.method,
-            _make_url(merchant.provider_url, request),
-            data=_make_body(request, sending),
-            allow_redirects=False,
-            **options,
-        ) as response:
-            try:
-                raise_for_proxy(options, response)
-            except ProxyRefusedError:
-                if sending:
-                    sending.stay()
-                raise
-            return Answer(
-                status=response.status,
-                is_json=response.content_type.endswith("json"),
-                body=await _read_body(response),
-            )
+        url = _make_url(merchant.provider_url, request)
+        async with session.request(request.method, url, data=data, allow_redirects=False, **options) as response:
+            raise_for_proxy(options, response)
+            return await _read(response)
 
-    def explain(self, error: Exception) -> str:
-        """Why no answer came, for an operator."""
-        return explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "TRIFFT cannot be reached"
+    def _explain(self, merchant: Merchant, request: Request, error: Exception, *, may_have_left: bool) -> NoAnswerError:
+        """The log names the error's type: its text may hold an address."""
+        _log.warning(
+            "provider_unreachable",
+            merchant_id=merchant.merchant_id,
+            operation=request.operation,
+            error=type(error).__name__,
+        )
+        message = explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "TRIFFT cannot be reached"
+        return NoAnswerError(message, may_have_left=may_have_left)
 
     async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own names
         connector = aiohttp.TCPConnector(
@@ -162,15 +172,9 @@ class Transport:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no slot.
+        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no permit.
         session._retry_connection = False  # noqa: SLF001 - there is no public way
         return await self._stack.enter_async_context(session)
-
-
-def _make_body(request: Request, sending: Sending | None) -> aiohttp.JsonPayload | None:
-    if request.body is None:
-        return None
-    return _Body(request.body, sending) if sending else aiohttp.JsonPayload(request.body)
 
 
 def _make_socket(address: aiohttp.AddrInfoType) -> socket.socket:
@@ -185,10 +189,16 @@ def _make_url(origin: str, request: Request) -> URL:
     return URL(origin.rstrip("/") + request.path + query, encoded=True)
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse) -> Answer:
     body = bytearray()
     async for chunk in response.content.iter_chunked(65_536):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise BodyTooLargeError
-    return bytes(body)
+            break
+    is_cut = len(body) > MAX_BODY_BYTES
+    return Answer(
+        status=response.status,
+        is_json=response.content_type.endswith("json"),
+        is_cut=is_cut,
+        body=b"" if is_cut else bytes(body),
+    )

@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_service.trifft.wire import (
-    WireError,
+from loyalty_service.trifft.mapping.values import (
     parse_echo,
     parse_flag,
     parse_id,
-    parse_json,
     parse_points,
     parse_text,
     parse_time,
 )
+from loyalty_service.trifft.wire import WireError, parse_json
 
 BRATISLAVA, NEW_YORK = ZoneInfo("Europe/Bratislava"), ZoneInfo("America/New_York")
 
