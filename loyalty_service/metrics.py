@@ -10,7 +10,7 @@ from loyalty_service.domain.award import Award
 class SnapshotMetrics:
     """How readers of snapshots were answered: `held`, `fetched` for them, `stale` since the provider failed, or `none`.
 
-    `joined`: waits for a flight that another reader, or another process, had begun.
+    `joined`: waits for a flight that another reader had begun.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -26,7 +26,7 @@ from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
-from loyalty_service.snapshots import Fleet, open_snapshots
+from loyalty_service.snapshots import SharedStore, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import Valkey, open_valkey
@@ -94,12 +94,12 @@ async def serve(
         store = MerchantStore(database, keys, clock)
         async with _checking_keys():
             await store.list_after("", 1)
-            fleet = None if valkey is None else Fleet(valkey.client, await load_secret(database, keys))
+            shared = None if valkey is None else SharedStore(valkey=valkey, secret=await load_secret(database, keys))
         snapshots = await stack.enter_async_context(
             open_snapshots(
                 provider,
                 clock,
-                fleet=fleet,
+                shared=shared,
                 hold_time_s=config.hold_time_s,
                 stale_if_error_s=config.stale_if_error_s,
                 capacity=config.snapshots_capacity,

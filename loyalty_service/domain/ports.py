@@ -186,7 +186,7 @@ class Snapshots(Protocol):
 
 
 class RecentAwards(Protocol):
-    """What support gave a member, and took away, of late."""
+    """What support gave a member recently, and took away."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
         """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""

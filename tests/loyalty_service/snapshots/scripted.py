@@ -17,12 +17,13 @@ _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
 
 class FakeClock:
-    """Stands still until it is moved."""
+    """Stands still until it is moved, but for a microsecond with each look: no two events are at the same time."""
 
     def __init__(self) -> None:
         self.time_s = 1000.0
 
     def monotonic(self) -> float:
+        self.time_s += 1e-6
         return self.time_s
 
     def now(self) -> datetime:
