@@ -37,8 +37,8 @@ from loyalty_service.domain.limits import check_award
 from loyalty_service.domain.member import parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
 from runtime.database import DatabaseError
 
@@ -210,7 +210,7 @@ class AwardService:
             parse_identity("member_id", request.member_id),
             max_staleness_s=0.0,
             timeout_s=timeout_s,
-            urgency=Urgency.AWARD,
+            priority=Priority.AWARD,
             stale_if_error=False,
         )
         obstacle = find_obstacle(read.snapshot.member)
