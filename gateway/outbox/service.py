@@ -191,12 +191,11 @@ async def open_outbox(  # noqa: PLR0913 - what it stands on
 
     `late_s`: how long after an uncertain send Gorgias may still write it.
     """
-    async with NoteStore(database, first_look_s=first_look_s) as store:
-        metrics = NoteMetrics(registry)
-        writer = Writer(store, accounts, client, Notes(client, merchants), metrics, late_s=late_s, clock=clock)
-        kept_s = click_life_s + _MARGIN_S
-        async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
-            yield outbox
+    store, metrics = NoteStore(database, first_look_s=first_look_s), NoteMetrics(registry)
+    writer = Writer(store, accounts, client, Notes(client, merchants), metrics, late_s=late_s, clock=clock)
+    kept_s = click_life_s + _MARGIN_S
+    async with Outbox(store, writer, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
+        yield outbox
 
 
 OUTBOX = web.AppKey("outbox", Outbox)

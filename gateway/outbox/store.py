@@ -1,9 +1,8 @@
 """The notes that tickets are to get, on record: a row per click's request, before the award is sent."""
 
-import asyncio
 import secrets
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -34,7 +33,6 @@ FIRST_LOOK_S = 0.3
 # Longer than a worker takes for one row between two writes of it: a call of the loyalty service, one of Gorgias.
 LEASE_S = 20.0
 _CLAIM_BYTES = 12
-_CLOSE_TIMEOUT_S = 1.0
 _row = NOTES.c
 _GONE = GorgiasNotFoundError.__name__
 _NEVER: ColumnElement[int | None] = literal(None, BigInteger)
@@ -47,12 +45,8 @@ class _Click(NamedTuple):
     customer_id: int | None
 
 
-def _make_order(click: _Click) -> tuple[str, str]:
-    return click.merchant_id, click.request_id
-
-
 class NoteStore:
-    """Every method raises DatabaseError when the database does not answer. Open with `async with`.
+    """Every method raises DatabaseError when the database does not answer.
 
     `first_look_s`: from a click to the first look at its award.
     """
@@ -60,43 +54,18 @@ class NoteStore:
     def __init__(self, database: Database, *, first_look_s: float = FIRST_LOOK_S) -> None:
         self._database = database
         self._first_look_s = first_look_s
-        self._committing = asyncio.Lock()
-        self._clicks: list[_Click] = []
-        self._next_commit: asyncio.Task[set[_Click]] | None = None
-        self._commits: set[asyncio.Task[set[_Click]]] = set()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        if self._commits:
-            await asyncio.wait(self._commits, timeout=_CLOSE_TIMEOUT_S)
 
     async def expect(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> bool:
         """Durable once this returns. False, and nothing, where the shop is not installed or wants no notes.
 
-        A repeated click gets its note looked for again, unless all has been said: then, too, it is False. Clicks that
-        come while others are being committed share the next commit.
+        A repeated click gets its note looked for again, unless all has been said: then, too, it is False.
         """
         click = _Click(merchant_id, request_id, ticket_id, customer_id)
-        self._clicks.append(click)
-        if self._next_commit is None:
-            self._next_commit = asyncio.create_task(self._commit_clicks())
-            self._commits.add(self._next_commit)
-            self._next_commit.add_done_callback(self._commits.discard)
-        return click in await asyncio.shield(self._next_commit)
 
-    async def _commit_clicks(self) -> set[_Click]:
-        """Those of which a note is to come."""
-        async with self._committing:
-            clicks, self._clicks, self._next_commit = self._clicks, [], None
+        def write(connection: Connection) -> bool:
+            return connection.execute(self._render_click(click, connection.dialect.name)).rowcount > 0
 
-            def write(connection: Connection) -> set[_Click]:
-                dialect = connection.dialect.name
-                in_order = sorted(set(clicks), key=_make_order)  # or two processes could wait for each other
-                return {click for click in in_order if connection.execute(self._render_click(click, dialect)).rowcount}
-
-            return await self._database.write(write)
+        return await self._database.write(write)
 
     def _render_click(self, click: _Click, engine: str) -> Executable:
         installed = INSTALLATIONS.c

@@ -16,7 +16,7 @@ from gateway.__main__ import listen, make_runner
 from runtime.settings import Listen
 from tests.gateway.edge.running import JANA, Gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
-from tests.gateway.edge.test_view import make_snapshot
+from tests.gateway.widget.test_view import make_snapshot
 
 FINE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 

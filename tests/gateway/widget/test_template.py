@@ -13,8 +13,8 @@ from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Varia
 from gateway.widget.undo import Undo
 from gateway.widget.view import View, render_body, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.test_support import make_award
-from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot, make_views
+from tests.gateway.widget.test_view import NOW, SHOP, make_snapshot, make_views
+from tests.gateway.wording.test_support import make_award
 
 VARIANTS = get_args(Variant)
 REMOVING = Buttons(removes_points=True)

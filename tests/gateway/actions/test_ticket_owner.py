@@ -18,11 +18,11 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
 from runtime.text import isolate
 from sandbox.gorgias.faults import Fault
-from tests.gateway.edge.outcomes import APPLIED, UNDONE
+from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
-from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.widget.test_view import make_snapshot
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 Press: TypeAlias = "Callable[..., Any]"

@@ -14,7 +14,7 @@ from gateway.actions.refusals import KEPT, LastRefusals, Refusal
 from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import APPLIED, UNDONE, make_response
+from tests.gateway.actions.outcomes import APPLIED, UNDONE, make_response
 from tests.gateway.edge.running import NOW, PETER, Gateway, make_time, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import APPLIED, UNDONE, make_reversal
+from tests.gateway.actions.outcomes import APPLIED, UNDONE, make_reversal
 from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 

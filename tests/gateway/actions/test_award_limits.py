@@ -9,7 +9,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.wording.answers.award import say_award_refusal
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import APPLIED
+from tests.gateway.actions.outcomes import APPLIED
 from tests.gateway.edge.running import NOW, Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 

@@ -14,9 +14,9 @@ from yarl import URL
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
-from tests.gateway.edge.test_support import make_award
-from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.statements import note_statements
+from tests.gateway.widget.test_view import make_snapshot
+from tests.gateway.wording.test_support import make_award
 
 WARM_REQUESTS = 50
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.actions.parameters import parse_award_form
 from gateway.installation.buttons import Buttons
 from gateway.widget.template import render_template
-from tests.gateway.edge.outcomes import APPLIED
+from tests.gateway.actions.outcomes import APPLIED
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 

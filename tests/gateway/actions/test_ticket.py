@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from gateway.gorgias.budget import PERIOD_S, REQUESTS
-from tests.gateway.edge.outcomes import APPLIED, UNDONE
+from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk

@@ -11,12 +11,12 @@ from gateway.wording.directions import REMOVE
 from gateway.wording.phrases import TAG_ADVICE
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import make_deduction, make_reversal
+from tests.gateway.actions.outcomes import make_deduction, make_reversal
+from tests.gateway.actions.test_award_limits import make_limit
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
-from tests.gateway.edge.test_award_limits import make_limit
-from tests.gateway.edge.test_sentences import CODE, MAX_CHARS, make_error
-from tests.gateway.edge.test_view import make_snapshot
+from tests.gateway.widget.test_view import make_snapshot
+from tests.gateway.wording.test_answers import CODE, MAX_CHARS, make_error
 
 APPLIED = pb.AWARD_STATE_APPLIED
 _MORE = "To remove more: close this window, add or remove a tag, then try again."

@@ -15,7 +15,7 @@ from gateway.widget.view import Line, render_member
 from gateway.wording.panel.support import list_award_lines, say_undo
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.test_view import CONTROLS, NOW, SHOP, make_snapshot
+from tests.gateway.widget.test_view import CONTROLS, NOW, SHOP, make_snapshot
 
 MADE = datetime(2026, 11, 21, 22, 59, tzinfo=UTC)
 MINUS = "\N{MINUS SIGN}"

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import make_response, make_reversal
+from tests.gateway.actions.outcomes import make_response, make_reversal
 from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk

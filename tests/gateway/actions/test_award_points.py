@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from gateway.actions.parameters import parse_points
 from gateway.errors import HTTP_STATUS, RequestError
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import APPLIED, make_response, make_reversal
+from tests.gateway.actions.outcomes import APPLIED, make_response, make_reversal
 from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
-from tests.gateway.edge.test_view import make_snapshot
+from tests.gateway.widget.test_view import make_snapshot
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 

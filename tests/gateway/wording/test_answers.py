@@ -15,7 +15,7 @@ from gateway.wording.answers.undo import say_undo, say_undo_refusal
 from gateway.wording.phrases import TAG_ADVICE
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.outcomes import make_response, make_reversal
+from tests.gateway.actions.outcomes import make_response, make_reversal
 from tests.gateway.edge.running import NOW
 
 CODE = re.compile(r"[A-Z]{2,}_|_|!|\bNone\b|\{|\bgRPC\b|\bHTTP\b")
