@@ -86,7 +86,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
         app[OWNERSHIP] = Ownership(accounts)
         app[OUTBOX] = await stack.enter_async_context(
-            open_outbox(database, accounts, client, merchants, registry, click_life_s=config.award_token_life_s)
+            open_outbox(database, accounts, client, merchants, registry, press_life_s=config.award_token_life_s)
         )
         yield
 

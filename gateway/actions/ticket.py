@@ -42,10 +42,10 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):
-            is_expected = await press.app[OUTBOX].expect(press.merchant_id, request_id, ticket_id, customer_id)
+            is_queued = await press.app[OUTBOX].enqueue(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None
-    press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_expected else ""
+    press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_queued else ""
 
 
 async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Response:
@@ -88,7 +88,7 @@ async def _find_note(press: Press, request_id: str | None, ticket_id: str | None
         return ""
     try:
         async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
-            is_expected = await press.app[OUTBOX].is_expected(press.merchant_id, request_id)
+            is_queued = await press.app[OUTBOX].is_queued(press.merchant_id, request_id)
     except (DatabaseError, TimeoutError):
         return ""
-    return ticket_id if is_expected else ""
+    return ticket_id if is_queued else ""

@@ -31,7 +31,7 @@ from gateway.installation.checks import (
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
 from gateway.outbox.checks import check_notes
-from gateway.outbox.rows import Backlog
+from gateway.outbox.entries import Backlog
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1

@@ -56,7 +56,7 @@ async def install(  # noqa: PLR0913 - one argument per option
         )
         client = GorgiasClient(session, url, user, key, proxy=config.http_proxy)
         changes = await install_widget(store, client, merchant_id, target, find_buttons(merchant))
-        await notes_store.hasten(merchant_id)  # whatever kept them from being written may be mended now
+        await notes_store.retry_failed(merchant_id)  # whatever kept them from being written may be mended now
     _print_installed(merchant_id, target, changes)
 
 

@@ -7,16 +7,16 @@ from gateway.config import Config
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.outbox.store import NoteStore
+from gateway.outbox.store import OutboxStore
 from runtime.encryption import SecretKeys
 
 
 @asynccontextmanager
-async def open_stores(config: Config) -> AsyncGenerator[tuple[InstallationStore, NoteStore]]:
+async def open_stores(config: Config) -> AsyncGenerator[tuple[InstallationStore, OutboxStore]]:
     """The installations on record, and the notes that their tickets are to get."""
     keys = SecretKeys(config.secret_keys)
     async with open_database(config.database_url) as database:
-        yield InstallationStore(database, keys), NoteStore(database)
+        yield InstallationStore(database, keys), OutboxStore(database)
 
 
 @asynccontextmanager

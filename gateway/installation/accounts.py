@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 import msgspec
 
-from gateway.gorgias.budget import REQUESTS, Budget, Urgency
+from gateway.gorgias.rate_limiter import REQUESTS, Priority, RateLimiter
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
@@ -54,7 +54,7 @@ class Accounts:
         self._requests = requests
         self._clock = clock
         self._held: dict[str, tuple[float, Account | None]] = {}
-        self._budgets: dict[str, Budget] = {}
+        self._limiters: dict[str, RateLimiter] = {}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
@@ -89,16 +89,16 @@ class Accounts:
         return account
 
     def _make(self, installation: Installation) -> Account:
-        budget = self._budgets.setdefault(installation.gorgias_url, Budget(self._clock, requests=self._requests))
+        limiter = self._limiters.setdefault(installation.gorgias_url, RateLimiter(self._clock, requests=self._requests))
 
-        def make_client(timeout_s: float, urgency: Urgency) -> TicketClient:
+        def make_client(timeout_s: float, priority: Priority) -> TicketClient:
             transport = Transport(
                 self._session,
                 installation.gorgias_url,
                 installation.gorgias_user,
                 installation.gorgias_key,
-                budget=budget,
-                urgency=urgency,
+                limiter=limiter,
+                priority=priority,
                 timeout_s=timeout_s,
                 proxy=self._proxy,
             )
@@ -107,7 +107,7 @@ class Accounts:
         return Account(
             update_time=installation.update_time,
             writes_notes=installation.writes_notes,
-            lookups=make_client(LOOKUP_TIMEOUT_S, Urgency.PRESS),
-            panels=make_client(NOTE_TIMEOUT_S, Urgency.PANEL),
-            notes=make_client(NOTE_TIMEOUT_S, Urgency.NOTE),
+            lookups=make_client(LOOKUP_TIMEOUT_S, Priority.PRESS),
+            panels=make_client(NOTE_TIMEOUT_S, Priority.PANEL),
+            notes=make_client(NOTE_TIMEOUT_S, Priority.NOTE),
         )

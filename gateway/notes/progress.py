@@ -5,8 +5,8 @@ import msgspec
 from gateway.wording.note import NoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# After the last click an award may take 15 s to be on record. Until it is, its request may name one that was refused
-# before, with another number on the same panel; and one that was refused for now may be tried again by the same click.
+# After the last press an award may take 15 s to be on record. Until it is, its request may name one that was refused
+# before, with another number on the same panel; and one that was refused for now may be tried again by the same press.
 OPENING_S = 120.0
 # Points that were taken for lost may turn up so long afterwards, and then the ticket must say so.
 WATCH_S = 48 * 3600.0
@@ -34,9 +34,9 @@ _AFTER_DOUBT = {None: NoteKind.DONE, NoteKind.CHECKING: NoteKind.ARRIVED, NoteKi
 
 
 def find_step(
-    award: pb.Award | None, last: NoteKind | None, *, click_age_s: float, settled_age_s: float, look_count: int
+    award: pb.Award | None, last: NoteKind | None, *, press_age_s: float, settled_age_s: float, look_count: int
 ) -> Step:
-    """`award`: None while there is none. `last`: the last note. Ages: since the last click, the last change of state.
+    """`award`: None while there is none. `last`: the last note. Ages: since the last press, the last change of state.
 
     `look_count`: how often it was looked at since something happened.
     """
@@ -50,7 +50,7 @@ def find_step(
     # Whoever pressed the button was told that it is being checked, even where the ticket could not be.
     if state == pb.AWARD_STATE_NOT_APPLIED and last is not NoteKind.NEVER:
         return Step(kind=NoteKind.NEVER)
-    return Step(wait_s=_find_wait(award, click_age_s, settled_age_s, look_count))
+    return Step(wait_s=_find_wait(award, press_age_s, settled_age_s, look_count))
 
 
 def find_wait_after(kind: NoteKind) -> float | None:
@@ -58,10 +58,10 @@ def find_wait_after(kind: NoteKind) -> float | None:
     return {NoteKind.CHECKING: _FIRST_CHECK_S, NoteKind.NEVER: _WATCH_INTERVAL_S}.get(kind)
 
 
-def _find_wait(award: pb.Award | None, click_age_s: float, settled_age_s: float, look_count: int) -> float | None:
+def _find_wait(award: pb.Award | None, press_age_s: float, settled_age_s: float, look_count: int) -> float | None:
     """Seconds until the next look where nothing is to be said now. None: nothing will ever be."""
     if award is None or award.state == pb.AWARD_STATE_REJECTED:
-        is_awaited = click_age_s < OPENING_S
+        is_awaited = press_age_s < OPENING_S
         return min(_FIRST_LOOK_AGAIN_S * 2 ** min(look_count, 10), _MAX_LOOK_AGAIN_S) if is_awaited else None
     match award.state:
         case pb.AWARD_STATE_PENDING:

@@ -13,7 +13,7 @@ from gateway.gorgias.errors import (
 from gateway.gorgias.tickets import ANY_TICKET, TicketClient
 from gateway.installation.checks import Check, CheckState, render_reinstall_command
 from gateway.installation.store import Installation
-from gateway.outbox.rows import Backlog
+from gateway.outbox.entries import Backlog
 
 _WAITS = {
     GorgiasCredentialsError.__name__: "Gorgias refuses them",

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
-class NoteMetrics:
+class OutboxMetrics:
     """The gauges count the rows of the database, so each process of a fleet says the same."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

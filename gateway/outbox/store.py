@@ -1,4 +1,4 @@
-"""The notes that tickets are to get, on record: a row per click's request, before the award is sent."""
+"""The notes that tickets are to get, on record: a row per press's request, before the award is sent."""
 
 import secrets
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
 from gateway.notes.progress import FINAL_KINDS
-from gateway.outbox.rows import NOTES, Backlog, Note, parse_note
+from gateway.outbox.entries import NOTES, Backlog, Entry, parse_entry
 from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.sql import now_ms
 
-# From the click to the first look: by then most awards are settled.
+# From the press to the first look: by then most awards are settled.
 FIRST_LOOK_S = 0.3
 # Longer than a worker takes for one row between two writes of it: a call of the loyalty service, one of Gorgias.
 LEASE_S = 20.0
@@ -38,48 +38,48 @@ _GONE = GorgiasNotFoundError.__name__
 _NEVER: ColumnElement[int | None] = literal(None, BigInteger)
 
 
-class _Click(NamedTuple):
+class _Press(NamedTuple):
     merchant_id: str
     request_id: str
     ticket_id: int
     customer_id: int | None
 
 
-class NoteStore:
+class OutboxStore:
     """Every method raises DatabaseError when the database does not answer.
 
-    `first_look_s`: from a click to the first look at its award.
+    `first_look_s`: from a press to the first look at its award.
     """
 
     def __init__(self, database: Database, *, first_look_s: float = FIRST_LOOK_S) -> None:
         self._database = database
         self._first_look_s = first_look_s
 
-    async def expect(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> bool:
+    async def enqueue(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> bool:
         """Durable once this returns. False, and nothing, where the shop is not installed or wants no notes.
 
-        A repeated click gets its note looked for again, unless all has been said: then, too, it is False.
+        A repeated press gets its note looked for again, unless all has been said: then, too, it is False.
         """
-        click = _Click(merchant_id, request_id, ticket_id, customer_id)
+        press = _Press(merchant_id, request_id, ticket_id, customer_id)
 
         def write(connection: Connection) -> bool:
-            return connection.execute(self._render_click(click, connection.dialect.name)).rowcount > 0
+            return connection.execute(self._render_press(press, connection.dialect.name)).rowcount > 0
 
         return await self._database.write(write)
 
-    def _render_click(self, click: _Click, engine: str) -> Executable:
+    def _render_press(self, press: _Press, engine: str) -> Executable:
         installed = INSTALLATIONS.c
         first_look = _after(self._first_look_s)
         values: dict[str, ColumnElement[Any]] = {
-            "merchant_id": literal(click.merchant_id),
-            "request_id": literal(click.request_id),
+            "merchant_id": literal(press.merchant_id),
+            "request_id": literal(press.request_id),
             "for_origin": literal(value=False),
-            "ticket_id": literal(click.ticket_id, BigInteger),
-            "customer_id": literal(click.customer_id, BigInteger),
+            "ticket_id": literal(press.ticket_id, BigInteger),
+            "customer_id": literal(press.customer_id, BigInteger),
             "expect_time_ms": now_ms(),
             "due_time_ms": first_look,
         }
-        wanted = select(*values.values()).where(installed.merchant_id == click.merchant_id, installed.writes_notes)
+        wanted = select(*values.values()).where(installed.merchant_id == press.merchant_id, installed.writes_notes)
         # A shop that is being uninstalled leaves no row behind that its next account could get.
         wanted = wanted.with_for_update(read=True, key_share=True)
         row = _make_insert(engine).from_select(list(values), wanted)
@@ -90,24 +90,24 @@ class NoteStore:
             index_elements=list(NOTES.primary_key), set_=again, where=_row.last_note.not_in(final)
         )
 
-    async def expect_for_origin(self, note: Note, ticket_id: int) -> None:
+    async def enqueue_for_origin(self, entry: Entry, ticket_id: int) -> None:
         """This reversal was pressed on another ticket than its award: that one is to hear of it as well, once."""
 
         def write(connection: Connection) -> None:
             row = _make_insert(connection.dialect.name).values(
-                merchant_id=note.merchant_id,
-                request_id=note.request_id,
+                merchant_id=entry.merchant_id,
+                request_id=entry.request_id,
                 for_origin=True,
                 ticket_id=ticket_id,
-                customer_id=note.customer_id,
-                expect_time_ms=note.expect_time_ms,
+                customer_id=entry.customer_id,
+                expect_time_ms=entry.expect_time_ms,
                 due_time_ms=now_ms(),
             )
             connection.execute(row.on_conflict_do_nothing())
 
         await self._database.write(write)
 
-    async def is_expected(self, merchant_id: str, request_id: str) -> bool:
+    async def is_queued(self, merchant_id: str, request_id: str) -> bool:
         """Whether a note about this request's award is to come."""
         wanted = (_row.merchant_id == merchant_id, _row.request_id == request_id)
         query = select(func.count()).where(*wanted, _row.due_time_ms.is_not(None))
@@ -125,7 +125,7 @@ class NoteStore:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return {merchant_id: wait_ms / 1000 for merchant_id, wait_ms in rows}
 
-    async def claim(self, merchant_id: str) -> Note | None:
+    async def claim(self, merchant_id: str) -> Entry | None:
         """The row of this merchant that is due longest, for this worker alone as long as its lease lasts."""
         due = (
             select(_row.request_id, _row.for_origin)
@@ -136,7 +136,7 @@ class NoteStore:
         )
         installed = select(INSTALLATIONS.c.update_time).where(INSTALLATIONS.c.merchant_id == merchant_id)
 
-        def claim(connection: Connection) -> Note | None:
+        def claim(connection: Connection) -> Entry | None:
             found = connection.execute(due).one_or_none()
             if found is None:
                 return None
@@ -148,24 +148,24 @@ class NoteStore:
             )
             claimed = update(NOTES).where(key).values(values).returning(*NOTES.c, now_ms().label("claim_time_ms"))
             row = connection.execute(claimed).one()
-            return parse_note(row, connection.execute(installed).scalar_one_or_none())
+            return parse_entry(row, connection.execute(installed).scalar_one_or_none())
 
         return await self._database.write(claim)
 
-    async def mark_sending(self, note: Note, kind: NoteKind) -> bool:
+    async def mark_sending(self, entry: Entry, kind: NoteKind) -> bool:
         """Put on record that this note is about to be sent, with a new lease. False: the row is not ours any more."""
-        last = note.last.value if note.last else ""
+        last = entry.last.value if entry.last else ""
         values = {
             "last_note": last,
             "sending": kind.value,
             "send_time_ms": now_ms(),
             "lease_expire_time_ms": _after(LEASE_S),
         }
-        return await self._database.write(lambda connection: _change(connection, note, values))
+        return await self._database.write(lambda connection: _change(connection, entry, values))
 
     async def finish(  # noqa: PLR0913 - what is known of the row when its turn ends
         self,
-        note: Note,
+        entry: Entry,
         *,
         last: NoteKind | None,
         sending: NoteKind | None,
@@ -173,11 +173,11 @@ class NoteStore:
         look_count: int,
         problem: str = "",
     ) -> None:
-        """Give the row back: due again in `wait_s`, or closed (None). A click that came meanwhile keeps it open.
+        """Give the row back: due again in `wait_s`, or closed (None). A press that came meanwhile keeps it open.
 
         A closed row that has told its ticket nothing is forgotten, unless that was a `problem`: then it has failed.
         """
-        is_clicked = _row.expect_time_ms != note.expect_time_ms
+        is_pressed = _row.expect_time_ms != entry.expect_time_ms
         is_over = last in FINAL_KINDS
         due = _NEVER if wait_s is None else _after(wait_s)
         closed = now_ms() if wait_s is None else _NEVER
@@ -186,18 +186,18 @@ class NoteStore:
             "lease_expire_time_ms": None,
             "last_note": last.value if last else "",
             "sending": sending.value if sending else "",
-            "look_count": case((is_clicked, 0), else_=look_count),
-            "due_time_ms": due if is_over else case((is_clicked, _row.due_time_ms), else_=due),
-            "close_time_ms": closed if is_over else case((is_clicked, _NEVER), else_=closed),
+            "look_count": case((is_pressed, 0), else_=look_count),
+            "due_time_ms": due if is_over else case((is_pressed, _row.due_time_ms), else_=due),
+            "close_time_ms": closed if is_over else case((is_pressed, _NEVER), else_=closed),
             "problem": problem,
             "problem_time_ms": func.coalesce(_row.problem_time_ms, now_ms()) if problem else None,
         }
-        gone = delete(NOTES).where(_is_ours(note), ~is_clicked)
+        gone = delete(NOTES).where(_is_ours(entry), ~is_pressed)
 
         def give_back(connection: Connection) -> None:
             is_silent = wait_s is None and last is None and not problem
             if not (is_silent and connection.execute(gone).rowcount):
-                _change(connection, note, values)
+                _change(connection, entry, values)
 
         await self._database.write(give_back)
 
@@ -226,14 +226,14 @@ class NoteStore:
             gone_count=sum(count for is_open, problem, count, _ in rows if not is_open and problem == _GONE),
         )
 
-    async def hasten(self, merchant_id: str) -> None:
+    async def retry_failed(self, merchant_id: str) -> None:
         """Try a shop's notes that could not be written again at once: its key is new, or its account is back.
 
         Those that had failed, too; not those whose ticket is gone.
         """
         mended = and_(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None), _row.problem != _GONE)
-        hastened = update(NOTES).where(mended).values(due_time_ms=now_ms(), close_time_ms=None, look_count=0)
-        await self._database.write(lambda connection: connection.execute(hastened))
+        again = update(NOTES).where(mended).values(due_time_ms=now_ms(), close_time_ms=None, look_count=0)
+        await self._database.write(lambda connection: connection.execute(again))
 
     async def count_open(self) -> int:
         """Rows of all shops that are not closed."""
@@ -247,7 +247,7 @@ class NoteStore:
         return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def purge(self, kept_s: float) -> None:
-        """Forget rows that were closed longer ago: no click can come for them any more."""
+        """Forget rows that were closed longer ago: no press can come for them any more."""
         old = delete(NOTES).where(_row.close_time_ms < _after(-kept_s))
         await self._database.write(lambda connection: connection.execute(old))
 
@@ -264,9 +264,9 @@ def _is_free() -> ColumnElement[bool]:
     return or_(_row.lease_expire_time_ms.is_(None), _row.lease_expire_time_ms < now_ms())
 
 
-def _is_ours(note: Note) -> ColumnElement[bool]:
-    return and_(_row.merchant_id == note.merchant_id, _row.request_id == note.request_id, _row.claim == note.claim)
+def _is_ours(entry: Entry) -> ColumnElement[bool]:
+    return and_(_row.merchant_id == entry.merchant_id, _row.request_id == entry.request_id, _row.claim == entry.claim)
 
 
-def _change(connection: Connection, note: Note, values: dict[str, Any]) -> bool:
-    return connection.execute(update(NOTES).where(_is_ours(note)).values(values)).rowcount == 1
+def _change(connection: Connection, entry: Entry, values: dict[str, Any]) -> bool:
+    return connection.execute(update(NOTES).where(_is_ours(entry)).values(values)).rowcount == 1

@@ -11,7 +11,7 @@ import aiohttp
 import grpc
 import pytest
 
-from gateway.gorgias.budget import PERIOD_S, REQUESTS
+from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
@@ -98,7 +98,7 @@ async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_mo
     response = await press()
     body = await response.json()
     assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
-    assert 0 < int(response.headers["Retry-After"]) <= PERIOD_S
+    assert 0 < int(response.headers["Retry-After"]) <= WINDOW_S
     assert body["message"].endswith(
         ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
-from gateway.gorgias.budget import PERIOD_S, REQUESTS
+from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from gateway.installation.store import InstallationStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.outbox.room import REQUEST, Room, make_award
@@ -70,9 +70,9 @@ async def test_presses_keep_to_our_share_of_the_rate(room: Room) -> None:
     with pytest.raises(TicketNotCheckedError) as caught:
         await check(room)
     assert caught.value.retry_after_s is not None
-    assert 0 < caught.value.retry_after_s <= PERIOD_S
+    assert 0 < caught.value.retry_after_s <= WINDOW_S
     assert len(room.helpdesk.requests) == REQUESTS
-    room.clock.ahead_s += PERIOD_S
+    room.clock.ahead_s += WINDOW_S
     await check(room)
 
 
@@ -80,7 +80,7 @@ async def test_press_does_not_wait_for_notes(room: Room) -> None:
     """A note hangs in Gorgias, and the agent is answered."""
     room.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message"))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await room.wait_for_look()
     await check(room)
     room.helpdesk.account.faults.clear()

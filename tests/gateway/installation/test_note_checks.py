@@ -13,7 +13,7 @@ from gateway.installation.checks import Check
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.outbox.checks import check_notes
-from gateway.outbox.rows import Backlog
+from gateway.outbox.entries import Backlog
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
 

@@ -74,14 +74,14 @@ class Room:
     registry: CollectorRegistry
     clock: Clock = field(default_factory=Clock)
 
-    async def click(
+    async def press(
         self,
         request_id: str = REQUEST,
         ticket_id: str = str(TICKET),
         merchant_id: str = "acme",
         customer_id: int | None = None,
     ) -> None:
-        await self.outbox.expect(merchant_id, request_id, ticket_id, customer_id)
+        await self.outbox.enqueue(merchant_id, request_id, ticket_id, customer_id)
 
     def list_notes(self, ticket_id: int = TICKET) -> list[list[str]]:
         messages = sorted(self.helpdesk.account.state.messages.items())
@@ -164,7 +164,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             client,
             merchants,
             registry,
-            click_life_s=86_400.0,
+            press_life_s=86_400.0,
             poll_s=_POLL_S,
             first_look_s=0.0,
             clock=clock,

@@ -56,7 +56,7 @@ class Stack:
     loyalty: SlowLoyalty
     credential: str
 
-    async def click(self, url: str) -> int:
+    async def press(self, url: str) -> int:
         tokens = AwardTokens(SecretKeys([KEY]).derive("award-token"), life_s=DAY_S)
         token = tokens.make("acme", "member-1", email=JANA, fetch_time=make_time(datetime.now(UTC)))
         form = {"award_token": token, "points": "100", "ticket_id": "4711"}
@@ -120,7 +120,7 @@ async def restart(stack: Stack) -> None:
 async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_the_next(stack: Stack) -> None:
     stack.loyalty.is_held.set()
     async with run_process(stack.settings) as process:
-        await stack.click(await read_address(process))
+        await stack.press(await read_address(process))
         assert await stack.has_row()
         process.kill()
         await process.wait()
@@ -135,7 +135,7 @@ async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stac
     """Gorgias has it, and its answer never comes."""
     stack.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message", after_commit=True))
     async with run_process(stack.settings) as process:
-        assert await stack.click(await read_address(process)) == 200
+        assert await stack.press(await read_address(process)) == 200
         await wait_until(stack.is_sending)
         process.kill()
         await process.wait()

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.outbox.rows import Note
-from gateway.outbox.store import LEASE_S, NoteStore
+from gateway.outbox.entries import Entry
+from gateway.outbox.store import LEASE_S, OutboxStore
 from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
@@ -23,32 +23,32 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def store(database: Database, installations: InstallationStore) -> NoteStore:  # noqa: ARG001 - acme is installed
-    return NoteStore(database, first_look_s=0.0)
+def store(database: Database, installations: InstallationStore) -> OutboxStore:  # noqa: ARG001 - acme is installed
+    return OutboxStore(database, first_look_s=0.0)
 
 
-async def claim(store: NoteStore) -> Note:
+async def claim(store: OutboxStore) -> Entry:
     note = await store.claim("acme")
     assert note is not None
     return note
 
 
-async def close(store: NoteStore, note: Note, last: NoteKind | None) -> None:
+async def close(store: OutboxStore, note: Entry, last: NoteKind | None) -> None:
     await store.finish(note, last=last, sending=None, wait_s=None, look_count=0)
 
 
-async def test_row_is_claimed_by_one_of_many(store: NoteStore) -> None:
+async def test_row_is_claimed_by_one_of_many(store: OutboxStore) -> None:
     for number in range(ROWS):
-        await store.expect("acme", f"request-{number}", 4711)
+        await store.enqueue("acme", f"request-{number}", 4711)
     claimed = await asyncio.gather(*[store.claim("acme") for _ in range(3 * ROWS)])
     requests = [note.request_id for note in claimed if note is not None]
     assert len(set(requests)) == len(requests)
 
 
 async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_any_more(
-    store: NoteStore, database: Database
+    store: OutboxStore, database: Database
 ) -> None:
-    await store.expect("acme", "request-1", 4711)
+    await store.enqueue("acme", "request-1", 4711)
     first = await claim(store)
     assert await store.claim("acme") is None
     await let_pass(database, LEASE_S + 1)
@@ -57,8 +57,8 @@ async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_an
     assert await store.mark_sending(second, NoteKind.DONE)
 
 
-async def test_what_the_first_worker_still_writes_changes_nothing(store: NoteStore, database: Database) -> None:
-    await store.expect("acme", "request-1", 4711)
+async def test_what_the_first_worker_still_writes_changes_nothing(store: OutboxStore, database: Database) -> None:
+    await store.enqueue("acme", "request-1", 4711)
     first = await claim(store)
     await let_pass(database, LEASE_S + 1)
     second = await claim(store)
@@ -67,37 +67,37 @@ async def test_what_the_first_worker_still_writes_changes_nothing(store: NoteSto
 
 
 @pytest.mark.parametrize("last", [None, NoteKind.CHECKING])
-async def test_click_while_a_row_is_closed_keeps_it_open(store: NoteStore, last: NoteKind | None) -> None:
-    await store.expect("acme", "request-1", 4711)
+async def test_click_while_a_row_is_closed_keeps_it_open(store: OutboxStore, last: NoteKind | None) -> None:
+    await store.enqueue("acme", "request-1", 4711)
     note = await claim(store)
     await asyncio.sleep(0.002)  # the time of a click is in milliseconds
-    await store.expect("acme", "request-1", 4711)
+    await store.enqueue("acme", "request-1", 4711)
     await close(store, note, last)
     again = await claim(store)
     assert again.last is last
 
 
-async def test_click_while_the_last_note_is_written_does_not_open_the_row_again(store: NoteStore) -> None:
-    await store.expect("acme", "request-1", 4711)
+async def test_click_while_the_last_note_is_written_does_not_open_the_row_again(store: OutboxStore) -> None:
+    await store.enqueue("acme", "request-1", 4711)
     note = await claim(store)
     await asyncio.sleep(0.002)  # likewise
-    await store.expect("acme", "request-1", 4711)
+    await store.enqueue("acme", "request-1", 4711)
     await close(store, note, NoteKind.DONE)
     assert await store.claim("acme") is None
     assert await store.count_open() == 0
 
 
-async def test_click_opens_a_row_again_that_was_closed_without_a_last_note(store: NoteStore) -> None:
-    await store.expect("acme", "request-1", 4711)
+async def test_click_opens_a_row_again_that_was_closed_without_a_last_note(store: OutboxStore) -> None:
+    await store.enqueue("acme", "request-1", 4711)
     await close(store, await claim(store), NoteKind.CHECKING)
     assert await store.count_open() == 0
-    await store.expect("acme", "request-1", 4711)
+    await store.enqueue("acme", "request-1", 4711)
     assert (await claim(store)).last is NoteKind.CHECKING
 
 
-async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(store: NoteStore) -> None:
+async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(store: OutboxStore) -> None:
     for request_id in ("request-1", "request-2"):
-        await store.expect("acme", request_id, 4711)
+        await store.enqueue("acme", request_id, 4711)
     sent, idle = await claim(store), await claim(store)
     await store.mark_sending(sent, NoteKind.DONE)
     await store.release([sent.claim, idle.claim])
@@ -105,30 +105,30 @@ async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(sto
     assert await store.claim("acme") is None
 
 
-async def test_written_note_is_forgotten_when_no_click_can_come_any_more(store: NoteStore, database: Database) -> None:
+async def test_written_note_is_forgotten_when_no_click_can_come_any_more(
+    store: OutboxStore, database: Database
+) -> None:
     for request_id in ("old", "new"):
-        await store.expect("acme", request_id, 4711)
+        await store.enqueue("acme", request_id, 4711)
         await close(store, await claim(store), NoteKind.DONE)
         await let_pass(database, 20 * DAY_S)
     await store.purge(31 * DAY_S)
     assert await fetch_rows(database, "SELECT request_id FROM ticket_notes") == [{"request_id": "new"}]
 
 
-async def test_many_clicks_at_once_are_all_on_record(store: NoteStore) -> None:
-    await asyncio.gather(*[store.expect("acme", f"request-{number}", 4711) for number in range(50)])
+async def test_many_clicks_at_once_are_all_on_record(store: OutboxStore) -> None:
+    await asyncio.gather(*[store.enqueue("acme", f"request-{number}", 4711) for number in range(50)])
     assert await store.count_open() == 50
 
 
-async def test_click_that_is_abandoned_leaves_the_database_to_others(store: NoteStore) -> None:
-    clicks = [asyncio.create_task(store.expect("acme", f"request-{number}", 4711)) for number in range(5)]
-    for click in clicks:
+async def test_click_that_is_abandoned_leaves_the_database_to_others(store: OutboxStore) -> None:
+    clicks = [asyncio.create_task(store.enqueue("acme", f"request-{number}", 4711)) for number in range(5)]
+    for press in clicks:
         await asyncio.sleep(0)
-        click.cancel()
+        press.cancel()
     await asyncio.gather(*clicks, return_exceptions=True)
-    await store.expect("acme", "request-5", 4711)
-    async with store:
-        """Until what was abandoned is over."""
-    assert await store.count_open() == 6
+    await store.enqueue("acme", "request-5", 4711)
+    assert await store.is_queued("acme", "request-5")
 
 
 async def test_click_while_its_shop_is_uninstalled_leaves_no_row(
@@ -141,25 +141,25 @@ async def test_click_while_its_shop_is_uninstalled_leaves_no_row(
         async with other.transaction():
             await other.execute("DELETE FROM installations")
             await other.execute("DELETE FROM ticket_notes")
-            click = asyncio.create_task(NoteStore(database).expect("acme", "request-1", 4711))
+            press = asyncio.create_task(OutboxStore(database).enqueue("acme", "request-1", 4711))
 
             async def is_waiting() -> bool:
                 return bool(await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
             await wait_until(is_waiting)
-        await click
+        await press
         await other.close()
         assert await fetch_rows(database, "SELECT * FROM ticket_notes") == []
 
 
-async def test_click_is_refused_while_the_database_is_gone(store: NoteStore, database: Database) -> None:
+async def test_click_is_refused_while_the_database_is_gone(store: OutboxStore, database: Database) -> None:
     await execute(database, "DROP TABLE ticket_notes")
     with pytest.raises(DatabaseError):
-        await store.expect("acme", "request-1", 4711)
+        await store.enqueue("acme", "request-1", 4711)
 
 
 async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
-    store: NoteStore, database: Database
+    store: OutboxStore, database: Database
 ) -> None:
     """Nearly all are, for a month each; the indexes know nothing of them."""
     definitions = {

@@ -11,16 +11,16 @@ from prometheus_client import CollectorRegistry
 
 from gateway.database import open_database
 from gateway.gorgias import tickets as messages
-from gateway.gorgias.budget import Budget
+from gateway.gorgias.rate_limiter import RateLimiter
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.notes.service import Notes
-from gateway.outbox.delivery import LATE_S, Writer
-from gateway.outbox.metrics import NoteMetrics
-from gateway.outbox.rows import Note
-from gateway.outbox.store import LEASE_S, NoteStore
+from gateway.outbox.delivery import LATE_S, Delivery
+from gateway.outbox.entries import Entry
+from gateway.outbox.metrics import OutboxMetrics
+from gateway.outbox.store import LEASE_S, OutboxStore
 from gateway.wording.note import NoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
@@ -63,7 +63,7 @@ async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind:
     fault = Fault(kind=kind, operation="create_message", status=502, times=1, after_commit=is_after)
     room.helpdesk.account.faults.set(fault)
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
@@ -72,7 +72,7 @@ async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind:
 
 async def test_ticket_is_looked_through_only_after_an_uncertain_send(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await room.wait_for_close()
     assert room.helpdesk.requests == [f"POST /tickets/{TICKET}/messages"]
 
@@ -82,7 +82,7 @@ async def test_note_is_not_sent_while_the_ticket_cannot_be_looked_through(room: 
     faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     faults.set(Fault(kind="status", operation="list_messages", status=503))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     await room.let_pass(10)
     await wait_for_failures(room, 2)
@@ -107,7 +107,7 @@ async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room,
     add_message(room.helpdesk, channel, body)
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
@@ -117,7 +117,7 @@ async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room,
 async def test_note_that_gorgias_writes_late_is_not_sent_again(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     await room.let_pass(3)
     await wait_for_failures(room, 2)
@@ -131,14 +131,14 @@ async def test_note_that_gorgias_writes_late_is_not_sent_again(room: Room) -> No
 async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_sent_again(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=408, times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     post, look = f"POST /tickets/{TICKET}/messages", "GET /messages"
     for count, seconds in ((2, 3), (3, 8)):
         await room.let_pass(seconds)
         await wait_for_failures(room, count)
         assert room.helpdesk.requests == [post, *[look] * (count - 1)]
-    assert (await NoteStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
+    assert (await OutboxStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
     await room.let_pass(PAST_LATE_S - 3 - 8 - 2)
     await room.wait_for_return()
     assert room.helpdesk.requests == [post, look, look]
@@ -151,11 +151,11 @@ async def test_ticket_of_several_pages_is_looked_through_while_its_account_is_bu
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page says that others use more than half of the account; there is no later time when they would not."""
-    note_level = Budget.note_level
-    monkeypatch.setattr(Budget, "note_level", lambda budget, _used, _capacity: note_level(budget, 24, 40))
+    note_level = RateLimiter.note_level
+    monkeypatch.setattr(RateLimiter, "note_level", lambda limiter, _used, _capacity: note_level(limiter, 24, 40))
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     for number in range(150):
         add_message(room.helpdesk, "email", f"message {number}")
@@ -170,20 +170,20 @@ async def test_note_is_kept_as_failed_where_its_ticket_is_too_long_to_be_looked_
     monkeypatch.setattr(messages, "_MAX_PAGES", 1)
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     for number in range(101):
         add_message(room.helpdesk, "email", f"message {number}")
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
-    backlog = await NoteStore(room.database).get_backlog("acme")
+    backlog = await OutboxStore(room.database).get_backlog("acme")
     assert (backlog.failed_count, backlog.failed_problem) == (1, "GorgiasTooLongError")
 
 
 async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award()
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     for number in range(150):
         add_message(room.helpdesk, "email", f"message {number}")
@@ -195,7 +195,7 @@ async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None
 async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
-    await room.click()
+    await room.press()
     await wait_for_failures(room)
     room.loyalty.awards[REQUEST] = make_award()
     await room.let_pass(10)
@@ -206,24 +206,26 @@ async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: R
 @pytest.fixture
 async def loose(
     database: Database, installations: InstallationStore, loyalty_server: tuple[TicketLoyalty, str]
-) -> AsyncIterator[tuple[NoteStore, Writer, Clock]]:
+) -> AsyncIterator[tuple[OutboxStore, Delivery, Clock]]:
     """A store and a writer that nothing drives but the test."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
-        store = await stack.enter_async_context(NoteStore(database))
+        store = OutboxStore(database)
         yield (
             store,
-            Writer(store, accounts, client, Notes(client, merchants), NoteMetrics(CollectorRegistry()), clock=clock),
+            Delivery(
+                store, accounts, client, Notes(client, merchants), OutboxMetrics(CollectorRegistry()), clock=clock
+            ),
             clock,
         )
 
 
 async def test_worker_that_ends_at_any_await_leaves_one_note(
     database: Database,
-    loose: tuple[NoteStore, Writer, Clock],
+    loose: tuple[OutboxStore, Delivery, Clock],
     helpdesk: Helpdesk,
     loyalty_server: tuple[TicketLoyalty, str],
 ) -> None:
@@ -237,9 +239,9 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
         request_id = f"request-{number}"
         wanted.append(f"Award A-{number} · added")
         loyalty_server[0].awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
-        await store.expect("acme", request_id, TICKET)
+        await store.enqueue("acme", request_id, TICKET)
         await let_pass(database, 1)
-        cut = Cut(bring_on_next(store, writer), number)
+        cut = Cut(deliver_next(store, writer), number)
         try:
             await asyncio.create_task(cut.run())
         except asyncio.CancelledError:
@@ -249,7 +251,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
         while await store.count_open():  # more than once where the account wants a rest
             clock.ahead_s += PAST_LATE_S
             await let_pass(database, PAST_LATE_S)
-            await bring_on_next(store, writer)
+            await deliver_next(store, writer)
     marks = [list_last_line(one) for one in helpdesk.account.state.messages.values() if one.channel == "internal-note"]
     assert sorted(marks) == sorted(wanted)
     assert len(wanted) > 6
@@ -257,7 +259,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
 
 async def test_worker_that_slept_past_its_lease_sends_nothing(
     database: Database,
-    loose: tuple[NoteStore, Writer, Clock],
+    loose: tuple[OutboxStore, Delivery, Clock],
     helpdesk: Helpdesk,
     loyalty_server: tuple[TicketLoyalty, str],
     monkeypatch: pytest.MonkeyPatch,
@@ -267,49 +269,49 @@ async def test_worker_that_slept_past_its_lease_sends_nothing(
     loyalty_server[0].awards[REQUEST] = make_award()
     mark_sending = store.mark_sending
 
-    async def mark_and_sleep(note: Note, kind: NoteKind) -> bool:
+    async def mark_and_sleep(note: Entry, kind: NoteKind) -> bool:
         is_ours = await mark_sending(note, kind)
         clock.ahead_s += LEASE_S
         return is_ours
 
-    await store.expect("acme", REQUEST, TICKET)
+    await store.enqueue("acme", REQUEST, TICKET)
     await let_pass(database, 1)
     with monkeypatch.context() as patch:
         patch.setattr(store, "mark_sending", mark_and_sleep)
-        await bring_on_next(store, writer)
+        await deliver_next(store, writer)
     assert helpdesk.requests == []
     await let_pass(database, PAST_LATE_S)
-    await bring_on_next(store, writer)
+    await deliver_next(store, writer)
     assert helpdesk.writes == [f"POST /tickets/{TICKET}/messages"]
 
 
 async def test_key_that_was_replaced_while_it_was_refused_is_not_waited_for(
     database: Database,
     installations: InstallationStore,
-    loose: tuple[NoteStore, Writer, Clock],
+    loose: tuple[OutboxStore, Delivery, Clock],
     target: Target,
     loyalty_server: tuple[TicketLoyalty, str],
 ) -> None:
     store, writer, _ = loose
     loyalty_server[0].awards[REQUEST] = make_award()
     await installations.update("acme", msgspec.structs.replace(target, gorgias_key="of yesterday"))
-    await store.expect("acme", REQUEST, TICKET)
+    await store.enqueue("acme", REQUEST, TICKET)
     await let_pass(database, 1)
     note = await store.claim("acme")
     assert note is not None
     fetch = writer._accounts.fetch
     await fetch("acme")
     await installations.update("acme", target)
-    await writer.bring_on(note)
+    await writer.deliver(note)
     again = await store.claim("acme")
     assert again is not None
-    await writer.bring_on(again)
+    await writer.deliver(again)
     assert await store.count_open() == 0
 
 
-async def bring_on_next(store: NoteStore, writer: Writer) -> None:
+async def deliver_next(store: OutboxStore, writer: Delivery) -> None:
     while note := await store.claim("acme"):
-        await writer.bring_on(note)
+        await writer.deliver(note)
 
 
 class Cut:
@@ -353,7 +355,7 @@ async def test_two_gateways_on_one_database_write_each_note_once(
             for number in range(10):
                 request_id = f"request-{number}"
                 room.loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
-                await (room, other)[number % 2].click(request_id)
+                await (room, other)[number % 2].press(request_id)
             await room.wait_for_close()
     assert sorted(room.list_marks()) == [f"Award A-{number} · added" for number in range(10)]
 

@@ -1,4 +1,4 @@
-"""The rows of the outbox: one per click's request, and one more where another ticket is to hear of it, too."""
+"""The rows of the outbox: one per press's request, and one more where another ticket is to hear of it, too."""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ NOTES = Table(
 )
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A row that this process has claimed. `last`: what the ticket was told; `sending`: what it may have been told.
 
     `for_origin`: of a reversal, for the ticket of the award that it takes back. `customer_id`: whose the ticket was at
@@ -55,7 +55,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     install_time: datetime | None
 
     @property
-    def click_age_s(self) -> float:
+    def press_age_s(self) -> float:
         return (self.claim_time_ms - self.expect_time_ms) / 1000
 
     @property
@@ -83,8 +83,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     gone_count: int = 0
 
 
-def parse_note(row: Row[Any], install_time: datetime | None) -> Note:
-    return Note(
+def parse_entry(row: Row[Any], install_time: datetime | None) -> Entry:
+    return Entry(
         merchant_id=row.merchant_id,
         request_id=row.request_id,
         for_origin=row.for_origin,
