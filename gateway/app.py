@@ -10,13 +10,14 @@ from gateway.actions.limiter import LIMITER, ActionsLimiter
 from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
-from gateway.authentication import CREDENTIALS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.lookup import CUSTOMERS, Customers
 from gateway.customers.ownership import OWNERSHIP, Ownership
 from gateway.database import open_database
 from gateway.gorgias.widget_url import WIDGET_ROUTE
+from gateway.http.authentication import CREDENTIALS
+from gateway.http.middlewares import answer_errors, make_observer
 from gateway.installation.accounts import Accounts
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
@@ -25,7 +26,6 @@ from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
-from gateway.middlewares import answer_errors, make_observer
 from gateway.outbox.service import OUTBOX, open_outbox
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook

@@ -14,13 +14,13 @@ from gateway.actions.limiter import LIMITER
 from gateway.actions.parameters import fetch_parameters
 from gateway.actions.refusals import REFUSALS, make_refusal_of
 from gateway.actions.reply import Reply
-from gateway.authentication import authenticate
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.errors import AwardTokenError, CredentialError, GatewayError, LoyaltyCallError
+from gateway.http.authentication import authenticate
+from gateway.http.problem import REQUEST_ID, render_error
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
-from gateway.problem import REQUEST_ID, render_error
 from gateway.wording.shop import DEFAULT_SHOP
 
 _LOG = structlog.get_logger()

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import hdrs, web
 
-from gateway.body import read_body
 from gateway.errors import RequestError
 from gateway.gorgias.variables import parse_variable
+from gateway.http.body import read_body
 from gateway.wording.limits import MAX_NOTE_CHARS, MAX_REASON_CHARS
 
 _POINTS = re.compile(r"[1-9][0-9]{0,17}")

@@ -12,18 +12,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.actions.refusals import REFUSALS
 from gateway.actions.token import TOKENS
-from gateway.authentication import authenticate, find_credential
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.customers.address import Customer, parse_customer
 from gateway.customers.lookup import CUSTOMERS
 from gateway.errors import CredentialError, GatewayError, LoyaltyCallError, name_reason
 from gateway.gorgias.widget_url import parse_widget_call
+from gateway.http.authentication import authenticate, find_credential
+from gateway.http.problem import REQUEST_ID
 from gateway.installation.activity import ACTIVITY
 from gateway.loyalty_client import CLIENT
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
-from gateway.problem import REQUEST_ID
 from gateway.widget.undo import Undo, find_undoable
 from gateway.widget.view import (
     View,

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from aiohttp import StreamReader, web
 
-from gateway.body import UNREADABLE_BODY
-from gateway.problem import make_request_id, render_http_error
+from gateway.http.body import UNREADABLE_BODY
+from gateway.http.problem import make_request_id, render_http_error
 
 HEAD_TIMEOUT_S = 10.0
 

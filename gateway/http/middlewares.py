@@ -8,10 +8,10 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.authentication import MERCHANT_ID
 from gateway.errors import GatewayError
+from gateway.http.authentication import MERCHANT_ID
+from gateway.http.problem import REQUEST_ID, make_request_id, render_error, render_http_error
 from gateway.metrics import Metrics
-from gateway.problem import REQUEST_ID, make_request_id, render_error, render_http_error
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
