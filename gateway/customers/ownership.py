@@ -10,11 +10,9 @@ import structlog
 from aiohttp import web
 
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
-from gateway.gorgias.errors import GorgiasError, GorgiasNotFoundError, GorgiasThrottledError
+from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError
 from gateway.gorgias.tickets import Ticket, TicketClient, parse_ticket_id
-from gateway.installation.accounts import Accounts
-from runtime.database import DatabaseError
-from runtime.encryption import SecretKeyError
+from gateway.installation.accounts import FAILURES, Accounts
 
 _LOG = structlog.get_logger()
 
@@ -44,7 +42,7 @@ class Ownership:
                     raise TicketNotCheckedError
                 ticket = await _fetch_ticket(account.lookups, number)
                 is_theirs = await _is_theirs(account.lookups, ticket, is_expected)
-        except (GorgiasError, DatabaseError, SecretKeyError, TimeoutError) as error:
+        except FAILURES as error:
             _LOG.warning("ticket_not_checked", merchant_id=merchant_id, error=type(error).__name__)
             retry_after_s = error.retry_after_s if isinstance(error, GorgiasThrottledError) else None
             raise TicketNotCheckedError(retry_after_s) from None

@@ -8,12 +8,17 @@ from typing import Self
 import aiohttp
 import msgspec
 
+from gateway.gorgias.errors import GorgiasError
 from gateway.gorgias.rate_limiter import REQUESTS, Priority, RateLimiter
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.store import Installation, InstallationStore
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError
 from runtime.proxy import HttpProxy
 
+# Why an account does not say what it is asked: Gorgias, or what is on record of it, cannot be had in time.
+FAILURES = (GorgiasError, DatabaseError, SecretKeyError, TimeoutError)
 LOOKUP_TIMEOUT_S = 1.5
 NOTE_TIMEOUT_S = 8.0
 _REVALIDATE_S = 5.0
