@@ -1,14 +1,16 @@
-"""What an operator types, checked before anything is asked."""
+"""What several commands are told alike, checked before anything is asked."""
 
 import re
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
+
+from cyclopts import Parameter
 
 from gateway.cli.errors import UsageError
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_AWARD_ID = re.compile(r"A-[1-9][0-9]{0,17}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _EMAIL = re.compile(r"[^\s@:]+@[^\s@:]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -19,19 +21,24 @@ _MAX_HOST_CHARS = 253
 _MAX_FILE_BYTES = 64 * 1024
 
 
-def parse_merchant_id(text: str) -> str:
+def check_merchant_id(_type: Any, text: str) -> None:  # noqa: ANN401 - as cyclopts calls a validator
     """One DNS label. Raises UsageError."""
     if not _LABEL.fullmatch(text):
         raise UsageError(f"ID must be 1 to 63 of a-z, 0-9 and -, neither first nor last a dash: not {text[:80]!r}")
-    return text
 
 
-def parse_award_id(text: str) -> str:
-    """Like "A-12"; a small letter will do. Raises UsageError."""
-    award_id = text.strip().upper()
-    if not _AWARD_ID.fullmatch(award_id):
-        raise UsageError(f"AWARD must be an award's number, for example A-12: not {text[:40]!r}")
-    return award_id
+MerchantId = Annotated[
+    str, Parameter(name="ID", help="The shop: one DNS label, for example acme.", validator=check_merchant_id)
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Take a URL that is not https to a public name.")]
+
+
+def strip_text(text: str, option: str, advice: str) -> str:
+    """Raises UsageError where nothing is left of it."""
+    if not text.strip():
+        raise UsageError(f"{option} is empty: {advice}")
+    return text.strip()
 
 
 def parse_gorgias_user(text: str) -> str:

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.installation import make_client, open_session
+from gateway.cli.arguments import Json, MerchantId
+from gateway.cli.installation import make_client, open_session, open_stores
 from gateway.cli.loyalty import TIMEOUT_S
-from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_json, print_table, read_time, render_text
+from gateway.cli.output import print_json, print_table, render_text
 from gateway.cli.settings import load_config
-from gateway.cli.stores import open_stores
-from gateway.cli.zone import find_zone
+from gateway.cli.times import find_zone, read_time
 from gateway.config import Config
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.messages import TicketClient
@@ -38,10 +36,10 @@ _EXIT_CHECK_FAILED = 1
 
 async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
     """Say why a shop's widget is empty, and what to do. Exit code 1 where a check fails."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_stores(config) as (store, notes):
-        installation, backlog = await store.get(merchant_id), await notes.get_backlog(merchant_id)
+    async with open_stores(config) as stores:
+        installation = await stores.installations.get(merchant_id)
+        backlog = await stores.notes.get_backlog(merchant_id)
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
         merchant = await _fetch_merchant(loyalty, merchant_id)
         say_time = partial(read_time, zone=find_zone(merchant.time_zone) if merchant else UTC)

@@ -1,9 +1,10 @@
 """A member as commands show them: fields for people, JSON for scripts."""
 
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.output import read_timestamp, render_text, render_time
+from gateway.cli.output import render_text
+from gateway.cli.times import Zone, read_timestamp, render_timestamp
 from gateway.merchants import DEFAULT_SHOP
 from gateway.wording import (
     NO_TIER,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _NO_BALANCE = {pb.WALLET_STATE_UNREADABLE: UNREADABLE, pb.WALLET_STATE_SEVERAL: SEVERAL_WALLETS}
 
 
-def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, object]:
+def render_snapshot(snapshot: pb.Snapshot, zone: Zone) -> dict[str, object]:
     member = snapshot.member
     has_wallet = member.HasField("wallet")
     return {
@@ -44,19 +45,19 @@ def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, obj
         "segments": [segment.display_name for segment in member.segments],
         "coupons": None if snapshot.coupons_unreadable else [_render_coupon(one, zone) for one in snapshot.coupons],
         "profile_url": render_text(member.profile_url),
-        "fetch_time": render_time(snapshot.fetch_time, zone),
+        "fetch_time": render_timestamp(snapshot.fetch_time, zone),
         "stale_reason": name_reason(snapshot.stale_reason) if snapshot.stale_reason else None,
     }
 
 
-def _render_coupon(coupon: pb.Coupon, zone: tzinfo | None) -> dict[str, object]:
+def _render_coupon(coupon: pb.Coupon, zone: Zone) -> dict[str, object]:
     return {
         "coupon_id": coupon.coupon_id,
         "name": coupon.display_name,
         "redeem_value": render_text(coupon.redeem_value),
         "code": render_text(coupon.code),
         "state": _render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
-        "expire_time": render_time(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
+        "expire_time": render_timestamp(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }
 
 
@@ -74,7 +75,7 @@ def _describe_status(member: pb.Member) -> str:
     return f"{status}: TRIFFT says '{word}'" if word else f"{status}: TRIFFT says none"
 
 
-def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, str]]:
+def list_fields(snapshot: pb.Snapshot, zone: Zone) -> list[tuple[str, str]]:
     member = snapshot.member
     stale = f" (old: {name_reason(snapshot.stale_reason)})" if snapshot.stale_reason else ""
     fields = [
@@ -101,7 +102,7 @@ def _describe_points(member: pb.Member) -> str:
     return format_number(parse_balance(member.wallet), DEFAULT_SHOP) if member.HasField("wallet") else absent
 
 
-def _describe(coupon: pb.Coupon, zone: tzinfo | None) -> str:
+def _describe(coupon: pb.Coupon, zone: Zone) -> str:
     parts = [part for text in (coupon.display_name, coupon.redeem_value) if (part := make_line(text))]
     if coupon.HasField("expire_time"):
         parts.append(f"until {find_last_day(parse_time(coupon.expire_time), zone or UTC).date()}")

@@ -3,9 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
 from rich.console import Console, ConsoleOptions
 from rich.measure import Measurement
@@ -13,7 +11,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.wording import parse_time
 from runtime.text import clean_line, close_lines, enclose
 
 _PIPED_WIDTH = 200
@@ -99,19 +96,3 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
 def render_text(text: str) -> str | None:
     """For scripts: what is empty is null, as all that is not there."""
     return text or None
-
-
-def render_time(timestamp: Timestamp, zone: tzinfo | None) -> str:
-    """For scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00". `zone`: None where it is not known."""
-    return parse_time(timestamp).astimezone(zone or UTC).isoformat(timespec="milliseconds")
-
-
-def read_time(time: datetime, zone: tzinfo | None) -> str:
-    """For people, with its zone: "2026-11-23 13:55:04 CET". `zone`: None where it is not known."""
-    local = time.astimezone(zone or UTC)
-    name = local.tzname() or ""
-    return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
-
-
-def read_timestamp(timestamp: Timestamp, zone: tzinfo | None) -> str:
-    return read_time(parse_time(timestamp), zone)
