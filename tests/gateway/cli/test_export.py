@@ -8,6 +8,7 @@ import pty
 import signal
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -169,16 +170,26 @@ def test_export_that_is_interrupted_leaves_no_half_of_a_file(desk: Desk, path: P
     assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"], ["list", "acme", "--json"]])
-def test_output_to_a_full_disk_is_one_line(desk: Desk, command: list[str]) -> None:
+FULL = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", [["export", "--to", "-"], ["list"], ["list", "--json"]])
+def test_output_to_a_full_disk_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     """It is no fault of the program, so nobody is asked to report it."""
     desk.books.awards = [make_award(1)]
     with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        result = desk.award(*command)
+    assert (result.code, result.err) == (1, FULL)
+
+
+def test_interpreter_does_not_complain_of_a_full_disk_at_its_end(desk: Desk) -> None:
+    desk.books.awards = [make_award(1)]
+    with Path("/dev/full").open("w") as full:
         process = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, "award", *command], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
+            [COMMAND, "award", "list", "acme"], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
         )
-    words = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
-    assert (process.returncode, process.stderr.decode()) == (1, words)
+    assert (process.returncode, process.stderr.decode()) == (1, FULL)
 
 
 @pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"]])
@@ -191,7 +202,8 @@ def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, command:
 
 @pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme", "--limit", "9000"]])
 def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command: list[str]) -> None:
-    desk.books.awards = [make_award(number, note="x" * 100) for number in range(3000, 0, -1)]
+    """What is left is more than a pipe holds."""
+    desk.books.awards = [make_award(number, note="x" * 100) for number in range(700, 0, -1)]
     with subprocess.Popen(  # noqa: S603 - our own command
         [COMMAND, "award", *command], env=desk.settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
