@@ -14,7 +14,7 @@ from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
 from gateway.config import Config
-from gateway.database import DatabaseError, open_database
+from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasError
 from gateway.installation.buttons import find_buttons
@@ -23,8 +23,9 @@ from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.keys import SecretKeyError, SecretKeys
 from gateway.tickets.store import NoteStore
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError, SecretKeys
 
 
 class Stores(NamedTuple):
@@ -100,8 +101,10 @@ async def open_stores(config: Config) -> AsyncGenerator[Stores]:
     try:
         async with open_database(config.database_url) as database:
             yield Stores(InstallationStore(database, keys), NoteStore(database), WebhookSecrets(database, keys))
-    except (DatabaseError, SecretKeyError) as error:
+    except DatabaseError as error:
         raise CommandError(str(error)) from error
+    except SecretKeyError as error:
+        raise CommandError(f"GATEWAY_SECRET_KEYS {error}") from error
 
 
 @asynccontextmanager

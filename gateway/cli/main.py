@@ -15,7 +15,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
-from gateway.config import ConfigError
+from runtime.settings import ConfigError
 from runtime.version import VERSION
 
 EXIT_FAILED = 1

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
-    false,
     func,
     literal,
     select,
@@ -31,9 +30,7 @@ _OF_MEMBER = awards.c.member_id == bindparam("member_id")
 _ON_TICKET = awards.c.ticket_id == bindparam("ticket_id")
 _ON_DAY = awards.c.day == bindparam("day")
 # Awards where one is asked for, deductions where one is.
-_OF_KIND = awards.c.reverses.is_(None) & (
-    func.coalesce(awards.c.is_debit, false()) == bindparam("is_debit", type_=Boolean())
-)
+_OF_KIND = awards.c.reverses.is_(None) & (awards.c.is_debit == bindparam("is_debit", type_=Boolean()))
 # Which of them a limit counts.
 _COUNTED = {
     "per_ticket": _ON_TICKET,

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, case, func, liter
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from loyalty_service.awards.tables import awards
-from loyalty_service.database import now_ms
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.member import Wallet
+from runtime.sql import now_ms
 
 REQUEST_COLUMNS = AwardRequest.__struct_fields__
 IN_DOUBT = (AwardState.PENDING, AwardState.UNKNOWN)
@@ -115,10 +115,7 @@ def read_time(time_ms: int) -> datetime:
 
 
 def _read_request(row: Row[Any]) -> AwardRequest:
-    values = {name: getattr(row, name) for name in REQUEST_COLUMNS}
-    if row.is_debit is None:
-        values["is_debit"] = row.reverses is not None
-    return AwardRequest(**values)
+    return AwardRequest(**{name: getattr(row, name) for name in REQUEST_COLUMNS})
 
 
 def _read_receipt(row: Row[Any]) -> Receipt | None:

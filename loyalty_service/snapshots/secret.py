@@ -4,27 +4,28 @@ import secrets
 
 from sqlalchemy import Column, Connection, MetaData, Table, Text, select
 
-from loyalty_service.database import Database, make_insert
-from loyalty_service.keys import Keys
+from loyalty_service.snapshots.keys import SECRET_BYTES
+from runtime.database import Database
+from runtime.encryption import SecretKeys
+from runtime.sql import make_insert
 
 _NAME = "snapshots"
-_SECRET_BYTES = 32
 
 # As the migrations have made it.
 fleet_secrets = Table("fleet_secrets", MetaData(), Column("name", Text, primary_key=True), Column("encrypted", Text))
 
 
-async def load_secret(database: Database, keys: Keys) -> bytes:
+async def load_secret(database: Database, keys: SecretKeys) -> bytes:
     """32 bytes, made by whichever process is first. Apart from the keys that encrypt it: a rotation keeps what is held.
 
-    Raises UndecryptableError.
+    Raises SecretKeyError.
     """
 
     def load(connection: Connection) -> str | None:
         return connection.scalar(select(fleet_secrets.c.encrypted).where(fleet_secrets.c.name == _NAME))
 
     def keep(connection: Connection) -> None:
-        encrypted = keys.encrypt(secrets.token_hex(_SECRET_BYTES))
+        encrypted = keys.encrypt(secrets.token_hex(SECRET_BYTES))
         row = make_insert(connection, fleet_secrets).values(name=_NAME, encrypted=encrypted)
         connection.execute(row.on_conflict_do_nothing())
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.server import serve
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
+from runtime.settings import Listen
 from tests.gateway.cli.books import Books, run_books
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
@@ -23,16 +24,16 @@ def make_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def make_config(database: Path) -> Config:
-    """Of the loyalty service."""
-    url = f"sqlite:///{database}"
-    return Config(listen="127.0.0.1:0", database_url=url, secret_keys=(make_key(),), api_key="inner-key")
-
-
 @asynccontextmanager
 async def run_loyalty(database: Path) -> AsyncIterator[int]:
     clock = SystemClock()
-    async with TrifftProvider(clock) as provider, serve(make_config(database), provider, clock, None) as port:
+    config = Config(
+        listen=Listen("127.0.0.1", 0),
+        database_url=f"sqlite:///{database}",
+        secret_keys=(make_key(),),
+        api_key="inner-key",
+    )
+    async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
         yield port
 
 
