@@ -32,7 +32,6 @@ from gateway.cli.output import (
     print_json,
     print_line,
     print_table,
-    render_text,
 )
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -224,7 +223,7 @@ def _list_cells(one: pb.AwardSum) -> tuple[str, ...]:
 
 
 def _render_sum(one: pb.AwardSum) -> dict[str, object]:
-    return {"key": render_text(one.key), **{field: getattr(one, field) for field in _FIGURES}}
+    return {"key": one.key or None, **{field: getattr(one, field) for field in _FIGURES}}
 
 
 def _name_settler(name: str | None) -> str:

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.cli.output import render_text
 from gateway.cli.times import Zone, read_timestamp, render_timestamp
 from gateway.merchants import DEFAULT_SHOP
 from gateway.wording import format_number, name_reason, parse_balance
@@ -40,7 +39,7 @@ class Column:
         found = getattr(award, self.name)
         if isinstance(found, Timestamp):
             return render_timestamp(found, zone) if found.ByteSize() else None
-        return render_text(found) if isinstance(found, str) else found
+        return found or None if isinstance(found, str) else found
 
     def read_cell(self, award: pb.Award, zone: Zone) -> str:
         """For people; empty where there is nothing."""
@@ -217,7 +216,7 @@ def render_change(change: pb.AwardChange, zone: Zone) -> dict[str, Value]:
         "from_state": render_state(change.from_state) if change.from_state else None,
         "to_state": render_state(change.to_state),
         "actor": change.actor,
-        "why": render_text(change.why),
+        "why": change.why or None,
         "attempt": change.attempt,
     }
 

@@ -7,8 +7,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, TextIO
 
@@ -35,8 +35,8 @@ _FORMULA = re.compile(rf"(^|[;,\t\r\n][\s\"']*)(?=[{re.escape(_FORMULA_STARTS)}]
 
 
 Format = Literal["csv", "jsonl"]
-# How many are done; and where that is known, which part of the way this is, from 0 to 1.
-Report = Callable[[int, float | None], None]
+# How far a long export is.
+_BAR = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
 
 
 async def export(
@@ -58,18 +58,21 @@ async def export(
                 merchant_id, award_filter=award_filter, page_size=_PAGE_SIZE, page_token=token, timeout_s=_TIMEOUT_S
             )
         )
-        with _open_target(to, force=force) as file, _show_progress(to) as report:
-            async with aclosing(pages):
-                async for page in pages:
-                    if format == "csv":
-                        _write_csv(file, page.awards, zone, is_first=count == 0)
-                    else:
-                        file.writelines(
-                            f"{json.dumps(render_award(one, zone), ensure_ascii=False)}\n" for one in page.awards
-                        )
-                    count += len(page.awards)
-                    newest = newest or (_parse_number(page.awards[0]) if page.awards else 0)
-                    report(count, None if selection.from_ else _find_part(page.awards, newest))
+        # A bar for a person at a terminal, beside the output, which stays clean.
+        is_watched = sys.stderr.isatty() and not (to == _STDOUT and sys.stdout.isatty())
+        progress = Progress(*_BAR, console=Console(stderr=True), transient=True, disable=not is_watched)
+        with _open_target(to, force=force) as file, progress:
+            task = progress.add_task("0 awards", total=None)
+            async for page in pages:
+                if format == "csv":
+                    _write_csv(file, page.awards, zone, is_first=count == 0)
+                else:
+                    _write_json_lines(file, page.awards, zone)
+                count += len(page.awards)
+                progress.update(task, description=f"{count:,} awards")
+                if page.awards and not selection.from_:  # numbers run from the newest down to 1
+                    newest = newest or _parse_number(page.awards[0])
+                    progress.update(task, total=newest, completed=newest - _parse_number(page.awards[-1]) + 1)
     written = "1 award written" if count == 1 else f"{count} awards written"
     if to == _STDOUT:
         sys.stdout.flush()  # or it would be said of what a full disk refuses
@@ -157,29 +160,6 @@ def _move(temporary: str, final: Path, *, force: bool) -> None:
         raise
     except OSError:
         os.rename(temporary, final)  # noqa: PTH104 - a file system without links
-
-
-@contextmanager
-def _show_progress(to: str) -> Generator[Report]:
-    """A bar for a person at a terminal, on the standard error, so that the output stays clean; else nothing."""
-    if not sys.stderr.isatty() or (to == _STDOUT and sys.stdout.isatty()):
-        yield lambda _count, _part: None
-        return
-    columns = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("0 awards", total=None)
-
-        def report(count: int, part: float | None) -> None:
-            bar.update(task, description=f"{count:,} awards", completed=part or 0, total=None if part is None else 1.0)
-
-        yield report
-
-
-def _find_part(awards: Sequence[pb.Award], newest: int) -> float | None:
-    """Numbers run from the newest down to 1: how far that is at the end of this page."""
-    if not (awards and newest):
-        return None
-    return (newest - _parse_number(awards[-1]) + 1) / newest
 
 
 def _parse_number(award: pb.Award) -> int:

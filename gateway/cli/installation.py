@@ -54,21 +54,22 @@ async def install(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Install a shop's widget in its Gorgias account, or bring it up to date; harmless to repeat."""
     config = load_config()
-    url = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
-    user = parse_gorgias_user(gorgias_user)
-    key = read_secret(gorgias_key_file, "--gorgias-key-file")
+    account = {
+        "gorgias_url": parse_gorgias_url(gorgias_url, allow_private=allow_private_url),
+        "gorgias_user": parse_gorgias_user(gorgias_user),
+        "gorgias_key": read_secret(gorgias_key_file, "--gorgias-key-file"),
+    }
     async with open_loyalty(merchant_id) as loyalty:
         merchant = await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     async with open_stores(config) as stores, open_session() as session:
+        installed = await stores.installations.get(merchant_id)
         target = Target(
-            gorgias_url=url,
-            gorgias_user=user,
-            gorgias_key=key,
+            **account,
             template=template,
             public_url=config.public_url,
-            writes_notes=await _get_writes_notes(stores, merchant_id) if notes is None else notes,
+            writes_notes=(installed is None or installed.writes_notes) if notes is None else notes,
         )
-        client = GorgiasClient(session, url, user, key, proxy=config.http_proxy)
+        client = make_client(session, target, config)
         changes = await install_widget(stores.installations, client, merchant_id, target, find_buttons(merchant))
         await stores.notes.hasten(merchant_id)  # whatever kept them from being written may be mended now
     _print_installed(merchant_id, target, changes)
@@ -117,15 +118,9 @@ async def open_session() -> AsyncGenerator[aiohttp.ClientSession]:
             raise CommandError(str(error)) from error
 
 
-def make_client(session: aiohttp.ClientSession, installation: Installation, config: Config) -> GorgiasClient:
-    user, key = installation.gorgias_user, installation.gorgias_key
-    return GorgiasClient(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
-
-
-async def _get_writes_notes(stores: Stores, merchant_id: str) -> bool:
-    """As it is; yes where nothing is installed yet."""
-    installation = await stores.installations.get(merchant_id)
-    return installation is None or installation.writes_notes
+def make_client(session: aiohttp.ClientSession, account: Installation | Target, config: Config) -> GorgiasClient:
+    user, key = account.gorgias_user, account.gorgias_key
+    return GorgiasClient(session, account.gorgias_url, user, key, proxy=config.http_proxy)
 
 
 def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None:

@@ -16,6 +16,7 @@ from gateway.cli.times import Zone, find_zone
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import get_advice
 from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 TIMEOUT_S = 10.0
 _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -72,6 +73,14 @@ async def fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> Zone:
     await loyalty.list_awards(merchant_id, page_size=1, timeout_s=TIMEOUT_S)
     print_hint(f"{merchant_id} was removed, and its time zone with it: days and times are UTC.")
     return UTC
+
+
+async def find_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
+    """None: there is none, or it cannot be asked for."""
+    try:
+        return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
+    except LoyaltyCallError:
+        return None
 
 
 def get_login() -> str:

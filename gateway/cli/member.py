@@ -9,9 +9,9 @@ from cyclopts import App, Parameter
 
 from gateway.cli.arguments import Json, MerchantId
 from gateway.cli.errors import CommandError, UsageError
-from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, find_merchant, get_login, open_loyalty
 from gateway.cli.member_record import list_fields, render_snapshot
-from gateway.cli.output import print_fields, print_json, print_line, render_text
+from gateway.cli.output import print_fields, print_json, print_line
 from gateway.cli.times import Zone, find_zone, read_timestamp, render_timestamp
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
@@ -123,7 +123,8 @@ async def forget(
             merchant_id=merchant_id, member_id=member_id, identities=identities, erased_by=get_login()
         )
         done = await loyalty.erase_member(request, timeout_s=TIMEOUT_S)
-        zone = await _fetch_zone_or_none(loyalty, merchant_id) if done.kept_awards else None
+        merchant = await find_merchant(loyalty, merchant_id) if done.kept_awards else None
+    zone = find_zone(merchant.time_zone) if merchant else None
     if json:
         print_json(_render(done, is_known=bool(member_id), zone=zone))
     else:
@@ -169,20 +170,12 @@ async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIde
     return found | {now.member.member_id}
 
 
-async def _fetch_zone_or_none(loyalty: LoyaltyClient, merchant_id: str) -> Zone:
-    """None also where the shop was removed."""
-    try:
-        return find_zone((await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)).time_zone)
-    except LoyaltyCallError:
-        return None
-
-
 def _render(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> dict[str, object]:
     return {
         "is_known": is_known,
         "dropped_count": done.dropped_count,
         "erased_award_count": done.erased_award_count,
-        "pseudonym": render_text(done.pseudonym),
+        "pseudonym": done.pseudonym or None,
         "kept_awards": [
             {
                 "award_id": one.award_id,

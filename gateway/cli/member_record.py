@@ -3,7 +3,6 @@
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.output import render_text
 from gateway.cli.times import Zone, read_timestamp, render_timestamp
 from gateway.merchants import DEFAULT_SHOP
 from gateway.wording import (
@@ -33,18 +32,18 @@ def render_snapshot(snapshot: pb.Snapshot, zone: Zone) -> dict[str, object]:
     return {
         "merchant_id": snapshot.merchant_id,
         "member_id": member.member_id,
-        "support_id": render_text(member.support_id),
-        "full_name": render_text(member.full_name),
+        "support_id": member.support_id or None,
+        "full_name": member.full_name or None,
         "status": _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
-        "status_word": render_text(member.status_word),
+        "status_word": member.status_word or None,
         "wallet_state": _render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
         "points": member.wallet.points_balance if has_wallet else None,
         "points_exact": member.wallet.points_balance_exact if has_wallet else None,
-        "tier": render_text(member.tier.display_name) if member.HasField("tier") else None,
+        "tier": member.tier.display_name or None if member.HasField("tier") else None,
         "favorite_venue": member.favorite_venue.display_name if member.HasField("favorite_venue") else None,
         "segments": [segment.display_name for segment in member.segments],
         "coupons": None if snapshot.coupons_unreadable else [_render_coupon(one, zone) for one in snapshot.coupons],
-        "profile_url": render_text(member.profile_url),
+        "profile_url": member.profile_url or None,
         "fetch_time": render_timestamp(snapshot.fetch_time, zone),
         "stale_reason": name_reason(snapshot.stale_reason) if snapshot.stale_reason else None,
     }
@@ -54,8 +53,8 @@ def _render_coupon(coupon: pb.Coupon, zone: Zone) -> dict[str, object]:
     return {
         "coupon_id": coupon.coupon_id,
         "name": coupon.display_name,
-        "redeem_value": render_text(coupon.redeem_value),
-        "code": render_text(coupon.code),
+        "redeem_value": coupon.redeem_value or None,
+        "code": coupon.code or None,
         "state": _render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
         "expire_time": render_timestamp(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }

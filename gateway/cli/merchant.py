@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from gateway.cli.arguments import AllowPrivateUrl, Json, MerchantId, read_secret, read_text
+from gateway.cli.arguments import AllowPrivateUrl, Json, MerchantId, read_secret
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, list_pages, open_loyalty
 from gateway.cli.merchant_settings import (
@@ -20,7 +20,7 @@ from gateway.cli.merchant_settings import (
     describe_reasons,
     render_settings,
 )
-from gateway.cli.output import print_json, print_line, print_table, render_text
+from gateway.cli.output import print_json, print_line, print_table
 from gateway.cli.settings import load_config
 from gateway.cli.times import find_zone, read_timestamp, render_timestamp
 from gateway.errors import LoyaltyCallError
@@ -32,11 +32,6 @@ _PROBE_TIMEOUT_S = 20.0
 _OPTIONS = {
     "merchant.merchant_id": "ID",
     "merchant.provider_url": "--trifft-url",
-    "merchant.admin_member_url": "--admin-member-url",
-    "merchant.time_zone": "--time-zone",
-    "merchant.locale": "--locale",
-    "merchant.profile": "--profile",
-    "profile": "--profile",
     "provider_token": "--trifft-token-file",
     **SETTINGS_OPTIONS,
 }
@@ -46,10 +41,6 @@ _AS_IT_IS = MerchantSettings()
 
 TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API, https://api.trifft.io")]
 TrifftTokenFile = Annotated[Path | None, Parameter(help="File whose first line is the project's API token.")]
-AdminMemberUrl = Annotated[str, Parameter(help="https address of a member in TRIFFT Admin, with one {member_id}.")]
-TimeZone = Annotated[str, Parameter(help="Zone of the times that agents read, Europe/Bratislava. UTC unless set.")]
-Locale = Annotated[str, Parameter(help="Locale of the numbers that agents read, sk. en unless set.")]
-ProfileFile = Annotated[Path | None, Parameter(help="TOML file with the lines of the wire profile that differ.")]
 NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether the token works.")]
 app = App(name="merchant")
 
@@ -61,23 +52,12 @@ async def add(  # noqa: PLR0913 - one argument per option
     *,
     trifft_url: TrifftUrl,
     trifft_token_file: Annotated[Path, Parameter(help="File whose first line is the project's API token.")],
-    admin_member_url: AdminMemberUrl = "",
-    time_zone: TimeZone = "",
-    locale: Locale = "",
-    profile: ProfileFile = None,
     settings: MerchantSettings = _AS_IT_IS,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     """Add a shop; TRIFFT is asked at once whether the token works."""
-    merchant = pb.Merchant(
-        merchant_id=merchant_id,
-        provider_url=trifft_url,
-        admin_member_url=admin_member_url,
-        time_zone=time_zone,
-        locale=locale,
-        profile=read_text(profile, "--profile") if profile else "",
-    )
+    merchant = pb.Merchant(merchant_id=merchant_id, provider_url=trifft_url)
     settings.write(merchant)
     request = pb.CreateMerchantRequest(
         merchant=merchant,
@@ -112,27 +92,13 @@ async def update(  # noqa: PLR0913 - one argument per option
     *,
     trifft_url: TrifftUrl | None = None,
     trifft_token_file: TrifftTokenFile = None,
-    admin_member_url: AdminMemberUrl | None = None,
-    time_zone: TimeZone | None = None,
-    locale: Locale | None = None,
-    profile: ProfileFile = None,
     settings: MerchantSettings = _AS_IT_IS,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     """Change a shop; what is not given stays as it is."""
-    given = {
-        "provider_url": trifft_url,
-        "admin_member_url": admin_member_url,
-        "time_zone": time_zone,
-        "locale": locale,
-        "profile": read_text(profile, "--profile") if profile else None,
-    }
-    changes = {field: value for field, value in given.items() if value is not None}
-    merchant = pb.Merchant(merchant_id=merchant_id)
-    for field, value in changes.items():
-        setattr(merchant, field, value)
-    fields = [*changes, *settings.write(merchant)]
+    merchant = pb.Merchant(merchant_id=merchant_id, provider_url=trifft_url or "")
+    fields = [*(["provider_url"] if trifft_url is not None else []), *settings.write(merchant)]
     if not fields and trifft_token_file is None:
         raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
     request = pb.UpdateMerchantRequest(
@@ -204,10 +170,10 @@ def _render(merchant: pb.Merchant) -> dict[str, object]:
     return {
         "merchant_id": merchant.merchant_id,
         "trifft_url": merchant.provider_url,
-        "admin_member_url": render_text(merchant.admin_member_url),
+        "admin_member_url": merchant.admin_member_url or None,
         "time_zone": merchant.time_zone,
         "locale": merchant.locale,
-        "profile": render_text(merchant.profile),
+        "profile": merchant.profile or None,
         **render_settings(merchant),
         "create_time": render_timestamp(merchant.create_time, zone),
         "update_time": render_timestamp(merchant.update_time, zone),

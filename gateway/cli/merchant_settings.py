@@ -1,23 +1,29 @@
-"""What a shop lets its agents give and remove, and how long its snapshots count, as an operator types and reads it."""
+"""What is set of a shop, as an operator types and reads it: texts, limits, reasons, and how long snapshots count."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from gateway.cli.arguments import read_text
 from gateway.cli.errors import UsageError
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import join
 
 
 class _Number(NamedTuple):
-    """A whole number from 1 to `most`, or one of `words`, with what is sent for it. None: the default, no value."""
+    """A whole number from 1 to `most`, or one of `words`, with what is sent for it. None: the default, no value.
+
+    `per`: what so many points are for, in a list.
+    """
 
     option: str
     unit: Literal["points", "seconds"]
     most: int
     words: Mapping[str, int | None]
+    per: str = ""
 
     def parse(self, text: str) -> int | None:
         """Raises UsageError."""
@@ -32,83 +38,71 @@ class _Number(NamedTuple):
         return int(word)
 
 
-_MAX_LIMIT = 1_000_000_000
-_LIMIT_WORDS = {"none": 0, "default": None}
-_SERVICE_S = {"default": 0}  # the service's own
+def _make_limit(option: str, per: str) -> _Number:
+    return _Number(option, "points", 1_000_000_000, {"none": 0, "default": None}, per)
+
+
 DEDUCTION_FIELD = "max_points_per_deduction"
 REASONS_FIELD = "award_reasons"
-# The field of Merchant, and for a list: how much "per" what.
-_PER = {
-    "max_points_per_award": "award",
-    "max_points_per_ticket": "ticket",
-    "max_points_per_member_day": "member and day",
-    "max_points_per_merchant_day": "shop and day",
-    "max_points_per_agent_day": "agent and day",
-    DEDUCTION_FIELD: "deduction",
+# By the field of Merchant.
+_TEXTS = {
+    "admin_member_url": "--admin-member-url",
+    "time_zone": "--time-zone",
+    "locale": "--locale",
+    "profile": "--profile",
 }
 _NUMBERS = {
-    "max_points_per_award": _Number("--max-per-award", "points", _MAX_LIMIT, _LIMIT_WORDS),
-    "max_points_per_ticket": _Number("--max-per-ticket", "points", _MAX_LIMIT, _LIMIT_WORDS),
-    "max_points_per_member_day": _Number("--max-per-member-day", "points", _MAX_LIMIT, _LIMIT_WORDS),
-    "max_points_per_merchant_day": _Number("--max-per-shop-day", "points", _MAX_LIMIT, _LIMIT_WORDS),
-    "max_points_per_agent_day": _Number("--max-per-agent-day", "points", _MAX_LIMIT, _LIMIT_WORDS),
-    DEDUCTION_FIELD: _Number("--max-deduction-per-award", "points", 1_000_000, {"none": 0}),
-    "hold_time_s": _Number("--hold-time-s", "seconds", 86_400, _SERVICE_S),
-    "stale_if_error_s": _Number("--stale-if-error-s", "seconds", 604_800, _SERVICE_S),
+    "max_points_per_award": _make_limit("--max-per-award", "award"),
+    "max_points_per_ticket": _make_limit("--max-per-ticket", "ticket"),
+    "max_points_per_member_day": _make_limit("--max-per-member-day", "member and day"),
+    "max_points_per_merchant_day": _make_limit("--max-per-shop-day", "shop and day"),
+    "max_points_per_agent_day": _make_limit("--max-per-agent-day", "agent and day"),
+    DEDUCTION_FIELD: _Number("--max-deduction-per-award", "points", 1_000_000, {"none": 0}, "deduction"),
+    "hold_time_s": _Number("--hold-time-s", "seconds", 86_400, {"default": 0}),
+    "stale_if_error_s": _Number("--stale-if-error-s", "seconds", 604_800, {"default": 0}),
 }
 # Which option fills a field of the request.
-SETTINGS_OPTIONS = {f"merchant.{field}": number.option for field, number in _NUMBERS.items()} | {
-    f"merchant.{REASONS_FIELD}": "--reason"
+SETTINGS_OPTIONS = {
+    **{f"merchant.{field}": option for field, option in _TEXTS.items()},
+    **{f"merchant.{field}": number.option for field, number in _NUMBERS.items()},
+    f"merchant.{REASONS_FIELD}": "--reason",
+    "profile": "--profile",
 }
+_Points = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class MerchantSettings:
-    """The options of `merchant add` and `merchant update`; None: not given. Numbers are named like their fields."""
+    """The options of `merchant add` and `merchant update`, named like fields of Merchant; None: not given."""
 
+    admin_member_url: Annotated[
+        str | None, Parameter(help="https address of a member in TRIFFT Admin, with one {member_id}.")
+    ] = None
+    time_zone: Annotated[
+        str | None, Parameter(help="Zone of the times that agents read, Europe/Bratislava. UTC unless set.")
+    ] = None
+    locale: Annotated[str | None, Parameter(help="Locale of the numbers that agents read, sk. en unless set.")] = None
+    profile: Annotated[Path | None, Parameter(help="TOML file with the lines of the wire profile that differ.")] = None
     max_points_per_award: Annotated[
-        str | None,
-        Parameter(
-            name="--max-per-award",
-            help="Most points in one award: N, none, or default (500).",
-            allow_leading_hyphen=True,
-        ),
+        _Points, Parameter(name="--max-per-award", help="Most points in one award: N, none, or default (500).")
     ] = None
     max_points_per_ticket: Annotated[
-        str | None,
-        Parameter(name="--max-per-ticket", help="On one ticket: N, none, or default (500).", allow_leading_hyphen=True),
+        _Points, Parameter(name="--max-per-ticket", help="On one ticket: N, none, or default (500).")
     ] = None
     max_points_per_member_day: Annotated[
-        str | None,
-        Parameter(
-            name="--max-per-member-day",
-            help="To one member on one day: N, none, or default (none).",
-            allow_leading_hyphen=True,
-        ),
+        _Points, Parameter(name="--max-per-member-day", help="To one member on one day: N, none, or default (none).")
     ] = None
     max_points_per_merchant_day: Annotated[
-        str | None,
-        Parameter(
-            name="--max-per-shop-day",
-            help="By all agents on one day: N, none, or default (none).",
-            allow_leading_hyphen=True,
-        ),
+        _Points, Parameter(name="--max-per-shop-day", help="By all agents on one day: N, none, or default (none).")
     ] = None
     max_points_per_agent_day: Annotated[
-        str | None,
-        Parameter(
-            name="--max-per-agent-day",
-            help="By one agent on one day: N, none, or default (none).",
-            allow_leading_hyphen=True,
-        ),
+        _Points, Parameter(name="--max-per-agent-day", help="By one agent on one day: N, none, or default (none).")
     ] = None
     max_points_per_deduction: Annotated[
-        str | None,
+        _Points,
         Parameter(
-            name="--max-deduction-per-award",
-            help="Most points that support may remove at once: N, or none (at first).",
-            allow_leading_hyphen=True,
+            name="--max-deduction-per-award", help="Most points that support may remove at once: N, or none (at first)."
         ),
     ] = None
     reason: Annotated[
@@ -125,9 +119,11 @@ class MerchantSettings:
 
     def write(self, merchant: pb.Merchant) -> list[str]:
         """Fill in what is given; returns the names of those fields. Raises UsageError."""
-        given = {field: text for field in _NUMBERS if (text := getattr(self, field)) is not None}
+        given = {field: text for field in (*_TEXTS, *_NUMBERS) if (text := getattr(self, field)) is not None}
         for field, text in given.items():
-            value = _NUMBERS[field].parse(text)
+            value = _NUMBERS[field].parse(text) if field in _NUMBERS else text
+            if isinstance(value, Path):
+                value = read_text(value, "--profile")
             if value is not None:
                 setattr(merchant, field, value)
         if self.reason and self.no_reasons:
@@ -140,15 +136,17 @@ class MerchantSettings:
 
 def render_settings(merchant: pb.Merchant) -> dict[str, object]:
     """For scripts. A limit of None: there is none. A time of None: the service's. 0: no points may be removed."""
-    values: dict[str, object] = {field: getattr(merchant, field) or None for field in _PER}
-    values[DEDUCTION_FIELD] = merchant.max_points_per_deduction
-    values[REASONS_FIELD] = list(merchant.award_reasons)
-    return values | {field: getattr(merchant, field) or None for field in ("hold_time_s", "stale_if_error_s")}
+    points, seconds = (
+        {field: getattr(merchant, field) or None for field, number in _NUMBERS.items() if number.unit == unit}
+        for unit in ("points", "seconds")
+    )
+    points[DEDUCTION_FIELD] = merchant.max_points_per_deduction
+    return {**points, REASONS_FIELD: list(merchant.award_reasons), **seconds}
 
 
 def describe_limits(merchant: pb.Merchant) -> str:
     """For people, those that are set: "500 per award, 2000 per member and day"."""
-    limits = ((getattr(merchant, field), per) for field, per in _PER.items())
+    limits = ((getattr(merchant, field), number.per) for field, number in _NUMBERS.items() if number.per)
     return ", ".join(f"{limit} per {per}" for limit, per in limits if limit) or "none"
 
 

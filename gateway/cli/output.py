@@ -91,8 +91,3 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
         console.print(_Folded(clean_line(head)))
         for line in lines:
             console.print(Padding(_Folded(clean_line(line)), (0, 0, 0, 2), expand=False))
-
-
-def render_text(text: str) -> str | None:
-    """For scripts: what is empty is null, as all that is not there."""
-    return text or None

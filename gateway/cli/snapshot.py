@@ -1,6 +1,6 @@
 """`trifft-gorgias snapshot`: what is held of a member between reads of TRIFFT."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cyclopts import App
 from google.protobuf.duration_pb2 import Duration
@@ -63,45 +63,32 @@ def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: Zon
 
 
 def _list_fields(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: Zone) -> list[tuple[str, str]]:
-    age_s, fetch_time = _read_seconds(found.age), parse_time(found.fetch_time)
+    age_s, hold_s, stale_s = (_read_seconds(time) for time in (found.age, found.hold_time, found.stale_if_error))
+    is_member = found.WhichOneof("held") == "snapshot"
+
+    def read_end(life_s: float) -> str:
+        return read_time(parse_time(found.fetch_time) + timedelta(seconds=life_s), zone)
+
+    event = "asks TRIFFT"
+    if age_s <= max_staleness_s:
+        event = "is answered with this"
+    elif is_member and age_s <= stale_s:
+        event += f"; is answered with this, as old data, while TRIFFT fails, until {read_end(stale_s)}"
+    others = "ask TRIFFT" if age_s > hold_s else f"are answered with this until {read_end(hold_s)}"
     fields = [
         ("Held", _describe(found)),
-        ("Read from TRIFFT", f"{read_time(fetch_time, zone)}, {timedelta(seconds=round(age_s))} ago"),
-        ("A ticket event", _describe_event(found, age_s, max_staleness_s, fetch_time, zone)),
-        ("Other readers", _describe_others(found, age_s, fetch_time, zone)),
+        ("Read from TRIFFT", f"{read_end(0)}, {timedelta(seconds=round(age_s))} ago"),
+        ("A ticket event", event),
+        ("Other readers", others),
     ]
-    if found.WhichOneof("held") == "snapshot":
-        fields += [(name, value) for name, value in list_fields(found.snapshot, zone) if name != "Data from"]
-    return fields
+    of_member = list_fields(found.snapshot, zone) if is_member else []
+    return [*fields, *((name, value) for name, value in of_member if name != "Data from")]
 
 
 def _describe(found: pb.GetHeldSnapshotResponse) -> str:
     if found.WhichOneof("held") == "snapshot":
         return f"member {found.snapshot.member.member_id}"
     return f"{found.member_count} members have this" if found.member_count else "not a member"
-
-
-def _describe_event(
-    found: pb.GetHeldSnapshotResponse,
-    age_s: float,
-    max_staleness_s: float,
-    fetch_time: datetime,
-    zone: Zone,
-) -> str:
-    if age_s <= max_staleness_s:
-        return "is answered with this"
-    stale_s = _read_seconds(found.stale_if_error)
-    if found.WhichOneof("held") != "snapshot" or age_s > stale_s:
-        return "asks TRIFFT"
-    until = read_time(fetch_time + timedelta(seconds=stale_s), zone)
-    return f"asks TRIFFT; is answered with this, as old data, while TRIFFT fails, until {until}"
-
-
-def _describe_others(found: pb.GetHeldSnapshotResponse, age_s: float, fetch_time: datetime, zone: Zone) -> str:
-    hold_s = _read_seconds(found.hold_time)
-    if age_s > hold_s:
-        return "ask TRIFFT"
-    return f"are answered with this until {read_time(fetch_time + timedelta(seconds=hold_s), zone)}"
 
 
 def _read_seconds(duration: Duration) -> float:

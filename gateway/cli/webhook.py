@@ -7,7 +7,7 @@ from cyclopts import App
 from gateway.cli.arguments import Json, MerchantId
 from gateway.cli.errors import CommandError
 from gateway.cli.installation import Stores, open_stores
-from gateway.cli.output import print_json, print_line, render_text
+from gateway.cli.output import print_json, print_line
 from gateway.cli.settings import load_config
 from gateway.installation.advice import render_install_command
 from gateway.installation.store import Installation
@@ -59,7 +59,7 @@ def _print(
                 "header_value": secret,
                 "former_expire_time": former_expire_time.isoformat() if former_expire_time else None,
                 "templates": {event: render_template(event) for event in EVENTS},
-                "last_webhook": render_text(installation.last_webhook or ""),
+                "last_webhook": installation.last_webhook or None,
             }
         )
         return
