@@ -2,28 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, Token
 
+from gateway.cli import award_columns as columns
 from gateway.cli.arguments import Json, MerchantId, strip_text
-from gateway.cli.award_columns import (
-    LIST_HEADINGS,
-    list_cells,
-    list_change_cells,
-    list_fields,
-    list_lines,
-    name_member,
-    read_points,
-    read_state,
-    render_award,
-    render_change,
-)
 from gateway.cli.award_export import export
-from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection
+from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
 from gateway.cli.errors import UsageError
-from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, list_pages, open_loyalty
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
 from gateway.cli.output import (
     has_width,
     print_blocks,
@@ -33,11 +21,9 @@ from gateway.cli.output import (
     print_line,
     print_table,
 )
-from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
 
-_PAGE_SIZE = 1000
 _SHOWN = 100
 # Below it the ids of members, and what else is long, are broken into pieces.
 _TABLE_COLUMNS = 180
@@ -84,13 +70,16 @@ async def list_all(
         raise UsageError(f"--limit must be 1 or more: not {limit}")
     async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
         award_filter, zone = await selection.fetch_filter(loyalty, merchant_id)
-        awards, are_all = await _fetch_newest(loyalty, merchant_id, award_filter, limit)
+        awards: list[pb.Award] = []
+        async for page in list_award_pages(loyalty, merchant_id, award_filter, limit=limit):
+            awards += page.awards
+            are_all = not page.next_page_token
     if json:
-        print_json([render_award(award, zone) for award in awards])
+        print_json([columns.render_award(award, zone) for award in awards])
     elif awards and has_width(_TABLE_COLUMNS):
-        print_table(LIST_HEADINGS, (list_cells(award, zone) for award in awards))
+        print_table(columns.LIST_HEADINGS, (columns.list_cells(award, zone) for award in awards))
     elif awards:
-        print_blocks(list_lines(award, zone) for award in awards)
+        print_blocks(columns.list_lines(award, zone) for award in awards)
     elif award_filter == pb.AwardFilter():
         print_line(f"{merchant_id} has no awards yet.")
     else:
@@ -102,19 +91,16 @@ async def list_all(
 
 @app.command(help="Show one award and what happened to it.")
 async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = False) -> None:
-    """Show all that is known of one award, and what happened to it."""
     request = pb.GetAwardRequest(merchant_id=merchant_id, award_id=award_id)
     async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
         found = await loyalty.get_award(request, timeout_s=TIMEOUT_S)
         zone = await fetch_zone(loyalty, merchant_id)
     if json:
-        changes = [render_change(change, zone) for change in found.changes]
-        print_json({**render_award(found.award, zone), "changes": changes})
+        changes = [columns.render_change(change, zone) for change in found.changes]
+        print_json({**columns.render_award(found.award, zone), "changes": changes})
         return
-    print_fields(list_fields(found.award, zone))
-    print_table(
-        ("when", "what", "attempt", "who", "why"), (list_change_cells(change, zone) for change in found.changes)
-    )
+    print_fields(columns.list_fields(found.award, zone))
+    print_table(columns.CHANGE_HEADINGS, (columns.list_change_cells(change, zone) for change in found.changes))
     if found.award.needs_person:
         number = found.award.award_id
         print_line(
@@ -181,35 +167,13 @@ async def settle(  # noqa: PLR0913 - one argument per option
         award = await loyalty.settle_award(request, timeout_s=TIMEOUT_S)
         zone = await fetch_zone(loyalty, merchant_id) if json else None
     if json:
-        print_json(render_award(award, zone))
+        print_json(columns.render_award(award, zone))
         return
-    state, points = read_state(award.state), f"{read_points(award)} for {name_member(award)}"
+    state, points = columns.read_state(award.state), f"{columns.read_points(award)} for {columns.name_member(award)}"
     if before.award.state == award.state:
         print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
     else:
         print_line(f"{award.award_id} is {state} now ({points}), says {isolate(request.settled_by)}.")
-
-
-async def _fetch_newest(
-    loyalty: LoyaltyClient, merchant_id: str, award_filter: pb.AwardFilter, limit: int
-) -> tuple[list[pb.Award], bool]:
-    """At most `limit`, and whether there are no more."""
-    awards: list[pb.Award] = []
-    pages = list_pages(
-        lambda token: loyalty.list_awards(
-            merchant_id,
-            award_filter=award_filter,
-            page_size=min(_PAGE_SIZE, limit - len(awards)),
-            page_token=token,
-            timeout_s=TIMEOUT_S,
-        )
-    )
-    async with aclosing(pages):
-        async for page in pages:
-            awards += page.awards
-            if len(awards) >= limit:
-                return awards, not page.next_page_token
-    return awards, True
 
 
 def _add_up(sums: Sequence[pb.AwardSum]) -> pb.AwardSum:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from gateway.cli.output import render_enum
 from gateway.cli.times import Zone, read_timestamp, render_timestamp
 from gateway.merchants import DEFAULT_SHOP
 from gateway.wording import format_number, name_reason, parse_balance
@@ -56,7 +57,7 @@ class Column:
 
 def render_state(state: pb.AwardState.ValueType) -> str:
     """Like "not_applied", for scripts."""
-    return pb.AwardState.Name(state).removeprefix("AWARD_STATE_").lower()
+    return render_enum(pb.AwardState, state, "AWARD_STATE_")
 
 
 def read_state(state: pb.AwardState.ValueType) -> str:

@@ -18,23 +18,18 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from gateway.cli.arguments import MerchantId
 from gateway.cli.award_columns import COLUMNS, render_award
-from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection
+from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
 from gateway.cli.errors import CommandError, UsageError
-from gateway.cli.loyalty import list_pages, open_loyalty
+from gateway.cli.loyalty import open_loyalty
 from gateway.cli.output import print_hint, print_line
 from gateway.cli.times import Zone
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-_PAGE_SIZE = 1000
-_TIMEOUT_S = 30.0
 _STDOUT = "-"
 # What a spreadsheet takes for a formula, as a first character; the last four are the full-width forms.
 _FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001 - meant
 # Where commas are decimal ones, a spreadsheet splits lines at other characters, and pays no heed to our quotes.
 _FORMULA = re.compile(rf"(^|[;,\t\r\n][\s\"']*)(?=[{re.escape(_FORMULA_STARTS)}])")
-
-
-Format = Literal["csv", "jsonl"]
 # How far a long export is.
 _BAR = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
 
@@ -44,7 +39,9 @@ async def export(
     /,
     *,
     to: Annotated[str, Parameter(help="The file to make, or - for the standard output.", allow_leading_hyphen=True)],
-    format: Annotated[Format, Parameter(help="csv for spreadsheets, jsonl: a JSON object a line.")] = "csv",  # noqa: A002 - the option's name
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["csv", "jsonl"], Parameter(help="csv for spreadsheets, jsonl: a JSON object a line.")
+    ] = "csv",
     force: Annotated[bool, Parameter(negative="", help="Replace the file if there is one.")] = False,
     selection: Selection = ALL,
 ) -> None:
@@ -53,17 +50,12 @@ async def export(
     count = newest = 0
     async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
         award_filter, zone = await selection.fetch_filter(loyalty, merchant_id)
-        pages = list_pages(
-            lambda token: loyalty.list_awards(
-                merchant_id, award_filter=award_filter, page_size=_PAGE_SIZE, page_token=token, timeout_s=_TIMEOUT_S
-            )
-        )
         # A bar for a person at a terminal, beside the output, which stays clean.
         is_watched = sys.stderr.isatty() and not (to == _STDOUT and sys.stdout.isatty())
         progress = Progress(*_BAR, console=Console(stderr=True), transient=True, disable=not is_watched)
         with _open_target(to, force=force) as file, progress:
             task = progress.add_task("0 awards", total=None)
-            async for page in pages:
+            async for page in list_award_pages(loyalty, merchant_id, award_filter):
                 if format == "csv":
                     _write_csv(file, page.awards, zone, is_first=count == 0)
                 else:

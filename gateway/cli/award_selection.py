@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
@@ -11,12 +11,14 @@ from cyclopts import Parameter
 
 from gateway.cli.arguments import strip_text
 from gateway.cli.errors import CommandError, UsageError
-from gateway.cli.loyalty import TIMEOUT_S, fetch_zone
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, list_pages
 from gateway.cli.times import Zone, find_instant, parse_typed_time
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
+_PAGE_SIZE = 1000
+_PAGE_TIMEOUT_S = 30.0
 _TIME_HELP = "a day, 2026-11-23, or a time, 2026-11-23T12:00; the shop's own, or with an offset, 2026-11-23T12:00Z."
 # A UUID, as TRIFFT's ids are, or what stands for one who was forgotten. Else it may be what support calls a member by.
 _MEMBER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|erased-[0-9a-f]{16}")
@@ -88,6 +90,29 @@ class Selection:
 
 
 ALL = Selection()
+
+
+async def list_award_pages(
+    loyalty: LoyaltyClient, merchant_id: str, award_filter: pb.AwardFilter, *, limit: int | None = None
+) -> AsyncGenerator[pb.ListAwardsResponse]:
+    """Newest first, page by page; at most `limit` awards. Raises LoyaltyCallError."""
+    count = 0
+
+    def fetch(page_token: str) -> Awaitable[pb.ListAwardsResponse]:
+        page_size = _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit - count)
+        return loyalty.list_awards(
+            merchant_id,
+            award_filter=award_filter,
+            page_size=page_size,
+            page_token=page_token,
+            timeout_s=_PAGE_TIMEOUT_S,
+        )
+
+    async for page in list_pages(fetch):
+        count += len(page.awards)
+        yield page
+        if count == limit:
+            return
 
 
 def _strip(text: str | None, option: str) -> str:

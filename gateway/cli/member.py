@@ -11,7 +11,7 @@ from gateway.cli.arguments import Json, MerchantId
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, find_merchant, get_login, open_loyalty
 from gateway.cli.member_record import list_fields, render_snapshot
-from gateway.cli.output import print_fields, print_json, print_line
+from gateway.cli.output import print_fields, print_json, print_line, render_enum
 from gateway.cli.times import Zone, find_zone, read_timestamp, render_timestamp
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
@@ -179,7 +179,7 @@ def _render(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> dict
         "kept_awards": [
             {
                 "award_id": one.award_id,
-                "reason": pb.KeptReason.Name(one.reason).removeprefix("KEPT_REASON_").lower(),
+                "reason": render_enum(pb.KeptReason, one.reason, "KEPT_REASON_"),
                 "until_time": render_timestamp(one.until_time, zone) if one.HasField("until_time") else None,
             }
             for one in done.kept_awards

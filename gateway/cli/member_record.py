@@ -1,8 +1,8 @@
 """A member as commands show them: fields for people, JSON for scripts."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
 
+from gateway.cli.output import render_enum
 from gateway.cli.times import Zone, read_timestamp, render_timestamp
 from gateway.merchants import DEFAULT_SHOP
 from gateway.wording import (
@@ -20,9 +20,6 @@ from gateway.wording import (
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate, join, make_line
 
-if TYPE_CHECKING:
-    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
-
 _NO_BALANCE = {pb.WALLET_STATE_UNREADABLE: UNREADABLE, pb.WALLET_STATE_SEVERAL: SEVERAL_WALLETS}
 
 
@@ -34,9 +31,9 @@ def render_snapshot(snapshot: pb.Snapshot, zone: Zone) -> dict[str, object]:
         "member_id": member.member_id,
         "support_id": member.support_id or None,
         "full_name": member.full_name or None,
-        "status": _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
+        "status": render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
         "status_word": member.status_word or None,
-        "wallet_state": _render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
+        "wallet_state": render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
         "points": member.wallet.points_balance if has_wallet else None,
         "points_exact": member.wallet.points_balance_exact if has_wallet else None,
         "tier": member.tier.display_name or None if member.HasField("tier") else None,
@@ -55,19 +52,13 @@ def _render_coupon(coupon: pb.Coupon, zone: Zone) -> dict[str, object]:
         "name": coupon.display_name,
         "redeem_value": coupon.redeem_value or None,
         "code": coupon.code or None,
-        "state": _render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
+        "state": render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
         "expire_time": render_timestamp(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }
 
 
-def _render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
-    """Its number, where a newer loyalty service has more of them."""
-    names = {number: name for name, number in kind.items()}
-    return names.get(value, str(value)).removeprefix(prefix).lower()
-
-
 def _describe_status(member: pb.Member) -> str:
-    status = _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
+    status = render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
     if member.status != pb.MEMBER_STATUS_UNKNOWN:
         return status
     word = isolate(member.status_word)

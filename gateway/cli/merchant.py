@@ -40,7 +40,7 @@ _COLUMNS = ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "
 _AS_IT_IS = MerchantSettings()
 
 TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API, https://api.trifft.io")]
-TrifftTokenFile = Annotated[Path | None, Parameter(help="File whose first line is the project's API token.")]
+TrifftTokenFile = Annotated[Path, Parameter(help="File whose first line is the project's API token.")]
 NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether the token works.")]
 app = App(name="merchant")
 
@@ -51,7 +51,7 @@ async def add(  # noqa: PLR0913 - one argument per option
     /,
     *,
     trifft_url: TrifftUrl,
-    trifft_token_file: Annotated[Path, Parameter(help="File whose first line is the project's API token.")],
+    trifft_token_file: TrifftTokenFile,
     settings: MerchantSettings = _AS_IT_IS,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
@@ -91,7 +91,7 @@ async def update(  # noqa: PLR0913 - one argument per option
     /,
     *,
     trifft_url: TrifftUrl | None = None,
-    trifft_token_file: TrifftTokenFile = None,
+    trifft_token_file: TrifftTokenFile | None = None,
     settings: MerchantSettings = _AS_IT_IS,
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,

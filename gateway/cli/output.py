@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions
@@ -12,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from runtime.text import clean_line, close_lines, enclose
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
 
 _PIPED_WIDTH = 200
 
@@ -58,6 +62,12 @@ def print_hint(text: str) -> None:
 
 def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))  # noqa: T201 - a script's input; escaped, so that any encoding carries it
+
+
+def render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
+    """For scripts, like "not_applied"; a number, where a newer loyalty service has more of them."""
+    names = {number: name for name, number in kind.items()}
+    return names.get(value, str(value)).removeprefix(prefix).lower()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
