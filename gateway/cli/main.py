@@ -33,7 +33,7 @@ _COMMANDS = {
     "check": ("check:check", "Say why a widget is empty, and what to do."),
     "member": ("member:app", "Members of a shop's loyalty programme."),
     "snapshot": ("snapshot:app", "What is held of members between reads of TRIFFT."),
-    "award": ("award:app", "Points given by support."),
+    "award": ("award.commands:app", "Points given by support."),
     "webhook": ("webhook:app", "Calls of TRIFFT: something has changed about a member."),
 }
 

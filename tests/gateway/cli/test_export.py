@@ -15,7 +15,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gateway.cli.award_columns import COLUMNS
+from gateway.cli.award.columns import COLUMNS
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.cli.books import Refusal, make_award
 from tests.gateway.cli.desk import Desk

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, Token
 
-from gateway.cli import award_columns as columns
 from gateway.cli.arguments import Json, MerchantId, strip_text
-from gateway.cli.award_export import export
-from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
+from gateway.cli.award import columns
+from gateway.cli.award.export import export
+from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
 from gateway.cli.errors import UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
 from gateway.cli.output import (

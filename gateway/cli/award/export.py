@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli.arguments import MerchantId
-from gateway.cli.award_columns import COLUMNS, render_award
-from gateway.cli.award_selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
+from gateway.cli.award.columns import COLUMNS, render_award
+from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import open_loyalty
 from gateway.cli.output import print_hint, print_line
