@@ -18,19 +18,17 @@ from gateway.cli.errors import CommandError, UsageError
 from runtime.settings import ConfigError
 from runtime.version import VERSION
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+_EXIT_FAILED = 1
+_EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
 # What writing the output may meet, and no program can help.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
 # Where a command is, or the group of them that its noun has. A module is loaded only when it is needed.
 _COMMANDS = {
-    "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
     "install": ("installation:install", "Install a widget, or bring it up to date."),
     "uninstall": ("installation:uninstall", "Remove what install has made."),
     "check": ("check:check", "Say why a widget is empty, and what to do."),
+    "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
     "member": ("member:app", "Members of a shop's loyalty programme."),
     "snapshot": ("snapshot:app", "What is held of members between reads of TRIFFT."),
     "award": ("award.commands:app", "Points given by support."),
@@ -39,8 +37,11 @@ _COMMANDS = {
 
 
 def make_app() -> App:
-    about = "Installs and looks after the TRIFFT loyalty widget in Gorgias accounts."
-    app = App(name="trifft-gorgias", help=about, version=VERSION)
+    app = App(
+        name="trifft-gorgias",
+        help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
+        version=VERSION,
+    )
     for name, (path, about) in _COMMANDS.items():
         app.command(f"gateway.cli.{path}", name=name, help=about)
     return app
@@ -72,15 +73,15 @@ async def run(arguments: Sequence[str]) -> int:
         )
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(f"{error} See --help.", EXIT_USAGE)
+        return _fail(f"{error} See --help.", _EXIT_USAGE)
     except (UsageError, ConfigError) as error:
-        return _fail(str(error), EXIT_USAGE)
+        return _fail(str(error), _EXIT_USAGE)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the outermost boundary: an operator gets a line, not a traceback
         if _is_full(error):
             _drop_output()
-        return _fail(_explain(error), EXIT_FAILED)
+        return _fail(_explain(error), _EXIT_FAILED)
     return code if isinstance(code, int) else 0
 
 

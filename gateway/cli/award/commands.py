@@ -54,7 +54,6 @@ def _parse_award_id(_type: object, tokens: Sequence[Token]) -> str:
 
 AwardId = Annotated[str, Parameter(name="AWARD", help="Its number, for example A-12.", converter=_parse_award_id)]
 app = App(name="award")
-app.command(export, help="Write awards to a file, or to a pipe.")
 
 
 @app.command(name="list", help="List a shop's awards, newest first.")
@@ -112,6 +111,9 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
             "TRIFFT is asked for it until it is settled: within seconds where it was booked; where it was not, "
             "after 15 min at least, or by a person."
         )
+
+
+app.command(export, help="Write awards to a file, or to a pipe.")
 
 
 @app.command(help="Add up awards by agent, reason or day.")
