@@ -19,7 +19,6 @@ from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 TIMEOUT_S = 10.0
-_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class _Page(Protocol):
@@ -31,7 +30,7 @@ _PageT = TypeVar("_PageT", bound=_Page)
 
 @asynccontextmanager
 async def open_loyalty(
-    merchant_id: str = "ID", options: Mapping[str, str] = _NO_OPTIONS
+    merchant_id: str = "ID", options: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncGenerator[LoyaltyClient]:
     """A client for one command about one shop, or about all. `options`: which of them fills a field of the request.
 

@@ -1,8 +1,7 @@
 """`trifft-gorgias member`: one person of a shop's loyalty programme, shown, or forgotten as far as that may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -21,16 +20,14 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 # The fields of MemberIdentity, in the order of the options, and the words for them.
 _WORDS = {"email": "e-mail address", "phone": "phone number", "support_id": "support ID", "member_id": "id"}
 # Which option fills a field of the request.
-WHO_OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "identity.email": "--email",
-        "identity.phone": "--phone",
-        "identity.support_id": "--support-id",
-        "identity.member_id": "--member",
-        "member_id": "--member",
-        "erased_by": "your login",
-    }
-)
+WHO_OPTIONS = {
+    "identity.email": "--email",
+    "identity.phone": "--phone",
+    "identity.support_id": "--support-id",
+    "identity.member_id": "--member",
+    "member_id": "--member",
+    "erased_by": "your login",
+}
 _EXIT_KEPT = 1
 _KEPT_WORDS = {
     pb.KEPT_REASON_IN_DOUBT: "still being checked: run this again once it is settled (award show tells how)",

@@ -64,12 +64,6 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))  # noqa: T201 - a script's input; escaped, so that any encoding carries it
 
 
-def render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
-    """For scripts, like "not_applied"; a number, where a newer loyalty service has more of them."""
-    names = {number: name for name, number in kind.items()}
-    return names.get(value, str(value)).removeprefix(prefix).lower()
-
-
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -101,3 +95,9 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
         console.print(_Folded(clean_line(head)))
         for line in lines:
             console.print(Padding(_Folded(clean_line(line)), (0, 0, 0, 2), expand=False))
+
+
+def render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
+    """For scripts, like "not_applied"; a number, where a newer loyalty service has more of them."""
+    names = {number: name for name, number in kind.items()}
+    return names.get(value, str(value)).removeprefix(prefix).lower()

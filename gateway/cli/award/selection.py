@@ -2,9 +2,8 @@
 
 import enum
 import re
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -25,19 +24,17 @@ _MEMBER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|era
 # A removed shop's members, too, are known to nobody.
 _NOT_FOUND = frozenset({"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 # Which option fills a field of the request.
-SELECTION_OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "filter.claimed_agent": "--agent",
-        "filter.member_id": "--member",
-        "filter.member_support_id": "--member",
-        "identity.email": "--member",
-        "identity.support_id": "--member",
-        "filter.ticket_id": "--ticket",
-        "filter.states": "--state",
-        "filter.from_time": "--from",
-        "filter.before_time": "--before",
-    }
-)
+SELECTION_OPTIONS = {
+    "filter.claimed_agent": "--agent",
+    "filter.member_id": "--member",
+    "filter.member_support_id": "--member",
+    "identity.email": "--member",
+    "identity.support_id": "--member",
+    "filter.ticket_id": "--ticket",
+    "filter.states": "--state",
+    "filter.from_time": "--from",
+    "filter.before_time": "--before",
+}
 
 
 class State(enum.Enum):
