@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.cli.policy import POLICY_OPTIONS, Policy
+from gateway.cli.merchant_settings import SETTINGS_OPTIONS, MerchantSettings
 from gateway.wording.limits import LIMITS, Limits, parse_limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -14,8 +14,8 @@ def test_every_limit_of_the_contract_is_named() -> None:
 
 def test_every_limit_has_its_option() -> None:
     for limit in LIMITS:
-        assert POLICY_OPTIONS[f"merchant.{limit.field}"] == limit.option
-        assert hasattr(Policy(), limit.option.removeprefix("--").replace("-", "_"))
+        assert SETTINGS_OPTIONS[f"merchant.{limit.field}"] == limit.option
+        assert hasattr(MerchantSettings(), limit.field)
 
 
 @pytest.mark.parametrize(
