@@ -96,7 +96,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
             press.shop = await app[MERCHANTS].get(press.merchant_id)
             parameters = await fetch_parameters(request, timeout_s=press.body_timeout_s)
             reply = await action.act(press, parameters)
-            _remember(press, parameters, reply)
+            _remember(press, parameters, reply, "")
             return _respond(request, action, reply, None)
     except GatewayError as error:
         failure = error
@@ -107,7 +107,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
     reply = action.render_lost(press) if is_lost else action.render_refusal(failure, press)
     if isinstance(failure, AwardTokenError):
         press.member_id = failure.member_id
-    _remember(press, parameters, reply)
+    _remember(press, parameters, reply, failure.reason)
     return _respond(request, action, reply, failure)
 
 
@@ -117,7 +117,7 @@ def _is_open(error: GatewayError) -> bool:
     return is_lost or error.reason == "INTERNAL_ERROR"
 
 
-def _remember(press: Press, parameters: Mapping[str, str], reply: Reply) -> None:
+def _remember(press: Press, parameters: Mapping[str, str], reply: Reply, reason: str) -> None:
     """The last refusal, for the member's next panel. Any other answer is newer, and an agent has read it."""
     refusals = press.app[REFUSALS]
     if not press.member_id:
@@ -125,7 +125,7 @@ def _remember(press: Press, parameters: Mapping[str, str], reply: Reply) -> None
     if reply.status != "refused":
         refusals.drop(press.merchant_id, press.member_id)
     elif press.app[CONFIG].refusal_status != _SHOWN:
-        refusal = make_refusal_of(reply.message, parameters, press.now)
+        refusal = make_refusal_of(reply.message, reason, parameters, press.now)
         refusals.put(press.merchant_id, press.member_id, refusal)
 
 

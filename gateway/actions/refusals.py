@@ -12,6 +12,9 @@ from aiohttp import web
 from gateway.gorgias.variables import parse_variable
 
 KEPT = timedelta(minutes=10)
+# What passes by itself is no news any more by then: an award that is checked has a row of its own in the panel.
+KEPT_PASSING = timedelta(minutes=1)
+_PASSING = frozenset({"AWARD_IN_DOUBT", "PROVIDER_THROTTLED", "RATE_LIMITED"})
 CAPACITY = 10_000
 
 
@@ -22,6 +25,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime
     ticket_id: str = ""
     agent: str = ""
+    kept: timedelta = KEPT
 
 
 class LastRefusals:
@@ -47,14 +51,15 @@ class LastRefusals:
 
     def find(self, merchant_id: str, member_id: str, now: datetime) -> Refusal | None:
         refusal = self._refusals.get((merchant_id, member_id))
-        return refusal if refusal is not None and now - refusal.time < KEPT else None
+        return refusal if refusal is not None and now - refusal.time < refusal.kept else None
 
 
-def make_refusal_of(message: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
-    """`parameters`: as the button sent them, also where they cannot be read."""
+def make_refusal_of(message: str, reason: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
+    """`reason`: the error's. `parameters`: as the button sent them, also where they cannot be read."""
     name, email, ticket_id = (parse_variable(parameters.get(key)) for key in ("agent_name", "agent_email", "ticket_id"))
     agent = name or (email or "").partition("@")[0]
-    return Refusal(message=message, time=now, ticket_id=ticket_id or "", agent=agent)
+    kept = KEPT_PASSING if reason in _PASSING else KEPT
+    return Refusal(message=message, time=now, ticket_id=ticket_id or "", agent=agent, kept=kept)
 
 
 REFUSALS = web.AppKey("refusals", LastRefusals)

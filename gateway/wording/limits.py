@@ -16,8 +16,8 @@ _MAX_POINTS = 1_000_000
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Most points of one kind. `name`: as the contract's errors name it.
 
-    `default`: the contract's, None for no limit. `used`: where an agent has used it; empty for one that is of a single
-    press, and then `debit` says which: of one that removes points, or of one that adds some.
+    `default`: the contract's, None for no limit. `used`: of what an agent has used some; empty for one that is of a
+    single press, and then `debit` says which: of one that removes points, or of one that adds some.
     `option` and `scope` are for operators: what sets it, and "500 per <scope>".
     """
 
@@ -41,10 +41,22 @@ PER_DEDUCTION = Limit(
 )
 LIMITS = (
     PER_AWARD,
-    Limit(name="per_ticket", option="--max-per-ticket", scope="ticket", used="for this ticket", default=500),
-    Limit(name="per_member_day", option="--max-per-member-day", scope="member and day", used="for this member today"),
-    Limit(name="per_merchant_day", option="--max-per-shop-day", scope="shop and day", used="in this shop today"),
-    Limit(name="per_agent_day", option="--max-per-agent-day", scope="agent and day", used="by you today"),
+    Limit(
+        name="per_ticket", option="--max-per-ticket", scope="ticket", used="of {points} for this ticket", default=500
+    ),
+    Limit(
+        name="per_member_day",
+        option="--max-per-member-day",
+        scope="member and day",
+        used="of {points} for this member today",
+    ),
+    Limit(
+        name="per_merchant_day",
+        option="--max-per-shop-day",
+        scope="shop and day",
+        used="of {points} in this shop today",
+    ),
+    Limit(name="per_agent_day", option="--max-per-agent-day", scope="agent and day", used="of your {points} for today"),
     PER_DEDUCTION,
 )
 

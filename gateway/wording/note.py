@@ -94,13 +94,15 @@ def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str
     never = {
         ADD: f"{points} never arrived {member}. You can {ADD.say_again(award.points)}.",
         REMOVE: f"{points} {were} not removed {member}. You can try again.",
-    }.get(direction, f"{points} {were} not {direction.done} {member}.")
+    }.get(direction, f"{points} {were} not {direction.done} {member}. If the panel offers it, try again.")
+    they = "it" if award.points == 1 else "they"
+    twice = "" if award.reverses else f" If {they} {were} {direction.done} again, undo one of the two awards."
     return {
         NoteKind.DONE: f"{points} {done}",
         NoteKind.CHECKING: doubt,
         NoteKind.ARRIVED: f"Checked: {points} {were} {done}",
         NoteKind.NEVER: f"Checked: {never}",
-        NoteKind.AFTER_ALL: f"Found after all: {points} {were} {done}",
+        NoteKind.AFTER_ALL: f"Found after all: {points} {were} {done}{twice}",
     }[kind]
 
 
@@ -116,7 +118,7 @@ def _say_member(award: pb.Award, whom: Whom) -> str:
 
 def _say_agent(award: pb.Award) -> str:
     named = [isolate(text) for text in (award.claimed_agent_name, award.claimed_agent_email) if text]
-    return f"By {', '.join(named)}" if named else "By an agent without a name"
+    return f"By {', '.join(named)}" if named else "By an unknown agent"
 
 
 def _say_balance(award: pb.Award, shop: Shop) -> list[str]:

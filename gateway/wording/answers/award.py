@@ -145,8 +145,9 @@ def _say_limit(metadata: dict[str, str], shop: Shop, direction: Direction) -> st
     if limit is None or not limit.used or maximum is None or used is None:
         return f": a limit of this shop does not allow it. {_FOR_MORE}"
     left_words = f" You can {direction.verb} up to {format_number(left, shop)}." if left else ""
-    said = f"{format_number(used, shop)} of {format_points(maximum, shop)} {limit.used} are used."
-    return f": {said}{left_words} {_FOR_MORE}"
+    of_all = limit.used.format(points=format_points(maximum, shop))
+    gone = "already removed" if direction is REMOVE else "used"
+    return f": {format_number(used, shop)} {of_all} are {gone}.{left_words} {_FOR_MORE}"
 
 
 def _read_points(metadata: dict[str, str], name: str) -> int | None:
@@ -168,7 +169,7 @@ def _say_most(maximum: int | None, shop: Shop, direction: Direction) -> str:
 
 def _say_reasons(shop: Shop) -> str:
     if shop.award_reasons:
-        return f". Type a reason, or its first letters: {', '.join(map(format_echo, shop.award_reasons))}."
+        return f". Type one of these reasons, or its first letters: {', '.join(map(format_echo, shop.award_reasons))}."
     return f". The reason is not one of this shop's. {TAG_ADVICE}"
 
 

@@ -33,11 +33,11 @@ def say_later(points: int) -> str:
     return f"TRIFFT will book {them} later; the balance does not show {them} yet."
 
 
-def say_balance(award: pb.Award, shop: Shop, title: str = "Balance") -> str:
+def say_balance(award: pb.Award, shop: Shop, sentence: str = "Balance {balance}.") -> str:
     """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
     if award.delayed or not award.HasField("balance"):
         return ""
-    return f" {title} {format_number(parse_balance(award.balance), shop)}."
+    return f" {sentence.format(balance=format_number(parse_balance(award.balance), shop))}"
 
 
 def say_note(note_ticket_id: str, ticket_id: str) -> str:

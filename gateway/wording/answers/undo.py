@@ -24,9 +24,10 @@ def say_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, no
 
 
 def say_undo_lost(award_id: str) -> str:
-    """Nobody knows how far the undo of this award had come. Trying again tells, and moves no points twice."""
+    """Nobody knows how far the undo of this award had come. Its row in the next panel tells."""
     return (
-        f"We do not know yet whether award {award_id} was undone. Try again in a few minutes. No award is undone twice."
+        f"We do not know yet whether award {award_id} was undone. Add or remove a tag in a few minutes: the panel will "
+        "say it."
     )
 
 
@@ -93,7 +94,7 @@ def _say_replayed(reversal: pb.Award, shop: Shop, now: datetime) -> str:
     agent, points, when = name_agent(reversal), format_points(reversal.points, shop), say_when(reversal, shop, now)
     direction, were = find_direction(reversal), "was" if reversal.points == 1 else "were"
     who = f"{agent} {direction.did} {points} {when}" if agent else f"{points} {were} {direction.done} {when}"
-    total = say_balance(reversal, shop, "Balance then")
+    total = say_balance(reversal, shop, "The balance was {balance} then.")
     return f"Already undone: {who} ({reversal.award_id}).{total} Nothing was {direction.done} now."
 
 

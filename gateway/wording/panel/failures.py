@@ -12,7 +12,7 @@ from gateway.wording.times import format_clock
 # As an agent reads it before "at 14:07".
 _FAILURES = {
     "PROVIDER_CREDENTIALS": "TRIFFT refused our access",
-    "PROVIDER_THROTTLED": "TRIFFT took no more requests",
+    "PROVIDER_THROTTLED": "TRIFFT was busy",
     "PROVIDER_CONTRACT": "TRIFFT's answer could not be read",
     "PROVIDER_UNAVAILABLE": "TRIFFT did not answer",
     "PROVIDER_TIMEOUT": "TRIFFT did not answer",
@@ -34,12 +34,12 @@ def say_failure(reason: str, shop: Shop, now: datetime) -> str:
     failure = _say(reason, shop, now)
     if is_lasting_failure(reason):
         return f"No loyalty data: {failure}. {TELL_ADMINISTRATOR}"
-    return f"{_begin(failure)}. {TAG_ADVICE}"
+    return f"{begin(failure)}. {TAG_ADVICE}"
 
 
 def say_failure_beside_data(reason: str, shop: Shop, now: datetime) -> str:
     """After the data that is held."""
-    failure = _begin(_say(reason, shop, now))
+    failure = begin(_say(reason, shop, now))
     return f"{failure}. {TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
 
 
@@ -47,5 +47,6 @@ def _say(reason: str, shop: Shop, now: datetime) -> str:
     return f"{_FAILURES.get(reason, _OTHER_FAILURE)} at {format_clock(now, shop)}"
 
 
-def _begin(sentence: str) -> str:
+def begin(sentence: str) -> str:
+    """With a capital."""
     return f"{sentence[0].upper()}{sentence[1:]}"

@@ -12,11 +12,13 @@ _SENTENCE = re.compile(r"([^.:]+)([.:] .*)", re.DOTALL)
 
 
 def say_last_try(message: str, time: datetime, shop: Shop, *, ticket_id: str, agent: str) -> str:
-    """As in "Not added at 14:02 (23 Nov, Ana, ticket 4711): 380 of 500 points for this ticket are used. …".
+    """As in "Not added at 14:02 (23 Nov, Ana, ticket 4711): 380 of 500 points for ticket 4711 are used. …".
 
     Gorgias keeps the panel on the customer, for days, and shows it on each of their tickets, to each agent.
     """
     ticket = format_echo(ticket_id)
+    if ticket:
+        message = message.replace("this ticket", f"ticket {ticket}")
     facts = (format_day_of_year(time, shop), format_echo(agent), f"ticket {ticket}" if ticket else "")
     when = f"at {format_clock(time, shop)} ({', '.join(fact for fact in facts if fact)})"
     found = _SENTENCE.fullmatch(message)

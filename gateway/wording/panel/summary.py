@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.errors import name_reason
-from gateway.wording.panel.failures import say_failure_beside_data
+from gateway.wording.panel.failures import begin, say_failure_beside_data
 from gateway.wording.panel.member import is_switched_off, say_points
 from gateway.wording.phrases import NO_POINTS_HERE, format_echo, say_several_wallets, say_status
 from gateway.wording.shop import Shop
@@ -55,7 +55,8 @@ def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> lis
     if tier := make_line(member.tier.display_name):
         facts.append(tier)
     if not is_switched_off(member):
-        facts.append(say_points(member, shop))
+        points = say_points(member, shop)
+        facts.append(points if facts else begin(points))
     if with_coupons:
         facts.append(_count_coupons(snapshot))
     return facts

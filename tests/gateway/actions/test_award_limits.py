@@ -35,7 +35,7 @@ def make_limit(limit: str, maximum: int, used: int) -> Failure:
         ),
         (
             make_limit("per_agent_day", 300, 0),
-            "Not added: 0 of 300 points by you today are used. You can add up to 300. For more, ask a manager.",
+            "Not added: 0 of your 300 points for today are used. You can add up to 300. For more, ask a manager.",
         ),
         (
             make_limit("per_merchant_day", 10000, 9999),
@@ -50,7 +50,7 @@ def make_limit(limit: str, maximum: int, used: int) -> Failure:
         ),
         (
             make_limit("per_agent_day", 100, 300),
-            "Not added: 300 of 100 points by you today are used. For more, ask a manager.",
+            "Not added: 300 of your 100 points for today are used. For more, ask a manager.",
         ),
         (make_limit("per_award", 50, 0), "Not added. Enter whole points from 1 to 50, for example 50."),
         (make_limit("per_moon", 50, 0), "Not added: a limit of this shop does not allow it. For more, ask a manager."),
@@ -121,7 +121,7 @@ async def test_reason_that_is_none_of_the_shops_names_them(gateway: Gateway, scr
     body = await response.json()
     assert (response.status, body["message"]) == (
         400,
-        "Not added. Type a reason, or its first letters: Late delivery, Damaged item, Goodwill.",
+        "Not added. Type one of these reasons, or its first letters: Late delivery, Damaged item, Goodwill.",
     )
 
 
@@ -146,5 +146,5 @@ async def test_reason_that_the_button_cannot_ask_for(gateway: Gateway, scripted:
 async def test_reason_too_long_is_not_sent(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.append("Goodwill")
     body = await (await gateway.press(reason="x" * 101)).json()
-    assert body["message"] == "Not added. Type a reason, or its first letters: Goodwill."
+    assert body["message"] == "Not added. Type one of these reasons, or its first letters: Goodwill."
     assert scripted.award_requests == []

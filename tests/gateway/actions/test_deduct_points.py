@@ -114,13 +114,13 @@ async def test_deduction_that_was_undone_since_is_not_called_removed_only(
         (
             make_limit("per_ticket", 500, 380),
             (
-                "Not removed: 380 of 500 points for this ticket are used. "
+                "Not removed: 380 of 500 points for this ticket are already removed. "
                 "You can remove up to 120. For more, ask a manager."
             ),
         ),
         (
             make_limit("per_agent_day", 300, 300),
-            "Not removed: 300 of 300 points by you today are used. For more, ask a manager.",
+            "Not removed: 300 of your 300 points for today are already removed. For more, ask a manager.",
         ),
         (make_limit("per_deduction", 60, 0), "Not removed. Enter whole points from 1 to 60, for example 60."),
         (make_limit("per_deduction", 900, 0), "Not removed. Enter whole points from 1 to 200, for example 100."),
@@ -200,7 +200,7 @@ async def test_deduction_that_may_have_been_sent_is_not_called_a_failure(
     ("reasons", "advice"),
     [
         ([], "Type a reason, at most 100 characters."),
-        (["Fraud", "Correction"], "Type a reason, or its first letters: Fraud, Correction."),
+        (["Fraud", "Correction"], "Type one of these reasons, or its first letters: Fraud, Correction."),
     ],
 )
 async def test_deduction_without_a_reason_is_not_sent(
@@ -217,7 +217,7 @@ async def test_deduction_for_a_reason_that_is_none_of_the_shops(gateway: Gateway
     scripted.merchant.award_reasons.append("Fraud")
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press_deduct(reason="Because")).json()
-    assert body["message"] == "Not removed. Type a reason, or its first letters: Fraud."
+    assert body["message"] == "Not removed. Type one of these reasons, or its first letters: Fraud."
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ async def test_last_try_of_a_deduction_is_shown_on_the_next_panel(gateway: Gatew
     await gateway.press_deduct(deduct_token=gateway.tokens.make("acme", member_id, debit=True), agent_name="Ana")
     [row] = (await (await gateway.get_widget()).json())["last_try"]
     assert row["line"] == (
-        "Not removed at 13:55 (23 Nov, Ana, ticket 4711): 500 of 500 points for this ticket are used. "
+        "Not removed at 13:55 (23 Nov, Ana, ticket 4711): 500 of 500 points for ticket 4711 are already removed. "
         "For more, ask a manager."
     )
 

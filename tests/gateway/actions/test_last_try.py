@@ -10,7 +10,7 @@ import grpc
 import msgspec
 import pytest
 
-from gateway.actions.refusals import KEPT, LastRefusals, Refusal
+from gateway.actions.refusals import KEPT, KEPT_PASSING, LastRefusals, Refusal, make_refusal_of
 from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -62,10 +62,27 @@ async def test_panel_shows_what_the_last_press_was_refused_for(gateway: Gateway,
     await gateway.press(agent_name="Ana", agent_email="ana@acme.example")
     assert read_rows(await look(gateway)) == [
         (
-            "Not added at 13:55 (23 Nov, Ana, ticket 4711): 380 of 500 points for this ticket are used. "
+            "Not added at 13:55 (23 Nov, Ana, ticket 4711): 380 of 500 points for ticket 4711 are used. "
             "You can add up to 120. For more, ask a manager."
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("LIMIT_EXCEEDED", KEPT),
+        ("PROVIDER_THROTTLED", KEPT_PASSING),
+        ("AWARD_IN_DOUBT", KEPT_PASSING),
+        ("RATE_LIMITED", KEPT_PASSING),
+    ],
+)
+def test_refusal_whose_cause_passes_is_no_news_when_it_has_passed(reason: str, kept: timedelta) -> None:
+    """An agent who reads "Try again in 1 minute" six minutes later waits for nothing."""
+    refusals = LastRefusals()
+    refusals.put("acme", "member-1", make_refusal_of("Not added.", reason, {}, NOW))
+    assert refusals.find("acme", "member-1", NOW + kept - timedelta(seconds=1)) is not None
+    assert refusals.find("acme", "member-1", NOW + kept) is None
 
 
 async def test_panel_shows_the_newest_of_several_refusals(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

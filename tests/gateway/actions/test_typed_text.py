@@ -59,7 +59,7 @@ async def test_null_reason_is_one_that_the_button_asked_for(gateway: Gateway, sc
     fields = {"award_token": gateway.tokens.make("acme", "member-1"), "points": 1, "ticket_id": 4711, "reason": None}
     url = f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}"
     body = await (await gateway.session.post(url, json=fields)).json()
-    assert body["message"] == "Not added. Type a reason, or its first letters: Goodwill."
+    assert body["message"] == "Not added. Type one of these reasons, or its first letters: Goodwill."
 
 
 @pytest.mark.parametrize("absent", ["None", "{{current_user.name}}", ""])

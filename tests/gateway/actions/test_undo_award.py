@@ -50,7 +50,7 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
             make_reversal(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1240)),
             "replayed",
             (
-                "Already undone: Ben took back 100 points at 13:02 (A-10483). Balance then 1,240. "
+                "Already undone: Ben took back 100 points at 13:02 (A-10483). The balance was 1,240 then. "
                 "Nothing was taken back now."
             ),
         ),
@@ -228,7 +228,8 @@ async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
     body = await response.json()
     assert (response.status, body["status"]) == (200, "checking")
     assert body["message"] == (
-        "We do not know yet whether award A-10482 was undone. Try again in a few minutes. No award is undone twice."
+        "We do not know yet whether award A-10482 was undone. "
+        "Add or remove a tag in a few minutes: the panel will say it."
     )
 
 

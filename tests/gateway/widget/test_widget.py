@@ -212,7 +212,7 @@ async def test_widget_plus_is_a_plus_however_it_was_sent(
         (
             "PROVIDER_THROTTLED",
             "unavailable",
-            "TRIFFT took no more requests at 13:55. Add or remove a tag, then try again.",
+            "TRIFFT was busy at 13:55. Add or remove a tag, then try again.",
         ),
         (
             "PROVIDER_CREDENTIALS",

@@ -51,11 +51,14 @@ def render(award: pb.Award, kind: NoteKind = NoteKind.DONE, whom: Whom = JANA) -
         (
             NoteKind.NEVER,
             "Checked: 1 point never arrived for Jana Nováková (JN-4821). You can add it again.",
-            "Checked: 1 point was not taken back from Jana Nováková (JN-4821).",
+            "Checked: 1 point was not taken back from Jana Nováková (JN-4821). If the panel offers it, try again.",
         ),
         (
             NoteKind.AFTER_ALL,
-            "Found after all: 1 point was added for Jana Nováková (JN-4821).",
+            (
+                "Found after all: 1 point was added for Jana Nováková (JN-4821). "
+                "If it was added again, undo one of the two awards."
+            ),
             "Found after all: 1 point was taken back from Jana Nováková (JN-4821).",
         ),
     ],
@@ -89,11 +92,14 @@ def test_note_says_what_happened_to_one_point(kind: NoteKind, given: str, taken:
         (
             NoteKind.NEVER,
             "Checked: 50 points were not removed from Jana Nováková (JN-4821). You can try again.",
-            "Checked: 50 points were not given back to Jana Nováková (JN-4821).",
+            "Checked: 50 points were not given back to Jana Nováková (JN-4821). If the panel offers it, try again.",
         ),
         (
             NoteKind.AFTER_ALL,
-            "Found after all: 50 points were removed from Jana Nováková (JN-4821).",
+            (
+                "Found after all: 50 points were removed from Jana Nováková (JN-4821). "
+                "If they were removed again, undo one of the two awards."
+            ),
             "Found after all: 50 points were given back to Jana Nováková (JN-4821).",
         ),
     ],
@@ -161,7 +167,7 @@ def test_agent_is_named_as_the_button_says() -> None:
 
 def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
     lines = render(make_award(claimed_agent_name="", claimed_agent_email=""))
-    assert "By an agent without a name, Mon 23 Nov 2026, 13:55 CET" in lines
+    assert "By an unknown agent, Mon 23 Nov 2026, 13:55 CET" in lines
 
 
 @pytest.mark.parametrize(
