@@ -14,9 +14,9 @@ from bench.stack import MANY_REQUESTS, Starter, install
 from gateway.actions.token import AwardTokens
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
-from gateway.keys import SecretKeys
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.encryption import SecretKeys
 
 SLOW_SHOP = "slow"
 SHOPS = tuple(f"shop-{number}" for number in range(20))

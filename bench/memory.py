@@ -16,7 +16,6 @@ import msgspec
 
 from bench.aims import Aim
 from bench.table import render_table
-from loyalty_service.clock import SystemClock
 from loyalty_service.convert import write_snapshot
 from loyalty_service.domain.member import (
     Coupon,
@@ -37,6 +36,7 @@ from loyalty_service.snapshots.keys import Keys
 from loyalty_service.snapshots.memory import MemoryCache
 from loyalty_service.snapshots.stamps import Stamps
 from loyalty_service.snapshots.store import CacheStore
+from runtime.clock import SystemClock
 
 RATIO_AIM = 2.0
 MEMBERS = 20_000

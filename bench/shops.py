@@ -6,9 +6,9 @@ from bench.fleet import Plan
 from bench.stack import install
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
-from gateway.keys import SecretKeys
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.encryption import SecretKeys
 
 _TIMEOUT_S = 20.0
 

@@ -15,7 +15,7 @@ from bench.valkey import run_valkey
 from gateway.database import open_database
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.encryption import SecretKeys
 
 MERCHANT_ID = "bench"
 # What is measured is our own speed: TRIFFT's rate would be all that is seen of it.

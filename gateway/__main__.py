@@ -11,12 +11,13 @@ import uvloop
 from aiohttp import web
 
 from gateway.app import create_app
-from gateway.config import Config, ConfigError, Listen
+from gateway.config import Config
 from gateway.connection import Connection
-from gateway.database import DatabaseError
-from gateway.keys import SecretKeyError
-from gateway.logs import configure_logs
 from gateway.request_line import RequestLines
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError
+from runtime.logs import configure_logs
+from runtime.settings import ConfigError, Listen
 
 DRAIN_S = 8.0
 # A customer's name of 3,000 characters, percent-encoded, must still reach the widget's 200.
@@ -34,7 +35,7 @@ def main() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
     except SecretKeyError as error:
-        print(f"gateway: GATEWAY_SECRET_KEYS: {error}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
+        print(f"gateway: GATEWAY_SECRET_KEYS {error}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
         return _EXIT_SETTINGS
     except (ConfigError, DatabaseError) as error:
         print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - the line that an operator reads
@@ -88,7 +89,7 @@ async def listen(runner: web.AppRunner, at: Listen) -> asyncio.Server:
         )
     except OSError as error:
         reason = error.strerror or "no such address"
-        raise ConfigError(f"GATEWAY_LISTEN: cannot listen on {at.host}:{at.port} ({reason}): set another one") from None
+        raise ConfigError(f"GATEWAY_LISTEN: cannot listen on {at} ({reason}): set another one") from None
 
 
 if __name__ == "__main__":

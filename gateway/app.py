@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.actions.award import handle_award_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
@@ -12,16 +11,15 @@ from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
 from gateway.authentication import CREDENTIALS
-from gateway.clock import CLOCK, Clock
+from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.lookup import CUSTOMERS, Customers
-from gateway.database import DatabaseError, open_database
+from gateway.database import open_database
 from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
-from gateway.keys import SecretKeys
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
@@ -34,18 +32,22 @@ from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
 from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
+from runtime.clock import SystemClock
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeys
+from runtime.metrics import METRICS_ROUTE, render_metrics
 
 STORE = web.AppKey("store", InstallationStore)
 MAX_BODY_BYTES = 64 * 1024
 _MERCHANT_TIMEOUT_S = 0.5
 
 
-def create_app(config: Config, clock: Clock | None = None) -> web.Application:
+def create_app(config: Config, clock: SystemClock | None = None) -> web.Application:
     """Builds without starting; the stores and channels open with the application."""
     metrics = Metrics()
     app = web.Application(middlewares=[make_observer(metrics), answer_errors], client_max_size=MAX_BODY_BYTES)
     app[CONFIG] = config
-    app[CLOCK] = clock or Clock()
+    app[CLOCK] = clock or SystemClock()
     app[METRICS] = metrics
     app[LIMITER] = ActionsLimiter(config.actions_per_minute)
     app[REFUSALS] = LastRefusals()
@@ -55,7 +57,7 @@ def create_app(config: Config, clock: Clock | None = None) -> web.Application:
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
     app.router.add_get("/healthz", _handle_health)
     app.router.add_get("/readyz", _handle_ready)
-    app.router.add_get("/metrics", _handle_metrics)
+    app.router.add_get(METRICS_ROUTE, _handle_metrics)
     app.cleanup_ctx.append(_open_edge)
     return app
 
@@ -103,5 +105,4 @@ async def _handle_ready(request: web.Request) -> web.Response:
 
 
 async def _handle_metrics(request: web.Request) -> web.Response:
-    body = generate_latest(request.app[METRICS].registry)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return render_metrics(request.app[METRICS].registry)

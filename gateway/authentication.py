@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from gateway.database import DatabaseError
 from gateway.errors import CredentialError, StoreUnavailableError
 from gateway.gorgias.widget_url import find_token
 from gateway.installation.credentials import Credentials
+from runtime.database import DatabaseError
 
 CREDENTIALS = web.AppKey("credentials", Credentials)
 MERCHANT_ID = web.RequestKey("merchant_id", str)

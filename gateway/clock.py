@@ -1,16 +1,7 @@
-"""What time it is, for people: a value of the application, so that tests can say it."""
-
-from collections.abc import Callable
-from datetime import UTC, datetime
+"""What time it is: a value of the application."""
 
 from aiohttp import web
 
+from runtime.clock import SystemClock
 
-class Clock:
-    """`now` is UTC."""
-
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.now = now
-
-
-CLOCK = web.AppKey("clock", Clock)
+CLOCK = web.AppKey("clock", SystemClock)

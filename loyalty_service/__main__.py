@@ -8,16 +8,18 @@ import sys
 
 import uvloop
 
-from loyalty_service.clock import SystemClock
-from loyalty_service.config import Config, ConfigError
-from loyalty_service.logs import configure_logs
+from loyalty_service.config import Config
 from loyalty_service.metrics import Metrics
 from loyalty_service.server import open_fleet, serve
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
+from runtime.database import DatabaseError
+from runtime.logs import configure_logs
+from runtime.settings import ConfigError
 
 
 async def run(config: Config) -> None:
-    """Serve until a signal comes. Raises ConfigError."""
+    """Serve until a signal comes. Raises ConfigError and DatabaseError."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -39,7 +41,7 @@ def main() -> int:
         config = Config.from_env(os.environ)
         configure_logs(config.log_level)
         uvloop.run(run(config))
-    except ConfigError as error:
+    except (ConfigError, DatabaseError) as error:
         sys.stderr.write(f"loyalty_service: {error}\n")
         return 2
     return 0

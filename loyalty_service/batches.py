@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from runtime.database import DatabaseError
+
 MAX_BATCH = 32
 
 Item = TypeVar("Item")
@@ -67,5 +69,7 @@ class Batches(Generic[Item, Result]):
 
 def _is_about_one(error: Exception) -> bool:
     """Whether the database answers, and refuses what one of the items has in it."""
+    if isinstance(error, DatabaseError):
+        error = cause if isinstance(cause := error.__cause__, Exception) else error
     is_unavailable = isinstance(error, (OperationalError, InterfaceError))
     return isinstance(error, (DBAPIError, ValueError)) and not is_unavailable

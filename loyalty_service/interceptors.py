@@ -13,10 +13,10 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import to_status
 
-from loyalty_service.database import is_outage
 from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError, StoreUnavailableError
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.status import INTERNAL_REASON, make_internal_status, make_status
+from runtime.database import DatabaseError
 
 OWN_METHODS = "/loyalty.v1."
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -104,7 +104,7 @@ class CallerAuth(_Interceptor):
 
 def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:
     """The status and the reason of an error that is no error of the domain's."""
-    if is_outage(error):
+    if isinstance(error, (DatabaseError, TimeoutError)):  # the latter: our own database was waited for too long
         return make_status(StoreUnavailableError()), StoreUnavailableError.reason
     return make_internal_status(request_id), INTERNAL_REASON
 

@@ -1,10 +1,8 @@
-"""What the service counts, and where it is read. Labels are ours and few; nobody and no shop is named in one."""
+"""What the service counts. Labels are ours and few; nobody and no shop is named in one."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from loyalty_service.domain.award import Award
 
@@ -121,21 +119,3 @@ class Metrics:
         self._breakers.labels("open").set_function(lambda: count_breakers()[0])
         self._breakers.labels("half_open").set_function(lambda: count_breakers()[1])
         self._tokens_closed.set_function(count_closed)
-
-
-@asynccontextmanager
-async def serve_metrics(metrics: Metrics, host: str, port: int) -> AsyncIterator[int]:
-    """GET /metrics for the length of the block. Yields the port. Raises OSError where it cannot listen."""
-
-    async def handle(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app = web.Application()
-    app.router.add_get("/metrics", handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()

@@ -17,23 +17,25 @@ from loyalty_service.awards.history import History
 from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.reconciler import Reconciler
-from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
-from loyalty_service.config import MEMORY_URL, Config, ConfigError, parse_listen
-from loyalty_service.database import Database, DatabaseUnavailableError, open_database
+from loyalty_service.config import MEMORY_URL, Config
+from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
 from loyalty_service.interceptors import CallBoundary, CallerAuth
-from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
-from loyalty_service.metrics import Metrics, serve_metrics
+from loyalty_service.metrics import Metrics
 from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import Fleet, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+from runtime.database import Database
+from runtime.encryption import SecretKeyError, SecretKeys
+from runtime.metrics import serve_metrics
+from runtime.settings import ConfigError, Listen
 
 # Of the 8 s that a process has to leave in, the rest is for closing what is open.
 DRAIN_S = 7.0
@@ -82,14 +84,14 @@ async def serve(
 ) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError for
-    what a setting keeps from opening.
+    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError and
+    DatabaseError for what a setting keeps from opening.
     """
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_open_database(config))
+        database = await stack.enter_async_context(open_database(config.database_url))
         metrics = await stack.enter_async_context(_open_metrics(config, metrics or Metrics()))
         history = History(database, reversal_window_s=config.reversal_window_s)
-        keys = Keys(config.secret_keys)
+        keys = SecretKeys(config.secret_keys)
         store = MerchantStore(database, keys, clock)
         async with _checking_keys():
             await store.list_after("", 1)
@@ -111,7 +113,7 @@ async def serve(
         awards = _make_awards(config, ledger, provider, snapshots, store)
         doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
         inquiry = Inquiry(ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store)
-        reconciler = Reconciler(awards, doubts, Repairs(database), inquiry, metrics)
+        reconciler = Reconciler(awards, doubts, inquiry, metrics)
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
         loyalty = LoyaltyServicer(
             store,
@@ -131,10 +133,8 @@ async def _checking_keys() -> AsyncIterator[None]:
     """Better no start than a service that fails every call."""
     try:
         yield
-    except UndecryptableError as error:
-        raise ConfigError(
-            "LOYALTY_SECRET_KEYS does not decrypt this database: add the key that it was made with"
-        ) from error
+    except SecretKeyError as error:
+        raise ConfigError(f"LOYALTY_SECRET_KEYS {error}") from error
 
 
 def _make_ledger(config: Config, database: Database, metrics: Metrics) -> Ledger:
@@ -163,27 +163,17 @@ def _make_awards(
 
 
 @asynccontextmanager
-async def _open_database(config: Config) -> AsyncIterator[Database]:
-    try:
-        opened = await (stack := AsyncExitStack()).enter_async_context(open_database(config.database_url))
-    except DatabaseUnavailableError as error:
-        raise ConfigError(f"LOYALTY_DATABASE_URL {error}") from error
-    async with stack:
-        yield opened
-
-
-@asynccontextmanager
 async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metrics]:
     async with AsyncExitStack() as stack:
         if config.metrics_listen is not None:
-            host, port = parse_listen(config.metrics_listen, "LOYALTY_METRICS_LISTEN")
+            host, port = config.metrics_listen.host, config.metrics_listen.port
             try:
-                port = await stack.enter_async_context(serve_metrics(metrics, host, port))
+                port = await stack.enter_async_context(serve_metrics(metrics.registry, host, port))
             except OSError as error:
                 raise ConfigError(
                     f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: it is taken, or not ours"
                 ) from error
-            logger.info("metrics_listening", address=f"{host}:{port}")
+            logger.info("metrics_listening", address=str(Listen(host, port)))
         yield metrics
 
 
@@ -198,7 +188,7 @@ async def _start(
         await states.set(service, health_pb2.HealthCheckResponse.SERVING)
     await server.start()
     reconciler.start()
-    logger.info("listening", address=f"{parse_listen(config.listen)[0]}:{port}")
+    logger.info("listening", address=str(Listen(config.listen.host, port)))
     try:
         yield port
     finally:
@@ -212,15 +202,14 @@ async def _start(
         logger.info("stopped")
 
 
-def _bind(server: grpc.aio.Server, listen: str) -> int:
-    host, port = parse_listen(listen)
+def _bind(server: grpc.aio.Server, listen: Listen) -> int:
     refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is taken, or not an address of ours")
     try:
         # Tried first with a plain socket: gRPC would print lines of its own about a port that is taken.
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
-        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        return server.add_insecure_port(str(listen))
     except (OSError, RuntimeError) as error:
         raise refusal from error

@@ -1,34 +1,78 @@
-"""PostgreSQL as both processes use it: the engine of a URL, and why a server cannot be used."""
+"""PostgreSQL as both processes use it."""
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, text
+import asyncpg
+from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from runtime.database_url import PostgresqlUrl
 
+POOL_SIZE = 10
 # How many statements SQLAlchemy keeps prepared on a connection, unless the driver is to keep none.
 _STATEMENT_CACHE_SIZE = 100
+_CONNECT_TIMEOUT_S = 5
+_READ_TIMEOUT_S = 10.0
+_DISPOSE_TIMEOUT_S = 1
 # What SQLAlchemy writes before the driver's own words.
 _DRIVERS_CLASS = re.compile(r"^<class '[\w.]+'>: ")
+
+T = TypeVar("T")
 
 
 class PostgresqlRefusedError(ConnectionError):
     """No connection. The message is the server's own words, or the system's, in one line without a password."""
 
 
-def create_postgresql_engine(url: PostgresqlUrl, *, arguments: Mapping[str, float], **options: Any) -> AsyncEngine:  # noqa: ANN401 - SQLAlchemy's
-    """`arguments`: the driver's, where the URL has none of its own. `options`: of the pool, as in create_engine.
+class PostgresqlEngine:
+    # The driver's own errors, where SQLAlchemy does not wrap them.
+    failures: ClassVar[tuple[type[Exception], ...]] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
-    With `statement_cache_size` 0 no statement is left prepared on the server, neither by the driver nor by SQLAlchemy:
-    behind PgBouncer in transaction mode the next transaction may be on another server connection.
+    def __init__(self, url: PostgresqlUrl) -> None:
+        self._url = url
+        self._engine = _create_engine(url)
+        event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
+
+    async def prepare(self) -> None:
+        """Nothing: the database is there, or cannot be used."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return await self.write(work, timeout_s=_READ_TIMEOUT_S)
+
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:
+        async with asyncio.timeout(timeout_s), self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def dispose(self) -> None:
+        with contextlib.suppress(TimeoutError):  # a server that has fallen silent says no goodbye
+            async with asyncio.timeout(_DISPOSE_TIMEOUT_S):
+                await self._engine.dispose()
+
+    def explain(self, error: BaseException) -> str:
+        """In the server's words."""
+        cause = getattr(error, "orig", None) or error
+        reason = self._url.hide_passwords(_DRIVERS_CLASS.sub("", str(cause))) or type(cause).__name__
+        return f"cannot be used: PostgreSQL at {self._url.place}: {reason}"
+
+
+def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's
+    """Instead of asking the server each time: the driver notices when the server has gone."""
+    if record.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _create_engine(url: PostgresqlUrl) -> AsyncEngine:
+    """With `statement_cache_size` 0 no statement is left prepared on the server, by the driver or by SQLAlchemy.
+
+    Behind PgBouncer in transaction mode the next transaction may be on another server connection.
     """
-    import asyncpg  # noqa: PLC0415 - slow to load, and only needed here
-
-    arguments = {**arguments, **url.arguments}
+    arguments = {"timeout": _CONNECT_TIMEOUT_S, **url.arguments}
     cache_size = _STATEMENT_CACHE_SIZE if arguments.get("statement_cache_size", 1) else 0
 
     async def connect() -> asyncpg.Connection:
@@ -49,22 +93,7 @@ def create_postgresql_engine(url: PostgresqlUrl, *, arguments: Mapping[str, floa
         )
         return connection
 
-    engine = create_async_engine("postgresql+asyncpg://", creator=create, hide_parameters=True, **options)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", creator=create, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0
+    )
     return engine
-
-
-def find_obstacle(connection: Connection) -> str | None:
-    """Why this database must not be used; completes "SETTING …"."""
-    if connection.scalar(text("SHOW synchronous_commit")) == "off":
-        return (
-            "has synchronous_commit off, so a crash of its server loses what was confirmed: "
-            "ALTER DATABASE … SET synchronous_commit = on"
-        )
-    return None
-
-
-def explain_failure(url: PostgresqlUrl, error: BaseException) -> str:
-    """In the server's words why it cannot be used; completes "SETTING …"."""
-    cause = getattr(error, "orig", None) or error
-    reason = url.hide_passwords(_DRIVERS_CLASS.sub("", str(cause))) or type(cause).__name__
-    return f"cannot be used: PostgreSQL at {url.place}: {reason}"

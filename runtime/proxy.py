@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import msgspec
 
-FORM = (
-    "an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before the host, "
-    "with special characters percent-encoded"
+_FORM = (
+    "must be an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before "
+    "the host, with special characters percent-encoded"
 )
 _PROXY_REFUSES = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 _AUTHORIZATION = "Proxy-Authorization"
@@ -23,7 +23,7 @@ _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 class ProxyUrlError(ValueError):
-    """The text is no URL of a proxy. The message does not repeat it: it may hold a password."""
+    """The text is no URL of a proxy. Completes "SETTING …", and does not repeat the text: it may hold a password."""
 
 
 class ProxyRefusedError(OSError):
@@ -47,11 +47,11 @@ def parse_proxy_url(text: str) -> HttpProxy:
         url = urlsplit(text)
         host, port = url.hostname or "", url.port
     except ValueError:
-        raise ProxyUrlError(FORM) from None
+        raise ProxyUrlError(_FORM) from None
     is_plain = all("!" <= character <= "~" for character in text)
     is_origin = url.path in {"", "/"} and not url.query and not url.fragment
     if url.scheme != "http" or not _HOST.fullmatch(host) or port == 0 or not is_origin or not is_plain:
-        raise ProxyUrlError(FORM)
+        raise ProxyUrlError(_FORM)
     shown = f"[{host}]" if ":" in host else host
     return HttpProxy(f"http://{shown}:{port or 80}", _make_authorization(url.username, url.password))
 
@@ -103,5 +103,5 @@ def _make_authorization(user: str | None, password: str | None) -> str:
         return ""
     user, password = unquote(user or ""), unquote(password or "")
     if ":" in user or not (user + password).isprintable():
-        raise ProxyUrlError(FORM)
+        raise ProxyUrlError(_FORM)
     return aiohttp.encode_basic_auth(user, password, encoding="utf-8")

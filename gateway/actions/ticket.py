@@ -8,11 +8,11 @@ from gateway.actions.boundary import Press
 from gateway.actions.replies import check_booked
 from gateway.actions.token import Owner
 from gateway.config import CONFIG
-from gateway.database import DatabaseError
 from gateway.errors import LoyaltyCallError, StoreUnavailableError, TicketMissingError
 from gateway.tickets.outbox import NOTES
 from gateway.tickets.ownership import OWNERSHIP
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import DatabaseError
 
 _Response = TypeVar("_Response", pb.AwardPointsResponse, pb.ReverseAwardResponse)
 

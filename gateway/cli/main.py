@@ -14,7 +14,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
-from gateway.config import ConfigError
+from runtime.settings import ConfigError
 from runtime.version import VERSION
 
 EXIT_FAILED = 1
@@ -105,15 +105,17 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    from gateway.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
     from gateway.errors import LoyaltyCallError  # noqa: PLC0415 - likewise
     from gateway.gorgias.errors import GorgiasError  # noqa: PLC0415 - likewise
     from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
     from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
-    from gateway.keys import SecretKeyError  # noqa: PLC0415 - likewise
+    from runtime.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
+    from runtime.encryption import SecretKeyError  # noqa: PLC0415 - likewise
 
-    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError, SecretKeyError)):
+    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError)):
         return str(error)
+    if isinstance(error, SecretKeyError):
+        return f"GATEWAY_SECRET_KEYS {error}"
     if isinstance(error, LoyaltyCallError):
         return f"{error.message} ({error.reason}): {get_advice(error.reason, 'ID')}"
     if isinstance(error, OSError) and _is_full(error):

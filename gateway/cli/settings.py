@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.config import Config, ConfigError
+from gateway.config import Config
+from runtime.settings import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREFIX = "GATEWAY_"

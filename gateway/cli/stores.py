@@ -7,8 +7,8 @@ from gateway.config import Config
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.keys import SecretKeys
 from gateway.tickets.store import NoteStore
+from runtime.encryption import SecretKeys
 
 
 @asynccontextmanager

@@ -10,11 +10,11 @@ import structlog
 from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
-from gateway.database import DatabaseError
 from gateway.gorgias.errors import GorgiasError
-from gateway.keys import SecretKeyError
 from gateway.tickets.accounts import Accounts
 from gateway.tickets.ticket_id import parse_ticket_id
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError
 
 _REMEMBER_S = 300.0
 _REMEMBER_FAILURE_S = 5.0

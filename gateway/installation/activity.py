@@ -11,9 +11,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from gateway.database import DatabaseError
 from gateway.installation.store import Activity as Noted
 from gateway.installation.store import InstallationStore
+from runtime.database import DatabaseError
 from runtime.text import cut
 
 FLUSH_INTERVAL_S = 2.0

@@ -10,8 +10,8 @@ from typing import Protocol, Self
 import msgspec
 import structlog
 
-from gateway.database import DatabaseError
 from gateway.installation.store import CREDENTIAL_PREFIX, hash_credential
+from runtime.database import DatabaseError
 
 # A credential that was looked up less long ago is believed.
 BELIEVED_S = 5.0

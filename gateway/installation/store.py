@@ -31,8 +31,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator
 
-from gateway.database import Database
-from gateway.keys import SecretKeys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 
 CREDENTIAL_PREFIX = "tg_"
 _CREDENTIAL_BYTES = 32

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 
-from gateway.database import Database
 from gateway.installation.store import INSTALLATIONS, hash_credential
-from gateway.keys import SecretKeys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 
 SECRET_PREFIX = "tgw_"  # noqa: S105 - what all begin with
 # For as long the secret before a new one is taken, too: nobody pastes it into all webhooks at once.

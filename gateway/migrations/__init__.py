@@ -1,0 +1,1 @@
+"""The gateway's schema, one file a step, never changed once released."""

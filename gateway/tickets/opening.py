@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-from gateway.database import Database
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Accounts
@@ -15,6 +14,7 @@ from gateway.tickets.outbox import POLL_S, Outbox
 from gateway.tickets.ownership import Ownership
 from gateway.tickets.store import FIRST_LOOK_S, NoteStore
 from gateway.tickets.writer import LATE_S, Writer
+from runtime.database import Database
 
 # A panel's last click may be answered so long after its button stopped working.
 _MARGIN_S = 86_400.0

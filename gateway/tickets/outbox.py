@@ -10,12 +10,12 @@ from typing import Self
 import structlog
 from aiohttp import web
 
-from gateway.database import DatabaseError
 from gateway.tickets.metrics import NoteMetrics
 from gateway.tickets.rows import Note
 from gateway.tickets.store import NoteStore
 from gateway.tickets.ticket_id import parse_ticket_id
 from gateway.tickets.writer import Writer
+from runtime.database import DatabaseError
 
 POLL_S = 3.0
 # Many clicks are one look.

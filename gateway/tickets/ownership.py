@@ -9,13 +9,13 @@ from collections.abc import Callable
 import structlog
 from aiohttp import web
 
-from gateway.database import DatabaseError
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.errors import GorgiasError, GorgiasNotFoundError, GorgiasThrottledError
 from gateway.gorgias.messages import Ticket, TicketClient
-from gateway.keys import SecretKeyError
 from gateway.tickets.accounts import Accounts
 from gateway.tickets.ticket_id import parse_ticket_id
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError
 
 _LOG = structlog.get_logger()
 

@@ -21,11 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.database import Database, now_ms
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
 from gateway.tickets.progress import FINAL_KINDS, NoteKind
 from gateway.tickets.rows import NOTES, Backlog, Note, parse_note
+from runtime.database import Database
+from runtime.sql import now_ms
 
 # From the click to the first look: by then most awards are settled.
 FIRST_LOOK_S = 0.3

@@ -21,7 +21,6 @@ from gateway.gorgias.errors import (
     GorgiasUnavailableError,
 )
 from gateway.gorgias.messages import TicketClient
-from gateway.keys import SecretKeyError
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Account, Accounts
@@ -32,6 +31,7 @@ from gateway.tickets.store import LEASE_S, NoteStore
 from gateway.tickets.text import Whom, has_mark, make_mark, render_html, render_note
 from gateway.tickets.ticket_id import parse_ticket_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.encryption import SecretKeyError
 
 # So long after a press Gorgias' word on whose the ticket is counts.
 _FRESH_S = 30.0

@@ -15,7 +15,6 @@ from aiohttp import web
 from gateway.authentication import MERCHANT_ID
 from gateway.body import read_body
 from gateway.config import CONFIG
-from gateway.database import DatabaseError
 from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RequestError, WebhookSecretError
 from gateway.installation.activity import ACTIVITY, IGNORED, MALFORMED
 from gateway.installation.credentials import Credentials
@@ -23,6 +22,7 @@ from gateway.loyalty_client import CLIENT
 from gateway.metrics import METRICS
 from gateway.problem import REQUEST_ID
 from gateway.webhooks.events import SECRET_HEADER, parse_event
+from runtime.database import DatabaseError
 
 WEBHOOK_SECRETS = web.AppKey("webhook_secrets", Credentials)
 RETRY_AFTER_S = 10.0

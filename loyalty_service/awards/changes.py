@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, update
 
 from loyalty_service.awards.rows import Settlement, list_written_columns, spell_settlement
 from loyalty_service.awards.tables import award_changes, awards
-from loyalty_service.database import now_ms
 from loyalty_service.domain.award import AwardState
+from runtime.sql import now_ms
 
 # Who does what nobody clicked for.
 SERVICE = "loyalty_service"

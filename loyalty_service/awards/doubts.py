@@ -15,8 +15,9 @@ from loyalty_service.awards.evidence import Neighbours
 from loyalty_service.awards.rows import is_one_of, read_award, read_time, select_awards
 from loyalty_service.awards.sender import make_reference
 from loyalty_service.awards.tables import award_looks, awards
-from loyalty_service.database import Database, make_insert, now_ms
 from loyalty_service.domain.award import Award, AwardState
+from runtime.database import Database
+from runtime.sql import make_insert, now_ms
 
 # After the first check, which comes as soon as an award is in doubt, the second, the third, and each from then on.
 CHECK_AFTER_S = (15.0, 60.0, 300.0)

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from loyalty_service.awards.rows import read_award, select_awards
 from loyalty_service.awards.tables import award_numbers, awards, erasures
-from loyalty_service.database import Database, now_ms
 from loyalty_service.domain.award import Award, AwardState
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward, KeptReason
+from runtime.database import Database
+from runtime.sql import now_ms
 
 # A movement may be booked later than it was asked for: so much earlier awards are told apart from one in doubt.
 BESIDE = timedelta(days=1)

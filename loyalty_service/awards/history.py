@@ -11,10 +11,10 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from loyalty_service.awards.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
 from loyalty_service.awards.tables import award_changes, awards
-from loyalty_service.database import Database
 from loyalty_service.domain.award import Award, AwardChange, AwardState, make_agent_key
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from runtime.addresses import fold_ascii_case
+from runtime.database import Database
 
 RECENT_COUNT = 5
 
@@ -44,7 +44,7 @@ def _fold_postgresql(element: fold_ascii, compiler: SQLCompiler, **options: Any)
 
 
 class History:
-    """Implements the port RecentAwards. `reversal_window_s`: as in Ledger. All methods raise DATABASE_ERRORS."""
+    """Implements the port RecentAwards. `reversal_window_s`: as in Ledger. All methods raise DatabaseError."""
 
     def __init__(self, database: Database, *, reversal_window_s: float) -> None:
         self._database = database

@@ -20,10 +20,10 @@ from loyalty_service.awards.rows import Settlement, is_one_of, list_columns, rea
 from loyalty_service.awards.settlements import OVERDUE, Settlements
 from loyalty_service.awards.tables import awards
 from loyalty_service.batches import Batches
-from loyalty_service.database import Database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content, Receipt
 from loyalty_service.domain.limits import Limits
 from loyalty_service.metrics import Metrics
+from runtime.database import Database
 
 NO_LIMITS = Limits(per_award=None, per_ticket=None)
 

@@ -13,7 +13,6 @@ from loyalty_service.awards.changes import Changes, Page
 from loyalty_service.awards.precedents import PrecedentReader
 from loyalty_service.awards.rows import Settlement, read_award, read_time, select_awards, spell_settlement
 from loyalty_service.awards.tables import award_numbers, award_repeats, awards
-from loyalty_service.database import now_ms
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, make_award_id
 from loyalty_service.domain.errors import (
     AwardInDoubtError,
@@ -23,6 +22,7 @@ from loyalty_service.domain.errors import (
     ReversalTooLateError,
 )
 from loyalty_service.domain.limits import Limits, check_used
+from runtime.sql import now_ms
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):

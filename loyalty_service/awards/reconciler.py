@@ -8,7 +8,6 @@ import structlog
 
 from loyalty_service.awards.doubts import Doubt, Doubts
 from loyalty_service.awards.inquiry import Inquiry
-from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.service import AwardService
 from loyalty_service.metrics import Metrics
 
@@ -25,12 +24,9 @@ logger = structlog.get_logger()
 class Reconciler:
     """Looks about once a second, from `start` to `stop`. Every worker of a fleet has one; claims keep them apart."""
 
-    def __init__(
-        self, awards: AwardService, doubts: Doubts, repairs: Repairs, inquiry: Inquiry, metrics: Metrics
-    ) -> None:
+    def __init__(self, awards: AwardService, doubts: Doubts, inquiry: Inquiry, metrics: Metrics) -> None:
         self._awards = awards
         self._doubts = doubts
-        self._repairs = repairs
         self._inquiry = inquiry
         self._metrics = metrics
         self._checks: dict[str, asyncio.Task[None]] = {}
@@ -70,7 +66,6 @@ class Reconciler:
 
     async def _begin(self) -> None:
         await self._awards.expire_leases()
-        await self._repairs.finish_rows()
         tally = await self._doubts.count()
         self._metrics.show_doubts(tally.unknown, tally.waiting_for_person, tally.oldest_s)
         for doubt in await self._doubts.claim(CHECKS - len(self._checks), without=self._checks.keys()):

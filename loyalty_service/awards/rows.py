@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, FromClause, Row, Select, case, func, liter
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from loyalty_service.awards.tables import awards
-from loyalty_service.database import now_ms
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.member import Wallet
+from runtime.sql import now_ms
 
 REQUEST_COLUMNS = AwardRequest.__struct_fields__
 IN_DOUBT = (AwardState.PENDING, AwardState.UNKNOWN)

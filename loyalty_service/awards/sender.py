@@ -9,8 +9,6 @@ from loyalty_service.awards.deadline import Deadline
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.rows import Settlement
-from loyalty_service.clock import SystemClock
-from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import (
     BookingContradictedError,
@@ -25,6 +23,8 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, LoyaltyProvider, Snapshots
+from runtime.clock import SystemClock
+from runtime.database import DatabaseError
 
 # How much longer than its own time-out a booking may take before it is cut off.
 OVERRUN_S = 1.0
@@ -104,7 +104,7 @@ class Sender:
         for _ in range(SETTLE_TRIES - 1):
             try:
                 return await self._ledger.settle(opening, settlement)
-            except DATABASE_ERRORS:
+            except DatabaseError:
                 reference = settlement.receipt.provider_reference if settlement.receipt else None
                 log.exception("award_not_settled", state=settlement.state.value, provider_reference=reference)
                 await asyncio.sleep(SETTLE_S / SETTLE_TRIES)

@@ -27,7 +27,6 @@ from loyalty_service.awards.parse import (
     read_content,
 )
 from loyalty_service.awards.sender import Sender
-from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
@@ -41,6 +40,7 @@ from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.store import MerchantStore
+from runtime.database import DatabaseError
 
 POLL_S = 0.1
 
@@ -243,7 +243,7 @@ class AwardService:
                 award = await self._wait(award)
         except TimeoutError:
             pass
-        except DATABASE_ERRORS:
+        except DatabaseError:
             logger.exception("award_not_read", merchant_id=award.request.merchant_id, award_id=award.award_id)
         return AwardAnswer(award=award, replayed=replayed, member_name=held.member.full_name if held else "")
 

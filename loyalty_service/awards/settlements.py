@@ -8,9 +8,9 @@ from loyalty_service.awards.changes import SERVICE, Changes, Page
 from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.rows import Settlement, is_one_of, read_award, select_awards
 from loyalty_service.awards.tables import awards
-from loyalty_service.database import now_ms
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError
+from runtime.sql import now_ms
 
 # What a person, or the provider's movements, may find out about an award.
 _FOUND_OUT = {

@@ -191,5 +191,5 @@ class RecentAwards(Protocol):
     """What support gave a member, and took away, of late."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
-        """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DATABASE_ERRORS."""
+        """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""
         ...

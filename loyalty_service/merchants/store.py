@@ -9,13 +9,14 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row, delete, select, update
 
-from loyalty_service.database import DATABASE_ERRORS, Database, make_insert, now_ms
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
-from loyalty_service.keys import Keys
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.table import merchants
+from runtime.database import Database, DatabaseError
+from runtime.encryption import SecretKeys
+from runtime.sql import make_insert, now_ms
 
 REVALIDATE_S = 5.0
 
@@ -28,7 +29,7 @@ class MerchantStore:
     While the database does not answer, a merchant that is known stays known: its members' sidebars need no ledger.
     """
 
-    def __init__(self, database: Database, keys: Keys, clock: Clock) -> None:
+    def __init__(self, database: Database, keys: SecretKeys, clock: Clock) -> None:
         self._database = database
         self._keys = keys
         self._clock = clock
@@ -46,7 +47,7 @@ class MerchantStore:
         try:
             query = select(merchants).where(merchants.c.merchant_id == merchant_id)
             row = await self._database.read(lambda connection: connection.execute(query).first())
-        except DATABASE_ERRORS:
+        except DatabaseError:
             if held is None:
                 raise
             logger.warning("merchant_not_revalidated", merchant_id=merchant_id)

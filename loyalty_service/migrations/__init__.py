@@ -1,1 +1,1 @@
-"""The schema, step by step."""
+"""The loyalty service's schema, one file a step, never changed once released."""

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, RecentAwards, Snapshots
-from loyalty_service.keys import derive
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.cached import CachedSnapshots, Times
 from loyalty_service.snapshots.entries import EntrySerializer
@@ -25,6 +24,7 @@ from loyalty_service.snapshots.turns import DEFAULT_LOOK_S, Turns
 from loyalty_service.snapshots.valkey_cache import ValkeyCache
 from loyalty_service.snapshots.valkey_store import DEFAULT_LEASE_S, ValkeyStore
 from loyalty_service.valkey import TIMEOUT_S
+from runtime.encryption import derive
 
 DEFAULT_FETCH_TIMEOUT_S = 1.6
 DEFAULT_LEDGER_TIMEOUT_S = 0.25

@@ -4,8 +4,9 @@ import secrets
 
 from sqlalchemy import Column, Connection, MetaData, Table, Text, select
 
-from loyalty_service.database import Database, make_insert
-from loyalty_service.keys import Keys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
+from runtime.sql import make_insert
 
 _NAME = "snapshots"
 _SECRET_BYTES = 32
@@ -14,10 +15,10 @@ _SECRET_BYTES = 32
 fleet_secrets = Table("fleet_secrets", MetaData(), Column("name", Text, primary_key=True), Column("encrypted", Text))
 
 
-async def load_secret(database: Database, keys: Keys) -> bytes:
+async def load_secret(database: Database, keys: SecretKeys) -> bytes:
     """32 bytes, made by whichever process is first. Apart from the keys that encrypt it: a rotation keeps what is held.
 
-    Raises UndecryptableError.
+    Raises SecretKeyError.
     """
 
     def load(connection: Connection) -> str | None:

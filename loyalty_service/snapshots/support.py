@@ -4,9 +4,9 @@ import asyncio
 
 import structlog
 
-from loyalty_service.database import DATABASE_ERRORS
 from loyalty_service.domain.award import Award
 from loyalty_service.domain.ports import RecentAwards
+from runtime.database import DatabaseError
 
 logger = structlog.get_logger()
 
@@ -46,6 +46,6 @@ class SupportAwards:
     async def _list(self, merchant_id: str, member_id: str) -> _Found:
         try:
             return await self._recent.list_recent(merchant_id, member_id)
-        except DATABASE_ERRORS as error:
+        except DatabaseError as error:
             logger.warning("support_awards_not_read", merchant_id=merchant_id, error=type(error).__name__)
             return None

@@ -9,10 +9,11 @@ import aiohttp
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.databases import LentDatabase
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Engine, event, text
 
-from gateway.database import Database
+from runtime.database import Database
 
 Statements: TypeAlias = list[tuple[str, Any]]
 

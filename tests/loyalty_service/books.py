@@ -1,8 +1,13 @@
 """What a ledger has in its two tables, whoever wrote it: awards, and the last change of each on record."""
 
-from sqlalchemy import text
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from loyalty_service.database import Database
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from runtime.database import Database, DatabaseError
 
 # Awards whose last change on record leads to another state than they are in, or that have none.
 UNRECORDED = text(
@@ -33,3 +38,11 @@ async def let_leases_run_out(database: Database) -> None:
     await execute(database, "UPDATE awards SET lease_expire_time_ms = 0 WHERE state = 'pending'")
     await execute(database, "UPDATE awards SET next_check_time_ms = 0 WHERE state = 'unknown'")
     await execute(database, "UPDATE award_looks SET next_look_time_ms = 0")
+
+
+@contextmanager
+def refused_by_database(words: str) -> Iterator[None]:
+    """A trigger, or a unique index, refuses what is tried in the block: PostgreSQL and SQLite tell it differently."""
+    with pytest.raises((DatabaseError, IntegrityError)) as caught:
+        yield
+    assert words in str(caught.value.__cause__)

@@ -18,8 +18,7 @@ from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardAnswer, AwardService
 from loyalty_service.awards.tables import award_changes, awards
-from loyalty_service.clock import SystemClock
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import LoyaltyError
 from loyalty_service.domain.limits import Limits
@@ -27,10 +26,12 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock, Snapshots
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
+from runtime.clock import SystemClock
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
@@ -147,7 +148,7 @@ class Desk(Book):
         self.merchant: Merchant = make_merchant()
         self.snapshots = snapshots
         self.sender = Sender(self.ledger, provider, snapshots, timeout_s=10.0, clock=clock)
-        self.merchants = MerchantStore(database, Keys((SECRET_KEY,)), SystemClock())
+        self.merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), SystemClock())
         self.awards = AwardService(
             self.ledger,
             self.sender,

@@ -15,20 +15,20 @@ from loyalty_service.awards.inquiry import Inquiry
 from loyalty_service.awards.ledger import Ledger
 from loyalty_service.awards.openings import Opening
 from loyalty_service.awards.reconciler import Reconciler
-from loyalty_service.awards.repairs import Repairs
 from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender
 from loyalty_service.awards.service import AwardService
 from loyalty_service.awards.tables import award_changes
-from loyalty_service.clock import SystemClock
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.limits import Limits
 from loyalty_service.domain.ports import LoyaltyProvider, Movement, Movements
-from loyalty_service.keys import Keys
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
+from runtime.clock import SystemClock
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.loyalty_service.ledgers import read_metrics
 from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
@@ -77,7 +77,7 @@ class Worker:
         )
         self.doubts: Doubts = parts["doubts"]
         inquiry = Inquiry(provider=provider, **parts)
-        self.reconciler = Reconciler(awards, self.doubts, Repairs(database), inquiry, metrics)
+        self.reconciler = Reconciler(awards, self.doubts, inquiry, metrics)
 
     async def open(self, points: int = 100, *, reverses: int | None = None, **fields: Any) -> Opening:  # noqa: ANN401
         """An award of Jana's, PENDING."""
@@ -151,7 +151,7 @@ async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncItera
         database = await stack.enter_async_context(open_database(database_url))
         history = History(database, reversal_window_s=1800.0)
         opening = open_snapshots(provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=100, recent=history)
-        merchants = MerchantStore(database, Keys((SECRET_KEY,)), clock)
+        merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock)
         if not await merchants.list_after("", 1):
             await merchants.add(make_merchant())
         metrics = Metrics()

@@ -14,13 +14,14 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import from_call
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.domain.ports import Clock, LoyaltyProvider
 from loyalty_service.server import open_fleet, serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from runtime.channels import DIRECT
+from runtime.clock import SystemClock
+from runtime.settings import Listen
 from tests.loyalty_service.scripted import JANA
 
 SECRET_KEY = Fernet.generate_key().decode()
@@ -94,7 +95,7 @@ async def run_service(
     **settings: Any,  # noqa: ANN401  any field of Config
 ) -> AsyncIterator[Client]:
     settings = PATIENT | settings
-    config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen="127.0.0.1:0", **settings)
+    config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen=Listen("127.0.0.1", 0), **settings)
     async with (
         open_fleet(config) as valkey,
         serve(config, provider, clock or SystemClock(), valkey) as port,

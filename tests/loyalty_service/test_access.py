@@ -13,8 +13,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import LogCapture
 
 from loyalty_service.domain.member import Identity, NoBalance
-from loyalty_service.logs import drop_error_texts
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.logs import drop_error_texts
 from tests.loyalty_service.running import Client, StartService, catch_failure, read_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 

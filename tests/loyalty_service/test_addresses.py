@@ -16,10 +16,10 @@ from google.rpc.status_pb2 import Status
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import MEMORY_URL
 from loyalty_service.trifft.client import TrifftProvider
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.clock import SystemClock
 from sandbox.trifft import Member, Project, Settings, Trifft, make_project
 from sandbox.trifft.app import create_trifft_app
 from tests.lookalikes import LOOK_ALIKES

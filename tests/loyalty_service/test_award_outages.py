@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.member import MemberStatus
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from tests.loyalty_service.holding import hold_transaction
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member

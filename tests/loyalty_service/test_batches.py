@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from loyalty_service.batches import MAX_BATCH, Batches
 from loyalty_service.database import open_database
+from runtime.database import DatabaseError
 from tests.loyalty_service.ledgers import Book, open_book
 from tests.loyalty_service.running import wait_until
 
@@ -155,7 +156,7 @@ async def test_ledger_that_fails_fails_all_who_wait_and_none_is_opened(database_
         answers = await asyncio.gather(*(book.open(member_id=member) for member in "abc"), return_exceptions=True)
         await rename(book, "lost", "award_changes")
 
-        assert [isinstance(answer, DBAPIError) for answer in answers] == [True] * 3
+        assert [isinstance(answer, DatabaseError) for answer in answers] == [True] * 3
         assert (await book.open()).award.number == 1
 
 

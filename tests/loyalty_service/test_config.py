@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from loyalty_service.config import Config, ConfigError
+from loyalty_service.config import Config
 from runtime.proxy import HttpProxy
+from runtime.settings import ConfigError, Listen
 
 ONE, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 LEAST = {"LOYALTY_DATABASE_URL": "sqlite:///loyalty.db", "LOYALTY_SECRET_KEYS": ONE}
@@ -14,7 +15,7 @@ LEAST = {"LOYALTY_DATABASE_URL": "sqlite:///loyalty.db", "LOYALTY_SECRET_KEYS": 
 
 def test_config_with_the_least_has_defaults() -> None:
     assert Config.from_env(LEAST) == Config(
-        listen="127.0.0.1:50051",
+        listen=Listen("127.0.0.1", 50051),
         database_url="sqlite:///loyalty.db",
         snapshots_url="memory://",
         secret_keys=(ONE,),
@@ -48,7 +49,7 @@ def test_config_takes_every_setting() -> None:
         "LOYALTY_AWARD_TIMEOUT_S": "0.6",
         "LOYALTY_AWARD_REPEAT_WINDOW_S": "7",
         "LOYALTY_REVERSAL_WINDOW_S": "8",
-        "LOYALTY_METRICS_LISTEN": "0.0.0.0:9091",
+        "LOYALTY_METRICS_LISTEN": "10.0.0.1:9091",
         "LOYALTY_REPLICAS": "4",
         "LOYALTY_HTTP_PROXY": "http://proxy:3128",
         "LOYALTY_LOG_LEVEL": "DEBUG",
@@ -56,7 +57,7 @@ def test_config_takes_every_setting() -> None:
     }
 
     assert Config.from_env(environ) == Config(
-        listen="[::]:1",
+        listen=Listen("::", 1),
         database_url="postgresql://user:password@host/name",
         snapshots_url="redis://host",
         secret_keys=(ONE, OTHER),
@@ -69,7 +70,7 @@ def test_config_takes_every_setting() -> None:
         award_timeout_s=0.6,
         award_repeat_window_s=7.0,
         reversal_window_s=8.0,
-        metrics_listen="0.0.0.0:9091",
+        metrics_listen=Listen("10.0.0.1", 9091),
         replicas=4,
         http_proxy=HttpProxy("http://proxy:3128"),
         log_level="debug",
@@ -110,7 +111,7 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_LISTEN": "[::]:50051"}, "LOYALTY_API_KEY"),
         ({"LOYALTY_LISTEN": "loyalty:50051"}, "LOYALTY_API_KEY"),
         ({"LOYALTY_SECRET_KEYS": "secret-nonsense"}, "LOYALTY_SECRET_KEYS"),
-        ({"LOYALTY_SECRET_KEYS": f"{ONE},secret-nonsense"}, "LOYALTY_SECRET_KEYS: key 2"),
+        ({"LOYALTY_SECRET_KEYS": f"{ONE},secret-nonsense"}, "LOYALTY_SECRET_KEYS has a key 2"),
         ({"LOYALTY_SECRET_KEYS": " , "}, "LOYALTY_SECRET_KEYS"),
         ({"LOYALTY_SECRET_KEYS_FILE": "/dev/null"}, "LOYALTY_SECRET_KEYS_FILE"),
         ({"LOYALTY_API_KEY_FILE": "/nowhere/at/all"}, "LOYALTY_API_KEY_FILE"),

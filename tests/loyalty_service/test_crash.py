@@ -16,8 +16,9 @@ from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 from sqlalchemy import text
 
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from sandbox.trifft import Member, Project, Settings, Trifft, create_trifft_app, make_project
 from tests.loyalty_service.books import assert_record_agrees, execute
 from tests.loyalty_service.crashing import Process, running

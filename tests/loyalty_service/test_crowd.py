@@ -8,9 +8,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 from google.protobuf.duration_pb2 import Duration
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.trifft.client import TrifftProvider
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.clock import SystemClock
 from sandbox.trifft import Member, Project, Trifft, make_project
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.running import Client, Failure, catch_failure, run_service

@@ -15,8 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from loyalty_service.awards import reconciler
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from tests.loyalty_service.books import assert_record_agrees, let_leases_run_out, read_states
 from tests.loyalty_service.reconciling import ListingProvider
 from tests.loyalty_service.running import Client, make_request_id, run_service, wait_until

@@ -11,9 +11,10 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 
 from loyalty_service.awards import sender
-from loyalty_service.database import Database, open_database
+from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from tests.loyalty_service.books import assert_record_agrees, let_leases_run_out, read_states
 from tests.loyalty_service.reconciling import ListingProvider
 from tests.loyalty_service.running import Client, catch_failure, run_service

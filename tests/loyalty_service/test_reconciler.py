@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from loyalty_service.awards import reconciler
@@ -364,22 +362,6 @@ async def test_shop_that_is_pointed_elsewhere_leaves_its_doubts_to_a_person(
 
     assert (await worker.read_state(), (await worker.read()).needs_person) == (UNKNOWN, True)
     assert provider.lists == 0
-
-
-async def test_doubt_of_a_process_of_the_older_release_is_looked_for(worker: Worker, provider: ListingProvider) -> None:
-    """It knows neither when to look nor the shop's days, and may run beside this one for a while."""
-    await worker.merchants.change("acme", {"time_zone": "Pacific/Kiritimati"})
-    lost = await worker.lose(claimed_agent_email="ANA@shop.example", claimed_agent_name="Žofia")
-    await worker.execute("UPDATE awards SET day = '', agent_key = '', agent_name_key = '', next_check_time_ms = NULL")
-    provider.book(100, reference=make_reference(lost))
-
-    await worker.look()
-
-    assert await worker.read_state() is APPLIED
-    query = text("SELECT day, agent_key, agent_name_key FROM awards")
-    [row] = await worker.database.read(lambda connection: connection.execute(query).all())
-    kiritimati = lost.attempt_time.astimezone(ZoneInfo("Pacific/Kiritimati")).date().isoformat()
-    assert tuple(row) == (kiritimati, "ana@shop.example", "Žofia")
 
 
 async def test_provider_that_knows_no_such_member_any_more_leaves_it_to_a_person(

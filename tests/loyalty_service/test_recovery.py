@@ -8,11 +8,11 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from loyalty_service.config import ConfigError
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import BookingUnknownError
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.settings import ConfigError, Listen
 from tests.loyalty_service.reconciling import ListingProvider, run_worker
 from tests.loyalty_service.running import Client, StartService, run_service, wait_until
 
@@ -100,7 +100,7 @@ async def release_when_draining(logs: Sequence[Mapping[str, object]], release: a
 @asynccontextmanager
 async def reading_metrics(database_url: str, provider: ListingProvider) -> AsyncIterator[tuple[Client, str]]:
     with capture_logs() as logs:
-        async with run_service(database_url, provider, metrics_listen="127.0.0.1:0") as client:
+        async with run_service(database_url, provider, metrics_listen=Listen("127.0.0.1", 0)) as client:
             [address] = [line["address"] for line in logs if line["event"] == "metrics_listening"]
             yield client, f"http://{address}/metrics"
 
@@ -143,5 +143,5 @@ async def test_address_for_metrics_that_is_taken_keeps_the_server_from_starting(
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as taken:
         port = taken.sockets[0].getsockname()[1]
         with pytest.raises(ConfigError, match="LOYALTY_METRICS_LISTEN"):
-            async with run_service(new_sqlite_url, provider, metrics_listen=f"127.0.0.1:{port}"):
+            async with run_service(new_sqlite_url, provider, metrics_listen=Listen("127.0.0.1", port)):
                 pass

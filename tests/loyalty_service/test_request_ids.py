@@ -11,7 +11,6 @@ import pytest
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import from_call
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from loyalty_service.awards.erasures import Erasures
 from loyalty_service.awards.tables import awards
@@ -24,6 +23,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.books import refused_by_database
 from tests.loyalty_service.ledgers import NOT_REACHED, Book, open_book
 from tests.loyalty_service.running import Client, StartService, catch_failure, read_failure, wait_until
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
@@ -273,7 +273,7 @@ async def test_database_keeps_one_award_per_request_that_may_have_added_points(b
     """Also from a person with a console, and from INSERT or UPDATE OR REPLACE, which delete what is in their way."""
     await book.ledger.settle(await book.open(500, request_id=PANEL), NOT_REACHED)
     await book.give(100, request_id=PANEL)
-    is_sqlite = book.database.__class__.__name__ == "SqliteDatabase"
+    is_sqlite = await book.database.read(lambda connection: connection.dialect.name == "sqlite")
     columns = ", ".join(column.name for column in awards.c if column.name not in {"number", "member_id"})
     copied = f"INTO awards ({columns}, number, member_id) SELECT {columns}, 9, 'b' FROM awards WHERE number = 2"  # noqa: S608  names of columns
     writes = [f"INSERT {copied}", "UPDATE awards SET state = 'pending' WHERE number = 1"]
@@ -281,7 +281,7 @@ async def test_database_keeps_one_award_per_request_that_may_have_added_points(b
         writes += [f"INSERT OR REPLACE {copied}", f"UPDATE OR REPLACE {writes[1].removeprefix('UPDATE ')}"]
 
     for write in map(text, writes):
-        with pytest.raises(DBAPIError):
+        with refused_by_database(""):
             await book.database.write(partial(Connection.execute, statement=write))
 
     assert [(await book.read(number)).state.value for number in (1, 2)] == ["rejected", "applied"]

@@ -10,7 +10,6 @@ import pytest
 
 from loyalty_service.awards.deadline import Deadline
 from loyalty_service.awards.sender import Sender
-from loyalty_service.clock import SystemClock
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
     BookingContradictedError,
@@ -24,6 +23,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Snapshots
+from runtime.clock import SystemClock
 from tests.loyalty_service.ledgers import Desk, open_desk
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider
 

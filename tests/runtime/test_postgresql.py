@@ -3,9 +3,8 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import pytest
@@ -13,71 +12,57 @@ from sqlalchemy import Connection, text
 
 import gateway.database
 import loyalty_service.database
+from runtime.database import Database, DatabaseError, open_database
+from runtime.migrations import Schema
 from tests.databases import open_connection
 
-T = TypeVar("T")
-PROCESSES = ["gateway", "loyalty_service"]
-Opened = gateway.database.Database | loyalty_service.database.Database
+SCHEMAS = [gateway.database.SCHEMA, loyalty_service.database.SCHEMA]
 
 
-@asynccontextmanager
-async def open_database(process: str, url: str) -> AsyncIterator[Opened]:
-    """As `process` does. Raises RuntimeError with the sentence that it refuses to start with."""
-    opening: Any = getattr(globals()[process], "database").open_database(url)  # noqa: B009 - one of the two modules
-    try:
-        opened = await opening.__aenter__()
-    except (gateway.database.DatabaseError, loyalty_service.database.DatabaseUnavailableError) as error:
-        raise RuntimeError(str(error)) from error
-    try:
-        yield opened
-    finally:
-        await opening.__aexit__(None, None, None)
-
-
-async def fetch(opened: Opened, query: str) -> object:
+async def fetch(database: Database, query: str) -> object:
     def work(connection: Connection) -> object:
         return connection.execute(text(query)).scalar_one()
 
-    return await opened.read(work)
+    return await database.read(work)
 
 
 def add_parameters(url: str, parameters: str) -> str:
     return f"{url}&{parameters}"  # the tests' server is named by a parameter, too
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 async def test_either_spelling_of_the_scheme_is_the_same_database(
-    empty_postgres_url: str, process: str, scheme: str
+    empty_postgres_url: str, schema: Schema, scheme: str
 ) -> None:
-    async with open_database(process, empty_postgres_url.replace("postgresql", scheme, 1)) as opened:
-        assert await fetch(opened, "SELECT 1") == 1
+    async with open_database(empty_postgres_url.replace("postgresql", scheme, 1), schema) as database:
+        assert await fetch(database, "SELECT 1") == 1
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-async def test_parameters_of_the_url_reach_driver_and_server(empty_postgres_url: str, process: str) -> None:
+@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
+async def test_parameters_of_the_url_reach_driver_and_server(empty_postgres_url: str, schema: Schema) -> None:
     url = add_parameters(empty_postgres_url, "application_name=the%20shop&work_mem=7MB&command_timeout=30&timeout=20")
-    async with open_database(process, url) as opened:
-        assert await fetch(opened, "SHOW application_name") == "the shop"
-        assert await fetch(opened, "SHOW work_mem") == "7MB"
+    async with open_database(url, schema) as database:
+        assert await fetch(database, "SHOW application_name") == "the shop"
+        assert await fetch(database, "SHOW work_mem") == "7MB"
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 @pytest.mark.parametrize(("parameters", "is_kept"), [("statement_cache_size=0", False), ("application_name=x", True)])
 async def test_no_statement_stays_prepared_where_the_url_says_so(
-    empty_postgres_url: str, process: str, parameters: str, *, is_kept: bool
+    empty_postgres_url: str, schema: Schema, parameters: str, *, is_kept: bool
 ) -> None:
     """PgBouncer in transaction mode gives the next transaction another connection of the server's."""
-    async with open_database(process, add_parameters(empty_postgres_url, parameters)) as opened:
+    async with open_database(add_parameters(empty_postgres_url, parameters), schema) as database:
         for count in (1, 2, 2):
-            assert await fetch(opened, f"SELECT {count}") == count
-        assert bool(await fetch(opened, "SELECT count(*) FROM pg_prepared_statements")) is is_kept
+            assert await fetch(database, f"SELECT {count}") == count
+        assert bool(await fetch(database, "SELECT count(*) FROM pg_prepared_statements")) is is_kept
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str, process: str) -> None:
-    with pytest.raises(RuntimeError, match="has synchronous_commit off, so a crash"):
-        async with open_database(process, add_parameters(empty_postgres_url, "synchronous_commit=off")):
+@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
+async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str, schema: Schema) -> None:
+    with pytest.raises(DatabaseError, match="has synchronous_commit off, so a crash"):
+        async with open_database(add_parameters(empty_postgres_url, "synchronous_commit=off"), schema):
             pass
 
 
@@ -115,13 +100,13 @@ def refused_urls(locked_url: str, postgres_url: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 async def test_reason_of_a_refusal_is_told_in_one_line_without_the_password(
-    refused_urls: dict[str, str], process: str
+    refused_urls: dict[str, str], schema: Schema
 ) -> None:
     for reason, url in refused_urls.items():
-        with pytest.raises(RuntimeError) as caught:
-            async with open_database(process, url):
+        with pytest.raises(DatabaseError) as caught:
+            async with open_database(url, schema):
                 pass
         told = str(caught.value)
         assert re.search(f": ({reason})", told)

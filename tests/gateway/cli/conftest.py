@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.config import Config
 from loyalty_service.server import serve
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
+from runtime.settings import Listen
 from tests.gateway.cli.books import Books, run_books
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
@@ -24,7 +25,7 @@ def make_key() -> str:
 async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
     clock = SystemClock()
     config = Config(
-        listen="127.0.0.1:0",
+        listen=Listen("127.0.0.1", 0),
         database_url=f"sqlite:///{tmp_path / 'loyalty.db'}",
         secret_keys=(make_key(),),
         api_key="inner-key",

@@ -4,7 +4,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.cli.settings import load_config
-from gateway.config import ConfigError
+from runtime.settings import ConfigError
 
 KEY = Fernet.generate_key().decode()
 MADE_BY_RUN = f"""

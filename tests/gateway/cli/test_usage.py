@@ -75,7 +75,7 @@ def test_database_that_cannot_be_used_is_one_line_and_code_1(
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "sqlite:////nowhere/gateway.db")
     assert main(["check", "acme"]) == 1
-    assert "GATEWAY_DATABASE_URL: /nowhere/gateway.db cannot be used" in capsys.readouterr().err
+    assert "GATEWAY_DATABASE_URL cannot be used: /nowhere/gateway.db: " in capsys.readouterr().err
 
 
 def test_uninstall_of_what_is_not_installed_is_done(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.lookup import Customers
-from gateway.database import Database
 from gateway.installation.store import InstallationStore, Target
 from gateway.tickets.accounts import Accounts
+from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.customers.conftest import PATIENCE_S
 from tests.gateway.edge.running import Gateway, run_gateway

@@ -15,13 +15,14 @@ from yarl import URL
 from gateway.__main__ import listen, make_runner
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
-from gateway.clock import Clock
-from gateway.config import Config, Listen
+from gateway.config import Config
 from gateway.database import open_database
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import InstallationStore, Target
 from gateway.installation.webhook_secrets import WebhookSecrets
-from gateway.keys import SecretKeys
+from runtime.clock import SystemClock
+from runtime.encryption import SecretKeys
+from runtime.settings import Listen
 from tests.gateway.helpdesk import run_helpdesk
 
 # Nobody listens on the discard port, so a connection is refused at once.
@@ -34,6 +35,11 @@ PETER = "peter@example.com"
 # A busy machine is no Gorgias that does not say.
 # A busy machine is nobody who hangs: tests of time-outs set their own.
 ACTION_TIMEOUT_S = 30.0
+
+
+class StoppedClock(SystemClock):
+    def now(self) -> datetime:
+        return NOW
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ async def run_gateway(
         assert acme is not None
         assert bloom is not None
         assert acme.webhook_secret is not None
-        runner = make_runner(create_app(config, Clock(lambda: NOW)))
+        runner = make_runner(create_app(config, StoppedClock()))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         server = await listen(runner, Listen("127.0.0.1", 0))

@@ -12,11 +12,12 @@ import aiohttp
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.config import Config, ConfigError, Listen
+from gateway.config import Config
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.encryption import SecretKeys
 from runtime.proxy import parse_proxy_url
+from runtime.settings import ConfigError, Listen
 from tests.forked import Forked, run_forked
 
 KEY = Fernet.generate_key().decode()
@@ -121,7 +122,7 @@ async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -
     async with run_process(make_settings(tmp_path, GATEWAY_SECRET_KEYS=other_key)) as process:
         _, errors = await process.communicate()
     assert process.returncode == 2
-    assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS: ")
+    assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS does not hold the key")
     assert errors.decode().count("\n") == 1
 
 

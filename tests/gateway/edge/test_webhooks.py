@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from gateway.database import open_database
 from gateway.errors import RequestError
 from gateway.installation.store import InstallationStore
-from gateway.keys import SecretKeys
 from gateway.webhooks.events import EVENTS, SECRET_HEADER, parse_event, render_template
+from runtime.encryption import SecretKeys
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 

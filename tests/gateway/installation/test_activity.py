@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.database import Database
 from gateway.installation.activity import MAX_ERROR_CHARS, Activity
 from gateway.installation.store import Installation, InstallationStore, Target
+from runtime.database import Database
 from tests.gateway.statements import execute
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gateway.database import Database, DatabaseError
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore, Target, make_credential
+from runtime.database import Database, DatabaseError
 from tests.gateway.statements import Statements, execute, note_statements
 from tests.gateway.waiting import wait_until
 

@@ -23,7 +23,7 @@ from gateway.gorgias.errors import GorgiasError
 from gateway.installation.checks import check_gorgias
 from gateway.installation.service import install, uninstall
 from gateway.installation.store import Installation, InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.encryption import SecretKeys
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.foreign import ForeignRecords
 from sandbox.gorgias.read_back import ReadBack

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from cryptography.fernet import Fernet
 
-from gateway.database import Database, DatabaseError, open_database
+from gateway.database import open_database
 from gateway.installation.store import Activity, InstallationStore, Target, hash_credential
-from gateway.keys import SecretKeyError, SecretKeys
+from runtime.database import Database, DatabaseError
+from runtime.encryption import SecretKeyError, SecretKeys
 from tests.gateway.statements import execute, fetch_rows
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

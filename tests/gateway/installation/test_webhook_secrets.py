@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore, hash_credential
 from gateway.installation.webhook_secrets import FORMER_LIFE, SECRET_PREFIX, WebhookSecrets
-from gateway.keys import SecretKeys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.gateway.installation.test_store import TARGET
 from tests.gateway.statements import fetch_rows
 

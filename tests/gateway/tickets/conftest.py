@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.tickets.room import Room, TicketLoyalty, open_room
 

@@ -9,7 +9,6 @@ import grpc
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
-from gateway.database import Database
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
@@ -18,6 +17,7 @@ from gateway.tickets.opening import open_tickets
 from gateway.tickets.outbox import Outbox
 from gateway.tickets.ownership import Ownership
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute, fetch_rows

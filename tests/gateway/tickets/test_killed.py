@@ -11,11 +11,12 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.actions.token import AwardTokens
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.installation.store import InstallationStore
-from gateway.keys import SecretKeys
 from gateway.tickets.store import LEASE_S
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.running import JANA, make_time
 from tests.gateway.edge.scripted import Context, Failure

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.budget import PERIOD_S, REQUESTS
 from gateway.installation.store import InstallationStore
+from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.statements import execute
 from tests.gateway.tickets.room import REQUEST, Room, make_award

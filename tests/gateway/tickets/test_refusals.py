@@ -7,11 +7,11 @@ import grpc
 import msgspec
 import pytest
 
-from gateway.database import Database
 from gateway.installation.store import InstallationStore, Target
 from gateway.tickets.rows import Backlog
 from gateway.tickets.store import NoteStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Failure
 from tests.gateway.helpdesk import Helpdesk

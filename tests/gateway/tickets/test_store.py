@@ -7,12 +7,13 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection
 
-from gateway.database import Database, DatabaseError, open_database
+from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
 from gateway.tickets.progress import NoteKind
 from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
+from runtime.database import Database, DatabaseError
+from runtime.encryption import SecretKeys
 from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.tickets.room import let_pass
 from tests.gateway.waiting import wait_until

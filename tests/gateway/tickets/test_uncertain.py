@@ -9,11 +9,10 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.database import Database, open_database
+from gateway.database import open_database
 from gateway.gorgias import messages
 from gateway.gorgias.budget import Budget
 from gateway.installation.store import InstallationStore, Target
-from gateway.keys import SecretKeys
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.tickets.accounts import Accounts
@@ -23,6 +22,8 @@ from gateway.tickets.rows import Note
 from gateway.tickets.store import LEASE_S, NoteStore
 from gateway.tickets.writer import LATE_S, Writer
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
+from runtime.encryption import SecretKeys
 from sandbox.gorgias import events
 from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.ticket import Message

@@ -11,11 +11,11 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from loyalty_service.database import open_database
-from loyalty_service.keys import Keys, UndecryptableError
 from loyalty_service.snapshots.entries import AliasEntry, Entry, NobodyEntry
 from loyalty_service.snapshots.sealing import Seal
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.snapshots.valkey_cache import ValkeyCache
+from runtime.encryption import SecretKeyError, SecretKeys
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.processes import open_process
@@ -87,9 +87,9 @@ def test_value_that_is_none_of_ours_is_a_miss(value: bytes) -> None:
 
 async def test_secret_is_made_once_and_outlives_a_rotation_of_keys(database_url: str) -> None:
     async with open_database(database_url) as one, open_database(database_url) as other:
-        keys = Keys((SECRET_KEY,))
+        keys = SecretKeys((SECRET_KEY,))
         made = await asyncio.gather(*(load_secret(database, keys) for database in (one, other, one, other)))
         assert len(set(made)) == 1
-        assert await load_secret(other, Keys((OTHER_KEY, SECRET_KEY))) == made[0]
-        with pytest.raises(UndecryptableError):
-            await load_secret(one, Keys((OTHER_KEY,)))
+        assert await load_secret(other, SecretKeys((OTHER_KEY, SECRET_KEY))) == made[0]
+        with pytest.raises(SecretKeyError):
+            await load_secret(one, SecretKeys((OTHER_KEY,)))

@@ -8,9 +8,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
 from sandbox.trifft import Coupon, Member, Project, Segment, Tier, Trifft, UserCoupon, Venue, make_project
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, make_answering_app

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.domain.errors import BookingUnknownError, ProviderUnavailableError
 from loyalty_service.domain.member import parse_identity
 from loyalty_service.domain.ports import Booking
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
 from runtime.proxy import parse_proxy_url
 from sandbox.trifft import Project
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from loyalty_service.clock import SystemClock
 from loyalty_service.domain.errors import (
     LoyaltyError,
     ProviderCredentialsError,
@@ -20,6 +19,7 @@ from loyalty_service.domain.urgency import Urgency
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.breaker import FAILURES
 from loyalty_service.trifft.client import TrifftProvider
+from runtime.clock import SystemClock
 from sandbox.trifft import Fault, Project
 from sandbox.trifft.faults import FaultTarget
 from tests.loyalty_service.running import wait_until

@@ -1,4 +1,4 @@
-"""Log lines: JSON, one a line, on standard error."""
+"""Log lines: JSON, one a line, on standard error; of a person's data nothing."""
 
 import logging
 import sys

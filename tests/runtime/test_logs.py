@@ -7,7 +7,7 @@ import sys
 SCRIPT = """
 import logging
 import structlog
-from gateway.logs import configure_logs
+from runtime.logs import configure_logs
 
 configure_logs("info")
 for log in (structlog.get_logger(), logging.getLogger("asyncio")):

@@ -1,0 +1,1 @@
+"""Where Alembic looks for its `env.py`."""

@@ -1,0 +1,7 @@
+"""Alembic's way in: runs the steps on the connection, and in the transaction, that `runtime.migrations` has opened."""
+
+from alembic import context
+
+attributes = context.config.attributes
+context.configure(connection=attributes["connection"], version_table=attributes["version_table"])
+context.run_migrations()
