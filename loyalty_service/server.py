@@ -11,22 +11,22 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from redis.asyncio import Redis
 
-from loyalty_service.awards.doubts import Doubts
-from loyalty_service.awards.erasures import Erasures
-from loyalty_service.awards.history import History
-from loyalty_service.awards.inquiry import Inquiry
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.reconciler import Reconciler
+from loyalty_service.api.interceptors import CallBoundary, CallerAuth
+from loyalty_service.api.servicers import LoyaltyServicer, MerchantServicer
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.reconciliation.claim import Doubts
+from loyalty_service.awards.reconciliation.loop import Reconciler
+from loyalty_service.awards.reconciliation.reconcile import Inquiry
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.config import MEMORY_URL, Config
 from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
-from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
-from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import Fleet, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile

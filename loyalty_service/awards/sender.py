@@ -6,9 +6,9 @@ from typing import TypeAlias
 import structlog
 
 from loyalty_service.awards.deadline import Deadline
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.rows import Settlement
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import (
     BookingContradictedError,

@@ -11,9 +11,8 @@ import msgspec
 import structlog
 
 from loyalty_service.awards.circumstances import add_circumstances
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.obstacles import find_obstacle
-from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
 from loyalty_service.awards.parse import (
     GivenAward,
     GivenReversal,
@@ -28,6 +27,7 @@ from loyalty_service.awards.parse import (
 )
 from loyalty_service.awards.sender import Sender
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.eligibility import find_obstacle
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.ledger.open import Opening
 from loyalty_service.domain.award import AwardRequest
 from loyalty_service.domain.limits import Limits
 

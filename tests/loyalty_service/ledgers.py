@@ -10,14 +10,14 @@ import msgspec
 from prometheus_client import generate_latest
 from sqlalchemy import select, text
 
-from loyalty_service.awards.history import History
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.awards.parse import GivenAward, GivenReversal
-from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardAnswer, AwardService
-from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import LoyaltyError

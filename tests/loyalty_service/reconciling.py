@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
-from loyalty_service.awards.doubts import Doubts
-from loyalty_service.awards.history import History
-from loyalty_service.awards.inquiry import Inquiry
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
-from loyalty_service.awards.reconciler import Reconciler
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.tables import award_changes
+from loyalty_service.awards.reconciliation.claim import Doubts
+from loyalty_service.awards.reconciliation.loop import Reconciler
+from loyalty_service.awards.reconciliation.reconcile import Inquiry
 from loyalty_service.awards.sender import Sender
 from loyalty_service.awards.service import AwardService
-from loyalty_service.awards.tables import award_changes
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.limits import Limits

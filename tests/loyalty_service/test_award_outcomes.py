@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import grpc
 import pytest
 
-from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.ledger.ledger import Ledger
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.awards.parse import GivenAward, parse_award
-from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError

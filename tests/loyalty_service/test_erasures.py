@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from loyalty_service.awards.erasures import Erasures
-from loyalty_service.awards.history import History
-from loyalty_service.awards.tables import awards, erasures
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.tables import awards, erasures
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.erasure import Erasure, KeptReason

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loyalty_service.awards.evidence import Neighbours, weigh
+from loyalty_service.awards.reconciliation.match import Neighbours, weigh
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 

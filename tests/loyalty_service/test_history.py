@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.rows import Settlement
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.ledgers import (
     APPLIED,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select, update
 
-from loyalty_service.awards.history import History
-from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.award_filter import AwardFilter

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from loyalty_service.awards.doubts import Doubts
-from loyalty_service.awards.history import History
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.reconciliation.claim import Doubts
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.limits import Limits

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from loyalty_service.awards import reconciler
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.rows import Settlement
 from loyalty_service.awards.sender import make_reference
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (

@@ -12,8 +12,8 @@ from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import from_call
 from sqlalchemy import Connection, text
 
-from loyalty_service.awards.erasures import Erasures
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.errors import (
     BookingUnknownError,
     ProviderCredentialsError,

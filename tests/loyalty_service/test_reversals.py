@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from loyalty_service.awards.history import History
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.rows import Settlement
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.errors import (

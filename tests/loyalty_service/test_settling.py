@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
-from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.settlements import MovementUsedError
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import MovementUsedError
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
 from tests.loyalty_service.books import refused_by_database

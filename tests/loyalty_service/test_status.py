@@ -7,8 +7,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from loyalty_service.api.status import CODES, INTERNAL_REASON, make_internal_status, make_status
 from loyalty_service.domain import errors
-from loyalty_service.status import CODES, INTERNAL_REASON, make_internal_status, make_status
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import read_failure
 

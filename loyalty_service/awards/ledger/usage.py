@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import literal_column as sql
 
-from loyalty_service.awards.replays import Records, read_records, select_records
-from loyalty_service.awards.rows import GIVEN, IN_DOUBT, find_reversal, is_one_of, list_columns
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.idempotency import Records, read_records, select_records
+from loyalty_service.awards.ledger.rows import GIVEN, IN_DOUBT, find_reversal, is_one_of, list_columns
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import AwardRequest, AwardState
 from loyalty_service.domain.limits import Limits, Used
 

@@ -8,11 +8,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from loyalty_service.awards.erasures import Erasures
-from loyalty_service.awards.history import History
-from loyalty_service.awards.parse import is_award_number, parse_eraser
-from loyalty_service.awards.service import AwardService
-from loyalty_service.convert import (
+from loyalty_service.api.convert import (
     read_award,
     read_erased_id,
     read_filter,
@@ -32,6 +28,12 @@ from loyalty_service.convert import (
     write_sum,
     write_unreadable,
 )
+from loyalty_service.api.pages import make_page_token, parse_page_size, parse_page_token
+from loyalty_service.api.status import make_status
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.parse import is_award_number, parse_eraser
+from loyalty_service.awards.service import AwardService
 from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
@@ -40,8 +42,6 @@ from loyalty_service.domain.urgency import Urgency
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
-from loyalty_service.pages import make_page_token, parse_page_size, parse_page_token
-from loyalty_service.status import make_status
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 

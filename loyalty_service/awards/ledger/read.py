@@ -9,8 +9,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from loyalty_service.awards.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
-from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.awards.ledger.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.domain.award import Award, AwardChange, AwardState, make_agent_key
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from runtime.addresses import fold_ascii_case

@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, Row, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from loyalty_service.awards.changes import Changes, Page
-from loyalty_service.awards.precedents import PrecedentReader
-from loyalty_service.awards.rows import Settlement, read_award, read_time, select_awards, spell_settlement
-from loyalty_service.awards.tables import award_numbers, award_repeats, awards
+from loyalty_service.awards.ledger.audit import Changes, Page
+from loyalty_service.awards.ledger.rows import Settlement, read_award, read_time, select_awards, spell_settlement
+from loyalty_service.awards.ledger.tables import award_numbers, award_repeats, awards
+from loyalty_service.awards.ledger.usage import PrecedentReader
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, make_award_id
 from loyalty_service.domain.errors import (
     AwardInDoubtError,

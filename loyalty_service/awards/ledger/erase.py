@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, insert, select, update
 
-from loyalty_service.awards.rows import read_award, select_awards
-from loyalty_service.awards.tables import award_numbers, awards, erasures
+from loyalty_service.awards.ledger.rows import read_award, select_awards
+from loyalty_service.awards.ledger.tables import award_numbers, awards, erasures
 from loyalty_service.domain.award import Award, AwardState
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward, KeptReason
 from runtime.database import Database

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from loyalty_service.awards.doubts import Doubt, Doubts
-from loyalty_service.awards.inquiry import Inquiry
+from loyalty_service.awards.reconciliation.claim import Doubt, Doubts
+from loyalty_service.awards.reconciliation.reconcile import Inquiry
 from loyalty_service.awards.service import AwardService
 from loyalty_service.metrics import Metrics
 

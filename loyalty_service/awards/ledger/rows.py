@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, FromClause, Row, Select, case, func, literal_column, null, select
 from sqlalchemy.sql.selectable import ScalarSelect
 
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.member import Wallet
 from runtime.sql import now_ms

@@ -7,10 +7,10 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from loyalty_service.awards.doubts import Doubt, Doubts
-from loyalty_service.awards.evidence import CLOCK_SKEW, Finding, weigh
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.settlements import MovementUsedError
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.settle import MovementUsedError
+from loyalty_service.awards.reconciliation.claim import Doubt, Doubts
+from loyalty_service.awards.reconciliation.match import CLOCK_SKEW, Finding, weigh
 from loyalty_service.domain.award import AwardState, Receipt
 from loyalty_service.domain.errors import (
     MemberNotFoundError,

@@ -13,9 +13,9 @@ from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import to_status
 
+from loyalty_service.api.status import INTERNAL_REASON, make_internal_status, make_status
 from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError, StoreUnavailableError
 from loyalty_service.merchants.parse import is_merchant_id
-from loyalty_service.status import INTERNAL_REASON, make_internal_status, make_status
 from runtime.database import DatabaseError
 
 OWN_METHODS = "/loyalty.v1."

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, update
 
-from loyalty_service.awards.evidence import Neighbours
-from loyalty_service.awards.rows import is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.ledger.rows import is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.ledger.tables import award_looks, awards
+from loyalty_service.awards.reconciliation.match import Neighbours
 from loyalty_service.awards.sender import make_reference
-from loyalty_service.awards.tables import award_looks, awards
 from loyalty_service.domain.award import Award, AwardState
 from runtime.database import Database
 from runtime.sql import make_insert, now_ms

@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, Select, bindparam, select
 from sqlalchemy import literal_column as sql
 
-from loyalty_service.awards.rows import read_award
-from loyalty_service.awards.tables import award_repeats, awards
+from loyalty_service.awards.ledger.rows import read_award
+from loyalty_service.awards.ledger.tables import award_repeats, awards
 from loyalty_service.domain.award import AwardState, Content, make_award_id
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
 from loyalty_service.domain.errors import RequestIdReusedError

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, select, update
 
-from loyalty_service.awards.changes import SERVICE, Changes, Page
-from loyalty_service.awards.openings import Opening
-from loyalty_service.awards.rows import Settlement, is_one_of, read_award, select_awards
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.audit import SERVICE, Changes, Page
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.rows import Settlement, is_one_of, read_award, select_awards
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError
 from runtime.sql import now_ms

@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy import ColumnElement, Connection, select, union_all
 
-from loyalty_service.awards.changes import Changes, Page
-from loyalty_service.awards.openings import NothingOpened, Opening, Openings, Wanted
-from loyalty_service.awards.replays import read_records, select_records
-from loyalty_service.awards.rows import Settlement, is_one_of, list_columns, read_award, select_awards
-from loyalty_service.awards.settlements import OVERDUE, Settlements
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.audit import Changes, Page
+from loyalty_service.awards.ledger.idempotency import read_records, select_records
+from loyalty_service.awards.ledger.open import NothingOpened, Opening, Openings, Wanted
+from loyalty_service.awards.ledger.rows import Settlement, is_one_of, list_columns, read_award, select_awards
+from loyalty_service.awards.ledger.settle import OVERDUE, Settlements
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.batches import Batches
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content, Receipt
 from loyalty_service.domain.limits import Limits

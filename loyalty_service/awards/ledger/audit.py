@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, insert, update
 
-from loyalty_service.awards.rows import Settlement, list_written_columns, spell_settlement
-from loyalty_service.awards.tables import award_changes, awards
+from loyalty_service.awards.ledger.rows import Settlement, list_written_columns, spell_settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.domain.award import AwardState
 from runtime.sql import now_ms
 

@@ -1,0 +1,1 @@
+"""The ledger of awards: what was asked for, what became of it, and who changed that when. `ledger.py` is its door."""
