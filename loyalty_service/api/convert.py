@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR
-from typing import Any, cast
 from urllib.parse import quote
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +12,7 @@ from loyalty_service.domain.award import Award, AwardChange, AwardState, make_aw
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure
 from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.limits import LIMIT_FIELDS
 from loyalty_service.domain.member import (
     Coupon,
     CouponState,
@@ -25,7 +25,7 @@ from loyalty_service.domain.member import (
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding, UnreadableField
-from loyalty_service.merchants.parse import LIMIT_NAMES, MEMBER_ID_PLACE, SECONDS_NAMES, GivenFields
+from loyalty_service.merchants.parse import MEMBER_ID_PLACE, GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,10 +131,9 @@ def read_grouping(message: pb.AwardGrouping.ValueType) -> AwardGrouping:
 
 
 def read_merchant_fields(message: pb.Merchant) -> GivenFields:
-    """A limit that is not set is None, which is the default; 0 is no limit."""
-    fields = {name: getattr(message, name) for name in GivenFields.__struct_fields__}
-    unset = {name for name in LIMIT_NAMES if not message.HasField(cast("Any", name))}
-    return GivenFields(**{name: value for name, value in fields.items() if name not in unset})
+    given = {field.name: value for field, value in message.ListFields()}
+    limits = {name: value for name, value in given.items() if name in LIMIT_FIELDS}
+    return GivenFields(**{name: given[name] for name in GivenFields.__struct_fields__ if name in given}, limits=limits)
 
 
 def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
@@ -251,8 +250,9 @@ def write_merchant(merchant: Merchant) -> pb.Merchant:
         locale=merchant.locale,
         profile=merchant.profile,
         award_reasons=merchant.award_reasons,
-        max_points_per_deduction=merchant.max_points_per_deduction,
-        **{name: getattr(merchant, name) for name in (*LIMIT_NAMES, *SECONDS_NAMES)},
+        **{field: getattr(merchant.limits, name) for field, name in LIMIT_FIELDS.items()},
+        hold_time_s=merchant.hold_time_s,
+        stale_if_error_s=merchant.stale_if_error_s,
         create_time=_write_time(merchant.create_time),
         update_time=_write_time(merchant.update_time),
     )

@@ -226,7 +226,7 @@ class AwardService:
             opened = await opening
             if opened.is_ours:
                 key = (merchant.merchant_id, opened.award.number)
-                self._sending[key] = task = self._start(self._sender.send(merchant, opened, deadline))
+                self._sending[key] = task = self._start(self._sender.send(merchant, opened.award, deadline))
                 task.add_done_callback(lambda _: self._sending.pop(key, None))
             return opened
 

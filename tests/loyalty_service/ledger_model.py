@@ -9,7 +9,7 @@ from loyalty_service.awards.ledger.open import Opening
 from loyalty_service.domain.award import AwardRequest
 from loyalty_service.domain.limits import Limits
 
-LIMITS = Limits(per_award=None, per_ticket=300, per_member_day=500, per_merchant_day=800, per_agent_day=450)
+LIMITS = Limits(per_award=0, per_ticket=300, per_member_day=500, per_merchant_day=800, per_agent_day=450)
 DOUBT, GIVEN = {"pending", "unknown"}, {"pending", "unknown", "applied"}
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from loyalty_service.awards.ledger.ledger import Ledger
 from loyalty_service.awards.ledger.open import Opening
 from loyalty_service.awards.ledger.read import History
-from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.awards.ledger.tables import award_changes
 from loyalty_service.awards.reconciliation.claim import Doubts
 from loyalty_service.awards.reconciliation.loop import Reconciler
@@ -34,7 +34,7 @@ from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
 UTC_ZONE = ZoneInfo("UTC")
-NO_LIMITS = Limits(per_award=None, per_ticket=None)
+NO_LIMITS = Limits(per_award=0, per_ticket=0)
 
 
 class ListingProvider(ScriptedProvider):
@@ -96,13 +96,13 @@ class Worker:
     async def lose(self, points: int = 100, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
         """An award of Jana's whose answer was lost: UNKNOWN."""
         opening = await self.open(points, **fields)
-        return await self.ledger.settle(opening, Settlement(state=AwardState.UNKNOWN))
+        return await self.ledger.settle(opening.award, Settlement(state=AwardState.UNKNOWN))
 
     async def apply(self, movement: Movement, **fields: Any) -> Award:  # noqa: ANN401  likewise
         """An award of Jana's that the provider confirmed with a movement."""
         opening = await self.open(int(abs(movement.change)), **fields)
         receipt = Receipt(provider_reference=movement.movement_id, balance=None, delayed=False)
-        return await self.ledger.settle(opening, Settlement(state=AwardState.APPLIED, receipt=receipt))
+        return await self.ledger.settle(opening.award, Settlement(state=AwardState.APPLIED, receipt=receipt))
 
     async def let_pass(self, **length: float) -> None:
         """Everything that is in the ledger happened so much earlier."""

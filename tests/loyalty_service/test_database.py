@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from loyalty_service.awards.ledger.ledger import Ledger
-from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.database import open_database
@@ -41,8 +41,10 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
         request = parse_award("acme", make_given())
-        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), refused)
-        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), Settlement(state=AwardState.UNKNOWN))
+        await ledger.settle((await ledger.open(request, Limits(), UTC_ZONE)).award, refused)
+        await ledger.settle(
+            (await ledger.open(request, Limits(), UTC_ZONE)).award, Settlement(state=AwardState.UNKNOWN)
+        )
 
         columns = (award_changes.c.number, award_changes.c.attempt, award_changes.c.state)
         query = select(*columns).order_by("change_id")
@@ -61,8 +63,8 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
         opening = await ledger.open(parse_award("acme", make_given()), Limits(), UTC_ZONE)
         expired = await ledger.expire_leases()
 
-        settled = await ledger.settle(opening, refused)
-        booked = await ledger.settle(opening, Settlement(state=AwardState.APPLIED))
+        settled = await ledger.settle(opening.award, refused)
+        booked = await ledger.settle(opening.award, Settlement(state=AwardState.APPLIED))
 
         assert [award.state for award in expired] == [AwardState.UNKNOWN]
         assert (settled.state, settled.retryable, settled.rejection_reason) == (AwardState.NOT_APPLIED, False, None)
@@ -75,10 +77,10 @@ async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) ->
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         request = parse_award("acme", make_given())
         older = await ledger.open(request, Limits(), UTC_ZONE)
-        await ledger.settle(older, Settlement(state=AwardState.REJECTED, retryable=True))
+        await ledger.settle(older.award, Settlement(state=AwardState.REJECTED, retryable=True))
         await ledger.open(request, Limits(), UTC_ZONE)
 
-        settled = await ledger.settle(older, Settlement(state=AwardState.APPLIED))
+        settled = await ledger.settle(older.award, Settlement(state=AwardState.APPLIED))
 
         assert settled.state is AwardState.PENDING
 

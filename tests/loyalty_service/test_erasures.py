@@ -102,13 +102,13 @@ async def test_award_in_doubt_is_kept_and_with_it_those_that_tell_it_apart(datab
         await book.give()
         await book.let_pass(2 * DAY_S)
         await book.give()
-        await book.ledger.settle(await book.open(), NOT_REACHED)
+        await book.settle(await book.open(), NOT_REACHED)
         await book.let_pass(HOUR_S)
         opening = await book.open()
         if state != "pending":
-            await book.ledger.settle(opening, LOST)
+            await book.settle(opening, LOST)
         if state == "not_applied":  # and looked for still
-            await book.ledger.settle_doubt("acme", opening.award.number, AwardState.NOT_APPLIED, why="not in the list")
+            await book.settle_by_movements(opening.award.number, AwardState.NOT_APPLIED, why="not in the list")
         assert await list_kept(book) == {2: KeptReason.BESIDE_DOUBT, 4: KeptReason.IN_DOUBT}
 
         if state == "not_applied":
@@ -189,8 +189,8 @@ async def test_database_lets_no_award_in_doubt_forget_its_member(database_url: s
     async with open_book(database_url) as book:
         openings = [await book.open(member_id=name) for name in ("pending", "unknown", "watched")]
         for opening in openings[1:]:
-            await book.ledger.settle(opening, LOST)
-        await book.ledger.settle_doubt("acme", 3, AwardState.NOT_APPLIED, why="not in the list")
+            await book.settle(opening, LOST)
+        await book.settle_by_movements(3, AwardState.NOT_APPLIED, why="not in the list")
         for number in (1, 2, 3):
             with refused_by_database("stay as they were asked for"):
                 await execute(book.database, f"{FORGET} WHERE number = {number}")

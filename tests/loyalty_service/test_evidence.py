@@ -32,6 +32,7 @@ def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Award:  # n
         number=number,
         request=AwardRequest(**request | fields),
         state=AwardState.UNKNOWN,
+        attempt=1,
         receipt=None,
         rejection_reason=None,
         retryable=False,

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import Settlement
+from loyalty_service.domain.limits import NO_LIMITS
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
-    NO_LIMITS,
     NOT_REACHED,
     REFUSED,
     UTC_ZONE,
@@ -65,13 +65,13 @@ async def fill(book: Book) -> None:
         member_id = f"doubt-{number + 1}" if in_doubt else choices.choice(["jana", "boris"])
         wanted["member_support_id"] = {"jana": "JN-4821", "boris": "Ńk-1"}.get(member_id, "")
         opening = await book.open(choices.randint(1, 900), member_id=member_id, **wanted)
-        award = await book.ledger.settle(opening, outcome) if outcome else opening.award
+        award = await book.settle(opening, outcome) if outcome else opening.award
         if outcome is LOST and choices.random() < 0.5:
             await book.ledger.mark_needs_person("acme", award.number)
         if outcome is APPLIED and choices.random() < 0.5:
             taker = {"claimed_agent_email": "boss@shop.example", "ticket_id": "9999"}
             undo = await book.open_reversal(award, **taker)
-            await book.ledger.settle(undo, choices.choice([APPLIED, APPLIED, REFUSED]))
+            await book.settle(undo, choices.choice([APPLIED, APPLIED, REFUSED]))
     await spread(book)
 
 
@@ -299,9 +299,9 @@ async def test_award_that_is_tried_again_counts_in_the_time_of_its_last_try(
     """As it does for limits: a month of lists and of sums has what a month of days has."""
     async with open_book(database_url) as book:
         request = make_request(120, ticket_id="4711")
-        await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
+        await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
         await book.let_pass(40 * 86_400)
-        await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), APPLIED)
+        await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), APPLIED)
     wanted = pb.AwardFilter()
     wanted.from_time.FromDatetime(datetime.now(UTC) - timedelta(days=1))
     async with start_service() as client:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select, update
 
 from loyalty_service.awards.ledger.read import History
-from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
@@ -102,7 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._settle(entry, len(entry.attempts) - 1, settlement)
 
     def _settle(self, entry: Entry, attempt: int, settlement: Settlement) -> None:
-        settled = self._run(self.book.ledger.settle(entry.attempts[attempt], settlement))
+        settled = self._run(self.book.settle(entry.attempts[attempt], settlement))
         if attempt == len(entry.attempts) - 1 and entry.state == "pending":
             entry.state, entry.retryable = settlement.state.value, settlement.retryable
             self.unrefused[entry.request.request_id] -= entry.state == "rejected"
@@ -139,7 +139,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def look_it_up(self, number: int, finding: AwardState) -> None:
         entry = self._choose(number)
         own = self.model.entries.index(entry) + 1
-        self._run(self.book.ledger.settle_doubt(self.merchant_id, own, finding, why="its reference"))
+        self._run(
+            self.book.ledger.settle_by_movements(self.merchant_id, own, Settlement(state=finding, why="its reference"))
+        )
         if _may_become(entry.state, finding.value):
             entry.state = finding.value
 

@@ -12,13 +12,12 @@ from sqlalchemy import text
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError, rfc3339
-from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.limits import NO_LIMITS, Limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.lookalikes import LOOK_ALIKES
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
-    NO_LIMITS,
     NOT_REACHED,
     REFUSED,
     Book,
@@ -105,7 +104,7 @@ async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> 
 
 
 async def test_narrowest_of_several_limits_is_named(book: Book) -> None:
-    limits = Limits(per_award=None, per_ticket=300, per_member_day=200, per_merchant_day=1000, per_agent_day=900)
+    limits = Limits(per_award=0, per_ticket=300, per_member_day=200, per_merchant_day=1000, per_agent_day=900)
     await book.give(150, limits=limits, ticket_id="4711")
 
     refusal = await catch(LimitExceededError, book.open(160, limits=limits, ticket_id="4711"))
@@ -115,10 +114,10 @@ async def test_narrowest_of_several_limits_is_named(book: Book) -> None:
 
 async def test_what_is_in_doubt_counts_and_what_was_refused_or_taken_back_does_not(book: Book) -> None:
     pending, unknown = await book.open(1, member_id="a"), await book.open(10, member_id="b")
-    await book.ledger.settle(unknown, LOST)
-    await book.ledger.settle(await book.open(1000, member_id="c"), REFUSED)
-    await book.ledger.settle(await book.open(1000, member_id="c"), NOT_REACHED)
-    not_applied = await book.ledger.settle(await book.open(1000, member_id="d"), LOST)
+    await book.settle(unknown, LOST)
+    await book.settle(await book.open(1000, member_id="c"), REFUSED)
+    await book.settle(await book.open(1000, member_id="c"), NOT_REACHED)
+    not_applied = await book.settle(await book.open(1000, member_id="d"), LOST)
     await book.ledger.settle_by_person("acme", not_applied.number, AwardState.NOT_APPLIED, "Eva", "looked it up")
     await book.take_back(await book.give(1000, member_id="e"))
     half_back = await book.open_reversal(await book.give(100, member_id="f"))
@@ -132,19 +131,19 @@ async def test_what_is_in_doubt_counts_and_what_was_refused_or_taken_back_does_n
 async def test_rejected_award_that_is_tried_again_meets_the_limits_anew(book: Book) -> None:
     limits = limit_to(150, "per_merchant_day")
     request = make_request(100)
-    await book.ledger.settle(await book.ledger.open(request, limits, ZoneInfo("UTC")), NOT_REACHED)
+    await book.settle(await book.ledger.open(request, limits, ZoneInfo("UTC")), NOT_REACHED)
     await book.give(100, limits=limits, member_id="boris")
 
     refusal = await catch(LimitExceededError, book.ledger.open(request, limits, ZoneInfo("UTC")))
     again = await book.ledger.open(request, limit_to(200, "per_merchant_day"), ZoneInfo("UTC"))
 
     assert refusal["used"] == "100"
-    assert (again.award.number, again.attempt, again.is_ours) == (1, 2, True)
+    assert (again.award.number, again.award.attempt, again.is_ours) == (1, 2, True)
 
 
 async def test_replay_and_repeat_are_answered_whatever_the_limits_are_by_now(book: Book) -> None:
     request = make_request(100, ticket_id="4711")
-    given = await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, ZoneInfo("UTC")), APPLIED)
+    given = await book.settle(await book.ledger.open(request, NO_LIMITS, ZoneInfo("UTC")), APPLIED)
     limits = limit_to(1, "per_ticket")
 
     replay = await book.ledger.open(request, limits, ZoneInfo("UTC"))

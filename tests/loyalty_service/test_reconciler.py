@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from loyalty_service.awards import reconciler
-from loyalty_service.awards.ledger.rows import Settlement
-from loyalty_service.awards.sender import make_reference
+from loyalty_service.awards.ledger.settle import Settlement
+from loyalty_service.awards.reconciliation import loop
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import (
     MemberNotFoundError,
@@ -37,7 +36,7 @@ async def worker(database_url: str, provider: ListingProvider) -> AsyncIterator[
 async def test_award_that_was_booked_is_applied_by_its_reference(worker: Worker, provider: ListingProvider) -> None:
     lost = await worker.lose()
     provider.book(50)
-    own = provider.book(100, reference=make_reference(lost), note="cut")
+    own = provider.book(100, reference=lost.reference, note="cut")
 
     await worker.look_after(seconds=6)
 
@@ -121,7 +120,7 @@ async def test_award_is_not_looked_for_before_its_time(worker: Worker, provider:
 
 async def test_pending_award_of_a_dead_process_is_found_and_settled(worker: Worker, provider: ListingProvider) -> None:
     opening = await worker.open()
-    provider.book(100, reference=make_reference(opening.award))
+    provider.book(100, reference=opening.award.reference)
 
     await worker.look_after(seconds=16)
     assert await worker.read_state() is UNKNOWN
@@ -181,7 +180,7 @@ async def test_award_that_the_provider_cannot_rule_out_waits_for_a_person_and_is
     assert worker.read_metrics()["loyalty_awards_waiting_for_person"] == 1
 
     provider.is_complete = False
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     await worker.look_after(minutes=61)
 
     found = await worker.read()
@@ -218,7 +217,7 @@ async def test_award_that_turns_up_after_all_is_applied_with_an_alert(
     for _ in range(2):
         await worker.look_after(minutes=16)
     assert await worker.read_state() is NOT_APPLIED
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
 
     with capture_logs() as logs:
         await worker.look_after(minutes=11)
@@ -244,7 +243,7 @@ async def test_award_that_a_person_found_not_applied_is_looked_for_too(
 ) -> None:
     lost = await worker.lose()
     await worker.ledger.settle_by_person("acme", 1, NOT_APPLIED, "Martina", "seen in TRIFFT")
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     await worker.look_after(minutes=11)
     assert await worker.read_state() is APPLIED
 
@@ -256,7 +255,7 @@ async def test_provider_that_fails_settles_nothing_and_is_asked_again(
         raise ProviderUnavailableError("down")
 
     lost = await worker.lose()
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     provider.on_list = fail
     for _ in range(3):
         await worker.look_after(minutes=10)
@@ -292,7 +291,7 @@ async def test_list_that_cannot_be_had_for_an_hour_leaves_it_to_a_person(
         await worker.look_after(minutes=6)
     late = (await worker.read()).needs_person
     provider.on_list = ListingProvider().on_list
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     await worker.look_after(minutes=61)
 
     assert (early, late) == (False, True)
@@ -303,9 +302,9 @@ async def test_look_whose_database_hangs_ends(
     worker: Worker, provider: ListingProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else nobody would look after that merchant again."""
-    monkeypatch.setattr(reconciler, "LOOK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(loop, "LOOK_TIMEOUT_S", 0.05)
     lost = await worker.lose()
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     with monkeypatch.context() as patched, capture_logs():
         patched.setattr(worker.doubts, "read_neighbours", lambda _: asyncio.Event().wait())
         async with asyncio.timeout(3):
@@ -321,7 +320,7 @@ async def test_reference_on_other_points_leaves_it_to_a_person_at_once(
     worker: Worker, provider: ListingProvider, change: int
 ) -> None:
     lost = await worker.lose()
-    provider.book(change, reference=make_reference(lost))
+    provider.book(change, reference=lost.reference)
 
     with capture_logs() as logs:
         await worker.look_after(seconds=6)
@@ -337,11 +336,11 @@ async def test_award_whose_confirmation_named_other_points_is_not_ruled_out_by_l
 ) -> None:
     """It waits for a person from the start, and the provider's movement may still settle it."""
     contradicted = Settlement(state=UNKNOWN, rejection_reason="PROVIDER_CONTRACT", needs_person=True)
-    award = await worker.ledger.settle(await worker.open(), contradicted)
+    award = await worker.ledger.settle((await worker.open()).award, contradicted)
     for _ in range(3):
         await worker.look_after(minutes=61)
     doubtful = await worker.read()
-    provider.book(100, reference=make_reference(award))
+    provider.book(100, reference=award.reference)
     await worker.look_after(minutes=61)
 
     assert (award.needs_person, doubtful.needs_person, doubtful.state) == (True, True, UNKNOWN)
@@ -356,7 +355,7 @@ async def test_shop_that_is_pointed_elsewhere_leaves_its_doubts_to_a_person(
     generation = (await worker.merchants.get("acme")).generation
     lost = await worker.lose(merchant_generation=generation)
     await worker.merchants.change("acme", {"provider_token": "of-another-project", "generation": "2"})
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
 
     await worker.look_after(seconds=6)
 
@@ -443,7 +442,7 @@ async def test_two_workers_of_a_fleet_look_for_an_award_once(
 ) -> None:
     async with run_worker(database_url, provider) as other:
         lost = await worker.lose()
-        provider.book(100, reference=make_reference(lost))
+        provider.book(100, reference=lost.reference)
         await worker.let_pass(seconds=6)
 
         await asyncio.gather(worker.look(), other.look())
@@ -454,7 +453,7 @@ async def test_two_workers_of_a_fleet_look_for_an_award_once(
 
 async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, provider: ListingProvider) -> None:
     lost = await worker.lose()
-    provider.book(100, reference=make_reference(lost))
+    provider.book(100, reference=lost.reference)
     await worker.let_pass(seconds=6)
     [claimed] = await worker.doubts.claim(10, without=())
     assert claimed.award.number == 1

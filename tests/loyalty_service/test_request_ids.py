@@ -52,11 +52,11 @@ async def book(database_url: str) -> AsyncIterator[Book]:
 async def test_undo_that_was_refused_may_be_pressed_again_on_another_ticket(book: Book) -> None:
     given = await book.give(ticket_id="4711")
     first = await book.open_reversal(given, request_id="undo-0001", ticket_id="4711", is_ticket_verified=True)
-    await book.ledger.settle(first, NOT_REACHED)
+    await book.settle(first, NOT_REACHED)
 
     again = await book.open_reversal(given, request_id="undo-0001", ticket_id="4712", claimed_agent_name="Eva")
 
-    assert (again.award.number, again.attempt, again.is_ours) == (2, 2, True)
+    assert (again.award.number, again.award.attempt, again.is_ours) == (2, 2, True)
     request = again.award.request
     assert (request.ticket_id, request.is_ticket_verified, request.claimed_agent_name) == ("4711", True, "Eva")
 
@@ -261,7 +261,7 @@ async def test_copy_of_an_answered_request_adds_nothing_after_its_member_was_for
 async def test_undo_that_was_refused_is_another_row_after_its_member_was_forgotten(book: Book) -> None:
     """The award itself can still be taken back, so it is not forgotten; what was refused is, and stays so."""
     given = await book.give()
-    await book.ledger.settle(await book.open_reversal(given, request_id="undo-0001"), NOT_REACHED)
+    await book.settle(await book.open_reversal(given, request_id="undo-0001"), NOT_REACHED)
     await Erasures(book.database, reversal_window_s=1800.0).erase("acme", JANA, "Eva")
 
     again = await book.open_reversal(given, request_id="undo-0001")
@@ -271,7 +271,7 @@ async def test_undo_that_was_refused_is_another_row_after_its_member_was_forgott
 
 async def test_database_keeps_one_award_per_request_that_may_have_added_points(book: Book) -> None:
     """Also from a person with a console, and from INSERT or UPDATE OR REPLACE, which delete what is in their way."""
-    await book.ledger.settle(await book.open(500, request_id=PANEL), NOT_REACHED)
+    await book.settle(await book.open(500, request_id=PANEL), NOT_REACHED)
     await book.give(100, request_id=PANEL)
     is_sqlite = await book.database.read(lambda connection: connection.dialect.name == "sqlite")
     columns = ", ".join(column.name for column in awards.c if column.name not in {"number", "member_id"})

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from loyalty_service.awards.ledger.read import History
-from loyalty_service.awards.ledger.rows import Settlement
+from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.errors import (
@@ -80,7 +80,7 @@ async def test_request_that_was_answered_with_an_award_is_so_again_when_that_is_
 
     assert [(one.award.number, one.is_ours) for one in (repeated, late, again)] == [(1, False), (1, False), (3, True)]
 
-    await book.ledger.settle(again, APPLIED)
+    await book.settle(again, APPLIED)
     other = await book.give(50, ticket_id="4711", request_id="repeated")
     copies = [await book.open(points, ticket_id="4711", request_id="repeated") for points in (100, 50)]
     assert [(one.award.number, one.is_ours) for one in copies] == [(1, False), (other.number, False)]
@@ -198,7 +198,7 @@ async def test_undo_after_the_window_is_refused_with_its_end(book: Book) -> None
 
 
 async def test_window_begins_when_the_award_became_applied(book: Book) -> None:
-    unknown = await book.ledger.settle(await book.open(), LOST)
+    unknown = await book.settle(await book.open(), LOST)
     await book.let_pass(3600)
     found = await book.ledger.settle_by_person("acme", unknown.number, AwardState.APPLIED, "Eva", "seen in Admin")
 
@@ -221,7 +221,7 @@ async def test_undo_that_was_begun_in_time_is_found_after_the_window(book: Book)
 async def test_what_is_not_applied_cannot_be_taken_back(book: Book, settlement: Settlement | None, state: str) -> None:
     opening = await book.open()
     if settlement is not None:
-        await book.ledger.settle(opening, settlement)
+        await book.settle(opening, settlement)
 
     refusal = await catch(AwardStateError, book.open_reversal(opening.award))
 
@@ -265,7 +265,7 @@ async def test_points_that_were_taken_back_may_be_given_again_on_the_same_ticket
     given = await book.give(100, ticket_id="4711")
     reversal = await book.open_reversal(given, ticket_id="4711")
     in_doubt = await catch(AwardInDoubtError, book.open(100, ticket_id="4711"))
-    await book.ledger.settle(reversal, APPLIED)
+    await book.settle(reversal, APPLIED)
 
     again = await book.open(100, ticket_id="4711")
 
@@ -275,7 +275,7 @@ async def test_points_that_were_taken_back_may_be_given_again_on_the_same_ticket
 
 async def test_undo_that_was_refused_leaves_the_award_standing_for_its_like(book: Book) -> None:
     given = await book.give(100, ticket_id="4711")
-    await book.ledger.settle(await book.open_reversal(given, ticket_id="4711"), REFUSED)
+    await book.settle(await book.open_reversal(given, ticket_id="4711"), REFUSED)
 
     repeat = await book.open(100, ticket_id="4711")
 
@@ -285,11 +285,11 @@ async def test_undo_that_was_refused_leaves_the_award_standing_for_its_like(book
 async def test_undo_that_turns_up_after_all_is_on_record_though_another_was_booked_instead(book: Book) -> None:
     """The member has lost the points twice: whoever looks must see that."""
     given = await book.give(100)
-    lost = await book.ledger.settle(await book.open_reversal(given), LOST)
+    lost = await book.settle(await book.open_reversal(given), LOST)
     await book.ledger.settle_by_person("acme", lost.number, AwardState.NOT_APPLIED, "Eva", "not in Admin")
     await book.take_back(given)
 
-    found = await book.ledger.settle_doubt("acme", lost.number, AwardState.APPLIED, movement_id="m-1", why="reference")
+    found = await book.settle_by_movements(lost.number, AwardState.APPLIED, movement_id="m-1", why="reference")
 
     history = History(book.database, reversal_window_s=1800.0)
     [total] = await history.sum_awards("acme", AwardFilter(), AwardGrouping.DAY)

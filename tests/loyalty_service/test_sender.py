@@ -59,7 +59,7 @@ async def test_award_of_a_process_that_stood_still_is_not_sent(
         for name, length_s in frozen.items():
             setattr(clock, name, length_s)
 
-        settled = await desk.sender.send(desk.merchant, opening, deadline)
+        settled = await desk.sender.send(desk.merchant, opening.award, deadline)
 
     assert (settled.state, settled.rejection_reason, settled.retryable) == (
         AwardState.REJECTED,
@@ -80,7 +80,7 @@ async def test_award_that_stood_still_past_its_lease_was_not_applied(
         await desk.awards.expire_leases()
         clock.wall_s = 16.0
 
-        settled = await desk.sender.send(desk.merchant, opening, deadline)
+        settled = await desk.sender.send(desk.merchant, opening.award, deadline)
 
     assert (settled.state, settled.retryable) == (AwardState.NOT_APPLIED, False)
     assert provider.credits == []
@@ -95,7 +95,7 @@ async def test_award_that_was_held_up_has_so_much_less_time_at_the_provider(
         opening = await desk.open()
         clock.running_s = 7.0
 
-        await desk.sender.send(desk.merchant, opening, deadline)
+        await desk.sender.send(desk.merchant, opening.award, deadline)
 
     assert provider.timeouts_s == [4.0]
 
@@ -105,7 +105,7 @@ async def test_credit_that_outlasts_its_time_is_unknown(desk: Desk, provider: Sc
     provider.on_credit = lambda _: never.wait()
     opening = await desk.open()
 
-    settled = await desk.sender.send(desk.merchant, opening, Deadline(SystemClock(), 0.2))
+    settled = await desk.sender.send(desk.merchant, opening.award, Deadline(SystemClock(), 0.2))
 
     assert settled.state is AwardState.UNKNOWN
     assert len(provider.credits) == 1
@@ -187,7 +187,7 @@ async def test_reading_that_begins_before_an_award_is_settled_is_not_kept(
     """It has the points, and not the award."""
     sender = Sender(desk.ledger, provider, ReadBetween(desk.snapshots), timeout_s=10.0)
 
-    await sender.send(desk.merchant, await desk.open(100), sender.make_deadline())
+    await sender.send(desk.merchant, (await desk.open(100)).award, sender.make_deadline())
 
     assert [award.request.points for award in (await desk.show()).support_awards or ()] == [100]
 

@@ -8,17 +8,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
-from loyalty_service.awards.ledger.rows import Settlement
-from loyalty_service.awards.ledger.settle import MovementUsedError
+from loyalty_service.awards.ledger.settle import MovementUsedError, Settlement
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
+from loyalty_service.domain.limits import NO_LIMITS
 from tests.loyalty_service.books import refused_by_database
 from tests.loyalty_service.ledgers import (
     APPLIED,
     BOOKED,
     LOST,
-    NO_LIMITS,
     NOT_REACHED,
     REFUSED,
     UTC_ZONE,
@@ -49,10 +48,10 @@ async def make_award(book: Book, state: AwardState) -> Award:
     if state is PENDING:
         return opening.award
     if state is NOT_DONE:
-        unknown = await book.ledger.settle(opening, LOST)
-        return await book.ledger.settle_doubt("acme", unknown.number, NOT_DONE, why="not in the list")
+        unknown = await book.settle(opening, LOST)
+        return await book.settle_by_movements(unknown.number, NOT_DONE, why="not in the list")
     settlements = {DONE: APPLIED, UNKNOWN: LOST, AwardState.REJECTED: REFUSED}
-    return await book.ledger.settle(opening, settlements[state])
+    return await book.settle(opening, settlements[state])
 
 
 @pytest.mark.parametrize("outcome", [DONE, NOT_DONE])
@@ -78,14 +77,14 @@ async def test_person_settles_what_is_in_doubt_and_nothing_else(
 
 async def test_award_that_is_not_there_cannot_be_settled(book: Book) -> None:
     await catch(AwardNotFoundError, book.ledger.settle_by_person("acme", 9, DONE, "Eva", "seen in Admin"))
-    await catch(AwardNotFoundError, book.ledger.settle_doubt("acme", 9, DONE, why="its reference"))
+    await catch(AwardNotFoundError, book.settle_by_movements(9, DONE, why="its reference"))
 
 
 async def test_movements_settle_what_is_unknown_and_what_turned_up_after_all(book: Book) -> None:
     award = await make_award(book, NOT_DONE)
 
-    settled = await book.ledger.settle_doubt("acme", 1, DONE, receipt=BOOKED, movement_id="m-1", why="its reference")
-    again = await book.ledger.settle_doubt("acme", 1, NOT_DONE, why="not in the list")
+    settled = await book.settle_by_movements(1, DONE, receipt=BOOKED, movement_id="m-1", why="its reference")
+    again = await book.settle_by_movements(1, NOT_DONE, why="not in the list")
 
     assert (settled.state, settled.receipt) == (DONE, BOOKED)
     assert again == settled
@@ -100,11 +99,11 @@ async def test_movements_settle_what_is_unknown_and_what_turned_up_after_all(boo
 
 async def test_one_movement_settles_one_award(book: Book) -> None:
     first = await make_award(book, UNKNOWN)
-    await book.ledger.settle_doubt("acme", first.number, DONE, receipt=BOOKED, movement_id="m-1", why="it fits")
+    await book.settle_by_movements(first.number, DONE, receipt=BOOKED, movement_id="m-1", why="it fits")
     second = await make_award(book, UNKNOWN)
 
     with pytest.raises(IntegrityError):
-        await book.ledger.settle_doubt("acme", second.number, DONE, receipt=BOOKED, movement_id="m-1", why="it fits")
+        await book.settle_by_movements(second.number, DONE, receipt=BOOKED, movement_id="m-1", why="it fits")
 
     assert (await book.read(second.number)).state is UNKNOWN
     assert [to for _, to, _, _ in await book.list_changes(second.number)] == ["pending", "unknown"]
@@ -117,7 +116,7 @@ async def test_movement_that_confirmed_an_award_settles_no_second(book: Book) ->
     movement_id = BOOKED.provider_reference
 
     with pytest.raises(MovementUsedError):
-        await book.ledger.settle_doubt("acme", second.number, DONE, receipt=BOOKED, movement_id=movement_id, why="fits")
+        await book.settle_by_movements(second.number, DONE, receipt=BOOKED, movement_id=movement_id, why="fits")
 
     assert (await book.read(second.number)).state is UNKNOWN
 
@@ -147,10 +146,10 @@ async def test_award_in_doubt_is_looked_for_from_five_seconds_on_and_a_settled_o
 async def test_every_change_is_on_record_with_who_and_why(book: Book) -> None:
     request = make_request(claimed_agent_email="ana@shop.example", claimed_agent_name="Ana")
     first = await book.ledger.open(request, NO_LIMITS, UTC_ZONE)
-    await book.ledger.settle(first, NOT_REACHED)
-    given = await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), APPLIED)
+    await book.settle(first, NOT_REACHED)
+    given = await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), APPLIED)
     reversal = await book.open_reversal(given, claimed_agent_name="Ben")
-    await book.ledger.settle(reversal, REFUSED)
+    await book.settle(reversal, REFUSED)
 
     assert await book.list_changes(1) == [
         (None, "pending", "ana@shop.example", "asked for"),
@@ -215,11 +214,11 @@ async def test_award_is_neither_deleted_nor_made_another(book: Book, statement: 
 
 async def test_award_that_was_refused_may_be_tried_again_though_no_award_is_made_another(book: Book) -> None:
     request = make_request(ticket_id="4711")
-    await book.ledger.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
+    await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
 
     again = await book.ledger.open(request, NO_LIMITS, UTC_ZONE)
 
-    assert (again.attempt, again.is_ours) == (2, True)
+    assert (again.award.attempt, again.is_ours) == (2, True)
 
 
 @pytest.mark.parametrize("changed", ["request_id", "number"])
@@ -255,7 +254,7 @@ async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
     async with open_book(database_url, lease_s=-1.0) as book:
         opening = await book.open()
         await book.ledger.expire_leases()
-        late = await book.ledger.settle(opening, APPLIED)
+        late = await book.settle(opening, APPLIED)
 
         assert late.state is DONE
         assert await book.list_changes(1) == [
@@ -270,28 +269,28 @@ async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None
     await book.let_pass(16)
     await book.ledger.expire_leases()
 
-    await book.ledger.settle(opening, LOST)
+    await book.settle(opening, LOST)
 
     assert book.read_metrics()['loyalty_awards_total{kind="award",outcome="unknown"}'] == 1
 
 
 async def test_late_outcome_does_not_overrule_a_person(book: Book) -> None:
     opening = await book.open()
-    await book.ledger.settle(opening, LOST)
+    await book.settle(opening, LOST)
     by_person = await book.ledger.settle_by_person("acme", 1, NOT_DONE, "Eva", "not in Admin")
 
-    assert await book.ledger.settle(opening, REFUSED) == by_person
-    assert await book.ledger.settle(opening, Settlement(state=UNKNOWN)) == by_person
+    assert await book.settle(opening, REFUSED) == by_person
+    assert await book.settle(opening, Settlement(state=UNKNOWN)) == by_person
 
 
 async def test_word_of_the_provider_that_comes_after_a_persons_is_not_lost(book: Book) -> None:
     """A process that stood still has the answer in hand, when the points were taken for lost already."""
     opening = await book.open()
-    await book.ledger.settle(opening, LOST)
+    await book.settle(opening, LOST)
     await book.ledger.settle_by_person("acme", 1, NOT_DONE, "Eva", "not in Admin")
 
     with capture_logs() as logs:
-        late = await book.ledger.settle(opening, APPLIED)
+        late = await book.settle(opening, APPLIED)
 
     assert book.read_metrics()["loyalty_awards_seen_late_total"] == 1
     assert [(line["event"], line["log_level"], line["award_id"]) for line in logs] == [

@@ -13,9 +13,9 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, insert, select, update
 
-from loyalty_service.awards.ledger.rows import read_award, select_awards
+from loyalty_service.awards.ledger.rows import AwardRows, read_award
 from loyalty_service.awards.ledger.tables import award_numbers, awards, erasures
-from loyalty_service.domain.award import Award, AwardState
+from loyalty_service.domain.award import UNSETTLED, Award, AwardState
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward, KeptReason
 from runtime.database import Database
 from runtime.sql import now_ms
@@ -32,7 +32,7 @@ class Erasures:
 
     def __init__(self, database: Database, *, reversal_window_s: float) -> None:
         self._database = database
-        self._select = select_awards(round(reversal_window_s * 1000)).order_by(awards.c.number)
+        self._select = AwardRows(reversal_window_s).select.order_by(awards.c.number)
 
     async def erase(self, merchant_id: str, member_id: str, actor: str) -> Erasure:
         """Forget whom the member's settled awards were for. Leaves a record of who wanted it, also of nothing."""
@@ -75,8 +75,7 @@ def _find_kept(rows: Sequence[Row[Any]]) -> list[KeptAward]:
 
 
 def _is_in_doubt(row: Row[Any]) -> bool:
-    is_unsettled = row.state in {AwardState.PENDING.value, AwardState.UNKNOWN.value}
-    return is_unsettled or row.next_check_time_ms is not None
+    return AwardState(row.state) in UNSETTLED or row.next_check_time_ms is not None
 
 
 def _make_reversible(award: Award) -> KeptAward:

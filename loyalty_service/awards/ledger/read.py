@@ -1,6 +1,6 @@
 """What the ledger tells: awards page by page, what happened to one, what many come to. It changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,9 +9,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from loyalty_service.awards.ledger.rows import GIVEN, IN_DOUBT, is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, read_award, read_time
 from loyalty_service.awards.ledger.tables import award_changes, awards
-from loyalty_service.domain.award import Award, AwardChange, AwardState, make_agent_key
+from loyalty_service.domain.award import COUNTED, UNSETTLED, Award, AwardChange, AwardState, make_agent_key
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from runtime.addresses import fold_ascii_case
 from runtime.database import Database
@@ -24,6 +24,7 @@ _KEYS = {
     AwardGrouping.REASON: awards.c.reason,
     AwardGrouping.DAY: awards.c.day,
 }
+_SUMMED = tuple(name for name in AwardSum.__struct_fields__ if name != "key")
 
 
 class fold_ascii(FunctionElement[str]):  # noqa: N801  read as a function of SQL
@@ -48,11 +49,11 @@ class History:
 
     def __init__(self, database: Database, *, reversal_window_s: float) -> None:
         self._database = database
-        self._select = select_awards(round(reversal_window_s * 1000)).order_by(awards.c.number.desc())
+        self._select = AwardRows(reversal_window_s).select.order_by(awards.c.number.desc())
         self._select_recent = self._select.where(
             awards.c.merchant_id == bindparam("own_merchant_id"),
             awards.c.member_id == bindparam("own_member_id"),
-            is_one_of(awards, AwardState.APPLIED, AwardState.UNKNOWN),
+            is_one_of(awards, [AwardState.APPLIED, AwardState.UNKNOWN]),
         ).limit(RECENT_COUNT)
 
     async def has_awards(self, merchant_id: str) -> bool:
@@ -80,19 +81,17 @@ class History:
         own = (award_changes.c.merchant_id == merchant_id, award_changes.c.number == number)
         query = select(award_changes).where(*own).order_by(award_changes.c.change_id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        changes: list[AwardChange] = []
-        for row in rows:
-            change = AwardChange(
+        return [
+            AwardChange(
                 change_time=read_time(row.change_time_ms),
-                # Not asked of the row: the oldest ones were written without it.
-                from_state=changes[-1].to_state if changes else None,
+                from_state=row.from_state and AwardState(row.from_state),
                 to_state=AwardState(row.state),
                 actor=row.actor,
                 why=row.why,
                 attempt=row.attempt,
             )
-            changes.append(change)
-        return changes
+            for row in rows
+        ]
 
     async def sum_awards(self, merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> list[AwardSum]:
         """By key, days newest first. What was refused or not booked comes to nothing, and has no sum.
@@ -101,26 +100,17 @@ class History:
         """
         query = _select_sums(merchant_id, wanted, grouping)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        sums = [
-            AwardSum(
-                key=row.key,
-                award_count=int(row.award_count),
-                points=int(row.points),
-                reversed_points=int(row.reversed_points),
-                in_doubt_points=int(row.in_doubt_points),
-                removed_points=int(row.removed_points),
-            )
-            for row in rows
-        ]
+        # Whole numbers: PostgreSQL sums them as decimals.
+        sums = [AwardSum(key=row.key, **{name: int(getattr(row, name)) for name in _SUMMED}) for row in rows]
         # Not by the database, whose engines sort by rules of their own.
         return sorted(sums, key=lambda one: one.key, reverse=grouping is AwardGrouping.DAY)
 
 
 def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> Select[Any]:
     key = _KEYS[grouping]
-    applied, is_deduction = is_one_of(awards, AwardState.APPLIED), awards.c.is_debit.is_(True)
-    taken_back, is_award = _select_reversed_points(AwardState.APPLIED), awards.c.is_debit.is_not(True)
-    in_doubt = _sum(awards.c.points, is_one_of(awards, *IN_DOUBT)) + func.sum(_select_reversed_points(*IN_DOUBT))
+    applied, is_deduction = is_one_of(awards, [AwardState.APPLIED]), awards.c.is_debit.is_(True)
+    taken_back, is_award = _select_reversed_points([AwardState.APPLIED]), awards.c.is_debit.is_not(True)
+    in_doubt = _sum(awards.c.points, is_one_of(awards, UNSETTLED)) + func.sum(_select_reversed_points(UNSETTLED))
     columns = (
         key.label("key"),
         _sum(literal(1), applied, is_award).label("award_count"),
@@ -129,7 +119,7 @@ def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping)
         in_doubt.label("in_doubt_points"),
         (_sum(awards.c.points, applied, is_deduction) - _sum(taken_back, is_deduction)).label("removed_points"),
     )
-    given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, *GIVEN))
+    given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, COUNTED))
     return select(*columns).where(*given).group_by(key)
 
 
@@ -137,14 +127,14 @@ def _sum(amount: ColumnElement[Any], *wanted: ColumnElement[bool]) -> ColumnElem
     return func.sum(case((and_(*wanted), amount), else_=0))
 
 
-def _select_reversed_points(*states: AwardState) -> ColumnElement[Any]:
+def _select_reversed_points(states: Iterable[AwardState]) -> ColumnElement[Any]:
     """Points of the row that were taken back, more than once where that is what happened."""
     reversal = awards.alias("reversal")
     query = select(func.coalesce(func.sum(reversal.c.points), 0)).where(
         reversal.c.merchant_id == awards.c.merchant_id,
         reversal.c.reverses == awards.c.number,
-        is_one_of(reversal, *GIVEN),  # as the index spells it
-        is_one_of(reversal, *states),
+        is_one_of(reversal, COUNTED),  # as the index spells it
+        is_one_of(reversal, states),
     )
     return query.correlate(awards).scalar_subquery()
 
@@ -165,7 +155,7 @@ def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool
     if wanted.ticket_id:
         yield awards.c.ticket_id == wanted.ticket_id
     if wanted.states:
-        yield is_one_of(awards, *sorted(wanted.states, key=lambda state: state.value))
+        yield is_one_of(awards, sorted(wanted.states, key=lambda state: state.value))
     if wanted.needs_person:
         yield literal_column("awards.needs_person")  # as the partial index spells it
 

@@ -1,48 +1,45 @@
-"""Rows of the ledger as values, and back."""
+"""Awards as rows of the ledger, and back."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, FromClause, Row, Select, case, func, literal_column, null, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, literal_column, select
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from loyalty_service.awards.ledger.tables import awards
-from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
+from loyalty_service.domain.award import COUNTED, Award, AwardRequest, AwardState, Receipt
+from loyalty_service.domain.errors import AwardNotFoundError
 from loyalty_service.domain.member import Wallet
 from runtime.sql import now_ms
 
-REQUEST_COLUMNS = AwardRequest.__struct_fields__
-IN_DOUBT = (AwardState.PENDING, AwardState.UNKNOWN)
-# What counts as given: it was booked, or may have been.
-GIVEN = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
+
+class AwardRows:
+    """Reads awards. `reversal_window_s`: for how long after it became APPLIED an award may be taken back."""
+
+    def __init__(self, reversal_window_s: float) -> None:
+        self.reversal_window = timedelta(seconds=reversal_window_s)
+        expire_time_ms = awards.c.update_time_ms + round(reversal_window_s * 1000)
+        window_end_ms = case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")
+        # All that `read_award` reads. To be narrowed by columns of the table `awards`.
+        self.select: Select[Any] = select(*awards.c, window_end_ms, find_reversal().label("reversed_by"))
+
+    def find(self, connection: Connection, merchant_id: str, number: int) -> Award | None:
+        row = connection.execute(self.select.where(is_award(merchant_id, number))).one_or_none()
+        return None if row is None else read_award(row)
+
+    def lock(self, connection: Connection, merchant_id: str, number: int) -> Award:
+        """Nobody else changes it before the transaction ends. Raises AwardNotFoundError."""
+        query = self.select.where(is_award(merchant_id, number)).with_for_update(of=awards)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise AwardNotFoundError
+        return read_award(row)
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an attempt; the fields are as in Award. `why`: in words, for the record."""
-
-    state: AwardState
-    receipt: Receipt | None = None
-    rejection_reason: str | None = None
-    retryable: bool = False
-    needs_person: bool = False
-    why: str = ""
-
-
-def select_awards(reversal_window_ms: int) -> Select[Any]:
-    """All that `read_award` reads. Narrow it by columns of the table `awards`."""
-    return select(*list_columns(reversal_window_ms))
-
-
-def list_columns(reversal_window_ms: int) -> list[ColumnElement[Any]]:
-    """The columns of a row of `awards`, and what follows from others and from the time."""
-    return [*_list_own_columns(reversal_window_ms), find_reversal().label("reversed_by")]
-
-
-def list_written_columns(reversal_window_ms: int) -> list[ColumnElement[Any]]:
-    """The same for RETURNING: a row whose state has just changed was not APPLIED before, so it has no reversal."""
-    return [*_list_own_columns(reversal_window_ms), null().label("reversed_by")]
+def is_award(merchant_id: str, number: int) -> ColumnElement[bool]:
+    return and_(awards.c.merchant_id == merchant_id, awards.c.number == number)
 
 
 def find_reversal(*states: AwardState) -> ScalarSelect[int]:
@@ -55,14 +52,14 @@ def find_reversal(*states: AwardState) -> ScalarSelect[int]:
     query = select(func.min(reversal.c.number + 0)).where(
         reversal.c.merchant_id == awards.c.merchant_id,
         reversal.c.reverses == awards.c.number,
-        is_one_of(reversal, *GIVEN),
+        is_one_of(reversal, COUNTED),
     )
     if states:
-        query = query.where(is_one_of(reversal, *states))
+        query = query.where(is_one_of(reversal, states))
     return query.correlate(awards).scalar_subquery()
 
 
-def is_one_of(table: FromClause, *states: AwardState) -> ColumnElement[bool]:
+def is_one_of(table: FromClause, states: Iterable[AwardState]) -> ColumnElement[bool]:
     """Spelled out as the partial indexes spell it: with bound values SQLite would not see that they fit."""
     values: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in states]
     column: ColumnElement[str] = table.c.state
@@ -70,14 +67,14 @@ def is_one_of(table: FromClause, *states: AwardState) -> ColumnElement[bool]:
 
 
 def read_award(row: Row[Any]) -> Award:
-    """A row of `select_awards`."""
-    # Not in SQL: in RETURNING, SQLite 3.40 takes an IS NULL for false.
+    """A row of `AwardRows.select`."""
     is_reversible = row.state == AwardState.APPLIED.value and row.reverses is None and row.reversed_by is None
     window_end_ms = row.window_end_ms if is_reversible else None
     return Award(
         number=row.number,
-        request=_read_request(row),
+        request=AwardRequest(**{name: getattr(row, name) for name in AwardRequest.__struct_fields__}),
         state=AwardState(row.state),
+        attempt=row.attempt,
         receipt=_read_receipt(row),
         rejection_reason=row.rejection_reason,
         retryable=row.retryable,
@@ -90,35 +87,8 @@ def read_award(row: Row[Any]) -> Award:
     )
 
 
-def _list_own_columns(reversal_window_ms: int) -> list[ColumnElement[Any]]:
-    expire_time_ms = awards.c.update_time_ms + reversal_window_ms
-    return [*awards.c, case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")]
-
-
-def spell_settlement(settlement: Settlement) -> dict[str, Any]:
-    """The columns that a settlement decides, all of them."""
-    receipt = settlement.receipt
-    balance = receipt.balance if receipt else None
-    return {
-        "state": settlement.state.value,
-        "rejection_reason": settlement.rejection_reason,
-        "retryable": settlement.retryable,
-        "provider_reference": receipt.provider_reference if receipt else None,
-        "balance": f"{balance.balance:f}" if balance else None,
-        "delayed": receipt.delayed if receipt else False,
-        "needs_person": settlement.needs_person,
-    }
-
-
 def read_time(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
-
-
-def _read_request(row: Row[Any]) -> AwardRequest:
-    values = {name: getattr(row, name) for name in REQUEST_COLUMNS}
-    if row.is_debit is None:
-        values["is_debit"] = row.reverses is not None
-    return AwardRequest(**values)
 
 
 def _read_receipt(row: Row[Any]) -> Receipt | None:

@@ -1,123 +1,135 @@
-"""What became of awards, written down in the caller's transaction."""
+"""Settling an award: what became of it is written to its row and to the audit log, in the caller's transaction."""
 
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, select, update
+import msgspec
+from sqlalchemy import Connection, and_, select, update
 
-from loyalty_service.awards.ledger.audit import SERVICE, Changes, Page
-from loyalty_service.awards.ledger.open import Opening
-from loyalty_service.awards.ledger.rows import Settlement, is_one_of, read_award, select_awards
+from loyalty_service.awards.ledger.audit import SERVICE, log_change
+from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of
 from loyalty_service.awards.ledger.tables import awards
-from loyalty_service.domain.award import Award, AwardState, Receipt
-from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError
+from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Receipt
+from loyalty_service.domain.errors import AwardStateError
 from runtime.sql import now_ms
 
-# What a person, or the provider's movements, may find out about an award.
-_FOUND_OUT = {
-    AwardState.UNKNOWN: (AwardState.APPLIED, AwardState.NOT_APPLIED),
-    AwardState.NOT_APPLIED: (AwardState.APPLIED,),
-}
-OVERDUE = and_(is_one_of(awards, AwardState.PENDING), awards.c.lease_expire_time_ms < now_ms())
-_EXPIRED = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
+# How long after an award became UNKNOWN the provider's movements are looked at first.
+FIRST_CHECK_MS = 5_000
+
+OVERDUE = and_(is_one_of(awards, [AwardState.PENDING]), awards.c.lease_expire_time_ms < now_ms())
 
 
 class MovementUsedError(Exception):
     """The provider has confirmed another award of the member with this movement."""
 
 
-class Settlements:
-    """What each does is described in Ledger."""
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an attempt; the fields are as in Award. `why`: in words, for the audit log.
 
-    def __init__(self, changes: Changes, *, reversal_window_ms: int) -> None:
-        self._changes = changes
-        own = and_(awards.c.merchant_id == bindparam("own_merchant_id"), awards.c.number == bindparam("own_number"))
-        self._lock = select_awards(reversal_window_ms).where(own).with_for_update(of=awards)
-        # Skipped: rows that another process is turning at this moment.
-        overdue = select(awards.c.merchant_id, awards.c.number, awards.c.attempt).where(OVERDUE)
-        self._lock_overdue = overdue.with_for_update(skip_locked=True)
-        # The unique index covers those that a movement has settled, not those that the provider has confirmed with one.
-        self._find_user = select(awards.c.number).where(
-            awards.c.merchant_id == bindparam("own_merchant_id"),
-            awards.c.member_id == bindparam("own_member_id"),
-            awards.c.number != bindparam("own_number"),
-            awards.c.provider_reference == bindparam("movement_id"),
-        )
-        self._needs_person = update(awards).where(own, is_one_of(awards, AwardState.UNKNOWN)).values(needs_person=True)
+    `movement_id`: of the provider's movement that tells. One movement settles one award.
+    """
 
-    def settle(self, page: Page, opening: Opening, settlement: Settlement) -> Award:
-        key = (opening.award.request.merchant_id, opening.award.number, opening.attempt)
-        row = self._changes.settle(page, key, AwardState.PENDING, settlement)
-        if row is not None:
-            return read_award(row)
-        current = self._read(page, key[0], key[1])
-        if settlement.state is AwardState.REJECTED:
+    state: AwardState
+    receipt: Receipt | None = None
+    rejection_reason: str | None = None
+    retryable: bool = False
+    needs_person: bool = False
+    movement_id: str | None = None
+    why: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An award before and after; both are the same where nothing was changed."""
+
+    before: Award
+    after: Award
+
+
+class Settler:
+    """What each method does is described in Ledger."""
+
+    def __init__(self, rows: AwardRows) -> None:
+        self._rows = rows
+
+    def settle(self, connection: Connection, award: Award, settlement: Settlement) -> Change:
+        before = self._rows.lock(connection, award.request.merchant_id, award.number)
+        if before.attempt != award.attempt:
+            return Change(before=before, after=before)
+        if before.state is AwardState.UNKNOWN and settlement.state is AwardState.REJECTED:
             settlement = Settlement(state=AwardState.NOT_APPLIED, why=settlement.why)
-        found = self._find_out(page, current, settlement, SERVICE) if current.attempt == opening.attempt else None
-        return read_award(current if found is None else found)
+        return self._change(connection, before, settlement, SERVICE)
 
-    def settle_by_person(  # noqa: PLR0913  each a value of its own
-        self, page: Page, merchant_id: str, number: int, state: AwardState, *, actor: str, because: str
-    ) -> Award:
-        """Raises AwardNotFoundError, AwardStateError."""
-        current = self._read(page, merchant_id, number)
-        if current.state == state.value:
-            return read_award(current)
-        receipt = Receipt(provider_reference="", balance=None, delayed=False)
-        settlement = _make_finding(state, receipt, because)
-        row = self._find_out(page, current, settlement, actor)
-        if row is None:
-            raise AwardStateError(read_award(current).award_id, current.state)
-        return read_award(row)
+    def settle_by_person(
+        self, connection: Connection, merchant_id: str, number: int, settlement: Settlement, actor: str
+    ) -> Change:
+        before = self._rows.lock(connection, merchant_id, number)
+        if before.state is AwardState.PENDING:
+            raise AwardStateError(before.award_id, before.state.value)
+        change = self._change(connection, before, settlement, actor)
+        if change.after.state is not settlement.state:
+            raise AwardStateError(before.award_id, before.state.value)
+        return change
 
-    def settle_doubt(  # noqa: PLR0913  each a value of its own
-        self,
-        page: Page,
-        merchant_id: str,
-        number: int,
-        state: AwardState,
-        *,
-        receipt: Receipt | None,
-        movement_id: str | None,
-        why: str,
-    ) -> Award:
-        """Raises AwardNotFoundError, and IntegrityError or MovementUsedError where the movement is another award's."""
-        current = self._read(page, merchant_id, number)
-        key = {"own_merchant_id": merchant_id, "own_number": number, "own_member_id": current.member_id}
-        if movement_id and page.connection.execute(self._find_user, key | {"movement_id": movement_id}).first():
+    def settle_by_movements(
+        self, connection: Connection, merchant_id: str, number: int, settlement: Settlement
+    ) -> Change:
+        before = self._rows.lock(connection, merchant_id, number)
+        if settlement.movement_id is not None and _is_used(connection, before, settlement.movement_id):
             raise MovementUsedError
-        row = self._find_out(page, current, _make_finding(state, receipt, why), SERVICE, movement_id)
-        return read_award(current if row is None else row)
+        if before.state is AwardState.PENDING:
+            return Change(before=before, after=before)
+        return self._change(connection, before, settlement, SERVICE)
 
-    def mark_needs_person(self, page: Page, merchant_id: str, number: int) -> None:
-        page.connection.execute(self._needs_person, {"own_merchant_id": merchant_id, "own_number": number})
+    def expire(self, connection: Connection) -> list[Change]:
+        # Skipped: rows that another process is changing at this moment.
+        query = select(awards.c.merchant_id, awards.c.number).where(OVERDUE).with_for_update(skip_locked=True)
+        settlement = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
+        overdue = [self._rows.lock(connection, *key) for key in connection.execute(query).all()]
+        return [self._change(connection, award, settlement, SERVICE) for award in overdue]
 
-    def expire(self, page: Page) -> list[Award]:
-        keys = [tuple(row) for row in page.connection.execute(self._lock_overdue)]
-        turned = [self._changes.settle(page, key, AwardState.PENDING, _EXPIRED) for key in keys]
-        return [read_award(row) for row in turned if row is not None]
-
-    def _read(self, page: Page, merchant_id: str, number: int) -> Row[Any]:
-        """Lock it, too. Raises AwardNotFoundError."""
-        row = page.connection.execute(self._lock, {"own_merchant_id": merchant_id, "own_number": number}).one_or_none()
-        if row is None:
-            raise AwardNotFoundError
-        return row
-
-    def _find_out(
-        self,
-        page: Page,
-        current: Row[Any],
-        settlement: Settlement,
-        actor: str,
-        movement_id: str | None = None,
-    ) -> Row[Any] | None:
-        """None where the row's state does not let it be found out."""
-        from_state = AwardState(current.state)
-        if settlement.state not in _FOUND_OUT.get(from_state, ()):
-            return None
-        key = (current.merchant_id, current.number, current.attempt)
-        return self._changes.settle(page, key, from_state, settlement, actor, movement_id=movement_id)
+    def _change(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Change:
+        """Change an award that is locked, where its state allows that."""
+        if settlement.state not in ALLOWED_CHANGES[before.state]:
+            return Change(before=before, after=before)
+        merchant_id = before.request.merchant_id
+        query = update(awards).where(is_award(merchant_id, before.number)).values(spell_settlement(settlement))
+        connection.execute(query)
+        after = self._rows.lock(connection, merchant_id, before.number)
+        log_change(connection, after, before.state, actor=actor, why=settlement.why)
+        return Change(before=before, after=after)
 
 
-def _make_finding(state: AwardState, receipt: Receipt | None, why: str) -> Settlement:
-    return Settlement(state=state, receipt=receipt if state is AwardState.APPLIED else None, why=why)
+def mark_needs_person(connection: Connection, merchant_id: str, number: int) -> None:
+    unknown = (is_award(merchant_id, number), is_one_of(awards, [AwardState.UNKNOWN]))
+    connection.execute(update(awards).where(*unknown).values(needs_person=True))
+
+
+def _is_used(connection: Connection, award: Award, movement_id: str) -> bool:
+    """The unique index covers awards that a movement has settled, not those that the provider has confirmed."""
+    query = select(awards.c.number).where(
+        awards.c.merchant_id == award.request.merchant_id,
+        awards.c.member_id == award.request.member_id,
+        awards.c.number != award.number,
+        awards.c.provider_reference == movement_id,
+    )
+    return connection.execute(query).first() is not None
+
+
+def spell_settlement(settlement: Settlement) -> dict[str, Any]:
+    """All columns that a settlement decides."""
+    receipt = settlement.receipt
+    balance = receipt.balance if receipt else None
+    values = {
+        "state": settlement.state.value,
+        "rejection_reason": settlement.rejection_reason,
+        "retryable": settlement.retryable,
+        "provider_reference": receipt.provider_reference if receipt else None,
+        "balance": f"{balance.balance:f}" if balance else None,
+        "delayed": receipt.delayed if receipt else False,
+        "needs_person": settlement.needs_person,
+        "movement_id": settlement.movement_id,
+        "update_time_ms": now_ms(),
+    }
+    if settlement.state is AwardState.NOT_APPLIED:  # who found that out plans when it is looked for again
+        return values
+    is_unknown = settlement.state is AwardState.UNKNOWN
+    return values | {"next_check_time_ms": now_ms() + FIRST_CHECK_MS if is_unknown else None}

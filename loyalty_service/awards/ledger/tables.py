@@ -44,7 +44,6 @@ awards = Table(
     Column("tier_before", Text),
     Column("member_support_id", Text),
     Column("reverses", BigInteger),
-    # Null: written by a process of an older release, which takes points by reversals only.
     Column("is_debit", Boolean),
     Column("merchant_generation", Text),
     Column("day", Text),

@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, update
 
-from loyalty_service.awards.ledger.rows import is_one_of, read_award, read_time, select_awards
+from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, read_award, read_time
 from loyalty_service.awards.ledger.tables import award_looks, awards
 from loyalty_service.awards.reconciliation.match import Neighbours
-from loyalty_service.awards.sender import make_reference
 from loyalty_service.domain.award import Award, AwardState
 from runtime.database import Database
 from runtime.sql import make_insert, now_ms
@@ -58,10 +57,10 @@ class Doubts:
 
     def __init__(self, database: Database, *, reversal_window_s: float) -> None:
         self._database = database
-        self._select = select_awards(round(reversal_window_s * 1000))
+        self._select = AwardRows(reversal_window_s).select
 
     async def count(self) -> Tally:
-        is_unknown = and_(awards.c.next_check_time_ms.is_not(None), is_one_of(awards, AwardState.UNKNOWN))
+        is_unknown = and_(awards.c.next_check_time_ms.is_not(None), is_one_of(awards, [AwardState.UNKNOWN]))
         waiting = func.sum(case((awards.c.needs_person, 1), else_=0))
         oldest_ms = now_ms() - func.min(awards.c.attempt_time_ms)
         query = select(func.count().label("unknown"), waiting.label("waiting"), oldest_ms.label("oldest_ms"))
@@ -96,12 +95,12 @@ class Doubts:
             awards.c.merchant_id == request.merchant_id,
             awards.c.member_id == request.member_id,
             awards.c.number != number,
-            ~is_one_of(awards, AwardState.REJECTED),
+            ~is_one_of(awards, [AwardState.REJECTED]),
         )
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         ids = {one for row in rows for one in (row.provider_reference, row.movement_id) if one}
         rivals = [read_award(row) for row in rows if not row.provider_reference and not row.movement_id]
-        references = frozenset(make_reference(read_award(row)) for row in rows)
+        references = frozenset(read_award(row).reference for row in rows)
         return Neighbours(movement_ids=frozenset(ids), references=references, rivals=tuple(rivals))
 
     async def rest(self, merchant_id: str, rest_s: float) -> None:
@@ -119,7 +118,7 @@ class Doubts:
         if absent_count is not None:
             values["absent_count"] = absent_count
         own = (awards.c.merchant_id == request.merchant_id, awards.c.number == number)
-        is_claimed = (is_one_of(awards, state), awards.c.check_count == doubt.check_count)
+        is_claimed = (is_one_of(awards, [state]), awards.c.check_count == doubt.check_count)
         query = update(awards).where(*own, *is_claimed).values(values)
         await self._database.write(lambda connection: connection.execute(query))
 
@@ -148,7 +147,7 @@ class Doubts:
 
 
 def _is_due() -> ColumnElement[bool]:
-    return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, state) for state in _IN_DOUBT)))
+    return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, [state]) for state in _IN_DOUBT)))
 
 
 def _is_left_alone() -> ColumnElement[bool]:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import msgspec
 
-from loyalty_service.awards.sender import make_reference
 from loyalty_service.domain.award import Award, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 
@@ -44,7 +43,7 @@ def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> 
     """Our reference decides. Where the provider keeps none, a movement that fits alone does, if it is no other's."""
     if movements is None:
         return Finding()
-    own = [one for one in movements.items if one.reference == make_reference(award)]
+    own = [one for one in movements.items if one.reference == award.reference]
     if own:
         return _weigh_own(award, own, neighbours)
     free = [one for one in movements.items if one.movement_id not in neighbours.movement_ids]
@@ -70,7 +69,7 @@ def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) ->
 
 def _may_name(movement: Movement, award: Award) -> bool:
     """Whether it has no reference, or what a provider may have left of ours."""
-    return make_reference(award).startswith(movement.reference)
+    return award.reference.startswith(movement.reference)
 
 
 def _fits(movement: Movement, award: Award) -> bool:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from loyalty_service.awards.ledger.ledger import Ledger
-from loyalty_service.awards.ledger.settle import MovementUsedError
+from loyalty_service.awards.ledger.settle import MovementUsedError, Settlement
 from loyalty_service.awards.reconciliation.claim import Doubt, Doubts
 from loyalty_service.awards.reconciliation.match import CLOCK_SKEW, Finding, weigh
 from loyalty_service.domain.award import AwardState, Receipt
@@ -122,9 +122,8 @@ class Inquiry:
         try:
             # Before and after, as a sender does: who reads the new state must see the points, too.
             await self._snapshots.invalidate(merchant, award.request.member_id)
-            settled = await self._ledger.settle_doubt(
-                merchant.merchant_id, award.number, state, receipt=receipt, movement_id=movement_id, why=finding.why
-            )
+            settlement = Settlement(state=state, receipt=receipt, movement_id=movement_id, why=finding.why)
+            settled = await self._ledger.settle_by_movements(merchant.merchant_id, award.number, settlement)
         except (IntegrityError, MovementUsedError):
             log.warning("movement_settled_another_award")
             await self._give_up(doubt, TELLING_AFTER, log)
