@@ -10,6 +10,11 @@ IN_DOUBT = "state IN ('pending', 'unknown')"
 # What was refused has added nothing: another award may have its request.
 BINDING = "state <> 'rejected'"
 GIVEN = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
+# As the domain allows them; a test compares.
+CHANGES = (
+    "coalesce(from_state, 'none') || ' > ' || state IN ('none > pending', 'rejected > pending', 'pending > applied', "
+    "'pending > rejected', 'pending > unknown', 'unknown > applied', 'unknown > not_applied', 'not_applied > applied')"
+)
 
 # What an award is, but for whom it was. Never another.
 FIXED = ("merchant_id", "number", "request_id", "points", "is_debit", "ticket_id", "reverses")
@@ -159,6 +164,7 @@ def _add_records() -> None:
         sa.Column("actor", sa.Text, nullable=False, server_default=""),
         sa.Column("why", sa.Text, nullable=False, server_default=""),
         sa.Column("change_time_ms", sa.BigInteger, nullable=False),
+        sa.CheckConstraint(CHANGES),
     )
     op.create_index("award_changes_by_award", "award_changes", ["merchant_id", "number"])
     op.create_table(

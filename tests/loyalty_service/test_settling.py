@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from loyalty_service.awards.ledger.settle import MovementUsedError, Settlement
 from loyalty_service.awards.ledger.tables import awards
-from loyalty_service.domain.award import Award, AwardState, Receipt
+from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
 from loyalty_service.domain.limits import NO_LIMITS
 from tests.loyalty_service.books import refused_by_database
@@ -33,8 +33,8 @@ from tests.loyalty_service.scripted import ScriptedProvider
 PENDING, UNKNOWN = AwardState.PENDING, AwardState.UNKNOWN
 DONE, NOT_DONE = AwardState.APPLIED, AwardState.NOT_APPLIED
 NOBODY_S_RECEIPT = Receipt(provider_reference="", balance=None, delayed=False)
-# From where a person may settle, and to what.
-BY_PERSON = {(UNKNOWN, DONE), (UNKNOWN, NOT_DONE), (NOT_DONE, DONE)}
+# From where a person may settle, and to what: not what its sender is about to settle.
+BY_PERSON = {(state, to) for state in (UNKNOWN, NOT_DONE) for to in ALLOWED_CHANGES[state]}
 
 
 @pytest.fixture
