@@ -1,4 +1,4 @@
-"""What forbids that a member gets points, or loses some, whoever asks."""
+"""Whether a member may get points, or lose some, whoever asks."""
 
 from loyalty_service.domain.errors import (
     LoyaltyError,
@@ -10,8 +10,8 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Member, MemberStatus, NoBalance
 
 
-def find_obstacle(member: Member) -> LoyaltyError | None:
-    """A balance that cannot be read is none: the provider knows it."""
+def find_refusal(member: Member) -> LoyaltyError | None:
+    """None where the member is eligible. A balance that cannot be read is none: the provider knows it."""
     if member.status is MemberStatus.BLOCKED:
         return MemberBlockedError()
     if member.status is MemberStatus.UNKNOWN:

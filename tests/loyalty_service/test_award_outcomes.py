@@ -23,7 +23,7 @@ from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.holding import hold_transaction
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
-from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member
+from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member, make_merchant
 
 BEFORE_SENDING = [
     ProviderCredentialsError("401"),
@@ -168,7 +168,7 @@ async def test_award_left_pending_by_a_dead_process_is_unknown_once_its_lease_is
         await client.add_merchant()
         dead = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         given = GivenAward(request_id=make_request_id(), member_id=JANA, points=100)
-        await dead.open(parse_award("acme", given), Limits(), ZoneInfo("UTC"))
+        await dead.open(parse_award(make_merchant(), given), Limits(), ZoneInfo("UTC"))
 
         again = await client.award(request_id=given.request_id)
         read = await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))

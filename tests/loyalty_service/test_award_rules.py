@@ -14,7 +14,7 @@ from loyalty_service.domain.errors import BadValueError, ProviderUnavailableErro
 from loyalty_service.domain.member import Identity, MemberStatus, NoBalance
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
-from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member, make_merchant
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_whatever_is_typed_is_refused_or_kept_printable(note: str, name: str, ti
         request_id="request-1", member_id=JANA, points=1, note=note, ticket_id=ticket_id, claimed_agent_name=name
     )
     try:
-        request = parse_award("acme", wanted)
+        request = parse_award(make_merchant(), wanted)
     except BadValueError as error:
         assert error.field in {"note", "ticket_id"}  # noqa: PT017  either outcome is right
         return

@@ -40,7 +40,7 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
-        request = parse_award("acme", make_given())
+        request = parse_award(make_merchant(), make_given())
         await ledger.settle((await ledger.open(request, Limits(), UTC_ZONE)).award, refused)
         await ledger.settle(
             (await ledger.open(request, Limits(), UTC_ZONE)).award, Settlement(state=AwardState.UNKNOWN)
@@ -60,7 +60,7 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
-        opening = await ledger.open(parse_award("acme", make_given()), Limits(), UTC_ZONE)
+        opening = await ledger.open(parse_award(make_merchant(), make_given()), Limits(), UTC_ZONE)
         expired = await ledger.expire_leases()
 
         settled = await ledger.settle(opening.award, refused)
@@ -75,7 +75,7 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
 async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) -> None:
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
-        request = parse_award("acme", make_given())
+        request = parse_award(make_merchant(), make_given())
         older = await ledger.open(request, Limits(), UTC_ZONE)
         await ledger.settle(older.award, Settlement(state=AwardState.REJECTED, retryable=True))
         await ledger.open(request, Limits(), UTC_ZONE)
@@ -97,8 +97,8 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
     """Whoever writes past the ledger is refused, too."""
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
-        await ledger.open(parse_award("acme", make_given("request-1", "jana")), Limits(), UTC_ZONE)
-        await ledger.open(parse_award("acme", make_given("request-2", "boris")), Limits(), UTC_ZONE)
+        await ledger.open(parse_award(make_merchant(), make_given("request-1", "jana")), Limits(), UTC_ZONE)
+        await ledger.open(parse_award(make_merchant(), make_given("request-2", "boris")), Limits(), UTC_ZONE)
 
         with pytest.raises(IntegrityError):
             await execute(database, make_second_award("jana"))

@@ -1,14 +1,15 @@
 """Which states an award has, and which may follow which: the domain says it, and the database knows no others."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
-from sqlalchemy import Insert, insert, text
+from sqlalchemy import Connection, Insert, insert
 from sqlalchemy.exc import IntegrityError
 
 from loyalty_service.awards.ledger.tables import award_changes
 from loyalty_service.domain.award import ALLOWED_CHANGES, AwardState
-from tests.loyalty_service.books import refused_by_database
+from tests.loyalty_service.books import execute, refused_by_database
 from tests.loyalty_service.ledgers import Book, open_book
 
 PAIRS = [(before, after) for before in (None, *AwardState) for after in AwardState]
@@ -28,9 +29,8 @@ def make_change(before: AwardState | None, after: AwardState) -> Insert:
 async def test_database_logs_the_changes_that_the_domain_allows_and_no_others(book: Book) -> None:
     accepted = set()
     for before, after in PAIRS:
-        change = make_change(before, after)
         try:
-            await book.database.write(lambda connection, change=change: connection.execute(change))
+            await book.database.write(partial(Connection.execute, statement=make_change(before, after)))
         except IntegrityError:
             continue
         accepted.add((before, after))
@@ -45,8 +45,6 @@ def test_domain_says_of_each_state_what_may_follow_it() -> None:
 async def test_database_knows_the_domain_s_states_and_no_others(book: Book) -> None:
     await book.open()
     for state in AwardState:
-        await book.database.write(
-            lambda connection, state=state: connection.execute(text(f"UPDATE awards SET state = '{state.value}'"))  # noqa: S608  ours
-        )
+        await execute(book.database, f"UPDATE awards SET state = '{state.value}'")  # noqa: S608  ours
     with refused_by_database("state"):
-        await book.database.write(lambda connection: connection.execute(text("UPDATE awards SET state = 'lost'")))
+        await execute(book.database, "UPDATE awards SET state = 'lost'")
