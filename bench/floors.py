@@ -43,14 +43,15 @@ async def serve_method(message: bytes) -> None:
 
 
 async def serve_getting(message: bytes, store_url: str) -> None:
-    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - the other kinds start quicker without it
+    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - likewise
+    from runtime.clock import SystemClock  # noqa: PLC0415 - the other kinds start quicker without it
 
     response = pb.GetSnapshotResponse.FromString(message)
-    async with open_valkey(store_url) as valkey:
-        await valkey.set(_KEY, message)
+    async with open_valkey(store_url, SystemClock()) as valkey:
+        await valkey.client.set(_KEY, message)
 
         async def answer(_request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
-            await valkey.get(_KEY)
+            await valkey.client.get(_KEY)
             return response
 
         await _serve_grpc(answer)

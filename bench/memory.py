@@ -31,11 +31,10 @@ from loyalty_service.domain.member import (
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.snapshots.entries import AliasEntry, Entry, EntrySerializer, MemberEntry
+from loyalty_service.snapshots.cache import SnapshotCache
+from loyalty_service.snapshots.freshness import HoldTimes
 from loyalty_service.snapshots.keys import Keys
-from loyalty_service.snapshots.memory import MemoryCache
-from loyalty_service.snapshots.stamps import Stamps
-from loyalty_service.snapshots.store import CacheStore
+from loyalty_service.snapshots.stores.memory import MemoryStore
 from runtime.clock import SystemClock
 
 RATIO_AIM = 2.0
@@ -68,40 +67,31 @@ async def _measure(members: int, bound_members: int) -> MemoryRow:
     merchant = make_merchant()
     message = write_snapshot(HeldSnapshot(snapshot=make_snapshot(0), stale_reason=None), merchant)
     before = read_resident_bytes()
-    wide, _ = await hold(merchant, members, capacity=2 * members)
+    wide = await hold(merchant, members, capacity=2 * members)
     held_bytes = (read_resident_bytes() - before) / members
     del wide
     before = read_resident_bytes()
-    bounded, cache = await hold(merchant, bound_members, capacity=CAPACITY)
+    bounded = await hold(merchant, bound_members, capacity=CAPACITY)
     bound_bytes = read_resident_bytes() - before
-    del bounded
     return MemoryRow(
         message_bytes=message.ByteSize(),
         held_bytes=round(held_bytes),
         ratio=round(held_bytes / message.ByteSize(), 2),
         capacity=CAPACITY,
         bound_members=bound_members,
-        entries=len(cache),
+        entries=len(bounded),
         bound_bytes=bound_bytes,
     )
 
 
-async def hold(merchant: Merchant, members: int, *, capacity: int) -> tuple[CacheStore, MemoryCache]:
-    clock, keys = SystemClock(), Keys(b"bench")
-    cache = MemoryCache(capacity=capacity, monotonic=clock.monotonic, serializer=EntrySerializer())
-    store, merchant_key = CacheStore(cache, Stamps(clock)), keys.make_merchant_key(merchant)
+async def hold(merchant: Merchant, members: int, *, capacity: int) -> MemoryStore:
+    clock = SystemClock()
+    store = MemoryStore(clock, capacity=capacity)
+    cache = SnapshotCache(store, Keys(b"bench"), clock, HoldTimes(hold_time_s=900, stale_if_error_s=86_400))
     for number in range(members):
-        snapshot, begin = make_snapshot(number), await store.begin(merchant_key)
-        member_id = snapshot.member.member_id
-        member_key = keys.make_member_key(merchant, member_id)
-        alias = AliasEntry(begin_s=begin.there_s, member_key=member_key, member_id=member_id)
         email = Identity(kind="email", value=f"member-{number}@example.com")
-        entries: dict[str, Entry] = {
-            member_key: MemberEntry(begin_s=begin.there_s, since_s=begin.there_s, snapshot=snapshot),
-            keys.make_identity_key(merchant, email): alias,
-        }
-        await store.put(merchant_key, begin, entries, keep_s=86_400.0)
-    return store, cache
+        await cache.put(merchant, email, make_snapshot(number), await cache.begin(merchant))
+    return store
 
 
 def make_snapshot(number: int) -> Snapshot:

@@ -17,11 +17,12 @@ from deploy.stand_in import Shop, list_shops, remove_installed, set_webhook
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 TIMEOUT_S = 60.0
 INSTALLED_ELSEWHERE = "is installed in"
-# One demo shop as TRIFFT's page on its integration has it; in the other one, a person meets reasons and a low limit.
+# One demo shop as TRIFFT's page on its integration has it; in the other one, a person meets reasons, a low limit, and a
+# button that removes points.
 POLICIES = {
     "bloom": [
         *("--reason", "Late delivery", "--reason", "Damaged item", "--reason", "Goodwill"),
-        *("--max-per-member-day", "300"),
+        *("--max-per-member-day", "300", "--max-deduction-per-award", "100"),
     ]
 }
 

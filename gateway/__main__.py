@@ -12,8 +12,7 @@ from aiohttp import web
 
 from gateway.app import create_app
 from gateway.config import Config
-from gateway.connection import Connection
-from gateway.request_line import RequestLines
+from gateway.connection import HEAD_TIMEOUT_S, Connection
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 from runtime.logs import configure_logs
@@ -66,18 +65,19 @@ def make_runner(app: web.Application) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
 
 
-async def listen(runner: web.AppRunner, at: Listen) -> asyncio.Server:
+async def listen(runner: web.AppRunner, at: Listen, *, head_timeout_s: float = HEAD_TIMEOUT_S) -> asyncio.Server:
     """Raises ConfigError where the address cannot be had."""
     server = runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")
     loop = asyncio.get_running_loop()
 
-    def make_http() -> Connection:
+    def connect() -> Connection:
         return Connection(
             server,
+            head_timeout_s=head_timeout_s,
             loop=loop,
-            access_log=None,  # type: ignore[arg-type] # none is wanted, and allowed
+            access_log=None,
             keepalive_timeout=_KEEPALIVE_S,
             max_line_size=_MAX_LINE_BYTES,
             max_field_size=_MAX_LINE_BYTES,
@@ -85,7 +85,7 @@ async def listen(runner: web.AppRunner, at: Listen) -> asyncio.Server:
 
     try:
         return await loop.create_server(
-            lambda: RequestLines(make_http), at.host, at.port, backlog=_BACKLOG, reuse_port=False, reuse_address=True
+            connect, at.host, at.port, backlog=_BACKLOG, reuse_port=False, reuse_address=True
         )
     except OSError as error:
         reason = error.strerror or "no such address"

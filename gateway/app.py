@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from gateway.actions.award import handle_award_points
+from gateway.actions.award import handle_award_points, handle_deduct_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
 from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
@@ -31,7 +31,7 @@ from gateway.tickets.ownership import OWNERSHIP
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
-from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeys
@@ -53,6 +53,7 @@ def create_app(config: Config, clock: SystemClock | None = None) -> web.Applicat
     app[REFUSALS] = LastRefusals()
     app.router.add_get(WIDGET_ROUTE, handle_widget)
     app.router.add_post(AWARD_ROUTE, handle_award_points)
+    app.router.add_post(DEDUCT_ROUTE, handle_deduct_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
     app.router.add_get("/healthz", _handle_health)

@@ -21,6 +21,8 @@ from http import HTTPStatus
 
 import grpc
 
+from gateway.directions import Direction
+
 # The reason picks the exact status; it is a name of the proto's ErrorReason, or one of the edge's own below.
 HTTP_STATUS = {
     "BAD_VALUE": HTTPStatus.BAD_REQUEST,
@@ -114,10 +116,10 @@ class StoreUnavailableError(GatewayError):
 
 
 class AwardTokenError(GatewayError):
-    """Of award and undo tokens. `made_time`: when the panel was made, where the token is ours but too old.
+    """Of the tokens of buttons. `made_time`: when the panel was made, where the token is ours but too old.
 
     `member_id`: then also whose it was, where it says. `is_absent`: the panel had none. `no_member`: then also why
-    there is no one member on the ticket, where it says: a word of the panel's.
+    no points of one member can be changed, where it says: a word of the panel's.
     """
 
     def __init__(
@@ -191,11 +193,15 @@ class NotDroppedError(GatewayError):
 
 
 class AwardRefusedError(GatewayError):
-    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked."""
+    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked.
 
-    def __init__(self, reason: str, award_id: str) -> None:
+    `direction`: which way its points did not go.
+    """
+
+    def __init__(self, reason: str, award_id: str, direction: Direction) -> None:
         super().__init__(reason, f"award {award_id} was not booked")
         self.award_id = award_id
+        self.direction = direction
 
 
 class LoyaltyCallError(GatewayError):

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Self, cast
+from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import babel
@@ -22,19 +22,23 @@ _LOG = structlog.get_logger()
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Most points, as in the contract's Merchant; None: no limit. What is not said has the contract's default."""
+    """Most points, as in the contract's Merchant; None: no limit. What is not said has the contract's default.
+
+    `per_deduction`: 0 where support may remove none.
+    """
 
     per_award: int | None = 500
+    per_deduction: int = 0
     per_ticket: int | None = 500
     per_member_day: int | None = None
     per_merchant_day: int | None = None
     per_agent_day: int | None = None
 
-    @property
-    def most_at_once(self) -> int:
-        """What one award may have at most, with nothing given yet."""
-        limits: dict[str, int | None] = msgspec.structs.asdict(self)
-        return min((_MAX_POINTS, *(limit for limit in limits.values() if limit is not None)))
+    def find_most(self, *, debit: bool) -> int:
+        """What one award, or one deduction, may have at most, with nothing given or removed yet. 0: it may not be."""
+        at_once = self.per_deduction if debit else self.per_award
+        limits = (at_once, self.per_ticket, self.per_member_day, self.per_merchant_day, self.per_agent_day)
+        return min((_MAX_POINTS, *(limit for limit in limits if limit is not None)))
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +69,11 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
 
 
 def _parse_limits(merchant: pb.Merchant) -> Limits:
-    """On the wire 0 is no limit."""
+    """On the wire 0 is no limit, and no deduction."""
+    given = {field.name: value for field, value in merchant.ListFields()}
     fields = {name: f"max_points_{name}" for name in Limits.__struct_fields__}
-    given = {name: field for name, field in fields.items() if merchant.HasField(cast("Any", field))}
-    return Limits(**{name: getattr(merchant, field) or None for name, field in given.items()})
+    limits: dict[str, Any] = {name: given[field] or None for name, field in fields.items() if field in given}
+    return Limits(**limits)
 
 
 def _parse_search_url(admin_member_url: str) -> str:

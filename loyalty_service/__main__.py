@@ -10,7 +10,7 @@ import uvloop
 
 from loyalty_service.config import Config
 from loyalty_service.metrics import Metrics
-from loyalty_service.server import open_fleet, serve
+from loyalty_service.server import open_shared_store, serve
 from loyalty_service.trifft.client import TrifftProvider
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
@@ -25,7 +25,7 @@ async def run(config: Config) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     clock, metrics = SystemClock(), Metrics()
     async with (
-        open_fleet(config) as valkey,
+        open_shared_store(config, clock, metrics) as valkey,
         TrifftProvider(
             clock, metrics=metrics, valkey=valkey, replicas=config.replicas, proxy=config.http_proxy
         ) as provider,

@@ -10,7 +10,7 @@ from loyalty_service.domain.award import Award
 class SnapshotMetrics:
     """How readers of snapshots were answered: `held`, `fetched` for them, `stale` since the provider failed, or `none`.
 
-    `joined`: waits for a flight that another reader, or another process, had begun.
+    `joined`: waits for a flight that another reader had begun.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -75,7 +75,7 @@ class Metrics:
         )
         self.budget_refused = Counter(
             "loyalty_budget_refused",
-            "Reads and awards that had no slot in time, by urgency.",
+            "Reads and awards that had no permit in time, by urgency.",
             ("urgency",),
             registry=self.registry,
         )

@@ -9,7 +9,6 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from redis.asyncio import Redis
 
 from loyalty_service.api.interceptors import CallBoundary, CallerAuth
 from loyalty_service.api.servicers import LoyaltyServicer, MerchantServicer
@@ -27,10 +26,10 @@ from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
-from loyalty_service.snapshots import Fleet, open_snapshots
+from loyalty_service.snapshots import SharedStore, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
-from loyalty_service.valkey import open_valkey
+from loyalty_service.valkey import Valkey, open_valkey
 from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
 from runtime.database import Database
 from runtime.encryption import SecretKeyError, SecretKeys
@@ -65,12 +64,12 @@ def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantS
 
 
 @asynccontextmanager
-async def open_fleet(config: Config) -> AsyncIterator[Redis | None]:
-    """The store that the fleet shares; None where each process is on its own. One that is down keeps nobody waiting."""
+async def open_shared_store(config: Config, clock: Clock, metrics: Metrics) -> AsyncIterator[Valkey | None]:
+    """None where each process is on its own."""
     if config.snapshots_url == MEMORY_URL:
         yield None
         return
-    async with open_valkey(config.snapshots_url) as opened:
+    async with open_valkey(config.snapshots_url, clock, count_failure=metrics.snapshots.count_failure) as opened:
         yield opened
 
 
@@ -79,13 +78,13 @@ async def serve(
     config: Config,
     provider: LoyaltyProvider,
     clock: Clock,
-    valkey: Redis | None,
+    valkey: Valkey | None,
     metrics: Metrics | None = None,
 ) -> AsyncIterator[int]:
     """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_fleet` has opened. `metrics`: those that the provider counts in, too. Raises ConfigError and
-    DatabaseError for what a setting keeps from opening.
+    `valkey`: what `open_shared_store` has opened. `metrics`: those that the provider counts in, too. Raises
+    ConfigError and DatabaseError for what a setting keeps from opening.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.database_url))
@@ -95,12 +94,12 @@ async def serve(
         store = MerchantStore(database, keys, clock)
         async with _checking_keys():
             await store.list_after("", 1)
-            fleet = None if valkey is None else Fleet(valkey, await load_secret(database, keys))
+            shared = None if valkey is None else SharedStore(valkey=valkey, secret=await load_secret(database, keys))
         snapshots = await stack.enter_async_context(
             open_snapshots(
                 provider,
                 clock,
-                fleet=fleet,
+                shared=shared,
                 hold_time_s=config.hold_time_s,
                 stale_if_error_s=config.stale_if_error_s,
                 capacity=config.snapshots_capacity,

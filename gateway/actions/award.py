@@ -1,7 +1,6 @@
-"""`POST /gorgias/actions/award-points`: one click, one award, one sentence."""
+"""`POST /gorgias/actions/award-points` and `deduct-points`: one click, one award or deduction, one sentence."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from aiohttp import web
 
@@ -11,28 +10,40 @@ from gateway.actions.parameters import AwardForm, has_reason_field, parse_award_
 from gateway.actions.replies import Reply, say_note
 from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, Panel
+from gateway.directions import ADD, REMOVE
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.loyalty_client import CLIENT
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 async def handle_award_points(request: web.Request) -> web.Response:
-    return await answer_press(request, _AwardAction())
+    return await answer_press(request, _AwardAction(debit=False))
+
+
+async def handle_deduct_points(request: web.Request) -> web.Response:
+    return await answer_press(request, _AwardAction(debit=True))
 
 
 class _AwardAction:
-    name: ClassVar[str] = "award_points"
+    """`debit`: the points are removed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, debit: bool) -> None:
+        self._debit = debit
+        self._direction = REMOVE if debit else ADD
         self._points = 0
         self._asks_reason = False
 
+    @property
+    def name(self) -> str:
+        return "deduct_points" if self._debit else "award_points"
+
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
-        panel = press.app[TOKENS].parse(parse_award_token(parameters), press.merchant_id, press.now)
+        token = parse_award_token(parameters, debit=self._debit)
+        panel = press.app[TOKENS].parse(token, press.merchant_id, press.now, debit=self._debit)
         press.member_id = panel.member_id
-        form = parse_award_form(parameters)
+        form = parse_award_form(parameters, needs_reason=self._debit)
         self._points, self._asks_reason = form.points, has_reason_field(parameters)
-        request = _make_request(panel, form)
+        request = _make_request(panel, form, debit=self._debit)
         await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
         call = press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
         response = await send(press, request.request_id, call)
@@ -47,14 +58,21 @@ class _AwardAction:
         )
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        note = say_note(press.note_ticket_id, press.ticket_id)
-        return render_award_refusal(error, press.shop, press.now, asks_reason=self._asks_reason, note=note)
+        return render_award_refusal(
+            error,
+            press.shop,
+            press.now,
+            direction=self._direction,
+            asks_reason=self._asks_reason,
+            note=say_note(press.note_ticket_id, press.ticket_id),
+        )
 
     def render_lost(self, press: Press) -> Reply:
-        return render_award_lost(self._points, press.shop, is_noted=press.note_ticket_id != "")
+        is_noted = press.note_ticket_id != ""
+        return render_award_lost(self._points, press.shop, direction=self._direction, is_noted=is_noted)
 
 
-def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
+def _make_request(panel: Panel, form: AwardForm, *, debit: bool) -> pb.AwardPointsRequest:
     request = pb.AwardPointsRequest(
         merchant_id=panel.merchant_id,
         request_id=panel.make_request_id(form.ticket_id, form.agent_email or form.agent_name),
@@ -66,6 +84,7 @@ def _make_request(panel: Panel, form: AwardForm) -> pb.AwardPointsRequest:
         claimed_agent_email=form.agent_email,
         claimed_agent_name=form.agent_name,
         ticket_verified=True,  # or it is not sent
+        debit=debit,
     )
     request.member_fetch_time.FromNanoseconds(panel.fetch_time_ns)
     return request

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -71,7 +71,8 @@ class Press:
 class Action(Protocol):
     """What one kind of button does; made anew for each press. `name` is its label in metrics."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str: ...
 
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
         """Parse, then do. Raises GatewayError where nothing was changed, and LoyaltyCallError."""

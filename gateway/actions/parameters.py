@@ -51,18 +51,21 @@ async def fetch_parameters(request: web.Request, *, timeout_s: float) -> dict[st
     return parameters
 
 
-def parse_award_token(parameters: Mapping[str, str]) -> str | None:
-    return parse_variable(parameters.get("award_token"))
+def parse_award_token(parameters: Mapping[str, str], *, debit: bool = False) -> str | None:
+    return parse_variable(parameters.get("deduct_token" if debit else "award_token"))
 
 
-def parse_award_form(parameters: Mapping[str, str]) -> AwardForm:
+def parse_award_form(parameters: Mapping[str, str], *, needs_reason: bool = False) -> AwardForm:
     """Raises RequestError, which names the field."""
-    return AwardForm(
+    form = AwardForm(
         points=parse_points(parameters.get("points")),
         note=_parse_text("note", parameters.get("note", "").strip(), MAX_NOTE_CHARS),
         reason=_parse_text("reason", parameters.get("reason", "").strip(), MAX_REASON_CHARS),
         **_parse_circumstances(parameters),
     )
+    if needs_reason and not form.reason:
+        raise RequestError("a reason must be given", field="reason")
+    return form
 
 
 def has_reason_field(parameters: Mapping[str, str]) -> bool:

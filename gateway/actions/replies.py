@@ -1,12 +1,13 @@
-"""What an action answers, and what award and undo say alike: what happened, then what to do. Pure.
+"""What an action answers, and what all buttons say alike: what happened, then what to do. Pure.
 
-`lead` is what did not happen: "Not added", "Not undone".
+`lead` is what did not happen: "Not added", "Not removed", "Not undone".
 """
 
 from datetime import UTC, datetime
 
 import msgspec
 
+from gateway.directions import find_direction
 from gateway.errors import (
     HTTP_STATUS,
     AwardRefusedError,
@@ -43,7 +44,6 @@ _CAUSES = {
     "MEMBER_NOT_FOUND": f": TRIFFT does not know this member any more. {TAG_ADVICE}",
     "MEMBER_BLOCKED": ": this member is blocked in TRIFFT.",
     "WALLET_DISABLED": ": points are switched off for this customer.",
-    "SEVERAL_WALLETS": f": this member has several wallets. {NO_POINTS_HERE}",
     "MERCHANT_NOT_FOUND": f". The loyalty service does not know this shop. {TELL_ADMINISTRATOR}",
     "CALLER_UNKNOWN": f". The loyalty service refuses our access. {TELL_ADMINISTRATOR}",
     "PROVIDER_CREDENTIALS": f". TRIFFT refuses our access, nothing was changed. {TELL_ADMINISTRATOR}",
@@ -78,9 +78,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 def check_booked(award: pb.Award) -> None:
     """Raises AwardRefusedError where nothing was booked, and GatewayError where it is not said what happened."""
     if award.state == pb.AWARD_STATE_REJECTED and award.rejection_reason in _REASONS:
-        raise AwardRefusedError(_REASONS[award.rejection_reason], award.award_id)
+        raise AwardRefusedError(_REASONS[award.rejection_reason], award.award_id, find_direction(award))
     if award.state == pb.AWARD_STATE_NOT_APPLIED:
-        raise AwardRefusedError("AWARD_STATE", award.award_id)
+        raise AwardRefusedError("AWARD_STATE", award.award_id, find_direction(award))
     if award.state not in {pb.AWARD_STATE_APPLIED, pb.AWARD_STATE_PENDING, pb.AWARD_STATE_UNKNOWN}:
         raise GatewayError("INTERNAL_ERROR", "the award's state is not one that is known here")
 
@@ -89,8 +89,13 @@ def make_refusal(message: str, error: GatewayError) -> Reply:
     return Reply(status="refused", message=message, award_id=get_award_id(error))
 
 
-def say_refusal(lead: str, error: GatewayError, shop: Shop, now: datetime, note: str) -> str:
-    """For every error; what one action says in its own words, it says itself. `note`: as `say_note` has it."""
+def say_refusal(  # noqa: PLR0913 - what a sentence is made of
+    lead: str, error: GatewayError, shop: Shop, now: datetime, note: str, *, no_points: str = NO_POINTS_HERE
+) -> str:
+    """For every error; what one action says in its own words, it says itself. `note`: as `say_note` has it.
+
+    `no_points`: that this action changes none of such a member.
+    """
     match error:
         case AwardTokenError():
             cause = _say_token(error, shop)
@@ -103,7 +108,9 @@ def say_refusal(lead: str, error: GatewayError, shop: Shop, now: datetime, note:
         case LoyaltyCallError(reason="AWARD_IN_DOUBT"):
             cause = f". {_say_doubt(error, shop, now)} {CHECKING_TIME}{note}"
         case LoyaltyCallError(reason="STATUS_UNKNOWN"):
-            cause = f": {say_status(error.metadata.get('status', ''))} {NO_POINTS_HERE}"
+            cause = f": {say_status(error.metadata.get('status', ''))} {no_points}"
+        case GatewayError(reason="SEVERAL_WALLETS"):
+            cause = f": this member has several wallets. {no_points}"
         case GatewayError(reason="BAD_VALUE" | "TOO_LARGE" | "UNSUPPORTED_TYPE"):
             cause = _UNREADABLE
         case _:

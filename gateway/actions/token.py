@@ -1,8 +1,8 @@
 """The tokens of a panel: the widget carries them, a button brings one back, and only we could have made it.
 
 A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
-The subject of an award token is a member; of an undo token it is an award, whose member comes last in the list. Each
-kind has keys of its own, so that neither passes for the other. The hash is of the address by which the member was
+The subject of an award or a deduct token is a member; of an undo token it is an award, whose member comes last in the
+list. Each kind has keys of its own, so that none passes for another. The hash is of the address by which the member was
 found, and tells nobody which.
 """
 
@@ -22,12 +22,14 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from gateway.errors import AwardTokenError
 from runtime.addresses import make_email_key
 
-# In the place of an award token: the panel knows why there is no one member on the ticket.
+# In the place of an award or a deduct token: the panel knows why there is no one member on the ticket, or that no
+# points of theirs can be removed.
 NO_MEMBER = "no-member"
 SEVERAL_MEMBERS = "several-members"
 NO_EMAIL = "no-email"
 UNREADABLE_EMAIL = "unreadable-email"
-_NO_MEMBER = frozenset({NO_MEMBER, SEVERAL_MEMBERS, NO_EMAIL, UNREADABLE_EMAIL})
+NO_POINTS = "no-points"
+_NO_MEMBER = frozenset({NO_MEMBER, SEVERAL_MEMBERS, NO_EMAIL, UNREADABLE_EMAIL, NO_POINTS})
 _MAX_TOKEN_CHARS = 1024
 _EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
@@ -45,9 +47,9 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent was looking at when points were given: whose panel, which one (`nonce`), and how old its data was.
+    """What the agent was looking at when points were given or removed: whose panel, and how old its data was.
 
-    `fetch_time_ns`: since 1970. The award must not be let through by data that is older.
+    `nonce`: which panel. `fetch_time_ns`: since 1970. The award must not be let through by data that is older.
     """
 
     merchant_id: str
@@ -58,7 +60,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     request_key: bytes
 
     def make_request_id(self, ticket_id: str, agent: str) -> str:
-        """One panel, one ticket, one agent: one award. 40 hex characters.
+        """One panel, one ticket, one agent: one award, and one deduction. 40 hex characters.
 
         The values that were typed are not in it, so a double click is the same award even after a retyped note. The key
         is the one that the panel was signed with, so a rotation between two clicks changes nothing.
@@ -85,24 +87,31 @@ class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardTokens:
-    """Makes and reads both kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each.
+    """Makes and reads the three kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each.
 
     `email`: the address by which the panel's member was found. `fetch_time`: as of when the panel may be believed.
+    `debit`: of the button that removes points.
     """
 
     def __init__(self, keys: Sequence[bytes], *, life_s: float) -> None:
+        deduct_keys, undo_keys = (
+            [hmac.digest(key, purpose, "sha256") for key in keys] for purpose in (b"deduct-token", b"undo-token")
+        )
         self._awards = _Signers(keys, "award token", life_s=life_s, is_of_member=True)
-        self._undos = _Signers([hmac.digest(key, b"undo-token", "sha256") for key in keys], "undo token", life_s=life_s)
+        self._deductions = _Signers(deduct_keys, "deduct token", life_s=life_s, is_of_member=True)
+        self._undos = _Signers(undo_keys, "undo token", life_s=life_s)
 
-    def make(self, merchant_id: str, member_id: str, *, email: str, fetch_time: Timestamp) -> str:
-        """An award token for a new panel of a member."""
-        return self._awards.make(merchant_id, member_id, email=email, fetch_time=fetch_time)
+    def make(self, merchant_id: str, member_id: str, *, email: str, fetch_time: Timestamp, debit: bool = False) -> str:
+        """An award or a deduct token for a new panel of a member."""
+        signers = self._deductions if debit else self._awards
+        return signers.make(merchant_id, member_id, email=email, fetch_time=fetch_time)
 
-    def parse(self, text: str | None, merchant_id: str, now: datetime) -> Panel:
+    def parse(self, text: str | None, merchant_id: str, now: datetime, *, debit: bool = False) -> Panel:
         """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
         if text in _NO_MEMBER:
-            raise AwardTokenError("the panel has no member", is_absent=True, no_member=text)
-        found = self._awards.parse(text, merchant_id, now)
+            raise AwardTokenError("the panel has no such member", is_absent=True, no_member=text)
+        found = (self._deductions if debit else self._awards).parse(text, merchant_id, now)
+        # A token's own key signs its request: an award and a deduction of one panel are two.
         return Panel(
             merchant_id=merchant_id,
             member_id=found.member_id,

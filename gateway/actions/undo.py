@@ -1,7 +1,6 @@
-"""`POST /gorgias/actions/undo-award`: the award that the panel names is taken back, once."""
+"""`POST /gorgias/actions/undo-award`: the award or deduction that the panel names is undone, once."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 from aiohttp import web
 
@@ -21,7 +20,7 @@ async def handle_undo_award(request: web.Request) -> web.Response:
 
 
 class _UndoAction:
-    name: ClassVar[str] = "undo_award"
+    name = "undo_award"
 
     def __init__(self) -> None:
         self._award_id = ""

@@ -16,6 +16,7 @@ from gateway.actions.replies import (
     say_refusal,
     say_when,
 )
+from gateway.directions import TAKE_BACK, find_direction
 from gateway.errors import AwardRefusedError, AwardTokenError, GatewayError, LoyaltyCallError
 from gateway.merchants import Shop
 from gateway.wording import TAG_ADVICE, format_clock, format_last_day, format_points
@@ -37,16 +38,15 @@ def render_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *,
 
 
 def render_undo_lost(award_id: str) -> Reply:
-    """Nobody knows how far the undo of this award had come. Trying again tells, and takes no points twice."""
+    """Nobody knows how far the undo of this award had come. Trying again tells, and moves no points twice."""
     message = (
-        f"We do not know yet whether the points of award {award_id} were taken back. "
-        "Try again in a few minutes. They are never taken back twice."
+        f"We do not know yet whether award {award_id} was undone. Try again in a few minutes. No award is undone twice."
     )
     return Reply(status="checking", message=message)
 
 
 def render_undo_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, *, note: str = "") -> Reply:
-    """Why nothing is taken back. `award_id`: of the award to undo; empty where the panel could not be read."""
+    """Why nothing is undone. `award_id`: of the award to undo; empty where the panel could not be read."""
     return make_refusal(_say_refusal(error, award_id, shop, now, note), error)
 
 
@@ -63,12 +63,12 @@ def _say_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, 
         case LoyaltyCallError(reason="REQUEST_ID_REUSED"):
             message = f"{_LEAD}: this panel was already used for award {get_award_id(error)}. {TAG_ADVICE}"
         case AwardRefusedError(reason="AWARD_STATE"):
-            message = f"{_LEAD}: award {error.award_id} was checked, and the points were never taken back. {TAG_ADVICE}"
+            never = f"the points were never {error.direction.done}"
+            message = f"{_LEAD}: award {error.award_id} was checked, and {never}. {TAG_ADVICE}"
         case AwardRefusedError(reason="PROVIDER_REFUSED"):
-            message = (
-                f"{_LEAD}: TRIFFT refuses to take the points back. The balance may be too low. "
-                f"Nothing was changed. {ASK_MANAGER}"
-            )
+            why = " The balance may be too low." if error.direction is TAKE_BACK else ""
+            refuses = f"TRIFFT refuses to {error.direction.verb} the points back.{why}"
+            message = f"{_LEAD}: {refuses} Nothing was changed. {ASK_MANAGER}"
         case _:
             message = say_refusal(_LEAD, error, shop, now, note)
     return message
@@ -89,7 +89,7 @@ def _say_state(error: LoyaltyCallError, award_id: str) -> str:
         case "pending" | "unknown":
             return f". We are still checking award {award_id}. {CHECKING_TIME}"
         case "rejected" | "not_applied":
-            return f": award {award_id} added no points, so there is nothing to take back."
+            return f": award {award_id} changed no points, so there is nothing to undo."
         case "reversal":
             return f": award {award_id} is an undo itself. {ASK_MANAGER}"
         case _:
@@ -97,26 +97,28 @@ def _say_state(error: LoyaltyCallError, award_id: str) -> str:
 
 
 def _say_applied(response: pb.ReverseAwardResponse, shop: Shop) -> str:
-    reversal = response.award
-    taken = f"{format_points(reversal.points, shop)} taken back"
+    reversal, direction = response.award, find_direction(response.award)
+    taken = f"{format_points(reversal.points, shop)} {direction.done}"
     what = f"Award {reversal.award_id} undoes {reversal.reverses}."
     if reversal.delayed:
         return f"{taken}. {say_later(reversal.points)} {what}"
-    return f"{taken} from {name_member(reversal, response.member_name)}.{say_balance(reversal, shop)} {what}"
+    whom = f"{direction.whom} {name_member(reversal, response.member_name)}"
+    return f"{taken} {whom}.{say_balance(reversal, shop)} {what}"
 
 
 def _say_replayed(reversal: pb.Award, shop: Shop, now: datetime) -> str:
     """The same press again, or another panel's: its first answer may never have been seen."""
     agent, points, when = name_agent(reversal), format_points(reversal.points, shop), say_when(reversal, shop, now)
-    were = "was" if reversal.points == 1 else "were"
-    who = f"{agent} took back {points} {when}" if agent else f"{points} {were} taken back {when}"
+    direction, were = find_direction(reversal), "was" if reversal.points == 1 else "were"
+    who = f"{agent} {direction.did} {points} {when}" if agent else f"{points} {were} {direction.done} {when}"
     total = say_balance(reversal, shop, "Balance then")
-    return f"Already undone: {who} ({reversal.award_id}).{total} Nothing was taken back now."
+    return f"Already undone: {who} ({reversal.award_id}).{total} Nothing was {direction.done} now."
 
 
 def _say_checking(reversal: pb.Award, shop: Shop, note: str) -> str:
-    were, them = ("was", "it") if reversal.points == 1 else ("were", "them")
+    direction = find_direction(reversal)
+    doubt = direction.say_doubt(reversal.points, f"the {format_points(reversal.points, shop)}")
     return (
-        f"We do not know yet whether the {format_points(reversal.points, shop)} {were} taken back. "
-        f"Do not take {them} back again.{note} Award {reversal.award_id}."
+        f"We do not know yet whether {doubt}. "
+        f"Do not {direction.say_again(reversal.points)}.{note} Award {reversal.award_id}."
     )

@@ -1,4 +1,4 @@
-"""`trifft-gorgias award`: points given by support."""
+"""`trifft-gorgias award`: points given and removed by support."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -121,8 +121,8 @@ async def totals(
     selection: Selection | None = None,
     json: Json = False,
 ) -> None:
-    """Add up a shop's awards by agent (who gave), reason or day; what was taken back, by whom ever, counts with the
-    award that it was taken from.
+    """Add up a shop's awards by agent (who gave or removed), reason or day; what was taken back or given back, by whom
+    ever, counts with the award that it undoes.
     """  # noqa: D205  one sentence
     parse_merchant_id(merchant_id)
     async with open_loyalty(load_config(), merchant_id, SELECTION_OPTIONS) as loyalty:
@@ -133,7 +133,7 @@ async def totals(
         print_json([_render_sum(one) for one in sums])
     elif sums:
         rows = [*((one.key or "–", *_list_figures([one])) for one in sums), ("all", *_list_figures(sums))]
-        print_table((_TITLES.get(by, by), "awards", "points", "taken back", "remain", "in doubt"), rows)
+        print_table((_TITLES.get(by, by), "awards", "points", "taken back", "remain", "removed", "in doubt"), rows)
     else:
         print_line(f"{merchant_id} has no such awards.")
 
@@ -202,14 +202,14 @@ def _render_sum(one: pb.AwardSum) -> dict[str, object]:
         "points": one.points,
         "reversed_points": one.reversed_points,
         "in_doubt_points": one.in_doubt_points,
+        "removed_points": one.removed_points,
     }
 
 
 def _list_figures(sums: Sequence[pb.AwardSum]) -> tuple[str, ...]:
-    points = sum(one.points for one in sums)
-    reversed_points = sum(one.reversed_points for one in sums)
-    in_doubt_points = sum(one.in_doubt_points for one in sums)
-    figures = (sum(one.award_count for one in sums), points, reversed_points, points - reversed_points, in_doubt_points)
+    fields = ("award_count", "points", "reversed_points", "removed_points", "in_doubt_points")
+    count, points, reversed_points, removed, in_doubt = (sum(getattr(one, field) for one in sums) for field in fields)
+    figures = (count, points, reversed_points, points - reversed_points, removed, in_doubt)
     return tuple(str(figure) for figure in figures)
 
 

@@ -36,6 +36,7 @@ COLUMNS = (
     "tier_before",
     "balance_change",
     "member_support_id",
+    "debit",
 )
 LIST_COLUMNS = (
     *("award", "state", "points", "member", "TRIFFT's id", "ticket"),
@@ -47,8 +48,8 @@ _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STAT
 
 
 def render_award(award: pb.Award, zone: tzinfo | None) -> dict[str, object]:
-    """For scripts. `points` are negative for a reversal; `balance_change`: by how many it moved the balance, None while
-    that is not known. Texts that are empty are None. `zone`: of the times.
+    """For scripts. `points` are negative where they are taken (`debit`); `balance_change`: by how many it moved the
+    balance, None while that is not known. Texts that are empty are None. `zone`: of the times.
     """  # noqa: D205  one sentence a value
     values = (
         award.award_id,
@@ -76,6 +77,7 @@ def render_award(award: pb.Award, zone: tzinfo | None) -> dict[str, object]:
         render_text(award.tier_before),
         _count_change(award),
         render_text(award.member_support_id),
+        award.debit,
     )
     return dict(zip(COLUMNS, values, strict=True))
 
@@ -102,7 +104,7 @@ def read_state(state: pb.AwardState.ValueType) -> str:
 
 
 def read_points(award: pb.Award) -> str:
-    """Signed: "+100", of a reversal "-100"."""
+    """Signed: "+100", of a deduction or of an award's reversal "-100"."""
     return f"{_sign_points(award):+}"
 
 
@@ -209,7 +211,7 @@ def _describe_agent(award: pb.Award) -> str:
 
 
 def _sign_points(award: pb.Award) -> int:
-    return -award.points if award.reverses else award.points
+    return -award.points if award.debit else award.points
 
 
 def _count_change(award: pb.Award) -> int | None:

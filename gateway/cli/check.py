@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
+from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
     Check,
     CheckState,
@@ -65,10 +66,10 @@ async def _check_account(
     merchant: pb.Merchant | None,
     say_time: Callable[[datetime], str],
 ) -> list[Check]:
-    reasons = None if merchant is None else list(merchant.award_reasons)
+    buttons = None if merchant is None else find_buttons(merchant)
     async with open_session() as session:
         client = make_client(session, installation, config)
-        found = await check_gorgias(client, installation, config.public_url, reasons)
+        found = await check_gorgias(client, installation, config.public_url, buttons)
         user, key = installation.gorgias_user, installation.gorgias_key
         transport = Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
         tickets = TicketClient(transport, installation.gorgias_user)
@@ -77,7 +78,7 @@ async def _check_account(
 
 
 async def _fetch_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
-    """The shop, for its zone and its reasons; None: it could not be asked for."""
+    """The shop, for its zone and its buttons; None: it could not be asked for."""
     try:
         return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     except LoyaltyCallError:

@@ -14,6 +14,7 @@ from gateway.cli.settings import load_config
 from gateway.cli.stores import open_stores
 from gateway.config import Config
 from gateway.gorgias.client import GorgiasClient
+from gateway.installation.buttons import find_buttons
 from gateway.installation.service import Changes
 from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
@@ -54,7 +55,7 @@ async def install(  # noqa: PLR0913 - one argument per option
             writes_notes=await _get_writes_notes(store, merchant_id) if notes is None else notes,
         )
         client = GorgiasClient(session, url, user, key, proxy=config.http_proxy)
-        changes = await install_widget(store, client, merchant_id, target, list(merchant.award_reasons))
+        changes = await install_widget(store, client, merchant_id, target, find_buttons(merchant))
         await notes_store.hasten(merchant_id)  # whatever kept them from being written may be mended now
     _print_installed(merchant_id, target, changes)
 

@@ -1,5 +1,6 @@
 """`trifft-gorgias merchant`: which shops there are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,15 @@ from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.freshness import FRESHNESS_OPTIONS, Freshness, describe_freshness, render_freshness
 from gateway.cli.loyalty import TIMEOUT_S, explain_refused, open_loyalty
 from gateway.cli.output import print_json, print_line, print_table, read_timestamp, render_text, render_time
-from gateway.cli.policy import POLICY_OPTIONS, REASONS_FIELD, Policy, describe_limits, describe_reasons, render_policy
+from gateway.cli.policy import (
+    DEDUCTION_FIELD,
+    POLICY_OPTIONS,
+    REASONS_FIELD,
+    Policy,
+    describe_limits,
+    describe_reasons,
+    render_policy,
+)
 from gateway.cli.settings import load_config
 from gateway.cli.zone import find_zone
 from gateway.config import Config
@@ -159,7 +168,8 @@ async def update(  # noqa: PLR0913 - one argument per option
         allow_private_url=allow_private_url,
     )
     config = load_config()
-    install_command = await _find_install_command(config, merchant_id) if REASONS_FIELD in fields else ""
+    changes_buttons = not {REASONS_FIELD, DEDUCTION_FIELD}.isdisjoint(fields)
+    install_command = await _find_install_command(config, merchant_id) if changes_buttons else ""
     async with _open_loyalty(config) as loyalty:
         try:
             await loyalty.update_merchant(request, fields, timeout_s=PROBE_TIMEOUT_S)
@@ -167,8 +177,18 @@ async def update(  # noqa: PLR0913 - one argument per option
             raise _explain_refused(error, merchant_id) from error
     print_line(f"{merchant_id} changed.")
     if install_command:
+        _print_buttons(merchant, fields, install_command)
+
+
+def _print_buttons(merchant: pb.Merchant, fields: Sequence[str], install_command: str) -> None:
+    """What agents still see of an installed widget, now that these fields have changed."""
+    if REASONS_FIELD in fields:
         meanwhile = ", and an award without one of these reasons is refused," if merchant.award_reasons else ""
         print_line(f"The button in Gorgias asks as before{meanwhile} until you run: {install_command}")
+    if DEDUCTION_FIELD in fields and merchant.max_points_per_deduction:
+        print_line(f'The button "Remove points" is in Gorgias once you have run: {install_command}')
+    elif DEDUCTION_FIELD in fields:
+        print_line(f'A button "Remove points" in Gorgias is refused, and stays until you run: {install_command}')
 
 
 async def remove(merchant_id: MerchantId, /) -> None:

@@ -13,6 +13,7 @@ from gateway.gorgias.errors import GorgiasError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
 from gateway.installation.activity import MALFORMED
 from gateway.installation.advice import get_advice, render_install_command
+from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import render_installed_template
 from gateway.installation.store import Installation
@@ -99,11 +100,11 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
 
 
 async def check_gorgias(
-    client: GorgiasClient, installation: Installation, public_url: str, reasons: Sequence[str] | None
+    client: GorgiasClient, installation: Installation, public_url: str, buttons: Buttons | None
 ) -> list[Check]:
     """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today.
 
-    `reasons`: the shop's, for which points are given; None: they could not be asked for.
+    `buttons`: the shop's; None: it could not be asked for them.
     """
     again = render_reinstall_command(installation)
     try:
@@ -115,7 +116,7 @@ async def check_gorgias(
             return [gorgias, missing, _make_unknown("widget", "nothing to show without the integration")]
         integration = _check_integration(found, installation, public_url, again)
         listed_widgets = await client.list_widgets(found.integration_id)
-        return [gorgias, integration, _check_widget(found, listed_widgets, installation, reasons, again)]
+        return [gorgias, integration, _check_widget(found, listed_widgets, installation, buttons, again)]
     except GorgiasError as error:
         gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=error.advice)
         return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
@@ -232,18 +233,18 @@ def _check_widget(
     integration: Integration,
     listed: Sequence[Widget],
     installation: Installation,
-    reasons: Sequence[str] | None,
+    buttons: Buttons | None,
     again: str,
 ) -> Check:
     ours = (one for one in listed if one.context == TICKET_CONTEXT and one.widget_id == installation.widget_id)
     found = next(ours, None)
     if found is None:
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
-    if reasons is None:
-        return _make_unknown("widget", f"{found.widget_id} is there; the shop's reasons could not be asked for")
+    if buttons is None:
+        return _make_unknown("widget", f"{found.widget_id} is there; the shop's buttons could not be asked for")
     differences = find_widget_differences(
         found,
-        template=render_installed_template(installation, reasons),
+        template=render_installed_template(installation, buttons),
         is_credential_ours=integration.credential == installation.credential,
     )
     if differences:

@@ -1,4 +1,4 @@
-"""Installs into a Gorgias account, and removes: one integration, one widget with its button.
+"""Installs into a Gorgias account, and removes: one integration, one widget with its buttons.
 
 Every step can be repeated. The credential is committed before Gorgias is told, so what an interrupted run left in
 Gorgias carries it, and the next run finds it again.
@@ -21,6 +21,7 @@ from gateway.gorgias.wire import (
     render_widget,
     render_widget_update,
 )
+from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.store import Installation, InstallationStore, Target, hash_credential
 from gateway.widget.template import render_template
@@ -36,22 +37,22 @@ class Changes(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
 
 
-def render_installed_template(installation: Installation, reasons: Sequence[str]) -> Node:
-    """The template that this installation's widget should have. `reasons`: the shop's, for which points are given."""
+def render_installed_template(installation: Installation, buttons: Buttons) -> Node:
+    """The template that this installation's widget should have. `buttons`: the shop's."""
     return render_template(
         variant=installation.template,
         public_url=installation.public_url,
         credential=installation.credential,
-        reasons=reasons,
+        buttons=buttons,
     )
 
 
 async def install(
-    store: InstallationStore, client: GorgiasClient, merchant_id: str, target: Target, reasons: Sequence[str]
+    store: InstallationStore, client: GorgiasClient, merchant_id: str, target: Target, buttons: Buttons
 ) -> Changes:
     """Put everything in place; where it is already, change nothing. `client` speaks to the target's account.
 
-    `reasons`: the shop's, from which the button lets agents choose; none: it does not ask.
+    `buttons`: the shop's, as of now.
 
     Raises InstallError, GorgiasError, DatabaseError, SecretKeyError; after any of them, run it again.
     """
@@ -72,7 +73,7 @@ async def install(
     is_new = kept not in listed
     # The widget goes first. Where its header is masked, only the credential in the integration's URL tells whether the
     # button has ours: after a run that ends in between, both are still to be written.
-    widget, widget_words = await _place_widget(client, installation, kept, reasons, is_new=is_new)
+    widget, widget_words = await _place_widget(client, installation, kept, buttons, is_new=is_new)
     await store.record(merchant_id, integration_id=kept.integration_id, widget_id=widget.widget_id)
     if is_new:
         return Changes((f"integration {kept.integration_id} created", *widget_words))
@@ -145,11 +146,11 @@ async def _remove_doubles(client: GorgiasClient, doubles: Sequence[Integration])
 
 
 async def _place_widget(
-    client: GorgiasClient, installation: Installation, integration: Integration, reasons: Sequence[str], *, is_new: bool
+    client: GorgiasClient, installation: Installation, integration: Integration, buttons: Buttons, *, is_new: bool
 ) -> tuple[Widget, list[str]]:
     integration_id = integration.integration_id
     is_credential_ours = is_new or integration.credential == installation.credential
-    template = render_installed_template(installation, reasons)
+    template = render_installed_template(installation, buttons)
     listed = [one for one in await client.list_widgets(integration_id) if one.context == TICKET_CONTEXT]
     if not listed:
         created = await client.create_widget(render_widget(integration_id=integration_id, template=template))

@@ -5,6 +5,7 @@ from datetime import UTC
 
 import msgspec
 
+from gateway.directions import ADD, REMOVE, find_direction
 from gateway.gorgias.messages import Message
 from gateway.merchants import Shop
 from gateway.tickets.progress import NoteKind
@@ -12,14 +13,14 @@ from gateway.wording import format_number, format_points, format_time, parse_bal
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
 
-# The last line of a note, by what it says and whether points were given or taken back. A note is found again by it, so
-# a change here makes notes of an older release unknown.
+# The last line of a note, by what it says and what was done: "added", "removed", "taken back", "given back". A note is
+# found again by it, so a change here makes notes of an older release unknown.
 _MARKS = {
-    NoteKind.DONE: ("added", "taken back"),
-    NoteKind.CHECKING: ("being checked", "being checked"),
-    NoteKind.ARRIVED: ("checked: added", "checked: taken back"),
-    NoteKind.NEVER: ("checked: not added", "checked: not taken back"),
-    NoteKind.AFTER_ALL: ("added after all", "taken back after all"),
+    NoteKind.DONE: "{done}",
+    NoteKind.CHECKING: "being checked",
+    NoteKind.ARRIVED: "checked: {done}",
+    NoteKind.NEVER: "checked: not {done}",
+    NoteKind.AFTER_ALL: "{done} after all",
 }
 _CHECKING = "We are still checking. This can take 20 minutes or more."
 
@@ -38,7 +39,7 @@ class Whom(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_mark(award: pb.Award, kind: NoteKind) -> str:
     """The line that this note, and no other, ends with."""
-    return f"Award {award.award_id} · {_MARKS[kind][bool(award.reverses)]}"
+    return f"Award {award.award_id} · {_MARKS[kind].format(done=find_direction(award).done)}"
 
 
 def has_mark(message: Message, mark: str) -> bool:
@@ -63,7 +64,7 @@ def render_note(  # noqa: PLR0913 - what a note is made of
     if award.reverses:
         is_here = ticket_id is None or str(ticket_id) == award.ticket_id
         where = "" if is_here else f" This was done in ticket {isolate(award.ticket_id)}."
-        lines.append(f"Takes back award {award.reverses}.{where}")
+        lines.append(f"{'Takes' if award.debit else 'Gives'} back award {award.reverses}.{where}")
     texts = () if whom.has_left else (("Reason", award.reason), ("Note", award.note))
     lines += [f"{title}: {isolate(text)}" for title, text in texts if text]
     lines.append(f"{_say_agent(award)}, {format_time(award.create_time.ToDatetime(UTC), shop)}")
@@ -82,22 +83,22 @@ def render_html(text: str) -> str:
 
 
 def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str:
-    points, member = format_points(award.points, shop), _say_member(award, whom)
+    points, direction = format_points(award.points, shop), find_direction(award)
     were, them = ("was", "it") if award.points == 1 else ("were", "them")
+    again = "" if award.reverses else f" Do not {direction.say_again(award.points)}."
     later = f" TRIFFT will book {them} later." if award.delayed else ""
-    if award.reverses:
-        done = f"taken back from {member}.{later}"
-        doubt = f"We do not know yet whether {points} {were} taken back from {member}. {_CHECKING}"
-        never = f"Checked: {points} {were} not taken back from {member}."
-    else:
-        done = f"added for {member}.{later}"
-        doubt = f"We do not know yet whether {points} arrived for {member}. Do not add {them} again. {_CHECKING}"
-        never = f"Checked: {points} never arrived for {member}. You can add {them} again."
+    member = f"{direction.whom} {_say_member(award, whom)}"
+    done = f"{direction.done} {member}.{later}"
+    doubt = f"We do not know yet whether {direction.say_doubt(award.points, points)} {member}.{again} {_CHECKING}"
+    never = {
+        ADD: f"{points} never arrived {member}. You can {ADD.say_again(award.points)}.",
+        REMOVE: f"{points} {were} not removed {member}. You can try again.",
+    }.get(direction, f"{points} {were} not {direction.done} {member}.")
     return {
         NoteKind.DONE: f"{points} {done}",
         NoteKind.CHECKING: doubt,
         NoteKind.ARRIVED: f"Checked: {points} {were} {done}",
-        NoteKind.NEVER: never,
+        NoteKind.NEVER: f"Checked: {never}",
         NoteKind.AFTER_ALL: f"Found after all: {points} {were} {done}",
     }[kind]
 
@@ -121,5 +122,5 @@ def _say_balance(award: pb.Award, shop: Shop) -> list[str]:
     if award.delayed or not award.HasField("balance"):
         return []
     after = parse_balance(award.balance)
-    before = after + award.points if award.reverses else after - award.points
+    before = after + award.points if award.debit else after - award.points
     return [f"Balance: {format_number(before, shop)} → {format_number(after, shop)}"]

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import structlog
@@ -119,23 +120,24 @@ async def _render_member(event: _Event, request: web.Request, deadline: float) -
 
 def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) -> View:
     """A member's panel: its buttons are bound to this member, to their address, and to the award that can be undone."""
-    now, tokens = app[CLOCK].now(), app[TOKENS]
+    now, tokens, member_id = app[CLOCK].now(), app[TOKENS], snapshot.member.member_id
     fetch_time = _find_fetch_time(snapshot, now)
-    token = tokens.make(event.merchant_id, snapshot.member.member_id, email=event.email, fetch_time=fetch_time)
+    make = partial(tokens.make, event.merchant_id, member_id, email=event.email, fetch_time=fetch_time)
     given = snapshot.given_by_support.awards
     undoable, undo = find_undoable(given, now) if given else None, None
     if undoable:
         undo_token = tokens.make_undo(
             event.merchant_id,
             undoable.award_id,
-            member_id=snapshot.member.member_id,
+            member_id=member_id,
             email=event.email,
             fetch_time=fetch_time,
         )
         undo = Undo(award=undoable, token=undo_token)
-    refusal = app[REFUSALS].find(event.merchant_id, snapshot.member.member_id, now)
+    refusal = app[REFUSALS].find(event.merchant_id, member_id, now)
     last_try = render_last_try(refusal, event.shop) if refusal else None
-    return render_member(snapshot, token, event.shop, now, undo=undo, last_try=last_try)
+    deduct_token = make(debit=True) if event.shop.limits.per_deduction else ""
+    return render_member(snapshot, make(), event.shop, now, deduct_token=deduct_token, undo=undo, last_try=last_try)
 
 
 def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:

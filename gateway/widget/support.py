@@ -1,4 +1,4 @@
-"""What support gave a member: a line for each award, and the one that can be undone. Pure.
+"""What support gave a member, or removed: a line for each award, and the one that can be undone. Pure.
 
 Agents are named as their helpdesk names them, else by what is before the @ of their e-mail: that is enough to ask a
 colleague, and Gorgias keeps the panel on the customer, where nobody's whole address belongs.
@@ -26,7 +26,7 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Undo last award" takes back, in words, and the token that it is known by."""
+    """What a click on "Undo last award" undoes, in words, and the token that it is known by."""
 
     title: str
     undo_token: str
@@ -40,7 +40,7 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_undoable(awards: Sequence[pb.Award], now: datetime) -> pb.Award | None:
-    """The newest award that support gave, where it can be taken back now: an older one is nobody's last click.
+    """The newest award or deduction of support's, where it can be undone now: an older one is nobody's last click.
 
     None while one of them is not settled, since that would be refused.
     """
@@ -81,7 +81,7 @@ def _render_award(award: pb.Award, applied: Collection[str], shop: Shop, year: s
 
 
 def _render_points(award: pb.Award, shop: Shop) -> str:
-    return f"{_MINUS if award.reverses else '+'}{format_number(award.points, shop)}"
+    return f"{_MINUS if award.debit else '+'}{format_number(award.points, shop)}"
 
 
 def _render_state(award: pb.Award, applied: Collection[str]) -> str:

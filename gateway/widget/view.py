@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.actions.token import NO_EMAIL, NO_MEMBER, SEVERAL_MEMBERS, UNREADABLE_EMAIL
+from gateway.actions.token import NO_EMAIL, NO_MEMBER, NO_POINTS, SEVERAL_MEMBERS, UNREADABLE_EMAIL
 from gateway.errors import LoyaltyCallError
 from gateway.merchants import Shop
 from gateway.widget.failure import is_lasting_failure, say_failure, say_failure_beside_data
@@ -62,9 +62,10 @@ class MemberRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddButton(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Add Loyalty Points" is known by."""
+    """What a click on "Add Loyalty Points" is known by, and one on "Remove points", where the shop allows that."""
 
     award_token: str
+    deduct_token: str = ""
 
 
 class CouponRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than was asked for.
     `add_points`, `member`, `last_try`, `undo` and `coupon_list` hold none or one; `add_points` one only where points
-    can be added. `award_token`: where there is no one member, the word for why, so that a press is answered with it.
+    can be added. `award_token`, `deduct_token`: where there is no one member, the word for why, so that a press is
+    answered with it.
     """
 
     status: str
@@ -91,6 +93,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     profile_url: str = ""
     profile_label: str = ""
     award_token: str = ""
+    deduct_token: str = ""
     undo_token: str = ""
     add_points: Sequence[AddButton] = ()
     member: Sequence[MemberRows] = ()
@@ -116,11 +119,13 @@ def render_member(  # noqa: PLR0913 - what a panel is made of
     shop: Shop,
     now: datetime,
     *,
+    deduct_token: str = "",
     undo: Undo | None = None,
     last_try: LastTry | None = None,
 ) -> View:
     """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
 
+    `deduct_token`: empty where the shop lets support remove no points; not shown where the member gets none.
     What support gave is absent alike where it is nothing and where it is not known.
     """
     member = snapshot.member
@@ -131,6 +136,8 @@ def render_member(  # noqa: PLR0913 - what a panel is made of
     awards = render_awards(given, shop, now) if given else []
     is_lasting = is_lasting_failure(name_reason(snapshot.stale_reason))
     undo_row = render_undo(undo, shop) if undo and not is_lasting else None
+    gets_points = _gets_points(member)
+    button = AddButton(award_token=award_token, deduct_token=deduct_token)
     return View(
         status="member" if member.status in _ACTIVE else "blocked",
         summary=_render_summary(snapshot, shop, now),
@@ -139,8 +146,9 @@ def render_member(  # noqa: PLR0913 - what a panel is made of
         profile_url=member.profile_url,
         profile_label=PROFILE_LABEL if member.profile_url else "",
         award_token=award_token,
+        deduct_token=deduct_token if gets_points or not deduct_token else NO_POINTS,
         undo_token=undo_row.undo_token if undo_row else "",
-        add_points=(AddButton(award_token=award_token),) if _gets_points(member) and not is_lasting else (),
+        add_points=(button,) if gets_points and not is_lasting else (),
         member=(rows,),
         support_awards=[AwardRow(line=line) for line in awards],
         undo=(undo_row,) if undo_row else (),
@@ -180,7 +188,7 @@ def render_unreadable(shop: Shop, now: datetime) -> View:
 
 
 def _render_without_identity(summary: str, why: str, shop: Shop, now: datetime) -> View:
-    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=why)
+    return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=why, deduct_token=why)
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
@@ -190,14 +198,15 @@ def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
 
 def _render_search(status: str, summary: str, as_of: str, shop: Shop) -> View:
     """No one member to link to: the agent is sent to where members are searched for."""
-    label = SEARCH_LABEL if shop.search_url else ""
+    why = NO_MEMBER if status == "not_member" else SEVERAL_MEMBERS
     return View(
         status=status,
         summary=summary,
         as_of=as_of,
         profile_url=shop.search_url,
-        profile_label=label,
-        award_token=NO_MEMBER if status == "not_member" else SEVERAL_MEMBERS,
+        profile_label=SEARCH_LABEL if shop.search_url else "",
+        award_token=why,
+        deduct_token=why,
     )
 
 

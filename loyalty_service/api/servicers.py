@@ -38,7 +38,7 @@ from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
@@ -80,7 +80,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         merchant = await self._merchants.get(request.merchant_id)
         staleness_s = read_staleness_s(request.max_staleness) if request.HasField("max_staleness") else None
-        snapshot = await self._get(merchant, request.identity, staleness_s, context, Urgency.TICKET)
+        snapshot = await self._get(merchant, request.identity, staleness_s, context, Priority.TICKET)
         return pb.GetSnapshotResponse(snapshot=snapshot)
 
     async def BatchGetSnapshots(
@@ -95,7 +95,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         async def get_one(identity: pb.MemberIdentity) -> pb.BatchGetSnapshotsResponse.Result:
             async with places:
                 try:
-                    snapshot = await self._get(merchant, identity, staleness_s, context, Urgency.BATCH)
+                    snapshot = await self._get(merchant, identity, staleness_s, context, Priority.BATCH)
                 except LoyaltyError as error:
                     return pb.BatchGetSnapshotsResponse.Result(error=make_status(error))
                 return pb.BatchGetSnapshotsResponse.Result(snapshot=snapshot)
@@ -214,13 +214,13 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         identity: pb.MemberIdentity,
         staleness_s: float | None,
         context: Context,
-        urgency: Urgency,
+        priority: Priority,
     ) -> pb.Snapshot:
         timeout_s = _left_s(context, self._read_timeout_s)
         if timeout_s <= 0:
             raise ProviderTimeoutError("no time was left to ask TRIFFT")
         held = await self._snapshots.get(
-            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, urgency=urgency
+            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, priority=priority
         )
         return write_snapshot(held, merchant)
 

@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 import structlog
 
-from loyalty_service.awards.deadline import Deadline
 from loyalty_service.awards.ledger.ledger import Ledger
 from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.award import Award, AwardState, Receipt
+from loyalty_service.domain.deadline import Deadline
 from loyalty_service.domain.errors import (
     BookingContradictedError,
     BookingUnknownError,

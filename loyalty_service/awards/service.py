@@ -35,7 +35,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Member, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.merchants.store import MerchantStore
 from runtime.database import DatabaseError
 
@@ -196,7 +196,7 @@ class AwardService:
             parse_identity("member_id", member_id),
             max_staleness_s=0.0,
             timeout_s=timeout_s,
-            urgency=Urgency.AWARD,
+            priority=Priority.AWARD,
             stale_if_error=False,
         )
         refusal = find_refusal(read.snapshot.member)

@@ -1,6 +1,6 @@
 """What the domain needs from the world outside it."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -10,8 +10,8 @@ import msgspec
 from loyalty_service.domain.award import Award, Receipt
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask, Urgency
 
 
 class Clock(Protocol):
@@ -66,21 +66,19 @@ class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
 class LoyaltyProvider(Protocol):
     """The system that the loyalty programme lives in."""
 
-    async def fetch(  # noqa: PLR0913 - each says something else of the read
+    async def fetch(
         self,
         merchant: Merchant,
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        priority: Priority,
         timeout_s: float,
-        ask: Ask,
-        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
         """Read a member and their coupons, all reads together within `timeout_s`.
 
-        It may have to wait for its turn, by how urgent `ask` is; `begin` is awaited right before the first request
-        leaves. `remembered_member_id` is whom this identity named the last time: coupons may be read at once on that
-        guess, and are thrown away where the provider now names somebody else.
+        `remembered_member_id` is whom this identity named the last time: coupons may be read at once on that guess, and
+        are thrown away where the provider now names somebody else.
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """
@@ -149,7 +147,7 @@ class Snapshots(Protocol):
         *,
         max_staleness_s: float | None,
         timeout_s: float,
-        urgency: Urgency = Urgency.TICKET,
+        priority: Priority = Priority.TICKET,
         stale_if_error: bool = True,
     ) -> HeldSnapshot:
         """The member as of at most `max_staleness_s` before this call; None: the hold time, 0: a read that begins now.
@@ -188,7 +186,7 @@ class Snapshots(Protocol):
 
 
 class RecentAwards(Protocol):
-    """What support gave a member, and took away, of late."""
+    """What support gave a member recently, and took away."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
         """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""

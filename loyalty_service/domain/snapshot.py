@@ -12,7 +12,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
 
     `coupons`: assigned and activated ones, soonest to expire first; None where their list cannot be read.
-    `support_awards`: what support gave of late; None where the ledger did not answer.
+    `support_awards`: what support gave recently; None where the ledger did not answer.
     """
 
     member: Member

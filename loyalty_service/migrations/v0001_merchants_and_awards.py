@@ -25,6 +25,10 @@ KEPT = (
     *("provider_reference", "movement_id", "merchant_generation", "day", "needs_person"),
     *("next_check_time_ms", "check_count", "absent_count", "create_time_ms", "update_time_ms"),
 )
+# What a reversal takes back goes the other way: else the same points would be booked twice.
+SAME_WAY = (
+    "SELECT 1 FROM awards WHERE merchant_id = NEW.merchant_id AND number = NEW.reverses AND is_debit = NEW.is_debit"
+)
 SETTLED = "OLD.state IN ('applied', 'rejected', 'not_applied') AND OLD.next_check_time_ms IS NULL"
 FORGETS = (
     "substr(OLD.member_id, 1, 7) <> 'erased-' AND substr(NEW.member_id, 1, 7) = 'erased-' "
@@ -54,12 +58,11 @@ def _add_merchants() -> None:
         sa.Column("locale", sa.Text, nullable=False),
         sa.Column("profile", sa.Text, nullable=False),
         sa.Column("max_points_per_award", sa.BigInteger, nullable=False),
+        sa.Column("max_points_per_deduction", sa.BigInteger, nullable=False),
         sa.Column("max_points_per_ticket", sa.BigInteger, nullable=False),
         sa.Column("max_points_per_member_day", sa.BigInteger, nullable=False),
         sa.Column("max_points_per_merchant_day", sa.BigInteger, nullable=False),
         sa.Column("max_points_per_agent_day", sa.BigInteger, nullable=False),
-        # 0: support may take no points away.
-        sa.Column("max_points_per_deduction", sa.BigInteger, nullable=False),
         sa.Column("award_reasons", sa.Text, nullable=False),
         # How long its snapshots count; 0: as the service's settings say.
         sa.Column("hold_time_s", sa.BigInteger, nullable=False),
@@ -90,7 +93,7 @@ def _add_awards() -> None:
         sa.Column("member_id", sa.Text, nullable=False),
         sa.Column("member_support_id", sa.Text, nullable=False, server_default=""),
         sa.Column("points", sa.BigInteger, sa.CheckConstraint("points > 0"), nullable=False),
-        # The points are taken from the wallet: a deduction, or the reversal of an award.
+        # Whether the points are taken from the wallet.
         sa.Column("is_debit", sa.Boolean, nullable=False),
         sa.Column("reverses", sa.BigInteger, nullable=True),
         sa.Column("note", sa.Text, nullable=False),
@@ -213,6 +216,15 @@ def _protect_on_postgresql() -> None:
         "CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards "
         f"FOR EACH ROW WHEN ({_make_other('IS DISTINCT FROM')}) EXECUTE FUNCTION refuse_loss()"
     )
+    op.execute(
+        "CREATE FUNCTION refuse_same_way() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF EXISTS ({SAME_WAY}) THEN RAISE EXCEPTION 'a reversal goes the other way'; END IF; "
+        "RETURN NEW; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER awards_reverse_the_other_way BEFORE INSERT ON awards FOR EACH ROW "
+        "WHEN (NEW.reverses IS NOT NULL) EXECUTE FUNCTION refuse_same_way()"
+    )
 
 
 def _protect_on_sqlite() -> None:
@@ -226,6 +238,11 @@ def _protect_on_sqlite() -> None:
     refuse = "BEGIN SELECT RAISE(ABORT, 'awards stay as they were asked for'); END"
     op.execute(f"CREATE TRIGGER awards_no_delete BEFORE DELETE ON awards {refuse}")
     op.execute(f"CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards WHEN {_make_other('IS NOT')} {refuse}")
+    op.execute(
+        "CREATE TRIGGER awards_reverse_the_other_way BEFORE INSERT ON awards "
+        f"WHEN NEW.reverses IS NOT NULL AND EXISTS ({SAME_WAY}) "
+        "BEGIN SELECT RAISE(ABORT, 'a reversal goes the other way'); END"
+    )
     bound = "request_id = NEW.request_id AND state <> 'rejected' AND NEW.state <> 'rejected'"
     own = f"merchant_id = NEW.merchant_id AND (number = NEW.number OR ({bound}))"
     is_there = f"EXISTS (SELECT 1 FROM awards WHERE {own})"  # noqa: S608 - written right above

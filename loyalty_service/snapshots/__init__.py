@@ -1,5 +1,6 @@
-"""Members' states, held between reads of the provider. Entry point: `open_snapshots`."""
+"""Members' snapshots, held between reads of TRIFFT. Imports the domain, and no other room."""
 
-from loyalty_service.snapshots.opening import Fleet, open_snapshots
+from loyalty_service.snapshots.service import open_snapshots
+from loyalty_service.snapshots.stores.valkey import SharedStore
 
-__all__ = ["Fleet", "open_snapshots"]
+__all__ = ["SharedStore", "open_snapshots"]

@@ -1,67 +1,86 @@
 """What is held under a key, and how it is written."""
 
 import hashlib
+import os
 from datetime import datetime
+from typing import cast
 
 import msgspec
 from aiocache.serializers import BaseSerializer
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.snapshot import Snapshot
 
-# Of how entries are written: field after field, without names. Releases that run beside each other must not misread
-# each other's: who changes the fields of anything that is held raises it.
-FORM = 4
+# The version of the written form. Fields are written without their names, and two releases may share a store: raise it
+# with every change to a field of anything that is held.
+FORM = 1
 _DIGEST_BYTES = 8
+_NONCE_BYTES = 12
 
 
-class MemberEntry(msgspec.Struct, frozen=True, kw_only=True, tag="member", array_like=True):
-    """A member's state, read from `begin_s` on (the store's time).
-
-    `since_s`: the oldest beginning among the reads put here since the member was last invalidated. What was learnt
-    before it, such as whose e-mail this is, is no longer held, only remembered.
-    """
-
-    begin_s: float
-    since_s: float
+class HeldMember(msgspec.Struct, frozen=True, tag="member", array_like=True):
     snapshot: Snapshot
 
 
-class AliasEntry(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=True):
-    """Whom an e-mail, a phone number or a support ID named; `member_key`: under which they are held."""
+class Alias(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=True):
+    """Which member an e-mail, a phone number or a support ID named."""
 
-    begin_s: float
     member_key: str
     member_id: str
 
 
-class NobodyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
-    """An identity that named no member (`member_count` 0), or several. `asked`: digests of how it was spelled then."""
+class Nobody(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
+    """An identity that named no member (`member_count` 0), or several. `asked`: digests of the spellings asked for."""
 
-    begin_s: float
     member_count: int
     fetch_time: datetime
     asked: tuple[bytes, ...]
 
     def answers(self, spelling: str) -> bool:
-        """That nobody has one spelling does not say that nobody has another: a provider may tell them apart."""
+        """A provider may tell spellings apart: that nobody has one does not say that nobody has another."""
         return self.member_count > 0 or _digest(spelling) in self.asked
 
+    def make_error(self) -> MemberNotFoundError | MemberAmbiguousError:
+        if self.member_count:
+            return MemberAmbiguousError(self.member_count, self.fetch_time)
+        return MemberNotFoundError(self.fetch_time)
 
-def make_nobody(identity: Identity, begin_s: float, member_count: int, fetch_time: datetime) -> NobodyEntry:
+
+def make_nobody(identity: Identity, error: MemberNotFoundError | MemberAmbiguousError) -> Nobody:
+    member_count = error.member_count if isinstance(error, MemberAmbiguousError) else 0
     asked = tuple(map(_digest, identity.list_spellings()))
-    return NobodyEntry(begin_s=begin_s, member_count=member_count, fetch_time=fetch_time, asked=asked)
+    return Nobody(member_count=member_count, fetch_time=error.fetch_time, asked=asked)
 
 
 def _digest(spelling: str) -> bytes:
     return hashlib.blake2b(spelling.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
-Entry = MemberEntry | AliasEntry | NobodyEntry
+Content = HeldMember | Alias | Nobody
+
+
+def get_kind(content: Content) -> str:
+    return cast("str", content.__struct_config__.tag)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Times are microseconds on the store's clock. `began_us`: when the read of the provider began.
+
+    `valid_from_us`: what began before it is outdated. It is the time of the last invalidation; without one, the
+    beginning of the first read that was put under the key. `content` is None from an invalidation to the next put.
+    """
+
+    key: str
+    began_us: int
+    valid_from_us: int
+    content: Content | None
 
 
 class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publishes no types
-    """MessagePack. What does not decode, say a form of an older release, is a miss."""
+    """MessagePack. A value that does not decode, such as one of an older release, is a miss."""
 
     DEFAULT_ENCODING = None
 
@@ -73,10 +92,34 @@ class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publish
     def dumps(self, value: Entry) -> bytes:
         return self._encoder.encode(value)
 
-    def loads(self, value: bytes | memoryview | None) -> Entry | None:
+    def loads(self, value: bytes | None) -> Entry | None:
         if value is None:
             return None
         try:
             return self._decoder.decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+
+class EncryptedSerializer(EntrySerializer):
+    """AES-256-GCM, for values that leave the process. A value that was changed is a miss.
+
+    A snapshot names a person and holds coupon codes, which are money. Nobody who can read the store may see them, and
+    nobody who can write to it may make them up.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._cipher = AESGCM(key)
+
+    def dumps(self, value: Entry) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, super().dumps(value), None)
+
+    def loads(self, value: bytes | None) -> Entry | None:
+        if value is None:
+            return None
+        try:
+            return super().loads(self._cipher.decrypt(value[:_NONCE_BYTES], value[_NONCE_BYTES:], None))
+        except (InvalidTag, ValueError):
             return None

@@ -5,6 +5,7 @@ import hashlib
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 
+SECRET_BYTES = 32
 _DIGEST_BYTES = 16
 
 

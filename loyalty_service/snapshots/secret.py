@@ -4,12 +4,12 @@ import secrets
 
 from sqlalchemy import Column, Connection, MetaData, Table, Text, select
 
+from loyalty_service.snapshots.keys import SECRET_BYTES
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from runtime.sql import make_insert
 
 _NAME = "snapshots"
-_SECRET_BYTES = 32
 
 # As the migrations have made it.
 fleet_secrets = Table("fleet_secrets", MetaData(), Column("name", Text, primary_key=True), Column("encrypted", Text))
@@ -25,7 +25,7 @@ async def load_secret(database: Database, keys: SecretKeys) -> bytes:
         return connection.scalar(select(fleet_secrets.c.encrypted).where(fleet_secrets.c.name == _NAME))
 
     def keep(connection: Connection) -> None:
-        encrypted = keys.encrypt(secrets.token_hex(_SECRET_BYTES))
+        encrypted = keys.encrypt(secrets.token_hex(SECRET_BYTES))
         row = make_insert(connection, fleet_secrets).values(name=_NAME, encrypted=encrypted)
         connection.execute(row.on_conflict_do_nothing())
 

@@ -16,10 +16,10 @@ from loyalty_service.domain.errors import (
     ProviderUnavailableError,
 )
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.outbound.transport import Answer, Request
 from loyalty_service.trifft.expression import Expression
-from loyalty_service.trifft.fields import read_required
+from loyalty_service.trifft.mapping.fields import read_required
 from loyalty_service.trifft.profile import Profile
-from loyalty_service.trifft.transport import Answer, Request
 from loyalty_service.trifft.wire import WireError, parse_json
 
 _ROLE = re.compile(r"\bROLE_[A-Z_]{1,60}\b")
@@ -29,16 +29,6 @@ _ANY_TEXT = re.compile(r".{0,1000}", re.DOTALL)
 _log = structlog.get_logger(__name__)
 
 
-def log_unreachable(merchant: Merchant, request: Request, error: Exception) -> None:
-    """No answer came: a line with the error's type, whose text may hold an address."""
-    _log.warning(
-        "provider_unreachable",
-        merchant_id=merchant.merchant_id,
-        operation=request.operation,
-        error=type(error).__name__,
-    )
-
-
 def log_contract(merchant: Merchant, operation: str, sentence: str) -> None:
     """An answer came that does not fit the profile."""
     _log.error("provider_contract", merchant_id=merchant.merchant_id, operation=operation, problem=sentence)
@@ -46,6 +36,8 @@ def log_contract(merchant: Merchant, operation: str, sentence: str) -> None:
 
 def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whatever the provider sent
     """The data of a 2xx, bare or wrapped. Raises WireError."""
+    if answer.is_cut:
+        raise WireError("an answer that is too large")
     if not answer.is_json:
         raise WireError("a body that is not of a JSON type")
     body, lines = parse_json(answer.body), profile.envelope
@@ -70,7 +62,7 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
     _raise_common(answer.status, error, profile)
     if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - likewise
         raise MemberNotFoundError(now)
-    if answer.status // 100 == 5:  # noqa: PLR2004 - likewise
+    if answer.is_failure:
         raise ProviderUnavailableError(f"TRIFFT answered {answer.status}")
     raise ProviderContractError(explain_contract(profile, request.operation, WireError(f"HTTP {answer.status}")))
 

@@ -1,52 +1,37 @@
 """TRIFFT as a LoyaltyProvider."""
 
-import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from redis.asyncio import Redis
-
 from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.errors import (
-    BadValueError,
-    ProviderContractError,
-    ProviderRefusedError,
-    ProviderTimeoutError,
-)
+from loyalty_service.domain.errors import BadValueError, ProviderContractError, ProviderRefusedError
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, Movements, UnreadableField
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.metrics import Metrics
+from loyalty_service.outbound.service import Outbound
 from loyalty_service.trifft.bookings import BookingKind, Bookings
-from loyalty_service.trifft.breaker import Breaker
-from loyalty_service.trifft.budget import Budget
-from loyalty_service.trifft.exchange import MAX_REPEATS, Exchange
-from loyalty_service.trifft.fleet import Fleet
 from loyalty_service.trifft.profile import Profile, parse_profile
-from loyalty_service.trifft.rack import Rack
 from loyalty_service.trifft.reads import Read
-from loyalty_service.trifft.transport import Transport
 from loyalty_service.trifft.unreadable import UnreadableFields
+from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
 _PROFILES = 256
 # A member, and their coupons.
-_READ_SET = 2
-# A read waits for its slots so much of its time: the rest is the provider's, or each would be late for its answer.
-_WAIT_SHARE = 0.5
+_MEMBER_REQUESTS = 2
 
 
 class TrifftProvider:
     """Implements the port LoyaltyProvider. `async with` opens and closes its connections.
 
-    `valkey`: the store in which the fleet counts its requests together; without one each of `replicas` processes keeps
-    to its share of what TRIFFT allows. `proxy`: the way out to TRIFFT.
+    `valkey`, `replicas`, `proxy`: see Outbound.
     """
 
     def __init__(
@@ -54,49 +39,37 @@ class TrifftProvider:
         clock: Clock,
         *,
         metrics: Metrics | None = None,
-        valkey: Redis | None = None,
+        valkey: Valkey | None = None,
         replicas: int = 1,
         proxy: HttpProxy | None = None,
     ) -> None:
+        metrics = metrics or Metrics()
         self._clock = clock
-        self._metrics = metrics or Metrics()
-        self._valkey = valkey
-        self._rack = Rack(clock, replicas)
-        self._budget = Budget(self._rack, clock, self._metrics)
-        self._breaker = Breaker(clock)
-        self._transport = Transport(proxy)
-        self._unreadable = UnreadableFields(clock, self._metrics)
-        self._bookings = Bookings(self._transport, self._budget, self._breaker, clock, self._unreadable)
+        self._outbound = Outbound(clock, metrics, valkey=valkey, replicas=replicas, proxy=proxy)
+        self._unreadable = UnreadableFields(clock, metrics)
+        self._bookings = Bookings(self._outbound, clock, self._unreadable)
         self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)
-        self._metrics.watch_provider(count_breakers=self._breaker.count, count_closed=self._rack.count_closed)
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            if self._valkey is not None:
-                fleet = Fleet(self._valkey, self._clock, self._rack.list_known)
-                self._rack.fleet = await stack.enter_async_context(fleet)
-            stack.push_async_callback(self._budget.close)
-            await stack.enter_async_context(self._transport)
-            self._stack = stack.pop_all()
+        await self._outbound.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._outbound.__aexit__(kind, error, trace)
 
-    async def fetch(  # noqa: PLR0913 - the port's
+    async def fetch(
         self,
         merchant: Merchant,
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        priority: Priority,
         timeout_s: float,
-        ask: Ask,
-        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
         """See the port. Also raises BadValueError for a kind of identity that the profile cannot search for."""
-        async with self._read(merchant, ask, timeout_s, count=_READ_SET, begin=begin) as read:
+        async with self._read(merchant, priority, timeout_s, count=_MEMBER_REQUESTS) as read:
             return await read.fetch(identity, remembered_member_id)
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
@@ -114,12 +87,12 @@ class TrifftProvider:
         operation = self._get_profile(merchant).list_movements
         if not operation.path:
             return None
-        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s) as read:
+        async with self._read(merchant, Priority.BATCH, timeout_s) as read:
             return await read.list_movements(member_id, since)
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
-        """See the port. Whoever asks so wants the truth: it goes past the breaker, within the budget."""
-        async with self._read(merchant, Ask(Urgency.BATCH), timeout_s, is_forced=True) as read:
+        """See the port. Whoever asks so wants the truth: it goes past the circuit breaker, within the rate."""
+        async with self._read(merchant, Priority.BATCH, timeout_s, is_forced=True) as read:
             await read.probe()
 
     def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
@@ -130,41 +103,15 @@ class TrifftProvider:
             return ()
 
     @asynccontextmanager
-    async def _read(  # noqa: PLR0913 - each says something else of the read
-        self,
-        merchant: Merchant,
-        ask: Ask,
-        timeout_s: float,
-        *,
-        count: int = 1,
-        is_forced: bool = False,
-        begin: Callable[[], Awaitable[None]] | None = None,
+    async def _read(
+        self, merchant: Merchant, priority: Priority, timeout_s: float, *, count: int = 1, is_forced: bool = False
     ) -> AsyncIterator[Read]:
-        """A read that has its slots, and begins now. Raises ProviderTimeoutError when its time is over."""
+        """A read that begins now."""
         profile = self._get_profile(merchant)
-        deadline_s = self._clock.monotonic() + timeout_s
-        wait_s = timeout_s * _WAIT_SHARE
-        with self._breaker.attempt(merchant, is_forced=is_forced) as attempt:
-            try:
-                async with (
-                    asyncio.timeout(timeout_s),
-                    self._budget.take(
-                        merchant, profile.rate, ask, count=count, wait_s=wait_s, timeout_s=timeout_s
-                    ) as permit,
-                ):
-                    if begin is not None:
-                        await begin()
-                    exchange = Exchange(
-                        self._transport,
-                        permit,
-                        self._clock,
-                        self._metrics,
-                        deadline_s=deadline_s,
-                        repeats=0 if attempt.is_probe else MAX_REPEATS,
-                    )
-                    yield Read(exchange, profile, merchant, self._clock.now(), self._unreadable)
-            except TimeoutError as error:
-                raise ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s") from error
+        async with self._outbound.open_read(
+            merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced
+        ) as requests:
+            yield Read(requests, profile, merchant, self._clock.now(), self._unreadable)
 
     async def _book(self, merchant: Merchant, kind: BookingKind, booking: Booking, timeout_s: float) -> Receipt:
         try:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from loyalty_service.domain.errors import BadValueError, MemberNotFoundError
+from loyalty_service.outbound.sliding_window import Rate
 from loyalty_service.trifft.expression import Expression
 from runtime.addresses import fold_ascii_case
 
@@ -21,7 +22,6 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 # Empty: none. Not one that HTTP or our own requests use for themselves.
 HeaderName = Annotated[str, msgspec.Meta(pattern=r"^((X-|Idempotency-)[A-Za-z0-9-]{1,60})?\Z")]
 Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,12 +37,6 @@ class ErrorFields(_Section, frozen=True, kw_only=True):
     exception: Expression
     event_id: Expression
     message: Expression
-
-
-class Rate(_Section, frozen=True, kw_only=True):
-    requests: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]  # a member and their coupons are two
-    period_s: Seconds
-    block_s: Seconds
 
 
 class Operation(_Section, frozen=True, kw_only=True):

@@ -16,19 +16,19 @@ from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.outbound.retry import ReadRequests
+from loyalty_service.outbound.transport import Request
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
-from loyalty_service.trifft.coupons import parse_coupons
-from loyalty_service.trifft.exchange import Exchange
-from loyalty_service.trifft.fields import FieldReader, parse_list, parse_rows, read_required
-from loyalty_service.trifft.mapping import (
+from loyalty_service.trifft.mapping.coupons import parse_coupons
+from loyalty_service.trifft.mapping.fields import FieldReader, parse_list, parse_rows, read_required
+from loyalty_service.trifft.mapping.member import (
     Candidate,
     parse_candidate,
     parse_candidates,
     parse_member,
-    parse_movements,
 )
+from loyalty_service.trifft.mapping.movements import parse_movements
 from loyalty_service.trifft.profile import Profile
-from loyalty_service.trifft.transport import Answer, BodyTooLargeError, Request
 from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
 
@@ -40,13 +40,13 @@ class Read:
 
     def __init__(
         self,
-        exchange: Exchange,
+        requests: ReadRequests,
         profile: Profile,
         merchant: Merchant,
         fetch_time: datetime,
         unreadable: UnreadableFields,
     ) -> None:
-        self._exchange = exchange
+        self._requests = requests
         self._profile = profile
         self._merchant = merchant
         self._fetch_time = fetch_time
@@ -62,7 +62,7 @@ class Read:
                 coupons = await guessed
             else:
                 if guessed:
-                    await self._exchange.add()
+                    await self._requests.plan()
                 coupons = await self._list_coupons(member.member_id)
         finally:
             if guessed:
@@ -102,15 +102,9 @@ class Read:
 
     async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - likewise
         """As `_request`; but a successful answer that cannot be read raises WireError."""
-
-        def parse(answer: Answer) -> Any:  # noqa: ANN401 - likewise
-            raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
-            return parse_data(answer, self._profile)
-
-        try:
-            return await self._exchange.ask(self._merchant, request, parse)
-        except BodyTooLargeError as error:
-            raise WireError("an answer that is too large") from error
+        answer = await self._requests.send(request)
+        raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
+        return parse_data(answer, self._profile)
 
     async def _fetch_member(self, identity: Identity) -> Member:
         if identity.kind == "member_id":
@@ -144,7 +138,7 @@ class Read:
         if not found:
             candidates: dict[str, Candidate] = {}
             for spelling in others:
-                await self._exchange.add()
+                await self._requests.plan()
                 request, more = await self._find(identity, spelling)
                 candidates |= {candidate.member_id: candidate for candidate in more}
             found = list(candidates.values())

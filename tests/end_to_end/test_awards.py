@@ -11,7 +11,8 @@ from tests.end_to_end.stack import Stack
 # One browser serves all tests, so they share its event loop.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AWARD, UNDO = "Add Loyalty Points", "Undo last award"
+AWARD, REMOVE, UNDO = "Add Loyalty Points", "Remove points", "Undo last award"
+MINUS = "\N{MINUS SIGN}"
 WIDE = ViewportSize(width=1280, height=900)
 NARROW = ViewportSize(width=420, height=900)
 # An outcome that is not known is looked up after 5 s, and the note about it is written some seconds later.
@@ -186,3 +187,45 @@ async def test_a_shop_with_reasons_and_a_limit_says_what_it_wants(page: Page, st
     await page.get_by_role("button", name="Conversation", exact=True).click()
     await expect(notes(page)).to_have_count(1)
     await expect(notes(page)).to_contain_text("Reason: Goodwill")
+
+
+async def test_points_are_removed_where_the_shop_allows_it_and_given_back(page: Page, stack: Stack) -> None:
+    """For a reason, at most 100 at once, with a note; the undo gives them back. The other shop has no such button."""
+    await look_up(page, stack, "acme", 4711, "1,240")
+    await expect(action(page, AWARD)).to_have_count(1)
+    await expect(action(page, REMOVE)).to_have_count(0)
+
+    [zuzana] = stack.ask("GET", "trifft/bloom/members?q=zuzana@example.org")
+    before, after = (
+        f"{points:,}".replace(",", "\N{NO-BREAK SPACE}") for points in (zuzana["points"], zuzana["points"] - 50)
+    )
+    await look_up(page, stack, "bloom", 4728, before)
+    fields = {"Points to remove": "101", "Reason": ""}
+    await expect(await press(page, REMOVE, fields)).to_contain_text("must be filled in")
+    await expect_accessible(page)
+    dialog = page.get_by_test_id("action-dialog")
+    await dialog.get_by_label("Reason").fill("good")
+    await expect(await press_again(page)).to_have_text(
+        "Not removed. Enter whole points from 1 to 100, for example 100."
+    )
+    await dialog.get_by_label("Points to remove").fill("50")
+    await expect(await press_again(page)).to_have_text(
+        re.compile(rf"50 points removed from Zuzana Kováčová\. Balance {after}\. Reason: Goodwill\. Award A-\d+\.")
+    )
+    await page.keyboard.press("Escape")
+    removed = notes(page).filter(has_text="points removed from")
+    await expect(removed).to_contain_text("50 points removed from Zuzana Kováčová (ZK-1001).")
+    await expect(removed).to_contain_text(f"Balance: {before} → {after}")
+    await expect(row(page, "Points")).to_contain_text(after)
+    given = row(page, "Given by support").first
+    await expect(given).to_contain_text(re.compile(rf"{MINUS}50, .*, ticket 4728, .*Goodwill"))
+
+    await expect(row(page, UNDO)).to_contain_text(f"Undo {MINUS}50, ticket 4728, A-")
+    await expect(await press(page, UNDO)).to_contain_text("50 points given back to Zuzana Kováčová.")
+    await page.keyboard.press("Escape")
+    await expect(notes(page).filter(has_text="Gives back award A-")).to_have_count(1)
+    await expect(row(page, "Points")).to_contain_text(before)
+    await expect(given).to_contain_text(re.compile(r"\+50, undoes A-\d+"))
+    newest, deduction = stack.operate("award", "list", "bloom")[:2]
+    assert (newest["points"], newest["debit"], newest["reverses"]) == (50, False, deduction["award_id"])
+    assert (deduction["points"], deduction["debit"], deduction["state"]) == (-50, True, "applied")

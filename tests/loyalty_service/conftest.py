@@ -46,7 +46,7 @@ async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
 @pytest.fixture(autouse=True)
 def _patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no provider that cannot be reached, and a port that nobody listens on refuses at once."""
-    monkeypatch.setattr("loyalty_service.trifft.transport.CONNECT_TIMEOUT_S", 20.0)
+    monkeypatch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
 
 
 @pytest.fixture

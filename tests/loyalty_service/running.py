@@ -16,7 +16,8 @@ from grpc_status.rpc_status import from_call
 
 from loyalty_service.config import Config
 from loyalty_service.domain.ports import Clock, LoyaltyProvider
-from loyalty_service.server import open_fleet, serve
+from loyalty_service.metrics import Metrics
+from loyalty_service.server import open_shared_store, serve
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from runtime.channels import DIRECT
@@ -96,9 +97,10 @@ async def run_service(
 ) -> AsyncIterator[Client]:
     settings = PATIENT | settings
     config = Config(database_url=database_url, secret_keys=(SECRET_KEY,), listen=Listen("127.0.0.1", 0), **settings)
+    clock, metrics = clock or SystemClock(), Metrics()
     async with (
-        open_fleet(config) as valkey,
-        serve(config, provider, clock or SystemClock(), valkey) as port,
+        open_shared_store(config, clock, metrics) as valkey,
+        serve(config, provider, clock, valkey, metrics) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=DIRECT) as channel,
     ):
         yield Client(channel)

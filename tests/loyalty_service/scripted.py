@@ -12,8 +12,8 @@ from loyalty_service.domain.errors import MemberNotFoundError
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movement, Movements, UnreadableField
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -75,17 +75,15 @@ class ScriptedProvider:
         self.on_probe: Callable[[Merchant], Awaitable[object]] = _do_nothing
         self.on_fetch: Callable[[Identity], Awaitable[object]] = _do_nothing
 
-    async def fetch(  # noqa: PLR0913 - the port's
+    async def fetch(
         self,
         merchant: Merchant,  # noqa: ARG002  one project behind every merchant
         identity: Identity,
         *,
         remembered_member_id: str | None,  # noqa: ARG002  part of the port
+        priority: Priority,  # noqa: ARG002  part of the port
         timeout_s: float,  # noqa: ARG002  part of the port
-        ask: Ask,  # noqa: ARG002  part of the port
-        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
-        await begin()
         fetch_time = datetime.now(UTC)
         self.fetches.append(identity)
         await self.on_fetch(identity)

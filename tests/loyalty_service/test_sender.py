@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from loyalty_service.awards.deadline import Deadline
 from loyalty_service.awards.sender import Sender
 from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.deadline import Deadline
 from loyalty_service.domain.errors import (
     BookingContradictedError,
     BookingUnknownError,

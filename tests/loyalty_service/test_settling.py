@@ -212,6 +212,18 @@ async def test_award_is_neither_deleted_nor_made_another(book: Book, statement: 
     assert await book.read(1) == award
 
 
+@pytest.mark.parametrize("is_debit", [True, False])
+async def test_reversal_that_goes_the_same_way_is_impossible_in_the_database(book: Book, *, is_debit: bool) -> None:
+    """It would give, or take, a second time."""
+    award = await book.give(is_debit=is_debit)
+
+    wrong = make_request(award.request.points, reverses=award.number, is_debit=is_debit)
+    with refused_by_database("a reversal goes the other way"):
+        await book.ledger.open_reversal(wrong, UTC_ZONE)
+
+    assert (await book.open_reversal(award)).award.request.is_debit is not is_debit
+
+
 async def test_award_that_was_refused_may_be_tried_again_though_no_award_is_made_another(book: Book) -> None:
     request = make_request(ticket_id="4711")
     await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)

@@ -109,7 +109,7 @@ class History:
 def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> Select[Any]:
     key = _KEYS[grouping]
     applied, is_deduction = is_one_of(awards, [AwardState.APPLIED]), awards.c.is_debit.is_(True)
-    taken_back, is_award = _select_reversed_points([AwardState.APPLIED]), awards.c.is_debit.is_not(True)
+    taken_back, is_award = _select_reversed_points([AwardState.APPLIED]), awards.c.is_debit.is_(False)
     in_doubt = _sum(awards.c.points, is_one_of(awards, UNSETTLED)) + func.sum(_select_reversed_points(UNSETTLED))
     columns = (
         key.label("key"),

@@ -139,6 +139,7 @@ def make_award(number: int, **changes: Any) -> pb.Award:  # noqa: ANN401 - any f
         "state": pb.AWARD_STATE_APPLIED,
         "create_time": make_timestamp(NOON + timedelta(minutes=number)),
         "update_time": make_timestamp(NOON + timedelta(minutes=number)),
+        "debit": "reverses" in changes,
     }
     return pb.Award(**(fields | changes))
 

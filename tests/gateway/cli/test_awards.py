@@ -56,6 +56,18 @@ def test_json_signs_what_is_taken_back_dates_in_the_shops_zone_and_has_null_for_
     assert [name for name in ("note", "reason", "reversed_by", "balance") if reversal[name] is not None] == []
 
 
+def test_deduction_is_negative_and_its_reversal_is_not(desk: Desk) -> None:
+    deduction = make_award(3, debit=True, points=50, reversed_by="A-4", reason="Correction")
+    desk.books.awards = [make_award(4, reverses="A-3", debit=False, points=50), deduction]
+    listed = [" ".join(line.split()) for line in desk.award("list").out.splitlines()]
+    assert [line for line in listed if line.startswith("A-4 applied, reverses A-3 +50 ")]
+    assert [line for line in listed if line.startswith("A-3 applied, reversal A-4 -50 ")]
+    rows = desk.award("list", "--json").data
+    assert [(row["points"], row["balance_change"], row["debit"]) for row in rows] == [(50, 50, False), (-50, -50, True)]
+    assert "Points -50" in " ".join(desk.award("show", "A-3").out.split())
+    assert desk.award("show", "A-3", "--json").data["points"] == -50
+
+
 def test_times_of_a_shop_whose_zone_is_unknown_here_are_utc(desk: Desk) -> None:
     desk.books.merchant.time_zone = "Mars/Base"
     desk.books.awards = [GIVEN]
@@ -205,15 +217,22 @@ def test_show_of_an_award_in_doubt_says_since_when_and_what_comes(desk: Desk) ->
 def test_totals_have_a_line_for_each_and_one_for_all(desk: Desk) -> None:
     desk.books.sums = [
         pb.AwardSum(key="ana@shop.example", award_count=3, points=300, reversed_points=100),
-        pb.AwardSum(key="", award_count=1, points=50, in_doubt_points=70),
+        pb.AwardSum(key="", award_count=1, points=50, in_doubt_points=70, removed_points=30),
     ]
     rows = [line.split() for line in desk.award("totals", "--by", "agent").out.splitlines()]
-    assert ["given", "by", "awards", "points", "taken", "back", "remain", "in", "doubt"] in rows
-    assert ["ana@shop.example", "3", "300", "100", "200", "0"] in rows
-    assert ["–", "1", "50", "0", "50", "70"] in rows
-    assert ["all", "4", "350", "100", "250", "70"] in rows
+    assert ["given", "by", "awards", "points", "taken", "back", "remain", "removed", "in", "doubt"] in rows
+    assert ["ana@shop.example", "3", "300", "100", "200", "0", "0"] in rows
+    assert ["–", "1", "50", "0", "50", "30", "70"] in rows
+    assert ["all", "4", "350", "100", "250", "30", "70"] in rows
     totals = desk.award("totals", "--by", "reason", "--json").data
-    assert totals[1] == {"key": None, "award_count": 1, "points": 50, "reversed_points": 0, "in_doubt_points": 70}
+    assert totals[1] == {
+        "key": None,
+        "award_count": 1,
+        "points": 50,
+        "reversed_points": 0,
+        "in_doubt_points": 70,
+        "removed_points": 30,
+    }
     asked = [request.group_by for request in desk.books.requests if isinstance(request, pb.SumAwardsRequest)]
     assert asked == [pb.AWARD_GROUPING_AGENT, pb.AWARD_GROUPING_REASON]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from gateway.loyalty_client import LoyaltyClient
@@ -210,6 +211,39 @@ async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_instal
     fresh = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
     assert (fresh["widget"], fresh["notes"]) == ("ok", "ok")
     assert len(helpdesk.account.state.widgets) == 1
+
+
+async def test_operator_lets_support_remove_points_and_forbids_it_again(
+    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+) -> None:
+    """The button comes and goes with `install`, and `check` says that it is to be run."""
+
+    async def check() -> str:
+        checks = (await operator.run("check", "acme", "--json")).data["checks"]
+        return str({one["name"]: one["state"] for one in checks}["widget"])
+
+    def has_button() -> bool:
+        [widget] = helpdesk.account.state.widgets.values()
+        return "Remove points" in msgspec.json.encode(widget.template).decode()
+
+    await operator.run(*add)
+    await operator.run(*install)
+    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    assert (merchant["max_points_per_deduction"], await check(), has_button()) == (0, "ok", False)
+
+    allowed = await operator.run("merchant", "update", "acme", "--max-deduction-per-award", "50")
+    assert 'The button "Remove points" is in Gorgias once you have run: trifft-gorgias install acme' in allowed.out
+    assert (await check(), has_button()) == ("failed", False)
+    await operator.run(*install)
+    assert (await check(), has_button()) == ("ok", True)
+    assert "50 per deduction" in (await operator.run("merchant", "list")).out
+
+    forbidden = await operator.run("merchant", "update", "acme", "--max-deduction-per-award", "none")
+    assert 'A button "Remove points" in Gorgias is refused, and stays until you run: ' in forbidden.out
+    assert await check() == "failed"
+    await operator.run(*install)
+    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    assert (merchant["max_points_per_deduction"], await check(), has_button()) == (0, "ok", False)
 
 
 async def test_operator_follows_an_award_through_list_show_totals_and_export(

@@ -39,6 +39,10 @@ INSTALL = [
         (["merchant", "update", "acme", "--max-per-member-day", "1,000"], "--max-per-member-day must be"),
         (["merchant", "update", "acme", "--max-per-shop-day", "1000000001"], "--max-per-shop-day must be"),
         (["merchant", "update", "acme", "--max-per-agent-day", "²"], "--max-per-agent-day must be"),
+        *(
+            (["merchant", "update", "acme", "--max-deduction-per-award", typed], "from 1 to 1000000, or none: not")
+            for typed in ("0", "-5", "default", "1000001", "1.5", "²", "")
+        ),
         (["merchant", "update", "acme", "--reason", "Goodwill", "--no-reasons"], "exclude each other"),
         (["merchant", "update", "acme", "--reason", "Late, damaged"], "--reason must not hold a comma"),
         ([*INSTALL, "https://a.b.gorgias.com"], "must name one account"),

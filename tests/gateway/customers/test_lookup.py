@@ -180,6 +180,6 @@ async def test_panel_does_not_wait_for_a_gorgias_that_hangs(
     helpdesk.account.faults.set(Fault(kind="hang", operation="get_ticket"))
     shutil.copy(migrated_file, tmp_path / "gateway.db")
     async with run_gateway(tmp_path, loyalty_target, gorgias=helpdesk.make_target(), read_timeout_s=0.3) as gateway:
-        response = await gateway.get_widget("a b@example.com")
+        response = await gateway.get_widget("a%20b@example.com")
         assert (response.status, (await response.json())["summary"]) == (200, SENTENCE)
     helpdesk.account.faults.clear()

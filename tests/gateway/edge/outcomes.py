@@ -28,9 +28,15 @@ def make_reversal(
     **fields: Any,  # noqa: ANN401 - any field
 ) -> pb.ReverseAwardResponse:
     """The same by Ben, A-10483, taking A-10482 back."""
-    known = {"award_id": "A-10483", "reverses": "A-10482", "claimed_agent_name": "Ben"}
+    known: dict[str, Any] = {"award_id": "A-10483", "reverses": "A-10482", "claimed_agent_name": "Ben", "debit": True}
     award = make_award(state, **(known | fields))
     return pb.ReverseAwardResponse(award=award, replayed=replayed, member_name=member_name)
+
+
+def make_deduction(state: pb.AwardState.ValueType, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field
+    """50 points of Jana's that Ana removed, A-12."""
+    known: dict[str, Any] = {"award_id": "A-12", "points": 50, "reason": "Correction", "debit": True}
+    return make_response(state, **(known | fields))
 
 
 APPLIED = make_response(pb.AWARD_STATE_APPLIED, balance=pb.Wallet(points_balance=1340, points_balance_exact="1340"))

@@ -73,8 +73,14 @@ class Gateway:
         form = {"award_token": self.tokens.make("acme", "member-1"), "points": "100", "ticket_id": "4711", **values}
         return await self._post("award-points", form)
 
+    async def press_deduct(self, **values: str) -> aiohttp.ClientResponse:
+        """The button that removes points, likewise."""
+        token = self.tokens.make("acme", "member-1", debit=True)
+        form = {"deduct_token": token, "points": "50", "reason": "Correction", "ticket_id": "4711", **values}
+        return await self._post("deduct-points", form)
+
     async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
-        """The other button, likewise."""
+        """The button that undoes, likewise."""
         form = {"undo_token": self.tokens.make_undo("acme", "A-10482"), "ticket_id": "4711", **values}
         return await self._post("undo-award", form)
 
@@ -89,14 +95,14 @@ class PanelTokens:
     def __init__(self, tokens: AwardTokens) -> None:
         self._tokens = tokens
 
-    def make(self, merchant_id: str, member_id: str, email: str = JANA) -> str:
-        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=make_time(NOW))
+    def make(self, merchant_id: str, member_id: str, email: str = JANA, *, debit: bool = False) -> str:
+        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=make_time(NOW), debit=debit)
 
     def make_undo(self, merchant_id: str, award_id: str, email: str = JANA) -> str:
         return self._tokens.make_undo(merchant_id, award_id, email=email, fetch_time=make_time(NOW))
 
-    def parse(self, text: str) -> Panel:
-        return self._tokens.parse(text, "acme", NOW)
+    def parse(self, text: str, *, debit: bool = False) -> Panel:
+        return self._tokens.parse(text, "acme", NOW, debit=debit)
 
     def parse_undo(self, text: str) -> UndoPanel:
         return self._tokens.parse_undo(text, "acme", NOW)

@@ -18,8 +18,8 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.outcomes import make_response, make_reversal
 from tests.gateway.edge.running import NOW
 
-_CODE = re.compile(r"[A-Z]{2,}_|_|!|\bNone\b|\{|\bgRPC\b|\bHTTP\b")
-_MAX_CHARS = 200
+CODE = re.compile(r"[A-Z]{2,}_|_|!|\bNone\b|\{|\bgRPC\b|\bHTTP\b")
+MAX_CHARS = 200
 APPLIED = pb.AWARD_STATE_APPLIED
 _METADATA_KEYS = (
     "award_id",
@@ -49,8 +49,8 @@ def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     assert undo.startswith(("Not undone. ", "Not undone: "))
     for message in (award, undo):
         assert message.endswith(".")
-        assert not _CODE.search(message)
-        assert len(message) <= _MAX_CHARS
+        assert not CODE.search(message)
+        assert len(message) <= MAX_CHARS
 
 
 @pytest.mark.parametrize(

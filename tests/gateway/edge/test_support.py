@@ -17,6 +17,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_view import CONTROLS, NOW, SHOP, make_snapshot
 
 MADE = datetime(2026, 11, 21, 22, 59, tzinfo=UTC)
+MINUS = "\N{MINUS SIGN}"
 TEXTS = st.text(max_size=400)
 
 
@@ -34,6 +35,7 @@ def make_award(
         "claimed_agent_name": "Ana K.",
         "claimed_agent_email": "ana@acme.example",
         "state": pb.AWARD_STATE_APPLIED,
+        "debit": "reverses" in changes,
     }
     award = pb.Award(**(fields | changes))
     award.create_time.FromDatetime(made)
@@ -100,9 +102,24 @@ def test_award_is_one_line(award: pb.Award, line: str) -> None:
 )
 def test_undo_is_said_of_both_awards(state: pb.AwardState, reversal: str, reversed_award: str) -> None:
     assert render(make_award(2, state=state, reverses="A-1"), make_award(1, reversed_by="A-2")) == [
-        f"\N{MINUS SIGN}100, {reversal}, 21 Nov, Ana K., ticket 4711, A-2",
+        f"{MINUS}100, {reversal}, 21 Nov, Ana K., ticket 4711, A-2",
         f"+100, {reversed_award}, 21 Nov, Ana K., ticket 4711, A-1",
     ]
+
+
+def test_deduction_has_a_minus_and_its_undo_a_plus() -> None:
+    deduction, reversal = make_award(1, debit=True, reversed_by="A-2"), make_award(2, reverses="A-1", debit=False)
+    assert render(reversal, deduction) == [
+        "+100, undoes A-1, 21 Nov, Ana K., ticket 4711, A-2",
+        f"{MINUS}100, undone, 21 Nov, Ana K., ticket 4711, A-1",
+    ]
+
+
+def test_deduction_can_be_undone_as_an_award_can() -> None:
+    deduction = make_award(2, debit=True, until=SOON)
+    assert find(deduction, make_award(1, until=SOON)) == "A-2"
+    row = render_undo(Undo(award=deduction, token="bound"), SHOP)
+    assert row.title.startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
 
 
 def test_undo_that_is_on_its_way_is_being_checked() -> None:

@@ -1,26 +1,28 @@
 """The template reads only what the view returns, and its buttons say what they send."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, get_args
 
 import msgspec
 import pytest
 
+from gateway.installation.buttons import Buttons
 from gateway.widget.support import Undo
-from gateway.widget.template import AWARD_ROUTE, UNDO_ROUTE, Variant, render_template
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Variant, render_template
 from gateway.widget.view import View, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.test_support import make_award
 from tests.gateway.edge.test_view import NOW, SHOP, make_snapshot, make_views
 
 VARIANTS = get_args(Variant)
+REMOVING = Buttons(removes_points=True)
 REASONS = ("Late delivery", "Damaged item", "Goodwill")
 
 
-def render(variant: Variant, reasons: Sequence[str] = ()) -> dict[str, Any]:
-    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", reasons=reasons)
+def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  # noqa: B008 - frozen
+    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", buttons=buttons)
 
 
 def make_full_view() -> View:
@@ -62,13 +64,13 @@ def list_parameters(button: Any) -> list[Any]:  # noqa: ANN401 - JSON
 @pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
 def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
     view = msgspec.to_builtins(make_views()[status])
-    assert [way for way, is_there in iter_read(render(variant), view) if not is_there] == []
+    assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Variant) -> None:
     view = msgspec.to_builtins(make_full_view())
-    assert [way for way, is_there in iter_read(render(variant), view) if not is_there] == []
+    assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
 
 
 @pytest.mark.parametrize(
@@ -78,17 +80,24 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
             "list",
             {
                 ".add_points.award_token",
+                ".add_points.deduct_token",
                 ".support_awards.line",
                 ".undo.title",
                 ".undo.undo_token",
                 ".coupon_list.coupons.line",
             },
         ),
-        ("conservative", {".support_awards_text", ".undo_text", ".undo_token", ".coupons_text", ".award_token"}),
+        (
+            "conservative",
+            {
+                *(".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
+                *(".award_token", ".deduct_token"),
+            },
+        ),
     ],
 )
 def test_template_shows_each_fact_where_its_variant_has_it(variant: Variant, ways: set[str]) -> None:
-    assert ways <= {way for way, _ in iter_read(render(variant), msgspec.to_builtins(make_full_view()))}
+    assert ways <= {way for way, _ in iter_read(render(variant, REMOVING), msgspec.to_builtins(make_full_view()))}
 
 
 def test_template_conservative_has_cards_and_texts_only() -> None:
@@ -104,6 +113,34 @@ def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: 
     assert [parameter["key"] for parameter in list_parameters(award)] == ["award_token", "points", "note", *click]
     assert [parameter["key"] for parameter in list_parameters(undo)] == ["undo_token", *click]
     assert not any(parameter["editable"] for parameter in list_parameters(undo))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("reasons", "label"),
+    [((), "Reason"), (REASONS, "Reason (type the first letters: Late delivery, Damaged item, Goodwill)")],
+)
+def test_button_that_removes_points_wants_a_reason(variant: Variant, reasons: tuple[str, ...], label: str) -> None:
+    award, deduct, undo = iter_buttons(render(variant, Buttons(reasons=reasons, removes_points=True)))
+    assert (award["label"], undo["label"]) == ("Add Loyalty Points", "Undo last award")
+    assert (deduct["label"], deduct["action"]["url"]) == ("Remove points", f"https://edge.example{DEDUCT_ROUTE}")
+    token, points, reason, note, *click = list_parameters(deduct)
+    assert (token["key"], token["value"], token["editable"]) == ("deduct_token", "{{deduct_token}}", False)
+    assert [(one["key"], one["label"], one["editable"], one["mandatory"]) for one in (points, reason, note)] == [
+        ("points", "Points to remove (100 = 100 points)", True, True),
+        ("reason", label, True, True),
+        ("note", "Note (optional, the customer may see it)", True, False),
+    ]
+    assert [parameter["key"] for parameter in click] == ["ticket_id", "agent_email", "agent_name"]
+
+
+def test_buttons_that_change_points_stand_together() -> None:
+    [card] = render("list", REMOVING)["widgets"]
+    [add] = [node for node in card["widgets"] if node["path"] == "add_points"]
+    assert [button["label"] for button in iter_buttons(add)] == ["Add Loyalty Points", "Remove points"]
+    [card] = render("conservative", REMOVING)["widgets"]
+    labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
+    assert labels == ["Add Loyalty Points", "Remove points", "Undo last award"]
 
 
 def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
@@ -125,7 +162,7 @@ def test_conservative_template_keeps_its_buttons_on_the_card() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> None:
-    award, undo = iter_buttons(render(variant, REASONS))
+    award, undo = iter_buttons(render(variant, Buttons(reasons=REASONS)))
     assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
     reason = list_parameters(award)[2]
     assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"

@@ -1,4 +1,4 @@
-"""Both buttons on tickets of every owner: a press goes through only where Gorgias says that the ticket is Jana's."""
+"""All buttons on tickets of every owner: a press goes through only where Gorgias says that the ticket is Jana's."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -43,13 +43,15 @@ async def gateway(tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> Async
 
 
 class Button:
-    """One of the two."""
+    """One of the three."""
 
     def __init__(self, gateway: Gateway, kind: str) -> None:
-        self.press, self.lead, self._make_token, self._subject = {
+        buttons: dict[str, tuple[Press, str, Callable[..., str], str]] = {
             "award": (gateway.press, "Not added", gateway.tokens.make, "member-1"),
+            "deduct": (gateway.press_deduct, "Not removed", partial(gateway.tokens.make, debit=True), "member-1"),
             "undo": (gateway.press_undo, "Not undone", gateway.tokens.make_undo, "A-10482"),
-        }[kind]
+        }
+        self.press, self.lead, self._make_token, self._subject = buttons[kind]
         self._token = f"{kind}_token"
 
     async def press_panel_of(self, email: str, **values: str) -> aiohttp.ClientResponse:
@@ -58,7 +60,7 @@ class Button:
         return response
 
 
-@pytest.fixture(params=["award", "undo"])
+@pytest.fixture(params=["award", "deduct", "undo"])
 def button(request: pytest.FixtureRequest, gateway: Gateway) -> Button:
     return Button(gateway, request.param)
 

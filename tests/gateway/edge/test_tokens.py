@@ -1,4 +1,4 @@
-"""The two tokens of a panel: how long they live, through which rotations, and that neither passes for the other."""
+"""The tokens of a panel: how long they live, through which rotations, and that none passes for another."""
 
 import hashlib
 import re
@@ -48,7 +48,7 @@ def test_old_panel_names_its_day() -> None:
 
 
 def test_request_id_outlives_a_rotation() -> None:
-    """Two clicks on one panel stay one award, and one undo, when the secret keys are rotated between them."""
+    """Two clicks on one panel stay one of each, when the secret keys are rotated between them."""
     before, after = AwardTokens([b"a" * 32], life_s=60), AwardTokens([b"b" * 32, b"a" * 32], life_s=60)
     award, undo, now = (
         before.make("acme", "member-1", **FOUND),
@@ -57,6 +57,9 @@ def test_request_id_outlives_a_rotation() -> None:
     )
     first = before.parse(award, "acme", now).make_request_id("4711", "ana")
     assert after.parse(award, "acme", now).make_request_id("4711", "ana") == first
+    deduct = before.make("acme", "member-1", **FOUND, debit=True)
+    first = before.parse(deduct, "acme", now, debit=True).make_request_id("4711", "ana")
+    assert after.parse(deduct, "acme", now, debit=True).make_request_id("4711", "ana") == first
     first = before.parse_undo(undo, "acme", now).make_request_id()
     assert after.parse_undo(undo, "acme", now).make_request_id() == first
 
@@ -73,12 +76,19 @@ def test_tokens_of_a_key_that_is_gone_are_refused() -> None:
 def test_token_brings_back_what_it_was_made_of_and_is_none_of_the_other_kind(merchant_id: str, subject: str) -> None:
     now = datetime.now(UTC)
     award, undo = TOKENS.make(merchant_id, subject, **FOUND), TOKENS.make_undo(merchant_id, subject, **FOUND)
+    deduct = TOKENS.make(merchant_id, subject, **FOUND, debit=True)
     assert TOKENS.parse(award, merchant_id, now).member_id == subject
+    assert TOKENS.parse(deduct, merchant_id, now, debit=True).member_id == subject
     assert TOKENS.parse_undo(undo, merchant_id, now).award_id == subject
-    with pytest.raises(AwardTokenError):
-        TOKENS.parse(undo, merchant_id, now)
-    with pytest.raises(AwardTokenError):
-        TOKENS.parse_undo(award, merchant_id, now)
+    for foreign in (undo, deduct):
+        with pytest.raises(AwardTokenError):
+            TOKENS.parse(foreign, merchant_id, now)
+    for foreign in (undo, award):
+        with pytest.raises(AwardTokenError):
+            TOKENS.parse(foreign, merchant_id, now, debit=True)
+    for foreign in (award, deduct):
+        with pytest.raises(AwardTokenError):
+            TOKENS.parse_undo(foreign, merchant_id, now)
 
 
 @given(st.text(max_size=200))

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.actions.parameters import parse_award_form
+from gateway.installation.buttons import Buttons
 from gateway.widget.template import render_template
 from tests.gateway.edge.outcomes import APPLIED
 from tests.gateway.edge.running import Gateway
@@ -78,7 +79,7 @@ def test_fields_to_type_into_begin_empty(variant: str) -> None:
         variant=variant,  # type: ignore[arg-type] # one of the two
         public_url="https://edge.example",
         credential="c",
-        reasons=["Goodwill"],
+        buttons=Buttons(reasons=("Goodwill",), removes_points=True),
     )
     fields = [node for node in _walk(template) if isinstance(node, dict) and node.get("editable")]
     assert {node["key"] for node in fields} == {"points", "reason", "note"}

@@ -117,7 +117,7 @@ async def test_undo_on_record_is_a_200(
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "rejected"}),
             422,
-            "Not undone: award A-10482 added no points, so there is nothing to take back.",
+            "Not undone: award A-10482 changed no points, so there is nothing to undo.",
         ),
         (
             Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "reversal"}),
@@ -228,8 +228,7 @@ async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
     body = await response.json()
     assert (response.status, body["status"]) == (200, "checking")
     assert body["message"] == (
-        "We do not know yet whether the points of award A-10482 were taken back. "
-        "Try again in a few minutes. They are never taken back twice."
+        "We do not know yet whether award A-10482 was undone. Try again in a few minutes. No award is undone twice."
     )
 
 

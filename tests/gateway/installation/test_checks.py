@@ -6,6 +6,7 @@ import pytest
 
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.activity import IGNORED, MALFORMED
+from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
 from gateway.installation.service import install
 from gateway.installation.store import Activity, Installation, InstallationStore, Target
@@ -17,7 +18,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     return await get(store)
 
 
@@ -32,7 +33,7 @@ def list_states(checks: list[Check]) -> dict[str, str]:
 
 
 async def test_checks_of_a_whole_installation_are_ok(gorgias: GorgiasClient, installation: Installation) -> None:
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, ())
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "ok"}
     assert [check.advice for check in checks] == ["", "", ""]
 
@@ -44,7 +45,7 @@ async def test_checks_name_what_differs_at_the_integration(
     integration.deactivated_datetime = "2026-11-23T12:00:00"
     triggers = integration.http.triggers | {"ticket-updated": False}
     integration.http = msgspec.structs.replace(integration.http, triggers=triggers, headers={})
-    found = (await check_gorgias(gorgias, installation, "https://new.example", ()))[1]
+    found = (await check_gorgias(gorgias, installation, "https://new.example", Buttons()))[1]
     assert found.detail == (
         f"{integration.id} is not as installed: it is switched off, its URL, its headers, its triggers"
     )
@@ -60,7 +61,7 @@ async def test_checks_name_a_url_of_an_older_version(
     [integration] = helpdesk.account.state.integrations.values()
     old_url = f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&token={installation.credential}"
     integration.http = msgspec.structs.replace(integration.http, url=old_url)
-    found = (await check_gorgias(gorgias, installation, PUBLIC_URL, ()))[1]
+    found = (await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons()))[1]
     assert (found.state.value, found.detail) == (
         "failed",
         f"{integration.id} is not as installed: its URL is from an older version",
@@ -74,7 +75,7 @@ async def test_checks_name_a_widget_whose_template_was_edited(
     [widget] = helpdesk.account.state.widgets.values()
     edited = msgspec.structs.replace(widget, template={"type": "wrapper", "widgets": []})
     helpdesk.account.state.widgets[widget.id] = edited
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, ())
+    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "failed"}
     assert "its template" in checks[2].detail
 
@@ -90,13 +91,13 @@ async def test_checks_name_what_is_not_in_gorgias_any_more(
     gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation, gone: str, states: dict[str, str]
 ) -> None:
     getattr(helpdesk.account.state, gone).clear()
-    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL, ())) == states
+    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())) == states
 
 
 async def test_checks_with_a_refused_key_know_nothing_more(
     refused_gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL, ())
+    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
     assert checks[0].advice == "make a new key there and install again with it"
 
@@ -116,16 +117,16 @@ def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
 async def test_checks_name_a_button_that_asks_for_other_reasons(
     gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, ("Late parcel",)))[2]
+    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons(reasons=("Late parcel",))))[2]
     assert (widget.state.value, "its template" in widget.detail) == ("failed", True)
     assert widget.advice.startswith("trifft-gorgias install acme ")
 
 
-async def test_checks_of_a_widget_whose_reasons_cannot_be_asked_for_say_so(
+async def test_checks_of_a_widget_whose_buttons_cannot_be_asked_for_say_so(
     gorgias: GorgiasClient, installation: Installation
 ) -> None:
     widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, None))[2]
-    assert (widget.state.value, "reasons could not be asked for" in widget.detail) == ("unknown", True)
+    assert (widget.state.value, "buttons could not be asked for" in widget.detail) == ("unknown", True)
 
 
 @pytest.mark.parametrize(

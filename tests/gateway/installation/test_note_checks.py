@@ -7,6 +7,7 @@ import pytest
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.messages import TicketClient
 from gateway.gorgias.transport import Transport
+from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
@@ -21,7 +22,7 @@ NOTHING = Backlog()
 
 @pytest.fixture
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     found = await store.get("acme")
     assert found is not None
     return found

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasError
+from gateway.installation.buttons import Buttons
 from gateway.installation.checks import check_gorgias
 from gateway.installation.service import install, uninstall
 from gateway.installation.store import Installation, InstallationStore, Target
@@ -48,11 +49,11 @@ class Shop:
 
     async def install(self) -> tuple[str, ...]:
         """Again: what it changed."""
-        return (await install(self.store, self.client, "acme", self.helpdesk.make_target(), ())).words
+        return (await install(self.store, self.client, "acme", self.helpdesk.make_target(), Buttons())).words
 
     async def check(self) -> str:
         """What was found, in one text."""
-        checks = await check_gorgias(self.client, self.installation, PUBLIC_URL, ())
+        checks = await check_gorgias(self.client, self.installation, PUBLIC_URL, Buttons())
         return "; ".join(f"{check.state.value}: {check.detail}" for check in checks)
 
     def read_back(self, how: ReadBack) -> None:
@@ -61,7 +62,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target) -> Shop:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     return Shop(helpdesk=helpdesk, store=store, client=gorgias, installation=installation)
@@ -284,12 +285,12 @@ async def live_through(migrated_file: Path, foreign: ForeignRecords, how: ReadBa
         state.foreign = foreign
         state.switches = msgspec.structs.replace(state.switches, read_back=how)
         target = helpdesk.make_target()
-        await install(store, client, "acme", target, ())
+        await install(store, client, "acme", target, Buttons())
         installed = await store.get("acme")
         assert installed is not None
         helpdesk.clear()
-        assert (await install(store, client, "acme", target, ())).words == ()
-        checks = await check_gorgias(client, installed, PUBLIC_URL, ())
+        assert (await install(store, client, "acme", target, Buttons())).words == ()
+        checks = await check_gorgias(client, installed, PUBLIC_URL, Buttons())
         assert [check.state.value for check in checks] == ["ok", "ok", "ok"]
         assert helpdesk.writes == []
         await uninstall(store, client, installed)

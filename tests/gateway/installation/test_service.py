@@ -4,6 +4,7 @@ import pytest
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasUnavailableError
 from gateway.gorgias.widget_url import render_widget_url
+from gateway.installation.buttons import Buttons
 from gateway.installation.service import InstallError, install, uninstall
 from gateway.installation.store import InstallationStore, Target
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
@@ -15,7 +16,7 @@ CALLS_OF_UNINSTALL = 5
 async def test_install_makes_one_integration_and_one_widget(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    changes = await install(store, gorgias, "acme", target, ())
+    changes = await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     assert helpdesk.requests == CALLS_OF_INSTALL
@@ -31,9 +32,9 @@ async def test_install_makes_one_integration_and_one_widget(
 async def test_install_repeated_writes_nothing(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
-    changes = await install(store, gorgias, "acme", target, ())
+    changes = await install(store, gorgias, "acme", target, Buttons())
     assert changes.words == ()
     assert helpdesk.writes == []
 
@@ -41,9 +42,9 @@ async def test_install_repeated_writes_nothing(
 async def test_install_keeps_the_credential_of_the_widgets_that_are_out_there(
     store: InstallationStore, gorgias: GorgiasClient, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     before = await store.get("acme")
-    await install(store, gorgias, "acme", msgspec.structs.replace(target, public_url="https://new.example"), ())
+    await install(store, gorgias, "acme", msgspec.structs.replace(target, public_url="https://new.example"), Buttons())
     after = await store.get("acme")
     assert before is not None
     assert after is not None
@@ -53,10 +54,10 @@ async def test_install_keeps_the_credential_of_the_widgets_that_are_out_there(
 async def test_install_with_a_new_public_url_updates_integration_and_button(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
     changes = await install(
-        store, gorgias, "acme", msgspec.structs.replace(target, public_url="https://new.example"), ()
+        store, gorgias, "acme", msgspec.structs.replace(target, public_url="https://new.example"), Buttons()
     )
     [integration] = helpdesk.account.state.integrations.values()
     [widget] = helpdesk.account.state.widgets.values()
@@ -72,7 +73,7 @@ async def test_install_brings_an_old_url_over(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
     """Where the e-mail stands first, each call of the widget costs a call of Gorgias."""
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     new_url = integration.http.url
     token = new_url.partition("token=")[2].partition("&")[0]
@@ -80,7 +81,7 @@ async def test_install_brings_an_old_url_over(
         f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&ticket_id={{{{ticket.id}}}}&token={token}"
     )
     integration.http = msgspec.structs.replace(integration.http, url=old_url)
-    changes = await install(store, gorgias, "acme", target, ())
+    changes = await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     assert integration.http.url == new_url
     assert changes.words == (f"integration {integration.id} updated: its URL is from an older version",)
@@ -89,9 +90,9 @@ async def test_install_brings_an_old_url_over(
 async def test_install_with_another_template_updates_the_widget_alone(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
-    await install(store, gorgias, "acme", msgspec.structs.replace(target, template="conservative"), ())
+    await install(store, gorgias, "acme", msgspec.structs.replace(target, template="conservative"), Buttons())
     [widget] = helpdesk.account.state.widgets.values()
     assert helpdesk.writes == [f"PUT /widgets/{widget.id}"]
     assert '"list"' not in msgspec.json.encode(widget.template).decode()
@@ -100,23 +101,35 @@ async def test_install_with_another_template_updates_the_widget_alone(
 async def test_install_with_other_reasons_updates_the_button_alone(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
-    await install(store, gorgias, "acme", target, ("Late parcel", "Goodwill"))
+    await install(store, gorgias, "acme", target, Buttons(reasons=("Late parcel", "Goodwill")))
     [widget] = helpdesk.account.state.widgets.values()
     assert helpdesk.writes == [f"PUT /widgets/{widget.id}"]
     assert "Late parcel" in msgspec.json.encode(widget.template).decode()
 
 
+async def test_install_in_a_shop_that_lets_support_remove_points_adds_the_button(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    await install(store, gorgias, "acme", target, Buttons())
+    helpdesk.clear()
+    changes = await install(store, gorgias, "acme", target, Buttons(removes_points=True))
+    [widget] = helpdesk.account.state.widgets.values()
+    assert changes.words == (f"widget {widget.id} updated: its template",)
+    assert "Remove points" in msgspec.json.encode(widget.template).decode()
+    assert (await install(store, gorgias, "acme", target, Buttons(removes_points=True))).words == ()
+
+
 async def test_install_switches_on_what_was_switched_off(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     [widget] = helpdesk.account.state.widgets.values()
     integration.deactivated_datetime = "2026-11-23T12:00:00"
     helpdesk.account.state.widgets[widget.id] = msgspec.structs.replace(widget, deactivated_datetime="2026-11-23")
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     assert helpdesk.account.state.integrations[integration.id].deactivated_datetime is None
     assert helpdesk.account.state.widgets[widget.id].deactivated_datetime is None
 
@@ -125,12 +138,12 @@ async def test_install_takes_underscored_triggers_for_its_own(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
     """Older objects show them so: that is no difference."""
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     triggers = {name.replace("-", "_"): is_set for name, is_set in integration.http.triggers.items()}
     integration.http = msgspec.structs.replace(integration.http, triggers=triggers)
     helpdesk.clear()
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     assert helpdesk.writes == []
 
 
@@ -138,11 +151,11 @@ async def test_install_takes_underscored_triggers_for_its_own(
 async def test_install_makes_anew_what_somebody_deleted(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, what: str
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.account.state.widgets.clear()
     if what == "integration":
         helpdesk.account.state.integrations.clear()
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     assert list(helpdesk.account.state.integrations) == [installation.integration_id]
@@ -161,9 +174,9 @@ async def test_install_interrupted_anywhere_is_finished_by_the_next_run(
     # The HTTP client itself sends a GET again; a POST never.
     if CALLS_OF_INSTALL[call].startswith("POST"):
         with pytest.raises(GorgiasUnavailableError):
-            await install(store, gorgias, "acme", target, ())
+            await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     assert list(helpdesk.account.state.integrations) == [installation.integration_id]
@@ -173,13 +186,13 @@ async def test_install_interrupted_anywhere_is_finished_by_the_next_run(
 async def test_install_removes_doubles_that_lost_answers_left(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     state = helpdesk.account.state
     [integration], [widget] = list(state.integrations.values()), list(state.widgets.values())
     state.integrations[90_001] = msgspec.structs.replace(integration, id=90_001)
     state.widgets[90_002] = msgspec.structs.replace(widget, id=90_002, integration_id=90_001)
     state.widgets[90_003] = msgspec.structs.replace(widget, id=90_003)
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     assert list(state.integrations) == [integration.id]
     assert list(state.widgets) == [widget.id]
 
@@ -188,10 +201,10 @@ async def test_install_takes_over_what_a_lost_record_left(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
     """The database is new, the account is not: the old integration gets the new credential."""
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     await store.delete("acme")
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     assert list(helpdesk.account.state.integrations) == [integration.id] == [installation.integration_id]
@@ -202,8 +215,8 @@ async def test_install_takes_over_what_a_lost_record_left(
 async def test_install_leaves_another_merchant_in_the_same_account_alone(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
-    await install(store, gorgias, "acme-outlet", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
+    await install(store, gorgias, "acme-outlet", target, Buttons())
     assert len(helpdesk.account.state.integrations) == len(helpdesk.account.state.widgets) == 2
     outlet = await store.get("acme-outlet")
     assert outlet is not None
@@ -216,20 +229,20 @@ async def test_install_leaves_another_merchant_in_the_same_account_alone(
 async def test_install_in_a_second_account_is_refused(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.clear()
     with pytest.raises(InstallError, match="uninstall it there first"):
-        await install(store, gorgias, "acme", helpdesk.make_target("bloom"), ())
+        await install(store, gorgias, "acme", helpdesk.make_target("bloom"), Buttons())
     assert helpdesk.requests == []
 
 
 async def test_install_with_a_refused_key_keeps_the_one_that_works(
     store: InstallationStore, refused_gorgias: GorgiasClient, gorgias: GorgiasClient, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     wrong = msgspec.structs.replace(target, gorgias_key="wrong")
     with pytest.raises(GorgiasCredentialsError, match="make a new key"):
-        await install(store, refused_gorgias, "acme", wrong, ())
+        await install(store, refused_gorgias, "acme", wrong, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     assert installation.gorgias_key == target.gorgias_key
@@ -239,14 +252,14 @@ async def test_install_with_a_refused_key_leaves_no_record(
     store: InstallationStore, refused_gorgias: GorgiasClient, target: Target
 ) -> None:
     with pytest.raises(GorgiasCredentialsError):
-        await install(store, refused_gorgias, "acme", target, ())
+        await install(store, refused_gorgias, "acme", target, Buttons())
     assert await store.get("acme") is None
 
 
 async def test_uninstall_leaves_nothing(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     await uninstall(store, gorgias, installation)
@@ -258,9 +271,9 @@ async def test_uninstall_leaves_nothing(
 async def test_install_replaces_the_widget_whose_integration_somebody_deleted(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     helpdesk.account.state.integrations.clear()
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     [widget] = helpdesk.account.state.widgets.values()
     assert widget.integration_id == integration.id
@@ -269,7 +282,7 @@ async def test_install_replaces_the_widget_whose_integration_somebody_deleted(
 async def test_uninstall_removes_the_widget_whose_integration_somebody_deleted(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     helpdesk.account.state.integrations.clear()
@@ -281,7 +294,7 @@ async def test_uninstall_removes_the_widget_whose_integration_somebody_deleted(
 async def test_uninstall_interrupted_anywhere_is_finished_by_the_next_run(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, fault: tuple[int, bool]
 ) -> None:
-    await install(store, gorgias, "acme", target, ())
+    await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")
     assert installation is not None
     helpdesk.clear()

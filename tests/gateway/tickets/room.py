@@ -193,6 +193,7 @@ def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **change
         "create_time": timestamp_pb2.Timestamp(seconds=1_795_438_500),
         "update_time": now,
         "tier_before": "Silver",
+        "debit": "reverses" in changes,
     }
     if state == pb.AWARD_STATE_APPLIED:
         fields["balance"] = pb.Wallet(points_balance=1340, points_balance_exact="1340")

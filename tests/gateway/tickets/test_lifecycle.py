@@ -216,6 +216,26 @@ async def test_reversal_is_told_with_the_award_that_it_takes_back(room: Room) ->
     assert "Balance: 1,440 → 1,340" in room.list_notes()[0]
 
 
+async def test_deduction_and_its_undo_on_another_ticket_are_told_as_an_award_and_its_own_are(room: Room) -> None:
+    deduction = make_award(debit=True, points=50, note="", reason="Correction")
+    undo: dict[str, Any] = {"reverses": "A-10482", "debit": False, "points": 50, "ticket_id": "4712"}
+    room.loyalty.awards[REQUEST] = room.loyalty.by_number["A-10482"] = deduction
+    room.loyalty.awards["request-2"] = make_award(award_id="A-10483", request_id="request-2", **undo)
+    await room.click()
+    await room.wait_for_marks("Award A-10482 · removed")
+    await room.click("request-2", ticket_id="4712")
+    await room.wait_for_marks("Award A-10483 · given back", ticket_id=4712)
+    await room.wait_for_marks("Award A-10482 · removed", "Award A-10483 · given back")
+    removed, given_back = room.list_notes()
+    assert removed[:2] == ["50 points removed from Jana Nováková (JN-4821).", "Reason: Correction"]
+    assert "Balance: 1,390 → 1,340" in removed
+    assert given_back[:2] == [
+        "50 points given back to Jana Nováková (JN-4821).",
+        "Gives back award A-10482. This was done in ticket 4712.",
+    ]
+    assert "Balance: 1,290 → 1,340" in given_back
+
+
 async def test_award_and_its_reversal_have_a_note_each(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award()
     room.loyalty.awards["request-2"] = make_award(award_id="A-10483", reverses="A-10482", request_id="request-2")

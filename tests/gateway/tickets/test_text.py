@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import babel
@@ -64,6 +65,45 @@ def test_note_says_what_happened_to_one_point(kind: NoteKind, given: str, taken:
     assert render(make_award(points=1, reverses="A-1"), kind)[0] == taken
 
 
+@pytest.mark.parametrize(
+    ("kind", "removed", "given_back"),
+    [
+        (
+            NoteKind.DONE,
+            "50 points removed from Jana Nováková (JN-4821).",
+            "50 points given back to Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.CHECKING,
+            (
+                "We do not know yet whether 50 points were removed from Jana Nováková (JN-4821). "
+                f"Do not remove them again. {CHECKING}"
+            ),
+            f"We do not know yet whether 50 points were given back to Jana Nováková (JN-4821). {CHECKING}",
+        ),
+        (
+            NoteKind.ARRIVED,
+            "Checked: 50 points were removed from Jana Nováková (JN-4821).",
+            "Checked: 50 points were given back to Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.NEVER,
+            "Checked: 50 points were not removed from Jana Nováková (JN-4821). You can try again.",
+            "Checked: 50 points were not given back to Jana Nováková (JN-4821).",
+        ),
+        (
+            NoteKind.AFTER_ALL,
+            "Found after all: 50 points were removed from Jana Nováková (JN-4821).",
+            "Found after all: 50 points were given back to Jana Nováková (JN-4821).",
+        ),
+    ],
+)
+def test_note_of_a_deduction_says_that_points_were_removed(kind: NoteKind, removed: str, given_back: str) -> None:
+    assert render(make_award(points=50, debit=True), kind)[0] == removed
+    lines = render(make_award(points=50, reverses="A-1", debit=False), kind)
+    assert lines[:2] == [given_back, "Gives back award A-1."]
+
+
 def test_note_of_many_points_is_in_the_plural() -> None:
     award = make_award(points=1240)
     assert render(award, NoteKind.CHECKING)[0].endswith(f"Do not add them again. {CHECKING}")
@@ -72,9 +112,36 @@ def test_note_of_many_points_is_in_the_plural() -> None:
 
 
 def test_marks_tell_every_kind_apart() -> None:
-    awards = [make_award(), make_award(reverses="A-1", award_id="A-10483")]
+    awards = [
+        make_award(award_id=f"A-{number}", debit=debit, reverses=reverses)
+        for number, (debit, reverses) in enumerate(itertools.product((False, True), ("", "A-9")))
+    ]
     marks = [make_mark(award, kind) for award, kind in itertools.product(awards, NoteKind)]
     assert len(set(marks)) == len(marks)
+
+
+@pytest.mark.parametrize(
+    ("fields", "marks"),
+    [
+        ({}, ["added", "being checked", "checked: added", "checked: not added", "added after all"]),
+        (
+            {"reverses": "A-1"},
+            ["taken back", "being checked", "checked: taken back", "checked: not taken back", "taken back after all"],
+        ),
+        (
+            {"debit": True},
+            ["removed", "being checked", "checked: removed", "checked: not removed", "removed after all"],
+        ),
+        (
+            {"reverses": "A-1", "debit": False},
+            ["given back", "being checked", "checked: given back", "checked: not given back", "given back after all"],
+        ),
+    ],
+)
+def test_marks_stay_as_they_are(fields: dict[str, Any], marks: list[str]) -> None:
+    """Notes that other releases have written are found again by them."""
+    kinds = (NoteKind.DONE, NoteKind.CHECKING, NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL)
+    assert [make_mark(make_award(**fields), kind) for kind in kinds] == [f"Award A-10482 · {mark}" for mark in marks]
 
 
 @pytest.mark.parametrize("kind", NoteKind)
@@ -138,6 +205,8 @@ def test_balance_is_the_number_that_the_panel_shows(exact: str, given: str, take
     wallet = pb.Wallet(points_balance=int(float(exact)), points_balance_exact=exact)
     assert f"Balance: {given}" in render(make_award(balance=wallet))
     assert f"Balance: {taken}" in render(make_award(balance=wallet, reverses="A-1"))
+    assert f"Balance: {taken}" in render(make_award(balance=wallet, debit=True))
+    assert f"Balance: {given}" in render(make_award(balance=wallet, reverses="A-1", debit=False))
 
 
 def test_text_from_right_to_left_stays_within_its_place() -> None:

@@ -1,7 +1,7 @@
 """Readers of snapshots, as a test speaks of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
@@ -17,6 +17,7 @@ from tests.loyalty_service.snapshots.scripted import (
     get_points,
     make_merchant,
 )
+from tests.loyalty_service.snapshots.shared import Link
 
 ACME = make_merchant()
 
@@ -32,8 +33,7 @@ class Desk:
         self.clock = clock
         self.ledger = ledger or ScriptedLedger()
         self.metrics = Metrics()
-        self.cut: Callable[[str], None]  # from a shared store, and back
-        self.restore: Callable[[], Awaitable[None]]
+        self.link: Link  # to a shared store
         self.is_busy: Callable[[], bool] = lambda: False
 
     @property

@@ -5,27 +5,27 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from loyalty_service.metrics import Metrics
-from loyalty_service.snapshots import Fleet, open_snapshots
+from loyalty_service.snapshots import SharedStore, open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
-from tests.loyalty_service.snapshots.shared import SharedClock, open_fleet
+from tests.loyalty_service.snapshots.shared import SharedClock, open_shared
 
 
 @asynccontextmanager
-async def open_process(clock: SharedClock, beside: Desk | None = None, **options: Any) -> AsyncIterator[Desk]:  # noqa: ANN401 - of Fleet
+async def open_process(clock: SharedClock, beside: Desk | None = None, **options: Any) -> AsyncIterator[Desk]:  # noqa: ANN401 - of open_shared
     """On the shared store; with the provider of another process."""
     async with (
-        open_fleet(clock.url, **options) as (fleet, calls),
-        open_desk(clock, fleet, beside.provider if beside else None) as desk,
+        open_shared(clock.url, **options) as (shared, link),
+        open_desk(clock, shared, beside.provider if beside else None) as desk,
     ):
-        desk.cut, desk.restore = calls.cut, calls.restore
-        desk.is_busy = lambda: calls.is_busy() or bool(beside and beside.is_busy())
+        desk.link = link
+        desk.is_busy = lambda: link.is_busy() or bool(beside and beside.is_busy())
         yield desk
 
 
 @asynccontextmanager
 async def open_desk(
-    clock: FakeClock, fleet: Fleet | None, provider: ScriptedProvider | None = None
+    clock: FakeClock, shared: SharedStore | None, provider: ScriptedProvider | None = None
 ) -> AsyncIterator[Desk]:
     if provider is None:
         provider = ScriptedProvider(clock)
@@ -36,7 +36,7 @@ async def open_desk(
     async with open_snapshots(
         provider,
         clock,
-        fleet=fleet,
+        shared=shared,
         recent=ledger,
         hold_time_s=900,
         stale_if_error_s=86_400,

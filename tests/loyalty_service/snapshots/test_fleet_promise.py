@@ -1,6 +1,5 @@
 """What is promised of snapshots, in several processes that share a store."""
 
-import asyncio
 from typing import ClassVar
 
 import pytest
@@ -10,21 +9,18 @@ from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.promise import PICKS, Announced, Promise
-from tests.loyalty_service.snapshots.shared import Calls, SharedClock, open_fleet
+from tests.loyalty_service.snapshots.shared import Link, SharedClock, open_shared
 
 PROCESSES = 3
-LOOK_S = 0.001
-SHORT_LEASE_S = 0.03
 
 
 class FleetPromise(Promise):
     """Three processes on one store that does its work."""
 
     url: ClassVar[str]
-    lease_s: ClassVar[float] = 60.0
 
     def __init__(self) -> None:
-        self.calls: dict[Desk, Calls] = {}
+        self.links: dict[Desk, Link] = {}
         super().__init__()
 
     def make_clock(self) -> SharedClock:
@@ -34,30 +30,19 @@ class FleetPromise(Promise):
         return [await self.open_process() for _ in range(PROCESSES)]
 
     async def open_process(self) -> Desk:
-        opening = open_fleet(self.url, look_s=LOOK_S, lease_s=self.lease_s)
-        fleet, calls = await self.stack.enter_async_context(opening)
-        desk = await self.open_desk(fleet)
-        desk.is_busy = lambda: any(one.is_busy() for one in self.calls.values())
-        self.calls[desk] = calls
+        shared, link = await self.stack.enter_async_context(open_shared(self.url))
+        desk = await self.open_desk(shared)
+        desk.is_busy = lambda: any(one.is_busy() for one in self.links.values())
+        self.links[desk] = link
         return desk
-
-    async def rest(self) -> None:
-        """Also until whoever waits for another process has looked, and nothing came of it."""
-        seen = -1
-        while seen != (seen := sum(calls.steps for calls in self.calls.values())):
-            await self.desks[0].settle()
-            await asyncio.sleep(3 * LOOK_S)
-            await self.desks[0].settle()
 
 
 class DisturbedPromise(FleetPromise):
     """The same, where the store is emptied, and processes lose it, or are killed.
 
     What a process invalidates while it has lost the store binds its own readers at once, the others' when it has it
-    back. It may read more than is needed, since a lease may lapse.
+    back.
     """
-
-    lease_s: ClassVar[float] = SHORT_LEASE_S
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +56,7 @@ class DisturbedPromise(FleetPromise):
         self.tell(desk)
 
     def tell(self, desk: Desk) -> None:
-        if not self.calls[desk].is_cut:
+        if not self.links[desk].is_cut:
             self.announced = self.announced.merge(self.own[desk])
 
     @rule()
@@ -82,12 +67,12 @@ class DisturbedPromise(FleetPromise):
 
     @rule(pick=PICKS, mode=st.sampled_from(["before", "after"]))
     def lose_the_store(self, pick: int, mode: str) -> None:
-        self.calls[self.pick_desk(pick)].cut(mode)
+        self.links[self.pick_desk(pick)].cut(mode)
 
     @rule(pick=PICKS)
     def find_the_store(self, pick: int) -> None:
         desk = self.pick_desk(pick)
-        self.run(self.calls[desk].restore())
+        self.run(self.links[desk].restore())
         self.settle()
         self.tell(desk)
 
@@ -97,14 +82,10 @@ class DisturbedPromise(FleetPromise):
         for reader in [reader for reader in self.readers if reader.desk is desk]:
             self.readers.remove(reader)
             reader.task.cancel()
-        self.calls[desk].cut("before")
+        self.links[desk].cut("before")
         self.run(desk.snapshots.close())  # type: ignore[attr-defined]  # its flights end, and nobody hears of it
         self.desks[self.desks.index(desk)] = new = self.run(self.open_process())
         self.own[new] = Announced()
-
-    @invariant()
-    def one_flight_for_each_name(self) -> None:
-        """As long as nobody is disturbed."""
 
     @invariant()
     def what_is_held_never_goes_back(self) -> None:
@@ -117,8 +98,7 @@ class DisturbedPromise(FleetPromise):
 
     def teardown(self) -> None:
         for desk in self.desks:
-            self.run(self.calls[desk].restore())
-        self.run(asyncio.sleep(2 * SHORT_LEASE_S))
+            self.run(self.links[desk].restore())
         super().teardown()
 
 

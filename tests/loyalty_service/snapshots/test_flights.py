@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
-from loyalty_service.domain.errors import MemberNotFoundError, ProviderUnavailableError
+from loyalty_service.domain.errors import MemberNotFoundError, ProviderThrottledError, ProviderUnavailableError
+from loyalty_service.domain.member import parse_identity
+from loyalty_service.domain.ports import HeldSnapshot
+from loyalty_service.domain.priority import Priority
 from loyalty_service.snapshots import open_snapshots
-from tests.loyalty_service.snapshots.desk import Desk
+from tests.loyalty_service.snapshots.desk import ACME, Desk
 from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
 
 JANA = "jana@example.com"
@@ -189,6 +192,21 @@ async def test_reader_whose_spelling_was_not_asked_for_is_not_told_that_there_is
         await held_desk.release(held_desk.provider.calls[place])
     assert isinstance(in_small.exception(), MemberNotFoundError)
     assert await in_capitals == 100
+
+
+async def test_ticket_event_that_joined_a_batch_read_without_a_permit_asks_for_itself(held_desk: Desk) -> None:
+    readers = []
+    for priority in (Priority.BATCH, Priority.BATCH, Priority.TICKET):
+        identity = parse_identity("email", JANA)
+        read = held_desk.snapshots.get(ACME, identity, max_staleness_s=1, timeout_s=60, priority=priority)
+        readers.append(asyncio.create_task(read))
+        await held_desk.settle()
+    await held_desk.release(held_desk.provider.calls[0], ProviderThrottledError("later", 60))
+    await held_desk.release(held_desk.provider.calls[1])
+    batch, other_batch, ticket = await asyncio.gather(*readers, return_exceptions=True)
+    assert (type(batch), type(other_batch)) == (ProviderThrottledError, ProviderThrottledError)
+    assert isinstance(ticket, HeldSnapshot)
+    assert [call.priority for call in held_desk.provider.calls] == [Priority.BATCH, Priority.TICKET]
 
 
 async def test_leaving_ends_what_is_under_way() -> None:

@@ -93,6 +93,13 @@ async def test_fresh_member_does_not_make_an_old_alias_fresh(desk: Desk) -> None
     assert await desk.read_points(JANA, 1) == 7
 
 
+async def test_member_read_by_id_keeps_the_alias(desk: Desk) -> None:
+    await desk.read(JANA)
+    await desk.read("jana", 0)
+    await desk.read(JANA, 60)
+    assert desk.fetches == 2
+
+
 async def test_remembered_member_is_the_next_reads_guess(desk: Desk) -> None:
     await desk.read(JANA)
     await desk.read(JANA, 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from loyalty_service.domain.errors import MemberNotFoundError
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import make_merchant
 
@@ -27,7 +27,7 @@ async def test_member_whom_an_award_has_dropped_is_read_as_urgently_as_an_award(
     await desk.read(JANA, 0)
     await desk.invalidate("jana")
     await desk.read(JANA)
-    assert [call.urgency for call in desk.provider.calls] == [Urgency.TICKET, Urgency.TICKET, Urgency.AWARD]
+    assert [call.priority for call in desk.provider.calls] == [Priority.TICKET, Priority.TICKET, Priority.AWARD]
 
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
@@ -125,13 +125,20 @@ async def test_alias_from_before_the_invalidation_is_only_remembered(desk: Desk)
     assert desk.provider.calls[-1].remembered_member_id == "jana"
 
 
-async def test_older_read_that_ends_later_does_not_replace_a_newer_one(desk: Desk) -> None:
+@pytest.mark.parametrize("was_held", [False, True])
+async def test_older_read_that_ends_later_does_not_replace_a_newer_one(
+    desk: Desk,
+    was_held: bool,  # noqa: FBT001 - a dimension of the table
+) -> None:
+    if was_held:
+        await desk.read("jana")
+    before = desk.fetches
     desk.provider.holds = True
-    older = await desk.arrive(JANA)
+    older = await desk.arrive(JANA, 0)
     desk.provider.points["jana"] = 200
-    newer = await desk.arrive("jana")
-    await desk.release(desk.provider.calls[1])
-    await desk.release(desk.provider.calls[0])
+    newer = await desk.arrive("jana", 0)
+    await desk.release(desk.provider.calls[before + 1])
+    await desk.release(desk.provider.calls[before])
     assert (await older, await newer) == (100, 200)
     assert await desk.read_points("jana") == 200
 

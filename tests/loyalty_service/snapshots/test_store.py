@@ -1,32 +1,38 @@
 """Where snapshots are held: bounded, forgetful in order, and silent about whom they name."""
 
-import math
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_service.domain.errors import MemberNotFoundError
+from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
 from loyalty_service.domain.member import Coupon, Identity, Member, Segment, Tier, Venue, Wallet, parse_identity
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.snapshots import open_snapshots
 from loyalty_service.snapshots.entries import (
     FORM,
-    AliasEntry,
+    Alias,
+    Content,
+    EncryptedSerializer,
     Entry,
     EntrySerializer,
-    MemberEntry,
-    NobodyEntry,
+    HeldMember,
+    Nobody,
     make_nobody,
 )
 from loyalty_service.snapshots.keys import Keys
-from loyalty_service.snapshots.marks import Marks
-from loyalty_service.snapshots.memory import MemoryCache
 from tests.loyalty_service.snapshots.desk import Desk
 from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider, make_merchant
 
-ENTRY = AliasEntry(begin_s=1.0, member_key="key", member_id="jana")
+
+def make_entry(content: Content | None) -> Entry:
+    return Entry(key="key", began_us=2, valid_from_us=1, content=content)
+
+
+ALIAS = Alias(member_key="key", member_id="jana")
+TWINS = make_nobody(parse_identity("email", "Jana@example.com"), MemberAmbiguousError(2, FakeClock().now()))
+ENTRIES = [make_entry(content) for content in (ALIAS, TWINS, None)]
+SERIALIZERS = [EntrySerializer(), EncryptedSerializer(b"k" * 32)]
 
 
 @pytest.fixture
@@ -34,65 +40,38 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-def cache(clock: FakeClock) -> MemoryCache:
-    return MemoryCache(capacity=3, monotonic=clock.monotonic, serializer=EntrySerializer())
+@pytest.mark.parametrize("serializer", SERIALIZERS, ids=type)
+@given(value=st.binary(max_size=80) | st.builds(msgspec.msgpack.encode, st.lists(st.text() | st.floats())))
+def test_value_that_is_none_of_ours_is_a_miss(serializer: EntrySerializer, value: bytes) -> None:
+    assert serializer.loads(value) is None
 
 
-async def test_cache_drops_the_least_recently_used_first(cache: MemoryCache) -> None:
-    for key in "abc":
-        await cache.set(key, ENTRY)
-    await cache.get("a")
-    await cache.set("b", ENTRY)
-    await cache.set("d", ENTRY)
-    assert [key for key in "abcd" if await cache.get(key)] == ["a", "b", "d"]
-    assert len(cache) == 3
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: type(entry.content).__name__)
+@pytest.mark.parametrize("serializer", SERIALIZERS, ids=type)
+def test_entry_is_read_as_it_was_written(serializer: EntrySerializer, entry: Entry) -> None:
+    assert serializer.loads(serializer.dumps(entry)) == entry
 
 
-async def test_cache_value_expires_and_goes_when_read(cache: MemoryCache, clock: FakeClock) -> None:
-    await cache.set("a", ENTRY, ttl=10)
-    clock.advance(9.9)
-    assert await cache.get("a") == ENTRY
-    clock.advance(0.2)
-    assert await cache.get("a") is None
-    assert len(cache) == 0
-
-
-async def test_cache_value_is_deleted_and_cleared(cache: MemoryCache) -> None:
-    for key in "ab":
-        await cache.set(key, ENTRY)
-    assert (await cache.delete("a"), await cache.delete("a")) == (1, 0)
-    await cache.clear()
-    assert len(cache) == 0
-
-
-@given(st.binary(max_size=40) | st.builds(msgspec.msgpack.encode, st.lists(st.text() | st.floats())))
-def test_value_that_does_not_decode_is_a_miss(value: bytes) -> None:
-    assert isinstance(EntrySerializer().loads(value), Entry | None)
-
-
-@pytest.mark.parametrize(
-    "value", [b"", b"\xc1", b"\x93\xa5alias\xcb?", msgspec.msgpack.encode(["alias", "text", 1]), b"\xa2\xff\xff"]
-)
-def test_value_of_another_form_is_a_miss(value: bytes) -> None:
-    assert EntrySerializer().loads(value) is None
-
-
-def test_entry_is_read_as_it_was_written() -> None:
-    serializer = EntrySerializer()
-    nobody = make_nobody(parse_identity("email", "Jana@example.com"), 1.5, 2, FakeClock().now())
-    assert [serializer.loads(serializer.dumps(entry)) for entry in (ENTRY, nobody)] == [ENTRY, nobody]
+@given(st.sampled_from(ENTRIES), st.data())
+def test_encrypted_value_that_was_changed_or_has_another_secret_is_a_miss(entry: Entry, data: st.DataObject) -> None:
+    value = SERIALIZERS[1].dumps(entry)
+    changed = bytearray(value)
+    changed[data.draw(st.integers(min_value=0, max_value=len(value) - 1))] ^= data.draw(st.integers(1, 255))
+    cut = value[: data.draw(st.integers(min_value=0, max_value=len(value) - 1))]
+    assert (SERIALIZERS[1].loads(bytes(changed)), SERIALIZERS[1].loads(cut)) == (None, None)
+    assert EncryptedSerializer(b"o" * 32).loads(value) is None
 
 
 def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     """They are written without names. Where this fails, raise FORM, and write the new fields down here."""
-    structs = (MemberEntry, AliasEntry, NobodyEntry, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
+    structs = (Entry, HeldMember, Alias, Nobody, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        4: {
-            "MemberEntry": "begin_s since_s snapshot",
-            "AliasEntry": "begin_s member_key member_id",
-            "NobodyEntry": "begin_s member_count fetch_time asked",
+        1: {
+            "Entry": "key began_us valid_from_us content",
+            "HeldMember": "snapshot",
+            "Alias": "member_key member_id",
+            "Nobody": "member_count fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
             "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments",
             "Wallet": "balance",
@@ -117,6 +96,38 @@ async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
             await desk.read(f"m{number}@example.com")
         held = [number for number in range(50) if await desk.get_held(f"m{number}")]
     assert held == [45, 46, 47, 48, 49]
+
+
+async def test_least_recently_used_entry_goes_first(clock: FakeClock) -> None:
+    provider = ScriptedProvider(clock)
+    for member_id in "abc":
+        provider.add(member_id, f"{member_id}@example.com")
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        for member_id in "abac":
+            await desk.read(member_id)
+        assert [member_id for member_id in "abc" if await desk.get_held(member_id)] == ["a", "c"]
+
+
+async def test_invalidation_that_was_forgotten_still_drops_a_read_from_before(clock: FakeClock) -> None:
+    """Only one entry fits, and another member's comes after the invalidation."""
+    provider = ScriptedProvider(clock)
+    for member_id in ("jana", "zoe"):
+        provider.add(member_id, f"{member_id}@example.com")
+    provider.holds = True
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=1
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        early = await desk.arrive("jana")
+        await desk.invalidate("jana")
+        other = await desk.arrive("zoe")
+        for call in (1, 0):
+            await desk.release(provider.calls[call])
+        assert (await early, await other) == (100, 100)
+        assert await desk.get_held("jana") is None
 
 
 async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_older(clock: FakeClock) -> None:
@@ -165,23 +176,3 @@ def test_key_names_nobody_and_needs_the_secret() -> None:
     assert mine == same
     assert mine != other
     assert "jana" not in mine
-
-
-def test_mark_is_kept_and_the_last_one_counts() -> None:
-    marks = Marks(capacity=2)
-    assert marks.get("a") == -math.inf
-    marks.set("a", 1)
-    marks.set("a", 2)
-    assert (marks.get("a"), marks.get("b")) == (2, -math.inf)
-
-
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.floats(min_value=0, max_value=40)), max_size=40))
-def test_forgotten_mark_never_makes_something_look_untouched(events: list[tuple[str, float]]) -> None:
-    marks, true, now_s = Marks(capacity=3), {}, 0.0
-    for key, pause_s in events:
-        now_s += pause_s
-        marks.set(key, now_s)
-        true[key] = now_s
-        assert len(marks) <= 3
-        assert all(marks.get(each) >= time_s for each, time_s in true.items())
-        assert marks.get("never") <= now_s

@@ -85,17 +85,6 @@ async def test_ledger_that_is_slow_is_given_up_and_the_member_served() -> None:
     assert ledger.readings[0].is_cancelled
 
 
-async def test_reader_who_cannot_wait_for_the_ledger_has_what_the_provider_said(desk: Desk) -> None:
-    desk.ledger.holds = True
-    first = await desk.arrive(JANA)  # the provider has answered, the ledger is being asked
-    held = await desk.read(JANA, timeout_s=0.01)
-    assert (get_points(held.snapshot), get_number(held.snapshot), held.stale_reason) == (100, None, None)
-    await desk.release_reading(desk.ledger.readings[0])
-    await first
-    held = await desk.read(JANA)
-    assert (get_number(held.snapshot), desk.fetches) == (1, 1)
-
-
 async def test_reader_who_cannot_wait_for_the_ledger_is_not_shown_what_was_before_an_award(desk: Desk) -> None:
     desk.ledger.holds = True
     early = await desk.arrive(JANA)

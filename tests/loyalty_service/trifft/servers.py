@@ -7,8 +7,8 @@ from aiohttp import web
 
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.urgency import Ask, Urgency
 from loyalty_service.trifft.client import TrifftProvider
 
 StartAnswering = Callable[[web.Response], Awaitable[str]]
@@ -18,10 +18,6 @@ class MakeMerchant(Protocol):
     def __call__(self, provider_url: str = ..., *, token: str = ..., profile: str = ...) -> Merchant: ...
 
 
-async def do_nothing() -> None:
-    pass
-
-
 async def fetch(  # noqa: PLR0913 - as the port's
     provider: TrifftProvider,
     merchant: Merchant,
@@ -29,16 +25,14 @@ async def fetch(  # noqa: PLR0913 - as the port's
     *,
     remembered: str | None = None,
     timeout_s: float = 5,
-    urgency: Urgency = Urgency.TICKET,
+    priority: Priority = Priority.TICKET,
 ) -> Snapshot:
-    """A read that nobody joins."""
     return await provider.fetch(
         merchant,
         identity,
         remembered_member_id=remembered,
         timeout_s=timeout_s,
-        ask=Ask(urgency),
-        begin=do_nothing,
+        priority=priority,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -15,10 +16,11 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking
-from loyalty_service.domain.urgency import Urgency
+from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
-from loyalty_service.trifft.breaker import FAILURES
+from loyalty_service.outbound.circuit_breaker import FAILURES
 from loyalty_service.trifft.client import TrifftProvider
+from loyalty_service.valkey import open_valkey
 from runtime.clock import SystemClock
 from sandbox.trifft import Fault, Project
 from sandbox.trifft.faults import FaultTarget
@@ -186,10 +188,24 @@ async def test_crowd_gets_what_trifft_allows_and_trifft_sees_none_beyond(
     outcomes = await asyncio.gather(*(meet(provider, merchant, who, timeout_s=1) for who in unknown))
     assert not any(entry.status == 429 for entry in acme.requests)
     throttled = [error for error in outcomes if isinstance(error, ProviderThrottledError)]
-    assert all(error.message.startswith("our own budget") and 8 < error.retry_after_s < 11 for error in throttled)
+    assert all(error.message.startswith("our own limit") and 0 < error.retry_after_s < 11 for error in throttled)
     assert len(unknown) - len(throttled) >= 0.9 * 50 / 2
 
 
+async def test_two_processes_on_one_store_get_together_what_trifft_allows(
+    make_merchant: MakeMerchant, acme: Project, valkey_url: str
+) -> None:
+    merchant = make_merchant(profile="[rate]\nrequests = 50\n")
+    unknown = [parse_identity("member_id", f"nobody-{number}") for number in range(100)]
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        links = [await stack.enter_async_context(open_valkey(valkey_url, clock, timeout_s=5)) for _ in range(2)]
+        fleet = [await stack.enter_async_context(TrifftProvider(clock, valkey=link)) for link in links]
+        await asyncio.gather(*(meet(fleet[n % 2], merchant, who, timeout_s=1) for n, who in enumerate(unknown)))
+    assert not any(entry.status == 429 for entry in acme.requests)
+    assert acme.count_requests() >= 0.9 * 50 / 2
+
+
 async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    await fetch(provider, merchant, JANA, remembered="somebody-else", urgency=Urgency.BATCH)
+    await fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH)
     assert acme.count_requests() == 3

@@ -14,8 +14,8 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import IdentityKind, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.client import TrifftProvider
-from loyalty_service.trifft.fields import FieldReader
-from loyalty_service.trifft.mapping import parse_candidates
+from loyalty_service.trifft.mapping.fields import FieldReader
+from loyalty_service.trifft.mapping.member import parse_candidates
 from loyalty_service.trifft.profile import parse_profile
 from sandbox.trifft import Fault, Member, Project, make_project
 from tests.lookalikes import LOOK_ALIKES

@@ -1,0 +1,110 @@
+"""What keeps a provider that fails or hangs from being asked over and over, for each shop on its own.
+
+FAILURES in a row, within WINDOW_S, open it: fewer happen on a bad day that goes on well, and five that hang cost five
+readers their whole time, no more. In a shop where one read fails every ten minutes nothing is opened. While it is open
+nobody asks. Then it is half-open: one goes through, and finds out. Each time that one fails, the next one waits twice
+as long, at most MAX_WAIT_S.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Clock
+
+FAILURES = 5
+WINDOW_S = 30.0
+FIRST_WAIT_S = 1.0
+MAX_WAIT_S = 30.0
+
+
+class Attempt:
+    """One read or one booking. `is_probe`: it finds out whether the provider works again.
+
+    Without `succeed` and `fail` it has come to no request, and counts for nothing. One failure outweighs all else.
+    """
+
+    def __init__(self, *, is_probe: bool) -> None:
+        self.is_probe = is_probe
+        self.has_failed: bool | None = None
+
+    def succeed(self) -> None:
+        self.has_failed = self.has_failed or False
+
+    def fail(self) -> None:
+        self.has_failed = True
+
+
+class _Circuit(msgspec.Struct, kw_only=True):
+    """Of one shop, since its last success. Closed while `open_until_s` is None."""
+
+    failures: int = 0
+    first_s: float = 0.0
+    open_until_s: float | None = None
+    wait_s: float = FIRST_WAIT_S
+    is_probed: bool = False
+
+
+class CircuitBreaker:
+    """Of all shops; of one that has no trouble nothing is kept."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._circuits: dict[tuple[str, str], _Circuit] = {}
+
+    @contextmanager
+    def attempt(self, merchant: Merchant, *, is_forced: bool = False) -> Iterator[Attempt]:
+        """Around one read or booking. Raises ProviderUnavailableError while it is open, unless `is_forced`."""
+        key = merchant.merchant_id, merchant.generation
+        attempt = Attempt(is_probe=self._enter(key, is_forced=is_forced))
+        try:
+            yield attempt
+        finally:
+            self._leave(key, attempt)
+
+    def count(self) -> tuple[int, int]:
+        """How many are open, and how many half-open."""
+        now_s = self._clock.monotonic()
+        ends = [circuit.open_until_s for circuit in self._circuits.values() if circuit.open_until_s is not None]
+        is_open = sum(end_s > now_s for end_s in ends)
+        return is_open, len(ends) - is_open
+
+    def _enter(self, key: tuple[str, str], *, is_forced: bool) -> bool:
+        """Whether it is the probe."""
+        circuit = self._circuits.get(key)
+        if circuit is None or circuit.open_until_s is None:
+            return False
+        if circuit.is_probed or self._clock.monotonic() < circuit.open_until_s:
+            if is_forced:
+                return False
+            raise ProviderUnavailableError("TRIFFT has failed over and over, and was not asked again")
+        circuit.is_probed = True
+        return True
+
+    def _leave(self, key: tuple[str, str], attempt: Attempt) -> None:
+        if attempt.has_failed is False:
+            self._circuits.pop(key, None)
+            return
+        circuit = self._circuits.setdefault(key, _Circuit()) if attempt.has_failed else self._circuits.get(key)
+        if circuit is None:
+            return
+        if attempt.has_failed:
+            self._count_failure(circuit, is_probe=attempt.is_probe)
+        if attempt.is_probe:
+            circuit.is_probed = False
+
+    def _count_failure(self, circuit: _Circuit, *, is_probe: bool) -> None:
+        now_s = self._clock.monotonic()
+        if circuit.open_until_s is not None:
+            if is_probe:  # others had begun before it was opened
+                circuit.wait_s = min(2 * circuit.wait_s, MAX_WAIT_S)
+                circuit.open_until_s = now_s + circuit.wait_s
+            return
+        if not circuit.failures or now_s - circuit.first_s > WINDOW_S:
+            circuit.failures, circuit.first_s = 0, now_s
+        circuit.failures += 1
+        if circuit.failures >= FAILURES:
+            circuit.open_until_s = now_s + circuit.wait_s

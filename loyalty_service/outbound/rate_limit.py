@@ -1,0 +1,190 @@
+"""What a provider allows one token, kept to: nothing is sent without a permit.
+
+Processes on a shared store count together. Without one, and while it is down, each keeps to its share of the rate.
+"""
+
+import asyncio
+import bisect
+import contextlib
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from loyalty_service.domain.errors import ProviderThrottledError
+from loyalty_service.domain.ports import Clock
+from loyalty_service.domain.priority import Priority
+from loyalty_service.metrics import Metrics
+from loyalty_service.outbound.shared_window import SharedWindow
+from loyalty_service.outbound.sliding_window import Grant, Rate, Refusal, SlidingWindow
+from loyalty_service.outbound.transport import Answer, NoAnswerError
+from loyalty_service.valkey import Valkey, ValkeyDownError
+
+# The provider's clock and ours may round differently.
+MARGIN_S = 0.05
+# Where a permit may be free at any moment: when to look again, and when to tell others to ask again.
+_LOOK_AGAIN_S = 0.1
+_ASK_AGAIN_S = 1.0
+_DIGEST_BYTES = 16
+# All processes must count under one name, so this is not one of the keys that rotate. Tokens are long and random:
+# nobody finds one from its hash.
+_HASH_KEY = b"loyalty_service.outbound"
+_TOO_MANY_REQUESTS = 429
+
+
+class RateLimiter:
+    """Permits for those who ask, by priority, and of one priority by who came first. Each process has its own queue."""
+
+    def __init__(self, clock: Clock, metrics: Metrics, *, replicas: int = 1, valkey: Valkey | None = None) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._replicas = replicas
+        self._shared = None if valkey is None else SharedWindow(valkey)
+        self._tokens: dict[str, _Token] = {}
+
+    async def close(self) -> None:
+        if self._shared is not None:
+            await self._shared.close()
+
+    @asynccontextmanager
+    async def acquire(  # noqa: PLR0913 - each says something else of what is wanted
+        self, provider_token: str, rate: Rate, priority: Priority, *, count: int, wait_s: float, timeout_s: float
+    ) -> AsyncIterator["Permits"]:
+        """Permits for `count` requests, waited for at most `wait_s`; all is over `timeout_s` from now at the latest.
+
+        What is not used is given back. Raises ProviderThrottledError, at once where none will be free in time.
+        """
+        key = hashlib.blake2b(provider_token.encode(), digest_size=_DIGEST_BYTES, key=_HASH_KEY).hexdigest()
+        token = self._tokens.get(key)
+        if token is None:
+            token = self._tokens[key] = _Token(key, SlidingWindow(self._clock), self._shared, self._replicas)
+        permits = Permits(token, rate, priority, timeout_s, self._metrics)
+        try:
+            await permits.add(count, wait_s=wait_s)
+            yield permits
+        finally:
+            token.end(permits.ids)
+
+    def count_closed(self) -> int:
+        """How many tokens a 429 has closed, as far as this process knows."""
+        return sum(not token.window.is_open for token in self._tokens.values())
+
+
+class Permits:
+    """Of one read or one booking."""
+
+    def __init__(self, token: "_Token", rate: Rate, priority: Priority, timeout_s: float, metrics: Metrics) -> None:
+        self._token = token
+        self.rate = rate
+        self.priority = priority
+        self.timeout_s = timeout_s
+        self.busy_s = rate.period_s + MARGIN_S
+        self._metrics = metrics
+        self._is_probe = False
+        self.ids: list[str] = []
+
+    async def add(self, count: int = 1, *, wait_s: float) -> None:
+        """Raises ProviderThrottledError."""
+        ids = [uuid.uuid4().hex for _ in range(count)]
+        answer = await self._token.wait(self, ids, wait_s)
+        if isinstance(answer, Refusal):
+            self._metrics.budget_refused.labels(self.priority.name.lower()).inc()
+            raise _make_error(answer)
+        self.ids += ids
+        self._is_probe = self._is_probe or answer.is_probe
+
+    async def send(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        """One request. Raises ProviderThrottledError where the token was closed meanwhile, and NoAnswerError."""
+        if not self._is_probe and (refusal := self._token.window.find_closed()):
+            raise _make_error(refusal)
+        permit_id = self.ids.pop()
+        status, busy_s = None, self.busy_s
+        try:
+            answer = await call()
+            status = answer.status
+        except NoAnswerError as error:
+            busy_s = self.busy_s if error.may_have_left else 0
+            raise
+        finally:
+            self._end(permit_id, busy_s, status)
+        return answer
+
+    def _end(self, permit_id: str, busy_s: float, status: int | None) -> None:
+        closed_s = None
+        if status == _TOO_MANY_REQUESTS:
+            closed_s = self.rate.block_s + MARGIN_S
+            self._metrics.provider_throttled.inc()
+        elif status is not None and self._is_probe:
+            closed_s = 0.0
+        if closed_s is not None:
+            self._is_probe = False
+        if busy_s:
+            self._metrics.budget_used.labels(self.priority.name.lower()).inc()
+        self._token.end([permit_id], busy_s=busy_s, closed_s=closed_s)
+
+
+class _Token:
+    """One token's windows, and who waits for its permits."""
+
+    def __init__(self, key: str, window: SlidingWindow, shared: SharedWindow | None, replicas: int) -> None:
+        self.window = window
+        self._key = key
+        self._shared = shared
+        self._replicas = replicas
+        self._queue: list[tuple[Priority, asyncio.Event]] = []
+
+    async def wait(self, permits: Permits, ids: list[str], wait_s: float) -> Grant | Refusal:
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + wait_s
+        refusal = Refusal(earliest_s=0)
+        me = permits.priority, (changed := asyncio.Event())
+        bisect.insort(self._queue, me, key=lambda waiter: waiter[0])  # behind its equals
+        try:
+            while True:
+                changed.clear()
+                pause_s = wait_s
+                if self._queue[0] is me:
+                    answer = await self._take(permits, ids)
+                    if isinstance(answer, Grant):
+                        return answer
+                    refusal, pause_s = answer, answer.earliest_s or _LOOK_AGAIN_S
+                left_s = deadline_s - clock()
+                if left_s <= refusal.earliest_s:
+                    return refusal
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(pause_s, left_s)):
+                        await changed.wait()
+        finally:
+            self._queue.remove(me)
+            self._wake()
+
+    def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
+        """As SlidingWindow.end; without `busy_s`, permits are given back."""
+        if ids:
+            self.window.end(ids, busy_s=busy_s, closed_s=closed_s)
+            if self._shared is not None:
+                self._shared.end(self._key, ids, busy_s=busy_s, closed_s=closed_s)
+            self._wake()
+
+    async def _take(self, permits: Permits, ids: list[str]) -> Grant | Refusal:
+        rate, priority, timeout_s, busy_s = permits.rate, permits.priority, permits.timeout_s, permits.busy_s
+        if self._shared is not None and not self.window.find_closed():
+            with contextlib.suppress(ValkeyDownError):
+                answer = await self._shared.take(
+                    self._key, ids, limit=rate.get_limit(priority), timeout_s=timeout_s, busy_s=busy_s
+                )
+                self.window.note(answer, ids, timeout_s + busy_s)
+                return answer
+        limit = rate.get_limit(priority, self._replicas)
+        return self.window.take(ids, limit=limit, timeout_s=timeout_s, busy_s=busy_s)
+
+    def _wake(self) -> None:
+        if self._queue:
+            _, changed = self._queue[0]
+            changed.set()
+
+
+def _make_error(refusal: Refusal) -> ProviderThrottledError:
+    limit = "our own limit of requests to TRIFFT is reached for now"
+    message = "TRIFFT refuses further requests for now" if refusal.is_closed else limit
+    return ProviderThrottledError(message, refusal.earliest_s or _ASK_AGAIN_S)

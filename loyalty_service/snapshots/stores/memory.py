@@ -1,0 +1,86 @@
+"""Entries in the memory of this process."""
+
+from collections import OrderedDict
+
+import msgspec
+from aiocache import SimpleMemoryCache
+
+from loyalty_service.domain.ports import Clock
+from loyalty_service.snapshots.entries import Alias, Content, Entry, EntrySerializer, HeldMember, Nobody
+from loyalty_service.snapshots.stores.protocol import MICROSECONDS, Lookup
+
+
+class MemoryStore:
+    """At most `capacity` entries: the least recently used goes first.
+
+    No call of aiocache's memory suspends, so each method here is atomic. Entries get no time to live, which would cost
+    a timer each: the service judges their age, and the bound drops them.
+    """
+
+    def __init__(self, clock: Clock, *, capacity: int) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._cache = SimpleMemoryCache(serializer=EntrySerializer(), timeout=None)
+        self._used: OrderedDict[str, None] = OrderedDict()
+        self._nobody_from_us: dict[str, int] = {}
+        # No evicted entry is valid from a later time. A read that began before it may be outdated, and is not put.
+        self._floor_us = 0
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    async def begin(self, merchant_key: str) -> int:  # noqa: ARG002 - one clock for all
+        return self._to_us(self._clock.monotonic())
+
+    async def get(self, key: str, merchant_key: str) -> Lookup:
+        now_s = self._clock.monotonic()
+        lookup = Lookup(asked_s=now_s, now_us=self._to_us(now_s), entry=await self._get(key))
+        entry = lookup.entry
+        if entry is not None and isinstance(entry.content, Alias):
+            return msgspec.structs.replace(lookup, member=await self._get(entry.content.member_key))
+        if entry is not None and isinstance(entry.content, Nobody) and self._is_outdated(entry.began_us, merchant_key):
+            return msgspec.structs.replace(lookup, entry=None)
+        return lookup
+
+    async def put(self, key: str, merchant_key: str, content: Content, *, began_us: int, keep_s: float) -> bool:  # noqa: ARG002 - it is kept until it is evicted
+        held = await self._get(key)
+        valid_from_us = began_us if held is None else held.valid_from_us
+        if began_us < max(valid_from_us, self._floor_us):
+            return False
+        if isinstance(content, Nobody) and self._is_outdated(began_us, merchant_key):
+            return False
+        if held is None or began_us >= held.began_us:
+            entry = Entry(key=key, began_us=began_us, valid_from_us=valid_from_us, content=content)
+            await self._set(key, entry)
+        return True
+
+    async def invalidate(self, key: str, merchant_key: str) -> bool:
+        held = await self._get(key)
+        # One more than now: what began at this very time is outdated, too.
+        valid_from_us = self._to_us(self._clock.monotonic()) + 1
+        await self._set(key, Entry(key=key, began_us=0, valid_from_us=valid_from_us, content=None))
+        if held is None or not isinstance(held.content, HeldMember):
+            self._nobody_from_us[merchant_key] = valid_from_us
+        return held is not None and held.content is not None
+
+    async def _get(self, key: str) -> Entry | None:
+        entry: Entry | None = await self._cache.get(key)
+        if entry is not None:
+            self._used.move_to_end(key)
+        return entry
+
+    async def _set(self, key: str, entry: Entry) -> None:
+        await self._cache.set(key, entry)
+        self._used[key] = None
+        self._used.move_to_end(key)
+        while len(self._used) > self._capacity:
+            oldest, _ = self._used.popitem(last=False)
+            evicted: Entry = await self._cache.get(oldest)
+            self._floor_us = max(self._floor_us, evicted.valid_from_us)
+            await self._cache.delete(oldest)
+
+    def _is_outdated(self, began_us: int, merchant_key: str) -> bool:
+        return began_us < self._nobody_from_us.get(merchant_key, 0)
+
+    def _to_us(self, time_s: float) -> int:
+        return round(time_s * MICROSECONDS)

@@ -1,0 +1,166 @@
+"""The provider's objects → the domain's, by a wire profile.
+
+A field that cannot be read is absent, and noted with the reader. What nothing can be said without raises WireError,
+which names the line of the profile, never the content.
+"""
+
+from typing import Any
+
+import msgspec
+
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.member import (
+    Identity,
+    Member,
+    MemberStatus,
+    Segment,
+    Tier,
+    Venue,
+    parse_identity,
+)
+from loyalty_service.trifft.mapping.fields import FieldReader, parse_object, read_required
+from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text
+from loyalty_service.trifft.mapping.wallets import read_balance
+from loyalty_service.trifft.profile import MemberFields, Profile, is_word
+from loyalty_service.trifft.wire import WireError
+
+# More than a widget should carry.
+MAX_SEGMENTS = 100
+# In the place of what an expression failed to find.
+_LOST: Any = object()
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a find, before it is known whether it is the one."""
+
+    member_id: str
+    is_anonymised: bool
+    row: dict[str, Any]
+
+
+def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
+    """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
+
+    A row that cannot be compared is passed over. Where nobody is left it may have been the one, so it is not said that
+    there is none.
+    """
+    comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
+    matching = [row for row in comparable if _has_identity(row, fields, identity)]
+    if not matching and len(comparable) < len(rows):
+        raise WireError("what cannot be compared", next(iter(reader.unreadable)))
+    found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
+    return list(found.values())
+
+
+def parse_candidate(row: object, fields: MemberFields) -> Candidate:
+    found = parse_object(row)
+    try:
+        status = parse_echo(fields.status.search(found))
+    except WireError:
+        status = ""
+    return Candidate(
+        member_id=read_required("member.member_id", fields.member_id, found, parse_id),
+        is_anonymised=is_word(status, fields.anonymised_states),
+        row=found,
+    )
+
+
+def parse_member(candidate: Candidate, profile: Profile, reader: FieldReader) -> Member:
+    row, fields = candidate.row, profile.member
+    word = reader.read("member.status", fields.status, row, _parse_status, "")
+    return Member(
+        member_id=candidate.member_id,
+        support_id=reader.read("member.support_id", fields.support_id, row, parse_text, ""),
+        full_name=_read_name(row, fields, reader),
+        status=_know_status(word, fields),
+        status_word=parse_text(word),
+        wallet=read_balance(row, profile, reader),
+        tier=_read_tier(row, fields, reader),
+        favorite_venue=_read_venue(row, fields, reader),
+        segments=_read_segments(row, fields, reader),
+    )
+
+
+def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
+    """Whether it is an object, and has an address, or nothing, where this kind of identity stands."""
+    if not isinstance(row, dict):
+        reader.note("find_member.items")
+        return False
+    expressions = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
+    line = f"member.{identity.kind}"
+
+    def parse(value: object) -> str:
+        if identity.kind == "email" and not isinstance(value, str | None):
+            raise WireError("no text")  # a number may be a support ID, and is no e-mail
+        return parse_echo(value)
+
+    return reader.read(line, expressions[identity.kind], row, parse, None) is not None
+
+
+def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
+    by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
+    text = parse_echo(by_kind[identity.kind].search(row))
+    try:
+        return parse_identity(identity.kind, text).key == identity.key
+    except BadValueError:
+        return False
+
+
+def _parse_status(value: object) -> str:
+    word = parse_echo(value).strip()
+    if not word:
+        raise WireError("nothing")
+    return word
+
+
+def _know_status(word: str, fields: MemberFields) -> MemberStatus:
+    """Where a word stands in two of the profile's lists, the careful one counts."""
+    if is_word(word, fields.blocked_states):
+        return MemberStatus.BLOCKED
+    return MemberStatus.ACTIVE if word and is_word(word, fields.active_states) else MemberStatus.UNKNOWN
+
+
+def _read_name(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> str:
+    """A text, or a list of texts and nulls, of which one that is no text costs itself only."""
+    found = reader.read("member.full_name", fields.full_name, row, _keep, None)
+    parts = found if isinstance(found, list) else [found]
+    return parse_text(" ".join(reader.parse("member.full_name", part, parse_text, "") for part in parts))
+
+
+def _read_tier(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Tier | None:
+    """None is no tier; one that cannot be read is there, and has no name."""
+    found = reader.read("member.tier", fields.tier, row, _keep, _LOST)
+    if found is None:
+        return None
+    tier_id, display_name = ("", "") if found is _LOST else _read_named("member.tier", found, "tier_id", reader)
+    return Tier(tier_id=tier_id, display_name=display_name)
+
+
+def _read_venue(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Venue | None:
+    found = reader.read("member.favorite_venue", fields.favorite_venue, row, _keep, None)
+    if found is None:
+        return None
+    venue_id, display_name = _read_named("member.favorite_venue", found, "venue_id", reader)
+    return Venue(venue_id=venue_id, display_name=display_name)
+
+
+def _read_segments(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> tuple[Segment, ...]:
+    """Element by element."""
+    listed = reader.read_list("member.segments", fields.segments, row)[:MAX_SEGMENTS]
+    read = [_read_named("member.segments", one, "slug", reader) for one in listed]
+    return tuple(Segment(slug=slug, display_name=name) for slug, name in read if slug or name)
+
+
+def _read_named(line: str, found: object, id_name: str, reader: FieldReader) -> tuple[str, str]:
+    """Id and name of what `line` has found; empty where it is no such thing, or has neither."""
+    if not isinstance(found, dict):
+        reader.note(line)
+        return "", ""
+    named = [reader.parse(line, found.get(name), parse_text, None) for name in (id_name, "display_name")]
+    if named == ["", ""]:
+        reader.note(line)
+    return named[0] or "", named[1] or ""
+
+
+def _keep(value: object) -> Any:  # noqa: ANN401 - read further by whoever asked for it
+    return value

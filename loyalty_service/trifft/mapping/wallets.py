@@ -1,0 +1,40 @@
+"""The balance that counts: the member's, or of several wallets the one that the shop has chosen."""
+
+from typing import Any
+
+from loyalty_service.domain.member import NoBalance, Wallet
+from loyalty_service.trifft.expression import Expression
+from loyalty_service.trifft.mapping.fields import FieldReader, parse_list
+from loyalty_service.trifft.mapping.values import parse_id, parse_points
+from loyalty_service.trifft.profile import Profile
+
+
+def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
+    lines = profile.wallet
+    listed = reader.read("wallet.items", lines.items, row, parse_list, None)
+    if lines.chosen and listed is None:
+        return NoBalance.UNREADABLE  # the member's own balance may be another wallet's
+    wallets = [wallet for wallet in listed or [] if wallet is not None]
+    if lines.chosen and wallets:
+        return _read_chosen(wallets, profile, reader)
+    if len(wallets) > 1:
+        return NoBalance.SEVERAL
+    return _read_points("member.points", profile.member.points, row, profile.member.points_scale, reader)
+
+
+def _read_chosen(wallets: list[Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
+    """Not there is as good as switched off; unless one whose id cannot be read may be it."""
+    lines = profile.wallet
+    ids = [reader.read("wallet.wallet_id", lines.wallet_id, wallet, parse_id, "") for wallet in wallets]
+    chosen = [wallet for wallet, wallet_id in zip(wallets, ids, strict=True) if wallet_id == lines.chosen]
+    if len(chosen) == 1:
+        return _read_points("wallet.points", lines.points, chosen[0], profile.member.points_scale, reader)
+    return NoBalance.UNREADABLE if chosen or "" in ids else NoBalance.DISABLED
+
+
+def _read_points(line: str, expression: Expression, row: object, scale: int, reader: FieldReader) -> Wallet | NoBalance:
+    def parse(value: object) -> Wallet | NoBalance:
+        return NoBalance.DISABLED if value is None else Wallet(balance=parse_points(value, scale))
+
+    absent: Wallet | NoBalance = NoBalance.UNREADABLE
+    return reader.read(line, expression, row, parse, absent)

@@ -1,0 +1,115 @@
+"""A provider that fails or hangs, and who still asks it."""
+
+import contextlib
+
+import pytest
+
+from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.outbound.circuit_breaker import FAILURES, FIRST_WAIT_S, MAX_WAIT_S, WINDOW_S, CircuitBreaker
+from tests.loyalty_service.scripted import make_merchant
+from tests.loyalty_service.snapshots.scripted import FakeClock
+
+ACME, BLOOM = make_merchant(), make_merchant("bloom")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def breaker(clock: FakeClock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
+
+
+def call(breaker: CircuitBreaker, *outcomes: str, is_forced: bool = False) -> bool:
+    """Whether it came to a call, whose requests ended so."""
+    was_called = False
+    with contextlib.suppress(ProviderUnavailableError), breaker.attempt(ACME, is_forced=is_forced) as attempt:
+        was_called = True
+        for outcome in outcomes:
+            getattr(attempt, outcome)()
+    return was_called
+
+
+def fail(breaker: CircuitBreaker, times: int = FAILURES) -> None:
+    for _ in range(times):
+        assert call(breaker, "fail")
+
+
+@pytest.mark.parametrize("outcomes", [("fail",), ("succeed", "fail"), ("fail", "succeed")])
+def test_failures_in_a_row_open_it(breaker: CircuitBreaker, outcomes: tuple[str, ...]) -> None:
+    for _ in range(FAILURES):
+        assert call(breaker, *outcomes)
+    assert not call(breaker)
+    assert breaker.count() == (1, 0)
+
+
+def test_success_ends_the_row(breaker: CircuitBreaker) -> None:
+    for _ in range(3):
+        fail(breaker, FAILURES - 1)
+        call(breaker, "succeed")
+    assert call(breaker)
+
+
+def test_what_never_came_to_a_request_counts_for_nothing(breaker: CircuitBreaker) -> None:
+    fail(breaker, FAILURES - 1)
+    for _ in range(10):
+        call(breaker)
+    fail(breaker, 1)
+    assert not call(breaker)
+
+
+def test_failures_that_are_far_apart_open_nothing(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    for _ in range(20):
+        fail(breaker, 1)
+        clock.advance(WINDOW_S / (FAILURES - 1) + 1)
+    assert call(breaker)
+
+
+def test_one_shops_breaker_is_nobody_elses(breaker: CircuitBreaker) -> None:
+    fail(breaker)
+    with breaker.attempt(BLOOM):
+        pass
+    with breaker.attempt(make_merchant(generation="2")):  # it has got another token
+        pass
+
+
+def test_past_its_time_exactly_one_finds_out(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    fail(breaker)
+    clock.advance(FIRST_WAIT_S)
+    assert breaker.count() == (0, 1)
+    with breaker.attempt(ACME) as probe:
+        assert probe.is_probe
+        assert not call(breaker)
+        probe.succeed()
+    assert call(breaker)
+    assert breaker.count() == (0, 0)
+
+
+def test_probe_that_came_to_no_request_leaves_it_to_the_next(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    fail(breaker)
+    clock.advance(FIRST_WAIT_S)
+    assert call(breaker)
+    assert call(breaker, "fail")
+    assert not call(breaker)
+
+
+def test_each_probe_that_fails_doubles_the_wait_up_to_a_bound(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    fail(breaker)
+    wait_s = FIRST_WAIT_S
+    for _ in range(10):
+        clock.advance(wait_s - 0.01)
+        assert not call(breaker)
+        clock.advance(0.01 + 1e-6)
+        assert call(breaker, "fail")
+        wait_s = min(2 * wait_s, MAX_WAIT_S)
+    assert wait_s == MAX_WAIT_S
+
+
+def test_operator_who_asks_goes_through_and_closes_it(breaker: CircuitBreaker) -> None:
+    fail(breaker)
+    assert call(breaker, "fail", is_forced=True)
+    assert not call(breaker)
+    assert call(breaker, "succeed", is_forced=True)
+    assert call(breaker)
