@@ -16,7 +16,7 @@ import msgspec
 
 from bench.aims import Aim
 from bench.table import render_table
-from loyalty_service.api.convert import write_snapshot
+from loyalty_service.api.convert.snapshots import write_snapshot
 from loyalty_service.domain.member import (
     Coupon,
     CouponState,

@@ -11,7 +11,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from loyalty_service.api.interceptors import CallBoundary, CallerAuth
-from loyalty_service.api.servicers import LoyaltyServicer, MerchantServicer
+from loyalty_service.api.loyalty_servicer import LoyaltyServicer
+from loyalty_service.api.merchant_servicer import MerchantServicer
 from loyalty_service.awards.ledger.erase import Erasures
 from loyalty_service.awards.ledger.ledger import Ledger
 from loyalty_service.awards.ledger.read import History

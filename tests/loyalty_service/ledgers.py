@@ -88,6 +88,9 @@ class Book:
     async def settle_by_movements(self, number: int, state: AwardState, **told: Any) -> Award:  # noqa: ANN401  of Settlement
         return await self.ledger.settle_by_movements("acme", number, Settlement(state=state, **told))
 
+    async def settle(self, opening: Opening, settlement: Settlement) -> Award:
+        return await self.ledger.settle(opening.award, settlement)
+
     async def give(self, points: int = 100, **wanted: Any) -> Award:  # noqa: ANN401  as `open`
         """An award that the provider confirms."""
         return await self.settle(await self.open(points, **wanted), APPLIED)

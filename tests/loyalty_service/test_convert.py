@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loyalty_service.api.convert import write_snapshot
+from loyalty_service.api.convert.snapshots import write_snapshot
 from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, NoBalance, Segment, Tier, Venue, Wallet
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.snapshot import Snapshot

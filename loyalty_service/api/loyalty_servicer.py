@@ -1,4 +1,4 @@
-"""The two services of the proto: each call parsed, handed on, and its answer written."""
+"""LoyaltyService of the proto: each call parsed, handed on, and its answer written."""
 # The proto names the methods, and each gets the context, whether it needs it or not.
 # ruff: noqa: ARG002, N802
 
@@ -8,39 +8,37 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from loyalty_service.api.convert import (
+from loyalty_service.api.convert.awards import (
     read_award,
-    read_erased_id,
     read_filter,
     read_grouping,
-    read_identity,
-    read_member_id,
-    read_merchant_fields,
     read_reversal,
-    read_staleness_s,
     read_state,
     write_award,
     write_change,
     write_erasure,
-    write_holding,
-    write_merchant,
-    write_snapshot,
     write_sum,
-    write_unreadable,
 )
-from loyalty_service.api.pages import make_page_token, parse_page_size, parse_page_token
+from loyalty_service.api.convert.snapshots import (
+    read_erased_id,
+    read_identity,
+    read_member_id,
+    read_staleness_s,
+    write_holding,
+    write_snapshot,
+)
+from loyalty_service.api.pages import list_page
 from loyalty_service.api.status import make_status
 from loyalty_service.awards.ledger.erase import Erasures
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.awards.parse import is_award_number, parse_eraser
 from loyalty_service.awards.service import AwardService
+from loyalty_service.domain.award import Award
 from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.priority import Priority
-from loyalty_service.merchants.parse import is_merchant_id
-from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
@@ -48,7 +46,6 @@ from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 MAX_BATCH = 100
 MAX_NAMES = 20
 BATCH_CONCURRENCY = 8
-MAX_UNREADABLE = 100
 # What is kept of a caller's deadline for the answer's way back.
 ANSWER_MARGIN_S = 0.2
 
@@ -178,13 +175,15 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
 
     async def ListAwards(self, request: pb.ListAwardsRequest, context: Context) -> pb.ListAwardsResponse:
         merchant_id = await self._find_books(request.merchant_id)
-        size = parse_page_size(request.page_size)
         wanted = read_filter(request.filter)
-        list_name = f"awards/{merchant_id}"
-        last = parse_page_token(list_name, request.page_token, is_award_number)
-        found = await self._history.list_page(merchant_id, wanted, int(last) if last else None, size + 1)
-        more = make_page_token(list_name, str(found[size - 1].number)) if len(found) > size else ""
-        return pb.ListAwardsResponse(awards=map(write_award, found[:size]), next_page_token=more)
+
+        async def fetch(last: str, count: int) -> list[Award]:
+            return await self._history.list_page(merchant_id, wanted, int(last) if last else None, count)
+
+        found, token = await list_page(
+            f"awards/{merchant_id}", request, fetch, get_key=lambda award: str(award.number), is_key=is_award_number
+        )
+        return pb.ListAwardsResponse(awards=map(write_award, found), next_page_token=token)
 
     async def SumAwards(self, request: pb.SumAwardsRequest, context: Context) -> pb.SumAwardsResponse:
         merchant_id = await self._find_books(request.merchant_id)
@@ -223,52 +222,6 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, priority=priority
         )
         return write_snapshot(held, merchant)
-
-
-class MerchantServicer(pb_grpc.MerchantServiceServicer):
-    def __init__(self, store: MerchantStore, service: MerchantService) -> None:
-        self._store = store
-        self._service = service
-
-    async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
-        merchant = await self._service.create(
-            request.merchant.merchant_id,
-            read_merchant_fields(request.merchant),
-            request.provider_token,
-            probe=not request.skip_probe,
-            allow_private_url=request.allow_private_url,
-        )
-        return pb.CreateMerchantResponse(merchant=write_merchant(merchant))
-
-    async def GetMerchant(self, request: pb.GetMerchantRequest, context: Context) -> pb.GetMerchantResponse:
-        return pb.GetMerchantResponse(merchant=write_merchant(await self._store.get(request.merchant_id)))
-
-    async def ListMerchants(self, request: pb.ListMerchantsRequest, context: Context) -> pb.ListMerchantsResponse:
-        size = parse_page_size(request.page_size)
-        last = parse_page_token("merchants", request.page_token, is_merchant_id)
-        found = await self._store.list_after(last, size + 1)
-        more = make_page_token("merchants", found[size - 1].merchant_id) if len(found) > size else ""
-        merchants = [write_merchant(merchant) for merchant in found[:size]]
-        return pb.ListMerchantsResponse(merchants=merchants, next_page_token=more)
-
-    async def UpdateMerchant(self, request: pb.UpdateMerchantRequest, context: Context) -> pb.UpdateMerchantResponse:
-        merchant = await self._service.update(
-            request.merchant.merchant_id,
-            read_merchant_fields(request.merchant),
-            request.update_mask.paths,
-            request.provider_token,
-            probe=not request.skip_probe,
-            allow_private_url=request.allow_private_url,
-        )
-        return pb.UpdateMerchantResponse(merchant=write_merchant(merchant))
-
-    async def DeleteMerchant(self, request: pb.DeleteMerchantRequest, context: Context) -> pb.DeleteMerchantResponse:
-        await self._store.remove(request.merchant_id)
-        return pb.DeleteMerchantResponse()
-
-    async def CheckMerchant(self, request: pb.CheckMerchantRequest, context: Context) -> pb.CheckMerchantResponse:
-        unreadable = await self._service.check(request.merchant_id)
-        return pb.CheckMerchantResponse(unreadable_fields=map(write_unreadable, unreadable[:MAX_UNREADABLE]))
 
 
 def _left_s(context: Context, limit_s: float) -> float:
