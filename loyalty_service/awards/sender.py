@@ -122,7 +122,7 @@ class Sender:
             async with asyncio.timeout(left_s):
                 receipt = await call(merchant, booking, timeout_s=min(self._timeout_s, left_s))
         except (BookingUnknownError, TimeoutError) as error:
-            return _make_doubt(error)
+            return _make_unknown(error)
         except ProviderRefusedError as error:
             return _make_refusal(error, retryable=False)
         except (
@@ -143,7 +143,7 @@ def make_lease_s(timeout_s: float) -> float:
     return timeout_s + OVERRUN_S + SETTLE_S
 
 
-def _make_doubt(error: BookingUnknownError | TimeoutError) -> Settlement:
+def _make_unknown(error: BookingUnknownError | TimeoutError) -> Settlement:
     """Other points than were asked for are for a person to look at."""
     if isinstance(error, TimeoutError):
         return _LOST

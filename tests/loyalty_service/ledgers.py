@@ -82,9 +82,6 @@ class Book:
     ) -> Opening:
         return await self.ledger.open(make_request(points, **fields), limits, zone)
 
-    async def settle(self, opening: Opening, settlement: Settlement) -> Award:
-        return await self.ledger.settle(opening.award, settlement)
-
     async def settle_by_movements(self, number: int, state: AwardState, **told: Any) -> Award:  # noqa: ANN401  of Settlement
         return await self.ledger.settle_by_movements("acme", number, Settlement(state=state, **told))
 

@@ -20,7 +20,8 @@ from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward,
 from runtime.database import Database
 from runtime.sql import now_ms
 
-# A movement may be booked later than it was asked for: so much earlier awards are told apart from one in doubt.
+# A movement may be booked later than it was asked for: awards that were sent up to so long before an unsettled one
+# tell whose movement is whose.
 BESIDE = timedelta(days=1)
 _PSEUDONYM_BYTES = 8
 
@@ -60,12 +61,12 @@ class Erasures:
 
 
 def _find_kept(rows: Sequence[Row[Any]]) -> list[KeptAward]:
-    found = [(read_award(row), _is_in_doubt(row)) for row in rows]
-    doubt_times = [award.attempt_time for award, is_in_doubt in found if is_in_doubt]
-    since = min(doubt_times) - BESIDE if doubt_times else None
+    found = [(read_award(row), _is_unsettled(row)) for row in rows]
+    unsettled_times = [award.attempt_time for award, is_unsettled in found if is_unsettled]
+    since = min(unsettled_times) - BESIDE if unsettled_times else None
     kept = []
-    for award, is_in_doubt in found:
-        if is_in_doubt:
+    for award, is_unsettled in found:
+        if is_unsettled:
             kept.append(KeptAward(number=award.number, why=KeptReason.IN_DOUBT))
         elif since is not None and award.attempt_time >= since and award.state is not AwardState.REJECTED:
             kept.append(KeptAward(number=award.number, why=KeptReason.BESIDE_DOUBT))
@@ -74,7 +75,7 @@ def _find_kept(rows: Sequence[Row[Any]]) -> list[KeptAward]:
     return kept
 
 
-def _is_in_doubt(row: Row[Any]) -> bool:
+def _is_unsettled(row: Row[Any]) -> bool:
     return AwardState(row.state) in UNSETTLED or row.next_check_time_ms is not None
 
 

@@ -110,13 +110,13 @@ def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping)
     key = _KEYS[grouping]
     applied, is_deduction = is_one_of(awards, [AwardState.APPLIED]), awards.c.is_debit.is_(True)
     taken_back, is_award = _select_reversed_points([AwardState.APPLIED]), awards.c.is_debit.is_(False)
-    in_doubt = _sum(awards.c.points, is_one_of(awards, UNSETTLED)) + func.sum(_select_reversed_points(UNSETTLED))
+    unsettled = _sum(awards.c.points, is_one_of(awards, UNSETTLED)) + func.sum(_select_reversed_points(UNSETTLED))
     columns = (
         key.label("key"),
         _sum(literal(1), applied, is_award).label("award_count"),
         _sum(awards.c.points, applied, is_award).label("points"),
         _sum(taken_back, is_award).label("reversed_points"),
-        in_doubt.label("in_doubt_points"),
+        unsettled.label("in_doubt_points"),
         (_sum(awards.c.points, applied, is_deduction) - _sum(taken_back, is_deduction)).label("removed_points"),
     )
     given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, COUNTED))

@@ -9,9 +9,12 @@ award_numbers = Table(
     "award_numbers", _metadata, Column("merchant_id", Text, primary_key=True), Column("last_number", BigInteger)
 )
 
-# When a merchant's doubts may be looked at next, by whichever process.
-award_looks = Table(
-    "award_looks", _metadata, Column("merchant_id", Text, primary_key=True), Column("next_look_time_ms", BigInteger)
+# When an award of the merchant's may be claimed next for reconciliation, by whichever process.
+reconciliation_claims = Table(
+    "reconciliation_claims",
+    _metadata,
+    Column("merchant_id", Text, primary_key=True),
+    Column("next_claim_time_ms", BigInteger),
 )
 
 # Triggers refuse to delete a row, and to change what was asked for: request, member, points, which way they go,

@@ -12,21 +12,21 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, update
 
 from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, read_award, read_time
-from loyalty_service.awards.ledger.tables import award_looks, awards
+from loyalty_service.awards.ledger.tables import awards, reconciliation_claims
 from loyalty_service.awards.reconciliation.match import Neighbours
 from loyalty_service.domain.award import Award, AwardState
 from runtime.database import Database
 from runtime.sql import make_insert, now_ms
 
-# After the first check, which comes as soon as an award is in doubt, the second, the third, and each from then on.
+# After the first check, which comes as soon as an award is UNKNOWN, the second, the third, and each from then on.
 CHECK_AFTER_S = (15.0, 60.0, 300.0)
 # How often the whole fleet looks after one merchant: its budget at the provider, 50 requests in 10 s, is for agents.
-LOOK_EVERY_S = 0.8
+CLAIM_EVERY_S = 0.8
 
-_IN_DOUBT = (AwardState.UNKNOWN, AwardState.NOT_APPLIED)
+_LOOKED_FOR = (AwardState.UNKNOWN, AwardState.NOT_APPLIED)
 
 
-class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """An award that this worker is to look for, claimed at `claim_time`.
 
     `last_send_time`: its last attempt left by then, if at all. `check_count` with this check; `absent_count`: how many
@@ -44,7 +44,7 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
         return self.award.request.merchant_id
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class UnknownCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How many awards are UNKNOWN, how many of them wait for a person, and how long ago the oldest was sent."""
 
     unknown: int
@@ -52,26 +52,26 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     oldest_s: float
 
 
-class Doubts:
+class Claims:
     """`reversal_window_s` as in Ledger."""
 
     def __init__(self, database: Database, *, reversal_window_s: float) -> None:
         self._database = database
         self._select = AwardRows(reversal_window_s).select
 
-    async def count(self) -> Tally:
+    async def count(self) -> UnknownCounts:
         is_unknown = and_(awards.c.next_check_time_ms.is_not(None), is_one_of(awards, [AwardState.UNKNOWN]))
         waiting = func.sum(case((awards.c.needs_person, 1), else_=0))
         oldest_ms = now_ms() - func.min(awards.c.attempt_time_ms)
         query = select(func.count().label("unknown"), waiting.label("waiting"), oldest_ms.label("oldest_ms"))
         query = query.where(is_unknown)
         row = await self._database.read(lambda connection: connection.execute(query).one())
-        return Tally(
+        return UnknownCounts(
             unknown=row.unknown, waiting_for_person=row.waiting or 0, oldest_s=max(0, row.oldest_ms or 0) / 1000
         )
 
-    async def claim(self, count: int, *, without: Collection[str]) -> list[Doubt]:
-        """At most `count` awards that are due, one of each merchant that nobody has looked after for LOOK_EVERY_S.
+    async def claim(self, count: int, *, without: Collection[str]) -> list[Claim]:
+        """At most `count` awards that are due, one of each merchant that nobody has claimed one of for CLAIM_EVERY_S.
 
         `without`: merchants that are left alone.
         """
@@ -87,10 +87,10 @@ class Doubts:
         claimed = await self._database.write(
             lambda connection: [self._claim_one(connection, merchant_id) for merchant_id in chosen]
         )
-        return [doubt for doubt in claimed if doubt is not None]
+        return [claim for claim in claimed if claim is not None]
 
-    async def read_neighbours(self, doubt: Doubt) -> Neighbours:
-        request, number = doubt.award.request, doubt.award.number
+    async def read_neighbours(self, claim: Claim) -> Neighbours:
+        request, number = claim.award.request, claim.award.number
         query = self._select.where(
             awards.c.merchant_id == request.merchant_id,
             awards.c.member_id == request.member_id,
@@ -106,23 +106,27 @@ class Doubts:
     async def rest(self, merchant_id: str, rest_s: float) -> None:
         """Look at none of the merchant's awards for so long."""
         next_ms = now_ms() + round(rest_s * 1000)
-        query = update(award_looks).where(award_looks.c.merchant_id == merchant_id).values(next_look_time_ms=next_ms)
+        query = (
+            update(reconciliation_claims)
+            .where(reconciliation_claims.c.merchant_id == merchant_id)
+            .values(next_claim_time_ms=next_ms)
+        )
         await self._database.write(lambda connection: connection.execute(query))
 
     async def plan(
-        self, doubt: Doubt, state: AwardState, *, after_s: float | None, absent_count: int | None = None
+        self, claim: Claim, state: AwardState, *, after_s: float | None, absent_count: int | None = None
     ) -> None:
         """When to look next, counted from now; None: never again. Nothing where `state` or the claim is past."""
-        request, number = doubt.award.request, doubt.award.number
+        request, number = claim.award.request, claim.award.number
         values: dict[str, Any] = {"next_check_time_ms": None if after_s is None else now_ms() + round(after_s * 1000)}
         if absent_count is not None:
             values["absent_count"] = absent_count
         own = (awards.c.merchant_id == request.merchant_id, awards.c.number == number)
-        is_claimed = (is_one_of(awards, [state]), awards.c.check_count == doubt.check_count)
+        is_claimed = (is_one_of(awards, [state]), awards.c.check_count == claim.check_count)
         query = update(awards).where(*own, *is_claimed).values(values)
         await self._database.write(lambda connection: connection.execute(query))
 
-    def _claim_one(self, connection: Connection, merchant_id: str) -> Doubt | None:
+    def _claim_one(self, connection: Connection, merchant_id: str) -> Claim | None:
         """None where another worker was quicker."""
         if not _claim_merchant(connection, merchant_id):
             return None
@@ -137,7 +141,7 @@ class Doubts:
         moved = {"check_count": found.check_count + 1, "next_check_time_ms": now_ms() + after_ms}
         connection.execute(update(awards).where(key).values(moved))
         row = connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key)).one()
-        return Doubt(
+        return Claim(
             award=read_award(row),
             last_send_time=read_time(row.lease_expire_time_ms),
             claim_time=read_time(row.claim_time_ms),
@@ -147,20 +151,20 @@ class Doubts:
 
 
 def _is_due() -> ColumnElement[bool]:
-    return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, [state]) for state in _IN_DOUBT)))
+    return and_(awards.c.next_check_time_ms <= now_ms(), or_(*(is_one_of(awards, [state]) for state in _LOOKED_FOR)))
 
 
 def _is_left_alone() -> ColumnElement[bool]:
-    own = award_looks.c.merchant_id == awards.c.merchant_id
-    return exists().where(own, award_looks.c.next_look_time_ms > now_ms())
+    own = reconciliation_claims.c.merchant_id == awards.c.merchant_id
+    return exists().where(own, reconciliation_claims.c.next_claim_time_ms > now_ms())
 
 
 def _claim_merchant(connection: Connection, merchant_id: str) -> bool:
-    next_ms = now_ms() + round(LOOK_EVERY_S * 1000)
-    row = make_insert(connection, award_looks).values(merchant_id=merchant_id, next_look_time_ms=next_ms)
+    next_ms = now_ms() + round(CLAIM_EVERY_S * 1000)
+    row = make_insert(connection, reconciliation_claims).values(merchant_id=merchant_id, next_claim_time_ms=next_ms)
     claim = row.on_conflict_do_update(
         index_elements=["merchant_id"],
-        set_={"next_look_time_ms": next_ms},
-        where=award_looks.c.next_look_time_ms <= now_ms(),
+        set_={"next_claim_time_ms": next_ms},
+        where=reconciliation_claims.c.next_claim_time_ms <= now_ms(),
     )
-    return connection.execute(claim.returning(award_looks.c.merchant_id)).first() is not None
+    return connection.execute(claim.returning(reconciliation_claims.c.merchant_id)).first() is not None

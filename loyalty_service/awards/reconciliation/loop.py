@@ -1,4 +1,4 @@
-"""Awards in doubt, settled without anybody's doing: leases that ran out, and what the provider's records tell."""
+"""The loop that settles awards by itself: leases that ran out, and what the provider's records tell."""
 
 import asyncio
 import contextlib
@@ -6,28 +6,28 @@ from collections.abc import Iterable
 
 import structlog
 
-from loyalty_service.awards.reconciliation.claim import Doubt, Doubts
-from loyalty_service.awards.reconciliation.reconcile import Inquiry
+from loyalty_service.awards.reconciliation.claim import Claim, Claims
+from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.awards.service import AwardService
 from loyalty_service.metrics import Metrics
 
 PASS_S = 1.0
 PASS_TIMEOUT_S = 10.0
 PAUSE_AFTER_FAILURE_S = 4.0
-LOOK_TIMEOUT_S = 30.0
+CHECK_TIMEOUT_S = 30.0
 # Merchants that are asked for at the same time.
 CHECKS = 32
 
 logger = structlog.get_logger()
 
 
-class Reconciler:
+class ReconciliationLoop:
     """Looks about once a second, from `start` to `stop`. Every worker of a fleet has one; claims keep them apart."""
 
-    def __init__(self, awards: AwardService, doubts: Doubts, inquiry: Inquiry, metrics: Metrics) -> None:
+    def __init__(self, awards: AwardService, claims: Claims, reconciler: Reconciler, metrics: Metrics) -> None:
         self._awards = awards
-        self._doubts = doubts
-        self._inquiry = inquiry
+        self._claims = claims
+        self._reconciler = reconciler
         self._metrics = metrics
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
@@ -66,19 +66,19 @@ class Reconciler:
 
     async def _begin(self) -> None:
         await self._awards.expire_leases()
-        tally = await self._doubts.count()
-        self._metrics.show_doubts(tally.unknown, tally.waiting_for_person, tally.oldest_s)
-        for doubt in await self._doubts.claim(CHECKS - len(self._checks), without=self._checks.keys()):
-            self._checks[doubt.merchant_id] = asyncio.create_task(self._check(doubt))
+        counts = await self._claims.count()
+        self._metrics.show_unknown(counts.unknown, counts.waiting_for_person, counts.oldest_s)
+        for claim in await self._claims.claim(CHECKS - len(self._checks), without=self._checks.keys()):
+            self._checks[claim.merchant_id] = asyncio.create_task(self._check(claim))
 
-    async def _check(self, doubt: Doubt) -> None:
+    async def _check(self, claim: Claim) -> None:
         try:
-            async with asyncio.timeout(LOOK_TIMEOUT_S):
-                await self._inquiry.check(doubt)
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await self._reconciler.check(claim)
         except Exception:  # the outermost boundary of a task: the claim has set the time of the next look
-            logger.exception("award_not_looked_up", merchant_id=doubt.merchant_id)
+            logger.exception("award_not_looked_up", merchant_id=claim.merchant_id)
         finally:
-            del self._checks[doubt.merchant_id]
+            del self._checks[claim.merchant_id]
 
 
 async def _end(running: Iterable[asyncio.Task[None]], leave_time: float) -> None:

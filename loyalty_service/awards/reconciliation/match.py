@@ -1,4 +1,4 @@
-"""What the provider's list of movements tells of one award in doubt. Pure."""
+"""What the provider's list of movements tells of one award whose outcome is unknown. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -26,7 +26,7 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
     rivals: tuple[Award, ...]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Match(msgspec.Struct, frozen=True, kw_only=True):
     """`movement`: the award's own, and `why` that is known. `is_absent`: it is in no way in a list that is complete.
 
     `contradiction`: what is wrong with the movements that have the award's reference; only a person can tell what
@@ -39,10 +39,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     contradiction: str = ""
 
 
-def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> Finding:
+def match_movements(award: Award, movements: Movements | None, neighbours: Neighbours) -> Match:
     """Our reference decides. Where the provider keeps none, a movement that fits alone does, if it is no other's."""
     if movements is None:
-        return Finding()
+        return Match()
     own = [one for one in movements.items if one.reference == award.reference]
     if own:
         return _weigh_own(award, own, neighbours)
@@ -53,18 +53,18 @@ def weigh(award: Award, movements: Movements | None, neighbours: Neighbours) -> 
     # What was found not to be booked is not guessed to be booked after all.
     may_guess = award.state is AwardState.UNKNOWN and not are_kept
     if may_guess and len(fitting) == 1 and not _is_contested(fitting[0], award, neighbours.rivals):
-        return Finding(movement=fitting[0], why="one movement in TRIFFT fits in points, note and time")
-    return Finding(is_absent=movements.is_complete and not any(_may_be(one, award) for one in nameless))
+        return Match(movement=fitting[0], why="one movement in TRIFFT fits in points, note and time")
+    return Match(is_absent=movements.is_complete and not any(_may_be(one, award) for one in nameless))
 
 
-def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) -> Finding:
+def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) -> Match:
     if len(own) > 1:
-        return Finding(contradiction=f"{len(own)} movements have its reference")
+        return Match(contradiction=f"{len(own)} movements have its reference")
     if own[0].change != award.request.signed_points:
-        return Finding(contradiction="the movement with its reference has other points")
+        return Match(contradiction="the movement with its reference has other points")
     if own[0].movement_id in neighbours.movement_ids:
-        return Finding(contradiction="the movement with its reference has settled another award")
-    return Finding(movement=own[0], why="TRIFFT's movement has its reference")
+        return Match(contradiction="the movement with its reference has settled another award")
+    return Match(movement=own[0], why="TRIFFT's movement has its reference")
 
 
 def _may_name(movement: Movement, award: Award) -> bool:

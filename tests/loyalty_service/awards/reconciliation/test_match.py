@@ -1,4 +1,4 @@
-"""What a list of movements tells of one award in doubt: which movement is its own, and when there is none."""
+"""What a list of movements tells of one award in claim: which movement is its own, and when there is none."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loyalty_service.awards.reconciliation.match import Neighbours, weigh
+from loyalty_service.awards.reconciliation.match import Neighbours, match_movements
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.ports import Movement, Movements
 
@@ -52,7 +52,7 @@ def make_list(*items: Movement, is_complete: bool = True) -> Movements:
 
 
 def find(*items: Movement, sent: Award | None = None, neighbours: Neighbours = ALONE) -> str | None:
-    movement = weigh(sent or make_sent(), make_list(*items), neighbours).movement
+    movement = match_movements(sent or make_sent(), make_list(*items), neighbours).movement
     return movement.movement_id if movement else None
 
 
@@ -62,7 +62,7 @@ def test_reference_decides_whatever_note_and_time_the_movement_has() -> None:
 
 
 def test_movement_with_another_reference_is_never_ours() -> None:
-    finding = weigh(make_sent(), make_list(make_movement(reference="A-70:request-7")), ALONE)
+    finding = match_movements(make_sent(), make_list(make_movement(reference="A-70:request-7")), ALONE)
     assert finding.movement is None
     assert finding.is_absent
 
@@ -70,7 +70,7 @@ def test_movement_with_another_reference_is_never_ours() -> None:
 def test_reference_that_was_cut_short_is_no_proof_of_absence() -> None:
     cut = REFERENCE[:-4]
     assert find(make_movement(reference=cut)) == "m-1"
-    assert not weigh(make_sent(), make_list(make_movement(reference=cut, note="")), ALONE).is_absent
+    assert not match_movements(make_sent(), make_list(make_movement(reference=cut, note="")), ALONE).is_absent
 
 
 @pytest.mark.parametrize(
@@ -84,21 +84,21 @@ def test_reference_that_was_cut_short_is_no_proof_of_absence() -> None:
     ids=["other points", "taken", "twice", "counter-booked"],
 )
 def test_movements_with_our_reference_that_are_not_what_was_asked_for_settle_nothing(own: list[Movement]) -> None:
-    finding = weigh(make_sent(), make_list(*own, make_movement("m-9")), ALONE)
+    finding = match_movements(make_sent(), make_list(*own, make_movement("m-9")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
     assert finding.contradiction
 
 
 def test_movement_with_our_reference_that_settled_another_award_settles_no_second() -> None:
     neighbours = msgspec.structs.replace(ALONE, movement_ids=frozenset({"m-1"}))
-    finding = weigh(make_sent(), make_list(make_movement(reference=REFERENCE)), neighbours)
+    finding = match_movements(make_sent(), make_list(make_movement(reference=REFERENCE)), neighbours)
     assert (finding.movement, finding.is_absent) == (None, False)
     assert finding.contradiction
 
 
 def test_empty_note_is_no_evidence() -> None:
     """Points that a shop gives by itself have none, either."""
-    finding = weigh(make_sent(note=""), make_list(make_movement(note="")), ALONE)
+    finding = match_movements(make_sent(note=""), make_list(make_movement(note="")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
@@ -129,11 +129,11 @@ def test_deduction_is_found_by_points_that_were_taken_and_its_reversal_by_points
     given, taken = make_movement(), make_movement("m-2", change=Decimal(-100))
     assert find(given, taken, sent=make_sent(is_debit=True)) == "m-2"
     assert find(given, taken, sent=make_sent(reverses=3)) == "m-1"
-    assert weigh(make_sent(is_debit=True), make_list(given), ALONE).is_absent
+    assert match_movements(make_sent(is_debit=True), make_list(given), ALONE).is_absent
 
 
 def test_movement_of_the_other_direction_with_a_deductions_reference_is_for_a_person() -> None:
-    assert weigh(make_sent(is_debit=True), make_list(make_movement(reference=REFERENCE)), ALONE).contradiction
+    assert match_movements(make_sent(is_debit=True), make_list(make_movement(reference=REFERENCE)), ALONE).contradiction
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 15])
@@ -151,7 +151,7 @@ def test_time_may_be_five_minutes_before_the_attempt_since_clocks_differ(minutes
     ids=lambda fields: next(iter(fields)),
 )
 def test_movement_that_cannot_be_ours_leaves_it_absent(fields: dict[str, Any]) -> None:
-    finding = weigh(make_sent(), make_list(make_movement(**fields)), ALONE)
+    finding = match_movements(make_sent(), make_list(make_movement(**fields)), ALONE)
     assert (finding.movement, finding.is_absent) == (None, True)
 
 
@@ -161,12 +161,12 @@ def test_movement_that_cannot_be_ours_leaves_it_absent(fields: dict[str, Any]) -
     ids=["note", "no time", "later"],
 )
 def test_movement_that_may_be_ours_and_does_not_fit_tells_nothing(fields: dict[str, Any]) -> None:
-    finding = weigh(make_sent(), make_list(make_movement(**fields)), ALONE)
+    finding = match_movements(make_sent(), make_list(make_movement(**fields)), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
 def test_two_that_fit_tell_nothing() -> None:
-    finding = weigh(make_sent(), make_list(make_movement(), make_movement("m-2")), ALONE)
+    finding = match_movements(make_sent(), make_list(make_movement(), make_movement("m-2")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
@@ -196,6 +196,6 @@ def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Award, *, i
 
 
 def test_list_that_is_not_complete_or_not_there_tells_of_no_absence() -> None:
-    assert weigh(make_sent(), make_list(), ALONE).is_absent
-    assert not weigh(make_sent(), make_list(is_complete=False), ALONE).is_absent
-    assert not weigh(make_sent(), None, ALONE).is_absent
+    assert match_movements(make_sent(), make_list(), ALONE).is_absent
+    assert not match_movements(make_sent(), make_list(is_complete=False), ALONE).is_absent
+    assert not match_movements(make_sent(), None, ALONE).is_absent

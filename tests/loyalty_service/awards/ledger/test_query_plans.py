@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 from loyalty_service.awards.ledger.read import History
-from loyalty_service.awards.reconciliation.claim import Doubts
+from loyalty_service.awards.reconciliation.claim import Claims
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.limits import Limits
@@ -62,14 +62,14 @@ async def use_request(book: Book) -> None:
     await book.open(60, ticket_id="4711", request_id="panel-001")
 
 
-async def use_doubts(book: Book) -> None:
-    doubts = Doubts(book.database, reversal_window_s=1800.0)
+async def use_claims(book: Book) -> None:
+    claims = Claims(book.database, reversal_window_s=1800.0)
     await book.settle(await book.open(member_id="boris"), LOST)
     await book.let_pass(20)
-    await doubts.count()
-    [doubt] = await doubts.claim(10, without=())
-    await doubts.read_neighbours(doubt)
-    await doubts.plan(doubt, AwardState.UNKNOWN, after_s=60.0)
+    await claims.count()
+    [claim] = await claims.claim(10, without=())
+    await claims.read_neighbours(claim)
+    await claims.plan(claim, AwardState.UNKNOWN, after_s=60.0)
 
 
 async def use_history(book: Book) -> None:
@@ -98,7 +98,7 @@ async def explain(book: Book, use: Callable[[Book], Awaitable[None]]) -> dict[st
 
 async def test_every_statement_finds_its_rows_by_an_index(new_sqlite_url: str) -> None:
     async with open_book(new_sqlite_url) as book:
-        plans = await explain(book, use_ledger) | await explain(book, use_doubts) | await explain(book, use_history)
+        plans = await explain(book, use_ledger) | await explain(book, use_claims) | await explain(book, use_history)
 
     assert len(plans) > 20
     assert [(statement, step) for statement, plan in plans.items() for step in plan if WALK.match(step)] == []

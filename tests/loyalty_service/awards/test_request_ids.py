@@ -202,7 +202,7 @@ async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
         raise ProviderRefusedError("402")
 
     provider.on_credit = refuse
-    async with start_service(award_answer_s=0.1) as client:
+    async with start_service(award_answer_s=0.3) as client:
         await client.add_merchant()
         assert await press(client, 100, "panel-0002") == ("A-1", "pending", False)
         assert await press(client, 100) == ("A-1", "pending", True)

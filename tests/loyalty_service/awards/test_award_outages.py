@@ -82,7 +82,7 @@ async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
 ) -> None:
     """However long the database hangs: what it opens afterwards, nobody waits for any more."""
     request_id = make_request_id()
-    lease_of_less_than_a_second: dict[str, Any] = {"award_timeout_s": -4.7}
+    lease_of_less_than_a_second: dict[str, Any] = {"award_timeout_s": -4.2}
     async with (
         run_service(new_postgres_url, provider, **lease_of_less_than_a_second) as client,
     ):

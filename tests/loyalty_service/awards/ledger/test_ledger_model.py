@@ -20,7 +20,7 @@ from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import LoyaltyError
-from tests.loyalty_service.ledger_model import LIMITS, Entry, Model
+from tests.loyalty_service.awards.ledger.ledger_model import LIMITS, Entry, Model
 from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, make_request
 
 T = TypeVar("T")

@@ -302,11 +302,11 @@ async def test_look_whose_database_hangs_ends(
     worker: Worker, provider: ListingProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else nobody would look after that merchant again."""
-    monkeypatch.setattr(loop, "LOOK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(loop, "CHECK_TIMEOUT_S", 0.05)
     lost = await worker.lose()
     provider.book(100, reference=lost.reference)
     with monkeypatch.context() as patched, capture_logs():
-        patched.setattr(worker.doubts, "read_neighbours", lambda _: asyncio.Event().wait())
+        patched.setattr(worker.claims, "read_neighbours", lambda _: asyncio.Event().wait())
         async with asyncio.timeout(3):
             await worker.look_after(seconds=6)
     monkeypatch.undo()
@@ -429,7 +429,7 @@ async def test_hanging_provider_of_one_merchant_keeps_no_other_waiting(
     await worker.lose(merchant_id="bloom")
     await worker.execute("UPDATE awards SET next_check_time_ms = 0")
 
-    await worker.reconciler._begin()
+    await worker.loop._begin()
     await asyncio.sleep(0)
 
     assert not first.done()
@@ -455,7 +455,7 @@ async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, prov
     lost = await worker.lose()
     provider.book(100, reference=lost.reference)
     await worker.let_pass(seconds=6)
-    [claimed] = await worker.doubts.claim(10, without=())
+    [claimed] = await worker.claims.claim(10, without=())
     assert claimed.award.number == 1
 
     await worker.look()
@@ -469,13 +469,13 @@ async def test_claim_that_was_overtaken_counts_no_absence(worker: Worker) -> Non
     """Its list was read long ago: two such at once would be two lists of the same moment."""
     await worker.lose()
     await worker.let_pass(minutes=20)
-    [slow] = await worker.doubts.claim(10, without=())
+    [slow] = await worker.claims.claim(10, without=())
     await worker.let_pass(seconds=16)
-    [_] = await worker.doubts.claim(10, without=())
+    [_] = await worker.claims.claim(10, without=())
 
-    await worker.doubts.plan(slow, UNKNOWN, after_s=300.0, absent_count=1)
+    await worker.claims.plan(slow, UNKNOWN, after_s=300.0, absent_count=1)
     await worker.let_pass(seconds=61)
-    [late] = await worker.doubts.claim(10, without=())
+    [late] = await worker.claims.claim(10, without=())
 
     assert late.absent_count == 0
 
