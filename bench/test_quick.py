@@ -23,6 +23,6 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     assert [(row["engine"], row["shops"]) for row in report["awards"]["rows"]] == [("sqlite", 1), ("sqlite", 20)]
     assert report["snapshots"]["day"]["events"] > 0
     assert [row["holding"] for row in report["snapshots"]["restart"]["rows"]] == ["valkey"]
-    assert report["snapshots"]["overload"]["refused"] == 0
+    assert report["snapshots"]["overload"]["seen"] > 0
     assert report["snapshots"]["memory"]["message_bytes"] > 0
-    assert len(report["aims"]) == 13
+    assert len(report["aims"]) == 12

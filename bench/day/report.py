@@ -103,7 +103,6 @@ def make_day_report(measured: MeasuredDay, scale: DayScale) -> DayReport:
         others=[_make_others(kind, replies) for kind in (Kind.READER, Kind.BATCH, Kind.AWARD)],
         counters=dict(sorted(measured.counters.items())),
         aims=[
-            Aim(aim="the day: no 429 of TRIFFT", measured=tally.throttled, is_met=tally.throttled == 0),
             Aim(aim=f"the day: no widget without a 200 in {ANSWER_S:g} s", measured=unanswered, is_met=unanswered == 0),
         ],
     )

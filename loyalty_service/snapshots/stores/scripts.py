@@ -26,17 +26,17 @@ _GET = """
 local value = redis.call('GET', KEYS[1])
 local member_key = value and string.match(value, '^alias:%d+:%d+:(%w+):')
 local member = member_key and redis.call('GET', ARGV[1] .. member_key) or false
-local merchant = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
-return {get_now(), merchant[1], merchant[2], value, member}
+local shop = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
+return {get_now(), shop[1], shop[2], value, member}
 """
 
 # KEYS: the entry's, the merchant's. ARGV: the kind, began_us, the rest of the value, how many ms to keep it.
 # Returns 0 where it is outdated.
 _PUT = """
 local began = tonumber(ARGV[2])
-local merchant = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
-if not merchant[1] or began < tonumber(merchant[1]) then return 0 end
-if ARGV[1] == 'nobody' and began < tonumber(merchant[2]) then return 0 end
+local shop = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
+if not shop[1] or began < tonumber(shop[1]) then return 0 end
+if ARGV[1] == 'nobody' and began < tonumber(shop[2]) then return 0 end
 local valid_from = ARGV[2]
 local held_began, held_from = string.match(redis.call('GET', KEYS[1]) or '', '^%a+:(%d+):(%d+):')
 if held_began then

@@ -88,6 +88,7 @@ def test_profile_with_a_bad_line_says_which(line: str, sentence: str) -> None:
     assert sentence in caught.value.description
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax:PendingDeprecationWarning")  # the library's word
 @given(st.text(max_size=200), st.sampled_from(["{}", "[member]\nemail = '{}'", "[credit]\n{} = 1"]))
 def test_profile_of_any_text_is_read_or_refused(text: str, form: str) -> None:
     """No other error comes out."""
