@@ -1,1 +1,1 @@
-"""The ledger of awards: what was asked for, what became of it, and who changed that when. `ledger.py` is its door."""
+"""What was asked for, what became of it, and who changed that when. `ledger.py` is the door; `read.py` lists and sums."""

@@ -1,1 +1,1 @@
-"""Awards whose outcome is unknown are claimed, matched with TRIFFT's movements, and settled."""
+"""Awards whose outcome is unknown: `loop.py` claims those that are due, and each is matched with TRIFFT's movements."""
