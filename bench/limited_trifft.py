@@ -28,7 +28,7 @@ class Mood(StrEnum):
     HANGS = "hangs"
 
 
-class UnknownCounts(msgspec.Struct, kw_only=True):
+class Tally(msgspec.Struct, kw_only=True):
     """`reads` and `writes` that were let in, `throttled` with a 429. `peak`: the most of one token in 10 s."""
 
     reads: int = 0
@@ -43,7 +43,7 @@ class Gatekeeper:
 
     def __init__(self) -> None:
         self._rule = RateRule()
-        self._tally = UnknownCounts()
+        self._tally = Tally()
         self._mood = Mood.WELL
         self._has_turned = asyncio.Event()
 

@@ -8,7 +8,7 @@ import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.fleet import Part
-from bench.limited_trifft import MOOD_PATH, TALLY_PATH, Mood, UnknownCounts
+from bench.limited_trifft import MOOD_PATH, TALLY_PATH, Mood, Tally
 from bench.process import HOST
 from bench.stack import fetch
 
@@ -23,9 +23,9 @@ async def turn_trifft(port: int, mood: Mood) -> None:
         pass
 
 
-async def fetch_tally(port: int) -> UnknownCounts:
+async def fetch_tally(port: int) -> Tally:
     """Raises aiohttp.ClientError."""
-    return msgspec.json.decode(await fetch(f"http://{HOST}:{port}{TALLY_PATH}"), type=UnknownCounts)
+    return msgspec.json.decode(await fetch(f"http://{HOST}:{port}{TALLY_PATH}"), type=Tally)
 
 
 async def fetch_counters(services: Iterable[Part]) -> Counter[str]:

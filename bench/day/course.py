@@ -12,7 +12,7 @@ import msgspec
 from bench.databases import Engine
 from bench.day.driver import Answers, DayPlan
 from bench.day.events import DayScale, make_day
-from bench.limited_trifft import Mood, UnknownCounts
+from bench.limited_trifft import Mood, Tally
 from bench.process import run_process
 from bench.snapshot_stack import SnapshotStack, run_snapshot_stack
 from bench.troubles import fetch_counters, fetch_tally, turn_trifft
@@ -28,7 +28,7 @@ class MeasuredDay(msgspec.Struct, frozen=True, kw_only=True):
     """`counters`: of the loyalty services, without those of a start that was killed."""
 
     answers: Answers
-    tally: UnknownCounts
+    tally: Tally
     counters: Counter[str]
 
 

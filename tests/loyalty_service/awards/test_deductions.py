@@ -5,12 +5,12 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.loyalty_service.awards.test_reversal_calls import GET_JANA, get, reverse
 
 from loyalty_service.domain.errors import BookingUnknownError, ProviderRefusedError, ProviderUnavailableError
 from loyalty_service.domain.member import MemberStatus, NoBalance
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.awards.test_reversal_calls import GET_JANA, get, reverse
 from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import grpc
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -44,8 +45,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 
 def limit_to(maximum: int, name: str) -> Limits:
-    maxima: dict[str, Any] = {"per_award": None, "per_ticket": None} | {name: maximum}
-    return Limits(**maxima)
+    return msgspec.structs.replace(NO_LIMITS, **{name: maximum})
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> 
     limits = limit_to(100, "per_ticket")
     await book.give(100, limits=limits)
 
-    assert (await book.give(100, limits=limits)).state is AwardState.APPLIED
+    assert (await book.give(101, limits=limits)).state is AwardState.APPLIED
 
 
 async def test_narrowest_of_several_limits_is_named(book: Book) -> None:
