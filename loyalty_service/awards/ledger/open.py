@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, update
 
 from loyalty_service.awards.ledger.audit import log_change
 from loyalty_service.awards.ledger.idempotency import read_record, remember_answer
-from loyalty_service.awards.ledger.rows import AwardRows, find_reversal, is_award, is_one_of, read_award, read_time
+from loyalty_service.awards.ledger.rows import REVERSED_BY, AwardRows, is_award, is_one_of, read_award, read_time
 from loyalty_service.awards.ledger.settle import Settlement, spell_settlement
 from loyalty_service.awards.ledger.tables import award_numbers, awards
 from loyalty_service.awards.ledger.usage import sum_used
@@ -69,7 +69,7 @@ class Opener:
             awards.c.is_debit.is_(request.is_debit),
             awards.c.reverses.is_(None),
             is_one_of(awards, COUNTED),
-            find_reversal().is_(None),
+            REVERSED_BY.is_(None),
         )
         return max(map(read_award, connection.execute(query)), key=lambda award: award.number, default=None)
 

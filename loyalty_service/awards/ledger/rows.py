@@ -15,6 +15,31 @@ from loyalty_service.domain.member import Wallet
 from runtime.sql import now_ms
 
 
+def is_one_of(table: FromClause, states: Iterable[AwardState]) -> ColumnElement[bool]:
+    """Spelled out as the partial indexes spell it: with bound values SQLite would not see that they fit."""
+    values: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in states]
+    column: ColumnElement[str] = table.c.state
+    return column.in_(values) if len(values) > 1 else column == values[0]
+
+
+def _find_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
+    # "+ 0": SQLite would look for the least number along the primary key, past all awards of the merchant.
+    query = select(func.min(_reversal.c.number + 0)).where(
+        _reversal.c.merchant_id == awards.c.merchant_id,
+        _reversal.c.reverses == awards.c.number,
+        is_one_of(_reversal, COUNTED),
+        is_one_of(_reversal, states),
+    )
+    return query.correlate(awards).scalar_subquery()
+
+
+_reversal = awards.alias("reversal")
+# The number of the row's reversal that counts, and of the one that is APPLIED. There is one at most; only where one was
+# taken for lost and turned up after all may there be more: then the first.
+REVERSED_BY = _find_reversal(COUNTED)
+TAKEN_BACK_BY = _find_reversal([AwardState.APPLIED])
+
+
 class AwardRows:
     """Reads awards. `reversal_window_s`: for how long after it became APPLIED an award may be taken back."""
 
@@ -23,7 +48,7 @@ class AwardRows:
         expire_time_ms = awards.c.update_time_ms + round(reversal_window_s * 1000)
         window_end_ms = case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")
         # All that `read_award` reads. To be narrowed by columns of the table `awards`.
-        self.select: Select[Any] = select(*awards.c, window_end_ms, find_reversal().label("reversed_by"))
+        self.select: Select[Any] = select(*awards.c, window_end_ms, REVERSED_BY.label("reversed_by"))
 
     def find(self, connection: Connection, merchant_id: str, number: int) -> Award | None:
         row = connection.execute(self.select.where(is_award(merchant_id, number))).one_or_none()
@@ -40,30 +65,6 @@ class AwardRows:
 
 def is_award(merchant_id: str, number: int) -> ColumnElement[bool]:
     return and_(awards.c.merchant_id == merchant_id, awards.c.number == number)
-
-
-def find_reversal(*states: AwardState) -> ScalarSelect[int]:
-    """The number of the row's reversal that is PENDING, UNKNOWN or APPLIED, and in one of `states` if given.
-
-    There is one at most; only where one was taken for lost and turned up after all may there be more: then the first.
-    """
-    reversal = awards.alias("reversal")
-    # "+ 0": SQLite would look for the least number along the primary key, past all awards of the merchant.
-    query = select(func.min(reversal.c.number + 0)).where(
-        reversal.c.merchant_id == awards.c.merchant_id,
-        reversal.c.reverses == awards.c.number,
-        is_one_of(reversal, COUNTED),
-    )
-    if states:
-        query = query.where(is_one_of(reversal, states))
-    return query.correlate(awards).scalar_subquery()
-
-
-def is_one_of(table: FromClause, states: Iterable[AwardState]) -> ColumnElement[bool]:
-    """Spelled out as the partial indexes spell it: with bound values SQLite would not see that they fit."""
-    values: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in states]
-    column: ColumnElement[str] = table.c.state
-    return column.in_(values) if len(values) > 1 else column == values[0]
 
 
 def read_award(row: Row[Any]) -> Award:
