@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.app import create_app
 from gateway.config import Config
-from gateway.connection import HEAD_TIMEOUT_S, Connection
+from gateway.http.connection import HEAD_TIMEOUT_S, Connection
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 from runtime.logs import configure_logs

@@ -10,12 +10,15 @@ from gateway.actions.limiter import LIMITER, ActionsLimiter
 from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
-from gateway.authentication import CREDENTIALS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.lookup import CUSTOMERS, Customers
+from gateway.customers.ownership import OWNERSHIP, Ownership
 from gateway.database import open_database
 from gateway.gorgias.widget_url import WIDGET_ROUTE
+from gateway.http.authentication import CREDENTIALS
+from gateway.http.middlewares import answer_errors, make_observer
+from gateway.installation.accounts import Accounts
 from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
@@ -23,11 +26,7 @@ from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
-from gateway.middlewares import answer_errors, make_observer
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.opening import open_tickets
-from gateway.tickets.outbox import NOTES
-from gateway.tickets.ownership import OWNERSHIP
+from gateway.outbox.service import OUTBOX, open_outbox
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
@@ -85,8 +84,9 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
             Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
         )
         app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
-        app[OWNERSHIP], app[NOTES] = await stack.enter_async_context(
-            open_tickets(database, accounts, client, merchants, registry, click_life_s=config.award_token_life_s)
+        app[OWNERSHIP] = Ownership(accounts)
+        app[OUTBOX] = await stack.enter_async_context(
+            open_outbox(database, accounts, client, merchants, registry, press_life_s=config.award_token_life_s)
         )
         yield
 

@@ -16,12 +16,13 @@ GatewayError
 └── LoyaltyCallError           the loyalty service said no, or could not be asked
 """
 
+import enum
 from datetime import datetime
 from http import HTTPStatus
 
 import grpc
 
-from gateway.directions import Direction
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 # The reason picks the exact status; it is a name of the proto's ErrorReason, or one of the edge's own below.
 HTTP_STATUS = {
@@ -81,6 +82,24 @@ HTTP_STATUS_BY_CODE = {
 }
 
 
+def name_reason(reason: pb.ErrorReason.ValueType) -> str:
+    """Empty for one that a newer loyalty service names."""
+    return pb.ErrorReason.Name(reason) if reason in pb.ErrorReason.values() else ""
+
+
+class NoTokenReason(enum.StrEnum):
+    """In the place of a button's token: why the panel has none.
+
+    There is no one member on the ticket, or no points of theirs can be changed.
+    """
+
+    NO_MEMBER = "no-member"
+    SEVERAL_MEMBERS = "several-members"
+    NO_EMAIL = "no-email"
+    UNREADABLE_EMAIL = "unreadable-email"
+    NO_POINTS = "no-points"
+
+
 class GatewayError(Exception):
     """Base. `reason` is a key of HTTP_STATUS; the message is fit for the caller."""
 
@@ -92,6 +111,11 @@ class GatewayError(Exception):
     @property
     def status(self) -> HTTPStatus:
         return HTTP_STATUS[self.reason]
+
+    @property
+    def award_id(self) -> str:
+        """Of the award that it is about; empty where it names none."""
+        return ""
 
 
 class CredentialError(GatewayError):
@@ -118,8 +142,8 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """Of the tokens of buttons. `made_time`: when the panel was made, where the token is ours but too old.
 
-    `member_id`: then also whose it was, where it says. `is_absent`: the panel had none. `no_member`: then also why
-    no points of one member can be changed, where it says: a word of the panel's.
+    `member_id`: then also whose it was, where it says. `is_absent`: the panel had none; `why`: for this
+    reason, where it says.
     """
 
     def __init__(
@@ -129,13 +153,13 @@ class AwardTokenError(GatewayError):
         made_time: datetime | None = None,
         member_id: str = "",
         is_absent: bool = False,
-        no_member: str = "",
+        why: NoTokenReason | None = None,
     ) -> None:
         super().__init__("AWARD_TOKEN", message)
         self.made_time = made_time
         self.member_id = member_id
         self.is_absent = is_absent
-        self.no_member = no_member
+        self.why = why
 
 
 class RequestError(GatewayError):
@@ -193,15 +217,15 @@ class NotDroppedError(GatewayError):
 
 
 class AwardRefusedError(GatewayError):
-    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked.
+    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked."""
 
-    `direction`: which way its points did not go.
-    """
+    def __init__(self, reason: str, award: pb.Award) -> None:
+        super().__init__(reason, f"award {award.award_id} was not booked")
+        self.award = award
 
-    def __init__(self, reason: str, award_id: str, direction: Direction) -> None:
-        super().__init__(reason, f"award {award_id} was not booked")
-        self.award_id = award_id
-        self.direction = direction
+    @property
+    def award_id(self) -> str:
+        return self.award.award_id
 
 
 class LoyaltyCallError(GatewayError):
@@ -236,3 +260,7 @@ class LoyaltyCallError(GatewayError):
     def status(self) -> HTTPStatus:
         by_code = HTTP_STATUS_BY_CODE.get(self.code, HTTPStatus.INTERNAL_SERVER_ERROR)
         return HTTP_STATUS.get(self.reason, by_code)
+
+    @property
+    def award_id(self) -> str:
+        return self.metadata.get("award_id", "")

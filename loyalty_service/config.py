@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from loyalty_service.valkey_url import VALKEY_SCHEMES, check_valkey_url
-from runtime.proxy import HttpProxy, is_loopback
+from runtime.hosts import is_loopback
+from runtime.proxy import HttpProxy
 from runtime.settings import (
     BEARER_KEY,
     DATABASE_URL,

@@ -3,7 +3,6 @@
 The environment's own variables (`http_proxy` and its kind) are never read: they are there for other programs.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
+
+from runtime.hosts import is_loopback
 
 _FORM = (
     "must be an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before "
@@ -86,16 +87,6 @@ def explain_proxy_error(error: Exception, proxy: HttpProxy | None, setting: str)
     if error.host == urlsplit(proxy.origin).hostname:
         return f"the proxy of {setting} cannot be reached"
     return None
-
-
-def is_loopback(host: str) -> bool:
-    name = host.rstrip(".").lower()
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def _make_authorization(user: str | None, password: str | None) -> str:

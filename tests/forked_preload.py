@@ -9,7 +9,7 @@ import gateway.cli
 import loyalty_service.__main__  # noqa: F401  the other process
 import tests.forked  # noqa: F401  what every fork runs
 
-for module in pkgutil.iter_modules(gateway.cli.__path__, "gateway.cli."):
+for module in pkgutil.walk_packages(gateway.cli.__path__, "gateway.cli."):
     importlib.import_module(module.name)  # a command's own is loaded late
 
 gc.collect()

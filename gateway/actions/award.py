@@ -4,15 +4,16 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from gateway.actions.award_replies import render_award, render_award_lost, render_award_refusal
 from gateway.actions.boundary import Press, answer_press
 from gateway.actions.parameters import AwardForm, has_reason_field, parse_award_form, parse_award_token
-from gateway.actions.replies import Reply, say_note
+from gateway.actions.reply import Reply, make_refusal, make_reply
 from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, Panel
-from gateway.directions import ADD, REMOVE
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.loyalty_client import CLIENT
+from gateway.wording.answers.award import say_award, say_award_lost, say_award_refusal
+from gateway.wording.answers.facts import say_note
+from gateway.wording.directions import ADD, REMOVE
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
@@ -48,17 +49,12 @@ class _AwardAction:
         call = press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
         response = await send(press, request.request_id, call)
         reversal = await _fetch_reversal(press, response.award)
-        return render_award(
-            response,
-            request.request_id,
-            reversal,
-            press.shop,
-            press.now,
-            note=say_note(press.note_ticket_id, press.ticket_id),
-        )
+        note = say_note(press.note_ticket_id, press.ticket_id)
+        said = say_award(response, request.request_id, reversal, press.shop, press.now, note=note)
+        return make_reply(response, said)
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        return render_award_refusal(
+        said = say_award_refusal(
             error,
             press.shop,
             press.now,
@@ -66,10 +62,12 @@ class _AwardAction:
             asks_reason=self._asks_reason,
             note=say_note(press.note_ticket_id, press.ticket_id),
         )
+        return make_refusal(error, said)
 
     def render_lost(self, press: Press) -> Reply:
         is_noted = press.note_ticket_id != ""
-        return render_award_lost(self._points, press.shop, direction=self._direction, is_noted=is_noted)
+        said = say_award_lost(self._points, press.shop, direction=self._direction, is_noted=is_noted)
+        return Reply(status="checking", message=said)
 
 
 def _make_request(panel: Panel, form: AwardForm, *, debit: bool) -> pb.AwardPointsRequest:

@@ -13,14 +13,15 @@ from aiohttp import web
 from gateway.actions.limiter import LIMITER
 from gateway.actions.parameters import fetch_parameters
 from gateway.actions.refusals import REFUSALS, make_refusal_of
-from gateway.actions.replies import Reply
-from gateway.authentication import authenticate
+from gateway.actions.reply import Reply
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.errors import AwardTokenError, CredentialError, GatewayError, LoyaltyCallError
-from gateway.merchants import DEFAULT_SHOP, MERCHANTS
+from gateway.http.authentication import authenticate
+from gateway.http.problem import REQUEST_ID, render_error
+from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
-from gateway.problem import REQUEST_ID, render_error
+from gateway.wording.shop import DEFAULT_SHOP
 
 _LOG = structlog.get_logger()
 # What is kept of the action's time for the way back: of a call, and of an answer without it.

@@ -10,14 +10,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import hdrs, web
 
-from gateway.body import read_body
 from gateway.errors import RequestError
 from gateway.gorgias.variables import parse_variable
+from gateway.http.body import read_body
+from gateway.wording.limits import MAX_NOTE_CHARS, MAX_REASON_CHARS
 
 _POINTS = re.compile(r"[1-9][0-9]{0,17}")
 _MAX_FIELDS = 50
-MAX_NOTE_CHARS = 500
-MAX_REASON_CHARS = 100
 MAX_TICKET_CHARS = 64
 MAX_AGENT_CHARS = 320
 

@@ -5,12 +5,19 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from gateway.actions.boundary import Press
-from gateway.actions.replies import check_booked
 from gateway.actions.token import Owner
 from gateway.config import CONFIG
-from gateway.errors import LoyaltyCallError, StoreUnavailableError, TicketMissingError
-from gateway.tickets.outbox import NOTES
-from gateway.tickets.ownership import OWNERSHIP
+from gateway.customers.ownership import OWNERSHIP
+from gateway.errors import (
+    HTTP_STATUS,
+    AwardRefusedError,
+    GatewayError,
+    LoyaltyCallError,
+    StoreUnavailableError,
+    TicketMissingError,
+    name_reason,
+)
+from gateway.outbox.service import OUTBOX
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import DatabaseError
 
@@ -35,10 +42,10 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):
-            is_expected = await press.app[NOTES].expect(press.merchant_id, request_id, ticket_id, customer_id)
+            is_queued = await press.app[OUTBOX].enqueue(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None
-    press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_expected else ""
+    press.ticket_id, press.note_ticket_id = ticket_id, ticket_id if is_queued else ""
 
 
 async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Response:
@@ -55,12 +62,24 @@ async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Re
             press.note_ticket_id = await _find_note(press, doubt.get("award_request_id"), doubt.get("ticket_id"))
         raise
     award = response.award
-    check_booked(award)
+    _check_booked(award)
     if award.request_id != request_id and award.state != pb.AWARD_STATE_APPLIED:
         press.note_ticket_id = await _find_note(press, award.request_id, award.ticket_id)
     elif press.note_ticket_id and award.ticket_id:  # an undo may have been pressed on another ticket before
         press.note_ticket_id = award.ticket_id
     return response
+
+
+def _check_booked(award: pb.Award) -> None:
+    """Raises AwardRefusedError where nothing was booked, and GatewayError where it is not said what happened."""
+    # A reason that a newer loyalty service names is not known here.
+    reason = name_reason(award.rejection_reason)
+    if award.state == pb.AWARD_STATE_REJECTED and reason in HTTP_STATUS:
+        raise AwardRefusedError(reason, award)
+    if award.state == pb.AWARD_STATE_NOT_APPLIED:
+        raise AwardRefusedError("AWARD_STATE", award)
+    if award.state not in {pb.AWARD_STATE_APPLIED, pb.AWARD_STATE_PENDING, pb.AWARD_STATE_UNKNOWN}:
+        raise GatewayError("INTERNAL_ERROR", "the award's state is not one that is known here")
 
 
 async def _find_note(press: Press, request_id: str | None, ticket_id: str | None) -> str:
@@ -69,7 +88,7 @@ async def _find_note(press: Press, request_id: str | None, ticket_id: str | None
         return ""
     try:
         async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
-            is_expected = await press.app[NOTES].is_expected(press.merchant_id, request_id)
+            is_queued = await press.app[OUTBOX].is_queued(press.merchant_id, request_id)
     except (DatabaseError, TimeoutError):
         return ""
-    return ticket_id if is_expected else ""
+    return ticket_id if is_queued else ""

@@ -19,17 +19,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from gateway.errors import AwardTokenError
+from gateway.errors import AwardTokenError, NoTokenReason
 from runtime.addresses import make_email_key
 
-# In the place of an award or a deduct token: the panel knows why there is no one member on the ticket, or that no
-# points of theirs can be removed.
-NO_MEMBER = "no-member"
-SEVERAL_MEMBERS = "several-members"
-NO_EMAIL = "no-email"
-UNREADABLE_EMAIL = "unreadable-email"
-NO_POINTS = "no-points"
-_NO_MEMBER = frozenset({NO_MEMBER, SEVERAL_MEMBERS, NO_EMAIL, UNREADABLE_EMAIL, NO_POINTS})
+_NO_TOKEN_REASONS = {reason.value: reason for reason in NoTokenReason}
 _MAX_TOKEN_CHARS = 1024
 _EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
@@ -108,8 +101,8 @@ class AwardTokens:
 
     def parse(self, text: str | None, merchant_id: str, now: datetime, *, debit: bool = False) -> Panel:
         """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
-        if text in _NO_MEMBER:
-            raise AwardTokenError("the panel has no such member", is_absent=True, no_member=text)
+        if text in _NO_TOKEN_REASONS:
+            raise AwardTokenError("the panel has no such member", is_absent=True, why=_NO_TOKEN_REASONS[text])
         found = (self._deductions if debit else self._awards).parse(text, merchant_id, now)
         # A token's own key signs its request: an award and a deduction of one panel are two.
         return Panel(

@@ -1,4 +1,4 @@
-"""The operator's command, `trifft-gorgias`. Its entry point is `main`."""
+"""The operator's command, `trifft-gorgias`: a file or a room for each group of commands. Its entry point is `main`."""
 
 from gateway.cli.main import main
 

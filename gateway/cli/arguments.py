@@ -1,37 +1,41 @@
-"""What an operator types, checked before anything is asked."""
+"""What several commands are told alike, checked before anything is asked."""
 
 import re
-from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
+from cyclopts import Parameter
+
 from gateway.cli.errors import UsageError
+from runtime.hosts import is_host, is_loopback, is_public_name
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_AWARD_ID = re.compile(r"A-[1-9][0-9]{0,17}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _EMAIL = re.compile(r"[^\s@:]+@[^\s@:]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _GORGIAS_DOMAIN = ".gorgias.com"
-# Names that only a private network, or nobody, answers to.
-_PRIVATE_DOMAINS = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid", ".onion")
-_MAX_HOST_CHARS = 253
 _MAX_FILE_BYTES = 64 * 1024
 
 
-def parse_merchant_id(text: str) -> str:
+def check_merchant_id(_type: Any, text: str) -> None:  # noqa: ANN401 - as cyclopts calls a validator
     """One DNS label. Raises UsageError."""
     if not _LABEL.fullmatch(text):
         raise UsageError(f"ID must be 1 to 63 of a-z, 0-9 and -, neither first nor last a dash: not {text[:80]!r}")
-    return text
 
 
-def parse_award_id(text: str) -> str:
-    """Like "A-12"; a small letter will do. Raises UsageError."""
-    award_id = text.strip().upper()
-    if not _AWARD_ID.fullmatch(award_id):
-        raise UsageError(f"AWARD must be an award's number, for example A-12: not {text[:40]!r}")
-    return award_id
+MerchantId = Annotated[
+    str, Parameter(name="ID", help="The shop: one DNS label, for example acme.", validator=check_merchant_id)
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Take a URL that is not https to a public name.")]
+
+
+def strip_text(text: str, option: str, advice: str) -> str:
+    """Raises UsageError where nothing is left of it."""
+    if not text.strip():
+        raise UsageError(f"{option} is empty: {advice}")
+    return text.strip()
 
 
 def parse_gorgias_user(text: str) -> str:
@@ -50,14 +54,14 @@ def parse_gorgias_url(text: str, *, allow_private: bool) -> str:
     except ValueError:
         raise UsageError("--gorgias-url is no URL: use https://ACCOUNT.gorgias.com") from None
     host = (parts.hostname or "").lower()
-    if parts.scheme not in _DEFAULT_PORTS or not _is_host(host):
+    if parts.scheme not in _DEFAULT_PORTS or not is_host(host):
         raise UsageError("--gorgias-url must be like https://ACCOUNT.gorgias.com")
     if "@" in parts.netloc or parts.query or parts.fragment or not _is_path(parts):
         raise UsageError("--gorgias-url must hold a host and at most a plain path: no user, query or fragment")
     if host.endswith(_GORGIAS_DOMAIN) and not _LABEL.fullmatch(host.removesuffix(_GORGIAS_DOMAIN)):
         raise UsageError("--gorgias-url must name one account: https://ACCOUNT.gorgias.com")
-    is_public = parts.scheme == "https" and _is_public_name(host)
-    if not (is_public or _is_loopback(host) or allow_private):
+    is_public = parts.scheme == "https" and is_public_name(host)
+    if not (is_public or is_loopback(host) or allow_private):
         raise UsageError("--gorgias-url must be https to a public name: --allow-private-url takes it as it is")
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
@@ -88,31 +92,6 @@ def read_text(path: Path, option: str) -> str:
     if len(raw) > _MAX_FILE_BYTES:
         raise UsageError(f"{option}: {path} is larger than {_MAX_FILE_BYTES // 1024} KiB: it is not the right file")
     return text
-
-
-def _is_host(host: str) -> bool:
-    if not host or len(host) > _MAX_HOST_CHARS:
-        return False
-    return _is_address(host) or all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return ip_address(host).is_loopback if _is_address(host) else host == "localhost"
-
-
-def _is_public_name(host: str) -> bool:
-    """A name with a dot that the public DNS could know; no address, and no number that is read as one."""
-    name = host.removesuffix(".")
-    is_numeric = name.rpartition(".")[2].isdigit()
-    return "." in name and not is_numeric and not _is_address(name) and not name.endswith(_PRIVATE_DOMAINS)
 
 
 def _is_path(parts: SplitResult) -> bool:

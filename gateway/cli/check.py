@@ -5,17 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.installation import make_client, open_session
-from gateway.cli.loyalty import TIMEOUT_S
-from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_json, print_table, read_time, render_text
+from gateway.cli.arguments import Json, MerchantId
+from gateway.cli.installation import make_client, open_session, open_stores
+from gateway.cli.loyalty import find_merchant
+from gateway.cli.output import print_json, print_table
 from gateway.cli.settings import load_config
-from gateway.cli.stores import open_stores
-from gateway.cli.zone import find_zone
+from gateway.cli.times import find_zone, read_time
 from gateway.config import Config
-from gateway.errors import LoyaltyCallError
-from gateway.gorgias.messages import TicketClient
+from gateway.customers.checks import check_buttons
+from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
@@ -29,8 +27,8 @@ from gateway.installation.checks import (
 )
 from gateway.installation.store import Installation
 from gateway.loyalty_client import LoyaltyClient
-from gateway.tickets.checks import check_buttons, check_notes
-from gateway.tickets.rows import Backlog
+from gateway.outbox.checks import check_notes
+from gateway.outbox.entries import Backlog
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EXIT_CHECK_FAILED = 1
@@ -38,12 +36,12 @@ _EXIT_CHECK_FAILED = 1
 
 async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
     """Say why a shop's widget is empty, and what to do. Exit code 1 where a check fails."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_stores(config) as (store, notes):
-        installation, backlog = await store.get(merchant_id), await notes.get_backlog(merchant_id)
+    async with open_stores(config) as stores:
+        installation = await stores.installations.get(merchant_id)
+        backlog = await stores.notes.get_backlog(merchant_id)
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        merchant = await _fetch_merchant(loyalty, merchant_id)
+        merchant = await find_merchant(loyalty, merchant_id)
         say_time = partial(read_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
         provider, awards = await asyncio.gather(
             check_provider(loyalty, merchant_id, say_time), check_awards(loyalty, merchant_id, say_time)
@@ -77,18 +75,10 @@ async def _check_account(
         return [*found, await check_notes(tickets, installation, backlog, say_time)]
 
 
-async def _fetch_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
-    """The shop, for its zone and its buttons; None: it could not be asked for."""
-    try:
-        return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
-    except LoyaltyCallError:
-        return None
-
-
 def _print_checks(merchant_id: str, checks: list[Check], *, as_json: bool) -> None:
     if as_json:
         rendered = [
-            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": render_text(one.advice)}
+            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": one.advice or None}
             for one in checks
         ]
         print_json({"merchant_id": merchant_id, "checks": rendered})

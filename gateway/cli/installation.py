@@ -1,24 +1,39 @@
-"""`trifft-gorgias install` and `uninstall`."""
+"""`trifft-gorgias install` and `uninstall`, and what other commands read of what is installed."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import aiohttp
 from cyclopts import Parameter
 
-from gateway.cli.arguments import parse_gorgias_url, parse_gorgias_user, parse_merchant_id, read_secret
+from gateway.cli.arguments import AllowPrivateUrl, MerchantId, parse_gorgias_url, parse_gorgias_user, read_secret
+from gateway.cli.errors import CommandError
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
-from gateway.cli.merchant import AllowPrivateUrl, MerchantId
 from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
-from gateway.cli.stores import open_stores
 from gateway.config import Config
+from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
+from gateway.gorgias.errors import GorgiasError
 from gateway.installation.buttons import find_buttons
-from gateway.installation.service import Changes
+from gateway.installation.service import Changes, InstallError
 from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
+from gateway.installation.webhook_secrets import WebhookSecrets
+from gateway.outbox.store import OutboxStore
+from runtime.database import DatabaseError
+from runtime.encryption import SecretKeyError, SecretKeys
+
+
+class Stores(NamedTuple):
+    """What the gateway's own database has."""
+
+    installations: InstallationStore
+    notes: OutboxStore
+    webhook_secrets: WebhookSecrets
 
 
 async def install(  # noqa: PLR0913 - one argument per option
@@ -38,25 +53,25 @@ async def install(  # noqa: PLR0913 - one argument per option
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     """Install a shop's widget in its Gorgias account, or bring it up to date; harmless to repeat."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    url = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
-    user = parse_gorgias_user(gorgias_user)
-    key = read_secret(gorgias_key_file, "--gorgias-key-file")
-    async with open_loyalty(config, merchant_id) as loyalty:
+    account = {
+        "gorgias_url": parse_gorgias_url(gorgias_url, allow_private=allow_private_url),
+        "gorgias_user": parse_gorgias_user(gorgias_user),
+        "gorgias_key": read_secret(gorgias_key_file, "--gorgias-key-file"),
+    }
+    async with open_loyalty(merchant_id) as loyalty:
         merchant = await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
-    async with open_stores(config) as (store, notes_store), open_session() as session:
+    async with open_stores(config) as stores, open_session() as session:
+        installed = await stores.installations.get(merchant_id)
         target = Target(
-            gorgias_url=url,
-            gorgias_user=user,
-            gorgias_key=key,
+            **account,
             template=template,
             public_url=config.public_url,
-            writes_notes=await _get_writes_notes(store, merchant_id) if notes is None else notes,
+            writes_notes=(installed is None or installed.writes_notes) if notes is None else notes,
         )
-        client = GorgiasClient(session, url, user, key, proxy=config.http_proxy)
-        changes = await install_widget(store, client, merchant_id, target, find_buttons(merchant))
-        await notes_store.hasten(merchant_id)  # whatever kept them from being written may be mended now
+        client = make_client(session, target, config)
+        changes = await install_widget(stores.installations, client, merchant_id, target, find_buttons(merchant))
+        await stores.notes.retry_failed(merchant_id)  # whatever kept them from being written may be mended now
     _print_installed(merchant_id, target, changes)
 
 
@@ -67,33 +82,45 @@ async def uninstall(
     forget: Annotated[bool, Parameter(negative="", help="Do not ask Gorgias: the account is gone for good.")] = False,
 ) -> None:
     """Remove what install has made in Gorgias, and the credential; the shop itself stays."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_stores(config) as (store, _), open_session() as session:
-        installation = await store.get(merchant_id)
+    async with open_stores(config) as stores, open_session() as session:
+        installation = await stores.installations.get(merchant_id)
         if installation is None:
             print_line(f"{merchant_id} is not installed: nothing to remove.")
             return
         if forget:
-            await store.delete(merchant_id)
+            await stores.installations.delete(merchant_id)
         else:
-            await uninstall_widget(store, make_client(session, installation, config), installation)
+            await uninstall_widget(stores.installations, make_client(session, installation, config), installation)
     print_line(f"{merchant_id} is uninstalled from {installation.gorgias_url}.")
 
 
-def open_session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+@asynccontextmanager
+async def open_stores(config: Config) -> AsyncGenerator[Stores]:
+    """Raises CommandError where the database cannot be used, or holds what no key opens."""
+    keys = SecretKeys(config.secret_keys)
+    try:
+        async with open_database(config.database_url) as database:
+            yield Stores(InstallationStore(database, keys), OutboxStore(database), WebhookSecrets(database, keys))
+    except DatabaseError as error:
+        raise CommandError(str(error)) from error
+    except SecretKeyError as error:
+        raise CommandError(f"GATEWAY_SECRET_KEYS {error}") from error
 
 
-def make_client(session: aiohttp.ClientSession, installation: Installation, config: Config) -> GorgiasClient:
-    user, key = installation.gorgias_user, installation.gorgias_key
-    return GorgiasClient(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
+@asynccontextmanager
+async def open_session() -> AsyncGenerator[aiohttp.ClientSession]:
+    """Of calls to Gorgias. What fails in the block is raised as CommandError."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        try:
+            yield session
+        except (GorgiasError, InstallError) as error:
+            raise CommandError(str(error)) from error
 
 
-async def _get_writes_notes(store: InstallationStore, merchant_id: str) -> bool:
-    """As it is; yes where nothing is installed yet."""
-    installation = await store.get(merchant_id)
-    return installation is None or installation.writes_notes
+def make_client(session: aiohttp.ClientSession, account: Installation | Target, config: Config) -> GorgiasClient:
+    user, key = account.gorgias_user, account.gorgias_key
+    return GorgiasClient(session, account.gorgias_url, user, key, proxy=config.http_proxy)
 
 
 def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None:

@@ -1,42 +1,94 @@
 """The loyalty service as a command asks it: what it refuses becomes the line that an operator reads."""
 
-from collections.abc import AsyncGenerator, Mapping
+import getpass
+import os
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from gateway.cli.errors import CommandError, UsageError
-from gateway.config import Config
+from gateway.cli.output import print_hint
+from gateway.cli.settings import load_config
+from gateway.cli.times import Zone, find_zone
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import get_advice
 from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 TIMEOUT_S = 10.0
-_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Page(Protocol):
+    next_page_token: str
+
+
+_PageT = TypeVar("_PageT", bound=_Page)
 
 
 @asynccontextmanager
 async def open_loyalty(
-    config: Config, merchant_id: str, options: Mapping[str, str] = _NO_OPTIONS
+    merchant_id: str = "ID", options: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncGenerator[LoyaltyClient]:
-    """A client for one command about one shop. `options`: which of them fills a field of the request.
+    """A client for one command about one shop, or about all. `options`: which of them fills a field of the request.
 
     What fails in the block is raised as CommandError, or as UsageError where a value is at fault.
     """
+    config = load_config()
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
         try:
             yield loyalty
         except LoyaltyCallError as error:
-            raise explain_refused(error, merchant_id, options) from error
+            if error.reason == "BAD_VALUE" and error.field:
+                words = error.message.removeprefix(error.field).strip()
+                raise UsageError(f"{options.get(error.field) or _read_field(error.field)} {words}") from error
+            advice = get_advice(error.reason, merchant_id, error.metadata.get("award_id", "AWARD"))
+            raise CommandError(f"{error.message} ({error.reason}): {advice}") from error
 
 
-def explain_refused(
-    error: LoyaltyCallError, merchant_id: str, options: Mapping[str, str] = _NO_OPTIONS
-) -> CommandError | UsageError:
-    if error.reason == "BAD_VALUE" and error.field:
-        words = error.message.removeprefix(error.field).strip()
-        return UsageError(f"{options.get(error.field) or _read_field(error.field)} {words}")
-    advice = get_advice(error.reason, merchant_id, error.metadata.get("award_id", "AWARD"))
-    return CommandError(f"{error.message} ({error.reason}): {advice}")
+async def list_pages(fetch: Callable[[str], Awaitable[_PageT]]) -> AsyncGenerator[_PageT]:
+    """Page after page. `fetch`: one page by its token; the first one's is empty."""
+    page_token = ""
+    while True:
+        page = await fetch(page_token)
+        yield page
+        page_token = page.next_page_token
+        if not page_token:
+            return
+
+
+async def fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> Zone:
+    """Of a shop that was removed, and has awards on record, UTC: that is said.
+
+    Raises LoyaltyCallError, also where there never was such a shop.
+    """
+    try:
+        return find_zone((await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)).time_zone)
+    except LoyaltyCallError as error:
+        if error.reason != "MERCHANT_NOT_FOUND":
+            raise
+    await loyalty.list_awards(merchant_id, page_size=1, timeout_s=TIMEOUT_S)
+    print_hint(f"{merchant_id} was removed, and its time zone with it: days and times are UTC.")
+    return UTC
+
+
+async def find_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
+    """None: there is none, or it cannot be asked for."""
+    try:
+        return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
+    except LoyaltyCallError:
+        return None
+
+
+def get_login() -> str:
+    """Who types a command: the operating system's user at this machine, "jo@ops-1". A claim like any other."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"user-{os.getuid()}"  # a container may run as a number without a name
+    return f"{name}@{socket.gethostname()}"
 
 
 def _read_field(field: str) -> str:

@@ -3,6 +3,7 @@
 0: done. 1: what was asked for could not be done, or a check failed. 2: wrong usage or settings.
 """
 
+import asyncio
 import errno
 import io
 import os
@@ -17,45 +18,32 @@ from gateway.cli.errors import CommandError, UsageError
 from runtime.settings import ConfigError
 from runtime.version import VERSION
 
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+_EXIT_FAILED = 1
+_EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
 # What writing the output may meet, and no program can help.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# Where a command is, or the group of them that its noun has. A module is loaded only when it is needed.
+_COMMANDS = {
+    "install": ("installation:install", "Install a widget, or bring it up to date."),
+    "uninstall": ("installation:uninstall", "Remove what install has made."),
+    "check": ("check:check", "Say why a widget is empty, and what to do."),
+    "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
+    "member": ("member:app", "Members of a shop's loyalty programme."),
+    "snapshot": ("snapshot:app", "What is held of members between reads of TRIFFT."),
+    "award": ("award.commands:app", "Points given by support."),
+    "webhook": ("webhook:app", "Calls of TRIFFT: something has changed about a member."),
+}
 
 
 def make_app() -> App:
-    """The commands by noun. The module of a command is loaded only when it runs."""
     app = App(
         name="trifft-gorgias",
         help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
         version=VERSION,
     )
-    merchant = App(name="merchant", help="Shops: one TRIFFT project each.")
-    merchant.command("gateway.cli.merchant:add", name="add", help="Add a shop.")
-    merchant.command("gateway.cli.merchant:list_all", name="list", help="List the shops.")
-    merchant.command("gateway.cli.merchant:update", name="update", help="Change a shop.")
-    merchant.command("gateway.cli.merchant:remove", name="remove", help="Remove a shop.")
-    member = App(name="member", help="Members of a shop's loyalty programme.")
-    member.command("gateway.cli.member:show", name="show", help="Show a member as TRIFFT has them now.")
-    member.command("gateway.cli.forgetting:forget", name="forget", help="Forget a person who wants it.")
-    snapshot = App(name="snapshot", help="What is held of members between reads of TRIFFT.")
-    snapshot.command("gateway.cli.snapshot:show", name="show", help="Show what is held; TRIFFT is not asked.")
-    snapshot.command("gateway.cli.snapshot:drop", name="drop", help="Drop what is held.")
-    award = App(name="award", help="Points given by support.")
-    award.command("gateway.cli.award:list_all", name="list", help="List a shop's awards, newest first.")
-    award.command("gateway.cli.award:show", name="show", help="Show one award and what happened to it.")
-    award.command("gateway.cli.export:export", name="export", help="Write awards to a file, or to a pipe.")
-    award.command("gateway.cli.award:totals", name="totals", help="Add up awards by agent, reason or day.")
-    award.command("gateway.cli.award:settle", name="settle", help="Say what became of an award in doubt.")
-    webhook = App(name="webhook", help="Calls of TRIFFT: something has changed about a member.")
-    webhook.command("gateway.cli.webhook:show", name="show", help="Print what to paste into TRIFFT's Admin.")
-    webhook.command("gateway.cli.webhook:rotate", name="rotate", help="Make a new secret, and print it.")
-    app.command("gateway.cli.installation:install", name="install", help="Install a widget, or bring it up to date.")
-    app.command("gateway.cli.installation:uninstall", name="uninstall", help="Remove what install has made.")
-    app.command("gateway.cli.check:check", name="check", help="Say why a widget is empty, and what to do.")
-    for noun in (merchant, member, snapshot, award, webhook):
-        app.command(noun)
+    for name, (path, about) in _COMMANDS.items():
+        app.command(f"gateway.cli.{path}", name=name, help=about)
     return app
 
 
@@ -68,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a name is no failure
     try:
-        return _run(sys.argv[1:] if arguments is None else list(arguments))
+        return asyncio.run(run(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -76,26 +64,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0  # whoever reads it, `head` perhaps, has enough
 
 
-def _run(arguments: list[str]) -> int:
-    app = make_app()
+async def run(arguments: Sequence[str]) -> int:
+    """The exit code. What goes wrong is a line on the standard error. Raises BrokenPipeError."""
     try:
         _check_text(arguments)
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = await make_app().run_async(
+            list(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+        )
         sys.stdout.flush()
     except CycloptsError as error:
-        return _fail(f"{error} See --help.", EXIT_USAGE)
+        return _fail(f"{error} See --help.", _EXIT_USAGE)
     except (UsageError, ConfigError) as error:
-        return _fail(str(error), EXIT_USAGE)
+        return _fail(str(error), _EXIT_USAGE)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the outermost boundary: an operator gets a line, not a traceback
         if _is_full(error):
             _drop_output()
-        return _fail(_explain(error), EXIT_FAILED)
+        return _fail(_explain(error), _EXIT_FAILED)
     return code if isinstance(code, int) else 0
 
 
-def _check_text(arguments: list[str]) -> None:
+def _check_text(arguments: Sequence[str]) -> None:
     """Bytes that are no text in the locale's encoding come as lone surrogates, which no message can carry."""
     for place, argument in enumerate(arguments, start=1):
         if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
@@ -105,19 +95,8 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    from gateway.errors import LoyaltyCallError  # noqa: PLC0415 - likewise
-    from gateway.gorgias.errors import GorgiasError  # noqa: PLC0415 - likewise
-    from gateway.installation.advice import get_advice  # noqa: PLC0415 - likewise
-    from gateway.installation.service import InstallError  # noqa: PLC0415 - likewise
-    from runtime.database import DatabaseError  # noqa: PLC0415 - loaded already, where it was raised
-    from runtime.encryption import SecretKeyError  # noqa: PLC0415 - likewise
-
-    if isinstance(error, (CommandError, DatabaseError, GorgiasError, InstallError)):
+    if isinstance(error, CommandError):
         return str(error)
-    if isinstance(error, SecretKeyError):
-        return f"GATEWAY_SECRET_KEYS {error}"
-    if isinstance(error, LoyaltyCallError):
-        return f"{error.message} ({error.reason}): {get_advice(error.reason, 'ID')}"
     if isinstance(error, OSError) and _is_full(error):
         return f"the output is cut short, it could not be written: {error.strerror}"
     trace = error.__traceback__

@@ -1,36 +1,204 @@
-"""`trifft-gorgias member`: one person of a shop's loyalty programme."""
+"""`trifft-gorgias member`: one person of a shop's loyalty programme, shown, or forgotten as far as that may be."""
 
-from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.errors import CommandError
-from gateway.cli.loyalty import TIMEOUT_S, explain_refused
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from gateway.cli.arguments import Json, MerchantId
+from gateway.cli.errors import CommandError, UsageError
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, find_merchant, get_login, open_loyalty
 from gateway.cli.member_record import list_fields, render_snapshot
-from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_fields, print_json
-from gateway.cli.settings import load_config
-from gateway.cli.who import WHO_OPTIONS, Who
-from gateway.cli.zone import fetch_zone
-from gateway.errors import LoyaltyCallError
+from gateway.cli.output import print_fields, print_json, print_line, render_enum
+from gateway.cli.times import Zone, find_zone, read_timestamp, render_timestamp
+from gateway.errors import LoyaltyCallError, name_reason
 from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+# The fields of MemberIdentity, in the order of the options, and the words for them.
+_WORDS = {"email": "e-mail address", "phone": "phone number", "support_id": "support ID", "member_id": "id"}
+# Which option fills a field of the request.
+WHO_OPTIONS = {
+    "identity.email": "--email",
+    "identity.phone": "--phone",
+    "identity.support_id": "--support-id",
+    "identity.member_id": "--member",
+    "member_id": "--member",
+    "erased_by": "your login",
+}
+_EXIT_KEPT = 1
+_KEPT_WORDS = {
+    pb.KEPT_REASON_IN_DOUBT: "still being checked: run this again once it is settled (award show tells how)",
+    pb.KEPT_REASON_BESIDE_DOUBT: "of about the time of one that is being checked: run this again once that is settled",
+}
+_NOT_OURS = """\
+Not ours to forget: TRIFFT's own data (forget them there first, or the next ticket event reads them anew), the notes in
+Gorgias' tickets, and the last sidebar, which Gorgias keeps with the customer.
+Kept by design: of each award the amount, times, agent, ticket, number, state, reason and TRIFFT's number of the
+movement, and what a person wrote when they settled one. The gateway keeps of a click its ticket, for 30 days, and not
+the member; no log names one.
+"""
 
 
-async def show(merchant_id: MerchantId, /, *, who: Who | None = None, json: Json = False) -> None:
-    """Show a member as TRIFFT has them now."""
-    parse_merchant_id(merchant_id)
-    named = who or Who()
-    identity, config = named.read(), load_config()
-    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """The options of all commands about one person: each names a member."""
+
+    email: Annotated[str | None, Parameter(help="The member's e-mail address.")] = None
+    phone: Annotated[str | None, Parameter(help="Or the phone number, +421900000000.")] = None
+    support_id: Annotated[str | None, Parameter(help="Or the support or referral ID.")] = None
+    member_id: Annotated[str | None, Parameter(name="--member", help="Or TRIFFT's id of the member.")] = None
+
+    def read(self) -> pb.MemberIdentity:
+        """Raises UsageError unless there is just one."""
+        identities = self._list()
+        if len(identities) != 1:
+            raise UsageError("name the member by one of --email, --phone, --support-id and --member")
+        return identities[0]
+
+    def read_all(self) -> list[pb.MemberIdentity]:
+        """All that are given, one at least. Raises UsageError."""
+        identities = self._list()
+        if not identities:
+            raise UsageError("name the member by --email, --phone, --support-id or --member, or by several of them")
+        return identities
+
+    def _list(self) -> list[pb.MemberIdentity]:
+        """Without the spaces around them, which come with what is pasted."""
+        given = {field: value for field in _WORDS if (value := getattr(self, field)) is not None}
+        return [pb.MemberIdentity(**{field: value.strip()}) for field, value in given.items()]
+
+
+NOBODY = Who()
+app = App(name="member")
+
+
+@app.command(help="Show a member as TRIFFT has them now.")
+async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = False) -> None:
+    identity = who.read()
+    words = _WORDS[identity.WhichOneof("identity") or ""]
+    async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
         try:
             snapshot = await loyalty.find_member(merchant_id, identity, max_staleness_s=0, timeout_s=TIMEOUT_S)
-            zone = await fetch_zone(loyalty, merchant_id)
         except LoyaltyCallError as error:
             if error.reason == "MEMBER_NOT_FOUND":
-                raise CommandError(f"{merchant_id} has no loyalty member with this {named.words}") from error
+                raise CommandError(f"{merchant_id} has no loyalty member with this {words}") from error
             if error.reason == "MEMBER_AMBIGUOUS":
                 count = error.metadata.get("member_count", "several")
-                words = f"{count} members of {merchant_id} have this {named.words}: merge them in TRIFFT"
-                raise CommandError(words) from error
-            raise explain_refused(error, merchant_id, WHO_OPTIONS) from error
+                several = f"{count} members of {merchant_id} have this {words}: merge them in TRIFFT"
+                raise CommandError(several) from error
+            raise
+        zone = await fetch_zone(loyalty, merchant_id)
     if json:
         print_json(render_snapshot(snapshot, zone))
     else:
         print_fields(list_fields(snapshot, zone))
+
+
+@app.command(help="Forget a person who wants it.")
+async def forget(
+    merchant_id: MerchantId,
+    /,
+    *,
+    who: Who = NOBODY,
+    yes: Annotated[bool, Parameter(negative="", help="Do it: it cannot be undone.")] = False,
+    json: Json = False,
+) -> int:
+    """Drop what is held of a person, and let their settled awards carry a pseudonym; all their names are given.
+
+    Exit code 1 where awards had to be kept: run it again later.
+    """
+    identities = who.read_all()
+    if not yes:
+        raise UsageError("this cannot be undone: add --yes to do it")
+    async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
+        member_id = await _find_member_id(loyalty, merchant_id, identities)
+        request = pb.EraseMemberRequest(
+            merchant_id=merchant_id, member_id=member_id, identities=identities, erased_by=get_login()
+        )
+        done = await loyalty.erase_member(request, timeout_s=TIMEOUT_S)
+        merchant = await find_merchant(loyalty, merchant_id) if done.kept_awards else None
+    zone = find_zone(merchant.time_zone) if merchant else None
+    if json:
+        print_json(_render(done, is_known=bool(member_id), zone=zone))
+    else:
+        _print(done, is_known=bool(member_id), zone=zone)
+    return _EXIT_KEPT if done.kept_awards else 0
+
+
+async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, identities: Sequence[pb.MemberIdentity]) -> str:
+    """Whom they name, by what is held and by TRIFFT; empty: nobody. Raises CommandError where they name several."""
+    given = [identity.member_id for identity in identities if identity.WhichOneof("identity") == "member_id"]
+    if given:
+        return given[0]
+    found = {member_id for one in identities for member_id in await _find(loyalty, merchant_id, one)}
+    if len(found) > 1:
+        raise CommandError(
+            f"{merchant_id} has several members with these names, or had until lately: name one of them with --member"
+        )
+    return found.pop() if found else ""
+
+
+async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIdentity) -> set[str]:
+    """Whom the name is held for, and whose it is now: TRIFFT may have forgotten the one, or given it to the other.
+
+    Raises CommandError where TRIFFT does not say.
+    """
+    found = set()
+    try:
+        held = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
+        if held.WhichOneof("held") == "snapshot":
+            found.add(held.snapshot.member.member_id)
+        now = await loyalty.find_member(merchant_id, identity, max_staleness_s=0, timeout_s=TIMEOUT_S)
+    except LoyaltyCallError as error:
+        if error.reason == "MEMBER_AMBIGUOUS":
+            raise CommandError(f"several members of {merchant_id} have this name: name one with --member") from error
+        if error.reason in {"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"}:  # a removed shop has books yet
+            return found
+        raise
+    if now.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
+        reason = name_reason(now.stale_reason)
+        raise CommandError(
+            f"TRIFFT does not say whose name this is now ({reason}): try again later, or name the member with --member"
+        )
+    return found | {now.member.member_id}
+
+
+def _render(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> dict[str, object]:
+    return {
+        "is_known": is_known,
+        "dropped_count": done.dropped_count,
+        "erased_award_count": done.erased_award_count,
+        "pseudonym": done.pseudonym or None,
+        "kept_awards": [
+            {
+                "award_id": one.award_id,
+                "reason": render_enum(pb.KeptReason, one.reason, "KEPT_REASON_"),
+                "until_time": render_timestamp(one.until_time, zone) if one.HasField("until_time") else None,
+            }
+            for one in done.kept_awards
+        ],
+    }
+
+
+def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
+    entries = "1 entry" if done.dropped_count == 1 else f"{done.dropped_count} entries"
+    print_line(f"Dropped: {entries} of what was held between reads of TRIFFT.")
+    if not is_known:
+        print_line(
+            "Neither is such a member held nor does TRIFFT know one, so no award was looked for: give TRIFFT's id"
+        )
+        print_line("with --member if you have it (award list shows them).")
+    elif done.erased_award_count:
+        awards = "1 award carries" if done.erased_award_count == 1 else f"{done.erased_award_count} awards carry"
+        print_line(f"Forgotten: {awards} {done.pseudonym} instead of the member,")
+        print_line("without support ID, note, tier and balance.")
+    elif not done.kept_awards:
+        print_line("No award is on record for them.")
+    for one in done.kept_awards:
+        until = f"it can be undone until {read_timestamp(one.until_time, zone)}: run this again after that"
+        print_line(f"Kept: {one.award_id}, {_KEPT_WORDS.get(one.reason, until)}.")
+    for line in _NOT_OURS.splitlines():
+        print_line(line)

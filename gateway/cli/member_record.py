@@ -1,91 +1,61 @@
 """A member as commands show them: fields for people, JSON for scripts."""
 
-from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any
+from datetime import UTC
 
-from gateway.cli.output import read_timestamp, render_text, render_time
-from gateway.merchants import DEFAULT_SHOP
-from gateway.wording import (
-    NO_TIER,
-    NONE,
-    SEVERAL_WALLETS,
-    SWITCHED_OFF,
-    UNREADABLE,
-    find_last_day,
-    format_number,
-    name_reason,
-    parse_balance,
-    parse_time,
-)
+from gateway.cli.output import render_enum
+from gateway.cli.times import Zone, read_timestamp, render_timestamp
+from gateway.errors import name_reason
+from gateway.wording.panel.member import MEMBER_FIELDS
+from gateway.wording.phrases import NONE, UNREADABLE
+from gateway.wording.shop import DEFAULT_SHOP
+from gateway.wording.times import find_last_day, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate, join, make_line
 
-if TYPE_CHECKING:
-    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
 
-_NO_BALANCE = {pb.WALLET_STATE_UNREADABLE: UNREADABLE, pb.WALLET_STATE_SEVERAL: SEVERAL_WALLETS}
-
-
-def render_snapshot(snapshot: pb.Snapshot, zone: tzinfo | None) -> dict[str, object]:
+def render_snapshot(snapshot: pb.Snapshot, zone: Zone) -> dict[str, object]:
     member = snapshot.member
-    has_wallet = member.HasField("wallet")
+    fields = {field.key: field.read(member) for field in MEMBER_FIELDS}
     return {
         "merchant_id": snapshot.merchant_id,
         "member_id": member.member_id,
-        "support_id": render_text(member.support_id),
-        "full_name": render_text(member.full_name),
-        "status": _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
-        "status_word": render_text(member.status_word),
-        "wallet_state": _render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
-        "points": member.wallet.points_balance if has_wallet else None,
-        "points_exact": member.wallet.points_balance_exact if has_wallet else None,
-        "tier": render_text(member.tier.display_name) if member.HasField("tier") else None,
-        "favorite_venue": member.favorite_venue.display_name if member.HasField("favorite_venue") else None,
-        "segments": [segment.display_name for segment in member.segments],
+        **{key: None if value == "" else value for key, value in fields.items()},
+        "status": render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_"),
+        "status_word": member.status_word or None,
+        "wallet_state": render_enum(pb.WalletState, member.wallet_state, "WALLET_STATE_"),
+        "points_exact": member.wallet.points_balance_exact if member.HasField("wallet") else None,
         "coupons": None if snapshot.coupons_unreadable else [_render_coupon(one, zone) for one in snapshot.coupons],
-        "profile_url": render_text(member.profile_url),
-        "fetch_time": render_time(snapshot.fetch_time, zone),
+        "profile_url": member.profile_url or None,
+        "fetch_time": render_timestamp(snapshot.fetch_time, zone),
         "stale_reason": name_reason(snapshot.stale_reason) if snapshot.stale_reason else None,
     }
 
 
-def _render_coupon(coupon: pb.Coupon, zone: tzinfo | None) -> dict[str, object]:
+def _render_coupon(coupon: pb.Coupon, zone: Zone) -> dict[str, object]:
     return {
         "coupon_id": coupon.coupon_id,
         "name": coupon.display_name,
-        "redeem_value": render_text(coupon.redeem_value),
-        "code": render_text(coupon.code),
-        "state": _render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
-        "expire_time": render_time(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
+        "redeem_value": coupon.redeem_value or None,
+        "code": coupon.code or None,
+        "state": render_enum(pb.CouponState, coupon.state, "COUPON_STATE_"),
+        "expire_time": render_timestamp(coupon.expire_time, zone) if coupon.HasField("expire_time") else None,
     }
 
 
-def _render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
-    """Its number, where a newer loyalty service has more of them."""
-    names = {number: name for name, number in kind.items()}
-    return names.get(value, str(value)).removeprefix(prefix).lower()
-
-
 def _describe_status(member: pb.Member) -> str:
-    status = _render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
+    status = render_enum(pb.MemberStatus, member.status, "MEMBER_STATUS_")
     if member.status != pb.MEMBER_STATUS_UNKNOWN:
         return status
     word = isolate(member.status_word)
     return f"{status}: TRIFFT says '{word}'" if word else f"{status}: TRIFFT says none"
 
 
-def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, str]]:
+def list_fields(snapshot: pb.Snapshot, zone: Zone) -> list[tuple[str, str]]:
     member = snapshot.member
     stale = f" (old: {name_reason(snapshot.stale_reason)})" if snapshot.stale_reason else ""
-    fields = [
-        ("Full name", member.full_name or NONE),
-        ("Referral / support ID", member.support_id or NONE),
-        ("Status", _describe_status(member)),
-        ("Points", _describe_points(member)),
-        ("Tier", (member.tier.display_name or NONE) if member.HasField("tier") else NO_TIER),
-        ("Favorite location", member.favorite_venue.display_name or NONE),
-        ("Segments", join([one.display_name for one in member.segments if one.display_name], ", ") or NONE),
-    ]
+    segments, *fields = [(field.label, field.render(member, DEFAULT_SHOP)) for field in MEMBER_FIELDS]
+    fields.insert(2, ("Status", _describe_status(member)))
+    fields.append(segments)  # there may be many
     no_coupon = UNREADABLE if snapshot.coupons_unreadable else NONE
     fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
     return [
@@ -96,12 +66,7 @@ def list_fields(snapshot: pb.Snapshot, zone: tzinfo | None) -> list[tuple[str, s
     ]
 
 
-def _describe_points(member: pb.Member) -> str:
-    absent = _NO_BALANCE.get(member.wallet_state, SWITCHED_OFF)
-    return format_number(parse_balance(member.wallet), DEFAULT_SHOP) if member.HasField("wallet") else absent
-
-
-def _describe(coupon: pb.Coupon, zone: tzinfo | None) -> str:
+def _describe(coupon: pb.Coupon, zone: Zone) -> str:
     parts = [part for text in (coupon.display_name, coupon.redeem_value) if (part := make_line(text))]
     if coupon.HasField("expire_time"):
         parts.append(f"until {find_last_day(parse_time(coupon.expire_time), zone or UTC).date()}")

@@ -3,9 +3,8 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich import box
 from rich.console import Console, ConsoleOptions
 from rich.measure import Measurement
@@ -13,8 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.wording import parse_time
 from runtime.text import clean_line, close_lines, enclose
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as EnumTypeWrapper
 
 _PIPED_WIDTH = 200
 
@@ -96,22 +97,7 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
             console.print(Padding(_Folded(clean_line(line)), (0, 0, 0, 2), expand=False))
 
 
-def render_text(text: str) -> str | None:
-    """For scripts: what is empty is null, as all that is not there."""
-    return text or None
-
-
-def render_time(timestamp: Timestamp, zone: tzinfo | None) -> str:
-    """For scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00". `zone`: None where it is not known."""
-    return parse_time(timestamp).astimezone(zone or UTC).isoformat(timespec="milliseconds")
-
-
-def read_time(time: datetime, zone: tzinfo | None) -> str:
-    """For people, with its zone: "2026-11-23 13:55:04 CET". `zone`: None where it is not known."""
-    local = time.astimezone(zone or UTC)
-    name = local.tzname() or ""
-    return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
-
-
-def read_timestamp(timestamp: Timestamp, zone: tzinfo | None) -> str:
-    return read_time(parse_time(timestamp), zone)
+def render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
+    """For scripts, like "not_applied"; a number, where a newer loyalty service has more of them."""
+    names = {number: name for name, number in kind.items()}
+    return names.get(value, str(value)).removeprefix(prefix).lower()

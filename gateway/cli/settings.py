@@ -9,7 +9,6 @@ from gateway.config import Config
 from runtime.settings import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[2]
-PREFIX = "GATEWAY_"
 
 
 def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT) -> Config:
@@ -17,7 +16,7 @@ def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT
 
     Raises ConfigError.
     """
-    if any(name.startswith(PREFIX) for name in environ):
+    if any(name.startswith(Config.PREFIX) for name in environ):
         return Config.from_env(environ)
     path = project / "var" / "settings.env"
     try:

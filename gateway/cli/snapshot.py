@@ -1,41 +1,44 @@
 """`trifft-gorgias snapshot`: what is held of a member between reads of TRIFFT."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 
+from cyclopts import App
 from google.protobuf.duration_pb2 import Duration
 
-from gateway.cli.arguments import parse_merchant_id
-from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
+from gateway.cli.arguments import Json, MerchantId
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, open_loyalty
+from gateway.cli.member import NOBODY, WHO_OPTIONS, Who
 from gateway.cli.member_record import list_fields, render_snapshot
-from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_fields, print_json, print_line, read_time, render_time
+from gateway.cli.output import print_fields, print_json, print_line
 from gateway.cli.settings import load_config
-from gateway.cli.who import WHO_OPTIONS, Who
-from gateway.cli.zone import fetch_zone
-from gateway.wording import parse_time
+from gateway.cli.times import Zone, read_time, render_timestamp
+from gateway.wording.times import parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
+app = App(name="snapshot")
 
-async def show(merchant_id: MerchantId, /, *, who: Who | None = None, json: Json = False) -> None:
+
+@app.command(help="Show what is held; TRIFFT is not asked.")
+async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = False) -> None:
     """Show what is held of a member, since when, and whom it would answer; TRIFFT is not asked."""
-    parse_merchant_id(merchant_id)
-    identity, config = (who or Who()).read(), load_config()
-    async with open_loyalty(config, merchant_id, WHO_OPTIONS) as loyalty:
+    identity = who.read()
+    async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
         found = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
         zone = await fetch_zone(loyalty, merchant_id)
+    max_staleness_s = load_config().max_staleness_s
     if json:
-        print_json(_render(found, config.max_staleness_s, zone))
+        print_json(_render(found, max_staleness_s, zone))
     elif found.WhichOneof("held") is None:
         print_line("Nothing is held: whoever asks next asks TRIFFT.")
     else:
-        print_fields(_list_fields(found, config.max_staleness_s, zone))
+        print_fields(_list_fields(found, max_staleness_s, zone))
 
 
-async def drop(merchant_id: MerchantId, /, *, who: Who | None = None) -> None:
+@app.command(help="Drop what is held.")
+async def drop(merchant_id: MerchantId, /, *, who: Who = NOBODY) -> None:
     """Drop what is held of a member, or the answer that there is none; whoever asks next asks TRIFFT."""
-    parse_merchant_id(merchant_id)
-    identity = (who or Who()).read()
-    async with open_loyalty(load_config(), merchant_id, WHO_OPTIONS) as loyalty:
+    identity = who.read()
+    async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
         found = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
         await loyalty.drop_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
     if found.WhichOneof("held") is None:
@@ -44,14 +47,14 @@ async def drop(merchant_id: MerchantId, /, *, who: Who | None = None) -> None:
         print_line(f"Dropped ({_describe(found)}): whoever asks next asks TRIFFT.")
 
 
-def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: tzinfo | None) -> dict[str, object]:
+def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: Zone) -> dict[str, object]:
     kind = found.WhichOneof("held")
     is_held = kind is not None
     return {
         "is_held": is_held,
         "member": render_snapshot(found.snapshot, zone) if kind == "snapshot" else None,
         "member_count": found.member_count if kind == "member_count" else None,
-        "fetch_time": render_time(found.fetch_time, zone) if is_held else None,
+        "fetch_time": render_timestamp(found.fetch_time, zone) if is_held else None,
         "age_s": _read_seconds(found.age) if is_held else None,
         "hold_time_s": _read_seconds(found.hold_time) if is_held else None,
         "stale_if_error_s": _read_seconds(found.stale_if_error) if is_held else None,
@@ -59,48 +62,33 @@ def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: tzi
     }
 
 
-def _list_fields(
-    found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: tzinfo | None
-) -> list[tuple[str, str]]:
-    age_s, fetch_time = _read_seconds(found.age), parse_time(found.fetch_time)
+def _list_fields(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: Zone) -> list[tuple[str, str]]:
+    age_s, hold_s, stale_s = (_read_seconds(time) for time in (found.age, found.hold_time, found.stale_if_error))
+    is_member = found.WhichOneof("held") == "snapshot"
+
+    def read_end(life_s: float) -> str:
+        return read_time(parse_time(found.fetch_time) + timedelta(seconds=life_s), zone)
+
+    event = "asks TRIFFT"
+    if age_s <= max_staleness_s:
+        event = "is answered with this"
+    elif is_member and age_s <= stale_s:
+        event += f"; is answered with this, as old data, while TRIFFT fails, until {read_end(stale_s)}"
+    others = "ask TRIFFT" if age_s > hold_s else f"are answered with this until {read_end(hold_s)}"
     fields = [
         ("Held", _describe(found)),
-        ("Read from TRIFFT", f"{read_time(fetch_time, zone)}, {timedelta(seconds=round(age_s))} ago"),
-        ("A ticket event", _describe_event(found, age_s, max_staleness_s, fetch_time, zone)),
-        ("Other readers", _describe_others(found, age_s, fetch_time, zone)),
+        ("Read from TRIFFT", f"{read_end(0)}, {timedelta(seconds=round(age_s))} ago"),
+        ("A ticket event", event),
+        ("Other readers", others),
     ]
-    if found.WhichOneof("held") == "snapshot":
-        fields += [(name, value) for name, value in list_fields(found.snapshot, zone) if name != "Data from"]
-    return fields
+    of_member = list_fields(found.snapshot, zone) if is_member else []
+    return [*fields, *((name, value) for name, value in of_member if name != "Data from")]
 
 
 def _describe(found: pb.GetHeldSnapshotResponse) -> str:
     if found.WhichOneof("held") == "snapshot":
         return f"member {found.snapshot.member.member_id}"
     return f"{found.member_count} members have this" if found.member_count else "not a member"
-
-
-def _describe_event(
-    found: pb.GetHeldSnapshotResponse,
-    age_s: float,
-    max_staleness_s: float,
-    fetch_time: datetime,
-    zone: tzinfo | None,
-) -> str:
-    if age_s <= max_staleness_s:
-        return "is answered with this"
-    stale_s = _read_seconds(found.stale_if_error)
-    if found.WhichOneof("held") != "snapshot" or age_s > stale_s:
-        return "asks TRIFFT"
-    until = read_time(fetch_time + timedelta(seconds=stale_s), zone)
-    return f"asks TRIFFT; is answered with this, as old data, while TRIFFT fails, until {until}"
-
-
-def _describe_others(found: pb.GetHeldSnapshotResponse, age_s: float, fetch_time: datetime, zone: tzinfo | None) -> str:
-    hold_s = _read_seconds(found.hold_time)
-    if age_s > hold_s:
-        return "ask TRIFFT"
-    return f"are answered with this until {read_time(fetch_time + timedelta(seconds=hold_s), zone)}"
 
 
 def _read_seconds(duration: Duration) -> float:

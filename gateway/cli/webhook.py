@@ -2,39 +2,42 @@
 
 from datetime import datetime
 
-from gateway.cli.arguments import parse_merchant_id
+from cyclopts import App
+
+from gateway.cli.arguments import Json, MerchantId
 from gateway.cli.errors import CommandError
-from gateway.cli.merchant import Json, MerchantId
-from gateway.cli.output import print_json, print_line, render_text
+from gateway.cli.installation import Stores, open_stores
+from gateway.cli.output import print_json, print_line
 from gateway.cli.settings import load_config
-from gateway.cli.stores import open_webhook_secrets
 from gateway.installation.advice import render_install_command
-from gateway.installation.store import Installation, InstallationStore
+from gateway.installation.store import Installation
 from gateway.webhooks.events import EVENTS, SECRET_HEADER, WEBHOOK_ROUTE, render_template
 
+app = App(name="webhook")
 
+
+@app.command(help="Print what to paste into TRIFFT's Admin.")
 async def show(merchant_id: MerchantId, /, *, json: Json = False) -> None:
     """Print what to paste into TRIFFT's Admin: address, secret header, and the body of each webhook."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_webhook_secrets(config) as (store, webhook_secrets):
-        await webhook_secrets.make(merchant_id)
-        installation = await _get(store, merchant_id)
+    async with open_stores(config) as stores:
+        await stores.webhook_secrets.make(merchant_id)
+        installation = await _get(stores, merchant_id)
     _print(installation, config.public_url, as_json=json)
 
 
+@app.command(help="Make a new secret, and print it.")
 async def rotate(merchant_id: MerchantId, /, *, json: Json = False) -> None:
     """Make a new secret, and print it; the one before is taken for a day yet."""
-    parse_merchant_id(merchant_id)
     config = load_config()
-    async with open_webhook_secrets(config) as (store, webhook_secrets):
-        expire_time = await webhook_secrets.rotate(merchant_id)
-        installation = await _get(store, merchant_id)
+    async with open_stores(config) as stores:
+        expire_time = await stores.webhook_secrets.rotate(merchant_id)
+        installation = await _get(stores, merchant_id)
     _print(installation, config.public_url, as_json=json, former_expire_time=expire_time)
 
 
-async def _get(store: InstallationStore, merchant_id: str) -> Installation:
-    installation = await store.get(merchant_id)
+async def _get(stores: Stores, merchant_id: str) -> Installation:
+    installation = await stores.installations.get(merchant_id)
     if installation is None:
         raise CommandError(f"{merchant_id} is not installed: {render_install_command(merchant_id)} first")
     return installation
@@ -56,7 +59,7 @@ def _print(
                 "header_value": secret,
                 "former_expire_time": former_expire_time.isoformat() if former_expire_time else None,
                 "templates": {event: render_template(event) for event in EVENTS},
-                "last_webhook": render_text(installation.last_webhook or ""),
+                "last_webhook": installation.last_webhook or None,
             }
         )
         return

@@ -1,1 +1,4 @@
-"""Who the customer of a ticket is: by the e-mail in a widget's call, else as Gorgias says."""
+"""Who the customer of a ticket is, and whether it still is the panel's: by the widget's URL, else as Gorgias says.
+
+May import installation and what is below.
+"""

@@ -10,11 +10,8 @@ import structlog
 from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
-from gateway.gorgias.errors import GorgiasError
-from gateway.tickets.accounts import Accounts
-from gateway.tickets.ticket_id import parse_ticket_id
-from runtime.database import DatabaseError
-from runtime.encryption import SecretKeyError
+from gateway.gorgias.tickets import parse_ticket_id
+from gateway.installation.accounts import FAILURES, Accounts
 
 _REMEMBER_S = 300.0
 _REMEMBER_FAILURE_S = 5.0
@@ -75,7 +72,7 @@ class Customers:
         try:
             async with asyncio.timeout(_FLIGHT_S):
                 customer = await self._fetch(*key)
-        except (GorgiasError, DatabaseError, SecretKeyError, TimeoutError) as error:
+        except FAILURES as error:
             _LOG.warning("customer_not_looked_up", merchant_id=key[0], error=type(error).__name__)
             customer = None
         self._remember(key, customer)

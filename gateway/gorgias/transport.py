@@ -9,7 +9,6 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
-from gateway.gorgias.budget import Budget, Urgency
 from gateway.gorgias.errors import (
     GorgiasContractError,
     GorgiasCredentialsError,
@@ -20,6 +19,7 @@ from gateway.gorgias.errors import (
     GorgiasUnavailableError,
 )
 from gateway.gorgias.json_text import JsonError, decode_json
+from gateway.gorgias.rate_limiter import Priority, RateLimiter
 from gateway.gorgias.wire import PAGE_SIZE, Node, Page, parse_error_message, parse_page
 from runtime.proxy import HttpProxy, explain_proxy_error, make_options, raise_for_proxy
 from runtime.text import cut, make_line
@@ -43,7 +43,7 @@ _LEVEL = re.compile(r"([0-9]{1,6})/([1-9][0-9]{0,5})")
 class Transport:
     """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
 
-    Without a budget, 429s are waited out, twice at most: an operator's command has the time. With one, the budget says
+    Without a rate limiter, 429s are waited out, twice at most: an operator's command has the time. With one, it says
     whether a request is sent, and a 429 is an error at once. Nothing else is tried again.
     """
 
@@ -54,8 +54,8 @@ class Transport:
         user: str,
         key: str,
         *,
-        budget: Budget | None = None,
-        urgency: Urgency = Urgency.NOTE,
+        limiter: RateLimiter | None = None,
+        priority: Priority = Priority.NOTE,
         timeout_s: float = TIMEOUT_S,
         proxy: HttpProxy | None = None,
     ) -> None:
@@ -63,8 +63,8 @@ class Transport:
         self._proxy = proxy
         self._base_url = base_url
         self._headers = {"Authorization": aiohttp.encode_basic_auth(user, key, encoding="utf-8")}
-        self._budget = budget
-        self._urgency = urgency
+        self._limiter = limiter
+        self._priority = priority
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S)
 
     async def list_pages(self, path: str, query: dict[str, str], max_pages: int) -> AsyncGenerator[Page]:
@@ -92,10 +92,10 @@ class Transport:
         is_begun: bool = False,
     ) -> object:
         """The parsed answer, None where it is empty. `is_begun`: it goes on with others. Raises GorgiasError."""
-        for tries_left in reversed(range(_THROTTLED_TRIES if self._budget is None else 1)):
+        for tries_left in reversed(range(_THROTTLED_TRIES if self._limiter is None else 1)):
             try:
-                if self._budget is not None:
-                    self._budget.take(self._urgency, is_begun=is_begun)
+                if self._limiter is not None:
+                    self._limiter.take(self._priority, is_begun=is_begun)
                 return await self._send(method, path, query, body)
             except GorgiasThrottledError as error:
                 if not tries_left:
@@ -128,13 +128,13 @@ class Transport:
             raise GorgiasUnavailableError(detail, "check --gorgias-url and the network") from None
 
     def _note(self, response: aiohttp.ClientResponse) -> None:
-        if self._budget is None:
+        if self._limiter is None:
             return
         level = _LEVEL.fullmatch(response.headers.get(_LEVEL_HEADER, "").strip())
         if level:
-            self._budget.note_level(int(level[1]), int(level[2]))
+            self._limiter.note_level(int(level[1]), int(level[2]))
         if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._budget.note_refusal(_parse_retry_after(response.headers.get("Retry-After", "")))
+            self._limiter.note_refusal(_parse_retry_after(response.headers.get("Retry-After", "")))
 
 
 def parse_answer(parse: Callable[[object], _Value], item: object) -> _Value:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.wording.limits import parse_limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
@@ -16,4 +17,4 @@ class Buttons(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_buttons(merchant: pb.Merchant) -> Buttons:
-    return Buttons(reasons=tuple(merchant.award_reasons), removes_points=merchant.max_points_per_deduction > 0)
+    return Buttons(reasons=tuple(merchant.award_reasons), removes_points=parse_limits(merchant).allows_deductions)

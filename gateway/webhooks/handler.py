@@ -12,15 +12,15 @@ from base64 import b64decode
 import structlog
 from aiohttp import web
 
-from gateway.authentication import MERCHANT_ID
-from gateway.body import read_body
 from gateway.config import CONFIG
 from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RequestError, WebhookSecretError
+from gateway.http.authentication import MERCHANT_ID
+from gateway.http.body import read_body
+from gateway.http.problem import REQUEST_ID
 from gateway.installation.activity import ACTIVITY, IGNORED, MALFORMED
 from gateway.installation.credentials import Credentials
 from gateway.loyalty_client import CLIENT
 from gateway.metrics import METRICS
-from gateway.problem import REQUEST_ID
 from gateway.webhooks.events import SECRET_HEADER, parse_event
 from runtime.database import DatabaseError
 

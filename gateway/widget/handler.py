@@ -12,29 +12,30 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.actions.refusals import REFUSALS
 from gateway.actions.token import TOKENS
-from gateway.authentication import authenticate, find_credential
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.customers.address import Customer, parse_customer
 from gateway.customers.lookup import CUSTOMERS
-from gateway.errors import CredentialError, GatewayError, LoyaltyCallError
+from gateway.errors import CredentialError, GatewayError, LoyaltyCallError, name_reason
 from gateway.gorgias.widget_url import parse_widget_call
+from gateway.http.authentication import authenticate, find_credential
+from gateway.http.problem import REQUEST_ID
 from gateway.installation.activity import ACTIVITY
 from gateway.loyalty_client import CLIENT
-from gateway.merchants import DEFAULT_SHOP, MERCHANTS, Shop
+from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
-from gateway.problem import REQUEST_ID
-from gateway.widget.last_try import render_last_try
-from gateway.widget.support import Undo, find_undoable
+from gateway.widget.undo import Undo, find_undoable
 from gateway.widget.view import (
     View,
+    render_body,
     render_error,
     render_member,
     render_no_identity,
     render_unavailable,
     render_unreadable,
 )
-from gateway.wording import name_reason
+from gateway.wording.panel.last_try import say_last_try
+from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LOG = structlog.get_logger()
@@ -69,7 +70,7 @@ async def handle_widget(request: web.Request) -> web.Response:
         _LOG.exception("widget_failed")
         view = render_unavailable("INTERNAL_ERROR", DEFAULT_SHOP, app[CLOCK].now())
     app[METRICS].widgets.labels(view.status).inc()
-    body = _ENCODER.encode(view)
+    body = _ENCODER.encode(render_body(view))
     return web.Response(body=body, content_type="application/json", headers={hdrs.CACHE_CONTROL: "no-store"})
 
 
@@ -134,9 +135,12 @@ def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) ->
             fetch_time=fetch_time,
         )
         undo = Undo(award=undoable, token=undo_token)
-    refusal = app[REFUSALS].find(event.merchant_id, member_id, now)
-    last_try = render_last_try(refusal, event.shop) if refusal else None
-    deduct_token = make(debit=True) if event.shop.limits.per_deduction else ""
+    last_try = ""
+    if refusal := app[REFUSALS].find(event.merchant_id, member_id, now):
+        last_try = say_last_try(
+            refusal.message, refusal.time, event.shop, ticket_id=refusal.ticket_id, agent=refusal.agent
+        )
+    deduct_token = make(debit=True) if event.shop.limits.allows_deductions else ""
     return render_member(snapshot, make(), event.shop, now, deduct_token=deduct_token, undo=undo, last_try=last_try)
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import importlib.resources
-import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from babel import Locale, UnknownLocaleError
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.limits import LIMIT_FIELDS, MAX_LIMIT, MAX_POINTS, Limits
 from runtime.addresses import fold_ascii_case
+from runtime.hosts import is_host, is_loopback, is_public_name
 from runtime.text import make_line
 
 MAX_URL_CHARS = 2_000
@@ -26,10 +26,7 @@ MEMBER_ID_PLACE = "{member_id}"
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?")
 _PATH = re.compile(r"(/[A-Za-z0-9!$&'()*+,;=:@._~%-]*)*")
-# RFC 6761, RFC 6762, RFC 8375 and .internal: names that no public DNS answers for.
-_PRIVATE_SUFFIXES = ("local", "localhost", "internal", "test", "invalid", "example", "onion", "home.arpa", "lan")
 
 
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +102,7 @@ def parse_provider_url(text: str, *, allow_private_url: bool) -> str:
     if url.query or url.fragment or "?" in text or "#" in text or not _PATH.fullmatch(url.path):
         raise BadValueError(field, "must be an origin, for example https://api.trifft.io")
     host = url.hostname or ""
-    if not (_is_loopback(host) or (url.scheme == "https" and _is_public_name(host)) or allow_private_url):
+    if not (is_loopback(host) or (url.scheme == "https" and is_public_name(host)) or allow_private_url):
         raise BadValueError(field, "must be https to a public name; a private one must be allowed expressly")
     return text.rstrip("/")
 
@@ -121,7 +118,7 @@ def parse_admin_member_url(text: str, *, allow_private_url: bool) -> str:
     url = _split(field, before + "x" + after)
     if len(urlsplit(before).path) == 0:
         raise BadValueError(field, f"must have {MEMBER_ID_PLACE} in its path")
-    if url.scheme != "https" and not _is_loopback(url.hostname or "") and not allow_private_url:
+    if url.scheme != "https" and not is_loopback(url.hostname or "") and not allow_private_url:
         raise BadValueError(field, "must be https")
     return text
 
@@ -140,29 +137,9 @@ def _split(field: str, text: str) -> SplitResult:
         raise malformed
     if "@" in url.netloc:
         raise BadValueError(field, "must hold no user name or password")
-    if _address(host) is None and not _HOST_NAME.fullmatch(host):
+    if not is_host(host):
         raise malformed
     return url
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _is_public_name(host: str) -> bool:
-    """A name with a dot whose end is a public one, and no odd spelling of an address: those end in a digit."""
-    host = host.rstrip(".")
-    if _address(host) is not None or "." not in host or not host.rpartition(".")[2][0].isalpha():
-        return False
-    return not host.endswith(tuple(f".{suffix}" for suffix in _PRIVATE_SUFFIXES))
 
 
 def _parse_time_zone(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
+import grpc
 import pytest
 from cryptography.fernet import Fernet
 
@@ -16,6 +17,7 @@ from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import LentDatabase
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
+from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +86,33 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def gorgias(session: aiohttp.ClientSession, target: Target) -> GorgiasClient:
     return GorgiasClient(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
+
+
+@pytest.fixture
+async def installations(database: Database, keys: SecretKeys, target: Target) -> InstallationStore:
+    store = InstallationStore(database, keys)
+    await store.add("acme", target)
+    return store
+
+
+@pytest.fixture
+async def loyalty_server() -> AsyncIterator[tuple[TicketLoyalty, str]]:
+    scripted = TicketLoyalty()
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    scripted.add_to_server(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield scripted, f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.fixture
+async def room(
+    database: Database,
+    installations: InstallationStore,
+    helpdesk: Helpdesk,
+    loyalty_server: tuple[TicketLoyalty, str],
+) -> AsyncIterator[Room]:
+    loyalty, address = loyalty_server
+    async with open_room(database, installations, helpdesk, loyalty, address) as opened:
+        yield opened

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, MetaData, inspect, select, text
 import gateway.database
 import loyalty_service.database
 from gateway.installation.store import INSTALLATIONS
-from gateway.tickets.rows import NOTES
+from gateway.outbox.entries import NOTES
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.merchants.table import merchants
 from loyalty_service.snapshots.secret import fleet_secrets

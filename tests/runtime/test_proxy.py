@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.proxy import HttpProxy, ProxyUrlError, is_loopback, make_options, parse_proxy_url
+from runtime.hosts import is_loopback
+from runtime.proxy import HttpProxy, ProxyUrlError, make_options, parse_proxy_url
 
 PROXY = parse_proxy_url("http://clerk:p%40ss@proxy.corp:3128")
 

@@ -1,6 +1,9 @@
 """An operator before the real loyalty service and the two stand-ins."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,18 +24,38 @@ def make_key() -> str:
     return Fernet.generate_key().decode()
 
 
-@pytest.fixture
-async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
+@asynccontextmanager
+async def run_loyalty(database: Path) -> AsyncIterator[int]:
     clock = SystemClock()
     config = Config(
         listen=Listen("127.0.0.1", 0),
-        database_url=f"sqlite:///{tmp_path / 'loyalty.db'}",
+        database_url=f"sqlite:///{database}",
         secret_keys=(make_key(),),
         api_key="inner-key",
     )
     async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a loyalty service that was started once."""
+
+    async def start_once() -> None:
+        async with run_loyalty(path):
+            pass
+
+    path = tmp_path_factory.mktemp("migrated") / "loyalty.db"
+    asyncio.run(start_once())
+    return path
+
+
+@pytest.fixture
+async def operator(tmp_path: Path, migrated_file: Path, migrated_ledger: Path) -> AsyncIterator[Operator]:
+    ledger = Path(shutil.copy(migrated_ledger, tmp_path / "loyalty.db"))
+    async with run_loyalty(ledger) as port:
         settings = {
-            "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
+            "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'gateway.db')}",
             "GATEWAY_SECRET_KEYS": make_key(),
             "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
             "GATEWAY_LOYALTY_KEY": "inner-key",

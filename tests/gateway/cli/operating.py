@@ -1,17 +1,22 @@
-"""The operator's command as a process of its own, but for the interpreter's start."""
+"""The operator's command, run in this process: its settings, its folder and its output are its own while it runs."""
 
 import asyncio
+import io
 import json
 import os
 import sys
-from dataclasses import dataclass
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from unittest.mock import patch
 
-from tests.forked import run_forked
+from gateway.cli.main import run
 
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 _TIMEOUT_S = 60.0
+_IS_COMMAND = ContextVar("_IS_COMMAND", default=False)
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,24 @@ class Result:
         return json.loads(self.out)
 
 
+class Output(io.StringIO):
+    """What the command writes. What the servers in this process log meanwhile goes to `others`."""
+
+    def __init__(self, others: TextIO) -> None:
+        super().__init__(newline="")
+        self._others = others
+
+    def write(self, text: str) -> int:
+        return super().write(text) if _IS_COMMAND.get() else self._others.write(text)
+
+
 @dataclass(frozen=True)
 class Operator:
-    """Runs commands with these settings; `folder` is where the files that they name are."""
+    """Runs commands with these settings, one at a time; `folder` is where the files that they name are."""
 
     settings: dict[str, str]
     folder: Path
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def write(self, name: str, text: str) -> str:
         path = self.folder / name
@@ -38,12 +55,15 @@ class Operator:
         return str(path)
 
     async def run(self, *arguments: str, **settings: str) -> Result:
-        """Nothing of the environment of the tests goes along but the path."""
-        environ = {"PATH": os.environ["PATH"], **self.settings, **settings}
-        async with (
-            asyncio.timeout(_TIMEOUT_S),
-            run_forked("gateway.cli:main", *arguments, env=environ, cwd=self.folder) as process,
-        ):
-            out, err = await process.communicate()
-            assert process.returncode is not None
-            return Result(process.returncode, out.decode(), err.decode())
+        async with asyncio.timeout(_TIMEOUT_S), self.turn:
+            out, err = Output(sys.stdout), Output(sys.stderr)
+            is_command = _IS_COMMAND.set(True)
+            with (
+                patch.dict(os.environ, {**self.settings, **settings}),
+                chdir(self.folder),
+                redirect_stdout(out),
+                redirect_stderr(err),
+            ):
+                code = await run(arguments)
+            _IS_COMMAND.reset(is_command)
+        return Result(code, out.getvalue(), err.getvalue())

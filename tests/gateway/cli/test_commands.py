@@ -1,4 +1,4 @@
-"""The operator's day, through the command as a process: each answer, each exit code."""
+"""The operator's day, command by command: each answer, each exit code."""
 
 import asyncio
 import json

@@ -8,18 +8,20 @@ import pty
 import signal
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import grpc
 import pytest
 
-from gateway.cli.award_record import COLUMNS
+from gateway.cli.award.columns import COLUMNS
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.cli.books import Refusal, make_award
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import COMMAND
 
+NAMES = tuple(column.name for column in COLUMNS)
 DOWN = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR", "internal error")
 
 
@@ -48,7 +50,7 @@ def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) 
     exported = desk.award("export", "--to", str(path))
     assert (exported.code, exported.out, exported.err) == (0, f"2 awards written to {path}.\n", "")
     reversal, unknown = csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8")))
-    assert tuple(reversal) == COLUMNS
+    assert tuple(reversal) == NAMES
     assert (reversal["award_id"], reversal["claimed_agent_name"], reversal["reverses"]) == ("A-2", "Žofia, K.", "A-1")
     assert (reversal["points"], reversal["balance_change"], reversal["balance"]) == ("-100", "-100", "")
     assert (unknown["needs_person"], unknown["balance_change"], unknown["balance"]) == ("true", "", "-5")
@@ -56,7 +58,7 @@ def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) 
 
 def test_columns_of_an_export_stay_as_they_are() -> None:
     """A script that counts columns goes on working: new ones come last."""
-    assert COLUMNS[:9] == (
+    assert NAMES[:9] == (
         *("award_id", "state", "points", "member_id", "ticket_id"),
         *("note", "claimed_agent_email", "claimed_agent_name", "request_id"),
     )
@@ -94,7 +96,7 @@ def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> 
 
 
 def test_export_of_nothing_has_the_names_alone(desk: Desk) -> None:
-    assert desk.award("export", "--to", "-").out == ",".join(COLUMNS) + "\r\n"
+    assert desk.award("export", "--to", "-").out == ",".join(NAMES) + "\r\n"
 
 
 def test_export_writes_a_page_before_it_asks_for_the_next(desk: Desk, path: Path) -> None:
@@ -130,7 +132,7 @@ def test_file_that_appears_meanwhile_is_kept(desk: Desk, path: Path) -> None:
 def test_file_is_replaced_by_force(desk: Desk, path: Path) -> None:
     path.write_text("old")
     assert desk.award("export", "--to", str(path), "--force").code == 0
-    assert path.read_text() == ",".join(COLUMNS) + "\n"
+    assert path.read_text() == ",".join(NAMES) + "\n"
 
 
 def test_export_that_fails_leaves_the_old_file_and_nothing_beside_it(desk: Desk, path: Path) -> None:
@@ -168,16 +170,26 @@ def test_export_that_is_interrupted_leaves_no_half_of_a_file(desk: Desk, path: P
     assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"], ["list", "acme", "--json"]])
-def test_output_to_a_full_disk_is_one_line(desk: Desk, command: list[str]) -> None:
+FULL = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", [["export", "--to", "-"], ["list"], ["list", "--json"]])
+def test_output_to_a_full_disk_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     """It is no fault of the program, so nobody is asked to report it."""
     desk.books.awards = [make_award(1)]
     with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        result = desk.award(*command)
+    assert (result.code, result.err) == (1, FULL)
+
+
+def test_interpreter_does_not_complain_of_a_full_disk_at_its_end(desk: Desk) -> None:
+    desk.books.awards = [make_award(1)]
+    with Path("/dev/full").open("w") as full:
         process = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, "award", *command], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
+            [COMMAND, "award", "list", "acme"], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
         )
-    words = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
-    assert (process.returncode, process.stderr.decode()) == (1, words)
+    assert (process.returncode, process.stderr.decode()) == (1, FULL)
 
 
 @pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"]])
@@ -190,7 +202,8 @@ def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, command:
 
 @pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme", "--limit", "9000"]])
 def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command: list[str]) -> None:
-    desk.books.awards = [make_award(number, note="x" * 100) for number in range(3000, 0, -1)]
+    """What is left is more than a pipe holds."""
+    desk.books.awards = [make_award(number, note="x" * 100) for number in range(700, 0, -1)]
     with subprocess.Popen(  # noqa: S603 - our own command
         [COMMAND, "award", *command], env=desk.settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

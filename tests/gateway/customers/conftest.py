@@ -9,8 +9,8 @@ import pytest
 
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
-from tests.gateway.edge.test_view import make_snapshot
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.widget.test_view import make_snapshot
 
 # A busy machine is no Gorgias that does not say.
 PATIENCE_S = 60.0

@@ -9,16 +9,16 @@ import pytest
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.lookup import Customers
+from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
-from gateway.tickets.accounts import Accounts
 from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.customers.conftest import PATIENCE_S
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.outbox.room import Clock
 from tests.gateway.statements import execute
-from tests.gateway.tickets.room import Clock
 from tests.gateway.waiting import wait_until
 
 JANA = AskGorgias(ticket_id="4711", customer_id="101")

@@ -6,7 +6,8 @@ import grpc
 import pytest
 
 from gateway.loyalty_client import LoyaltyClient
-from gateway.merchants import DEFAULT_SHOP, REVALIDATE_S, Merchants
+from gateway.merchants import REVALIDATE_S, Merchants
+from gateway.wording.shop import DEFAULT_SHOP
 from tests.gateway.edge.scripted import ScriptedLoyalty
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]

@@ -8,7 +8,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.gorgias.budget import Budget, Urgency
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import (
     GorgiasContractError,
@@ -19,6 +18,7 @@ from gateway.gorgias.errors import (
     GorgiasThrottledError,
     GorgiasUnavailableError,
 )
+from gateway.gorgias.rate_limiter import Priority, RateLimiter
 from gateway.gorgias.transport import MAX_ANSWER_BYTES, Transport
 from tests.gateway.helpdesk import Helpdesk
 
@@ -223,8 +223,8 @@ async def test_client_authenticates_every_call_and_sends_the_key_nowhere_else(
 async def test_transport_tells_the_budget_what_gorgias_counts_for_the_account(
     session: aiohttp.ClientSession, server: Server, level: str, wait_s: float
 ) -> None:
-    budget = Budget(lambda: 100.0)
+    limiter = RateLimiter(lambda: 100.0)
     server.say(200, "{}", X_Gorgias_Account_Api_Call_Limit=level)
-    await Transport(session, server.url, "ops@acme.example", KEY, budget=budget).request(HTTPMethod.GET, "/api/x")
-    assert budget.get_wait_s(Urgency.NOTE) == wait_s
-    assert budget.get_wait_s(Urgency.PRESS) == 0
+    await Transport(session, server.url, "ops@acme.example", KEY, limiter=limiter).request(HTTPMethod.GET, "/api/x")
+    assert limiter.get_wait_s(Priority.NOTE) == wait_s
+    assert limiter.get_wait_s(Priority.PRESS) == 0

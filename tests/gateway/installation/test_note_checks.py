@@ -4,15 +4,16 @@ import aiohttp
 import msgspec
 import pytest
 
+from gateway.customers.checks import check_buttons
 from gateway.gorgias.client import GorgiasClient
-from gateway.gorgias.messages import TicketClient
+from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
-from gateway.tickets.checks import check_buttons, check_notes
-from gateway.tickets.rows import Backlog
+from gateway.outbox.checks import check_notes
+from gateway.outbox.entries import Backlog
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
 

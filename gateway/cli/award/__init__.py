@@ -1,0 +1,1 @@
+"""The group `trifft-gorgias award`. Its commands are in `commands` and `export`, and share the other two."""

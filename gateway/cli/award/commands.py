@@ -1,0 +1,198 @@
+"""`trifft-gorgias award`: points given and removed by support."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter, Token
+
+from gateway.cli.arguments import Json, MerchantId, strip_text
+from gateway.cli.award import columns
+from gateway.cli.award.export import export
+from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
+from gateway.cli.errors import UsageError
+from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
+from gateway.cli.output import (
+    has_width,
+    print_blocks,
+    print_fields,
+    print_hint,
+    print_json,
+    print_line,
+    print_table,
+)
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import isolate
+
+_SHOWN = 100
+# Below it the ids of members, and what else is long, are broken into pieces.
+_TABLE_COLUMNS = 180
+_SUM_TIMEOUT_S = 30.0
+_GROUPINGS = {
+    "agent": pb.AWARD_GROUPING_AGENT,
+    "reason": pb.AWARD_GROUPING_REASON,
+    "day": pb.AWARD_GROUPING_DAY,
+}
+# What was taken back counts for whom it was given by, whoever took it.
+_TITLES = {"agent": "given by"}
+# The figures of a sum, for scripts.
+_FIGURES = ("award_count", "points", "reversed_points", "in_doubt_points", "removed_points")
+_OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
+_OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
+
+_AWARD_ID = re.compile(r"A-[1-9][0-9]{0,17}")
+
+
+def _parse_award_id(_type: object, tokens: Sequence[Token]) -> str:
+    """Like "A-12"; a small letter will do. Raises UsageError."""
+    text = tokens[0].value
+    award_id = text.strip().upper()
+    if not _AWARD_ID.fullmatch(award_id):
+        raise UsageError(f"AWARD must be an award's number, for example A-12: not {text[:40]!r}")
+    return award_id
+
+
+AwardId = Annotated[str, Parameter(name="AWARD", help="Its number, for example A-12.", converter=_parse_award_id)]
+app = App(name="award")
+
+
+@app.command(name="list", help="List a shop's awards, newest first.")
+async def list_all(
+    merchant_id: MerchantId,
+    /,
+    *,
+    selection: Selection = ALL,
+    limit: Annotated[int, Parameter(help="How many at most.")] = _SHOWN,
+    json: Json = False,
+) -> None:
+    if limit < 1:
+        raise UsageError(f"--limit must be 1 or more: not {limit}")
+    async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
+        award_filter, zone = await selection.fetch_filter(loyalty, merchant_id)
+        awards: list[pb.Award] = []
+        async for page in list_award_pages(loyalty, merchant_id, award_filter, limit=limit):
+            awards += page.awards
+            are_all = not page.next_page_token
+    if json:
+        print_json([columns.render_award(award, zone) for award in awards])
+    elif awards and has_width(_TABLE_COLUMNS):
+        print_table(columns.LIST_HEADINGS, (columns.list_cells(award, zone) for award in awards))
+    elif awards:
+        print_blocks(columns.list_lines(award, zone) for award in awards)
+    elif award_filter == pb.AwardFilter():
+        print_line(f"{merchant_id} has no awards yet.")
+    else:
+        print_line(f"{merchant_id} has no such awards.")
+    if not are_all:
+        more = f"--limit {limit * 10} shows more, trifft-gorgias award export {merchant_id} --to FILE writes all"
+        print_hint(f"These are the newest {limit}: {more}.")
+
+
+@app.command(help="Show one award and what happened to it.")
+async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = False) -> None:
+    request = pb.GetAwardRequest(merchant_id=merchant_id, award_id=award_id)
+    async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
+        found = await loyalty.get_award(request, timeout_s=TIMEOUT_S)
+        zone = await fetch_zone(loyalty, merchant_id)
+    if json:
+        changes = [columns.render_change(change, zone) for change in found.changes]
+        print_json({**columns.render_award(found.award, zone), "changes": changes})
+        return
+    print_fields(columns.list_fields(found.award, zone))
+    print_table(columns.CHANGE_HEADINGS, (columns.list_change_cells(change, zone) for change in found.changes))
+    if found.award.needs_person:
+        number = found.award.award_id
+        print_line(
+            f"Look for it in TRIFFT, then: trifft-gorgias award settle {merchant_id} {number} applied|not-applied "
+            '--because "…"'
+        )
+    elif found.award.state == pb.AWARD_STATE_UNKNOWN:
+        print_line(
+            "TRIFFT is asked for it until it is settled: within seconds where it was booked; where it was not, "
+            "after 15 min at least, or by a person."
+        )
+
+
+app.command(export, help="Write awards to a file, or to a pipe.")
+
+
+@app.command(help="Add up awards by agent, reason or day.")
+async def totals(
+    merchant_id: MerchantId,
+    /,
+    *,
+    by: Annotated[Literal["agent", "reason", "day"], Parameter(help="What is added up.")],
+    selection: Selection = ALL,
+    json: Json = False,
+) -> None:
+    """Add up a shop's awards by agent (who gave or removed), reason or day; what was taken back or given back, by whom
+    ever, counts with the award that it undoes.
+    """  # noqa: D205  one sentence
+    async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
+        award_filter, _ = await selection.fetch_filter(loyalty, merchant_id)
+        request = pb.SumAwardsRequest(merchant_id=merchant_id, filter=award_filter, group_by=_GROUPINGS[by])
+        sums = (await loyalty.sum_awards(request, timeout_s=_SUM_TIMEOUT_S)).sums
+    if json:
+        print_json([_render_sum(one) for one in sums])
+    elif sums:
+        headings = (_TITLES.get(by, by), "awards", "points", "taken back", "remain", "removed", "in doubt")
+        print_table(headings, (_list_cells(one) for one in (*sums, _add_up(sums))))
+    else:
+        print_line(f"{merchant_id} has no such awards.")
+
+
+@app.command(help="Say what became of an award in doubt.")
+async def settle(  # noqa: PLR0913 - one argument per option
+    merchant_id: MerchantId,
+    award_id: AwardId,
+    outcome: Annotated[Literal["applied", "not-applied"], Parameter(name="OUTCOME", help="What TRIFFT has.")],
+    /,
+    *,
+    because: Annotated[str, Parameter(help="Why you are sure; kept with the award.")],
+    settled_by: Annotated[
+        str | None, Parameter(name="--as", help="Who says so, if not you; your login is kept, too.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write down what you found out about an award whose outcome is unknown; nothing is sent to TRIFFT."""
+    request = pb.SettleAwardRequest(
+        merchant_id=merchant_id,
+        award_id=award_id,
+        outcome=_OUTCOMES[outcome],
+        because=strip_text(because, "--because", "say why you are sure"),
+        settled_by=_name_settler(settled_by),
+    )
+    async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
+        before = await loyalty.get_award(
+            pb.GetAwardRequest(merchant_id=merchant_id, award_id=request.award_id), timeout_s=TIMEOUT_S
+        )
+        award = await loyalty.settle_award(request, timeout_s=TIMEOUT_S)
+        zone = await fetch_zone(loyalty, merchant_id) if json else None
+    if json:
+        print_json(columns.render_award(award, zone))
+        return
+    state, points = columns.read_state(award.state), f"{columns.read_points(award)} for {columns.name_member(award)}"
+    if before.award.state == award.state:
+        print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
+    else:
+        print_line(f"{award.award_id} is {state} now ({points}), says {isolate(request.settled_by)}.")
+
+
+def _add_up(sums: Sequence[pb.AwardSum]) -> pb.AwardSum:
+    return pb.AwardSum(key="all", **{field: sum(getattr(one, field) for one in sums) for field in _FIGURES})
+
+
+def _list_cells(one: pb.AwardSum) -> tuple[str, ...]:
+    remain = one.points - one.reversed_points
+    figures = (one.award_count, one.points, one.reversed_points, remain, one.removed_points, one.in_doubt_points)
+    return (one.key or "–", *(str(figure) for figure in figures))
+
+
+def _render_sum(one: pb.AwardSum) -> dict[str, object]:
+    return {"key": one.key or None, **{field: getattr(one, field) for field in _FIGURES}}
+
+
+def _name_settler(name: str | None) -> str:
+    """The login stays on record beside any other name: "Lead Petra (jo@ops-1)"."""
+    login = get_login()
+    return login if name is None else f"{strip_text(name, '--as', 'say who you are')} ({login})"

@@ -1,0 +1,96 @@
+"""How much of an account's rate this process takes: the shop's other integrations live on the rest."""
+
+import enum
+import time
+from collections import deque
+from collections.abc import Callable
+
+from gateway.gorgias.errors import GorgiasThrottledError
+
+# Gorgias takes 40 requests in 20 s from an API key (contract: rate). Half of them is ours. Of that half, 3 in 10 are
+# kept for presses; panels take 5 in 10 at most, so that some are left for notes.
+WINDOW_S = 20.0
+REQUESTS = 20
+BACKGROUND_TENTHS = 7
+PANEL_TENTHS = 5
+
+
+class Priority(enum.Enum):
+    """Who waits for a request. The value: the share of the account's own count above which it is put off.
+
+    Other processes of ours count there, and so does everyone else.
+    """
+
+    NOTE = 0.5
+    """Nobody."""
+    PANEL = 0.7
+    """A ticket event, of which another comes."""
+    PRESS = 0.9
+    """An agent. All processes together stay below Gorgias' limit."""
+
+
+class RateLimiter:
+    """At most so many `requests` in any 20 s to one account, some of them kept for presses. Nobody waits here.
+
+    After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any
+    beginning.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, requests: int = REQUESTS) -> None:
+        self._clock = clock
+        self._requests = requests
+        self._sends: deque[float] = deque()
+        self._background_sends: deque[float] = deque()
+        self._panel_sends: deque[float] = deque()
+        self._refused_until = 0.0
+        self._level_until = dict.fromkeys(Priority, 0.0)
+
+    def take(self, priority: Priority, *, is_begun: bool = False) -> None:
+        """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
+        wait_s = self.get_wait_s(priority, is_begun=is_begun)
+        if wait_s > 0:
+            raise GorgiasThrottledError(wait_s, is_ours=True)
+        now = self._clock()
+        for sends, _ in self._list_bounds(priority):
+            sends.append(now)
+
+    def get_wait_s(self, priority: Priority, *, is_begun: bool = False) -> float:
+        """Seconds until the next request may be sent; 0: now. `is_begun`: it goes on with what was let through."""
+        now = self._clock()
+        level_until = self._level_until[Priority.PRESS if is_begun else priority]
+        free_times = [now, self._refused_until, level_until]
+        for sends, most in self._list_bounds(priority):
+            while sends and sends[0] <= now - WINDOW_S:
+                sends.popleft()
+            free_times.append(_find_free_time(sends, most))
+        return max(free_times) - now
+
+    def _list_bounds(self, priority: Priority) -> list[tuple[deque[float], int]]:
+        """Where a request counts, and how many there may be in any 20 s."""
+        bounds = [(self._sends, self._requests)]
+        if priority is not Priority.PRESS:
+            bounds.append((self._background_sends, _find_share(self._requests, BACKGROUND_TENTHS)))
+        if priority is Priority.PANEL:
+            bounds.append((self._panel_sends, _find_share(self._requests, PANEL_TENTHS)))
+        return bounds
+
+    def note_refusal(self, retry_after_s: float) -> None:
+        """Gorgias answered 429."""
+        self._refused_until = max(self._refused_until, self._clock() + retry_after_s)
+
+    def note_level(self, used: int, capacity: int) -> None:
+        """What Gorgias says of the account: of its bucket of `capacity`, emptied in 20 s, so much is `used`."""
+        now, drain_s = self._clock(), WINDOW_S / capacity
+        for priority in Priority:
+            # For a press one request more has to drain: at the level itself, nothing is sent.
+            above = used - capacity * priority.value + (priority is Priority.PRESS)
+            self._level_until[priority] = now + max(0.0, above) * drain_s
+
+
+def _find_share(requests: int, tenths: int) -> int:
+    return max(1, requests * tenths // 10)
+
+
+def _find_free_time(sends: deque[float], most: int) -> float:
+    """When there is room again for one more beside these."""
+    return sends[-most] + WINDOW_S if len(sends) >= most else 0.0

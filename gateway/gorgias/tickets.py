@@ -1,0 +1,155 @@
+"""Tickets and their messages in one Gorgias account: the calls, and how Gorgias spells a message."""
+
+import html
+import re
+from collections.abc import Callable
+from contextlib import aclosing
+from http import HTTPMethod
+from typing import Any
+
+import msgspec
+
+from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
+from gateway.gorgias.transport import Transport, parse_answer
+from gateway.gorgias.wire import Node
+
+# Of `has_ticket`, where it is all the same whether there is one: a key that may see none is refused either way.
+ANY_TICKET = 1
+INTERNAL_NOTE = "internal-note"
+_EMAIL_CHANNEL = "email"
+# 1,000 messages. Gorgias does not document their order, so all of a ticket's are looked at.
+_MAX_PAGES = 10
+# Gorgias numbers its tickets. Other spellings of a number are refused: each would be a ticket of its own to the limits.
+_TICKET_ID = re.compile(r"[1-9][0-9]{0,17}")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_note`: only agents see it. `text` may be empty."""
+
+    is_note: bool
+    text: str
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose ticket it is. `customer_id`: None where Gorgias names no customer; `customer_email` may be empty."""
+
+    ticket_id: int
+    customer_id: int | None
+    customer_email: str
+
+
+class TicketClient:
+    """What is asked of an account about its tickets. Every method raises GorgiasError. `sender`: e-mail of a user."""
+
+    def __init__(self, transport: Transport, sender: str) -> None:
+        self._transport = transport
+        self._sender = sender
+
+    async def has_ticket(self, ticket_id: int) -> bool:
+        try:
+            ticket = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
+        except GorgiasNotFoundError:
+            return False
+        parse_answer(_parse_object, ticket)
+        return True
+
+    async def fetch_ticket(self, ticket_id: int) -> Ticket:
+        """Raises GorgiasNotFoundError where there is none."""
+        body = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
+        ticket = parse_answer(parse_ticket, body)
+        _check_id(ticket.ticket_id, ticket_id)
+        return ticket
+
+    async def fetch_emails(self, customer_id: int) -> list[str]:
+        """All e-mail addresses of a customer. Raises GorgiasNotFoundError where there is none."""
+        body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
+        return parse_answer(parse_emails, body)
+
+    async def create_note(self, ticket_id: int, text: str) -> None:
+        """Write an internal note of plain lines. GorgiasNotFoundError: there is no such ticket.
+
+        After GorgiasUnavailableError and GorgiasContractError it may be there.
+        """
+        body = render_note(self._sender, text)
+        await self._transport.request(HTTPMethod.POST, f"/api/tickets/{ticket_id}/messages", body=body)
+
+    async def find_message(self, ticket_id: int, is_wanted: Callable[[Message], bool]) -> Message | None:
+        """The first that fits among at most 1,000. Raises GorgiasTooLongError where there are more and none fits."""
+        pages = self._transport.list_pages("/api/messages", {"ticket_id": str(ticket_id)}, _MAX_PAGES)
+        async with aclosing(pages):
+            async for page in pages:
+                for item in page.items:
+                    message = parse_answer(parse_message, item)
+                    if is_wanted(message):
+                        return message
+                if page.next_cursor is None:
+                    return None
+        raise GorgiasTooLongError("the ticket has more messages than are looked through", "look at it by hand")
+
+
+def parse_ticket_id(text: str) -> int | None:
+    """The number of a ticket, as a button brings it. None: no ticket can have this number."""
+    return int(text) if _TICKET_ID.fullmatch(text) else None
+
+
+def render_note(sender: str, text: str) -> Node:
+    """The body of an internal note by the user with this e-mail."""
+    return {
+        "channel": INTERNAL_NOTE,
+        "from_agent": True,
+        "via": "api",
+        "sender": {"email": sender},
+        "body_text": text,
+        "body_html": "<br>".join(html.escape(line) for line in text.split("\n")),
+    }
+
+
+def parse_message(body: object) -> Message:
+    """Raises msgspec.ValidationError."""
+    found = msgspec.convert(body, _Message)
+    return Message(is_note=found.channel == INTERNAL_NOTE, text=found.body_text or "")
+
+
+def parse_ticket(body: object) -> Ticket:
+    """Raises msgspec.ValidationError."""
+    found = msgspec.convert(body, _Ticket)
+    customer = found.customer or _Customer()
+    return Ticket(ticket_id=found.id, customer_id=customer.id, customer_email=customer.email or "")
+
+
+def parse_emails(body: object) -> list[str]:
+    """A customer's own address first, then those of the channels; an odd channel is passed over.
+
+    Raises msgspec.ValidationError.
+    """
+    found = msgspec.convert(body, _Customer)
+    channels = [channel for channel in found.channels or () if isinstance(channel, dict)]
+    addresses = [found.email, *(one.get("address") for one in channels if one.get("type") == _EMAIL_CHANNEL)]
+    return list(dict.fromkeys(address for address in addresses if isinstance(address, str) and address))
+
+
+class _Customer(msgspec.Struct):
+    id: int | None = None
+    email: str | None = None
+    channels: list[Any] | None = None
+
+
+class _Ticket(msgspec.Struct):
+    id: int
+    customer: _Customer | None = None
+
+
+class _Message(msgspec.Struct):
+    channel: str | None = None
+    body_text: str | None = None
+
+
+def _check_id(found: object, wanted: int) -> None:
+    """Raises GorgiasContractError where the answer is about something else than was asked for."""
+    if found != wanted:
+        raise GorgiasContractError("Gorgias' answer has another id than was asked for", "try again")
+
+
+def _parse_object(body: object) -> dict[str, Any]:
+    return msgspec.convert(body, dict[str, Any])

@@ -1,0 +1,103 @@
+"""The rows of the outbox: one per press's request, and one more where another ticket is to hear of it, too."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Row, String, Table
+
+from gateway.wording.note import NoteKind
+
+NOTES = Table(
+    "ticket_notes",
+    MetaData(),
+    Column("merchant_id", String, primary_key=True),
+    Column("request_id", String, primary_key=True),
+    Column("for_origin", Boolean, primary_key=True),
+    Column("ticket_id", BigInteger),
+    Column("customer_id", BigInteger),
+    Column("expect_time_ms", BigInteger),
+    Column("due_time_ms", BigInteger),
+    Column("lease_expire_time_ms", BigInteger),
+    Column("claim", String),
+    Column("last_note", String),
+    Column("sending", String),
+    Column("send_time_ms", BigInteger),
+    Column("look_count", Integer),
+    Column("problem", String),
+    Column("problem_time_ms", BigInteger),
+    Column("close_time_ms", BigInteger),
+)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that this process has claimed. `last`: what the ticket was told; `sending`: what it may have been told.
+
+    `for_origin`: of a reversal, for the ticket of the award that it takes back. `customer_id`: whose the ticket was at
+    the press, None where Gorgias gave no id. `install_time`: when the shop's installation was last changed, None where
+    there is none. Times are the database's, ages in seconds until the claim.
+    """
+
+    merchant_id: str
+    request_id: str
+    for_origin: bool
+    ticket_id: int
+    customer_id: int | None
+    claim: str
+    expect_time_ms: int
+    claim_time_ms: int
+    last: NoteKind | None
+    sending: NoteKind | None
+    send_time_ms: int | None
+    look_count: int
+    problem: str
+    problem_time_ms: int | None
+    install_time: datetime | None
+
+    @property
+    def press_age_s(self) -> float:
+        return (self.claim_time_ms - self.expect_time_ms) / 1000
+
+    @property
+    def send_age_s(self) -> float:
+        """Since the last send began; 0 where there was none."""
+        return 0.0 if self.send_time_ms is None else (self.claim_time_ms - self.send_time_ms) / 1000
+
+    @property
+    def problem_age_s(self) -> float:
+        """For how long it could not be written."""
+        return 0.0 if self.problem_time_ms is None else (self.claim_time_ms - self.problem_time_ms) / 1000
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """Notes of a shop that could not be written, with one reason (a GorgiasError's name).
+
+    `count` of them wait since `since`. `failed_count` are not tried again; `gone_count` had no ticket any more.
+    """
+
+    count: int = 0
+    since: datetime | None = None
+    problem: str = ""
+    failed_count: int = 0
+    failed_problem: str = ""
+    gone_count: int = 0
+
+
+def parse_entry(row: Row[Any], install_time: datetime | None) -> Entry:
+    return Entry(
+        merchant_id=row.merchant_id,
+        request_id=row.request_id,
+        for_origin=row.for_origin,
+        ticket_id=row.ticket_id,
+        customer_id=row.customer_id,
+        claim=row.claim,
+        expect_time_ms=row.expect_time_ms,
+        claim_time_ms=row.claim_time_ms,
+        last=NoteKind(row.last_note) if row.last_note else None,
+        sending=NoteKind(row.sending) if row.sending else None,
+        send_time_ms=row.send_time_ms,
+        look_count=row.look_count,
+        problem=row.problem,
+        problem_time_ms=row.problem_time_ms,
+        install_time=install_time,
+    )

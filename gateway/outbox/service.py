@@ -1,0 +1,201 @@
+"""The outbox of notes: a press puts one on record, a task of this process writes it."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Self
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from gateway.gorgias.tickets import parse_ticket_id
+from gateway.installation.accounts import Accounts
+from gateway.loyalty_client import LoyaltyClient
+from gateway.merchants import Merchants
+from gateway.notes.service import Notes
+from gateway.outbox.delivery import LATE_S, Delivery
+from gateway.outbox.entries import Entry
+from gateway.outbox.metrics import OutboxMetrics
+from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
+from runtime.database import Database, DatabaseError
+
+POLL_S = 3.0
+# A panel's last press may be answered so long after its button stopped working.
+_MARGIN_S = 86_400.0
+# Many presses are one look.
+_LEAST_POLL_S = 0.05
+_COUNT_INTERVAL_S = 15.0
+_PURGE_INTERVAL_S = 600.0
+_FINISH_S = 1.0
+_RELEASE_S = 0.5
+_MAX_SHOPS = 64
+_LOG = structlog.get_logger()
+
+
+class Outbox:
+    """Open with `async with`: from then on notes are written, shop by shop, one at a time for each.
+
+    Any number of processes may do so on one database. `kept_s`: how long a press may come again. `poll_s`: how often
+    rows are looked for that no press of this process has put there. `clock`: seconds of any beginning.
+    """
+
+    def __init__(  # noqa: PLR0913 - two times and a clock beside what it works with
+        self,
+        store: OutboxStore,
+        delivery: Delivery,
+        metrics: OutboxMetrics,
+        *,
+        kept_s: float,
+        poll_s: float = POLL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._delivery = delivery
+        self._metrics = metrics
+        self._kept_s = kept_s
+        self._poll_s = poll_s
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._shops: dict[str, asyncio.Task[None]] = {}
+        self._paused: dict[str, float] = {}
+        self._claims: dict[str, Entry] = {}
+        self._count_time = self._purge_time = clock()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """A note that is being sent gets a second to end; the rest is for the next process."""
+        await _cancel(self._loop)
+        tasks = set(self._shops.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=_FINISH_S)
+        claims = list(self._claims)
+        for task in tasks:
+            await _cancel(task)
+        if claims:
+            with suppress(DatabaseError, TimeoutError):
+                async with asyncio.timeout(_RELEASE_S):
+                    await self._store.release(claims)
+
+    async def enqueue(self, merchant_id: str, request_id: str, ticket_id: str, customer_id: int | None = None) -> bool:
+        """The award or reversal of this request is about to be sent: its ticket is to hear of it.
+
+        `customer_id`: whose the ticket is now. Once it is another's, a note tells nothing of the member.
+        Durable once this returns; then nothing loses the note. Returns whether one is to come: not where the shop is
+        not installed or wants no notes, or where no ticket has this id. Raises DatabaseError.
+        """
+        number = parse_ticket_id(ticket_id)
+        if number is None:
+            return False
+        is_queued = await self._store.enqueue(merchant_id, request_id, number, customer_id)
+        self._woken.set()
+        return is_queued
+
+    async def is_queued(self, merchant_id: str, request_id: str) -> bool:
+        """Whether a note about this request's award is to come. Raises DatabaseError."""
+        return await self._store.is_queued(merchant_id, request_id)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                wait_s = await self._start_due()
+                await self._count_and_purge()
+            except DatabaseError:
+                _LOG.warning("notes_not_looked_for", reason="the database does not answer")
+                wait_s = self._poll_s
+            except Exception:  # noqa: BLE001 - the outermost boundary of a task that must not end
+                _LOG.exception("notes_not_looked_for")
+                wait_s = self._poll_s
+            await asyncio.sleep(_LEAST_POLL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
+            self._woken.clear()
+
+    async def _start_due(self) -> float:
+        """Start on each shop that has rows due. Returns seconds until the next is."""
+        now = self._clock()
+        self._paused = {merchant_id: until for merchant_id, until in self._paused.items() if until > now}
+        wait_s = min([self._poll_s, *(until - now for until in self._paused.values())])
+        for merchant_id, due_s in (await self._store.list_upcoming(self._poll_s)).items():
+            if merchant_id in self._shops or merchant_id in self._paused:
+                continue
+            if due_s > 0:
+                wait_s = min(wait_s, due_s)
+            elif len(self._shops) < _MAX_SHOPS:
+                task = asyncio.create_task(self._write_all(merchant_id))
+                self._shops[merchant_id] = task
+                task.add_done_callback(partial(self._end, merchant_id))
+        return wait_s
+
+    def _end(self, merchant_id: str, _task: asyncio.Task[None]) -> None:
+        del self._shops[merchant_id]
+        self._woken.set()
+
+    async def _write_all(self, merchant_id: str) -> None:
+        """All that is due for one shop, until its account wants a pause."""
+        try:
+            while entry := await self._store.claim(merchant_id):
+                self._claims[entry.claim] = entry
+                try:
+                    pause_s = await self._delivery.deliver(entry)
+                finally:
+                    del self._claims[entry.claim]
+                if pause_s > 0:
+                    self._paused[merchant_id] = self._clock() + pause_s
+                    return
+        except DatabaseError:
+            _LOG.warning("notes_not_written", merchant_id=merchant_id, reason="the database does not answer")
+            self._paused[merchant_id] = self._clock() + self._poll_s
+        except Exception:  # noqa: BLE001 - the outermost boundary of a task: the row comes again after its lease
+            _LOG.exception("note_failed", merchant_id=merchant_id)
+            self._paused[merchant_id] = self._clock() + self._poll_s
+
+    async def _count_and_purge(self) -> None:
+        now = self._clock()
+        if now >= self._count_time:
+            self._count_time = now + _COUNT_INTERVAL_S
+            self._metrics.open.set(await self._store.count_open())
+            self._metrics.failed.set(await self._store.count_failed())
+        if now >= self._purge_time:
+            self._purge_time = now + _PURGE_INTERVAL_S
+            await self._store.purge(self._kept_s)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@asynccontextmanager
+async def open_outbox(  # noqa: PLR0913 - what it stands on
+    database: Database,
+    accounts: Accounts,
+    client: LoyaltyClient,
+    merchants: Merchants,
+    registry: CollectorRegistry,
+    *,
+    press_life_s: float,
+    poll_s: float = POLL_S,
+    first_look_s: float = FIRST_LOOK_S,
+    late_s: float = LATE_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncGenerator[Outbox]:
+    """`press_life_s`: how long the same press may come again; so long a written note is remembered.
+
+    `late_s`: how long after an uncertain send Gorgias may still write it.
+    """
+    store, metrics = OutboxStore(database, first_look_s=first_look_s), OutboxMetrics(registry)
+    delivery = Delivery(store, accounts, client, Notes(client, merchants), metrics, late_s=late_s, clock=clock)
+    kept_s = press_life_s + _MARGIN_S
+    async with Outbox(store, delivery, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
+        yield outbox
+
+
+OUTBOX = web.AppKey("outbox", Outbox)

@@ -1,0 +1,30 @@
+"""What the widget's titles, links, buttons and forms are called."""
+
+from collections.abc import Sequence
+
+from runtime.text import isolate
+
+CARD = "TRIFFT"
+SUMMARY = "Loyalty"
+AS_OF = "Data from"
+LAST_TRY = "Last try"
+MEMBER = "Member"
+SUPPORT = "Given by support"
+LAST_AWARD = "Last award"
+COUPONS = "Coupons"
+COUPON = "Coupon"
+PROFILE_LINK = "Loyalty Member Profile"
+SEARCH_LINK = "Search in TRIFFT Admin"
+
+AWARD_BUTTON = "Add Loyalty Points"
+DEDUCT_BUTTON = "Remove points"
+UNDO_BUTTON = "Undo last award"
+POINTS_TO_ADD = "Points to add (100 = 100 points)"
+POINTS_TO_REMOVE = "Points to remove (100 = 100 points)"
+NOTE = "Note (optional, the customer may see it)"
+
+
+def label_reason(reasons: Sequence[str]) -> str:
+    """`reasons`: of which one is to be typed; empty: it may be any."""
+    choice = f" (type the first letters: {', '.join(map(isolate, reasons))})" if reasons else ""
+    return f"Reason{choice}"

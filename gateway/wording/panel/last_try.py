@@ -1,0 +1,23 @@
+"""The row that tells of a member's last refused press. It is there only while it is news."""
+
+import re
+from datetime import datetime
+
+from gateway.wording.phrases import format_echo
+from gateway.wording.shop import Shop
+from gateway.wording.times import format_clock, format_day_of_year
+
+# What did not happen, and why: "Not added: …", "Not added. …".
+_SENTENCE = re.compile(r"([^.:]+)([.:] .*)", re.DOTALL)
+
+
+def say_last_try(message: str, time: datetime, shop: Shop, *, ticket_id: str, agent: str) -> str:
+    """As in "Not added at 14:02 (23 Nov, Ana, ticket 4711): 380 of 500 points for this ticket are used. …".
+
+    Gorgias keeps the panel on the customer, for days, and shows it on each of their tickets, to each agent.
+    """
+    ticket = format_echo(ticket_id)
+    facts = (format_day_of_year(time, shop), format_echo(agent), f"ticket {ticket}" if ticket else "")
+    when = f"at {format_clock(time, shop)} ({', '.join(fact for fact in facts if fact)})"
+    found = _SENTENCE.fullmatch(message)
+    return f"{found[1]} {when}{found[2]}" if found else f"{message} {when}"

@@ -1,0 +1,77 @@
+"""The fields of a member, each named once: the template, the view and `member show` follow `MEMBER_FIELDS`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway.wording.numbers import format_number, format_points, parse_balance
+from gateway.wording.phrases import NONE, UNREADABLE
+from gateway.wording.shop import Shop
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import join, make_line
+
+# A balance that is there, and not known: in its row, and in the first line.
+_NO_BALANCE = {
+    pb.WALLET_STATE_UNREADABLE: (UNREADABLE, "points cannot be read"),
+    pb.WALLET_STATE_SEVERAL: ("Several wallets", "several wallets"),
+}
+
+
+class MemberField(msgspec.Struct, frozen=True):
+    """`key`: in the template, the view and what scripts read. `label`: as agents and operators read it.
+
+    `read`: its value as JSON; None or an empty text where there is none. `say`: where it reads otherwise than that.
+    """
+
+    key: str
+    label: str
+    read: Callable[[pb.Member], Any]
+    say: Callable[[pb.Member, Shop], str] | None = None
+
+    def render(self, member: pb.Member, shop: Shop) -> str:
+        """One text, as it is to be copied: only what stands beside others is isolated."""
+        said = self.say(member, shop) if self.say else make_line(self.read(member) or "")
+        return said or NONE
+
+
+def is_switched_off(member: pb.Member) -> bool:
+    """Whether the member has no wallet at all."""
+    return not member.HasField("wallet") and member.wallet_state not in _NO_BALANCE
+
+
+def say_points(member: pb.Member, shop: Shop) -> str:
+    """For the first line: "1,240 points"."""
+    absent = _NO_BALANCE.get(member.wallet_state)
+    return absent[1] if absent else format_points(parse_balance(member.wallet), shop)
+
+
+def _say_balance(member: pb.Member, shop: Shop) -> str:
+    """A balance that is not known is none: never zero."""
+    if is_switched_off(member):
+        return "Switched off"
+    absent = _NO_BALANCE.get(member.wallet_state)
+    return absent[0] if absent else format_number(parse_balance(member.wallet), shop)
+
+
+def _say_tier(member: pb.Member, _shop: Shop) -> str:
+    return make_line(member.tier.display_name) if member.HasField("tier") else "No tier"
+
+
+def _say_segments(member: pb.Member, _shop: Shop) -> str:
+    return join([name for segment in member.segments if (name := make_line(segment.display_name))], ", ")
+
+
+MEMBER_FIELDS = (
+    MemberField("segments", "Segments", lambda member: [one.display_name for one in member.segments], _say_segments),
+    MemberField("full_name", "Full name", lambda member: member.full_name),
+    MemberField("support_id", "Referral / support ID", lambda member: member.support_id),
+    MemberField(
+        "points",
+        "Points",
+        lambda member: member.wallet.points_balance if member.HasField("wallet") else None,
+        _say_balance,
+    ),
+    MemberField("tier", "Tier", lambda member: member.tier.display_name, _say_tier),
+    MemberField("favorite_venue", "Favorite location", lambda member: member.favorite_venue.display_name),
+)

@@ -1,0 +1,68 @@
+"""The first line of a panel: what matters of a member, or why there is none."""
+
+from datetime import datetime
+
+from gateway.errors import name_reason
+from gateway.wording.panel.failures import say_failure_beside_data
+from gateway.wording.panel.member import is_switched_off, say_points
+from gateway.wording.phrases import NO_POINTS_HERE, format_echo, say_several_wallets, say_status
+from gateway.wording.shop import Shop
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.text import drop_mark, join, make_line
+
+# Of a member who may get points, as far as their status goes; an older loyalty service may not tell.
+ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
+NO_EMAIL = "No e-mail on this ticket, so no member can be found."
+# There may be an e-mail, and nobody can say which.
+UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
+
+
+def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
+    """Of one member. `now` dates the failure that a stale snapshot stands in for."""
+    is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
+    summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
+    if not is_old:
+        return summary
+    failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
+    return f"OLD DATA: {drop_mark(summary).removesuffix('.')}. {failure}"
+
+
+def say_not_member(email: str) -> str:
+    return f"No loyalty member with {format_echo(email)}"
+
+
+def say_several_members(count: str, email: str) -> str:
+    """`count`: a number, or empty where it is not told."""
+    return f"{count or 'Several'} members have {format_echo(email)}. {NO_POINTS_HERE}"
+
+
+def _say_obstacle(member: pb.Member) -> str:
+    """Why points cannot be added, where an agent would not know it from one of the facts."""
+    if member.status == pb.MEMBER_STATUS_BLOCKED:
+        return ""
+    if member.status not in ACTIVE:
+        return f"{say_status(member.status_word)} {NO_POINTS_HERE}"
+    if member.wallet_state == pb.WALLET_STATE_SEVERAL:
+        return f"{say_several_wallets()} {NO_POINTS_HERE}"
+    return ""
+
+
+def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> list[str]:
+    member = snapshot.member
+    facts = ["Blocked in TRIFFT"] if member.status == pb.MEMBER_STATUS_BLOCKED else []
+    if is_switched_off(member):
+        facts.append("Points are switched off for this customer")
+    if tier := make_line(member.tier.display_name):
+        facts.append(tier)
+    if not is_switched_off(member):
+        facts.append(say_points(member, shop))
+    if with_coupons:
+        facts.append(_count_coupons(snapshot))
+    return facts
+
+
+def _count_coupons(snapshot: pb.Snapshot) -> str:
+    if snapshot.coupons_unreadable:
+        return "coupons cannot be read"
+    count = len(snapshot.coupons)
+    return "1 coupon" if count == 1 else f"{count or 'no'} coupons"

@@ -1,0 +1,43 @@
+"""What sentences depend on from shop to shop: zone, locale, limits, reasons."""
+
+from zoneinfo import ZoneInfo
+
+import babel
+import msgspec
+
+from gateway.wording.limits import Limits, parse_limits
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """How a merchant's agents read times and numbers, what they may give and why, and where they search for members.
+
+    `award_reasons`: empty where none is asked for. `search_url`: the folder of the members' pages in the provider's
+    admin; empty where no template is set.
+    """
+
+    zone: ZoneInfo
+    locale: babel.Locale
+    limits: Limits = Limits()
+    award_reasons: tuple[str, ...] = ()
+    search_url: str = ""
+
+
+DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"))
+
+
+def parse_shop(merchant: pb.Merchant) -> Shop:
+    """Raises ZoneInfoNotFoundError, babel.UnknownLocaleError and ValueError."""
+    return Shop(
+        zone=ZoneInfo(merchant.time_zone),
+        locale=babel.Locale.parse(merchant.locale, sep="-"),
+        limits=parse_limits(merchant),
+        award_reasons=tuple(merchant.award_reasons),
+        search_url=_parse_search_url(merchant.admin_member_url),
+    )
+
+
+def _parse_search_url(admin_member_url: str) -> str:
+    """The template of a member's page up to the folder that the page is in (assumed to list the members)."""
+    folder, _, _ = admin_member_url.partition("{member_id}")[0].rpartition("/")
+    return f"{folder}/" if folder else ""

@@ -1,0 +1,139 @@
+"""The ticket of a press: asked about within the account's rate, and promised a note, before anything is sent."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import grpc
+import pytest
+
+from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
+from tests.gateway.actions.outcomes import APPLIED, UNDONE
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.helpdesk import Helpdesk
+
+Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
+Press: TypeAlias = "Callable[..., Any]"
+
+
+@pytest.fixture
+async def gateway(
+    request: pytest.FixtureRequest, tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk
+) -> AsyncIterator[Gateway]:
+    loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
+    target, settings = helpdesk.make_target(), getattr(request, "param", {})
+    async with run_gateway(tmp_path, loyalty[1], gorgias=target, **settings) as running:
+        yield running
+
+
+@pytest.fixture(params=["award", "undo"])
+def press(request: pytest.FixtureRequest, gateway: Gateway) -> Press:
+    """Either button."""
+    return gateway.press if request.param == "award" else gateway.press_undo
+
+
+@pytest.fixture
+def database(tmp_path: Path, gateway: Gateway) -> Iterator[sqlite3.Connection]:  # noqa: ARG001 - it makes the file
+    with closing(sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)) as connection:
+        yield connection
+
+
+@contextmanager
+def locked(database: sqlite3.Connection) -> Iterator[None]:
+    """Others can read meanwhile, and not write."""
+    database.execute("BEGIN IMMEDIATE")
+    yield
+    database.execute("ROLLBACK")
+
+
+def list_sent(scripted: ScriptedLoyalty) -> list[Any]:
+    return [*scripted.award_requests, *scripted.reversal_requests]
+
+
+async def check_nothing_was_done(response: aiohttp.ClientResponse, scripted: ScriptedLoyalty) -> None:
+    body = await response.json()
+    assert (response.status, body["reason"]) == (503, "STORE_UNAVAILABLE")
+    assert body["message"].endswith(
+        ". Our own records are not answering, this click changed nothing. Try again in a few minutes."
+    )
+    assert list_sent(scripted) == []
+
+
+async def test_ticket_whose_number_hides_a_character_is_named_without_it(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    response = await gateway.press_undo(ticket_id="47\u202e11")
+    assert response.status == 422
+    assert (await response.json())["message"] == (
+        "Not undone: ticket 4711 is not in this Gorgias account. Try in another ticket of this customer."
+    )
+    assert list_sent(scripted) == []
+
+
+@pytest.mark.parametrize("ticket_id", ["", "{{ticket.id}}", "None"])
+async def test_press_without_a_ticket_is_refused(
+    press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk, ticket_id: str
+) -> None:
+    """Or it would evade the limit of its ticket, and leave no trace in one."""
+    response = await press(ticket_id=ticket_id)
+    body = await response.json()
+    assert (response.status, body["reason"]) == (400, "TICKET_MISSING")
+    assert body["message"].partition(". ")[2] == (
+        "Gorgias did not say which ticket this is. Open the ticket again, then try again."
+    )
+    assert list_sent(scripted) == []
+    assert helpdesk.requests == []
+
+
+async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
+    press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk
+) -> None:
+    for number in range(REQUESTS):
+        assert (await press(ticket_id=str(900_000 + number))).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    response = await press()
+    body = await response.json()
+    assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
+    assert 0 < int(response.headers["Retry-After"]) <= WINDOW_S
+    assert body["message"].endswith(
+        ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
+    )
+    assert (len(helpdesk.requests), list_sent(scripted)) == (REQUESTS, [])
+
+
+async def test_note_is_on_record_under_the_requests_id(
+    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
+) -> None:
+    await press()
+    [request] = list_sent(scripted)
+    rows = database.execute("SELECT merchant_id, request_id, ticket_id FROM ticket_notes").fetchall()
+    assert rows == [("acme", request.request_id, 4711)]
+
+
+async def test_nothing_is_sent_where_no_note_can_be_put_on_record(
+    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
+) -> None:
+    database.execute("ALTER TABLE ticket_notes RENAME TO away")
+    await check_nothing_was_done(await press(), scripted)
+
+
+@pytest.mark.parametrize("gateway", [{"action_timeout_s": 4.0}], indirect=True)
+async def test_nothing_is_sent_where_the_note_takes_too_long(
+    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
+) -> None:
+    with locked(database):
+        response = await press()
+    await check_nothing_was_done(response, scripted)
+
+
+@pytest.mark.parametrize("values", [{"points": "ten"}, {"award_token": "x"}, {"note": "x" * 501}])
+async def test_press_that_cannot_be_read_asks_gorgias_nothing(
+    gateway: Gateway, helpdesk: Helpdesk, database: sqlite3.Connection, values: dict[str, str]
+) -> None:
+    assert (await gateway.press(**values)).status == 400
+    assert helpdesk.requests == []
+    assert database.execute("SELECT count(*) FROM ticket_notes").fetchone() == (0,)

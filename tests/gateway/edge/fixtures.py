@@ -1,0 +1,48 @@
+"""The gateway before a scripted loyalty service, both on real ports."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.scripted import ScriptedLoyalty
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def migrated(tmp_path: Path, migrated_file: Path) -> None:
+    """`run_gateway` finds its database there."""
+    shutil.copy(migrated_file, tmp_path / "gateway.db")
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no Gorgias that does not say."""
+    if "hang" not in request.node.name:
+        monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
+
+
+@pytest.fixture
+async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server]]:
+    scripted = ScriptedLoyalty()
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    scripted.add_to_server(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield scripted, f"127.0.0.1:{port}", server
+    await server.stop(None)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
+    async with run_gateway(tmp_path, loyalty[1]) as running:
+        yield running
+
+
+@pytest.fixture
+def scripted(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> ScriptedLoyalty:
+    return loyalty[0]

@@ -1,0 +1,133 @@
+"""Our share of an account's rate, on a clock that only the test moves."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.gorgias.errors import GorgiasThrottledError
+from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S, Priority, RateLimiter
+
+BACKGROUND_REQUESTS = 14
+PANEL_REQUESTS = 10
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limiter(clock: Clock) -> RateLimiter:
+    return RateLimiter(clock)
+
+
+def take(limiter: RateLimiter, count: int, priority: Priority) -> int:
+    """How many of so many were let through."""
+    taken = 0
+    for _ in range(count):
+        try:
+            limiter.take(priority)
+        except GorgiasThrottledError:
+            break
+        taken += 1
+    return taken
+
+
+def test_lookups_go_on_when_the_notes_have_used_their_share(limiter: RateLimiter) -> None:
+    assert take(limiter, 100, Priority.NOTE) == BACKGROUND_REQUESTS
+    assert take(limiter, 100, Priority.PRESS) == REQUESTS - BACKGROUND_REQUESTS
+
+
+def test_panels_leave_room_for_notes_and_presses(limiter: RateLimiter) -> None:
+    """A shop whose panels all ask Gorgias must not wait for its awards, nor its tickets for their notes."""
+    assert take(limiter, 100, Priority.PANEL) == PANEL_REQUESTS
+    assert take(limiter, 100, Priority.NOTE) == BACKGROUND_REQUESTS - PANEL_REQUESTS
+    assert take(limiter, 100, Priority.PRESS) == REQUESTS - BACKGROUND_REQUESTS
+
+
+def test_small_share_keeps_some_of_it_for_presses(clock: Clock) -> None:
+    limiter = RateLimiter(clock, requests=10)
+    assert [take(limiter, 100, one) for one in (Priority.PANEL, Priority.NOTE, Priority.PRESS)] == [5, 2, 3]
+
+
+def test_panels_go_on_after_notes_and_stop_before_presses(limiter: RateLimiter) -> None:
+    """As the account fills up: by us, by other processes, by others."""
+    limiter.note_level(24, 40)
+    assert [take(limiter, 1, one) for one in (Priority.NOTE, Priority.PANEL)] == [0, 1]
+    limiter.note_level(30, 40)
+    assert [take(limiter, 1, one) for one in (Priority.PANEL, Priority.PRESS)] == [0, 1]
+
+
+def test_notes_wait_for_all_that_was_sent(limiter: RateLimiter) -> None:
+    assert take(limiter, REQUESTS - 1, Priority.PRESS) == REQUESTS - 1
+    assert take(limiter, 100, Priority.NOTE) == 1
+
+
+def test_wait_is_the_time_until_the_oldest_is_past(limiter: RateLimiter, clock: Clock) -> None:
+    limiter.take(Priority.NOTE)
+    clock.now += 5
+    take(limiter, BACKGROUND_REQUESTS - 1, Priority.NOTE)
+    assert limiter.get_wait_s(Priority.NOTE) == pytest.approx(WINDOW_S - 5)
+    clock.now += WINDOW_S - 5
+    assert take(limiter, 100, Priority.NOTE) == 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 8), st.sampled_from(Priority)), max_size=80))
+def test_no_twenty_seconds_ever_see_more_than_our_share(attempts: list[tuple[float, Priority]]) -> None:
+    clock = Clock()
+    limiter, sends = RateLimiter(clock), []
+    for pause_s, priority in attempts:
+        clock.now += pause_s / 8
+        if take(limiter, 1, priority):
+            sends.append((clock.now, priority))
+    for end, _ in sends:
+        within = [priority for time, priority in sends if end - WINDOW_S < time <= end]
+        assert len(within) <= REQUESTS
+        assert len(within) - within.count(Priority.PRESS) <= BACKGROUND_REQUESTS
+        assert within.count(Priority.PANEL) <= PANEL_REQUESTS
+
+
+def test_nothing_is_sent_until_gorgias_allows_it_again(limiter: RateLimiter, clock: Clock) -> None:
+    limiter.note_refusal(5)
+    assert take(limiter, 1, Priority.PRESS) == 0
+    clock.now += 4.9
+    assert take(limiter, 1, Priority.PRESS) == 0
+    clock.now += 0.2
+    assert take(limiter, 1, Priority.PRESS) == 1
+
+
+def test_notes_wait_while_others_use_more_than_half_of_the_account(limiter: RateLimiter, clock: Clock) -> None:
+    """By Gorgias' own count: 30 of 40 are half again after 5 s."""
+    limiter.note_level(30, 40)
+    assert take(limiter, 1, Priority.PRESS) == 1
+    assert limiter.get_wait_s(Priority.NOTE) == pytest.approx(5)
+    clock.now += 5.01
+    assert take(limiter, 1, Priority.NOTE) == 1
+
+
+def test_agents_wait_too_where_an_account_is_nearly_used_up(clock: Clock) -> None:
+    """However many processes there are: each of them hears of the same account."""
+    fleet = [RateLimiter(clock) for _ in range(3)]
+    for limiter in fleet:
+        limiter.note_level(36, 40)
+    assert [take(limiter, 1, Priority.PRESS) for limiter in fleet] == [0, 0, 0]
+    clock.now += 0.51
+    assert [take(limiter, 1, Priority.PRESS) for limiter in fleet] == [1, 1, 1]
+    fleet[0].note_level(34, 40)
+    assert take(fleet[0], 1, Priority.PRESS) == 1
+
+
+def test_what_is_begun_goes_on_above_the_level_and_within_our_share(limiter: RateLimiter) -> None:
+    limiter.note_level(30, 40)
+    for _ in range(BACKGROUND_REQUESTS):
+        limiter.take(Priority.NOTE, is_begun=True)
+    with pytest.raises(GorgiasThrottledError):
+        limiter.take(Priority.NOTE, is_begun=True)

@@ -1,0 +1,5 @@
+"""What every request passes, on a running gateway."""
+
+from tests.gateway.edge.fixtures import gateway, loyalty, migrated, patience, scripted
+
+__all__ = ["gateway", "loyalty", "migrated", "patience", "scripted"]

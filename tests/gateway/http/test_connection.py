@@ -1,0 +1,93 @@
+"""Connections as they come from the network: slow, odd, or with bytes that HTTP does not allow."""
+
+import asyncio
+import json
+import string
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import unquote
+
+import pytest
+from aiohttp import web
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from gateway.__main__ import listen, make_runner
+from runtime.settings import Listen
+from tests.gateway.edge.running import JANA, Gateway
+from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.widget.test_view import make_snapshot
+
+FINE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@asynccontextmanager
+async def connect(host: str, port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return int(head.split(b" ")[1]), await reader.readexactly(length)
+
+
+@pytest.mark.parametrize("before", [b"", FINE, FINE.replace(b"GET", b"POST") + FINE])
+@pytest.mark.parametrize("sent", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_connection_whose_head_does_not_come_is_ended(before: bytes, sent: bytes) -> None:
+    """The first head, or a later one that has begun. A connection that is idle after an answer is kept."""
+    app = web.Application()
+    app.router.add_route("*", "/healthz", answer)
+    runner = make_runner(app)
+    await runner.setup()
+    server = await listen(runner, Listen("127.0.0.1", 0), head_timeout_s=0.2)
+    async with asyncio.timeout(10), connect(*server.sockets[0].getsockname()[:2]) as (reader, writer):
+        writer.write(before)
+        for _ in range(before.count(b"Host")):
+            assert (await read_answer(reader))[0] == 200
+        writer.write(sent)
+        if before and not sent:
+            done, _ = await asyncio.wait([asyncio.ensure_future(reader.read(1))], timeout=0.6)
+            assert not done
+        else:
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+    server.close()
+    await runner.cleanup()
+
+
+async def answer(_request: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+@given(email=st.binary(max_size=40) | st.text(string.printable, max_size=40).map(str.encode))
+@example(email=b"x" * 9_000 + b"@example.com")
+@example(email=b"x" * 70_000 + b"@example.com")
+@example(email="jána@example.com".encode())
+@example(email=b"a b@example.com")
+@example(email=b"jana#@example.com")
+@example(email=b"\xff\xfe@example.com")
+@example(email=b"x@example.com\r\nHost: y")
+@example(email=b"eva@example.com HTTP/1.1\r\nHost: y\r\n\r\nGET /")
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_any_bytes_in_a_target_are_answered_and_show_nobody_else(
+    gateway: Gateway, scripted: ScriptedLoyalty, email: bytes
+) -> None:
+    """As a sender writes them that encodes nothing: 200 or 400, and of nobody but who was named, or has the ticket."""
+    scripted.snapshot = make_snapshot()
+    scripted.snapshot_requests.clear()
+    target = gateway.make_widget_url("EMAIL").removeprefix(gateway.url).encode().replace(b"EMAIL", email)
+    host, port = gateway.url.removeprefix("http://").split(":")
+    async with connect(host, int(port)) as (reader, writer):
+        writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        status, body = await read_answer(reader)
+
+    assert status in {200, 400}
+    assert status == 200 or json.loads(body)["reason"] == "BAD_VALUE"
+    text = email.decode("ascii", "replace")
+    named = text if "@" in text else unquote(text)
+    assert {request.identity.email for request in scripted.snapshot_requests} <= {JANA, named}

@@ -1,0 +1,186 @@
+"""The template reads only what the view returns, and its buttons say what they send."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from gateway.installation.buttons import Buttons
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Variant, render_template
+from gateway.widget.undo import Undo
+from gateway.widget.view import View, render_body, render_member
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.gateway.widget.test_view import NOW, SHOP, make_snapshot, make_views
+from tests.gateway.wording.test_support import make_award
+
+VARIANTS = get_args(Variant)
+REMOVING = Buttons(removes_points=True)
+REASONS = ("Late delivery", "Damaged item", "Goodwill")
+
+
+def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  # noqa: B008 - frozen
+    return render_template(variant=variant, public_url="https://edge.example", credential="tg_x", buttons=buttons)
+
+
+def make_full_view() -> View:
+    """Every list has an item."""
+    award = make_award(until=NOW + timedelta(minutes=25))
+    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    return render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
+
+
+def iter_read(node: Any, scope: Any, way: str = "") -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - JSON
+    """Every path and `{{field}}` of a template, from the root, and whether its scope has it."""
+    path = node.get("path", "")
+    if path:
+        way = f"{way}.{path}"
+        yield way, path in scope
+        if path not in scope:
+            return
+    inner = scope[path] if path else scope
+    scopes = inner if node["type"] == "list" else [inner]
+    for item in scopes:
+        for field in re.findall(r"\{\{(\w+)\}\}", f"{node.get('meta', '')}{node.get('title', '')}"):
+            yield f"{way}.{field}", field in item
+        for child in node.get("widgets", ()):
+            yield from iter_read(child, item, way)
+
+
+def iter_buttons(node: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
+    yield from node.get("meta", {}).get("custom", {}).get("buttons", ())
+    for child in node.get("widgets", ()):
+        yield from iter_buttons(child)
+
+
+def list_parameters(button: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    body = button["action"]["body"]
+    return list(body[body["contentType"]])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
+def test_template_reads_only_what_the_view_returns(variant: Variant, status: str) -> None:
+    view = msgspec.to_builtins(render_body(make_views()[status]))
+    assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Variant) -> None:
+    view = msgspec.to_builtins(render_body(make_full_view()))
+    assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "ways"),
+    [
+        (
+            "list",
+            {
+                ".add_points.award_token",
+                ".add_points.deduct_token",
+                ".support_awards.line",
+                ".undo.title",
+                ".undo.undo_token",
+                ".coupon_list.coupons.line",
+            },
+        ),
+        (
+            "conservative",
+            {
+                *(".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
+                *(".award_token", ".deduct_token"),
+            },
+        ),
+    ],
+)
+def test_template_shows_each_fact_where_its_variant_has_it(variant: Variant, ways: set[str]) -> None:
+    assert ways <= {
+        way for way, _ in iter_read(render(variant, REMOVING), msgspec.to_builtins(render_body(make_full_view())))
+    }
+
+
+def test_template_conservative_has_cards_and_texts_only() -> None:
+    assert set(re.findall(r"'type': '(\w+)'", str(render("conservative")))) == {"wrapper", "card", "text"}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: Variant) -> None:
+    award, undo = iter_buttons(render(variant))
+    assert (award["label"], award["action"]["url"]) == ("Add Loyalty Points", f"https://edge.example{AWARD_ROUTE}")
+    assert (undo["label"], undo["action"]["url"]) == ("Undo last award", f"https://edge.example{UNDO_ROUTE}")
+    click = ["ticket_id", "agent_email", "agent_name"]
+    assert [parameter["key"] for parameter in list_parameters(award)] == ["award_token", "points", "note", *click]
+    assert [parameter["key"] for parameter in list_parameters(undo)] == ["undo_token", *click]
+    assert not any(parameter["editable"] for parameter in list_parameters(undo))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("reasons", "label"),
+    [((), "Reason"), (REASONS, "Reason (type the first letters: Late delivery, Damaged item, Goodwill)")],
+)
+def test_button_that_removes_points_wants_a_reason(variant: Variant, reasons: tuple[str, ...], label: str) -> None:
+    award, deduct, undo = iter_buttons(render(variant, Buttons(reasons=reasons, removes_points=True)))
+    assert (award["label"], undo["label"]) == ("Add Loyalty Points", "Undo last award")
+    assert (deduct["label"], deduct["action"]["url"]) == ("Remove points", f"https://edge.example{DEDUCT_ROUTE}")
+    token, points, reason, note, *click = list_parameters(deduct)
+    assert (token["key"], token["value"], token["editable"]) == ("deduct_token", "{{deduct_token}}", False)
+    assert [(one["key"], one["label"], one["editable"], one["mandatory"]) for one in (points, reason, note)] == [
+        ("points", "Points to remove (100 = 100 points)", True, True),
+        ("reason", label, True, True),
+        ("note", "Note (optional, the customer may see it)", True, False),
+    ]
+    assert [parameter["key"] for parameter in click] == ["ticket_id", "agent_email", "agent_name"]
+
+
+def test_buttons_that_change_points_stand_together() -> None:
+    [card] = render("list", REMOVING)["widgets"]
+    [add] = [node for node in card["widgets"] if node["path"] == "add_points"]
+    assert [button["label"] for button in iter_buttons(add)] == ["Add Loyalty Points", "Remove points"]
+    [card] = render("conservative", REMOVING)["widgets"]
+    labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
+    assert labels == ["Add Loyalty Points", "Remove points", "Undo last award"]
+
+
+def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
+    [card] = render("list")["widgets"]
+    assert "buttons" not in card["meta"]["custom"]
+    lists = {node["path"]: node for node in card["widgets"] if node["type"] == "list"}
+    labels = {path: [button["label"] for button in iter_buttons(node)] for path, node in lists.items()}
+    assert {path: found for path, found in labels.items() if found} == {
+        "add_points": ["Add Loyalty Points"],
+        "undo": ["Undo last award"],
+    }
+
+
+def test_conservative_template_keeps_its_buttons_on_the_card() -> None:
+    [card] = render("conservative")["widgets"]
+    labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
+    assert labels == ["Add Loyalty Points", "Undo last award"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> None:
+    award, undo = iter_buttons(render(variant, Buttons(reasons=REASONS)))
+    assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
+    reason = list_parameters(award)[2]
+    assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"
+    assert (reason["editable"], reason["mandatory"]) == (True, True)
+    assert "reason" not in {parameter["key"] for parameter in list_parameters(undo)}
+
+
+def test_rows_follow_in_the_order_in_which_agents_read() -> None:
+    [card] = render("list")["widgets"]
+    assert [node["path"] for node in sorted(card["widgets"], key=lambda node: node["order"])] == [
+        "add_points",
+        "summary",
+        "as_of",
+        "last_try",
+        "member",
+        "support_awards",
+        "undo",
+        "coupon_list",
+    ]
