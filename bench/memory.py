@@ -16,7 +16,7 @@ import msgspec
 
 from bench.aims import Aim
 from bench.table import render_table
-from loyalty_service.convert import write_snapshot
+from loyalty_service.api.convert.snapshots import write_snapshot
 from loyalty_service.domain.member import (
     Coupon,
     CouponState,
@@ -132,11 +132,6 @@ def make_merchant() -> Merchant:
         time_zone="UTC",
         locale="en",
         profile="",
-        max_points_per_award=500,
-        max_points_per_ticket=500,
-        max_points_per_member_day=0,
-        max_points_per_merchant_day=0,
-        max_points_per_agent_day=0,
         award_reasons=(),
         generation="1",
         create_time=_NOW,

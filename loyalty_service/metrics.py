@@ -108,7 +108,7 @@ class Metrics:
             kind = "reversal"
         self._awards.labels(kind, award.state.value).inc()
 
-    def show_doubts(self, unknown: int, waiting_for_person: int, oldest_s: float) -> None:
+    def show_unknown(self, unknown: int, waiting_for_person: int, oldest_s: float) -> None:
         """What the ledger has of awards that are not settled; `oldest_s` ago the oldest was sent."""
         self._unknown.set(unknown)
         self._waiting_for_person.set(waiting_for_person)

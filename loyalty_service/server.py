@@ -10,22 +10,23 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from loyalty_service.awards.doubts import Doubts
-from loyalty_service.awards.erasures import Erasures
-from loyalty_service.awards.history import History
-from loyalty_service.awards.inquiry import Inquiry
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.reconciler import Reconciler
+from loyalty_service.api.interceptors import CallBoundary, CallerAuth
+from loyalty_service.api.loyalty_servicer import LoyaltyServicer
+from loyalty_service.api.merchant_servicer import MerchantServicer
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.reconciliation.claim import Claims
+from loyalty_service.awards.reconciliation.loop import ReconciliationLoop
+from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.config import MEMORY_URL, Config
 from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
-from loyalty_service.interceptors import CallBoundary, CallerAuth
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
-from loyalty_service.servicers import LoyaltyServicer, MerchantServicer
 from loyalty_service.snapshots import SharedStore, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
@@ -110,9 +111,9 @@ async def serve(
         )
         ledger = _make_ledger(config, database, metrics)
         awards = _make_awards(config, ledger, provider, snapshots, store)
-        doubts = Doubts(database, reversal_window_s=config.reversal_window_s)
-        inquiry = Inquiry(ledger=ledger, doubts=doubts, provider=provider, snapshots=snapshots, merchants=store)
-        reconciler = Reconciler(awards, doubts, inquiry, metrics)
+        claims = Claims(database, reversal_window_s=config.reversal_window_s)
+        reconciler = Reconciler(ledger=ledger, claims=claims, provider=provider, snapshots=snapshots, merchants=store)
+        reconciliation = ReconciliationLoop(awards, claims, reconciler, metrics)
         merchants = MerchantService(store, provider, check_profile=parse_profile, probe_timeout_s=config.read_timeout_s)
         loyalty = LoyaltyServicer(
             store,
@@ -124,7 +125,7 @@ async def serve(
             award_answer_s=config.award_answer_s,
         )
         server = create_server(config, loyalty, MerchantServicer(store, merchants))
-        yield await stack.enter_async_context(_start(config, server, awards, reconciler))
+        yield await stack.enter_async_context(_start(config, server, awards, reconciliation))
 
 
 @asynccontextmanager
@@ -178,7 +179,7 @@ async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metri
 
 @asynccontextmanager
 async def _start(
-    config: Config, server: grpc.aio.Server, awards: AwardService, reconciler: Reconciler
+    config: Config, server: grpc.aio.Server, awards: AwardService, reconciliation: ReconciliationLoop
 ) -> AsyncIterator[int]:
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
@@ -186,18 +187,18 @@ async def _start(
     for service in ("", *OWN_SERVICES):
         await states.set(service, health_pb2.HealthCheckResponse.SERVING)
     await server.start()
-    reconciler.start()
+    reconciliation.start()
     logger.info("listening", address=str(Listen(config.listen.host, port)))
     try:
         yield port
     finally:
         logger.info("draining")
-        reconciler.pause()
+        reconciliation.pause()
         await states.enter_graceful_shutdown()
         leave_time = asyncio.get_running_loop().time() + DRAIN_S
         await server.stop(DRAIN_S)  # first: a call that is still being answered may yet open an award
         await awards.drain(leave_time)
-        await reconciler.stop(leave_time)
+        await reconciliation.stop(leave_time)
         logger.info("stopped")
 
 

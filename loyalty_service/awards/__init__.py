@@ -1,1 +1,1 @@
-"""Points given by support: the ledger, and the way from a request to its outcome."""
+"""Points given, and taken away, by support: `service.py` is the way from a request to its outcome."""

@@ -11,8 +11,11 @@ import msgspec
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.limits import check_award
+from loyalty_service.domain.member import Member
+from loyalty_service.domain.merchant import Merchant
 from runtime.addresses import fold_ascii_case
-from runtime.text import make_line
+from runtime.text import cut, make_line
 
 MAX_NOTE_CHARS = 500
 MAX_TICKET_ID_CHARS = 64
@@ -20,6 +23,7 @@ MAX_AGENT_CHARS = 320
 MAX_MEMBER_ID_CHARS = 320
 MAX_REASON_CHARS = 100
 MAX_BECAUSE_CHARS = 500
+MAX_KEPT_CHARS = 200
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -58,14 +62,6 @@ class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
     ticket_verified: bool = False
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person found out about an award: APPLIED or NOT_APPLIED, who says so, and why they are sure."""
-
-    state: AwardState
-    actor: str
-    because: str
-
-
 def parse_award_number(award_id: str) -> int | None:
     """The number in "A-10482"; None where it is no such text."""
     number = award_id.removeprefix("A-")
@@ -91,38 +87,55 @@ def read_content(given: GivenAward) -> Content:
     return (given.member_id, given.points, given.debit, given.ticket_id.strip())
 
 
-def parse_award(merchant_id: str, given: GivenAward) -> AwardRequest:
-    """Raises BadValueError."""
+def parse_award(merchant: Merchant, given: GivenAward) -> AwardRequest:
+    """Raises BadValueError, and LimitExceededError for what one award must not have, whatever went before."""
     check_request_id(given.request_id)
     if given.points < 1:
         raise BadValueError("points", "must be whole points, 1 or more")
     member_id = _parse_printable("member_id", given.member_id, MAX_MEMBER_ID_CHARS)
     if not member_id.strip():
         raise BadValueError("member_id", "must not be empty")
-    return AwardRequest(
-        merchant_id=merchant_id,
+    request = AwardRequest(
+        merchant_id=merchant.merchant_id,
+        merchant_generation=merchant.generation,
         request_id=given.request_id,
         member_id=member_id,
         points=given.points,
         reason=_clean("reason", given.reason, MAX_REASON_CHARS),
         is_debit=given.debit,
-        **_parse_circumstances(given),
+        **_parse_common(given),
     )
+    check_award(request.points, merchant.limits, is_debit=request.is_debit)
+    reason = match_reason(request.reason, merchant.award_reasons, is_debit=request.is_debit)
+    return msgspec.structs.replace(request, reason=reason)
 
 
-def parse_reversal(given: GivenReversal, original: Award) -> AwardRequest:
+def parse_reversal(merchant: Merchant, given: GivenReversal, original: Award) -> AwardRequest:
     """Raises BadValueError."""
     check_request_id(given.request_id)
     return AwardRequest(
-        merchant_id=original.request.merchant_id,
+        merchant_id=merchant.merchant_id,
+        merchant_generation=merchant.generation,
         request_id=given.request_id,
         member_id=original.request.member_id,
         member_support_id=original.request.member_support_id,
         points=original.request.points,
         reverses=original.number,
         is_debit=not original.request.is_debit,
-        **_parse_circumstances(given),
+        **_parse_common(given),
     )
+
+
+def add_member(request: AwardRequest, member: Member | None) -> AwardRequest:
+    """With what is kept of the member; None: not known. Their texts are the provider's: not refused, but cut."""
+    if member is None:
+        return request
+
+    def keep(text: str) -> str:
+        return cut(make_line(text), MAX_KEPT_CHARS)
+
+    tier_before = keep(member.tier.display_name) if member.tier else ""
+    return msgspec.structs.replace(request, tier_before=tier_before, member_support_id=keep(member.support_id))
 
 
 def match_reason(text: str, reasons: Sequence[str], *, is_debit: bool) -> str:
@@ -141,27 +154,17 @@ def match_reason(text: str, reasons: Sequence[str], *, is_debit: bool) -> str:
     raise BadValueError("reason", f"must be one of these, or its beginning: {', '.join(reasons)}")
 
 
-def parse_finding(state: AwardState, actor: str, because: str) -> Finding:
-    """Raises BadValueError."""
+def parse_finding(state: AwardState, settled_by: str, because: str) -> tuple[str, str]:
+    """Who settles an award, and why they are sure. Raises BadValueError."""
     if state not in {AwardState.APPLIED, AwardState.NOT_APPLIED}:
         raise BadValueError("outcome", "must be AWARD_STATE_APPLIED or AWARD_STATE_NOT_APPLIED")
-    finding = Finding(
-        state=state,
-        actor=_clean("settled_by", actor, MAX_AGENT_CHARS),
-        because=_clean("because", because, MAX_BECAUSE_CHARS),
-    )
-    for field, text in (("settled_by", finding.actor), ("because", finding.because)):
-        if not text:
-            raise BadValueError(field, "must not be empty")
-    return finding
+    actor = _parse_text("settled_by", settled_by, MAX_AGENT_CHARS)
+    return actor, _parse_text("because", because, MAX_BECAUSE_CHARS)
 
 
 def parse_eraser(text: str) -> str:
     """Who wants a member to be forgotten. Raises BadValueError."""
-    actor = _clean("erased_by", text, MAX_AGENT_CHARS)
-    if not actor:
-        raise BadValueError("erased_by", "must not be empty")
-    return actor
+    return _parse_text("erased_by", text, MAX_AGENT_CHARS)
 
 
 def parse_filter(given: AwardFilter) -> AwardFilter:
@@ -177,7 +180,7 @@ def parse_filter(given: AwardFilter) -> AwardFilter:
     )
 
 
-def _parse_circumstances(given: GivenAward | GivenReversal) -> dict[str, Any]:
+def _parse_common(given: GivenAward | GivenReversal) -> dict[str, Any]:
     return {
         "note": _clean("note", given.note, MAX_NOTE_CHARS),
         "ticket_id": _parse_printable("ticket_id", given.ticket_id.strip(), MAX_TICKET_ID_CHARS),
@@ -198,6 +201,14 @@ def _clean(field: str, text: str, limit: int) -> str:
     """A text for people to read: NFC, and one line."""
     line = make_line(unicodedata.normalize("NFC", text))
     return _check_length(field, unicodedata.normalize("NFC", line).strip(), limit)
+
+
+def _parse_text(field: str, text: str, limit: int) -> str:
+    """The same, and not empty."""
+    line = _clean(field, text, limit)
+    if not line:
+        raise BadValueError(field, "must not be empty")
+    return line
 
 
 def _parse_agent(field: str, text: str) -> str:

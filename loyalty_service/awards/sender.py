@@ -5,9 +5,8 @@ from typing import TypeAlias
 
 import structlog
 
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.award import Award, AwardState, Receipt
 from loyalty_service.domain.deadline import Deadline
 from loyalty_service.domain.errors import (
@@ -81,39 +80,38 @@ class Sender:
         """Until when an attempt may be sent that is opened from now on."""
         return Deadline(self._clock, self._timeout_s + OVERRUN_S)
 
-    async def send(self, merchant: Merchant, opening: Opening, deadline: Deadline) -> Award:
+    async def send(self, merchant: Merchant, award: Award, deadline: Deadline) -> Award:
         """Call the provider once, write down what happened, drop what is held for the member where it is outdated."""
-        award = opening.award
         member_id = award.request.member_id
-        log = logger.bind(merchant_id=merchant.merchant_id, award_id=award.award_id, attempt=opening.attempt)
+        log = logger.bind(merchant_id=merchant.merchant_id, award_id=award.award_id, attempt=award.attempt)
         settlement = await self._book(merchant, award, deadline, log)
         try:
             # Before the row says so: who reads that the points are there must not be shown the balance without them.
             if settlement.state is not AwardState.REJECTED or settlement.rejection_reason in _TELLING:
                 await self._snapshots.invalidate(merchant, member_id)
         finally:
-            settled = await self._settle(opening, settlement, log)
+            settled = await self._settle(award, settlement, log)
             log.info("award_settled", state=settled.state.value, reason=settled.rejection_reason)
         # And after: a reading that began in between has not got it among the member's last awards.
         if settled.state is not AwardState.REJECTED:
             await self._snapshots.invalidate(merchant, member_id)
         return settled
 
-    async def _settle(self, opening: Opening, settlement: Settlement, log: Log) -> Award:
+    async def _settle(self, award: Award, settlement: Settlement, log: Log) -> Award:
         """Write the outcome, again where the database fails: it is known now, and would be lost."""
         for _ in range(SETTLE_TRIES - 1):
             try:
-                return await self._ledger.settle(opening, settlement)
+                return await self._ledger.settle(award, settlement)
             except DatabaseError:
                 reference = settlement.receipt.provider_reference if settlement.receipt else None
                 log.exception("award_not_settled", state=settlement.state.value, provider_reference=reference)
                 await asyncio.sleep(SETTLE_S / SETTLE_TRIES)
-        return await self._ledger.settle(opening, settlement)
+        return await self._ledger.settle(award, settlement)
 
     async def _book(self, merchant: Merchant, award: Award, deadline: Deadline, log: Log) -> Settlement:
         request = award.request
         booking = Booking(
-            member_id=request.member_id, points=request.points, note=request.note, reference=make_reference(award)
+            member_id=request.member_id, points=request.points, note=request.note, reference=award.reference
         )
         call = self._provider.debit if request.is_debit else self._provider.credit
         left_s = deadline.left_s()
@@ -124,7 +122,7 @@ class Sender:
             async with asyncio.timeout(left_s):
                 receipt = await call(merchant, booking, timeout_s=min(self._timeout_s, left_s))
         except (BookingUnknownError, TimeoutError) as error:
-            return _make_doubt(error)
+            return _make_unknown(error)
         except ProviderRefusedError as error:
             return _make_refusal(error, retryable=False)
         except (
@@ -140,17 +138,12 @@ class Sender:
         return Settlement(state=AwardState.APPLIED, receipt=receipt, why=_confirm(receipt))
 
 
-def make_reference(award: Award) -> str:
-    """What the provider keeps with the movement: the number for people, the request's id so that it is unique."""
-    return f"{award.award_id}:{award.request.request_id}"
-
-
 def make_lease_s(timeout_s: float) -> float:
     """How long an attempt with this time-out may stay PENDING."""
     return timeout_s + OVERRUN_S + SETTLE_S
 
 
-def _make_doubt(error: BookingUnknownError | TimeoutError) -> Settlement:
+def _make_unknown(error: BookingUnknownError | TimeoutError) -> Settlement:
     """Other points than were asked for are for a person to look at."""
     if isinstance(error, TimeoutError):
         return _LOST

@@ -10,16 +10,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from loyalty_service.awards.circumstances import add_circumstances
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.obstacles import find_obstacle
-from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
 from loyalty_service.awards.parse import (
     GivenAward,
     GivenReversal,
+    add_member,
     check_request_id,
     is_request_id,
-    match_reason,
     parse_award,
     parse_award_number,
     parse_finding,
@@ -27,18 +25,17 @@ from loyalty_service.awards.parse import (
     read_content,
 )
 from loyalty_service.awards.sender import Sender
-from loyalty_service.domain.award import Award, AwardRequest, AwardState
+from loyalty_service.domain.award import Award, AwardState
+from loyalty_service.domain.eligibility import find_refusal
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,
     MerchantNotFoundError,
 )
-from loyalty_service.domain.limits import check_award
-from loyalty_service.domain.member import parse_identity
+from loyalty_service.domain.member import Member, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.priority import Priority
-from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.merchants.store import MerchantStore
 from runtime.database import DatabaseError
 
@@ -95,19 +92,16 @@ class AwardService:
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        held = await self._snapshots.get_held(merchant, given.member_id)
-        request = _parse_at_once(merchant, given) if self._lets_through(merchant, given, held) else None
-        if request is None:  # before anything is refused or the provider asked, what is on record is the answer
-            known = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
-            if known is not None:
-                held = await self._snapshots.get_held(merchant, known.request.member_id)
-                return await self._answer(known, answer_time, held, replayed=True)
-            request = _parse(merchant, given)
-            held = await self._check_member(merchant, given, request, timeout_s=min(self._read_timeout_s, answer_s))
-        request = add_circumstances(request, merchant, held)
-        zone = ZoneInfo(merchant.time_zone)
-        opening = await self._open(merchant, self._ledger.open(request, merchant.limits, zone))
-        return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
+        # Before anything is refused, or the provider asked, what is on record is the answer.
+        replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
+        if replay is not None:
+            return await self._replay(merchant, replay, answer_time)
+        request = parse_award(merchant, given)
+        member = await self._get_eligible(
+            merchant, request.member_id, given.member_fetch_time, timeout_s=min(self._read_timeout_s, answer_s)
+        )
+        opening = self._ledger.open(add_member(request, member), merchant.limits, ZoneInfo(merchant.time_zone))
+        return await self._open(merchant, opening, answer_time, member)
 
     async def reverse(self, merchant: Merchant, given: GivenReversal, *, answer_s: float) -> AwardAnswer:
         """Take an award back, or a deduction, or say what became of that; otherwise as `award`.
@@ -118,28 +112,25 @@ class AwardService:
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
         wanted = parse_award_number(given.award_id) or 0  # which is no award, where it is no number
-        known = await self._ledger.find_replay(merchant.merchant_id, given.request_id, wanted)
-        if known is not None:
-            held = await self._snapshots.get_held(merchant, known.request.member_id)
-            return await self._answer(known, answer_time, held, replayed=True)
+        replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, wanted)
+        if replay is not None:
+            return await self._replay(merchant, replay, answer_time)
         original = await self.get(merchant.merchant_id, award_id=given.award_id)
-        held = await self._snapshots.get_held(merchant, original.request.member_id)
-        request = add_circumstances(parse_reversal(given, original), merchant, held)
-        zone = ZoneInfo(merchant.time_zone)
-        opening = await self._open(merchant, self._ledger.open_reversal(request, zone))
-        return await self._answer(opening.award, answer_time, held, replayed=not opening.is_ours)
+        request = parse_reversal(merchant, given, original)
+        held = await self._snapshots.get_held(merchant, request.member_id)
+        member = held.member if held else None
+        opening = self._ledger.open_reversal(add_member(request, member), ZoneInfo(merchant.time_zone))
+        return await self._open(merchant, opening, answer_time, member)
 
     async def settle(self, merchant_id: str, award_id: str, *, state: AwardState, actor: str, because: str) -> Award:
         """Write down what a person found out about an award. Changes nothing at the provider.
 
         The merchant may be gone. Raises BadValueError, AwardNotFoundError, AwardStateError.
         """
-        finding = parse_finding(state, actor, because)
+        actor, because = parse_finding(state, actor, because)
         award = await self.get(merchant_id, award_id=award_id)
         await self._invalidate(award)
-        settled = await self._ledger.settle_by_person(
-            merchant_id, award.number, finding.state, finding.actor, finding.because
-        )
+        settled = await self._ledger.settle_by_person(merchant_id, award.number, state, actor, because)
         await self._invalidate(award)
         logger.info(
             "award_settled_by_person", merchant_id=merchant_id, award_id=award.award_id, state=settled.state.value
@@ -188,37 +179,34 @@ class AwardService:
             merchant = await self._merchants.get(award.request.merchant_id)
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
-    def _lets_through(self, merchant: Merchant, given: GivenAward, held: Snapshot | None) -> bool:
-        """Whether what is held is good enough to let an award through: not older than what its agent was looking at.
+    async def _get_eligible(
+        self, merchant: Merchant, member_id: str, seen_time: datetime | None, *, timeout_s: float
+    ) -> Member:
+        """The member, where they may get points. Raises why not, and what `Snapshots.get` raises.
 
-        It is never good enough to refuse one.
+        What is held lets an award through where it is not older than what the agent has seen (`seen_time`; None: than
+        the hold time). It never refuses one: then the provider is asked.
         """
-        if held is None or find_obstacle(held.member) is not None:
-            return False
-        hold_s = merchant.hold_time_s or self._hold_time_s
-        return held.fetch_time >= (given.member_fetch_time or datetime.now(UTC) - timedelta(seconds=hold_s))
-
-    async def _check_member(
-        self, merchant: Merchant, given: GivenAward, request: AwardRequest, *, timeout_s: float
-    ) -> Snapshot:
-        """Of a member whom nothing speaks against. Raises what does, and what `Snapshots.get` raises."""
-        held = await self._snapshots.get_held(merchant, request.member_id)
-        if held is not None and self._lets_through(merchant, given, held):
-            return held
+        held = await self._snapshots.get_held(merchant, member_id)
+        oldest = seen_time or datetime.now(UTC) - timedelta(seconds=merchant.hold_time_s or self._hold_time_s)
+        if held is not None and held.fetch_time >= oldest and find_refusal(held.member) is None:
+            return held.member
         read = await self._snapshots.get(
             merchant,
-            parse_identity("member_id", request.member_id),
+            parse_identity("member_id", member_id),
             max_staleness_s=0.0,
             timeout_s=timeout_s,
             priority=Priority.AWARD,
             stale_if_error=False,
         )
-        obstacle = find_obstacle(read.snapshot.member)
-        if obstacle is not None:
-            raise obstacle
-        return read.snapshot
+        refusal = find_refusal(read.snapshot.member)
+        if refusal is not None:
+            raise refusal
+        return read.snapshot.member
 
-    async def _open(self, merchant: Merchant, opening: Coroutine[Any, Any, Opening]) -> Opening:
+    async def _open(
+        self, merchant: Merchant, opening: Coroutine[Any, Any, Opening], answer_time: float, member: Member | None
+    ) -> AwardAnswer:
         """Open and begin to send, whether or not the caller stays."""
 
         async def open_and_send() -> Opening:
@@ -226,14 +214,19 @@ class AwardService:
             opened = await opening
             if opened.is_ours:
                 key = (merchant.merchant_id, opened.award.number)
-                self._sending[key] = task = self._start(self._sender.send(merchant, opened, deadline))
+                self._sending[key] = task = self._start(self._sender.send(merchant, opened.award, deadline))
                 task.add_done_callback(lambda _: self._sending.pop(key, None))
             return opened
 
         async with asyncio.timeout(self._opening_timeout_s):
-            return await asyncio.shield(self._start(open_and_send()))
+            opened = await asyncio.shield(self._start(open_and_send()))
+        return await self._answer(opened.award, answer_time, member, replayed=not opened.is_ours)
 
-    async def _answer(self, award: Award, answer_time: float, held: Snapshot | None, *, replayed: bool) -> AwardAnswer:
+    async def _replay(self, merchant: Merchant, award: Award, answer_time: float) -> AwardAnswer:
+        held = await self._snapshots.get_held(merchant, award.request.member_id)
+        return await self._answer(award, answer_time, held.member if held else None, replayed=True)
+
+    async def _answer(self, award: Award, answer_time: float, member: Member | None, *, replayed: bool) -> AwardAnswer:
         """The award as it is once it is settled, or when `answer_time` has come.
 
         It is on record, and may have been sent: whatever fails from here on, the answer is what was known last.
@@ -245,7 +238,7 @@ class AwardService:
             pass
         except DatabaseError:
             logger.exception("award_not_read", merchant_id=award.request.merchant_id, award_id=award.award_id)
-        return AwardAnswer(award=award, replayed=replayed, member_name=held.member.full_name if held else "")
+        return AwardAnswer(award=award, replayed=replayed, member_name=member.full_name if member else "")
 
     async def _wait(self, award: Award) -> Award:
         """The award once it is PENDING no more."""
@@ -267,22 +260,6 @@ class AwardService:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)
         return task
-
-
-def _parse(merchant: Merchant, given: GivenAward) -> AwardRequest:
-    """Raises BadValueError, LimitExceededError."""
-    request = parse_award(merchant.merchant_id, given)
-    check_award(request.points, merchant.limits, is_debit=request.is_debit)
-    reason = match_reason(request.reason, merchant.award_reasons, is_debit=request.is_debit)
-    return msgspec.structs.replace(request, reason=reason)
-
-
-def _parse_at_once(merchant: Merchant, given: GivenAward) -> AwardRequest | None:
-    """The request, where it does not itself speak against opening it; else None."""
-    try:
-        return _parse(merchant, given)
-    except LoyaltyError:
-        return None
 
 
 def _report(task: asyncio.Task[Any]) -> None:

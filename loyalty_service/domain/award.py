@@ -14,16 +14,30 @@ Content: TypeAlias = tuple[str, int, bool, str] | int
 
 
 class AwardState(enum.Enum):
-    """PENDING → APPLIED | REJECTED | UNKNOWN; UNKNOWN → APPLIED | NOT_APPLIED.
-
-    Also REJECTED → PENDING where it is retryable, and NOT_APPLIED → APPLIED where the points turn up after all.
-    """
+    """See ALLOWED_CHANGES."""
 
     PENDING = "pending"
     APPLIED = "applied"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     NOT_APPLIED = "not_applied"
+
+
+# From each state, those that may follow it. None: there is no award so far.
+ALLOWED_CHANGES: dict[AwardState | None, tuple[AwardState, ...]] = {
+    None: (AwardState.PENDING,),
+    AwardState.PENDING: (AwardState.APPLIED, AwardState.REJECTED, AwardState.UNKNOWN),
+    AwardState.UNKNOWN: (AwardState.APPLIED, AwardState.NOT_APPLIED),
+    # Only where it is retryable.
+    AwardState.REJECTED: (AwardState.PENDING,),
+    # The points turn up after all.
+    AwardState.NOT_APPLIED: (AwardState.APPLIED,),
+    AwardState.APPLIED: (),
+}
+# While an award is one of these, the member's next award waits.
+UNSETTLED = (AwardState.PENDING, AwardState.UNKNOWN)
+# The points were booked, or may have been: limits and sums count these.
+COUNTED = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
 
 
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +105,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Award(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the ledger. `number` runs per merchant from 1; `receipt` is there once APPLIED.
+    """A row of the ledger. `number` runs per merchant from 1; `receipt` is there once APPLIED. `attempt`: from 1.
 
     `attempt_time`: when its last attempt was opened; lists, sums and limits go by it. `rejection_reason`: a name of
     ErrorReason, set when REJECTED; PROVIDER_CONTRACT when UNKNOWN, if the provider's answer named other points.
@@ -103,6 +117,7 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     request: AwardRequest
     state: AwardState
+    attempt: int
     receipt: Receipt | None
     rejection_reason: str | None
     retryable: bool
@@ -116,6 +131,11 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def award_id(self) -> str:
         return make_award_id(self.number)
+
+    @property
+    def reference(self) -> str:
+        """What the provider keeps with the movement: the number for people, the request's id to make it unique."""
+        return f"{self.award_id}:{self.request.request_id}"
 
 
 class AwardChange(msgspec.Struct, frozen=True, kw_only=True):

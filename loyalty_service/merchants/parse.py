@@ -4,7 +4,7 @@ import functools
 import importlib.resources
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,7 +12,7 @@ import msgspec
 from babel import Locale, UnknownLocaleError
 
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.domain.limits import DEFAULT_PER_AWARD, DEFAULT_PER_TICKET, MAX_LIMIT, MAX_POINTS
+from loyalty_service.domain.limits import LIMIT_FIELDS, MAX_LIMIT, MAX_POINTS, Limits
 from runtime.addresses import fold_ascii_case
 from runtime.hosts import is_host, is_loopback, is_public_name
 from runtime.text import make_line
@@ -30,9 +30,9 @@ _PATH = re.compile(r"(/[A-Za-z0-9!$&'()*+,;=:@._~%-]*)*")
 
 
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that an operator sets, as they came from outside; empty, and None for a limit, mean the default.
+    """The fields that an operator sets, as they came from outside; empty means the default.
 
-    A limit of 0 is none; for deductions, none may be made. A time of 0 is the service's.
+    `limits`: those that are set, by the merchant's field; 0 is none. A time of 0 is the service's.
     """
 
     provider_url: str = ""
@@ -40,26 +40,14 @@ class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str = ""
     locale: str = ""
     profile: str = ""
-    max_points_per_award: int | None = None
-    max_points_per_ticket: int | None = None
-    max_points_per_member_day: int | None = None
-    max_points_per_merchant_day: int | None = None
-    max_points_per_agent_day: int | None = None
     award_reasons: Sequence[str] = ()
     hold_time_s: int = 0
     stale_if_error_s: int = 0
-    max_points_per_deduction: int = 0
+    limits: Mapping[str, int] = {}
 
 
-FIELD_NAMES = frozenset(GivenFields.__struct_fields__)
-_LIMIT_DEFAULTS = {
-    "max_points_per_award": DEFAULT_PER_AWARD,
-    "max_points_per_ticket": DEFAULT_PER_TICKET,
-    "max_points_per_member_day": 0,
-    "max_points_per_merchant_day": 0,
-    "max_points_per_agent_day": 0,
-}
-LIMIT_NAMES = tuple(_LIMIT_DEFAULTS)
+FIELD_NAMES = frozenset({*GivenFields.__struct_fields__, *LIMIT_FIELDS} - {"limits"})
+_DEFAULT_LIMITS = Limits()
 # The most that the service itself can be set to.
 _MOST_SECONDS = {"hold_time_s": 86_400, "stale_if_error_s": 604_800}
 SECONDS_NAMES = tuple(_MOST_SECONDS)
@@ -77,8 +65,7 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
         "locale": lambda: _parse_locale(given.locale or "en"),
         "profile": lambda: _parse_profile_text(given.profile),
         "award_reasons": lambda: _parse_reasons(given.award_reasons),
-        "max_points_per_deduction": lambda: _parse_deduction(given.max_points_per_deduction),
-        **{name: functools.partial(_parse_limit, name, getattr(given, name)) for name in _LIMIT_DEFAULTS},
+        **{field: functools.partial(_parse_limit, field, given.limits.get(field)) for field in LIMIT_FIELDS},
         **{name: functools.partial(_parse_seconds, name, getattr(given, name)) for name in _MOST_SECONDS},
     }
     return {name: parse() for name, parse in parsers.items() if name in names}
@@ -182,18 +169,14 @@ def _parse_profile_text(text: str) -> str:
     return text
 
 
-def _parse_limit(name: str, points: int | None) -> int:
-    """0: no limit."""
+def _parse_limit(field: str, points: int | None) -> int:
     if points is None:
-        return _LIMIT_DEFAULTS[name]
-    if not 0 <= points <= MAX_LIMIT:
-        raise BadValueError(f"merchant.{name}", f"must be 1 to {MAX_LIMIT}, or 0 for no limit")
-    return points
-
-
-def _parse_deduction(points: int) -> int:
-    if not 0 <= points <= MAX_POINTS:
-        raise BadValueError("merchant.max_points_per_deduction", f"must be 1 to {MAX_POINTS}, or 0 for no deductions")
+        points = getattr(_DEFAULT_LIMITS, LIMIT_FIELDS[field])
+    maximum, none = MAX_LIMIT, "no limit"
+    if LIMIT_FIELDS[field] == "per_deduction":
+        maximum, none = MAX_POINTS, "no deductions"
+    if not 0 <= points <= maximum:
+        raise BadValueError(f"merchant.{field}", f"must be 1 to {maximum}, or 0 for {none}")
     return points
 
 

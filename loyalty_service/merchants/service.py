@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from loyalty_service.domain.errors import BadValueError, MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.limits import LIMIT_FIELDS, Limits
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import LoyaltyProvider, UnreadableField
 from loyalty_service.merchants.parse import (
@@ -44,13 +45,16 @@ class MerchantService:
     ) -> Merchant:
         """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails: then nothing is added."""
         now = datetime.now(UTC)
+        fields = self._parse(given, FIELD_NAMES, allow_private_url=allow_private_url)
+        limits = Limits(**{name: fields.pop(field) for field, name in LIMIT_FIELDS.items()})
         merchant = Merchant(
             merchant_id=parse_merchant_id(merchant_id),
             provider_token=parse_token(token),
             generation=make_generation(),
             create_time=now,  # the database's clock has the last word
             update_time=now,
-            **self._parse(given, FIELD_NAMES, allow_private_url=allow_private_url),
+            limits=limits,
+            **fields,
         )
         if await self._exists(merchant_id):
             raise MerchantExistsError(merchant_id)
@@ -82,7 +86,8 @@ class MerchantService:
         if _WAY_TO_PROVIDER & changes.keys():
             changes["generation"] = make_generation()
             if probe:
-                changed = msgspec.structs.replace(current, **changes)
+                way = {name: value for name, value in changes.items() if name in _WAY_TO_PROVIDER | {"generation"}}
+                changed = msgspec.structs.replace(current, **way)
                 await self._provider.probe(changed, timeout_s=self._probe_timeout_s)
         return await self._store.change(merchant_id, changes)
 

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, Row, delete, select, update
 
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.limits import LIMIT_FIELDS, Limits
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
 from loyalty_service.merchants.parse import is_merchant_id
@@ -81,7 +82,7 @@ class MerchantStore:
         return await self._get_written(merchant.merchant_id)
 
     async def change(self, merchant_id: str, changes: Mapping[str, object]) -> Merchant:
-        """Write some fields, named as in Merchant. Raises MerchantNotFoundError."""
+        """Write some fields, named as in Merchant, and limits as in LIMIT_FIELDS. Raises MerchantNotFoundError."""
         values = self._spell(changes) | {"update_time_ms": now_ms()}
         query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(values)
         await self._database.write(lambda connection: connection.execute(query))
@@ -108,6 +109,8 @@ class MerchantStore:
         columns = {name: value for name, value in fields.items() if name in merchants.c}
         if "provider_token" in fields:
             columns["provider_token_encrypted"] = self._keys.encrypt(str(fields["provider_token"]))
+        if isinstance(limits := fields.get("limits"), Limits):
+            columns |= {field: getattr(limits, name) for field, name in LIMIT_FIELDS.items()}
         if "award_reasons" in fields:
             columns["award_reasons"] = msgspec.json.encode(fields["award_reasons"]).decode()
         return columns
@@ -117,8 +120,9 @@ class MerchantStore:
         token = self._keys.decrypt(str(values.pop("provider_token_encrypted")))
         for name in ("create_time", "update_time"):
             values[name] = datetime.fromtimestamp(values.pop(f"{name}_ms") / 1000, UTC)
+        limits = Limits(**{name: values.pop(field) for field, name in LIMIT_FIELDS.items()})
         values["award_reasons"] = msgspec.json.decode(values["award_reasons"], type=tuple[str, ...])
-        return Merchant(**values, provider_token=token)
+        return Merchant(**values, limits=limits, provider_token=token)
 
 
 def make_generation() -> str:

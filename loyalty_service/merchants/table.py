@@ -5,6 +5,8 @@ A limit of 0 is none (for deductions: none may be made), a time of 0 is the serv
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 
+from loyalty_service.domain.limits import LIMIT_FIELDS
+
 merchants = Table(
     "merchants",
     MetaData(),
@@ -15,15 +17,10 @@ merchants = Table(
     Column("time_zone", Text),
     Column("locale", Text),
     Column("profile", Text),
-    Column("max_points_per_award", BigInteger),
-    Column("max_points_per_ticket", BigInteger),
-    Column("max_points_per_member_day", BigInteger),
-    Column("max_points_per_merchant_day", BigInteger),
-    Column("max_points_per_agent_day", BigInteger),
+    *(Column(name, BigInteger) for name in LIMIT_FIELDS),
     Column("award_reasons", Text),
     Column("hold_time_s", BigInteger),
     Column("stale_if_error_s", BigInteger),
-    Column("max_points_per_deduction", BigInteger),
     Column("generation", Text),
     Column("create_time_ms", BigInteger),
     Column("update_time_ms", BigInteger),

@@ -6,10 +6,15 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-IN_DOUBT = "state IN ('pending', 'unknown')"
+UNSETTLED = "state IN ('pending', 'unknown')"
 # What was refused has added nothing: another award may have its request.
 BINDING = "state <> 'rejected'"
 GIVEN = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
+# As the domain allows them; a test compares.
+CHANGES = (
+    "coalesce(from_state, 'none') || ' > ' || state IN ('none > pending', 'rejected > pending', 'pending > applied', "
+    "'pending > rejected', 'pending > unknown', 'unknown > applied', 'unknown > not_applied', 'not_applied > applied')"
+)
 
 # What an award is, but for whom it was. Never another.
 FIXED = ("merchant_id", "number", "request_id", "points", "is_debit", "ticket_id", "reverses")
@@ -134,7 +139,7 @@ def _index_awards() -> None:
         part = None if where is None else sa.text(where)
         op.create_index(name, "awards", columns, unique=unique, sqlite_where=part, postgresql_where=part)
 
-    add("awards_one_in_doubt", ["merchant_id", "member_id"], IN_DOUBT, unique=True)
+    add("awards_one_unsettled", ["merchant_id", "member_id"], UNSETTLED, unique=True)
     add("awards_one_per_request", ["merchant_id", "request_id"], BINDING, unique=True)
     add("awards_one_movement", ["merchant_id", "movement_id"], "movement_id IS NOT NULL", unique=True)
     # Not unique: one that was taken for lost, and another that was booked instead, may both turn out to be booked.
@@ -162,13 +167,14 @@ def _add_records() -> None:
         sa.Column("actor", sa.Text, nullable=False, server_default=""),
         sa.Column("why", sa.Text, nullable=False, server_default=""),
         sa.Column("change_time_ms", sa.BigInteger, nullable=False),
+        sa.CheckConstraint(CHANGES),
     )
     op.create_index("award_changes_by_award", "award_changes", ["merchant_id", "number"])
     op.create_table(
-        # When a merchant's doubts may be looked at next, by whichever process.
-        "award_looks",
+        # When an award of the merchant's may be claimed next for reconciliation, by whichever process.
+        "reconciliation_claims",
         sa.Column("merchant_id", sa.Text, primary_key=True),
-        sa.Column("next_look_time_ms", sa.BigInteger, nullable=False),
+        sa.Column("next_claim_time_ms", sa.BigInteger, nullable=False),
     )
     op.create_table(
         # Requests that were answered with the award of another.

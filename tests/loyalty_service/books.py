@@ -37,7 +37,7 @@ async def let_leases_run_out(database: Database) -> None:
     """What is in doubt is looked for at once."""
     await execute(database, "UPDATE awards SET lease_expire_time_ms = 0 WHERE state = 'pending'")
     await execute(database, "UPDATE awards SET next_check_time_ms = 0 WHERE state = 'unknown'")
-    await execute(database, "UPDATE award_looks SET next_look_time_ms = 0")
+    await execute(database, "UPDATE reconciliation_claims SET next_claim_time_ms = 0")
 
 
 @contextmanager

@@ -10,18 +10,18 @@ import msgspec
 from prometheus_client import generate_latest
 from sqlalchemy import select, text
 
-from loyalty_service.awards.history import History
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.settle import Settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.awards.parse import GivenAward, GivenReversal
-from loyalty_service.awards.rows import Settlement
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardAnswer, AwardService
-from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import LoyaltyError
-from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.limits import NO_LIMITS, Limits
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock, Snapshots
@@ -36,7 +36,6 @@ from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
 UTC_ZONE = ZoneInfo("UTC")
-NO_LIMITS = Limits(per_award=None, per_ticket=None)
 BOOKED = Receipt(provider_reference="movement-1", balance=None, delayed=False)
 APPLIED = Settlement(state=AwardState.APPLIED, receipt=BOOKED, why="TRIFFT confirmed it")
 REFUSED = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED", why="TRIFFT refused it")
@@ -83,9 +82,15 @@ class Book:
     ) -> Opening:
         return await self.ledger.open(make_request(points, **fields), limits, zone)
 
+    async def settle_by_movements(self, number: int, state: AwardState, **told: Any) -> Award:  # noqa: ANN401  of Settlement
+        return await self.ledger.settle_by_movements("acme", number, Settlement(state=state, **told))
+
+    async def settle(self, opening: Opening, settlement: Settlement) -> Award:
+        return await self.ledger.settle(opening.award, settlement)
+
     async def give(self, points: int = 100, **wanted: Any) -> Award:  # noqa: ANN401  as `open`
         """An award that the provider confirms."""
-        return await self.ledger.settle(await self.open(points, **wanted), APPLIED)
+        return await self.settle(await self.open(points, **wanted), APPLIED)
 
     async def open_reversal(self, award: Award, **fields: Any) -> Opening:  # noqa: ANN401  any field of AwardRequest
         wanted = make_request(
@@ -98,7 +103,7 @@ class Book:
         return await self.ledger.open_reversal(wanted, UTC_ZONE)
 
     async def take_back(self, award: Award) -> Award:
-        return await self.ledger.settle(await self.open_reversal(award), APPLIED)
+        return await self.settle(await self.open_reversal(award), APPLIED)
 
     async def read(self, number: int) -> Award:
         award = await self.ledger.find_number("acme", number)

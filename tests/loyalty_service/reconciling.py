@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
-from loyalty_service.awards.doubts import Doubts
-from loyalty_service.awards.history import History
-from loyalty_service.awards.inquiry import Inquiry
-from loyalty_service.awards.ledger import Ledger
-from loyalty_service.awards.openings import Opening
-from loyalty_service.awards.reconciler import Reconciler
-from loyalty_service.awards.rows import Settlement
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.open import Opening
+from loyalty_service.awards.ledger.read import History
+from loyalty_service.awards.ledger.settle import Settlement
+from loyalty_service.awards.ledger.tables import award_changes
+from loyalty_service.awards.reconciliation.claim import Claims
+from loyalty_service.awards.reconciliation.loop import ReconciliationLoop
+from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.awards.sender import Sender
 from loyalty_service.awards.service import AwardService
-from loyalty_service.awards.tables import award_changes
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.limits import Limits
@@ -34,7 +34,7 @@ from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
 UTC_ZONE = ZoneInfo("UTC")
-NO_LIMITS = Limits(per_award=None, per_ticket=None)
+NO_LIMITS = Limits(per_award=0, per_ticket=0)
 
 
 class ListingProvider(ScriptedProvider):
@@ -75,9 +75,9 @@ class Worker:
             opening_timeout_s=1.0,
             hold_time_s=900.0,
         )
-        self.doubts: Doubts = parts["doubts"]
-        inquiry = Inquiry(provider=provider, **parts)
-        self.reconciler = Reconciler(awards, self.doubts, inquiry, metrics)
+        self.claims: Claims = parts["claims"]
+        reconciler = Reconciler(provider=provider, **parts)
+        self.loop = ReconciliationLoop(awards, self.claims, reconciler, metrics)
 
     async def open(self, points: int = 100, *, reverses: int | None = None, **fields: Any) -> Opening:  # noqa: ANN401
         """An award of Jana's, PENDING."""
@@ -96,13 +96,13 @@ class Worker:
     async def lose(self, points: int = 100, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
         """An award of Jana's whose answer was lost: UNKNOWN."""
         opening = await self.open(points, **fields)
-        return await self.ledger.settle(opening, Settlement(state=AwardState.UNKNOWN))
+        return await self.ledger.settle(opening.award, Settlement(state=AwardState.UNKNOWN))
 
     async def apply(self, movement: Movement, **fields: Any) -> Award:  # noqa: ANN401  likewise
         """An award of Jana's that the provider confirmed with a movement."""
         opening = await self.open(int(abs(movement.change)), **fields)
         receipt = Receipt(provider_reference=movement.movement_id, balance=None, delayed=False)
-        return await self.ledger.settle(opening, Settlement(state=AwardState.APPLIED, receipt=receipt))
+        return await self.ledger.settle(opening.award, Settlement(state=AwardState.APPLIED, receipt=receipt))
 
     async def let_pass(self, **length: float) -> None:
         """Everything that is in the ledger happened so much earlier."""
@@ -111,14 +111,14 @@ class Worker:
         length_ms = round(timedelta(**length).total_seconds() * 1000)
         await self.execute(f"UPDATE awards SET {shifts}", length_ms=length_ms)  # noqa: S608  names written above
         await self.execute(
-            "UPDATE award_looks SET next_look_time_ms = next_look_time_ms - :length_ms", length_ms=length_ms
+            "UPDATE reconciliation_claims SET next_claim_time_ms = next_claim_time_ms - :length_ms", length_ms=length_ms
         )
 
     async def execute(self, statement: str, **values: Any) -> None:  # noqa: ANN401  as the statement needs
         await self.database.write(lambda connection: connection.execute(text(statement), values))
 
     async def look(self) -> None:
-        await self.reconciler.look()
+        await self.loop.look()
 
     async def look_after(self, **length: float) -> None:
         await self.let_pass(**length)
@@ -158,7 +158,7 @@ async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncItera
         windows_s = {"lease_s": 15.0, "repeat_window_s": 0.0, "reversal_window_s": 1800.0}
         parts = {
             "ledger": Ledger(database, **windows_s, metrics=metrics),
-            "doubts": Doubts(database, reversal_window_s=1800.0),
+            "claims": Claims(database, reversal_window_s=1800.0),
             "snapshots": await stack.enter_async_context(opening),
             "merchants": merchants,
         }

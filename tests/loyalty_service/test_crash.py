@@ -200,7 +200,7 @@ async def settle_all(settings: dict[str, str], database: Database) -> None:
 
 async def age(database: Database) -> None:
     await execute(database, AGE)
-    await execute(database, "UPDATE award_looks SET next_look_time_ms = 0")
+    await execute(database, "UPDATE reconciliation_claims SET next_claim_time_ms = 0")
 
 
 async def read_states(database: Database) -> list[tuple[str, str, str]]:

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from loyalty_service.awards.ledger import Ledger
+from loyalty_service.awards.ledger.ledger import Ledger
+from loyalty_service.awards.ledger.settle import Settlement
+from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.awards.parse import GivenAward, parse_award
-from loyalty_service.awards.rows import Settlement
-from loyalty_service.awards.tables import award_changes, awards
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
@@ -40,9 +40,11 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
-        request = parse_award("acme", make_given())
-        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), refused)
-        await ledger.settle(await ledger.open(request, Limits(), UTC_ZONE), Settlement(state=AwardState.UNKNOWN))
+        request = parse_award(make_merchant(), make_given())
+        await ledger.settle((await ledger.open(request, Limits(), UTC_ZONE)).award, refused)
+        await ledger.settle(
+            (await ledger.open(request, Limits(), UTC_ZONE)).award, Settlement(state=AwardState.UNKNOWN)
+        )
 
         columns = (award_changes.c.number, award_changes.c.attempt, award_changes.c.state)
         query = select(*columns).order_by("change_id")
@@ -58,11 +60,11 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
-        opening = await ledger.open(parse_award("acme", make_given()), Limits(), UTC_ZONE)
+        opening = await ledger.open(parse_award(make_merchant(), make_given()), Limits(), UTC_ZONE)
         expired = await ledger.expire_leases()
 
-        settled = await ledger.settle(opening, refused)
-        booked = await ledger.settle(opening, Settlement(state=AwardState.APPLIED))
+        settled = await ledger.settle(opening.award, refused)
+        booked = await ledger.settle(opening.award, Settlement(state=AwardState.APPLIED))
 
         assert [award.state for award in expired] == [AwardState.UNKNOWN]
         assert (settled.state, settled.retryable, settled.rejection_reason) == (AwardState.NOT_APPLIED, False, None)
@@ -73,12 +75,12 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
 async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) -> None:
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
-        request = parse_award("acme", make_given())
+        request = parse_award(make_merchant(), make_given())
         older = await ledger.open(request, Limits(), UTC_ZONE)
-        await ledger.settle(older, Settlement(state=AwardState.REJECTED, retryable=True))
+        await ledger.settle(older.award, Settlement(state=AwardState.REJECTED, retryable=True))
         await ledger.open(request, Limits(), UTC_ZONE)
 
-        settled = await ledger.settle(older, Settlement(state=AwardState.APPLIED))
+        settled = await ledger.settle(older.award, Settlement(state=AwardState.APPLIED))
 
         assert settled.state is AwardState.PENDING
 
@@ -95,8 +97,8 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
     """Whoever writes past the ledger is refused, too."""
     async with open_database(database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
-        await ledger.open(parse_award("acme", make_given("request-1", "jana")), Limits(), UTC_ZONE)
-        await ledger.open(parse_award("acme", make_given("request-2", "boris")), Limits(), UTC_ZONE)
+        await ledger.open(parse_award(make_merchant(), make_given("request-1", "jana")), Limits(), UTC_ZONE)
+        await ledger.open(parse_award(make_merchant(), make_given("request-2", "boris")), Limits(), UTC_ZONE)
 
         with pytest.raises(IntegrityError):
             await execute(database, make_second_award("jana"))

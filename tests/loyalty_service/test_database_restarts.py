@@ -14,7 +14,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from loyalty_service.awards import reconciler
+from loyalty_service.awards.reconciliation import loop
 from loyalty_service.database import open_database
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
@@ -88,8 +88,8 @@ class Agents:
 
 
 async def test_awards_outlive_the_crashes_of_their_database(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "PASS_S", 0.02)
-    monkeypatch.setattr(reconciler, "PAUSE_AFTER_FAILURE_S", 0.1)
+    monkeypatch.setattr(loop, "PASS_S", 0.02)
+    monkeypatch.setattr(loop, "PAUSE_AFTER_FAILURE_S", 0.1)
     provider = ListingProvider()
     with capture_logs():
         async with run_service(server.url, provider) as client:

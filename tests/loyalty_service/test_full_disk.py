@@ -20,7 +20,10 @@ from tests.loyalty_service.reconciling import ListingProvider
 from tests.loyalty_service.running import Client, catch_failure, run_service
 from tests.loyalty_service.scripted import make_member
 
-FILL = "INSERT INTO award_changes (merchant_id, number, attempt, state, change_time_ms) VALUES ('filler', 0, 0, '', 0)"
+FILL = (
+    "INSERT INTO award_changes (merchant_id, number, attempt, state, change_time_ms) "
+    "VALUES ('filler', 0, 0, 'pending', 0)"
+)
 ROOM = 2**30
 
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from loyalty_service.awards import reconciler
+from loyalty_service.awards.reconciliation import loop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, Failure, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
@@ -84,7 +84,7 @@ def test_every_call_of_both_services_is_tried() -> None:
 async def test_every_call_says_that_the_store_is_away_and_when_to_ask_again(
     new_postgres_url: str, postgres_url: str, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "PAUSE_AFTER_FAILURE_S", 0.1)
+    monkeypatch.setattr(loop, "PAUSE_AFTER_FAILURE_S", 0.1)
     async with (
         lend_database(new_postgres_url, postgres_url) as (take_away, _bring_back),
         run_service(new_postgres_url, provider) as client,
@@ -100,7 +100,7 @@ async def test_every_call_says_that_the_store_is_away_and_when_to_ask_again(
 async def test_award_that_meets_no_store_sends_nothing_and_is_given_once_it_is_back(
     new_postgres_url: str, postgres_url: str, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "PAUSE_AFTER_FAILURE_S", 0.1)
+    monkeypatch.setattr(loop, "PAUSE_AFTER_FAILURE_S", 0.1)
     request_id = make_request_id()
     async with (
         lend_database(new_postgres_url, postgres_url) as (take_away, bring_back),

@@ -16,7 +16,7 @@ import gateway.database
 import loyalty_service.database
 from gateway.installation.store import INSTALLATIONS
 from gateway.outbox.entries import NOTES
-from loyalty_service.awards.tables import awards
+from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.merchants.table import merchants
 from loyalty_service.snapshots.secret import fleet_secrets
 from runtime.database import DatabaseError, open_database

@@ -76,11 +76,6 @@ def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
             time_zone="UTC",
             locale="en",
             profile=profile if "[rate]" in profile else MANY_REQUESTS + profile,
-            max_points_per_award=500,
-            max_points_per_ticket=500,
-            max_points_per_member_day=0,
-            max_points_per_merchant_day=0,
-            max_points_per_agent_day=0,
             award_reasons=(),
             generation="1",
             create_time=datetime(2126, 11, 23, tzinfo=UTC),  # not here before the process: no past to be careful of

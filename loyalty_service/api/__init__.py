@@ -1,0 +1,1 @@
+"""The gRPC boundary: calls are parsed and handed on, answers and errors are written."""

@@ -1,0 +1,86 @@
+"""Members, how they are named, and what is held of them."""
+
+from urllib.parse import quote
+
+from google.protobuf.duration_pb2 import Duration
+
+from loyalty_service.api.convert.awards import write_award
+from loyalty_service.api.convert.values import spell, write_duration, write_time
+from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
+from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.member import Identity, Member, Wallet, parse_identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import HeldSnapshot, Holding
+from loyalty_service.merchants.parse import MEMBER_ID_PLACE
+from protos.loyalty.v1 import loyalty_pb2 as pb
+
+
+def read_identity(message: pb.MemberIdentity) -> Identity:
+    """Raises BadValueError, also when none of the kinds is set."""
+    kind = message.WhichOneof("identity")
+    if kind is None:
+        raise BadValueError("identity", "must be set")
+    return parse_identity(kind, getattr(message, kind))
+
+
+def read_member_id(text: str) -> str:
+    """Raises BadValueError."""
+    try:
+        return parse_identity("member_id", text).value
+    except BadValueError as error:
+        raise BadValueError("member_id", error.description) from None
+
+
+def read_erased_id(text: str) -> str:
+    """A member's id, or nothing. Raises BadValueError, also for what a forgotten member's awards carry."""
+    if text.startswith(PSEUDONYM_PREFIX):
+        raise BadValueError("member_id", "is the pseudonym of a member who was forgotten already")
+    return read_member_id(text) if text else ""
+
+
+def read_staleness_s(message: Duration) -> float:
+    """Raises BadValueError when it is negative."""
+    if message.seconds < 0 or message.nanos < 0:
+        raise BadValueError("max_staleness", "must not be negative")
+    return message.seconds + message.nanos / 1e9
+
+
+def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
+    snapshot = held.snapshot
+    given = snapshot.support_awards
+    return pb.Snapshot(
+        merchant_id=merchant.merchant_id,
+        member=_write_member(snapshot.member, merchant),
+        coupons=spell(snapshot.coupons or ()),
+        coupons_unreadable=snapshot.coupons is None,
+        fetch_time=write_time(snapshot.fetch_time),
+        stale_reason=pb.ErrorReason.Value(held.stale_reason or "ERROR_REASON_UNSPECIFIED"),
+        given_by_support=None if given is None else pb.SupportAwards(awards=map(write_award, given)),
+    )
+
+
+def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnapshotResponse:
+    if holding is None:
+        return pb.GetHeldSnapshotResponse()
+    message = pb.GetHeldSnapshotResponse(
+        fetch_time=write_time(holding.fetch_time),
+        age=write_duration(holding.age_s),
+        hold_time=write_duration(holding.hold_time_s),
+        stale_if_error=write_duration(holding.stale_if_error_s),
+    )
+    if holding.snapshot is None:
+        message.member_count = holding.member_count
+    else:
+        message.snapshot.CopyFrom(write_snapshot(HeldSnapshot(snapshot=holding.snapshot, stale_reason=None), merchant))
+    return message
+
+
+def _write_member(member: Member, merchant: Merchant) -> pb.Member:
+    balance = member.wallet
+    is_readable = isinstance(balance, Wallet)
+    fields = spell(member) | {
+        "wallet": spell(balance) if is_readable else None,
+        "wallet_state": pb.WALLET_STATE_READABLE if is_readable else spell(balance),
+        "profile_url": merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe="")),
+    }
+    return pb.Member(**fields)

@@ -1,0 +1,82 @@
+"""The idempotency key: what is on record under a `request_id`, and answers a request that comes again with it.
+
+An award keeps its `request_id` for itself unless it is REJECTED: what was refused has added nothing, so another award
+may have the id. A request may have been answered with the award of another: unless that is REJECTED, it is so again,
+whatever has become of that award; and its id stays free for other content.
+"""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, and_
+
+from loyalty_service.awards.ledger.rows import AwardRows, read_award
+from loyalty_service.awards.ledger.tables import award_repeats, awards
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
+from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
+from loyalty_service.domain.errors import RequestIdReusedError
+from runtime.sql import make_insert
+
+
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Awards newest first. `own`: of the same `request_id`. `answered`: others, with which it was answered before."""
+
+    own: tuple[Award, ...]
+    answered: tuple[Award, ...]
+
+    def find_replay(self, content: Content) -> Award | None:
+        """The award that answers; None where one may be opened, or the one that `find_rejected` finds tried again.
+
+        Raises RequestIdReusedError.
+        """
+        binding = next(filter(_binds, self.own), None)
+        if binding is not None and binding.request.content == content:
+            return binding
+        for award in self.answered:
+            if _binds(award) and (award.request.content == content or _had(award, content)):
+                return award
+        if binding is not None:
+            raise RequestIdReusedError(binding.award_id)
+        rejected = self.find_rejected(content)
+        return None if rejected is None or rejected.retryable else rejected
+
+    def find_rejected(self, content: Content) -> Award | None:
+        """The award with this content that was refused. There is one at most: it is opened again, not another."""
+        # One that has forgotten its member cannot be given to them any more.
+        refused = (award for award in self.own if not _binds(award) and not _is_erased(award))
+        return next((award for award in refused if award.request.content == content), None)
+
+
+def read_record(connection: Connection, rows: AwardRows, merchant_id: str, request_id: str) -> RequestRecord:
+    own = rows.select.where(awards.c.merchant_id == merchant_id, awards.c.request_id == request_id)
+    is_answer = and_(award_repeats.c.merchant_id == awards.c.merchant_id, award_repeats.c.number == awards.c.number)
+    answered = rows.select.join(award_repeats, is_answer).where(
+        award_repeats.c.merchant_id == merchant_id, award_repeats.c.request_id == request_id
+    )
+    return RequestRecord(own=_list_newest_first(connection, own), answered=_list_newest_first(connection, answered))
+
+
+def remember_answer(connection: Connection, request: AwardRequest, award: Award) -> None:
+    """A copy of the request may still be on its way, and arrive when that award has been taken back."""
+    values = {"merchant_id": request.merchant_id, "request_id": request.request_id, "number": award.number}
+    connection.execute(make_insert(connection, award_repeats).values(values).on_conflict_do_nothing())
+
+
+def _list_newest_first(connection: Connection, query: Select[Any]) -> tuple[Award, ...]:
+    """Sorted here: SQLite would rather walk by number, past all awards of the merchant."""
+    found = map(read_award, connection.execute(query))
+    return tuple(sorted(found, key=lambda award: award.number, reverse=True))
+
+
+def _binds(award: Award) -> bool:
+    return award.state is not AwardState.REJECTED
+
+
+def _had(award: Award, content: Content) -> bool:
+    """Whether it may have had this content before it forgot its member."""
+    own = award.request.content
+    return _is_erased(award) and isinstance(own, tuple) and isinstance(content, tuple) and own[1:] == content[1:]
+
+
+def _is_erased(award: Award) -> bool:
+    return award.request.member_id.startswith(PSEUDONYM_PREFIX)

@@ -1,0 +1,135 @@
+"""Settling an award: what became of it is written to its row and to the audit log, in the caller's transaction."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, select, update
+
+from loyalty_service.awards.ledger.audit import SERVICE, log_change
+from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of
+from loyalty_service.awards.ledger.tables import awards
+from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Receipt
+from loyalty_service.domain.errors import AwardStateError
+from runtime.sql import now_ms
+
+# How long after an award became UNKNOWN the provider's movements are looked at first.
+FIRST_CHECK_MS = 5_000
+
+OVERDUE = and_(is_one_of(awards, [AwardState.PENDING]), awards.c.lease_expire_time_ms < now_ms())
+
+
+class MovementUsedError(Exception):
+    """The provider has confirmed another award of the member with this movement."""
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an attempt; the fields are as in Award. `why`: in words, for the audit log.
+
+    `movement_id`: of the provider's movement that tells. One movement settles one award.
+    """
+
+    state: AwardState
+    receipt: Receipt | None = None
+    rejection_reason: str | None = None
+    retryable: bool = False
+    needs_person: bool = False
+    movement_id: str | None = None
+    why: str = ""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An award before and after; both are the same where nothing was changed."""
+
+    before: Award
+    after: Award
+
+
+class Settler:
+    """What each method does is described in Ledger."""
+
+    def __init__(self, rows: AwardRows) -> None:
+        self._rows = rows
+
+    def settle(self, connection: Connection, award: Award, settlement: Settlement) -> Change:
+        before = self._rows.lock(connection, award.request.merchant_id, award.number)
+        if before.attempt != award.attempt:
+            return Change(before=before, after=before)
+        if before.state is AwardState.UNKNOWN and settlement.state is AwardState.REJECTED:
+            settlement = Settlement(state=AwardState.NOT_APPLIED, why=settlement.why)
+        return self._change(connection, before, settlement, SERVICE)
+
+    def settle_by_person(
+        self, connection: Connection, merchant_id: str, number: int, settlement: Settlement, actor: str
+    ) -> Change:
+        before = self._rows.lock(connection, merchant_id, number)
+        if before.state is AwardState.PENDING:
+            raise AwardStateError(before.award_id, before.state.value)
+        change = self._change(connection, before, settlement, actor)
+        if change.after.state is not settlement.state:
+            raise AwardStateError(before.award_id, before.state.value)
+        return change
+
+    def settle_by_movements(
+        self, connection: Connection, merchant_id: str, number: int, settlement: Settlement
+    ) -> Change:
+        before = self._rows.lock(connection, merchant_id, number)
+        if settlement.movement_id is not None and _is_used(connection, before, settlement.movement_id):
+            raise MovementUsedError
+        if before.state is AwardState.PENDING:
+            return Change(before=before, after=before)
+        return self._change(connection, before, settlement, SERVICE)
+
+    def expire(self, connection: Connection) -> list[Change]:
+        # Skipped: rows that another process is changing at this moment.
+        query = select(awards.c.merchant_id, awards.c.number).where(OVERDUE).with_for_update(skip_locked=True)
+        settlement = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
+        overdue = [self._rows.lock(connection, *key) for key in connection.execute(query).all()]
+        return [self._change(connection, award, settlement, SERVICE) for award in overdue]
+
+    def _change(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Change:
+        """Change an award that is locked, where its state allows that."""
+        if settlement.state not in ALLOWED_CHANGES[before.state]:
+            return Change(before=before, after=before)
+        merchant_id = before.request.merchant_id
+        query = update(awards).where(is_award(merchant_id, before.number)).values(spell_settlement(settlement))
+        connection.execute(query)
+        after = self._rows.lock(connection, merchant_id, before.number)
+        log_change(connection, after, before.state, actor=actor, why=settlement.why)
+        return Change(before=before, after=after)
+
+
+def mark_needs_person(connection: Connection, merchant_id: str, number: int) -> None:
+    unknown = (is_award(merchant_id, number), is_one_of(awards, [AwardState.UNKNOWN]))
+    connection.execute(update(awards).where(*unknown).values(needs_person=True))
+
+
+def _is_used(connection: Connection, award: Award, movement_id: str) -> bool:
+    """The unique index covers awards that a movement has settled, not those that the provider has confirmed."""
+    query = select(awards.c.number).where(
+        awards.c.merchant_id == award.request.merchant_id,
+        awards.c.member_id == award.request.member_id,
+        awards.c.number != award.number,
+        awards.c.provider_reference == movement_id,
+    )
+    return connection.execute(query).first() is not None
+
+
+def spell_settlement(settlement: Settlement) -> dict[str, Any]:
+    """All columns that a settlement decides."""
+    receipt = settlement.receipt
+    balance = receipt.balance if receipt else None
+    values = {
+        "state": settlement.state.value,
+        "rejection_reason": settlement.rejection_reason,
+        "retryable": settlement.retryable,
+        "provider_reference": receipt.provider_reference if receipt else None,
+        "balance": f"{balance.balance:f}" if balance else None,
+        "delayed": receipt.delayed if receipt else False,
+        "needs_person": settlement.needs_person,
+        "movement_id": settlement.movement_id,
+        "update_time_ms": now_ms(),
+    }
+    if settlement.state is AwardState.NOT_APPLIED:  # who found that out plans when it is looked for again
+        return values
+    is_unknown = settlement.state is AwardState.UNKNOWN
+    return values | {"next_check_time_ms": now_ms() + FIRST_CHECK_MS if is_unknown else None}
