@@ -110,8 +110,8 @@ class StartService(Protocol):
     def __call__(self, **settings: Any) -> AbstractAsyncContextManager[Client]: ...  # noqa: ANN401
 
 
-async def wait_until(condition: Callable[[], object]) -> None:
-    """Returns once `condition()` is true; fails the test after 30 s."""
-    async with asyncio.timeout(30):
+async def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
+    """Returns once `condition()` is true. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  the condition is any, and sets no event
             await asyncio.sleep(0.01)
