@@ -150,7 +150,7 @@ async def test_caller_who_goes_away_does_not_cancel_the_award(client: Client, pr
 async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_the_award(
     database_url: str, client: Client, provider: ScriptedProvider
 ) -> None:
-    """On a busy machine a caller may be gone before the opening has begun: then nothing was done, and they stay longer."""
+    """On a busy machine a caller may be gone before the opening has begun: nothing is done, and they stay longer."""
     request_id = make_request_id()
     for stay_s in (0.5, 2.0, 8.0):
         async with hold_transaction(database_url, "INSERT INTO award_numbers VALUES ('acme', 0)"):
