@@ -127,8 +127,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
 
     `tier` is None where the programme has none, and empty where it cannot be read; `favorite_venue` is None where the
-    member chose none; `support_id` and `full_name` are empty where they are not on file. `status_word`: the provider's
-    own, for people; empty where it has none.
+    member chose none, `join_time` where the provider does not say; `support_id` and `full_name` are empty where they
+    are not on file. `status_word`: the provider's own, for people; empty where it has none.
     """
 
     member_id: str
@@ -140,3 +140,4 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     tier: Tier | None
     favorite_venue: Venue | None
     segments: tuple[Segment, ...]
+    join_time: datetime | None = None

@@ -113,6 +113,7 @@ class MemberFields(_Section, frozen=True, kw_only=True):
     points_scale: Scale
     tier: Expression
     favorite_venue: Expression
+    join_time: Expression
     segments: Expression
 
 

@@ -115,7 +115,7 @@ class Read:
             raise MemberNotFoundError(self._fetch_time)
         if len(candidates) > 1:
             raise MemberAmbiguousError(len(candidates), self._fetch_time)
-        return self._parse(request, lambda reader: parse_member(candidates[0], self._profile, reader))
+        return self._parse(request, lambda reader: parse_member(candidates[0], self._profile, self._zone, reader))
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.get_member

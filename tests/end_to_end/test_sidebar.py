@@ -25,6 +25,7 @@ ROWS = (
     "Points",
     "Tier",
     "Favorite location",
+    "Member since",
 )
 
 # Ticket → what its sidebar sums up after an event, or "" where another test looks.
@@ -70,11 +71,12 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
         "Points": "1,240",
         "Tier": "Gold",
         "Favorite location": "Bratislava, Eurovea",
+        "Member since": "8 Aug 2024",
     }.items():
         await expect(row(page, title)).to_contain_text(value)
     rows = page.get_by_test_id("sidebar").locator("[data-testid^='row-']")
     ids = [await rows.nth(n).get_attribute("data-testid") for n in range(await rows.count())]
-    assert ids[:8] == [f"row-{title}" for title in ROWS]
+    assert ids[:9] == [f"row-{title}" for title in ROWS]
     await expect(row(page, "Data from")).to_contain_text(AS_OF)
 
     coupons = page.get_by_test_id("sidebar").get_by_role("button", name="Coupons")

@@ -37,7 +37,7 @@ MEMBER_FIELDS = {
     "favorite_venue": ("favorite_venue",),
     "params": ("full_name",),
     "status": ("status", "status_word"),
-    "created_at": (),
+    "created_at": ("join_time",),
     "nobody_knows_this": (),
     "success": (),
 }
@@ -225,6 +225,7 @@ async def test_balance_that_cannot_be_read_is_absent_and_points_are_given(
         ("tier", "Gold", "member.tier"),
         ("tier", {"id": "gold", "name": ["Gold"]}, "member.tier"),
         ("favorite_venue", 7, "member.favorite_venue"),
+        ("created_at", "long ago", "member.join_time"),
         ("params", {"first_name": {}, "last_name": "Nováková"}, "member.full_name"),
         ("support_id", ["JN"], "member.support_id"),
         ("status", None, "member.status"),

@@ -8,6 +8,7 @@ import msgspec
 from gateway.wording.numbers import format_number, format_points, parse_balance
 from gateway.wording.phrases import NONE, UNREADABLE
 from gateway.wording.shop import Shop
+from gateway.wording.times import format_day, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import join, make_line
 
@@ -58,6 +59,10 @@ def _say_tier(member: pb.Member, _shop: Shop) -> str:
     return make_line(member.tier.display_name) if member.HasField("tier") else "No tier"
 
 
+def _say_join_day(member: pb.Member, shop: Shop) -> str:
+    return format_day(parse_time(member.join_time), shop) if member.HasField("join_time") else ""
+
+
 def _say_segments(member: pb.Member, _shop: Shop) -> str:
     return join([name for segment in member.segments if (name := make_line(segment.display_name))], ", ")
 
@@ -74,4 +79,10 @@ MEMBER_FIELDS = (
     ),
     MemberField("tier", "Tier", lambda member: member.tier.display_name, _say_tier),
     MemberField("favorite_venue", "Favorite location", lambda member: member.favorite_venue.display_name),
+    MemberField(
+        "member_since",
+        "Member since",
+        lambda member: member.join_time.ToJsonString() if member.HasField("join_time") else None,
+        _say_join_day,
+    ),
 )

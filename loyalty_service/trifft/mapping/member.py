@@ -4,6 +4,7 @@ A field that cannot be read is absent, and noted with the reader. What nothing c
 which names the line of the profile, never the content.
 """
 
+from datetime import tzinfo
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from loyalty_service.domain.member import (
     parse_identity,
 )
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_object, read_required
-from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text
+from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text, parse_time
 from loyalty_service.trifft.mapping.wallets import read_balance
 from loyalty_service.trifft.profile import MemberFields, Profile, is_word
 from loyalty_service.trifft.wire import WireError
@@ -65,7 +66,7 @@ def parse_candidate(row: object, fields: MemberFields) -> Candidate:
     )
 
 
-def parse_member(candidate: Candidate, profile: Profile, reader: FieldReader) -> Member:
+def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: FieldReader) -> Member:
     row, fields = candidate.row, profile.member
     word = reader.read("member.status", fields.status, row, _parse_status, "")
     return Member(
@@ -78,6 +79,7 @@ def parse_member(candidate: Candidate, profile: Profile, reader: FieldReader) ->
         tier=_read_tier(row, fields, reader),
         favorite_venue=_read_venue(row, fields, reader),
         segments=_read_segments(row, fields, reader),
+        join_time=reader.read("member.join_time", fields.join_time, row, lambda value: parse_time(value, zone), None),
     )
 
 

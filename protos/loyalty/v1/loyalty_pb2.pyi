@@ -446,6 +446,7 @@ class Member(_message.Message):
     PROFILE_URL_FIELD_NUMBER: _builtins.int
     STATUS_WORD_FIELD_NUMBER: _builtins.int
     WALLET_STATE_FIELD_NUMBER: _builtins.int
+    JOIN_TIME_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     """The provider's id."""
     support_id: _builtins.str
@@ -474,6 +475,10 @@ class Member(_message.Message):
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
         """In the provider's order."""
 
+    @_builtins.property
+    def join_time(self) -> _timestamp_pb2.Timestamp:
+        """When they joined the programme. Absent where the provider does not say."""
+
     def __init__(
         self,
         *,
@@ -488,10 +493,11 @@ class Member(_message.Message):
         profile_url: _builtins.str = ...,
         status_word: _builtins.str = ...,
         wallet_state: Global___WalletState.ValueType = ...,
+        join_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "join_time", b"join_time", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "full_name", b"full_name", "member_id", b"member_id", "profile_url", b"profile_url", "segments", b"segments", "status", b"status", "status_word", b"status_word", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet", "wallet_state", b"wallet_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "full_name", b"full_name", "join_time", b"join_time", "member_id", b"member_id", "profile_url", b"profile_url", "segments", b"segments", "status", b"status", "status_word", b"status_word", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet", "wallet_state", b"wallet_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -42,6 +42,7 @@ def make_snapshot(**changes: Any) -> pb.Snapshot:  # noqa: ANN401 - any field of
                 pb.Segment(slug="new-7d", display_name="Registered in last 7 days"),
             ],
             profile_url="https://admin.example/m/bf428af0",
+            join_time=Timestamp(seconds=1723125758),
         ),
         coupons=[
             pb.Coupon(coupon_id="1", display_name="Welcome!", redeem_value="5 EUR", state=pb.COUPON_STATE_ACTIVATED),
@@ -89,6 +90,7 @@ def test_member_reads_as_the_product_says() -> None:
         "points": "1,240",
         "tier": "Gold",
         "favorite_venue": "Bratislava, Eurovea",
+        "member_since": "8 Aug 2024",
     }
     assert [row.line for row in view.coupon_list[0].coupons] == ["Welcome! · 5 EUR · until 31 Dec 2026", "Coffee"]
     assert view.coupons_text == "Welcome! · 5 EUR · until 31 Dec 2026\nCoffee"

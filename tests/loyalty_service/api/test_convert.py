@@ -25,6 +25,7 @@ def test_snapshot_with_everything_loses_nothing() -> None:
         segments=(Segment(slug="vip", display_name="VIP"),),
         status=MemberStatus.BLOCKED,
         status_word="BLOCKED",
+        join_time=datetime(2024, 8, 8, 14, 2, 38, tzinfo=UTC),
     )
     coupon = Coupon(
         coupon_id="c",
@@ -53,6 +54,7 @@ def test_snapshot_with_everything_loses_nothing() -> None:
             favorite_venue=pb.Venue(venue_id="v", display_name="Bratislava, Eurovea"),
             segments=[pb.Segment(slug="vip", display_name="VIP")],
             profile_url="https://admin.trifft.io/member/a%20b%2Fc?tab=1",
+            join_time=Timestamp(seconds=1723125758),
         ),
         coupons=[
             pb.Coupon(

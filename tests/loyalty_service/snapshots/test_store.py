@@ -67,13 +67,13 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     structs = (Entry, HeldMember, Alias, Nobody, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        1: {
+        2: {
             "Entry": "key began_us valid_from_us content",
             "HeldMember": "snapshot",
             "Alias": "member_key member_id",
             "Nobody": "member_count fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
-            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments",
+            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments join_time",
             "Wallet": "balance",
             "Tier": "tier_id display_name",
             "Venue": "venue_id display_name",

@@ -1,6 +1,7 @@
 """A member and their coupons, read from the stand-in."""
 
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -43,6 +44,7 @@ async def test_member_comes_with_everything_that_the_widget_shows(
     assert (member.tier.tier_id, member.tier.display_name) == ("gold", "Gold")
     assert member.favorite_venue is not None
     assert member.favorite_venue.display_name == "Bratislava, Eurovea"
+    assert member.join_time == datetime(2024, 8, 8, 14, 2, 38, tzinfo=UTC)
     assert [(segment.slug, segment.display_name) for segment in member.segments] == [
         ("vip", "VIP"),
         ("new-7d", "Registered in last 7 days"),
