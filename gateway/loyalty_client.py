@@ -1,4 +1,4 @@
-"""The loyalty service as the gateway calls it: one channel, one method per RPC, one error."""
+"""The loyalty service as the gateway calls it: one channel, a method for each RPC that it uses, one error."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TypeVar, cast

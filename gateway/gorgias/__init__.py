@@ -1,1 +1,1 @@
-"""Gorgias' REST API and its spellings: nothing outside this room spells them. May import errors only."""
+"""Gorgias' REST API and its spellings: nothing outside this room spells them."""

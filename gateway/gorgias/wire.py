@@ -1,6 +1,6 @@
 """Gorgias' spellings of integrations, widgets and lists.
 
-Of the widget's URL: `widget_url`; of a message: `messages`; of a variable: `variables`.
+Of the widget's URL: `widget_url`; of a ticket and its messages: `tickets`; of a variable: `variables`.
 
 The bodies of integrations and widgets are documented. The parameter names of a button, the `list` node and the `meta`
 of a card were only seen in others' public code: a first real account corrects them here.

@@ -1,4 +1,5 @@
 """Writes to Gorgias that must not be lost: on record before the award is sent, delivered once.
 
-Open `service.py` first. May import notes, installation, wording and what is below them.
+Today they are the notes of awards, and nothing else: rows, look-ups and delivery know of notes only. Open `service.py`
+first.
 """

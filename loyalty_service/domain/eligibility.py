@@ -1,4 +1,8 @@
-"""Whether a member may get points, or lose some, whoever asks."""
+"""Whether a member may be given points, or have some taken away, whoever asks.
+
+A reversal is not asked for this, on purpose: it takes back a mistake, also one that was made for a member who has been
+blocked since. TRIFFT has the last word.
+"""
 
 from loyalty_service.domain.errors import (
     LoyaltyError,
@@ -11,7 +15,10 @@ from loyalty_service.domain.member import Member, MemberStatus, NoBalance
 
 
 def find_refusal(member: Member) -> LoyaltyError | None:
-    """None where the member is eligible. A balance that cannot be read is none: the provider knows it."""
+    """None where the member is eligible.
+
+    A balance that we cannot read is no reason to refuse: the provider knows it.
+    """
     if member.status is MemberStatus.BLOCKED:
         return MemberBlockedError()
     if member.status is MemberStatus.UNKNOWN:

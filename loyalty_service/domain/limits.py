@@ -1,7 +1,9 @@
 """How many points support may give, and take away: a shop's limits, and what of them is used. Pure.
 
-A limit is named here alone, and in the proto and the first migration, whose field and column is `max_points_<name>`.
-They count awards that are PENDING, UNKNOWN or APPLIED and were not taken back; deductions likewise, apart from awards,
+Here a limit is a field of `Limits` and, if it counts several awards, a line of COUNTED_BY. It is also a field of the
+proto, a column of the table and an option of the operator's: CONTRIBUTING.md lists those files.
+
+Limits count awards that are PENDING, UNKNOWN or APPLIED and were not taken back; deductions likewise, apart from awards,
 so that neither makes room for the other. Days are the shop's, in its zone.
 """
 

@@ -126,6 +126,8 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
 
+    It is held without the names of its fields: a new one goes last, and FORM in snapshots/entries.py is raised.
+
     `tier` is None where the programme has none, and empty where it cannot be read; `favorite_venue` is None where the
     member chose none, `join_time` where the provider does not say; `support_id` and `full_name` are empty where they
     are not on file. `status_word`: the provider's own, for people; empty where it has none.
