@@ -1,4 +1,4 @@
 """The presses of buttons: each is answered, whatever happens. `boundary.py` is what all go through.
 
-A button is a file that parses, checks the ticket, calls and renders. May import customers, outbox and what is below.
+A button is a file that parses, checks the ticket, calls and renders.
 """
