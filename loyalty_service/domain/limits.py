@@ -3,8 +3,8 @@
 Here a limit is a field of `Limits` and, if it counts several awards, a line of COUNTED_BY. It is also a field of the
 proto, a column of the table and an option of the operator's: CONTRIBUTING.md lists those files.
 
-Limits count awards that are PENDING, UNKNOWN or APPLIED and were not taken back; deductions likewise, apart from awards,
-so that neither makes room for the other. Days are the shop's, in its zone.
+They count awards that are PENDING, UNKNOWN or APPLIED and were not taken back. Deductions are counted in the same way,
+apart from awards, so that neither makes room for the other. Days are the shop's, in its zone.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ COUNTED_BY = {
 }
 # The limits' names, by the fields of a merchant.
 LIMIT_FIELDS = {f"max_points_{name}": name for name in Limits.__struct_fields__}
-NO_LIMITS = Limits(per_award=0, per_ticket=0)
+NO_LIMITS = Limits(**dict.fromkeys(Limits.__struct_fields__, 0))
 
 
 def check_award(points: int, limits: Limits, *, is_debit: bool) -> None:

@@ -21,7 +21,7 @@ from loyalty_service.awards.sender import Sender
 from loyalty_service.awards.service import AwardService
 from loyalty_service.database import open_database
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
-from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.limits import NO_LIMITS
 from loyalty_service.domain.ports import LoyaltyProvider, Movement, Movements
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
@@ -34,7 +34,6 @@ from tests.loyalty_service.running import SECRET_KEY, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_merchant
 
 UTC_ZONE = ZoneInfo("UTC")
-NO_LIMITS = Limits(per_award=0, per_ticket=0)
 
 
 class ListingProvider(ScriptedProvider):

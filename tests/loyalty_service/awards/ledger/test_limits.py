@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import AwardInDoubtError, LimitExceededError, rfc3339
-from loyalty_service.domain.limits import NO_LIMITS, Limits
+from loyalty_service.domain.limits import COUNTED_BY, NO_LIMITS, Limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.lookalikes import LOOK_ALIKES
 from tests.loyalty_service.ledgers import (
@@ -46,6 +46,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 
 def limit_to(maximum: int, name: str) -> Limits:
     return msgspec.structs.replace(NO_LIMITS, **{name: maximum})
+
+
+def test_every_limit_of_several_awards_is_counted() -> None:
+    """Where this fails, the limit is stored and shown, and nothing enforces it: COUNTED_BY lacks its line."""
+    assert {*COUNTED_BY, "per_award", "per_deduction"} == set(Limits.__struct_fields__)
 
 
 @pytest.fixture
