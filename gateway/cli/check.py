@@ -10,7 +10,7 @@ from gateway.cli.installation import make_client, open_session, open_stores
 from gateway.cli.loyalty import find_merchant
 from gateway.cli.output import print_json, print_table
 from gateway.cli.settings import load_config
-from gateway.cli.times import find_zone, read_time
+from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
 from gateway.customers.checks import check_buttons
 from gateway.gorgias.tickets import TicketClient
@@ -35,14 +35,13 @@ _EXIT_CHECK_FAILED = 1
 
 
 async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
-    """Say why a shop's widget is empty, and what to do. Exit code 1 where a check fails."""
     config = load_config()
     async with open_stores(config) as stores:
         installation = await stores.installations.get(merchant_id)
         backlog = await stores.notes.get_backlog(merchant_id)
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
         merchant = await find_merchant(loyalty, merchant_id)
-        say_time = partial(read_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
+        say_time = partial(show_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
         provider, awards = await asyncio.gather(
             check_provider(loyalty, merchant_id, say_time), check_awards(loyalty, merchant_id, say_time)
         )

@@ -52,7 +52,6 @@ async def install(  # noqa: PLR0913 - one argument per option
     ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
-    """Install a shop's widget in its Gorgias account, or bring it up to date; harmless to repeat."""
     config = load_config()
     account = {
         "gorgias_url": parse_gorgias_url(gorgias_url, allow_private=allow_private_url),
@@ -81,7 +80,6 @@ async def uninstall(
     *,
     forget: Annotated[bool, Parameter(negative="", help="Do not ask Gorgias: the account is gone for good.")] = False,
 ) -> None:
-    """Remove what install has made in Gorgias, and the credential; the shop itself stays."""
     config = load_config()
     async with open_stores(config) as stores, open_session() as session:
         installation = await stores.installations.get(merchant_id)

@@ -25,9 +25,9 @@ _EXIT_INTERRUPTED = 130
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # Where a command is, or the group of them that its noun has. A module is loaded only when it is needed.
 _COMMANDS = {
-    "install": ("installation:install", "Install a widget, or bring it up to date."),
-    "uninstall": ("installation:uninstall", "Remove what install has made."),
-    "check": ("check:check", "Say why a widget is empty, and what to do."),
+    "install": ("installation:install", "Install a widget, or bring it up to date; harmless to repeat."),
+    "uninstall": ("installation:uninstall", "Remove what install has made in Gorgias; the shop itself stays."),
+    "check": ("check:check", "Say why a widget is empty, and what to do. Exit code 1 where a check fails."),
     "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
     "member": ("member:app", "Members of a shop's loyalty programme."),
     "snapshot": ("snapshot:app", "What is held of members between reads of TRIFFT."),

@@ -11,7 +11,7 @@ from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, find_merchant, get_login, open_loyalty
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.cli.output import print_fields, print_json, print_line, render_enum
-from gateway.cli.times import Zone, find_zone, read_timestamp, render_timestamp
+from gateway.cli.times import Zone, find_zone, render_timestamp, show_timestamp
 from gateway.errors import LoyaltyCallError, name_reason
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -97,7 +97,14 @@ async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = Fa
         print_fields(list_fields(snapshot, zone))
 
 
-@app.command(help="Forget a person who wants it.")
+_ABOUT_FORGET = """Forget a person who wants it.
+
+Drops what is held of them, and lets their settled awards carry a pseudonym. Give all their names. Exit code 1 where
+awards had to be kept: run it again later.
+"""
+
+
+@app.command(help=_ABOUT_FORGET)
 async def forget(
     merchant_id: MerchantId,
     /,
@@ -106,10 +113,6 @@ async def forget(
     yes: Annotated[bool, Parameter(negative="", help="Do it: it cannot be undone.")] = False,
     json: Json = False,
 ) -> int:
-    """Drop what is held of a person, and let their settled awards carry a pseudonym; all their names are given.
-
-    Exit code 1 where awards had to be kept: run it again later.
-    """
     identities = who.read_all()
     if not yes:
         raise UsageError("this cannot be undone: add --yes to do it")
@@ -198,7 +201,7 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
     elif not done.kept_awards:
         print_line("No award is on record for them.")
     for one in done.kept_awards:
-        until = f"it can be undone until {read_timestamp(one.until_time, zone)}: run this again after that"
+        until = f"it can be undone until {show_timestamp(one.until_time, zone)}: run this again after that"
         print_line(f"Kept: {one.award_id}, {_KEPT_WORDS.get(one.reason, until)}.")
     for line in _NOT_OURS.splitlines():
         print_line(line)

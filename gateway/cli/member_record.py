@@ -3,7 +3,7 @@
 from datetime import UTC
 
 from gateway.cli.output import render_enum
-from gateway.cli.times import Zone, read_timestamp, render_timestamp
+from gateway.cli.times import Zone, render_timestamp, show_timestamp
 from gateway.errors import name_reason
 from gateway.wording.panel.member import MEMBER_FIELDS
 from gateway.wording.phrases import NONE, UNREADABLE
@@ -53,16 +53,20 @@ def _describe_status(member: pb.Member) -> str:
 def list_fields(snapshot: pb.Snapshot, zone: Zone) -> list[tuple[str, str]]:
     member = snapshot.member
     stale = f" (old: {name_reason(snapshot.stale_reason)})" if snapshot.stale_reason else ""
-    segments, *fields = [(field.label, field.render(member, DEFAULT_SHOP)) for field in MEMBER_FIELDS]
-    fields.insert(2, ("Status", _describe_status(member)))
-    fields.append(segments)  # there may be many
+    fields = {field.key: (field.label, field.render(member, DEFAULT_SHOP)) for field in MEMBER_FIELDS}
+    segments = fields.pop("segments")  # there may be many: after all others
     no_coupon = UNREADABLE if snapshot.coupons_unreadable else NONE
-    fields += [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
+    coupons = [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
+    who = [fields.pop(key) for key in ("full_name", "support_id")]
     return [
-        *fields,
+        *who,
+        ("Status", _describe_status(member)),
+        *fields.values(),
+        segments,
+        *coupons,
         ("Profile", member.profile_url or NONE),
         ("Member", member.member_id),
-        ("Data from", read_timestamp(snapshot.fetch_time, zone) + stale),
+        ("Data from", show_timestamp(snapshot.fetch_time, zone) + stale),
     ]
 
 

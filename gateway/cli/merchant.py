@@ -22,7 +22,7 @@ from gateway.cli.merchant_settings import (
 )
 from gateway.cli.output import print_json, print_line, print_table
 from gateway.cli.settings import load_config
-from gateway.cli.times import find_zone, read_timestamp, render_timestamp
+from gateway.cli.times import find_zone, render_timestamp, show_timestamp
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import render_install_command
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -45,7 +45,7 @@ NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether
 app = App(name="merchant")
 
 
-@app.command(help="Add a shop.")
+@app.command(help="Add a shop; TRIFFT is asked at once whether the token works.")
 async def add(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
@@ -56,7 +56,6 @@ async def add(  # noqa: PLR0913 - one argument per option
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
-    """Add a shop; TRIFFT is asked at once whether the token works."""
     merchant = pb.Merchant(merchant_id=merchant_id, provider_url=trifft_url)
     settings.write(merchant)
     request = pb.CreateMerchantRequest(
@@ -85,7 +84,7 @@ async def list_all(*, json: Json = False) -> None:
         print_line("No shop yet. Add one: trifft-gorgias merchant add ID --trifft-url ORIGIN --trifft-token-file F")
 
 
-@app.command(help="Change a shop.")
+@app.command(help="Change a shop; what is not given stays as it is.")
 async def update(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
@@ -96,7 +95,6 @@ async def update(  # noqa: PLR0913 - one argument per option
     no_probe: NoProbe = False,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
-    """Change a shop; what is not given stays as it is."""
     merchant = pb.Merchant(merchant_id=merchant_id, provider_url=trifft_url or "")
     fields = [*(["provider_url"] if trifft_url is not None else []), *settings.write(merchant)]
     if not fields and trifft_token_file is None:
@@ -117,9 +115,8 @@ async def update(  # noqa: PLR0913 - one argument per option
         _print_buttons(merchant, fields, install_command)
 
 
-@app.command(help="Remove a shop.")
+@app.command(help="Remove a shop that is uninstalled. Its token goes, its awards stay on record.")
 async def remove(merchant_id: MerchantId, /) -> None:
-    """Its token goes, its awards stay on record. It must be uninstalled first."""
     if await _find_install_command(merchant_id):
         raise CommandError(f"{merchant_id} is installed in Gorgias: trifft-gorgias uninstall {merchant_id} first")
     async with open_loyalty(merchant_id) as loyalty:
@@ -189,5 +186,5 @@ def _list_cells(merchant: pb.Merchant) -> tuple[str, ...]:
         describe_limits(merchant),
         describe_reasons(merchant),
         describe_freshness(merchant),
-        read_timestamp(merchant.create_time, find_zone(merchant.time_zone)),
+        show_timestamp(merchant.create_time, find_zone(merchant.time_zone)),
     )

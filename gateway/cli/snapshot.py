@@ -11,16 +11,15 @@ from gateway.cli.member import NOBODY, WHO_OPTIONS, Who
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.cli.output import print_fields, print_json, print_line
 from gateway.cli.settings import load_config
-from gateway.cli.times import Zone, read_time, render_timestamp
+from gateway.cli.times import Zone, render_timestamp, show_time
 from gateway.wording.times import parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 app = App(name="snapshot")
 
 
-@app.command(help="Show what is held; TRIFFT is not asked.")
+@app.command(help="Show what is held of a member, and since when; TRIFFT is not asked.")
 async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = False) -> None:
-    """Show what is held of a member, since when, and whom it would answer; TRIFFT is not asked."""
     identity = who.read()
     async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
         found = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
@@ -34,9 +33,8 @@ async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = Fa
         print_fields(_list_fields(found, max_staleness_s, zone))
 
 
-@app.command(help="Drop what is held.")
+@app.command(help="Drop what is held of a member, or that there is none; the next reader asks TRIFFT.")
 async def drop(merchant_id: MerchantId, /, *, who: Who = NOBODY) -> None:
-    """Drop what is held of a member, or the answer that there is none; whoever asks next asks TRIFFT."""
     identity = who.read()
     async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
         found = await loyalty.get_held_snapshot(merchant_id, identity, timeout_s=TIMEOUT_S)
@@ -67,7 +65,7 @@ def _list_fields(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone
     is_member = found.WhichOneof("held") == "snapshot"
 
     def read_end(life_s: float) -> str:
-        return read_time(parse_time(found.fetch_time) + timedelta(seconds=life_s), zone)
+        return show_time(parse_time(found.fetch_time) + timedelta(seconds=life_s), zone)
 
     event = "asks TRIFFT"
     if age_s <= max_staleness_s:

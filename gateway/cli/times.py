@@ -32,16 +32,16 @@ def render_timestamp(timestamp: Timestamp, zone: Zone) -> str:
     return parse_time(timestamp).astimezone(zone or UTC).isoformat(timespec="milliseconds")
 
 
-def read_time(time: datetime, zone: Zone) -> str:
+def show_time(time: datetime, zone: Zone) -> str:
     """For people, with its zone: "2026-11-23 13:55:04 CET"."""
     local = time.astimezone(zone or UTC)
     name = local.tzname() or ""
     return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
 
 
-def read_timestamp(timestamp: Timestamp, zone: Zone) -> str:
+def show_timestamp(timestamp: Timestamp, zone: Zone) -> str:
     """For people."""
-    return read_time(parse_time(timestamp), zone)
+    return show_time(parse_time(timestamp), zone)
 
 
 def parse_typed_time(text: str, option: str) -> date | datetime:

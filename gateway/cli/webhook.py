@@ -16,9 +16,8 @@ from gateway.webhooks.events import EVENTS, SECRET_HEADER, WEBHOOK_ROUTE, render
 app = App(name="webhook")
 
 
-@app.command(help="Print what to paste into TRIFFT's Admin.")
+@app.command(help="Print what to paste into TRIFFT's Admin: address, secret header, a body for each event.")
 async def show(merchant_id: MerchantId, /, *, json: Json = False) -> None:
-    """Print what to paste into TRIFFT's Admin: address, secret header, and the body of each webhook."""
     config = load_config()
     async with open_stores(config) as stores:
         await stores.webhook_secrets.make(merchant_id)
@@ -26,9 +25,8 @@ async def show(merchant_id: MerchantId, /, *, json: Json = False) -> None:
     _print(installation, config.public_url, as_json=json)
 
 
-@app.command(help="Make a new secret, and print it.")
+@app.command(help="Make a new secret, and print it. The one before it still works for a day.")
 async def rotate(merchant_id: MerchantId, /, *, json: Json = False) -> None:
-    """Make a new secret, and print it; the one before is taken for a day yet."""
     config = load_config()
     async with open_stores(config) as stores:
         expire_time = await stores.webhook_secrets.rotate(merchant_id)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.cli.output import render_enum
-from gateway.cli.times import Zone, read_timestamp, render_timestamp
+from gateway.cli.times import Zone, render_timestamp, show_timestamp
 from gateway.errors import name_reason
 from gateway.wording.numbers import format_number, parse_balance
 from gateway.wording.shop import DEFAULT_SHOP
@@ -49,7 +49,7 @@ class Column:
             return self.cell(award)
         found = getattr(award, self.name)
         if isinstance(found, Timestamp):
-            return read_timestamp(found, zone) if found.ByteSize() else ""
+            return show_timestamp(found, zone) if found.ByteSize() else ""
         return str(found)
 
     def read_line(self, award: pb.Award, zone: Zone) -> str:
@@ -191,7 +191,7 @@ def list_cells(award: pb.Award, zone: Zone) -> tuple[str, ...]:
 
 def list_lines(award: pb.Award, zone: Zone) -> list[str]:
     """A list's cells for a narrow terminal."""
-    made = [read_timestamp(award.create_time, zone)]
+    made = [show_timestamp(award.create_time, zone)]
     made += [f"ticket {isolate(award.ticket_id)}"] if award.ticket_id else []
     made += [f"by {isolate(agent)}"] if (agent := _name_agent(award)) else []
     why = join([text for text in (award.reason, award.note) if text], " · ")
@@ -208,7 +208,7 @@ def list_fields(award: pb.Award, zone: Zone) -> list[tuple[str, str]]:
         if text or name not in _SHOWN_WHERE_THERE:
             fields.append((column.heading[0].upper() + column.heading[1:], text or _NONE))
         if name == "reverse_expire_time" and award.state == pb.AWARD_STATE_UNKNOWN:
-            fields.append(("In doubt since", read_timestamp(award.update_time, zone)))
+            fields.append(("In doubt since", show_timestamp(award.update_time, zone)))
     return fields
 
 
@@ -226,4 +226,4 @@ def render_change(change: pb.AwardChange, zone: Zone) -> dict[str, Value]:
 def list_change_cells(change: pb.AwardChange, zone: Zone) -> tuple[str, ...]:
     from_state = f"{read_state(change.from_state)} → " if change.from_state else ""
     what = f"{from_state}{read_state(change.to_state)}"
-    return (read_timestamp(change.change_time, zone), what, str(change.attempt), change.actor, change.why)
+    return (show_timestamp(change.change_time, zone), what, str(change.attempt), change.actor, change.why)

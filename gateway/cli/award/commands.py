@@ -113,10 +113,13 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
         )
 
 
-app.command(export, help="Write awards to a file, or to a pipe.")
+app.command(export, help="Write awards to a file or a pipe, newest first, however many.")
 
 
-@app.command(help="Add up awards by agent, reason or day.")
+@app.command(
+    help="Add up awards by agent, reason or day.\n\n"
+    "What was taken back counts with the award that it undoes, whoever took it back."
+)
 async def totals(
     merchant_id: MerchantId,
     /,
@@ -125,9 +128,6 @@ async def totals(
     selection: Selection = ALL,
     json: Json = False,
 ) -> None:
-    """Add up a shop's awards by agent (who gave or removed), reason or day; what was taken back or given back, by whom
-    ever, counts with the award that it undoes.
-    """  # noqa: D205  one sentence
     async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
         award_filter, _ = await selection.fetch_filter(loyalty, merchant_id)
         request = pb.SumAwardsRequest(merchant_id=merchant_id, filter=award_filter, group_by=_GROUPINGS[by])
@@ -141,7 +141,7 @@ async def totals(
         print_line(f"{merchant_id} has no such awards.")
 
 
-@app.command(help="Say what became of an award in doubt.")
+@app.command(help="Write down what became of an award in doubt; nothing is sent to TRIFFT.")
 async def settle(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     award_id: AwardId,
@@ -154,7 +154,6 @@ async def settle(  # noqa: PLR0913 - one argument per option
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write down what you found out about an award whose outcome is unknown; nothing is sent to TRIFFT."""
     request = pb.SettleAwardRequest(
         merchant_id=merchant_id,
         award_id=award_id,

@@ -45,7 +45,6 @@ async def export(
     force: Annotated[bool, Parameter(negative="", help="Replace the file if there is one.")] = False,
     selection: Selection = ALL,
 ) -> None:
-    """Write a shop's awards to a file, newest first; however many, page by page."""
     _check_target(to, force=force)
     count = newest = 0
     async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
