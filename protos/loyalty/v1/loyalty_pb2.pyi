@@ -902,15 +902,16 @@ class EraseMemberRequest(_message.Message):
     ERASED_BY_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     member_id: _builtins.str
-    """The provider's id of the member. Empty where it is not known: only what is held under `identities`, and of whom they
-    are held to name, is dropped then.
+    """The provider's id of the member. Empty where it is not known: only what is held under `identities`, and of whom
+    they are held to name, is dropped then.
     """
     erased_by: _builtins.str
     """Who wants it: 1 to 320 characters, kept. A claim, not verified."""
     @_builtins.property
     def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberIdentity]:
-        """At most 20 names that the member has, or had. That one of them named the member is held under a hash of it, and so is
-        not found by the member. (What is not named here holds the member's id at most, for as long as any answer is held.)
+        """At most 20 names that the member has, or had. That one of them named the member is held under a hash of it, and so
+        is not found by the member. (What is not named here holds the member's id at most, for as long as any answer is
+        held.)
         """
 
     def __init__(
@@ -1066,7 +1067,9 @@ class Award(_message.Message):
     tier_before: _builtins.str
     """Name of the tier that the member was held to have when it was opened. Empty: none, or not known."""
     member_support_id: _builtins.str
-    """What member and support called each other by when it was opened. Empty: none, not known, or the member was forgotten."""
+    """What member and support called each other by when it was opened. Empty: none, not known, or the member was
+    forgotten.
+    """
     debit: _builtins.bool
     """The points are taken from the wallet: a deduction, or the reversal of an award. Else they are put on it."""
     @_builtins.property
@@ -1179,13 +1182,13 @@ class AwardPointsRequest(_message.Message):
     """
     debit: _builtins.bool
     """A deduction: the points are taken away instead, where the merchant has `max_points_per_deduction`. It must have a
-    `reason`. The limits per ticket, member, merchant and agent hold for what is taken, counted apart from what is given.
-    The provider says whether the balance covers it; where it does not, it is REJECTED with PROVIDER_REFUSED.
+    `reason`. The limits per ticket, member, merchant and agent hold for what is taken, counted apart from what is
+    given. The provider says whether the balance covers it; where it does not, it is REJECTED with PROVIDER_REFUSED.
     """
     @_builtins.property
     def member_fetch_time(self) -> _timestamp_pb2.Timestamp:
-        """When the provider was read for what the agent was looking at. What is held of the member lets the award through only
-        if it is not older; else the member is read anew first. Absent: the hold time.
+        """When the provider was read for what the agent was looking at. What is held of the member lets the award through
+        only if it is not older; else the member is read anew first. Absent: the hold time.
         """
 
     def __init__(
@@ -1495,7 +1498,9 @@ class AwardFilter(_message.Message):
     needs_person: _builtins.bool
     """Only those that wait for a person."""
     member_support_id: _builtins.str
-    """As `Award.member_support_id`, whole, but for ASCII case: finds the awards of a member whom the provider has no more."""
+    """As `Award.member_support_id`, whole, but for ASCII case: finds the awards of a member whom the provider has no
+    more.
+    """
     @_builtins.property
     def from_time(self) -> _timestamp_pb2.Timestamp:
         """Last tried (`Award.attempt_time`) at or after this: an award that was refused and tried again counts then."""

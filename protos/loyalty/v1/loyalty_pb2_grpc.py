@@ -103,8 +103,8 @@ class LoyaltyServiceServicer:
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
-        set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old
+        unless set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -141,14 +141,16 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EraseMember(self, request, context):
-        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-        without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
-        movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
-        the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the
+        member, without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the
+        provider's number of the movement stay. An award that is not settled, or can be taken back, still needs its member:
+        it is kept, and named in the answer; call again later. Who called is on record, not who was forgotten. Safe to
+        repeat; cannot be undone.
 
-        What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
-        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
+        What the provider has of the member is its own: while they are there, the next reader finds them again. The
+        merchant may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+        (MERCHANT_NOT_FOUND), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call
+        again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,10 +166,11 @@ class LoyaltyServiceServicer:
         CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
         open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
-        An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
-        error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-        its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
-        else the answer is that refusal, and nothing is sent.
+        An award keeps its `request_id` for itself unless it is REJECTED. A call that added nothing leaves the id free:
+        after an error status, or beside REJECTED awards, another call may use the id with other content, and makes another
+        award, with its own award_id. (Content: member, points, `debit` and ticket.) A call with the content of a REJECTED
+        award tries that award again if it is retryable; if it is not, the answer is that award, REJECTED, and nothing is
+        sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
@@ -175,8 +178,8 @@ class LoyaltyServiceServicer:
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
-        `maximum`, `used` and `left`.
+        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
+        and, in points, `maximum`, `used` and `left`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,11 +191,11 @@ class LoyaltyServiceServicer:
         the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
         it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-        OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
-        (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
-        is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
-        settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
-        `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
+        OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors:
+        INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED),
+        FAILED_PRECONDITION (AWARD_STATE: it is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT:
+        another award of the member is not settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state`
+        ("unknown"); with REVERSAL_TOO_LATE `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -673,8 +676,8 @@ class MerchantServiceServicer:
 
     def UpdateMerchant(self, request, context):
         """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
-        for a person: they may have been sent to another project.
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
+        wait for a person: they may have been sent to another project.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

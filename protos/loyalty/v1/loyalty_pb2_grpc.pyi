@@ -61,8 +61,8 @@ class LoyaltyServiceStub:
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
-    set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old
+    unless set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
     """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -83,14 +83,16 @@ class LoyaltyServiceStub:
     UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
     """
     EraseMember: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]
-    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-    without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
-    movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
-    the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the
+    member, without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the
+    provider's number of the movement stay. An award that is not settled, or can be taken back, still needs its member:
+    it is kept, and named in the answer; call again later. Who called is on record, not who was forgotten. Safe to
+    repeat; cannot be undone.
 
-    What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
-    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
+    What the provider has of the member is its own: while they are there, the next reader finds them again. The
+    merchant may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    (MERCHANT_NOT_FOUND), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call
+    again).
     """
     AwardPoints: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]
     """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
@@ -102,10 +104,11 @@ class LoyaltyServiceStub:
     CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
     open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
-    An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
-    error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-    its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
-    else the answer is that refusal, and nothing is sent.
+    An award keeps its `request_id` for itself unless it is REJECTED. A call that added nothing leaves the id free:
+    after an error status, or beside REJECTED awards, another call may use the id with other content, and makes another
+    award, with its own award_id. (Content: member, points, `debit` and ticket.) A call with the content of a REJECTED
+    award tries that award again if it is retryable; if it is not, the answer is that award, REJECTED, and nothing is
+    sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
@@ -113,8 +116,8 @@ class LoyaltyServiceStub:
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
-    `maximum`, `used` and `left`.
+    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
+    and, in points, `maximum`, `used` and `left`.
     """
     ReverseAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]
     """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
@@ -122,11 +125,11 @@ class LoyaltyServiceStub:
     the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
     it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
-    (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
-    is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
-    settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
-    `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
+    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors:
+    INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED),
+    FAILED_PRECONDITION (AWARD_STATE: it is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT:
+    another award of the member is not settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state`
+    ("unknown"); with REVERSAL_TOO_LATE `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
     """
     SettleAward: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]
     """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
@@ -160,8 +163,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
-    set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
+    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old
+    unless set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
     """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -182,14 +185,16 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
     """
     EraseMember: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.EraseMemberRequest, _loyalty_pb2.EraseMemberResponse]  # type: ignore[assignment]
-    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-    without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
-    movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
-    the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+    """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the
+    member, without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the
+    provider's number of the movement stay. An award that is not settled, or can be taken back, still needs its member:
+    it is kept, and named in the answer; call again later. Who called is on record, not who was forgotten. Safe to
+    repeat; cannot be undone.
 
-    What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-    may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
-    UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
+    What the provider has of the member is its own: while they are there, the next reader finds them again. The
+    merchant may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+    (MERCHANT_NOT_FOUND), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call
+    again).
     """
     AwardPoints: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.AwardPointsRequest, _loyalty_pb2.AwardPointsResponse]  # type: ignore[assignment]
     """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
@@ -201,10 +206,11 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
     open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
-    An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
-    error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-    its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
-    else the answer is that refusal, and nothing is sent.
+    An award keeps its `request_id` for itself unless it is REJECTED. A call that added nothing leaves the id free:
+    after an error status, or beside REJECTED awards, another call may use the id with other content, and makes another
+    award, with its own award_id. (Content: member, points, `debit` and ticket.) A call with the content of a REJECTED
+    award tries that award again if it is retryable; if it is not, the answer is that award, REJECTED, and nothing is
+    sent.
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
@@ -212,8 +218,8 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
-    `maximum`, `used` and `left`.
+    LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
+    and, in points, `maximum`, `used` and `left`.
     """
     ReverseAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ReverseAwardRequest, _loyalty_pb2.ReverseAwardResponse]  # type: ignore[assignment]
     """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
@@ -221,11 +227,11 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
     it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
-    (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
-    is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
-    settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
-    `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
+    OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors:
+    INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED),
+    FAILED_PRECONDITION (AWARD_STATE: it is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT:
+    another award of the member is not settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state`
+    ("unknown"); with REVERSAL_TOO_LATE `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
     """
     SettleAward: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SettleAwardRequest, _loyalty_pb2.SettleAwardResponse]  # type: ignore[assignment]
     """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
@@ -262,8 +268,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old unless
-        set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old
+        unless set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
         """
 
     @_abc_1.abstractmethod
@@ -308,14 +314,16 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.EraseMemberRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.EraseMemberResponse, _abc.Awaitable[_loyalty_pb2.EraseMemberResponse]]:
-        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the member,
-        without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the provider's number of the
-        movement stay. An award that is not settled, or can be taken back, still needs its member: it is kept, and named in
-        the answer; call again later. Who called is on record, not who was forgotten. Safe to repeat; cannot be undone.
+        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the
+        member, without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the
+        provider's number of the movement stay. An award that is not settled, or can be taken back, still needs its member:
+        it is kept, and named in the answer; call again later. Who called is on record, not who was forgotten. Safe to
+        repeat; cannot be undone.
 
-        What the provider has of the member is its own: while they are there, the next reader finds them again. The merchant
-        may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
-        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call again).
+        What the provider has of the member is its own: while they are there, the next reader finds them again. The
+        merchant may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
+        (MERCHANT_NOT_FOUND), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call
+        again).
         """
 
     @_abc_1.abstractmethod
@@ -333,10 +341,11 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
         open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
 
-        An award keeps its `request_id` for itself unless it is REJECTED. What added nothing leaves the id free: after an
-        error status, or beside REJECTED awards, a call may use it for other points, and that is an award with a number of
-        its own. A REJECTED award with the same content (member, points, whether they are taken, and ticket) is tried again where it is retryable;
-        else the answer is that refusal, and nothing is sent.
+        An award keeps its `request_id` for itself unless it is REJECTED. A call that added nothing leaves the id free:
+        after an error status, or beside REJECTED awards, another call may use the id with other content, and makes another
+        award, with its own award_id. (Content: member, points, `debit` and ticket.) A call with the content of a REJECTED
+        award tries that award again if it is retryable; if it is not, the answer is that award, REJECTED, and nothing is
+        sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
@@ -344,8 +353,8 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
-        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day) and, in points,
-        `maximum`, `used` and `left`.
+        LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
+        and, in points, `maximum`, `used` and `left`.
         """
 
     @_abc_1.abstractmethod
@@ -359,11 +368,11 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
         it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
-        OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
-        (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED), FAILED_PRECONDITION (AWARD_STATE: it
-        is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT: another award of the member is not
-        settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state` ("unknown"); with REVERSAL_TOO_LATE
-        `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
+        OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors:
+        INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED),
+        FAILED_PRECONDITION (AWARD_STATE: it is not APPLIED, or is a reversal itself; REVERSAL_TOO_LATE; AWARD_IN_DOUBT:
+        another award of the member is not settled yet). ErrorInfo metadata: `award_id`; with AWARD_STATE also `state`
+        ("unknown"); with REVERSAL_TOO_LATE `expire_time` (RFC 3339, UTC); with AWARD_IN_DOUBT as in AwardPoints.
         """
 
     @_abc_1.abstractmethod
@@ -429,8 +438,8 @@ class MerchantServiceStub:
     """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]
     """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
-    for a person: they may have been sent to another project.
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
+    wait for a person: they may have been sent to another project.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]
@@ -461,8 +470,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token)."""
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
-    for a person: they may have been sent to another project.
+    is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
+    wait for a person: they may have been sent to another project.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]  # type: ignore[assignment]
@@ -514,8 +523,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.UpdateMerchantResponse, _abc.Awaitable[_loyalty_pb2.UpdateMerchantResponse]]:
         """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
-        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then wait
-        for a person: they may have been sent to another project.
+        is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
+        wait for a person: they may have been sent to another project.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
