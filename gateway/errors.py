@@ -140,10 +140,10 @@ class StoreUnavailableError(GatewayError):
 
 
 class AwardTokenError(GatewayError):
-    """Of the tokens of buttons. `made_time`: when the panel was made, where the token is ours but too old.
+    """A button's token is absent, too old, or not ours.
 
-    `member_id`: then also whose it was, where it says. `is_absent`: the panel had none; `why`: for this
-    reason, where it says.
+    Too old: `made_time` is when its panel was made, and `member_id` whose panel it was, if the token says so.
+    Absent (`is_absent`): the panel had none; `why` is the reason, if the panel says so.
     """
 
     def __init__(

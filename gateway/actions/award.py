@@ -6,13 +6,13 @@ from aiohttp import web
 
 from gateway.actions.boundary import Press, answer_press
 from gateway.actions.parameters import AwardForm, has_reason_field, parse_award_form, parse_award_token
-from gateway.actions.reply import Reply, make_refusal, make_reply
+from gateway.actions.reply import Reply, make_refused_reply, make_reply
 from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, Panel
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.loyalty_client import CLIENT
 from gateway.wording.answers.award import say_award, say_award_lost, say_award_refusal
-from gateway.wording.answers.facts import say_note
+from gateway.wording.answers.facts import say_note_place
 from gateway.wording.directions import ADD, REMOVE
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -49,7 +49,7 @@ class _AwardAction:
         call = press.app[CLIENT].award_points(request, timeout_s=press.left_s, request_id=press.request_id)
         response = await send(press, request.request_id, call)
         reversal = await _fetch_reversal(press, response.award)
-        note = say_note(press.note_ticket_id, press.ticket_id)
+        note = say_note_place(press.note_ticket_id, press.ticket_id)
         said = say_award(response, request.request_id, reversal, press.shop, press.now, note=note)
         return make_reply(response, said)
 
@@ -60,9 +60,9 @@ class _AwardAction:
             press.now,
             direction=self._direction,
             asks_reason=self._asks_reason,
-            note=say_note(press.note_ticket_id, press.ticket_id),
+            note=say_note_place(press.note_ticket_id, press.ticket_id),
         )
-        return make_refusal(error, said)
+        return make_refused_reply(error, said)
 
     def render_lost(self, press: Press) -> Reply:
         is_noted = press.note_ticket_id != ""

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.actions.limiter import LIMITER
 from gateway.actions.parameters import fetch_parameters
-from gateway.actions.refusals import REFUSALS, make_refusal_of
+from gateway.actions.refusals import REFUSALS, make_last_refusal
 from gateway.actions.reply import Reply
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
@@ -103,7 +103,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
     except Exception:  # noqa: BLE001 - the outermost boundary: an agent reads a sentence even then
         _LOG.exception("action_failed", action=action.name)
         failure = GatewayError("INTERNAL_ERROR", "internal error")
-    is_lost = press.is_asked and _is_open(failure)
+    is_lost = press.is_asked and _is_outcome_unknown(failure)
     reply = action.render_lost(press) if is_lost else action.render_refusal(failure, press)
     if isinstance(failure, AwardTokenError):
         press.member_id = failure.member_id
@@ -111,7 +111,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
     return _respond(request, action, reply, failure)
 
 
-def _is_open(error: GatewayError) -> bool:
+def _is_outcome_unknown(error: GatewayError) -> bool:
     """Whether something may have been changed in spite of the error."""
     is_lost = isinstance(error, LoyaltyCallError) and not error.is_answered and error.is_sent
     return is_lost or error.reason == "INTERNAL_ERROR"
@@ -125,7 +125,7 @@ def _remember(press: Press, parameters: Mapping[str, str], reply: Reply, reason:
     if reply.status != "refused":
         refusals.drop(press.merchant_id, press.member_id)
     elif press.app[CONFIG].refusal_status != _SHOWN:
-        refusal = make_refusal_of(reply.message, reason, parameters, press.now)
+        refusal = make_last_refusal(reply.message, reason, parameters, press.now)
         refusals.put(press.merchant_id, press.member_id, refusal)
 
 

@@ -54,7 +54,7 @@ class LastRefusals:
         return refusal if refusal is not None and now - refusal.time < refusal.kept else None
 
 
-def make_refusal_of(message: str, reason: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
+def make_last_refusal(message: str, reason: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
     """`reason`: the error's. `parameters`: as the button sent them, also where they cannot be read."""
     name, email, ticket_id = (parse_variable(parameters.get(key)) for key in ("agent_name", "agent_email", "ticket_id"))
     agent = name or (email or "").partition("@")[0]

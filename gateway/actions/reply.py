@@ -22,5 +22,5 @@ def make_reply(response: pb.AwardPointsResponse | pb.ReverseAwardResponse, messa
     return Reply(status=status, message=message, award_id=award.award_id)
 
 
-def make_refusal(error: GatewayError, message: str) -> Reply:
+def make_refused_reply(error: GatewayError, message: str) -> Reply:
     return Reply(status="refused", message=message, award_id=error.award_id)

@@ -6,12 +6,12 @@ from aiohttp import web
 
 from gateway.actions.boundary import Press, answer_press
 from gateway.actions.parameters import UndoForm, parse_undo_form, parse_undo_token
-from gateway.actions.reply import Reply, make_refusal, make_reply
+from gateway.actions.reply import Reply, make_refused_reply, make_reply
 from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, UndoPanel
 from gateway.errors import GatewayError
 from gateway.loyalty_client import CLIENT
-from gateway.wording.answers.facts import say_note
+from gateway.wording.answers.facts import say_note_place
 from gateway.wording.answers.undo import say_undo, say_undo_lost, say_undo_refusal
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -34,12 +34,12 @@ class _UndoAction:
         await prepare_ticket(press, form.ticket_id, request.request_id, panel.owner)
         call = press.app[CLIENT].reverse_award(request, timeout_s=press.left_s, request_id=press.request_id)
         response = await send(press, request.request_id, call)
-        note = say_note(press.note_ticket_id, press.ticket_id)
+        note = say_note_place(press.note_ticket_id, press.ticket_id)
         return make_reply(response, say_undo(response, press.shop, press.now, note=note))
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        note = say_note(press.note_ticket_id, press.ticket_id)
-        return make_refusal(error, say_undo_refusal(error, self._award_id, press.shop, press.now, note=note))
+        note = say_note_place(press.note_ticket_id, press.ticket_id)
+        return make_refused_reply(error, say_undo_refusal(error, self._award_id, press.shop, press.now, note=note))
 
     def render_lost(self, _press: Press) -> Reply:
         return Reply(status="checking", message=say_undo_lost(self._award_id))

@@ -82,7 +82,7 @@ class Customers:
         account = await self._accounts.get(merchant_id)
         if account is None:
             return None
-        ticket = await account.panels.fetch_ticket(ticket_id)
+        ticket = await account.for_panel.fetch_ticket(ticket_id)
         if ticket.ticket_id != ticket_id or customer_id not in (None, ticket.customer_id):
             return None
         return Customer(ticket.customer_email if ticket.customer_email.strip() else None)

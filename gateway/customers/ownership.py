@@ -40,8 +40,8 @@ class Ownership:
                 account = await self._accounts.get(merchant_id)
                 if account is None:
                     raise TicketNotCheckedError
-                ticket = await _fetch_ticket(account.lookups, number)
-                is_theirs = await _is_theirs(account.lookups, ticket, is_expected)
+                ticket = await _fetch_ticket(account.for_press, number)
+                is_theirs = await _is_theirs(account.for_press, ticket, is_expected)
         except FAILURES as error:
             _LOG.warning("ticket_not_checked", merchant_id=merchant_id, error=type(error).__name__)
             retry_after_s = error.retry_after_s if isinstance(error, GorgiasThrottledError) else None

@@ -16,17 +16,18 @@ PANEL_TENTHS = 5
 
 
 class Priority(enum.Enum):
-    """Who waits for a request. The value: the share of the account's own count above which it is put off.
+    """What a request is for. The less anybody waits for it, the sooner it is put off.
 
-    Other processes of ours count there, and so does everyone else.
+    The value is a share of the account's rate. Gorgias says how much of it is used, by us and by everyone else; while
+    that is above this share, the request is put off.
     """
 
     NOTE = 0.5
-    """Nobody."""
+    """Nobody waits for a note."""
     PANEL = 0.7
-    """A ticket event, of which another comes."""
+    """A ticket event waits for a panel; another event will come."""
     PRESS = 0.9
-    """An agent. All processes together stay below Gorgias' limit."""
+    """An agent waits. Below 1, so that all processes together stay below Gorgias' limit."""
 
 
 class RateLimiter:

@@ -26,18 +26,17 @@ _CAPACITY = 10_000
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """`lookups` are what an agent waits for, `panels` what a ticket event waits for, `notes` what nobody waits for.
+    """One client for each who waits: an agent who pressed a button, a ticket event that wants its panel, the outbox.
 
-    `writes_notes`: the shop wants them.
-
+    They differ in time-out and in their share of the account's rate. `writes_notes`: the shop wants notes.
     `update_time`: when the installation was last changed.
     """
 
     update_time: datetime
     writes_notes: bool
-    lookups: TicketClient
-    panels: TicketClient
-    notes: TicketClient
+    for_press: TicketClient
+    for_panel: TicketClient
+    for_notes: TicketClient
 
 
 class Accounts:
@@ -112,7 +111,7 @@ class Accounts:
         return Account(
             update_time=installation.update_time,
             writes_notes=installation.writes_notes,
-            lookups=make_client(LOOKUP_TIMEOUT_S, Priority.PRESS),
-            panels=make_client(NOTE_TIMEOUT_S, Priority.PANEL),
-            notes=make_client(NOTE_TIMEOUT_S, Priority.NOTE),
+            for_press=make_client(LOOKUP_TIMEOUT_S, Priority.PRESS),
+            for_panel=make_client(NOTE_TIMEOUT_S, Priority.PANEL),
+            for_notes=make_client(NOTE_TIMEOUT_S, Priority.NOTE),
         )

@@ -98,7 +98,7 @@ class Delivery:
         log = log.bind(award_id=award.award_id if award else "")
         if entry.sending is not None and award is not None:
             try:
-                entry = await self._resolve(entry, entry.sending, award, account.notes)
+                entry = await self._resolve(entry, entry.sending, award, account.for_notes)
             except GorgiasError as error:
                 return await self._fail(entry, error, account, log)
             if entry.sending is not None:
@@ -133,7 +133,7 @@ class Delivery:
     async def _write(self, entry: Entry, award: pb.Award, kind: NoteKind, account: Account, log: _Log) -> float:
         await self._tell_origin(entry, award)
         try:
-            has_left = await _has_left(entry, account.notes)
+            has_left = await _has_left(entry, account.for_notes)
         except GorgiasError as error:
             return await self._fail(entry, error, account, log)
         age_s = _find_age_s(entry, award.create_time)
@@ -144,7 +144,7 @@ class Delivery:
         if self._clock() - began >= LEASE_S:
             return 0.0  # this process has slept: another may have it by now, and looks for this note first
         try:
-            await account.notes.create_note(entry.ticket_id, text)
+            await account.for_notes.create_note(entry.ticket_id, text)
         except (GorgiasUnavailableError, GorgiasContractError) as error:
             return await self._fail(msgspec.structs.replace(entry, sending=kind), error, account, log)
         except GorgiasError as error:
@@ -232,7 +232,7 @@ def _move(entry: Entry, award: pb.Award | None) -> Entry:
 async def _explain_not_found(entry: Entry, error: GorgiasNotFoundError, account: Account) -> GorgiasError:
     """The same where the ticket is gone; what was met instead where it is not."""
     try:
-        is_there = await account.notes.has_ticket(entry.ticket_id)
+        is_there = await account.for_notes.has_ticket(entry.ticket_id)
     except GorgiasError as other:
         return other
     return GorgiasRefusedError(error.detail, error.advice) if is_there else error

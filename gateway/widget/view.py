@@ -24,7 +24,7 @@ from gateway.wording.panel.summary import (
     say_several_members,
     say_summary,
 )
-from gateway.wording.panel.support import list_award_lines, say_undo
+from gateway.wording.panel.support import list_award_lines, say_undo_row
 from gateway.wording.phrases import NONE
 from gateway.wording.shop import Shop
 from gateway.wording.times import format_time, parse_time
@@ -143,7 +143,7 @@ def _add_coupons(view: View, lines: Sequence[str]) -> View:
 
 
 def _add_undo(view: View, undo: Undo, shop: Shop) -> View:
-    row = UndoRow(title=say_undo(undo.award, shop), undo_token=undo.token)
+    row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token)
     return msgspec.structs.replace(view, undo=(row,), undo_text=row.title, undo_token=row.undo_token)
 
 

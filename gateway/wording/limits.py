@@ -16,8 +16,11 @@ _MAX_POINTS = 1_000_000
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Most points of one kind. `name`: as the contract's errors name it.
 
-    `default`: the contract's, None for no limit. `used`: of what an agent has used some; empty for one that is of a
-    single press, and then `debit` says which: of one that removes points, or of one that adds some.
+    `default`: the contract's, None for no limit.
+
+    `used_of`: the middle of the agent's sentence "380 <of 500 points for this ticket> are used". It is empty for the
+    limit of a single press; `debit` then says of which: one that removes points, or one that adds some.
+
     `option` and `scope` are for operators: what sets it, and "500 per <scope>".
     """
 
@@ -25,7 +28,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     option: str
     scope: str
     default: int | None = None
-    used: str = ""
+    used_of: str = ""
     debit: bool = False
 
     @property
@@ -42,21 +45,23 @@ PER_DEDUCTION = Limit(
 LIMITS = (
     PER_AWARD,
     Limit(
-        name="per_ticket", option="--max-per-ticket", scope="ticket", used="of {points} for this ticket", default=500
+        name="per_ticket", option="--max-per-ticket", scope="ticket", used_of="of {points} for this ticket", default=500
     ),
     Limit(
         name="per_member_day",
         option="--max-per-member-day",
         scope="member and day",
-        used="of {points} for this member today",
+        used_of="of {points} for this member today",
     ),
     Limit(
         name="per_merchant_day",
         option="--max-per-shop-day",
         scope="shop and day",
-        used="of {points} in this shop today",
+        used_of="of {points} in this shop today",
     ),
-    Limit(name="per_agent_day", option="--max-per-agent-day", scope="agent and day", used="of your {points} for today"),
+    Limit(
+        name="per_agent_day", option="--max-per-agent-day", scope="agent and day", used_of="of your {points} for today"
+    ),
     PER_DEDUCTION,
 )
 
@@ -73,7 +78,7 @@ class Limits:
 
     def find_most(self, *, debit: bool) -> int:
         """What one award, or one deduction, may have at most, with nothing given or removed yet. 0: it may not be."""
-        that_apply = (self._most[limit.name] for limit in LIMITS if limit.used or limit.debit == debit)
+        that_apply = (self._most[limit.name] for limit in LIMITS if limit.used_of or limit.debit == debit)
         return min((_MAX_POINTS, *(most for most in that_apply if most is not None)))
 
 

@@ -124,14 +124,14 @@ class Sender:
         except (BookingUnknownError, TimeoutError) as error:
             return _make_unknown(error)
         except ProviderRefusedError as error:
-            return _make_refusal(error, retryable=False)
+            return _make_rejected(error, retryable=False)
         except (
             MemberNotFoundError,
             ProviderCredentialsError,
             ProviderThrottledError,
             ProviderUnavailableError,
         ) as error:
-            return _make_refusal(error, retryable=True)
+            return _make_rejected(error, retryable=True)
         except Exception:  # the outermost boundary of a task: whatever it was, the booking may have left
             log.exception("award_failed")
             return _LOST
@@ -156,7 +156,7 @@ def _make_unknown(error: BookingUnknownError | TimeoutError) -> Settlement:
     )
 
 
-def _make_refusal(error: LoyaltyError, *, retryable: bool) -> Settlement:
+def _make_rejected(error: LoyaltyError, *, retryable: bool) -> Settlement:
     return Settlement(
         state=AwardState.REJECTED,
         rejection_reason=error.reason,

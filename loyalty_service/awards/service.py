@@ -26,7 +26,7 @@ from loyalty_service.awards.parse import (
 )
 from loyalty_service.awards.sender import Sender
 from loyalty_service.domain.award import Award, AwardState
-from loyalty_service.domain.eligibility import find_refusal
+from loyalty_service.domain.eligibility import find_ineligibility
 from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,
@@ -189,7 +189,7 @@ class AwardService:
         """
         held = await self._snapshots.get_held(merchant, member_id)
         oldest = seen_time or datetime.now(UTC) - timedelta(seconds=merchant.hold_time_s or self._hold_time_s)
-        if held is not None and held.fetch_time >= oldest and find_refusal(held.member) is None:
+        if held is not None and held.fetch_time >= oldest and find_ineligibility(held.member) is None:
             return held.member
         read = await self._snapshots.get(
             merchant,
@@ -199,7 +199,7 @@ class AwardService:
             priority=Priority.AWARD,
             stale_if_error=False,
         )
-        refusal = find_refusal(read.snapshot.member)
+        refusal = find_ineligibility(read.snapshot.member)
         if refusal is not None:
             raise refusal
         return read.snapshot.member

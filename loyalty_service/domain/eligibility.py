@@ -14,7 +14,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Member, MemberStatus, NoBalance
 
 
-def find_refusal(member: Member) -> LoyaltyError | None:
+def find_ineligibility(member: Member) -> LoyaltyError | None:
     """None where the member is eligible.
 
     A balance that we cannot read is no reason to refuse: the provider knows it.

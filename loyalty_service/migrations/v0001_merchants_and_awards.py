@@ -9,7 +9,8 @@ down_revision = None
 UNSETTLED = "state IN ('pending', 'unknown')"
 # What was refused has added nothing: another award may have its request.
 BINDING = "state <> 'rejected'"
-GIVEN = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
+# A reversal that takes its award back, or may.
+COUNTED_REVERSAL = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
 # As the domain allows them; a test compares.
 CHANGES = (
     "coalesce(from_state, 'none') || ' > ' || state IN ('none > pending', 'rejected > pending', 'pending > applied', "
@@ -143,7 +144,7 @@ def _index_awards() -> None:
     add("awards_one_per_request", ["merchant_id", "request_id"], BINDING, unique=True)
     add("awards_one_movement", ["merchant_id", "movement_id"], "movement_id IS NOT NULL", unique=True)
     # Not unique: one that was taken for lost, and another that was booked instead, may both turn out to be booked.
-    add("awards_by_reversed", ["merchant_id", "reverses"], GIVEN)
+    add("awards_by_reversed", ["merchant_id", "reverses"], COUNTED_REVERSAL)
     add("awards_by_request", ["merchant_id", "request_id"])
     add("awards_by_ticket", ["merchant_id", "ticket_id", "member_id", "attempt_time_ms"])
     add("awards_by_member", ["merchant_id", "member_id", "number"])
@@ -214,7 +215,7 @@ def _protect_on_postgresql() -> None:
     )
     op.execute(
         "CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards "
-        f"FOR EACH ROW WHEN ({_make_other('IS DISTINCT FROM')}) EXECUTE FUNCTION refuse_loss()"
+        f"FOR EACH ROW WHEN ({_spell_refused_change('IS DISTINCT FROM')}) EXECUTE FUNCTION refuse_loss()"
     )
     op.execute(
         "CREATE FUNCTION refuse_same_way() RETURNS trigger LANGUAGE plpgsql AS "
@@ -237,7 +238,8 @@ def _protect_on_sqlite() -> None:
         op.execute(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {is_there} {refuse}")
     refuse = "BEGIN SELECT RAISE(ABORT, 'awards stay as they were asked for'); END"
     op.execute(f"CREATE TRIGGER awards_no_delete BEFORE DELETE ON awards {refuse}")
-    op.execute(f"CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards WHEN {_make_other('IS NOT')} {refuse}")
+    is_refused = _spell_refused_change("IS NOT")
+    op.execute(f"CREATE TRIGGER awards_stay_as_asked_for BEFORE UPDATE ON awards WHEN {is_refused} {refuse}")
     op.execute(
         "CREATE TRIGGER awards_reverse_the_other_way BEFORE INSERT ON awards "
         f"WHEN NEW.reverses IS NOT NULL AND EXISTS ({SAME_WAY}) "
@@ -253,8 +255,12 @@ def _protect_on_sqlite() -> None:
     op.execute(f"CREATE TRIGGER awards_no_replace_by_update BEFORE UPDATE ON awards WHEN {is_taken} {refuse}")
 
 
-def _make_other(differs: str) -> str:
-    """An award made another one, or another member's: unless a settled one forgets its member, and nothing else."""
+def _spell_refused_change(differs: str) -> str:
+    """The condition under which an update of an award is refused. `differs`: the engine's operator for it.
+
+    Refused: a change of what was asked for, or of the member. Let through: a settled award that forgets its member, if
+    nothing else changes.
+    """
     is_other = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in FIXED)
     is_more = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in KEPT)
     is_forgotten = f"{FORGETS} AND {SETTLED} AND NOT ({is_more})"

@@ -96,7 +96,7 @@ class Read:
             return await self._ask(request)
         except WireError as error:
             reader = FieldReader()
-            refusal = self._refuse(request, error, reader)
+            refusal = self._make_contract_error(request, error, reader)
             self._unreadable.note(self._merchant, reader.unreadable)
             raise refusal from error
 
@@ -184,12 +184,12 @@ class Read:
         try:
             return parse(reader)
         except WireError as error:
-            raise self._refuse(request, error, reader) from error
+            raise self._make_contract_error(request, error, reader) from error
         finally:
             self._unreadable.note(self._merchant, reader.unreadable)
 
-    def _refuse(self, request: Request, error: WireError, reader: FieldReader) -> ProviderContractError:
-        """Of an answer that says nothing; noted once, by its line."""
+    def _make_contract_error(self, request: Request, error: WireError, reader: FieldReader) -> ProviderContractError:
+        """What to raise for an answer that cannot be read. Its line of the profile is logged, and noted once."""
         sentence = explain_contract(self._profile, request.operation, error)
         log_contract(self._merchant, request.operation, sentence)
         if error.line and error.line not in reader.unreadable:

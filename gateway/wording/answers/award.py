@@ -53,7 +53,7 @@ def say_award(  # noqa: PLR0913 - what a sentence is made of
     """An award or deduction that is booked, or being checked. `request_id`: what was asked for now.
 
     `reversal`: the one that the award names; None where it names none, or that one could not be read. `note`: as
-    `say_note` has it.
+    `say_note_place` has it.
     """
     award = response.award
     if award.state != pb.AWARD_STATE_APPLIED:
@@ -138,14 +138,14 @@ def _say_limit(metadata: dict[str, str], shop: Shop, direction: Direction) -> st
     """How much of which limit is used. A limit that is not known here is not explained."""
     limit = _LIMITS.get(metadata.get("limit", ""))
     maximum, used, left = (_read_points(metadata, name) for name in ("maximum", "used", "left"))
-    if limit is not None and not limit.used and maximum != 0:
+    if limit is not None and not limit.used_of and maximum != 0:
         return _say_most(maximum, shop, direction)
     if limit is PER_DEDUCTION:
         return f": {_SWITCHED_OFF}"
-    if limit is None or not limit.used or maximum is None or used is None:
+    if limit is None or not limit.used_of or maximum is None or used is None:
         return f": a limit of this shop does not allow it. {_FOR_MORE}"
     left_words = f" You can {direction.verb} up to {format_number(left, shop)}." if left else ""
-    of_all = limit.used.format(points=format_points(maximum, shop))
+    of_all = limit.used_of.format(points=format_points(maximum, shop))
     gone = "already removed" if direction is REMOVE else "used"
     return f": {format_number(used, shop)} {of_all} are {gone}.{left_words} {_FOR_MORE}"
 

@@ -40,7 +40,7 @@ def say_balance(award: pb.Award, shop: Shop, sentence: str = "Balance {balance}.
     return f" {sentence.format(balance=format_number(parse_balance(award.balance), shop))}"
 
 
-def say_note(note_ticket_id: str, ticket_id: str) -> str:
+def say_note_place(note_ticket_id: str, ticket_id: str) -> str:
     """As in " A note will appear in ticket 4718.", for an agent who looks at `ticket_id`; empty where none will."""
     if not note_ticket_id:
         return ""

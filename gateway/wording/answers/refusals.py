@@ -49,7 +49,7 @@ _UNREADABLE = f". The button sent something that cannot be read. {INSTALL_AGAIN}
 def say_refusal(  # noqa: PLR0913 - what a sentence is made of
     lead: str, error: GatewayError, shop: Shop, now: datetime, note: str, *, no_points: str = NO_POINTS_HERE
 ) -> str:
-    """For every error; what one action says in its own words, it says itself. `note`: as `say_note` has it.
+    """For every error; what one action says in its own words, it says itself. `note`: as `say_note_place` has it.
 
     `no_points`: that this action changes none of such a member.
     """

@@ -16,7 +16,7 @@ _LEAD = "Not undone"
 
 
 def say_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, note: str = "") -> str:
-    """A reversal that is booked, or being checked. `note`: as `say_note` has it."""
+    """A reversal that is booked, or being checked. `note`: as `say_note_place` has it."""
     reversal = response.award
     if reversal.state != pb.AWARD_STATE_APPLIED:
         return _say_checking(reversal, shop, note)

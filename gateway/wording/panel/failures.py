@@ -34,12 +34,12 @@ def say_failure(reason: str, shop: Shop, now: datetime) -> str:
     failure = _say(reason, shop, now)
     if is_lasting_failure(reason):
         return f"No loyalty data: {failure}. {TELL_ADMINISTRATOR}"
-    return f"{begin(failure)}. {TAG_ADVICE}"
+    return f"{capitalize(failure)}. {TAG_ADVICE}"
 
 
 def say_failure_beside_data(reason: str, shop: Shop, now: datetime) -> str:
     """After the data that is held."""
-    failure = begin(_say(reason, shop, now))
+    failure = capitalize(_say(reason, shop, now))
     return f"{failure}. {TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
 
 
@@ -47,6 +47,6 @@ def _say(reason: str, shop: Shop, now: datetime) -> str:
     return f"{_FAILURES.get(reason, _OTHER_FAILURE)} at {format_clock(now, shop)}"
 
 
-def begin(sentence: str) -> str:
-    """With a capital."""
+def capitalize(sentence: str) -> str:
+    """With a capital first; the rest stays as it is, "TRIFFT" for one."""
     return f"{sentence[0].upper()}{sentence[1:]}"

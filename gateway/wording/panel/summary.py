@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.errors import name_reason
-from gateway.wording.panel.failures import begin, say_failure_beside_data
+from gateway.wording.panel.failures import capitalize, say_failure_beside_data
 from gateway.wording.panel.member import is_switched_off, say_points
 from gateway.wording.phrases import NO_POINTS_HERE, format_echo, say_several_wallets, say_status
 from gateway.wording.shop import Shop
@@ -56,7 +56,7 @@ def _list_facts(snapshot: pb.Snapshot, shop: Shop, *, with_coupons: bool) -> lis
         facts.append(tier)
     if not is_switched_off(member):
         points = say_points(member, shop)
-        facts.append(points if facts else begin(points))
+        facts.append(points if facts else capitalize(points))
     if with_coupons:
         facts.append(_count_coupons(snapshot))
     return facts

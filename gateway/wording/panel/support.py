@@ -27,7 +27,7 @@ def list_award_lines(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> l
     return [_say_award(award, applied, shop, year) for award in awards]
 
 
-def say_undo(award: pb.Award, shop: Shop) -> str:
+def say_undo_row(award: pb.Award, shop: Shop) -> str:
     """The time is absolute, since the panel is kept: "Undo +100, ticket 4727, A-3, until 14:25 CET"."""
     _, _, until = format_time(parse_time(award.reverse_expire_time), shop).partition(", ")
     return _join((f"Undo {_say_points(award, shop)}", _name_ticket(award), award.award_id, f"until {until}"))

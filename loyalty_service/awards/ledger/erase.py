@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, insert, select, update
 
-from loyalty_service.awards.ledger.rows import AwardRows, read_award
+from loyalty_service.awards.ledger.rows import AwardRows, load_award
 from loyalty_service.awards.ledger.tables import award_numbers, awards, erasures
 from loyalty_service.domain.award import UNSETTLED, Award, AwardState
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward, KeptReason
@@ -61,7 +61,7 @@ class Erasures:
 
 
 def _find_kept(rows: Sequence[Row[Any]]) -> list[KeptAward]:
-    found = [(read_award(row), _is_unsettled(row)) for row in rows]
+    found = [(load_award(row), _is_unsettled(row)) for row in rows]
     unsettled_times = [award.attempt_time for award, is_unsettled in found if is_unsettled]
     since = min(unsettled_times) - BESIDE if unsettled_times else None
     kept = []

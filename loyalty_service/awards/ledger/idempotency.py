@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_
 
-from loyalty_service.awards.ledger.rows import AwardRows, read_award
+from loyalty_service.awards.ledger.rows import AwardRows, load_award
 from loyalty_service.awards.ledger.tables import award_repeats, awards
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
 from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
@@ -25,9 +25,10 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     answered: tuple[Award, ...]
 
     def find_replay(self, content: Content) -> Award | None:
-        """The award that answers; None where one may be opened, or the one that `find_rejected` finds tried again.
+        """The award that answers this request.
 
-        Raises RequestIdReusedError.
+        None: nothing on record answers it. Then the award that `find_rejected` finds is tried again, or, where there is
+        none, a new one may be opened. Raises RequestIdReusedError.
         """
         binding = next(filter(_binds, self.own), None)
         if binding is not None and binding.request.content == content:
@@ -64,7 +65,7 @@ def remember_answer(connection: Connection, request: AwardRequest, award: Award)
 
 def _list_newest_first(connection: Connection, query: Select[Any]) -> tuple[Award, ...]:
     """Sorted here: SQLite would rather walk by number, past all awards of the merchant."""
-    found = map(read_award, connection.execute(query))
+    found = map(load_award, connection.execute(query))
     return tuple(sorted(found, key=lambda award: award.number, reverse=True))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, select
 
 from loyalty_service.awards.ledger.idempotency import read_record
 from loyalty_service.awards.ledger.open import Opener, Opening
-from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of, read_award
+from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of, load_award
 from loyalty_service.awards.ledger.settle import OVERDUE, Change, Settlement, Settler, mark_needs_person
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content, Receipt
@@ -93,7 +93,7 @@ class Ledger:
 
         It is APPLIED even where somebody has found meanwhile that it was not: the provider's own word is better.
         """
-        return self._tell(
+        return self._count_change(
             await self._database.write(lambda connection: self._settler.settle(connection, award, settlement))
         )
 
@@ -106,7 +106,7 @@ class Ledger:
         """
         receipt = Receipt(provider_reference="", balance=None, delayed=False)
         settlement = Settlement(state=state, receipt=receipt if state is AwardState.APPLIED else None, why=because)
-        return self._tell(
+        return self._count_change(
             await self._database.write(
                 lambda connection: self._settler.settle_by_person(connection, merchant_id, number, settlement, actor)
             )
@@ -118,7 +118,7 @@ class Ledger:
         Does nothing where its state is another by now. Leaves it to the caller when it is looked at again, unless it is
         APPLIED. Raises AwardNotFoundError, and IntegrityError or MovementUsedError where the movement is another's.
         """
-        return self._tell(
+        return self._count_change(
             await self._database.write(
                 lambda connection: self._settler.settle_by_movements(connection, merchant_id, number, settlement)
             )
@@ -133,15 +133,15 @@ class Ledger:
         overdue = select(awards.c.number).where(OVERDUE).limit(1)
         if await self._database.read(lambda connection: connection.execute(overdue).first()) is None:
             return []
-        return [self._tell(change) for change in await self._database.write(self._settler.expire)]
+        return [self._count_change(change) for change in await self._database.write(self._settler.expire)]
 
     async def _find(self, *wanted: ColumnElement[bool]) -> Award | None:
         is_refused = is_one_of(awards, [AwardState.REJECTED])
         query = self._rows.select.where(*wanted).order_by(is_refused, awards.c.number.desc()).limit(1)
         row = await self._database.read(lambda connection: connection.execute(query).first())
-        return None if row is None else read_award(row)
+        return None if row is None else load_award(row)
 
-    def _tell(self, change: Change) -> Award:
+    def _count_change(self, change: Change) -> Award:
         """Count a change once it is committed."""
         award = change.after
         if award.state is not change.before.state:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, update
 
 from loyalty_service.awards.ledger.audit import log_change
 from loyalty_service.awards.ledger.idempotency import read_record, remember_answer
-from loyalty_service.awards.ledger.rows import REVERSED_BY, AwardRows, is_award, is_one_of, read_award, read_time
+from loyalty_service.awards.ledger.rows import REVERSED_BY, AwardRows, is_award, is_one_of, load_award, load_time
 from loyalty_service.awards.ledger.settle import Settlement, spell_settlement
 from loyalty_service.awards.ledger.tables import award_numbers, awards
 from loyalty_service.awards.ledger.usage import sum_used
@@ -45,7 +45,7 @@ class Opener:
         if there is not None:
             remember_answer(connection, request, there)
             return Opening(award=there, is_ours=False)
-        self._refuse_beside_unsettled(connection, request)
+        self._check_none_unsettled(connection, request)
         day = datetime.fromtimestamp(time_ms / 1000, zone).date().isoformat()
         check_used(request.points, limits, sum_used(connection, request, limits, day))
         values = self._spell(request, time_ms) | {"day": day}
@@ -71,7 +71,7 @@ class Opener:
             is_one_of(awards, COUNTED),
             REVERSED_BY.is_(None),
         )
-        return max(map(read_award, connection.execute(query)), key=lambda award: award.number, default=None)
+        return max(map(load_award, connection.execute(query)), key=lambda award: award.number, default=None)
 
     def _find_reversal(self, connection: Connection, request: AwardRequest, time_ms: int) -> Award | None:
         """The reversal that is there already; None where one may be opened."""
@@ -85,11 +85,12 @@ class Opener:
         if original.reversed_by is not None:
             return self._rows.find(connection, request.merchant_id, original.reversed_by)
         expire_time = original.update_time + self._rows.reversal_window
-        if read_time(time_ms) >= expire_time:
+        if load_time(time_ms) >= expire_time:
             raise ReversalTooLateError(original.award_id, expire_time)
         return None
 
-    def _refuse_beside_unsettled(self, connection: Connection, request: AwardRequest) -> None:
+    def _check_none_unsettled(self, connection: Connection, request: AwardRequest) -> None:
+        """Raises AwardInDoubtError where another award of the member is PENDING or UNKNOWN."""
         query = self._rows.select.where(
             awards.c.merchant_id == request.merchant_id,
             awards.c.member_id == request.member_id,
@@ -97,7 +98,7 @@ class Opener:
         )
         row = connection.execute(query).one_or_none()
         if row is not None:
-            other = read_award(row)
+            other = load_award(row)
             raise AwardInDoubtError(
                 other.award_id,
                 request_id=other.request.request_id,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, read_award, read_time
+from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, load_award, load_time
 from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.domain.award import COUNTED, UNSETTLED, Award, AwardChange, AwardState, make_agent_key
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
@@ -68,13 +68,13 @@ class History:
         if before_number is not None:
             query = query.where(awards.c.number < before_number)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return [read_award(row) for row in rows]
+        return [load_award(row) for row in rows]
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
         """See the port."""
         key = {"own_merchant_id": merchant_id, "own_member_id": member_id}
         rows = await self._database.read(lambda connection: connection.execute(self._select_recent, key).all())
-        return tuple(read_award(row) for row in rows)
+        return tuple(load_award(row) for row in rows)
 
     async def list_changes(self, merchant_id: str, number: int) -> list[AwardChange]:
         """All changes of an award's state, oldest first."""
@@ -83,7 +83,7 @@ class History:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [
             AwardChange(
-                change_time=read_time(row.change_time_ms),
+                change_time=load_time(row.change_time_ms),
                 from_state=row.from_state and AwardState(row.from_state),
                 to_state=AwardState(row.state),
                 actor=row.actor,
@@ -108,16 +108,17 @@ class History:
 
 def _select_sums(merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> Select[Any]:
     key = _KEYS[grouping]
-    applied, is_deduction = is_one_of(awards, [AwardState.APPLIED]), awards.c.is_debit.is_(True)
-    taken_back, is_award = _select_reversed_points([AwardState.APPLIED]), awards.c.is_debit.is_(False)
+    is_credit, is_debit = awards.c.is_debit.is_(False), awards.c.is_debit.is_(True)
+    is_applied = is_one_of(awards, [AwardState.APPLIED])
+    taken_back = _select_reversed_points([AwardState.APPLIED])
     unsettled = _sum(awards.c.points, is_one_of(awards, UNSETTLED)) + func.sum(_select_reversed_points(UNSETTLED))
     columns = (
         key.label("key"),
-        _sum(literal(1), applied, is_award).label("award_count"),
-        _sum(awards.c.points, applied, is_award).label("points"),
-        _sum(taken_back, is_award).label("reversed_points"),
+        _sum(literal(1), is_applied, is_credit).label("award_count"),
+        _sum(awards.c.points, is_applied, is_credit).label("points"),
+        _sum(taken_back, is_credit).label("reversed_points"),
         unsettled.label("in_doubt_points"),
-        (_sum(awards.c.points, applied, is_deduction) - _sum(taken_back, is_deduction)).label("removed_points"),
+        (_sum(awards.c.points, is_applied, is_debit) - _sum(taken_back, is_debit)).label("removed_points"),
     )
     given = (*_match(merchant_id, wanted), awards.c.reverses.is_(None), is_one_of(awards, COUNTED))
     return select(*columns).where(*given).group_by(key)

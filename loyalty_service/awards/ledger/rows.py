@@ -22,7 +22,7 @@ def is_one_of(table: FromClause, states: Iterable[AwardState]) -> ColumnElement[
     return column.in_(values) if len(values) > 1 else column == values[0]
 
 
-def _find_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
+def _select_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
     # "+ 0": SQLite would look for the least number along the primary key, past all awards of the merchant.
     query = select(func.min(_reversal.c.number + 0)).where(
         _reversal.c.merchant_id == awards.c.merchant_id,
@@ -36,8 +36,8 @@ def _find_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
 _reversal = awards.alias("reversal")
 # The number of the row's reversal that counts, and of the one that is APPLIED. There is one at most; only where one was
 # taken for lost and turned up after all may there be more: then the first.
-REVERSED_BY = _find_reversal(COUNTED)
-TAKEN_BACK_BY = _find_reversal([AwardState.APPLIED])
+REVERSED_BY = _select_reversal(COUNTED)
+TAKEN_BACK_BY = _select_reversal([AwardState.APPLIED])
 
 
 class AwardRows:
@@ -47,12 +47,12 @@ class AwardRows:
         self.reversal_window = timedelta(seconds=reversal_window_s)
         expire_time_ms = awards.c.update_time_ms + round(reversal_window_s * 1000)
         window_end_ms = case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")
-        # All that `read_award` reads. To be narrowed by columns of the table `awards`.
+        # All that `load_award` reads. To be narrowed by columns of the table `awards`.
         self.select: Select[Any] = select(*awards.c, window_end_ms, REVERSED_BY.label("reversed_by"))
 
     def find(self, connection: Connection, merchant_id: str, number: int) -> Award | None:
         row = connection.execute(self.select.where(is_award(merchant_id, number))).one_or_none()
-        return None if row is None else read_award(row)
+        return None if row is None else load_award(row)
 
     def lock(self, connection: Connection, merchant_id: str, number: int) -> Award:
         """Nobody else changes it before the transaction ends. Raises AwardNotFoundError."""
@@ -60,14 +60,14 @@ class AwardRows:
         row = connection.execute(query).one_or_none()
         if row is None:
             raise AwardNotFoundError
-        return read_award(row)
+        return load_award(row)
 
 
 def is_award(merchant_id: str, number: int) -> ColumnElement[bool]:
     return and_(awards.c.merchant_id == merchant_id, awards.c.number == number)
 
 
-def read_award(row: Row[Any]) -> Award:
+def load_award(row: Row[Any]) -> Award:
     """A row of `AwardRows.select`."""
     is_reversible = row.state == AwardState.APPLIED.value and row.reverses is None and row.reversed_by is None
     window_end_ms = row.window_end_ms if is_reversible else None
@@ -76,23 +76,23 @@ def read_award(row: Row[Any]) -> Award:
         request=AwardRequest(**{name: getattr(row, name) for name in AwardRequest.__struct_fields__}),
         state=AwardState(row.state),
         attempt=row.attempt,
-        receipt=_read_receipt(row),
+        receipt=_load_receipt(row),
         rejection_reason=row.rejection_reason,
         retryable=row.retryable,
-        create_time=read_time(row.create_time_ms),
-        attempt_time=read_time(row.attempt_time_ms),
-        update_time=read_time(row.update_time_ms),
+        create_time=load_time(row.create_time_ms),
+        attempt_time=load_time(row.attempt_time_ms),
+        update_time=load_time(row.update_time_ms),
         needs_person=row.needs_person,
         reversed_by=row.reversed_by,
-        reverse_expire_time=None if window_end_ms is None else read_time(window_end_ms),
+        reverse_expire_time=None if window_end_ms is None else load_time(window_end_ms),
     )
 
 
-def read_time(time_ms: int) -> datetime:
+def load_time(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
 
 
-def _read_receipt(row: Row[Any]) -> Receipt | None:
+def _load_receipt(row: Row[Any]) -> Receipt | None:
     if row.state != AwardState.APPLIED.value:
         return None
     balance = None if row.balance is None else Wallet(balance=Decimal(row.balance))

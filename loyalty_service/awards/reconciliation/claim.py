@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, not_, or_, select, update
 
-from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, read_award, read_time
+from loyalty_service.awards.ledger.rows import AwardRows, is_one_of, load_award, load_time
 from loyalty_service.awards.ledger.tables import awards, reconciliation_claims
 from loyalty_service.awards.reconciliation.match import Neighbours
 from loyalty_service.domain.award import Award, AwardState
@@ -99,8 +99,8 @@ class Claims:
         )
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         ids = {one for row in rows for one in (row.provider_reference, row.movement_id) if one}
-        rivals = [read_award(row) for row in rows if not row.provider_reference and not row.movement_id]
-        references = frozenset(read_award(row).reference for row in rows)
+        rivals = [load_award(row) for row in rows if not row.provider_reference and not row.movement_id]
+        references = frozenset(load_award(row).reference for row in rows)
         return Neighbours(movement_ids=frozenset(ids), references=references, rivals=tuple(rivals))
 
     async def rest(self, merchant_id: str, rest_s: float) -> None:
@@ -142,9 +142,9 @@ class Claims:
         connection.execute(update(awards).where(key).values(moved))
         row = connection.execute(self._select.add_columns(now_ms().label("claim_time_ms")).where(key)).one()
         return Claim(
-            award=read_award(row),
-            last_send_time=read_time(row.lease_expire_time_ms),
-            claim_time=read_time(row.claim_time_ms),
+            award=load_award(row),
+            last_send_time=load_time(row.lease_expire_time_ms),
+            claim_time=load_time(row.claim_time_ms),
             check_count=row.check_count,
             absent_count=row.absent_count,
         )

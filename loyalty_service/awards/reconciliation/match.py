@@ -73,9 +73,11 @@ def _may_name(movement: Movement, award: Award) -> bool:
 
 
 def _fits(movement: Movement, award: Award) -> bool:
-    """A like one of later is somebody else's: a purchase, or points that were added by hand. So is one without a note,
-    where none was sent: most are.
-    """  # noqa: D205  one thought
+    """Whether it looks like this award's own: the same note, booked in time.
+
+    A later movement of the same points is taken for something else: a purchase, or points that were added by hand. An
+    empty note proves nothing, since most movements have none.
+    """
     if movement.create_time is None or movement.create_time > award.attempt_time + BOOKED_WITHIN:
         return False
     return _may_be(movement, award) and movement.note == award.request.note != ""

@@ -10,7 +10,7 @@ import grpc
 import msgspec
 import pytest
 
-from gateway.actions.refusals import KEPT, KEPT_PASSING, LastRefusals, Refusal, make_refusal_of
+from gateway.actions.refusals import KEPT, KEPT_PASSING, LastRefusals, Refusal, make_last_refusal
 from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -80,7 +80,7 @@ async def test_panel_shows_what_the_last_press_was_refused_for(gateway: Gateway,
 def test_refusal_whose_cause_passes_is_no_news_when_it_has_passed(reason: str, kept: timedelta) -> None:
     """An agent who reads "Try again in 1 minute" six minutes later waits for nothing."""
     refusals = LastRefusals()
-    refusals.put("acme", "member-1", make_refusal_of("Not added.", reason, {}, NOW))
+    refusals.put("acme", "member-1", make_last_refusal("Not added.", reason, {}, NOW))
     assert refusals.find("acme", "member-1", NOW + kept - timedelta(seconds=1)) is not None
     assert refusals.find("acme", "member-1", NOW + kept) is None
 

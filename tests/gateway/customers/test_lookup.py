@@ -142,7 +142,7 @@ async def test_panels_leave_room_for_presses(customers: Customers, accounts: Acc
     assert found.count(Customer("a&b@example.com")) == PANEL_REQUESTS == len(helpdesk.requests)
     account = await accounts.get("acme")
     assert account is not None
-    assert (await account.lookups.fetch_ticket(4711)).customer_id == 101
+    assert (await account.for_press.fetch_ticket(4711)).customer_id == 101
     assert len(helpdesk.requests) == PANEL_REQUESTS + 1
 
 

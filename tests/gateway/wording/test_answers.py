@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import HTTP_STATUS, LoyaltyCallError
 from gateway.wording.answers.award import say_award, say_award_refusal
-from gateway.wording.answers.facts import say_note
+from gateway.wording.answers.facts import say_note_place
 from gateway.wording.answers.undo import say_undo, say_undo_refusal
 from gateway.wording.phrases import TAG_ADVICE
 from gateway.wording.shop import DEFAULT_SHOP
@@ -86,7 +86,7 @@ def test_member_who_may_get_no_points_is_told_why(reason: str, metadata: dict[st
 def test_award_in_doubt_says_since_when(attempt_time: str, started: str) -> None:
     error = make_error("AWARD_IN_DOUBT", {"award_id": "A-10482", "attempt_time": attempt_time})
     checking = f"We are still checking award A-10482 for this customer{started}. This can take 20 minutes or more."
-    note = say_note("4718", "4711")
+    note = say_note_place("4718", "4711")
     assert say_award_refusal(error, DEFAULT_SHOP, NOW, note=note) == (
         f"Not added. {checking} A note will appear in ticket 4718."
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.widget.undo import Undo, find_undoable
 from gateway.widget.view import Line, render_member
-from gateway.wording.panel.support import list_award_lines, say_undo
+from gateway.wording.panel.support import list_award_lines, say_undo_row
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.widget.test_view import CONTROLS, NOW, SHOP, make_snapshot
@@ -119,7 +119,7 @@ def test_deduction_has_a_minus_and_its_undo_a_plus() -> None:
 def test_deduction_can_be_undone_as_an_award_can() -> None:
     deduction = make_award(2, debit=True, until=SOON)
     assert find(deduction, make_award(1, until=SOON)) == "A-2"
-    assert say_undo(deduction, SHOP).startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
+    assert say_undo_row(deduction, SHOP).startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
 
 
 def test_undo_that_is_on_its_way_is_being_checked() -> None:
@@ -228,7 +228,7 @@ def test_newest_award_can_be_undone_and_no_older_one(awards: list[pb.Award], und
 def test_undo_names_its_award_and_until_when(shop: Shop, changes: dict[str, Any], title: str) -> None:
     made = datetime(2026, 11, 23, 13, 2, tzinfo=UTC)
     award = make_award(made=made, until=made + timedelta(minutes=30), **changes)
-    assert say_undo(award, shop) == title
+    assert say_undo_row(award, shop) == title
 
 
 def test_undo_is_there_in_both_shapes() -> None:
