@@ -142,7 +142,7 @@ class Ledger:
         return None if row is None else load_award(row)
 
     def _count_change(self, change: Change) -> Award:
-        """Count a change once it is committed."""
+        """Count a change that is committed. Returns the award as it is after it."""
         award = change.after
         if award.state is not change.before.state:
             self._metrics.count(award)
