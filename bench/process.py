@@ -121,7 +121,7 @@ async def run_process(log: Path, module: str, *arguments: str, settings: Mapping
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports for servers that are killed and come back: free now, and none that a client's connection takes meanwhile."""
+    """Ports for servers that are killed and come back: free now, and none that a client takes meanwhile."""
     found: list[int] = []
     with ExitStack() as stack:
         while len(found) < count:
