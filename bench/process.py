@@ -3,14 +3,17 @@
 import asyncio
 import math
 import os
+import random
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
+# Below those that Linux and macOS give to outgoing connections.
+_SERVER_PORTS = range(20_000, 32_000)
 """Where everything of a run listens."""
 _START_S = 60.0
 _DONE_S = 60.0
@@ -118,12 +121,13 @@ async def run_process(log: Path, module: str, *arguments: str, settings: Mapping
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports that are free now: for servers that are to come back where they were."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Ports for servers that are killed and come back: free now, and none that a client takes meanwhile."""
+    found: list[int] = []
+    with ExitStack() as stack:
+        while len(found) < count:
+            port = random.choice(_SERVER_PORTS)  # noqa: S311 - no secret
+            one = stack.enter_context(socket.socket())
+            with suppress(OSError):  # it is taken
+                one.bind((HOST, port))
+                found.append(port)
+    return found

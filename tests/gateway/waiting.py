@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 30.0
 
 
 async def wait_until(is_met: Callable[[], Awaitable[bool]]) -> None:
