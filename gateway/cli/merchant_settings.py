@@ -109,7 +109,9 @@ class MerchantSettings:
     no_reasons: Annotated[bool, Parameter(negative="", help="Agents are asked for no reason.")] = False
     hold_time_s: Annotated[
         str | None,
-        Parameter(help="How old, in s, an answer may be for a reader that states no age: N, or default (the service's)."),
+        Parameter(
+            help="How old, in s, an answer may be for a reader that states no age: N, or default (the service's)."
+        ),
     ] = None
     stale_if_error_s: Annotated[
         str | None, Parameter(help="The same while TRIFFT fails: N, or default (the service's).")
