@@ -30,7 +30,7 @@ if over > 0 then
   return {0, 0, found[2] and found[2] - now or busy}
 end
 for place = 4, #ARGV do redis.call('ZADD', taken, now + timeout + busy, ARGV[place]) end
-redis.call('PEXPIRE', taken, timeout + busy)
+if timeout + busy > redis.call('PTTL', taken) then redis.call('PEXPIRE', taken, timeout + busy) end
 if gate[1] then redis.call('HSET', closed, 'probe', now + timeout) end
 return {1, gate[1] and 1 or 0}
 """

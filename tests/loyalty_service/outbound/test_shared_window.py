@@ -134,6 +134,13 @@ async def test_permits_of_a_process_that_is_gone_are_free_when_its_requests_are_
     await until_taken(other, 50, QUICK)
 
 
+async def test_permit_for_a_long_time_outlives_those_for_a_short_one(one: Process, other: Process) -> None:
+    await one.take(48, rate=QUICK, timeout_s=30)
+    await other.take(2, rate=QUICK, timeout_s=0.01)
+    await asyncio.sleep(0.2)  # longer than the short ones are taken
+    assert await count_free(other) == 2
+
+
 async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(one: Process, other: Process) -> None:
     await answer(await one.take(1, rate=QUICK), 429)
     await one.limiter.close()
