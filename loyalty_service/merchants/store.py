@@ -1,5 +1,6 @@
 """Merchants in the database, their tokens encrypted; those in use also in memory."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from runtime.encryption import SecretKeys
 from runtime.sql import make_insert, now_ms
 
 REVALIDATE_S = 5.0
+# How long a merchant that is known waits for a slow database.
+WAIT_S = 0.25
 
 logger = structlog.get_logger()
 
@@ -27,7 +30,8 @@ logger = structlog.get_logger()
 class MerchantStore:
     """Reads come from memory for at most 5 s; an id that is not there asks the database. Own writes act at once.
 
-    While the database does not answer, a merchant that is known stays known: its members' sidebars need no ledger.
+    While the database does not answer, or not in time, a merchant that is known stays known: its members' sidebars need
+    no ledger.
     """
 
     def __init__(self, database: Database, keys: SecretKeys, clock: Clock) -> None:
@@ -35,6 +39,7 @@ class MerchantStore:
         self._keys = keys
         self._clock = clock
         self._held: dict[str, tuple[Merchant, float]] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
         self._writes = 0
 
     async def get(self, merchant_id: str) -> Merchant:
@@ -44,15 +49,18 @@ class MerchantStore:
             return held[0]
         if not is_merchant_id(merchant_id):
             raise MerchantNotFoundError
+        if held is not None:
+            done, _ = await asyncio.wait({self._revalidate(merchant_id)}, timeout=WAIT_S)
+            for lookup in done:
+                lookup.result()
+            held = self._held.get(merchant_id)
+        return await self._ask(merchant_id) if held is None else held[0]
+
+    async def _ask(self, merchant_id: str) -> Merchant:
+        """Raises MerchantNotFoundError."""
         asked, writes = self._clock.monotonic(), self._writes
-        try:
-            query = select(merchants).where(merchants.c.merchant_id == merchant_id)
-            row = await self._database.read(lambda connection: connection.execute(query).first())
-        except DatabaseError:
-            if held is None:
-                raise
-            logger.warning("merchant_not_revalidated", merchant_id=merchant_id)
-            return held[0]
+        query = select(merchants).where(merchants.c.merchant_id == merchant_id)
+        row = await self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
             self._held.pop(merchant_id, None)
             raise MerchantNotFoundError
@@ -60,6 +68,22 @@ class MerchantStore:
         if writes == self._writes:  # else what was read may be older than a write of ours
             self._held[merchant_id] = (merchant, asked)
         return merchant
+
+    def _revalidate(self, merchant_id: str) -> asyncio.Task[None]:
+        """The one lookup of this merchant that is under way."""
+        lookup = self._lookups.get(merchant_id)
+        if lookup is None:
+            lookup = self._lookups[merchant_id] = asyncio.create_task(self._look_again(merchant_id))
+            lookup.add_done_callback(lambda _task: self._lookups.pop(merchant_id, None))
+        return lookup
+
+    async def _look_again(self, merchant_id: str) -> None:
+        try:
+            await self._ask(merchant_id)
+        except MerchantNotFoundError:
+            return  # it is held no more
+        except DatabaseError:
+            logger.warning("merchant_not_revalidated", merchant_id=merchant_id)
 
     async def list_after(self, merchant_id: str, count: int) -> list[Merchant]:
         """At most `count` merchants whose id is above `merchant_id`, by id."""

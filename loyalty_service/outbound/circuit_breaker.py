@@ -19,6 +19,8 @@ FAILURES = 5
 WINDOW_S = 30.0
 FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 30.0
+# A shop that nobody has asked for so long begins anew: it may be gone, or have another way to its provider.
+FORGET_S = 600.0
 
 
 class Attempt:
@@ -67,6 +69,7 @@ class CircuitBreaker:
 
     def count(self) -> tuple[int, int]:
         """How many are open, and how many half-open."""
+        self._forget()
         now_s = self._clock.monotonic()
         ends = [circuit.open_until_s for circuit in self._circuits.values() if circuit.open_until_s is not None]
         is_open = sum(end_s > now_s for end_s in ends)
@@ -88,6 +91,7 @@ class CircuitBreaker:
         if attempt.has_failed is False:
             self._circuits.pop(key, None)
             return
+        self._forget()
         circuit = self._circuits.setdefault(key, _Circuit()) if attempt.has_failed else self._circuits.get(key)
         if circuit is None:
             return
@@ -95,6 +99,11 @@ class CircuitBreaker:
             self._count_failure(circuit, is_probe=attempt.is_probe)
         if attempt.is_probe:
             circuit.is_probed = False
+
+    def _forget(self) -> None:
+        since_s = self._clock.monotonic() - FORGET_S
+        kept = {key: one for key, one in self._circuits.items() if (one.open_until_s or one.first_s) > since_s}
+        self._circuits = kept
 
     def _count_failure(self, circuit: _Circuit, *, is_probe: bool) -> None:
         now_s = self._clock.monotonic()

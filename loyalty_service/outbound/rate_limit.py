@@ -16,7 +16,7 @@ from loyalty_service.domain.ports import Clock
 from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
 from loyalty_service.outbound.shared_window import SharedWindow
-from loyalty_service.outbound.sliding_window import Grant, Rate, Refusal, SlidingWindow
+from loyalty_service.outbound.sliding_window import FORGET_S, Grant, Rate, Refusal, SlidingWindow
 from loyalty_service.outbound.transport import Answer, NoAnswerError
 from loyalty_service.valkey import Valkey, ValkeyDownError
 
@@ -41,6 +41,7 @@ class RateLimiter:
         self._replicas = replicas
         self._shared = None if valkey is None else SharedWindow(valkey)
         self._tokens: dict[str, _Token] = {}
+        self._forget_time_s = clock.monotonic() + FORGET_S
 
     async def close(self) -> None:
         if self._shared is not None:
@@ -57,6 +58,7 @@ class RateLimiter:
         key = hashlib.blake2b(provider_token.encode(), digest_size=_DIGEST_BYTES, key=_HASH_KEY).hexdigest()
         token = self._tokens.get(key)
         if token is None:
+            self._forget_idle()
             token = self._tokens[key] = _Token(key, SlidingWindow(self._clock), self._shared, self._replicas)
         permits = Permits(token, rate, priority, timeout_s, self._metrics)
         try:
@@ -67,7 +69,15 @@ class RateLimiter:
 
     def count_closed(self) -> int:
         """How many tokens a 429 has closed, as far as this process knows."""
+        self._forget_idle()
         return sum(not token.window.is_open for token in self._tokens.values())
+
+    def _forget_idle(self) -> None:
+        """Now and then: the tokens of shops that are gone, or have others by now."""
+        now_s = self._clock.monotonic()
+        if now_s >= self._forget_time_s:
+            self._forget_time_s = now_s + FORGET_S
+            self._tokens = {key: token for key, token in self._tokens.items() if not token.is_idle()}
 
 
 class Permits:
@@ -157,6 +167,9 @@ class _Token:
         finally:
             self._queue.remove(me)
             self._wake()
+
+    def is_idle(self) -> bool:
+        return not self._queue and self.window.is_idle()
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """As SlidingWindow.end; without `busy_s`, permits are given back."""

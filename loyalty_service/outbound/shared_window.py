@@ -15,6 +15,7 @@ local taken, closed = KEYS[1], KEYS[2]
 redis.call('ZREMRANGEBYSCORE', taken, '-inf', now)
 """
 # ARGV: limit, timeout, how long permits stay taken after it, and the ids of those to take.
+# No request lasts longer than 60 s: what would be taken for longer is from before the store's clock was set back.
 # Answers: 1, and 1 where it is the probe; or 0, 1 where the token is closed, and the earliest time, 0 if at any moment.
 _TAKE = """
 local limit, timeout, busy, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), #ARGV - 3
@@ -22,6 +23,7 @@ local gate = redis.call('HMGET', closed, 'until', 'probe')
 local left, probe_left = (gate[1] or 0) - now, (gate[2] or 0) - now
 if left > 0 then return {0, 1, left} end
 if probe_left > 0 then return {0, 1, 0} end
+redis.call('ZREMRANGEBYSCORE', taken, '(' .. now + 60000 + busy, '+inf')
 local over = redis.call('ZCARD', taken) + count - limit
 if over > 0 then
   local place = over - redis.call('ZCOUNT', taken, '(' .. now + busy, '+inf') - 1
@@ -30,7 +32,7 @@ if over > 0 then
   return {0, 0, found[2] and found[2] - now or busy}
 end
 for place = 4, #ARGV do redis.call('ZADD', taken, now + timeout + busy, ARGV[place]) end
-redis.call('PEXPIRE', taken, timeout + busy)
+if timeout + busy > redis.call('PTTL', taken) then redis.call('PEXPIRE', taken, timeout + busy) end
 if gate[1] then redis.call('HSET', closed, 'probe', now + timeout) end
 return {1, gate[1] and 1 or 0}
 """

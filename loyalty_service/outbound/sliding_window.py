@@ -15,6 +15,9 @@ from loyalty_service.domain.priority import Priority
 AWARD_RESERVE = 2
 TICKET_RESERVE = 8
 
+# A token that was closed so long ago, and that nobody has used since, is as any other.
+FORGET_S = 600.0
+
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -93,6 +96,12 @@ class SlidingWindow:
             return None
         left_s = max(0.0, self._closed_until_s - now_s)
         return Refusal(earliest_s=left_s, is_closed=True)
+
+    def is_idle(self) -> bool:
+        """Whether there is nothing to remember."""
+        now_s = self._clock.monotonic()
+        self._forget_free(now_s)
+        return not self._ends and now_s >= self._closed_until_s + FORGET_S
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """Permits are free in `busy_s`. `closed_s`: the provider refuses for so long; 0: it has answered the probe."""

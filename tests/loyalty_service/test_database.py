@@ -140,6 +140,18 @@ async def test_known_merchant_stays_known_while_the_database_fails(database_url:
             await store.get("bloom")
 
 
+async def test_known_merchant_is_not_waited_for_while_the_database_hangs(new_postgres_url: str) -> None:
+    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
+        clock = FakeClock()
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock)
+        acme = await store.add(make_merchant("acme"))
+        wire.silent.set()
+        clock.advance(REVALIDATE_S)
+
+        async with asyncio.timeout(5):  # less than a statement's own time-out
+            assert [await store.get("acme") for _ in range(2)] == [acme, acme]
+
+
 async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_postgres_url: str) -> None:
     """An award that was sent would be gone after a crash, and could be sent again."""
     async with open_database(new_postgres_url) as database:

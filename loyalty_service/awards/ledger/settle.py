@@ -56,6 +56,12 @@ class Settler:
             return Change(before=before, after=before)
         if before.state is AwardState.UNKNOWN and settlement.state is AwardState.REJECTED:
             settlement = Settlement(state=AwardState.NOT_APPLIED, why=settlement.why)
+        if before.state is AwardState.UNKNOWN and settlement.needs_person:
+            # Its lease ran out first. What the provider said must still be known, or lists would rule the award out.
+            told = {"rejection_reason": settlement.rejection_reason, "needs_person": True}
+            is_own = is_award(before.request.merchant_id, before.number)
+            connection.execute(update(awards).where(is_own).values(told))
+            return Change(before=before, after=self._rows.lock(connection, before.request.merchant_id, before.number))
         return self._change(connection, before, settlement, SERVICE)
 
     def settle_by_person(

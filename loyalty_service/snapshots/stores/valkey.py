@@ -79,7 +79,8 @@ class ValkeyStore:
         member_key = content.member_key if isinstance(content, Alias) else ""
         rest = f"{member_key}:".encode() + self._cache.serializer.dumps(entry)
         keys = [self._cache.build_key(key), _MERCHANT + merchant_key]
-        return bool(await self._run(self._scripts.put, keys, get_kind(content), began_us, rest, round(keep_s * 1000)))
+        keep_ms = max(1, round(keep_s * 1000))  # the server takes no 0
+        return bool(await self._run(self._scripts.put, keys, get_kind(content), began_us, rest, keep_ms))
 
     async def invalidate(self, key: str, merchant_key: str) -> bool:
         keys = [self._cache.build_key(key), _MERCHANT + merchant_key]

@@ -5,7 +5,14 @@ import contextlib
 import pytest
 
 from loyalty_service.domain.errors import ProviderUnavailableError
-from loyalty_service.outbound.circuit_breaker import FAILURES, FIRST_WAIT_S, MAX_WAIT_S, WINDOW_S, CircuitBreaker
+from loyalty_service.outbound.circuit_breaker import (
+    FAILURES,
+    FIRST_WAIT_S,
+    FORGET_S,
+    MAX_WAIT_S,
+    WINDOW_S,
+    CircuitBreaker,
+)
 from tests.loyalty_service.scripted import make_merchant
 from tests.loyalty_service.snapshots.scripted import FakeClock
 
@@ -113,3 +120,12 @@ def test_operator_who_asks_goes_through_and_closes_it(breaker: CircuitBreaker) -
     assert not call(breaker)
     assert call(breaker, "succeed", is_forced=True)
     assert call(breaker)
+
+
+def test_shop_that_nobody_asks_any_more_is_forgotten(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    """It may be gone, or have another address."""
+    fail(breaker)
+    clock.advance(FIRST_WAIT_S + FORGET_S - 1)
+    assert breaker.count() == (0, 1)
+    clock.advance(1)
+    assert breaker.count() == (0, 0)

@@ -8,7 +8,7 @@ import pytest
 from loyalty_service.domain.errors import ProviderThrottledError
 from loyalty_service.domain.priority import Priority
 from loyalty_service.outbound.rate_limit import MARGIN_S
-from loyalty_service.outbound.sliding_window import Rate
+from loyalty_service.outbound.sliding_window import FORGET_S, Rate
 from tests.loyalty_service.outbound.limiters import RATE, TOKEN, Process, answer, lose, settle
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.scripted import FakeClock
@@ -197,6 +197,17 @@ async def test_429_closes_the_token_for_its_time_and_then_one_probe_goes(process
     await answer(probe)
     await process.take(1)
     assert process.limiter.count_closed() == 0
+
+
+async def test_token_that_nobody_uses_any_more_is_forgotten(process: Process, clock: FakeClock) -> None:
+    """Its shop may be gone, or have another one."""
+    await answer(await process.take(1), 429)
+    await process.take(1, token="in use", timeout_s=3 * FORGET_S)
+    clock.advance(RATE.block_s + FORGET_S - 1)
+    assert process.limiter.count_closed() == 1
+    clock.advance(FORGET_S)
+    assert process.limiter.count_closed() == 0
+    assert await take_all(process, Priority.AWARD, token="in use") == 49
 
 
 async def test_probe_that_is_refused_closes_the_token_again(process: Process, clock: FakeClock) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -132,6 +133,20 @@ async def test_permits_of_a_process_that_is_gone_are_free_when_its_requests_are_
 ) -> None:
     await one.take(50, rate=QUICK, timeout_s=0.05)
     await until_taken(other, 50, QUICK)
+
+
+async def test_permit_for_a_long_time_outlives_those_for_a_short_one(one: Process, other: Process) -> None:
+    await one.take(48, rate=QUICK, timeout_s=30)
+    await other.take(2, rate=QUICK, timeout_s=0.01)
+    await asyncio.sleep(0.2)  # longer than the short ones are taken
+    assert await count_free(other) == 2
+
+
+async def test_permits_do_not_outlast_a_clock_of_the_store_that_was_set_back(one: Process, store: Redis) -> None:
+    await one.take(1)
+    [key] = [key async for key in store.scan_iter(match="loyalty:rate:*:taken")]
+    await store.zadd(key, dict.fromkeys(map(str, range(49)), 1000 * (time.time() + 3600)))
+    assert await count_free(one) == 49
 
 
 async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(one: Process, other: Process) -> None:

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis import Redis
 
-from loyalty_service.domain.errors import SnapshotsUnavailableError
+from loyalty_service.domain.errors import MemberNotFoundError, SnapshotsUnavailableError
 from loyalty_service.domain.member import parse_identity
+from loyalty_service.snapshots import open_snapshots
 from loyalty_service.snapshots.stores.scripts import SERVER_CLOCK
 from tests.loyalty_service.snapshots.desk import ACME, Desk
 from tests.loyalty_service.snapshots.processes import open_desk, open_process
-from tests.loyalty_service.snapshots.scripted import FakeClock, make_merchant
+from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider, make_merchant
 from tests.loyalty_service.snapshots.shared import SharedClock, open_shared
 
 JANA = "jana@example.com"
@@ -37,6 +38,25 @@ async def test_store_that_is_lost_costs_a_read_each_and_is_found_again(desks: tu
     await one.settle()
     assert await one.read_points(JANA) == 100
     assert one.fetches == 3
+
+
+async def test_answer_that_is_held_for_no_time_does_not_lose_the_store(shared_clock: SharedClock) -> None:
+    provider = ScriptedProvider(shared_clock)
+    async with (
+        open_shared(shared_clock.url) as (shared, _),
+        open_snapshots(
+            provider,
+            shared_clock,
+            shared=shared,
+            recent=ScriptedLedger(),
+            hold_time_s=0,
+            stale_if_error_s=900,
+            capacity=1,
+        ) as snapshots,
+    ):
+        with pytest.raises(MemberNotFoundError):
+            await Desk(snapshots, provider, shared_clock).read("nobody")
+        assert shared.valkey.is_up
 
 
 async def test_process_without_its_store_still_flies_once_for_all_its_readers(desks: tuple[Desk, Desk]) -> None:

@@ -286,6 +286,18 @@ async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None
     assert book.read_metrics()['loyalty_awards_total{kind="award",outcome="unknown"}'] == 1
 
 
+async def test_confirmation_of_other_points_that_comes_after_the_lease_is_not_lost(book: Book) -> None:
+    opening = await book.open()
+    await book.let_pass(16)
+    await book.ledger.expire_leases()
+
+    await book.settle(opening, Settlement(state=UNKNOWN, rejection_reason="PROVIDER_CONTRACT", needs_person=True))
+
+    award = await book.read(1)
+    assert (award.state, award.needs_person, award.rejection_reason) == (UNKNOWN, True, "PROVIDER_CONTRACT")
+    assert len(await book.list_changes(1)) == 2
+
+
 async def test_late_outcome_does_not_overrule_a_person(book: Book) -> None:
     opening = await book.open()
     await book.settle(opening, LOST)
