@@ -14,6 +14,8 @@ from runtime.sql import now_ms
 
 # How long after an award became UNKNOWN the provider's movements are looked at first.
 FIRST_CHECK_MS = 5_000
+# So that one transaction ends in time however many awards a dead fleet has left: the rest is of the next look.
+_EXPIRED_AT_ONCE = 500
 
 OVERDUE = and_(is_one_of(awards, [AwardState.PENDING]), awards.c.lease_expire_time_ms < now_ms())
 
@@ -87,10 +89,11 @@ class Settler:
 
     def expire(self, connection: Connection) -> list[Change]:
         # Skipped: rows that another process is changing at this moment.
-        query = select(awards.c.merchant_id, awards.c.number).where(OVERDUE).with_for_update(skip_locked=True)
+        overdue = select(awards.c.merchant_id, awards.c.number).where(OVERDUE).limit(_EXPIRED_AT_ONCE)
+        query = overdue.with_for_update(skip_locked=True)
         settlement = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
-        overdue = [self._rows.lock(connection, *key) for key in connection.execute(query).all()]
-        return [self._change(connection, award, settlement, SERVICE) for award in overdue]
+        locked = [self._rows.lock(connection, *key) for key in connection.execute(query).all()]
+        return [self._change(connection, award, settlement, SERVICE) for award in locked]
 
     def _change(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Change:
         """Change an award that is locked, where its state allows that."""
