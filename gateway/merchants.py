@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
 from gateway.wording.shop import DEFAULT_SHOP, Shop, parse_shop
+from runtime.shared_tasks import SharedTasks
 
 REVALIDATE_S = 5.0
 _LOG = structlog.get_logger()
@@ -29,30 +30,20 @@ class Merchants:
         self._timeout_s = timeout_s
         self._clock = clock
         self._shops: dict[str, tuple[Shop, float]] = {}
-        self._fetches: dict[str, asyncio.Task[Shop]] = {}
+        self._fetches = SharedTasks[str, Shop]()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        for task in self._fetches.values():
-            task.cancel()
-        await asyncio.gather(*self._fetches.values(), return_exceptions=True)
+        await self._fetches.close()
 
     async def get(self, merchant_id: str) -> Shop:
         """The shop as of at most 5 s ago, or as it was known last; the defaults where it never was."""
         known = self._shops.get(merchant_id)
         if known is not None and self._clock() - known[1] < REVALIDATE_S:
             return known[0]
-        return await asyncio.shield(self._start_fetch(merchant_id))
-
-    def _start_fetch(self, merchant_id: str) -> asyncio.Task[Shop]:
-        task = self._fetches.get(merchant_id)
-        if task is None:
-            task = asyncio.create_task(self._fetch(merchant_id))
-            self._fetches[merchant_id] = task
-            task.add_done_callback(lambda _done: self._fetches.pop(merchant_id, None))
-        return task
+        return await asyncio.shield(self._fetches.join(merchant_id, lambda: self._fetch(merchant_id)))
 
     async def _fetch(self, merchant_id: str) -> Shop:
         asked = self._clock()

@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.customers.address import AskGorgias, Customer
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.installation.accounts import FAILURES, Accounts
+from runtime.shared_tasks import SharedTasks
 
 _REMEMBER_S = 300.0
 _REMEMBER_FAILURE_S = 5.0
@@ -39,16 +40,13 @@ class Customers:
         self._accounts = accounts
         self._clock = clock
         self._held: dict[_Key, _Held] = {}
-        self._flights: dict[_Key, asyncio.Task[Customer | None]] = {}
+        self._flights = SharedTasks[_Key, Customer | None]()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()
 
     async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | None:
         """None: not known. Gorgias did not say in time, or says that the ticket is another customer's by now."""
@@ -59,14 +57,9 @@ class Customers:
         held = self._held.get(key)
         if held is not None and self._clock() < held.until:
             return held.customer
-        flight = self._flights.get(key) or self._start(key)
+        flight = self._flights.join(key, lambda: self._fly(key))
         await asyncio.wait({flight}, timeout=timeout_s)
         return flight.result() if flight.done() else None
-
-    def _start(self, key: _Key) -> asyncio.Task[Customer | None]:
-        flight = self._flights[key] = asyncio.create_task(self._fly(key))
-        flight.add_done_callback(lambda _flight: self._flights.pop(key, None))
-        return flight
 
     async def _fly(self, key: _Key) -> Customer | None:
         try:

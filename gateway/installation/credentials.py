@@ -12,6 +12,7 @@ import structlog
 
 from gateway.installation.store import CREDENTIAL_PREFIX, hash_credential
 from runtime.database import DatabaseError
+from runtime.shared_tasks import SharedTasks
 
 # A credential that was looked up less long ago is believed.
 BELIEVED_S = 5.0
@@ -47,7 +48,7 @@ class Credentials:
         self._plausible = re.compile(re.escape(prefix) + _RANDOM)
         self._clock = clock
         self._held: dict[bytes, _Held] = {}
-        self._lookups: dict[bytes, asyncio.Task[None]] = {}
+        self._lookups = SharedTasks[bytes, None]()
         self._log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
     async def __aenter__(self) -> Self:
@@ -56,10 +57,7 @@ class Credentials:
     async def __aexit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        tasks = list(self._lookups.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._lookups.close()
 
     async def find(self, credential: str) -> str | None:
         """The merchant whose credential this is. Raises DatabaseError for an unheld one while the store is down."""
@@ -71,7 +69,7 @@ class Credentials:
             return await self._ask(digest)
         self._held[digest] = held
         if self._clock() - held.check_time >= BELIEVED_S:
-            await asyncio.wait({self._revalidate(digest)}, timeout=WAIT_S)
+            await asyncio.wait({self._lookups.join(digest, lambda: self._look_again(digest))}, timeout=WAIT_S)
         return held.merchant_id if digest in self._held else None
 
     async def _ask(self, digest: bytes) -> str | None:
@@ -84,14 +82,6 @@ class Credentials:
         if len(self._held) > _CAPACITY:
             del self._held[next(iter(self._held))]
         return merchant_id
-
-    def _revalidate(self, digest: bytes) -> asyncio.Task[None]:
-        """The one lookup of this credential that is under way."""
-        lookup = self._lookups.get(digest)
-        if lookup is None:
-            lookup = self._lookups[digest] = asyncio.create_task(self._look_again(digest))
-            lookup.add_done_callback(lambda _task: self._lookups.pop(digest, None))
-        return lookup
 
     async def _look_again(self, digest: bytes) -> None:
         try:

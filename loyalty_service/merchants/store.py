@@ -18,6 +18,7 @@ from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.table import merchants
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
+from runtime.shared_tasks import SharedTasks
 from runtime.sql import make_insert, now_ms
 
 REVALIDATE_S = 5.0
@@ -39,7 +40,7 @@ class MerchantStore:
         self._keys = keys
         self._clock = clock
         self._held: dict[str, tuple[Merchant, float]] = {}
-        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._lookups = SharedTasks[str, None]()
         self._writes = 0
 
     async def get(self, merchant_id: str) -> Merchant:
@@ -50,9 +51,10 @@ class MerchantStore:
         if not is_merchant_id(merchant_id):
             raise MerchantNotFoundError
         if held is not None:
-            done, _ = await asyncio.wait({self._revalidate(merchant_id)}, timeout=WAIT_S)
-            for lookup in done:
-                lookup.result()
+            lookup = self._lookups.join(merchant_id, lambda: self._look_again(merchant_id))
+            done, _ = await asyncio.wait({lookup}, timeout=WAIT_S)
+            for one in done:
+                one.result()
             held = self._held.get(merchant_id)
         return await self._ask(merchant_id) if held is None else held[0]
 
@@ -68,14 +70,6 @@ class MerchantStore:
         if writes == self._writes:  # else what was read may be older than a write of ours
             self._held[merchant_id] = (merchant, asked)
         return merchant
-
-    def _revalidate(self, merchant_id: str) -> asyncio.Task[None]:
-        """The one lookup of this merchant that is under way."""
-        lookup = self._lookups.get(merchant_id)
-        if lookup is None:
-            lookup = self._lookups[merchant_id] = asyncio.create_task(self._look_again(merchant_id))
-            lookup.add_done_callback(lambda _task: self._lookups.pop(merchant_id, None))
-        return lookup
 
     async def _look_again(self, merchant_id: str) -> None:
         try:
