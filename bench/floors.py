@@ -43,7 +43,7 @@ async def serve_method(message: bytes) -> None:
 
 
 async def serve_getting(message: bytes, store_url: str) -> None:
-    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - likewise
+    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - the other kinds start quicker without it
     from runtime.clock import SystemClock  # noqa: PLC0415 - the other kinds start quicker without it
 
     response = pb.GetSnapshotResponse.FromString(message)

@@ -12,14 +12,14 @@ from aiohttp import web
 from gateway.gorgias.variables import parse_variable
 
 KEPT = timedelta(minutes=10)
-# What passes by itself is no news any more by then: an award that is checked has a row of its own in the panel.
+# A cause that passes by itself is old news after this time. (An award being checked has its own row in the panel.)
 KEPT_PASSING = timedelta(minutes=1)
 _PASSING = frozenset({"AWARD_IN_DOUBT", "PROVIDER_THROTTLED", "RATE_LIMITED"})
 CAPACITY = 10_000
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent was answered, when, and on which ticket. `agent`: a name, as claimed, never a whole address."""
+    """The sentence that an agent was answered, with its time and ticket. `agent`: the claimed name, never an address."""
 
     message: str
     time: datetime

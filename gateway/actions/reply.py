@@ -1,4 +1,4 @@
-"""What a press is answered, before it is JSON."""
+"""The answer to a press, before it becomes JSON."""
 
 import msgspec
 

@@ -137,7 +137,7 @@ TOKENS = web.AppKey("tokens", AwardTokens)
 
 
 class _Payload(msgspec.Struct, frozen=True, array_like=True):
-    """What is signed; what comes last may be missing."""
+    """The signed fields. The last one may be missing."""
 
     merchant_id: str
     subject: str
