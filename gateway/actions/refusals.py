@@ -19,7 +19,7 @@ CAPACITY = 10_000
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """The sentence that an agent was answered, with its time and ticket. `agent`: the claimed name, never an address."""
+    """What an agent was answered, with time and ticket. `agent`: the claimed name, never a whole address."""
 
     message: str
     time: datetime

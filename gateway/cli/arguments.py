@@ -1,4 +1,4 @@
-"""What several commands are told alike, checked before anything is asked."""
+"""Arguments and options that several commands share, checked before any server is asked."""
 
 import re
 from pathlib import Path

@@ -16,7 +16,7 @@ from runtime.text import isolate, join
 
 Value: TypeAlias = str | int | float | bool | None
 _NONE = "–"
-# What an award that is not settled has done to the balance is not known.
+# Nobody knows how an unsettled award has changed the balance.
 _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
 
 
