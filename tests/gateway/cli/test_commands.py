@@ -285,10 +285,10 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
         "GATEWAY_LOYALTY_TARGET": operator.run("merchant", "list", GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
     }
     misused = {
-        "--trifft-url must be https to a public name": operator.run(*add[:-1], "http://10.0.0.1"),
+        "--trifft-url must be https with a public host name": operator.run(*add[:-1], "http://10.0.0.1"),
         "--time-zone must be": operator.run(*add, "--time-zone", "Mars/Base"),
         "like Europe/Bratislava or UTC": operator.run(*add, "--time-zone", "localtime"),
-        "--reason must hold no {": operator.run(*add, "--reason", "{{ticket.id}}"),
+        "--reason must contain no {": operator.run(*add, "--reason", "{{ticket.id}}"),
     }
     results = await asyncio.gather(*failed.values(), *misused.values())
     for hint, result in zip((*failed, *misused), results, strict=True):
