@@ -296,7 +296,7 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
         assert (result.code, result.out) == (2 if hint in misused else 1, "")
         assert result.err.count("\n") == 1
         assert "s3cret" not in result.err
-        assert ("--allow-private-url" in result.err) == ("public name" in hint)
+        assert ("--allow-private-url" in result.err) == ("public host name" in hint)
     assert helpdesk.requests == ["POST "]
 
 
