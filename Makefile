@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check compose-test protos bench torture lock clean
+.PHONY: help install run test check compose-test protos bench torture lock wheels clean
 
 PYTHON ?= python3
 # Passed in the environment, since a shell would interpret quotes and backticks in the path.
@@ -49,9 +49,18 @@ bench: install  ## Measure against the machine's floors; writes bench/results/
 torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)
 	$(BIN)/python -m bench.torture
 
-lock:  ## Resolve the dependencies again (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+lock: install  ## Resolve the dependencies again
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+
+wheels: install  ## Ask the package index whether each locked wheel exists for each Python and machine of README
+	@for machine in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
+	  for python in 3.11 3.12 3.13 3.14; do \
+	    echo "CPython $$python on $$machine"; \
+	    $(BIN)/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target build/wheels \
+	      --python-platform $$machine --python-version $$python -r deploy/requirements-dev.lock || exit 1; \
+	  done; \
+	done
 
 clean:  ## Remove the environment and the data of make run
 	rm -rf $(VENV) var

@@ -914,7 +914,7 @@ class EraseMemberRequest(_message.Message):
     `identities` and those of the members whom they are held to name.
     """
     erased_by: _builtins.str
-    """Who wants it: 1 to 320 characters; it is logged. A claim, not verified."""
+    """Who wants it: 1 to 320 characters, kept on record. A claim, not verified."""
     @_builtins.property
     def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberIdentity]:
         """At most 20 identities that the member has or had. What is held under an identity is found only by that identity,

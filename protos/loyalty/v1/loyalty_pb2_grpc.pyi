@@ -87,7 +87,7 @@ class LoyaltyServiceStub:
     """Erases a person: drops what is held of them, and replaces the member in their settled awards with a pseudonym.
     Support ID, note, tier and balance go; amount, times, agent, ticket, number, state, reason and the provider's
     number of the movement stay. An award that is not settled, or can be taken back, still needs its member: it is
-    kept, and the answer names it; call again later. The log records who called, not who was erased. Safe to repeat;
+    kept, and the answer names it; call again later. The service keeps who called, not who was erased. Safe to repeat;
     cannot be undone.
 
     The provider's data is not erased: while the member exists there, the next reader finds them again. The call works
@@ -188,7 +188,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     """Erases a person: drops what is held of them, and replaces the member in their settled awards with a pseudonym.
     Support ID, note, tier and balance go; amount, times, agent, ticket, number, state, reason and the provider's
     number of the movement stay. An award that is not settled, or can be taken back, still needs its member: it is
-    kept, and the answer names it; call again later. The log records who called, not who was erased. Safe to repeat;
+    kept, and the answer names it; call again later. The service keeps who called, not who was erased. Safe to repeat;
     cannot be undone.
 
     The provider's data is not erased: while the member exists there, the next reader finds them again. The call works
@@ -316,7 +316,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         """Erases a person: drops what is held of them, and replaces the member in their settled awards with a pseudonym.
         Support ID, note, tier and balance go; amount, times, agent, ticket, number, state, reason and the provider's
         number of the movement stay. An award that is not settled, or can be taken back, still needs its member: it is
-        kept, and the answer names it; call again later. The log records who called, not who was erased. Safe to repeat;
+        kept, and the answer names it; call again later. The service keeps who called, not who was erased. Safe to repeat;
         cannot be undone.
 
         The provider's data is not erased: while the member exists there, the next reader finds them again. The call works
