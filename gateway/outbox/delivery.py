@@ -90,7 +90,7 @@ class Delivery:
             award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
         except (LoyaltyCallError, SecretKeyError) as error:
-            log.warning("note_put_off", error=type(error).__name__)
+            log.warning("note_delayed", error=type(error).__name__)
             await self._reschedule(entry, _make_retry_s(entry))
             return 0.0
 
@@ -184,7 +184,7 @@ class Delivery:
             log.warning("note_refused", error=name)
             await self._reschedule(entry, None, problem=name)
             return 0.0
-        log.warning("note_put_off", error=name)
+        log.warning("note_delayed", error=name)
         if not isinstance(error, GorgiasCredentialsError):
             wait_s = _make_retry_s(entry)
             await self._reschedule(entry, wait_s, problem=name)

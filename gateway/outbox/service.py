@@ -107,10 +107,10 @@ class Outbox:
                 wait_s = await self._start_due()
                 await self._count_and_purge()
             except DatabaseError:
-                _LOG.warning("notes_not_looked_for", reason="the database does not answer")
+                _LOG.warning("outbox_not_polled", reason="the database does not answer")
                 wait_s = self._poll_s
             except Exception:  # noqa: BLE001 - the outermost boundary: this task must not end
-                _LOG.exception("notes_not_looked_for")
+                _LOG.exception("outbox_not_polled")
                 wait_s = self._poll_s
             await asyncio.sleep(_LEAST_POLL_S)
             with suppress(TimeoutError):

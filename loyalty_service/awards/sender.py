@@ -116,7 +116,7 @@ class Sender:
         call = self._provider.debit if request.is_debit else self._provider.credit
         left_s = deadline.left_s()
         if left_s <= 0:
-            log.error("award_held_up", late_s=-left_s)
+            log.error("award_not_sent_in_time", late_s=-left_s)
             return _NOT_SENT
         try:
             async with asyncio.timeout(left_s):

@@ -170,7 +170,7 @@ class AwardService:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            logger.warning("awards_cut_off", count=len(self._tasks))
+            logger.warning("awards_cancelled", count=len(self._tasks))
             await asyncio.wait(self._tasks)
 
     async def _invalidate(self, award: Award) -> None:
