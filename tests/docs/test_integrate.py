@@ -21,7 +21,9 @@ from sandbox.trifft import Trifft, create_trifft_app, make_demo_projects
 
 ROOT = Path(__file__).parent.parent.parent
 KEY = "a-callers-key"
-BLOCK = re.compile(r"<!-- A test runs this block. -->\n```python\n(.+?)```\n\nIt prints:\n\n```\n(.+?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- A test runs this block. -->\n```python\n(.+?)```\n\nOn a fresh start it prints:\n\n```\n(.+?)```", re.DOTALL
+)
 
 
 async def test_example_prints_what_the_page_says(tmp_path: Path) -> None:
