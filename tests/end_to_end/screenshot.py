@@ -14,7 +14,7 @@ PICTURE = ROOT / "docs" / "sidebar.png"
 VIEWPORT = ViewportSize(width=1080, height=1000)
 # Sharp on most screens, and a small file.
 SCALE = 1.5
-NO_TOAST = ".toasts { display: none }"
+NO_TOAST = ".toasts { display: none !important }"
 
 
 async def take_picture(stack: Stack, chromium: str) -> None:
