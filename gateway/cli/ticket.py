@@ -15,7 +15,7 @@ from gateway.cli.ticket_event import render_event, tell_event
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
 from gateway.errors import LoyaltyCallError
-from gateway.events.checks import Called, ask_now, check_sidebar
+from gateway.events.checks import Called, Questions, ask_now, check_sidebar
 from gateway.events.event import Event
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.installation.buttons import find_buttons
@@ -78,21 +78,27 @@ class _Panel:
 
     async def check(self, ticket_id: int, events: Sequence[Event]) -> list[Check]:
         """`events`: the ticket's, newest first."""
-        installation, merchant_id = self.installation, self.installation.merchant_id
+        installation = self.installation
         buttons = None if self.merchant is None else find_buttons(self.merchant)
         async with open_session() as session:
             client = make_client(session, installation, self.config)
             account = await check_gorgias(client, installation, self.config.public_url, buttons)
-            tickets = make_ticket_client(session, installation, self.config)
-            now = await ask_now(tickets, self.loyalty, merchant_id, ticket_id, self.say_time)
+            ask = Questions(
+                tickets=make_ticket_client(session, installation, self.config),
+                loyalty=self.loyalty,
+                merchant_id=installation.merchant_id,
+                max_staleness_s=self.config.max_staleness_s,
+                render_time=self.say_time,
+            )
+            now = await ask_now(ask, ticket_id)
         called = Called(
             ticket_id=ticket_id,
             of_ticket=events[0] if events else None,
             of_customer=await self._find_newest(customer_id=now.customer_id) if now.customer_id else None,
             of_shop=await self._find_newest(),
         )
-        sidebar = check_sidebar(called, now, merchant_id, self.say_time)
-        return [*account, *now.checks, sidebar, await self._check_awards(ticket_id)]
+        awards = await self._check_awards(ticket_id)
+        return [*account, *now.checks, check_sidebar(ask, called, now), awards]
 
     async def _find_newest(self, *, customer_id: int | None = None) -> Event | None:
         merchant_id = self.installation.merchant_id

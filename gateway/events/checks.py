@@ -43,16 +43,20 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     of_shop: Event | None
 
 
-async def ask_now(
-    tickets: TicketClient,
-    loyalty: LoyaltyClient,
-    merchant_id: str,
-    ticket_id: int,
-    render_time: Callable[[datetime], str],
-) -> Now:
+class Questions(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to ask about a shop. `max_staleness_s`: as a ticket event asks."""
+
+    tickets: TicketClient
+    loyalty: LoyaltyClient
+    merchant_id: str
+    max_staleness_s: float
+    render_time: Callable[[datetime], str]
+
+
+async def ask_now(ask: Questions, ticket_id: int) -> Now:
     """Ask Gorgias for the ticket's customer, and the loyalty service for the member, as a ticket event does."""
     try:
-        ticket = await tickets.fetch_ticket(ticket_id)
+        ticket = await ask.tickets.fetch_ticket(ticket_id)
     except GorgiasNotFoundError:
         missing = Check(
             name="ticket",
@@ -64,30 +68,33 @@ async def ask_now(
     except GorgiasError as error:
         return Now(checks=(Check(name="ticket", state=CheckState.FAILED, detail=error.detail, advice=error.advice),))
     found = _check_ticket(ticket)
-    email = ticket.customer_email.strip()
-    if not email:
+    if not ticket.customer_email.strip():
         return Now(checks=(found,), status=NO_IDENTITY, customer_id=ticket.customer_id)
-    member, status = await _ask_for_member(loyalty, merchant_id, ticket.customer_email, render_time)
+    member, status = await _ask_for_member(ask, ticket.customer_email)
     return Now(checks=(found, member), status=status, customer_id=ticket.customer_id)
 
 
-def check_sidebar(called: Called, now: Now, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
+def check_sidebar(ask: Questions, called: Called, now: Now) -> Check:
     """Check what the sidebar shows: Gorgias keeps with the customer the answer to the last call, on whatever ticket."""
-    events = [event for event in (called.of_ticket, called.of_customer) if event is not None]
-    if not events:
-        return _check_never_called(called, render_time)
-    last = max(events, key=lambda event: event.time_ms)
-    state, words, advice = _judge(last, merchant_id)
-    other = "" if last.ticket_id == called.ticket_id else f", on the customer's ticket {last.ticket_id}"
-    detail = f"since {render_time(find_time(last))}{other}: {words}"
+    last = _find_shown(called, now)
+    if last is None:
+        return _check_never_called(ask, called)
+    state, words, advice = _judge(last, ask.merchant_id)
+    other = "" if last.ticket_id == called.ticket_id else f", by the customer's ticket {last.ticket_id}"
+    detail = f"since {ask.render_time(find_time(last))}{other}: {words}"
     if now.status and now.status != last.status:
-        return Check(
-            name="sidebar",
-            state=CheckState.FAILED,
-            detail=f"{detail}; a new event would be answered: {now.status}",
-            advice=_TAG if now.status != UNAVAILABLE else "see the lines above",
-        )
+        state, detail = CheckState.FAILED, f"{detail}; a new event would be answered: {now.status}"
+        advice = f"correct what failed above, then {_TAG}" if now.status == UNAVAILABLE else _TAG
     return Check(name="sidebar", state=state, detail=detail, advice=advice)
+
+
+def _find_shown(called: Called, now: Now) -> Event | None:
+    """The event whose answer the sidebar shows. A ticket's former customer counts no more."""
+    of_ticket = called.of_ticket
+    if of_ticket and now.customer_id and of_ticket.customer_id not in (None, now.customer_id):
+        of_ticket = None
+    events = (event for event in (of_ticket, called.of_customer) if event is not None)
+    return max(events, key=lambda event: event.time_ms, default=None)
 
 
 def find_time(event: Event) -> datetime:
@@ -109,20 +116,20 @@ def _check_ticket(ticket: Ticket) -> Check:
     return Check(name="ticket", state=CheckState.OK, detail=detail)
 
 
-async def _ask_for_member(
-    loyalty: LoyaltyClient, merchant_id: str, email: str, render_time: Callable[[datetime], str]
-) -> tuple[Check, str]:
+async def _ask_for_member(ask: Questions, email: str) -> tuple[Check, str]:
     """Returns the status of a panel as well."""
     try:
-        snapshot = await loyalty.get_snapshot(merchant_id, email, max_staleness_s=1.0, timeout_s=_TIMEOUT_S)
+        snapshot = await ask.loyalty.get_snapshot(
+            ask.merchant_id, email, max_staleness_s=ask.max_staleness_s, timeout_s=_TIMEOUT_S
+        )
     except LoyaltyCallError as error:
-        return _check_no_member(error, merchant_id), _NO_MEMBER.get(error.reason, UNAVAILABLE)
+        return _check_no_member(error, ask.merchant_id), _NO_MEMBER.get(error.reason, UNAVAILABLE)
     status = "member" if snapshot.member.status in ACTIVE else "blocked"
     if snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
         reason = name_reason(snapshot.stale_reason)
-        read_time = render_time(snapshot.fetch_time.ToDatetime(UTC))
+        read_time = ask.render_time(snapshot.fetch_time.ToDatetime(UTC))
         detail = f"TRIFFT fails ({reason}); one member is held since {read_time}"
-        advice = get_advice(reason, merchant_id)
+        advice = get_advice(reason, ask.merchant_id)
         return Check(name="member", state=CheckState.FAILED, detail=detail, advice=advice), status
     blocked = ", who gets no points: TRIFFT's status is " + (snapshot.member.status_word or "blocked")
     detail = f"TRIFFT has one member with it{blocked if status == 'blocked' else ''}"
@@ -144,12 +151,14 @@ def _check_no_member(error: LoyaltyCallError, merchant_id: str) -> Check:
     return Check(name="member", state=CheckState.FAILED, detail=detail, advice=get_advice(error.reason, merchant_id))
 
 
-def _check_never_called(called: Called, render_time: Callable[[datetime], str]) -> Check:
-    detail = f"Gorgias has not called for ticket {called.ticket_id} in the last 7 days"
-    if called.of_shop is None:
-        detail += ", nor for any other"
+def _check_never_called(ask: Questions, called: Called) -> Check:
+    if called.of_ticket is not None:
+        detail = f"Gorgias has not called since ticket {called.ticket_id} has this customer"
+    elif called.of_shop is None:
+        detail = f"Gorgias has not called for ticket {called.ticket_id} in the last 7 days, nor for any other"
     else:
-        detail += f"; it called for others, last at {render_time(find_time(called.of_shop))}"
+        last = ask.render_time(find_time(called.of_shop))
+        detail = f"Gorgias has not called for ticket {called.ticket_id} in the last 7 days; for others, last at {last}"
     advice = f"opening a ticket calls nothing: {_TAG}"
     return Check(name="sidebar", state=CheckState.FAILED, detail=detail, advice=advice)
 

@@ -96,10 +96,12 @@ class Events:
             _LOG.warning("events_not_written", reason="the database does not answer", waiting_count=len(self._noted))
 
     async def _write_until_closed(self) -> None:
-        while not self._closing.is_set():
+        is_last = False
+        while not is_last:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_INTERVAL_S):
                     await self._closing.wait()
+            is_last = self._closing.is_set()
             try:
                 await self.flush()
             except Exception:  # noqa: BLE001 - the outermost boundary: this task must not end

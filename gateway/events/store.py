@@ -98,14 +98,16 @@ class EventStore:
 
     async def forget_member(self, merchant_id: str, member_id: str) -> int:
         """Delete the events that found this member, and all of the same Gorgias customers. Returns how many."""
-        theirs = _row.member_hash.in_([_hash(key, merchant_id, member_id) for key in self._hash_keys])
-        customers = select(_row.customer_id).where(
-            _row.merchant_id == merchant_id, theirs, _row.customer_id.is_not(None)
-        )
-        query = delete(EVENTS).where(
-            _row.merchant_id == merchant_id, or_(theirs, _row.customer_id.in_(customers.scalar_subquery()))
-        )
-        return await self._database.write(lambda connection: connection.execute(query).rowcount)
+        of_shop = _row.merchant_id == merchant_id
+        found_them = _row.member_hash.in_([_hash(key, merchant_id, member_id) for key in self._hash_keys])
+
+        def forget(connection: Connection) -> int:
+            # Read first: SQLite may delete a row before it looks for the customers in a subquery.
+            found = set(connection.scalars(select(_row.customer_id).where(of_shop, found_them)))
+            theirs = or_(found_them, _row.customer_id.in_(found - {None}))
+            return connection.execute(delete(EVENTS).where(of_shop, theirs)).rowcount
+
+        return await self._database.write(forget)
 
     async def trim(self, merchant_id: str) -> None:
         """Delete all but a shop's newest 10,000 events."""

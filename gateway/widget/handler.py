@@ -58,7 +58,7 @@ class _Subject(msgspec.Struct, frozen=True, kw_only=True):
 async def handle_widget(request: web.Request) -> web.Response:
     """Raises only CredentialError: after 100 failures in a row Gorgias switches the integration off."""
     app, began = request.app, time.monotonic()
-    event = Event(time_ms=round(app[CLOCK].now().timestamp() * 1000), request_id=request[REQUEST_ID])
+    event = Event(time_ms=int(app[CLOCK].now().timestamp() * 1000), request_id=request[REQUEST_ID])
     try:
         async with asyncio.timeout(app[CONFIG].widget_timeout_s):
             event.merchant_id = await authenticate(request)
@@ -142,7 +142,7 @@ async def _render_member(subject: _Subject, event: Event, request: web.Request, 
         # Only then is the message about TRIFFT or about us; else it may be about the customer.
         event.message = error.message if view.status == UNAVAILABLE else ""
         if fetch_time := error.metadata.get("fetch_time"):
-            event.data_age_ms = event.time_ms - round(datetime.fromisoformat(fetch_time).timestamp() * 1000)
+            event.data_age_ms = event.time_ms - int(datetime.fromisoformat(fetch_time).timestamp() * 1000)
         return view
     finally:
         event.loyalty_ms = _count_ms(began)
