@@ -14,9 +14,9 @@ PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
-def migrated(tmp_path: Path, migrated_file: Path) -> None:
+def installed(tmp_path: Path, installed_file: Path) -> None:
     """`run_gateway` finds its database there."""
-    shutil.copy(migrated_file, tmp_path / "gateway.db")
+    shutil.copy(installed_file, tmp_path / "gateway.db")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The outbox on each engine, with `acme` installed in the stand-in of Gorgias."""
+"""What the engines may do differently, the tests of the rows and of rival workers run on each."""
 
 from collections.abc import AsyncIterator
 
@@ -9,6 +9,6 @@ from runtime.database import Database
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def each_database(database_url: str) -> AsyncIterator[Database]:
     async with open_database(database_url) as opened:
         yield opened
