@@ -123,7 +123,11 @@ async def run_gateway(
         **settings,  # type: ignore[arg-type]
     )
     async with AsyncExitStack() as stack:
-        move_acme(path, gorgias or (await stack.enter_async_context(run_helpdesk())).make_target())
+        if gorgias is None:
+            helpdesk = await stack.enter_async_context(run_helpdesk())
+            helpdesk.make_room()
+            gorgias = helpdesk.make_target()
+        move_acme(path, gorgias)
         secrets = read_secrets(path)
         runner = make_runner(create_app(config, StoppedClock()))
         await runner.setup()

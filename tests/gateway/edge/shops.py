@@ -21,7 +21,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 async def install_shops(path: Path) -> None:
-    """`acme` and `bloom`, with the users that the stand-in knows, and a secret for their webhooks. Gorgias is nowhere."""
+    """`acme` and `bloom`, with users that the stand-in knows and a secret for their webhooks, but Gorgias nowhere."""
     async with open_database(f"sqlite:///{path}") as database:
         for merchant_id, account in make_accounts(None, time.time, lambda: None).items():
             target = Target(

@@ -25,7 +25,7 @@ from tests.gateway.waiting import wait_until
 REQUEST = "request-1"
 TICKET = 4711
 _TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
-_POLL_S = 0.05
+_POLL_S = 0.02
 
 
 class TicketLoyalty(ScriptedLoyalty):
@@ -129,6 +129,15 @@ class Room:
             return all(row["lease_expire_time_ms"] is None for row in await self.list_rows())
 
         await wait_until(are_free)
+
+    async def wait_for_failures(self, count: int = 1) -> None:
+        """Until each row has been put off so often, and is nobody's."""
+
+        async def were_met() -> bool:
+            rows = await self.list_rows()
+            return all(row["lease_expire_time_ms"] is None and row["look_count"] == count for row in rows)
+
+        await wait_until(were_met)
 
     async def let_pass(self, seconds: float) -> None:
         """For the rows and for the process it is so much later."""

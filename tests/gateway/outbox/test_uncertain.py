@@ -7,7 +7,7 @@ import pytest
 from gateway.gorgias import tickets as messages
 from gateway.gorgias.rate_limiter import RateLimiter
 from gateway.outbox.delivery import LATE_S
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.store import OutboxStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.gorgias import events
 from sandbox.gorgias.faults import Fault
@@ -18,21 +18,9 @@ from tests.gateway.outbox.room import (
     Room,
     make_award,
 )
-from tests.gateway.waiting import wait_until
 
 ADDED = "Award A-10482 · added"
-PAST_LEASE_S = LEASE_S + 5.0
 PAST_LATE_S = LATE_S + 1.0
-
-
-async def wait_for_failures(room: Room, count: int = 1) -> None:
-    """Until the row has been put off so often, and is nobody's."""
-
-    async def were_met() -> bool:
-        rows = await room.list_rows()
-        return all(row["lease_expire_time_ms"] is None and row["look_count"] == count for row in rows)
-
-    await wait_until(were_met)
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "reset", "status"])
@@ -43,7 +31,7 @@ async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind:
     room.helpdesk.account.faults.set(fault)
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
     assert room.list_marks() == [ADDED]
@@ -62,9 +50,9 @@ async def test_note_is_not_sent_while_the_ticket_cannot_be_looked_through(room: 
     faults.set(Fault(kind="status", operation="list_messages", status=503))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     await room.let_pass(10)
-    await wait_for_failures(room, 2)
+    await room.wait_for_failures(2)
     faults.clear()
     await room.let_pass(20)
     await room.wait_for_close()
@@ -87,7 +75,7 @@ async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room,
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
     assert room.helpdesk.writes == [f"POST /tickets/{TICKET}/messages"] * 2
@@ -97,9 +85,9 @@ async def test_note_that_gorgias_writes_late_is_not_sent_again(room: Room) -> No
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     await room.let_pass(3)
-    await wait_for_failures(room, 2)
+    await room.wait_for_failures(2)
     add_message(room.helpdesk, "internal-note", f"100 points added.\n{ADDED}")
     await room.let_pass(PAST_LATE_S)
     await room.wait_for_close()
@@ -111,11 +99,11 @@ async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_se
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=408, times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     post, look = f"POST /tickets/{TICKET}/messages", "GET /messages"
     for count, seconds in ((2, 3), (3, 8)):
         await room.let_pass(seconds)
-        await wait_for_failures(room, count)
+        await room.wait_for_failures(count)
         assert room.helpdesk.requests == [post, *[look] * (count - 1)]
     assert (await OutboxStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
     await room.let_pass(PAST_LATE_S - 3 - 8 - 2)
@@ -135,7 +123,7 @@ async def test_ticket_of_several_pages_is_looked_through_while_its_account_is_bu
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     for number in range(150):
         add_message(room.helpdesk, "email", f"message {number}")
     await room.let_pass(10)
@@ -150,7 +138,7 @@ async def test_note_is_kept_as_failed_where_its_ticket_is_too_long_to_be_looked_
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     for number in range(101):
         add_message(room.helpdesk, "email", f"message {number}")
     await room.let_pass(PAST_LATE_S)
@@ -163,7 +151,7 @@ async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     for number in range(150):
         add_message(room.helpdesk, "email", f"message {number}")
     await room.let_pass(10)
@@ -175,7 +163,7 @@ async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: R
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
-    await wait_for_failures(room)
+    await room.wait_for_failures()
     room.loyalty.awards[REQUEST] = make_award()
     await room.let_pass(10)
     await room.wait_for_close()
