@@ -43,7 +43,7 @@ protos: install  ## Regenerate the stubs beside the .proto
 	$(BIN)/python deploy/stubs.py
 
 bench: install  ## Measure against the machine's floors; writes bench/results/
-	$(BIN)/python -m pytest -n0 bench/test_quick.py
+	$(BIN)/python -m pytest -n0 bench
 	$(BIN)/python -m bench
 
 torture: install  ## Ten thousand awards while everything fails, then compare the books (about ten minutes)
