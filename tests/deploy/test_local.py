@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bench.process import find_free_ports
 from tests.deploy.launcher import (
     LISTENS,
     PATIENCE_S,
@@ -52,7 +53,9 @@ class Start:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
     folder = tmp_path_factory.mktemp("local") / "kept 100%41 for Zoë's shop? #1"
-    launcher = Launcher(folder, **dict.fromkeys(PROXIES, NOWHERE))
+    ports = zip(LISTENS, find_free_ports(len(LISTENS)), strict=True)  # the next starts listen there again
+    settings = dict.fromkeys(PROXIES, NOWHERE) | {name: f"127.0.0.1:{port}" for name, port in ports}
+    launcher = Launcher(folder, **settings)
     try:
         lines = launcher.read_until_ready()
         assert lines[-1].startswith("Ready"), lines
