@@ -22,6 +22,7 @@ def installed(tmp_path: Path, installed_file: Path) -> None:
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no Gorgias that does not say; one that hangs is not waited for long."""
+    monkeypatch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
     patience_s = 0.2 if "hang" in request.node.name else PATIENCE_S
     monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", patience_s)
 

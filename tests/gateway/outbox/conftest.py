@@ -6,6 +6,7 @@ import pytest
 
 from gateway.database import open_database
 from runtime.database import Database
+from tests.gateway.outbox.room import PATIENCE_S
 
 
 @pytest.fixture
@@ -15,6 +16,8 @@ async def each_database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(autouse=True)
-def many_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a worker that rests between two presses."""
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no loyalty service that does not answer. Nor does anybody wait for a worker that rests."""
     monkeypatch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
+    for room in ("gateway.notes.service", "gateway.outbox.delivery"):
+        monkeypatch.setattr(f"{room}.TIMEOUT_S", PATIENCE_S)

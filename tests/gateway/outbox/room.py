@@ -26,6 +26,7 @@ REQUEST = "request-1"
 TICKET = 4711
 _TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
 _POLL_S = 0.02
+PATIENCE_S = 30.0
 
 
 class TicketLoyalty(ScriptedLoyalty):
@@ -165,7 +166,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
     clock, registry = clock or Clock(), CollectorRegistry()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
-        merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
+        merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         opened = open_outbox(
             database,
