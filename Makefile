@@ -46,7 +46,7 @@ screenshot: install  ## Draw docs/sidebar.png from the real page (needs a Chromi
 	$(BIN)/python -m tests.end_to_end.screenshot
 
 bench: install  ## Measure against the machine's floors; writes bench/results/
-	$(BIN)/python -m pytest -n0 bench/test_quick.py
+	$(BIN)/python -m pytest -n0 bench
 	$(BIN)/python -m bench
 
 torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)
