@@ -21,7 +21,7 @@ class Source(enum.StrEnum):
     NOT_SAID = "not_said"
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """Is filled while the call is answered, so that a call that fails has all until then. Names nobody.
 
     `time_ms`: when the call came. `ticket_id`, `customer_id`: Gorgias', None where the URL does not say. `url`: a
@@ -30,7 +30,8 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     read of TRIFFT began, negative where it was made for this call. `reason`: why there is no data, or old data; with a
     `message` for operators. `buttons`: those that could be pressed: "add", "remove", "undo".
 
-    `member_id` is kept in memory only; the table has a keyed hash of it.
+    `member_id` is kept in memory only; the table has a keyed hash of it. A new field needs a default, since older rows
+    lack it.
     """
 
     merchant_id: str = ""
@@ -53,4 +54,9 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     @property
     def is_stale(self) -> bool:
         """Whether the panel had old data."""
-        return self.status in WITH_DATA and bool(self.reason)
+        return bool(self.reason) and self.status in WITH_DATA
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether TRIFFT, or one of us, did not answer: there was no data, or only old data."""
+        return bool(self.reason) and (self.status in WITH_DATA or self.status == UNAVAILABLE)

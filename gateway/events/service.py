@@ -14,7 +14,7 @@ import prometheus_client
 import structlog
 from aiohttp import web
 
-from gateway.events.event import UNAVAILABLE, Event
+from gateway.events.event import Event
 from gateway.events.store import EventStore
 from gateway.installation.activity import Activity
 from gateway.installation.store import InstallationStore
@@ -119,8 +119,8 @@ class Events:
             self._bound()
             raise
         self._added.update(event.merchant_id for event in events)
-        for event in events:
-            self._update_latest(event.merchant_id, _make_activity(event))
+        for merchant_id, activity in _find_latest(events).items():
+            self._update_latest(merchant_id, activity)
 
     async def _write_latest(self) -> None:
         """Raises DatabaseError; then each entry is kept, unless a newer one was noted meanwhile."""
@@ -158,12 +158,24 @@ class Events:
             self._dropped.inc()
 
 
-def _make_activity(event: Event) -> Activity:
-    event_time = datetime.fromtimestamp(event.time_ms / 1000, UTC)
-    if not event.is_stale and event.status != UNAVAILABLE:
-        return Activity(event_time=event_time, status=event.status)
-    error = f"{event.reason}: {event.message}" if event.message else event.reason
-    return Activity(event_time=event_time, status=event.status, error_time=event_time, error=error)
+def _find_latest(events: Sequence[Event]) -> dict[str, Activity]:
+    """The latest event of each shop, and its latest error."""
+    last = {event.merchant_id: event for event in events}
+    failed = {event.merchant_id: event for event in events if event.has_failed}
+    return {merchant_id: _make_activity(event, failed.get(merchant_id)) for merchant_id, event in last.items()}
+
+
+def _make_activity(event: Event, failed: Event | None) -> Activity:
+    activity = Activity(event_time=_find_end(event), status=event.status)
+    if failed is None:
+        return activity
+    error = f"{failed.reason}: {failed.message}" if failed.message else failed.reason
+    return msgspec.structs.replace(activity, error_time=_find_end(failed), error=error)
+
+
+def _find_end(event: Event) -> datetime:
+    """When it was answered: events are noted in this order."""
+    return datetime.fromtimestamp((event.time_ms + event.answer_ms) / 1000, UTC)
 
 
 EVENTS = web.AppKey("events", Events)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Integer,
     MetaData,
     String,
     Table,
@@ -31,31 +31,22 @@ MOST = 10_000
 _PURPOSE = "member of a ticket event"
 _HASH_BYTES = 16
 
-# Only types whose values need no conversion: a busy gateway writes hundreds of rows at once.
+# Few columns, and only types whose values need no conversion: a busy gateway writes hundreds of rows at once.
 EVENTS = Table(
     "ticket_events",
     MetaData(),
     Column("id", BigInteger, primary_key=True),
     Column("merchant_id", String),
     Column("time_ms", BigInteger),
-    Column("request_id", String),
     Column("ticket_id", BigInteger),
     Column("customer_id", BigInteger),
-    Column("url", String),
-    Column("source", String),
-    Column("lookup_ms", Integer),
-    Column("loyalty_ms", Integer),
     Column("member_hash", String),
-    Column("data_age_ms", BigInteger),
-    Column("reason", Text),
-    Column("message", Text),
-    Column("status", String),
-    Column("buttons", String),
-    Column("answer_ms", Integer),
+    Column("event", Text),
 )
 _row = EVENTS.c
-_FIELDS = tuple(name for name in Event.__struct_fields__ if name in _row)
 _ADD = insert(EVENTS)
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Event)
 
 
 class EventStore:
@@ -87,14 +78,14 @@ class EventStore:
         self, merchant_id: str, *, ticket_id: int | None = None, customer_id: int | None = None, limit: int
     ) -> list[Event]:
         """List a shop's newest events, newest first: all, or those of a ticket or a customer."""
-        query = select(EVENTS).where(_row.merchant_id == merchant_id, _row.time_ms >= self._find_oldest_ms())
+        query = select(_row.event).where(_row.merchant_id == merchant_id, _row.time_ms >= self._find_oldest_ms())
         if ticket_id is not None:
             query = query.where(_row.ticket_id == ticket_id)
         if customer_id is not None:
             query = query.where(_row.customer_id == customer_id)
         query = query.order_by(_row.time_ms.desc(), _row.id.desc()).limit(limit)
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [Event(**{name: row[name] for name in _FIELDS}) for row in rows]
+        found = await self._database.read(lambda connection: connection.scalars(query).all())
+        return [_DECODER.decode(event) for event in found]
 
     async def forget_member(self, merchant_id: str, member_id: str) -> int:
         """Delete the events that found this member, and all of the same Gorgias customers. Returns how many."""
@@ -122,10 +113,17 @@ class EventStore:
         await self._database.write(lambda connection: connection.execute(query))
 
     def _render(self, event: Event) -> dict[str, Any]:
-        row: dict[str, Any] = {name: getattr(event, name) for name in _FIELDS}
-        member_id = event.member_id
-        row["member_hash"] = _hash(self._hash_keys[0], event.merchant_id, member_id) if member_id else None
-        return row
+        member_id, event.member_id = event.member_id, ""  # of the member, only the hash is kept
+        text = _ENCODER.encode(event).decode()
+        event.member_id = member_id
+        return {
+            "merchant_id": event.merchant_id,
+            "time_ms": event.time_ms,
+            "ticket_id": event.ticket_id,
+            "customer_id": event.customer_id,
+            "member_hash": _hash(self._hash_keys[0], event.merchant_id, member_id) if member_id else None,
+            "event": text,
+        }
 
     def _find_oldest_ms(self) -> int:
         return round((self._now() - KEPT).timestamp() * 1000)

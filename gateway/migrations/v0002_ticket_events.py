@@ -14,21 +14,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("merchant_id", sa.String(63), nullable=False),
         sa.Column("time_ms", sa.BigInteger, nullable=False),
-        sa.Column("request_id", sa.String(64), nullable=False),
         sa.Column("ticket_id", sa.BigInteger),
         sa.Column("customer_id", sa.BigInteger),
-        sa.Column("url", sa.String(32), nullable=False),
-        sa.Column("source", sa.String(32), nullable=False),
-        sa.Column("lookup_ms", sa.Integer),
-        sa.Column("loyalty_ms", sa.Integer),
         # A keyed hash of TRIFFT's id, by which a person can be forgotten.
         sa.Column("member_hash", sa.String(32)),
-        sa.Column("data_age_ms", sa.BigInteger),
-        sa.Column("reason", sa.Text, nullable=False),
-        sa.Column("message", sa.Text, nullable=False),
-        sa.Column("status", sa.String(32), nullable=False),
-        sa.Column("buttons", sa.String(32), nullable=False),
-        sa.Column("answer_ms", sa.Integer, nullable=False),
+        # The whole event, as JSON.
+        sa.Column("event", sa.Text, nullable=False),
     )
     # Each event costs each index: a shop's 10,000 rows are few enough to look through for one ticket.
     op.create_index("ticket_events_merchant", "ticket_events", ["merchant_id", "id"])

@@ -189,9 +189,12 @@ def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:
 
 def _list_buttons(view: View) -> str:
     """The buttons that can be pressed."""
-    add = view.add_points[0] if view.add_points else None
-    buttons = {"add": add is not None, "remove": add is not None and add.deduct_token != "", "undo": bool(view.undo)}
-    return ",".join(name for name, is_there in buttons.items() if is_there)
+    buttons = ["add"] if view.add_points else []
+    if view.add_points and view.add_points[0].deduct_token:
+        buttons.append("remove")
+    if view.undo:
+        buttons.append("undo")
+    return ",".join(buttons)
 
 
 def _count_ms(began: float) -> int:

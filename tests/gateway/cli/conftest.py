@@ -32,6 +32,7 @@ async def run_loyalty(database: Path) -> AsyncIterator[int]:
         database_url=f"sqlite:///{database}",
         secret_keys=(make_key(),),
         api_key="inner-key",
+        read_timeout_s=30.0,  # a busy machine is no TRIFFT that hangs
     )
     async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
         yield port
