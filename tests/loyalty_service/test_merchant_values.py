@@ -24,12 +24,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, catch_failure
 
 
-@pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: these are refused before the database is asked."""
-    return new_sqlite_url
-
-
 @pytest.mark.parametrize(
     "url",
     [

@@ -20,12 +20,6 @@ CHOSEN = "[wallet]\nchosen = 'bonus'\n"
 
 
 @pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: most are refused before the database is asked."""
-    return new_sqlite_url
-
-
-@pytest.fixture
 async def shop(new_sqlite_url: str) -> AsyncIterator[OddShop]:
     async with open_odd_shop(new_sqlite_url) as shop:
         yield shop

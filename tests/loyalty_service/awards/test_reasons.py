@@ -13,12 +13,6 @@ REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop", 
 
 
 @pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: reasons are matched before the database is asked."""
-    return new_sqlite_url
-
-
-@pytest.fixture
 async def shop(start_service: StartService) -> AsyncIterator[Client]:
     async with start_service() as client:
         await client.add_merchant(award_reasons=REASONS, max_points_per_ticket=0)

@@ -44,8 +44,8 @@ async def client(start_service: StartService) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as opened:
+async def book(each_database_url: str) -> AsyncIterator[Book]:
+    async with open_book(each_database_url) as opened:
         yield opened
 
 
