@@ -29,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
+@pytest.fixture(autouse=True)
+def _patient_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no server that has fallen silent: else connections would stay open."""
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 30.0)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
     """A running PostgreSQL server; up in about a second, gone with the session."""

@@ -87,9 +87,9 @@ class Agents:
     async def _press(self, client: Client, request: Press) -> None:
         try:
             if isinstance(request, pb.AwardPointsRequest):
-                award = (await client.loyalty.AwardPoints(request, timeout=30)).award
+                award = (await client.loyalty.AwardPoints(request, timeout=60)).award
             else:
-                award = (await client.loyalty.ReverseAward(request, timeout=30)).award
+                award = (await client.loyalty.ReverseAward(request, timeout=60)).award
         except grpc.aio.AioRpcError as error:
             if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
                 raise
@@ -198,7 +198,7 @@ async def add_merchant(client: Client, project: Project, trifft_url: str) -> Non
 
 async def settle_all(database: Database) -> None:
     """Until no award is pending or unknown."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while any(state in {"pending", "unknown"} for _, _, state in await read_states(database)):
             await age(database)
             await asyncio.sleep(0.1)

@@ -140,7 +140,10 @@ async def test_known_merchant_stays_known_while_the_database_fails(each_database
             await store.get("bloom")
 
 
-async def test_known_merchant_is_not_waited_for_while_the_database_hangs(new_postgres_url: str) -> None:
+async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
+    new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock)
@@ -148,7 +151,7 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(new_pos
         wire.silent.set()
         clock.advance(REVALIDATE_S)
 
-        async with asyncio.timeout(5):  # less than a statement's own time-out
+        async with asyncio.timeout(9):  # less than a statement's own time-out
             assert [await store.get("acme") for _ in range(2)] == [acme, acme]
 
 
@@ -165,8 +168,11 @@ async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_pos
             pass
 
 
-async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(new_postgres_url: str) -> None:
+async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(
+    new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither by who reads or writes, nor at the end."""
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     begin = asyncio.get_running_loop().time()
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         await asyncio.gather(*(execute(database, "SELECT 1") for _ in range(2)))

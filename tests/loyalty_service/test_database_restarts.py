@@ -116,7 +116,7 @@ async def test_awards_outlive_the_crashes_of_their_database(server: Server, monk
 
 
 async def settle_all(database: Database) -> dict[str, str]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while {"pending", "unknown"} & set((states := await read_states(database)).values()):
             await let_leases_run_out(database)
             await asyncio.sleep(0.05)

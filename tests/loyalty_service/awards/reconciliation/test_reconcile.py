@@ -268,7 +268,7 @@ async def test_look_whose_database_hangs_ends(
     provider.book(100, reference=lost.reference)
     with monkeypatch.context() as patched, capture_logs():
         patched.setattr(worker.claims, "read_neighbours", lambda _: asyncio.Event().wait())
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await worker.look_after(seconds=6)
     monkeypatch.undo()
     await worker.look_after(seconds=16)
