@@ -110,7 +110,10 @@ async def test_booking_in_clear_that_the_proxy_lost_may_have_been_sent(
         await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=30)
 
 
-async def test_booking_was_not_sent_through_a_proxy_that_hangs(make_merchant: MakeMerchant) -> None:
+async def test_booking_was_not_sent_through_a_proxy_that_hangs(
+    make_merchant: MakeMerchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 0.2)
     end = asyncio.Event()
 
     async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
