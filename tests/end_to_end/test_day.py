@@ -54,7 +54,7 @@ SUMMARIES: dict[str, dict[str | None, str]] = {
         "jana@example.com&@evil.example": "No loyalty member with jana@example.com&@evil.example",
     },
     "bloom": {
-        "zuzana@example.org": "2\N{NO-BREAK SPACE}500 points · ",
+        "zuzana@example.org": "2 500 points · ",
         "nowallet@example.org": "Points are switched off for this customer · ",
         "late@example.org": " points · ",
     },
