@@ -42,7 +42,13 @@ compose-test: install  ## Build the image and try the containers (needs a Docker
 protos: install  ## Regenerate the stubs beside the .proto
 	$(BIN)/python deploy/stubs.py
 
-bench: install  ## Measure against the machine's floors; writes bench/results/
+# The peer that the bench measures beside us has an environment of its own: nothing else depends on it.
+bench/peer/.venv: bench/peer/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/peer/requirements.lock
+	@touch $@
+
+bench: install bench/peer/.venv  ## Measure against the machine's floors; writes bench/results/
 	$(BIN)/python -m pytest -n0 bench/test_quick.py
 	$(BIN)/python -m bench
 
@@ -52,6 +58,7 @@ torture: install  ## Ten thousand awards while everything fails, then compare th
 lock:  ## Resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade bench/peer/requirements.in -o bench/peer/requirements.lock
 
 clean:  ## Remove the environment and what make run keeps
-	rm -rf $(VENV) var
+	rm -rf $(VENV) bench/peer/.venv var
