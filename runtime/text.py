@@ -28,6 +28,8 @@ _GRAPHEME = regex.compile(r"\X")
 
 def make_line(text: str) -> str:
     """On one line, a run of spaces as one, without what is hidden. What joins characters stays."""
+    if text.isprintable():  # so nothing in it is hidden, and the only space is " "
+        return " ".join(text.split())
     return _SPACES.sub(" ", _NOT_SHOWN.sub(r"\1", _SPACES.sub(" ", text))).strip()
 
 
@@ -71,7 +73,7 @@ def drop_mark(line: str) -> str:
 
 def enclose(text: str) -> str:
     """Isolated where any of it runs from right to left. It may hold isolated parts already."""
-    return f"{_OPEN}{text}{_CLOSE}" if _RIGHT_TO_LEFT.search(text) else text
+    return f"{_OPEN}{text}{_CLOSE}" if not text.isascii() and _RIGHT_TO_LEFT.search(text) else text
 
 
 def clean_line(text: str) -> str:

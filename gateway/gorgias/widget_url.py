@@ -4,7 +4,6 @@ The e-mail in it is text that the customer chose, and Gorgias may put it in as i
 it, and behind it stands a mark that nobody can write who does not know the credential.
 """
 
-import hashlib
 import hmac
 import re
 
@@ -65,5 +64,5 @@ def parse_widget_call(target: str, credential: str) -> WidgetCall:
 
 def _render_end(credential: str) -> str:
     """The mark that no stranger can write: of hexadecimal digits, which no sender encodes."""
-    mark = hmac.new(credential.encode(), _MARK_PURPOSE, hashlib.sha256).hexdigest()[:_MARK_CHARS]
+    mark = hmac.digest(credential.encode(), _MARK_PURPOSE, "sha256").hex()[:_MARK_CHARS]
     return f"&end={mark}"
