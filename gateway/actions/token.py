@@ -176,9 +176,7 @@ class _Signers:
         self._life_s = life_s
         self._is_of_member = is_of_member
         # The keys are derived for this one purpose already; a salt would change nothing.
-        self._signers = [
-            (TimestampSigner(key, key_derivation="none", algorithm=_Sha256()), key) for key in keys
-        ]
+        self._signers = [(TimestampSigner(key, key_derivation="none", algorithm=_Sha256()), key) for key in keys]
 
     def make(self, merchant_id: str, subject: str, *, email: str, fetch_time: Timestamp, member_id: str = "") -> str:
         signer, key = self._signers[0]
