@@ -1,6 +1,6 @@
 """`python -m bench.seed TARGET KEY FILE TRIFFT_URL QUICK_URL`: adds the merchants; FILE gets a GetSnapshotResponse.
 
-A process of its own: one that has used gRPC should not start others.
+It is a separate process: one that has used gRPC should not start others.
 """
 
 import asyncio

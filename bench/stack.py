@@ -1,4 +1,4 @@
-"""Everything that a run measures, each in a process of its own, on free ports."""
+"""The processes that a run measures, on free ports."""
 
 import asyncio
 import re
@@ -20,8 +20,8 @@ from runtime.encryption import SecretKeys
 
 MERCHANT_ID, QUICK_MERCHANT_ID = "bench", "bench-quick"
 QUICK_CALL_S = 0.005
-"""What a call takes of the TRIFFT of the second merchant."""
-# What is measured is our own speed: TRIFFT's rate would be all that is seen of it.
+"""The time of a call of the second merchant's TRIFFT."""
+# Our own speed is measured, so TRIFFT's rate must not be the bound.
 MANY_REQUESTS = "[rate]\nrequests = 1000000\n"
 _PORT = re.compile(rf"{re.escape(HOST)}:(\d+)")
 PEER_PYTHON = Path(__file__).parent / "peer" / ".venv" / "bin" / "python"
@@ -30,7 +30,7 @@ _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 
 
 def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
-    """As Gorgias asks for it. Each ticket is of a customer with its number."""
+    """The path that Gorgias calls. Each ticket's customer has the ticket's number."""
     values = {"ticket.id": ticket_id, "ticket.customer.id": ticket_id, "ticket.customer.email": email}
     path = render_widget_url("", credential)
     for name, value in values.items():
@@ -39,12 +39,12 @@ def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget.
+    """The ports of all processes. `credential`: the widget's. `body`: one answer of the widget.
 
     `quick_credential`: of the merchant whose TRIFFT is `quick_trifft`, and for `peer`.
 
     `workers`: the processes by name; "loyalty_service" serves the gateways `held` and `live`, "shared_service", which
-    holds snapshots on a Valkey, the gateway `shared`. `folder`: for what a run leaves behind until its end.
+    holds snapshots on a Valkey, the gateway `shared`. `folder`: for a run's files.
     """
 
     trifft: int
@@ -73,7 +73,7 @@ class Starter:
         self.started: dict[str, Process] = {}
 
     async def start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str] | None = None) -> int:
-        """The port that it listens on, as its first log line or its only plain one says."""
+        """Start a process; return its port, which its log names."""
         process = await self._start(name, module, *arguments, settings=settings or {})
         line = await process.wait_for_line("listening")
         return int(_PORT.findall(line)[0])
@@ -100,7 +100,7 @@ class Starter:
 
 @asynccontextmanager
 async def run_stack(folder: Path) -> AsyncIterator[Stack]:
-    """Everything started and warm enough to answer. Raises ProcessError."""
+    """Start everything, and wait until it answers. Raises ProcessError."""
     key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     message, body = folder / "message", folder / "body"
     async with AsyncExitStack() as stack:
@@ -186,7 +186,7 @@ def _make_gateway_settings(folder: Path, keys: str, target: str, key: str) -> di
 
 
 async def install(store: InstallationStore, merchant_id: str, gorgias_url: str) -> str:
-    """Put a widget on record as if it were installed in Gorgias; its credential."""
+    """Add an installation as if it were installed in Gorgias; return its credential."""
     wanted = Target(
         gorgias_url=gorgias_url,
         gorgias_user="bench@bench.example",

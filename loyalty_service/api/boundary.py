@@ -1,4 +1,4 @@
-"""What surrounds every call: who calls, under which request id, and what they are told when it fails."""
+"""Interceptors of every call: authentication, request id, log line and error status."""
 
 import hmac
 import re
@@ -31,7 +31,7 @@ logger = structlog.get_logger()
 
 
 class Boundary:
-    """Around each method of our own services. Without a key every caller may call."""
+    """Surrounds each method of our own services. Without a key every caller may call."""
 
     def __init__(self, api_key: str | None) -> None:
         self._expected = None if api_key is None else f"Bearer {api_key}".encode()
@@ -49,7 +49,7 @@ class Boundary:
         server.add_registered_method_handlers(service.full_name, handlers)
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        """The request id is bound, the call logged, and no exception's text let out."""
+        """Bind the request id, log the call, and hide the texts of exceptions."""
 
         async def call(request: Any, context: Context) -> Any:  # noqa: ANN401  any message
             began = time.perf_counter()
@@ -64,7 +64,7 @@ class Boundary:
                 code = "OK"
             except LoyaltyError as error:
                 status, reason = make_status(error), error.reason
-            except Exception as error:  # the outermost boundary: the caller must not see what it says
+            except Exception as error:  # the outermost boundary: the caller must not see its text
                 logger.exception("call_failed", method=method)
                 status, reason = _make_status(error, request_id)
             finally:
@@ -77,7 +77,7 @@ class Boundary:
         return call
 
     def _check_caller(self, metadata: Metadata) -> None:
-        """`authorization: Bearer <key>`. Raises CallerUnknownError."""
+        """Require `authorization: Bearer <key>`. Raises CallerUnknownError."""
         if self._expected is None:
             return
         if not hmac.compare_digest(_find_value(metadata, "authorization").encode(), self._expected):
@@ -85,14 +85,14 @@ class Boundary:
 
 
 def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:
-    """The status and the reason of an error that is no error of the domain's."""
-    if isinstance(error, (DatabaseError, TimeoutError)):  # the latter: our own database was waited for too long
+    """The status and the reason of an error that is not of the domain."""
+    if isinstance(error, (DatabaseError, TimeoutError)):  # TimeoutError: our own database took too long
         return make_status(StoreUnavailableError()), StoreUnavailableError.reason
     return make_internal_status(request_id), INTERNAL_REASON
 
 
 def _parse_or_none(parse: Parse) -> Parse:
-    """None for bytes that are no such message: gRPC would tell the caller how our parser failed, past all handlers."""
+    """Return None for bytes that are no such message: otherwise gRPC would show the caller our parser's error."""
 
     def parse_request(data: bytes) -> Any:  # noqa: ANN401  any message
         try:
@@ -133,6 +133,6 @@ def _log_call(method: str, request: Any, code: str, reason: str | None, began: f
         code=code,
         reason=reason,
         ms=round((time.perf_counter() - began) * 1000, 2),
-        # What is no merchant's id may be anything, a person's data included.
+        # Another text may be anything, even a person's data.
         merchant_id=merchant_id if is_merchant_id(merchant_id) else None,
     )

@@ -1,4 +1,4 @@
-"""Members, how they are named, and what is held of them."""
+"""Converts members, identities and held snapshots."""
 
 from urllib.parse import quote
 
@@ -45,9 +45,9 @@ def read_member_id(text: str) -> str:
 
 
 def read_erased_id(text: str) -> str:
-    """A member's id, or nothing. Raises BadValueError, also for what a forgotten member's awards carry."""
+    """Read a member's id, which may be empty. Raises BadValueError, also for the pseudonym of an erased member."""
     if text.startswith(PSEUDONYM_PREFIX):
-        raise BadValueError("member_id", "is the pseudonym of a member who was forgotten already")
+        raise BadValueError("member_id", "is the pseudonym of a member who was erased already")
     return read_member_id(text) if text else ""
 
 
@@ -89,7 +89,7 @@ def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnap
 
 
 def _write_member(member: Member, merchant: Merchant) -> pb.Member:
-    """Field by field, and not by `spell`: each panel needs one."""
+    """Field by field: `spell` is slower, and each panel needs a member."""
     balance, tier, venue = member.wallet, member.tier, member.favorite_venue
     return pb.Member(
         member_id=member.member_id,
