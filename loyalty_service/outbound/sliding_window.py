@@ -114,7 +114,7 @@ class SlidingWindow:
             self._closed_until_s, self._probe_until_s = now_s + closed_s, 0.0
 
     def _forget_free(self, now_s: float, *, most: int) -> None:
-        """Drop free permits if there are more than `most`, or twice as many as after the last time: a look costs time."""
+        """Drop free permits if there are more than `most`, or twice as many as after the last look: each costs time."""
         if len(self._ends) > min(most, self._forget_at):
             self._ends = {permit_id: end_s for permit_id, end_s in self._ends.items() if end_s > now_s}
             self._forget_at = 2 * len(self._ends)

@@ -65,7 +65,7 @@ class Expression:
 
 
 def _find_names(node: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - JMESPath's own
-    """Return the names of a plain path such as `a.b.c`, none for `@`, or None: only JMESPath can read it, more slowly."""
+    """Return the names of a plain path such as `a.b.c`, none for `@`; None for what only JMESPath reads, slowly."""
     match node:
         case {"type": "current"}:
             return ()
