@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # Passed in the environment, since a shell would interpret quotes and backticks in the path.
 export VAR ?= var
+# Without compiled files, each of the many processes that the targets start would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := protos/loyalty/v1/loyalty.proto
