@@ -124,7 +124,7 @@ async def forget(
         )
         done = await loyalty.erase_member(request, timeout_s=TIMEOUT_S)
         merchant = await find_merchant(loyalty, merchant_id) if done.kept_awards else None
-    event_count = await _forget_events(merchant_id, member_id) if member_id else 0
+    event_count = await _forget_events(merchant_id, member_id) if member_id else None
     zone = find_zone(merchant.time_zone) if merchant else None
     if json:
         print_json({**_render(done, is_known=bool(member_id), zone=zone), "forgotten_event_count": event_count})
@@ -219,8 +219,10 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
         print_line(f"Kept: {one.award_id}, {_KEPT_WORDS.get(one.reason, until)}.")
 
 
-def _print_end(event_count: int) -> None:
-    events = "1 ticket event" if event_count == 1 else f"{event_count or 'no'} ticket events"
-    print_line(f"Deleted: {events} of the last 7 days.")
+def _print_end(event_count: int | None) -> None:
+    """`event_count`: None if nobody is known by these names."""
+    if event_count is not None:
+        events = "1 ticket event" if event_count == 1 else f"{event_count or 'no'} ticket events"
+        print_line(f"Deleted: {events} of the last 7 days.")
     for line in _NOT_OURS.splitlines():
         print_line(line)

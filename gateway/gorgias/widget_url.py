@@ -5,7 +5,6 @@ and after it a mark that only the holder of the credential can make.
 """
 
 import enum
-import hashlib
 import hmac
 import re
 
@@ -83,5 +82,5 @@ def parse_widget_call(target: str, credential: str) -> WidgetCall:
 
 def _render_end(credential: str) -> str:
     """The mark that no stranger can make: hexadecimal digits, which no sender encodes."""
-    mark = hmac.new(credential.encode(), _MARK_PURPOSE, hashlib.sha256).hexdigest()[:_MARK_CHARS]
+    mark = hmac.digest(credential.encode(), _MARK_PURPOSE, "sha256").hex()[:_MARK_CHARS]
     return f"&end={mark}"

@@ -102,11 +102,8 @@ def _render_failure(event: Event, reason: str, app: web.Application) -> View:
 async def _find_customer(event: Event, request: web.Request) -> Customer | None:
     """Find the customer; None: it cannot be known."""
     call = parse_widget_call(request.raw_path, find_credential(request))
-    event.url, event.ticket_id, event.customer_id = (
-        call.form,
-        parse_ticket_id(call.ticket_id),
-        parse_ticket_id(call.customer_id),
-    )
+    event.url = call.form
+    event.ticket_id, event.customer_id = parse_ticket_id(call.ticket_id), parse_ticket_id(call.customer_id)
     customer = parse_customer(call)
     if isinstance(customer, Customer):
         event.source = _name_source(customer, call)

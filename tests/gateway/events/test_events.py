@@ -21,7 +21,12 @@ DROPPED = "gateway_ticket_events_dropped_total"
 
 def make_event(second: int = 0, **changes: Any) -> Event:  # noqa: ANN401 - any field of Event
     time_ms = int((NOON + timedelta(seconds=second)).timestamp() * 1000)
-    fields = {"merchant_id": "acme", "ticket_id": 4711, "status": "member", "request_id": f"call-{second}"}
+    fields: dict[str, Any] = {
+        "merchant_id": "acme",
+        "ticket_id": 4711,
+        "status": "member",
+        "request_id": f"call-{second}",
+    }
     return Event(**({"time_ms": time_ms} | fields | changes))
 
 
