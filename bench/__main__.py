@@ -11,7 +11,6 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from bench.award_report import make_award_report
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
 from bench.process import ProcessError
@@ -64,7 +63,7 @@ async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotSca
         async with run_stack(Path(folder)) as stack:
             measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
-        awards = make_award_report(await measure_awards(Path(folder), award_scale, note))
+        awards = await measure_awards(Path(folder), award_scale, note)
         snapshots = await measure_snapshots(Path(folder), snapshot_scale, note)
     snapshot_report = make_snapshot_report(snapshots, snapshot_scale)
     date = f"{datetime.now(UTC):%Y-%m-%d}"

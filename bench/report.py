@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.aims import Aim
-from bench.award_report import AwardReport, render_awards
+from bench.award_report import AwardReport, make_award_report, render_awards
+from bench.awards import MeasuredAwards
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
@@ -101,7 +102,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_report(  # noqa: PLR0913 - one argument per thing that a report is about
     measured: Measured,
-    awards: AwardReport,
+    measured_awards: MeasuredAwards,
     snapshots: SnapshotReport,
     scale: Scale,
     machine: Machine,
@@ -112,6 +113,7 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
     live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
     worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
+    awards = make_award_report(measured_awards, _get_cpu_us(measured, "held"))
     aims = [
         _make_held_aim("(c) at least {} of (b)", _make_ratio(measured, "held", "relay")),
         _make_held_aim("(f) at least {} of (e)", _make_ratio(measured, "shared", "getting")),

@@ -2,7 +2,7 @@
 
 `python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the reads of the default wire profile,
 credits, and lists what it has credited. `GET /count` says how many it answered. Below /gorgias/SHOP it is a Gorgias,
-too, where every ticket is there, and its number says whose it is.
+too, where every ticket is there, and its number says whose it is. `GET /notes` says how many messages it has got.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from bench.listening import serve_http
 
 CALL_S = 0.05
 COUNT_PATH = "/count"
+NOTES_PATH = "/notes"
 FIND_PATH = "/v1/member"
 # A loop's timer is up to a millisecond early or late: what is left of the time is waited for turn by turn.
 _TIMER_S = 0.0015
@@ -33,7 +34,7 @@ class Trifft:
 
     def __init__(self, call_s: float) -> None:
         self._call_s = call_s
-        self._count = 0
+        self._count = self._note_count = 0
         self._emails: dict[str, str] = {}
         self._numbers = itertools.count(1)
         self._movements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -65,6 +66,13 @@ class Trifft:
     async def count(self, _request: web.Request) -> web.Response:
         return web.json_response(self._count)
 
+    async def create_message(self, request: web.Request) -> web.Response:
+        self._note_count += 1
+        return web.json_response({"id": 1, "ticket_id": int(request.match_info["ticket_id"])}, status=201)
+
+    async def count_notes(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._note_count)
+
     async def _answer(self, body: Any) -> web.Response:  # noqa: ANN401 - any JSON
         self._count += 1
         end_s = time.perf_counter() + self._call_s
@@ -86,7 +94,8 @@ def create_app(call_s: float = CALL_S) -> web.Application:
     app.router.add_get(COUNT_PATH, trifft.count)
     ticket = "/gorgias/{shop}/api/tickets/{ticket_id}"
     app.router.add_get(ticket, _get_ticket)
-    app.router.add_post(ticket + "/messages", _create_message)
+    app.router.add_post(ticket + "/messages", trifft.create_message)
+    app.router.add_get(NOTES_PATH, trifft.count_notes)
     return app
 
 
@@ -104,10 +113,6 @@ async def _get_ticket(request: web.Request) -> web.Response:
     customer = ticket_id % _CUSTOMERS
     email = make_email(request.match_info["shop"], customer)
     return web.json_response({"id": ticket_id, "customer": {"id": customer, "email": email}})
-
-
-async def _create_message(request: web.Request) -> web.Response:
-    return web.json_response({"id": 1, "ticket_id": int(request.match_info["ticket_id"])}, status=201)
 
 
 def make_member_id(email: str) -> str:
