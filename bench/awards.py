@@ -19,8 +19,8 @@ from gateway.loyalty_client import LoyaltyClient
 SHOP_COUNTS = (1, 20)
 COMMITS = 6
 """Durable commits of one award and its note: the note that is owed to the ticket, so that no crash loses it; the row in
-the ledger, before TRIFFT is called; its outcome, before anybody is told; then the note's row, when it is claimed, before
-Gorgias is called, and when it is closed."""
+the ledger, before TRIFFT is called; its outcome, before anybody is told; then the note's row, when it is
+claimed, before Gorgias is called, and when it is closed."""
 
 _AWARD_PATH = "/gorgias/actions/award-points"
 _TIMEOUT_S = 20.0
@@ -46,14 +46,14 @@ QUICK_AWARDS = AwardScale(
 
 
 class AwardSamples(msgspec.Struct, frozen=True, kw_only=True):
-    """One round of a row. `cpu_s`: what each process used until the last note was written, NaN where it is not known."""
+    """One round of a row. `cpu_s`: of each process, until the last note was written; NaN where it is not known."""
 
     samples: Samples
     cpu_s: dict[str, float]
 
 
 class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
-    """By engine, and round by round: processor time of a bare commit; awards, by number of shops; one by one at 50 ms."""
+    """By engine and round: processor time of a bare commit; awards, by number of shops; awards one by one at 50 ms."""
 
     commit_cpu_s: dict[Engine, list[float]]
     awards: dict[tuple[Engine, int], list[AwardSamples]]
@@ -108,7 +108,7 @@ async def _award_with_notes(stack: AwardStack, shops: int, scale: AwardScale, ro
 async def _wait_for_notes(stack: AwardStack, count: int) -> None:
     try:
         async with asyncio.timeout(_NOTES_S):
-            while await _count_notes(stack) < count:
+            while await _count_notes(stack) < count:  # noqa: ASYNC110 - they are written in another process
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise ProcessError("the gateway did not write all notes in time") from None

@@ -1,5 +1,7 @@
 """What SQLite and PostgreSQL spell differently."""
 
+from collections.abc import Callable
+
 from sqlalchemy import BigInteger, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -25,6 +27,13 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 
+INSERTS: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+"""INSERTs that may go on to say what happens ON CONFLICT, by the name of the engine's dialect."""
+
+
 def make_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that may go on to say what happens ON CONFLICT, in the spelling of this connection's engine."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    """As INSERTS, in the spelling of this connection's engine."""
+    return INSERTS[connection.dialect.name](table)

@@ -5,10 +5,11 @@ may have the id. A request may have been answered with the award of another: unl
 whatever has become of that award; and its id stays free for other content.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, literal_column
 
 from loyalty_service.awards.ledger.rows import AwardRows, load_award
 from loyalty_service.awards.ledger.tables import award_repeats, awards
@@ -48,25 +49,38 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         return next((award for award in refused if award.request.content == content), None)
 
 
-def read_record(connection: Connection, rows: AwardRows, merchant_id: str, request_id: str) -> RequestRecord:
-    own = rows.select.where(awards.c.merchant_id == merchant_id, awards.c.request_id == request_id)
+def select_record(rows: AwardRows) -> tuple[Select[Any], ...]:
+    """What `load_record` reads, of the request `own_request_id` of `own_merchant_id`; parts of a UNION ALL."""
+    merchant_id: BindParameter[str] = bindparam("own_merchant_id")
+    request_id: BindParameter[str] = bindparam("own_request_id")
+    own = awards.c.merchant_id == merchant_id, awards.c.request_id == request_id
     is_answer = and_(award_repeats.c.merchant_id == awards.c.merchant_id, award_repeats.c.number == awards.c.number)
-    answered = rows.select.join(award_repeats, is_answer).where(
-        award_repeats.c.merchant_id == merchant_id, award_repeats.c.request_id == request_id
+    answered = award_repeats.c.merchant_id == merchant_id, award_repeats.c.request_id == request_id
+    return (
+        name_part(rows.select, "own").where(*own),
+        name_part(rows.select, "answered").join(award_repeats, is_answer).where(*answered),
     )
-    return RequestRecord(own=_list_newest_first(connection, own), answered=_list_newest_first(connection, answered))
+
+
+def name_part(query: Select[Any], name: str) -> Select[Any]:
+    """A part of a UNION ALL, so that its rows are known by `name`."""
+    return query.add_columns(literal_column(f"'{name}'").label("part"))
+
+
+def load_part(found: Sequence[Row[Any]], name: str) -> tuple[Award, ...]:
+    """Newest first. Sorted here: SQLite would rather walk by number, past all awards of the merchant."""
+    part = (load_award(row) for row in found if row.part == name)
+    return tuple(sorted(part, key=lambda award: award.number, reverse=True))
+
+
+def load_record(found: Sequence[Row[Any]]) -> RequestRecord:
+    return RequestRecord(own=load_part(found, "own"), answered=load_part(found, "answered"))
 
 
 def remember_answer(connection: Connection, request: AwardRequest, award: Award) -> None:
     """A copy of the request may still be on its way, and arrive when that award has been taken back."""
     values = {"merchant_id": request.merchant_id, "request_id": request.request_id, "number": award.number}
     connection.execute(make_insert(connection, award_repeats).values(values).on_conflict_do_nothing())
-
-
-def _list_newest_first(connection: Connection, query: Select[Any]) -> tuple[Award, ...]:
-    """Sorted here: SQLite would rather walk by number, past all awards of the merchant."""
-    found = map(load_award, connection.execute(query))
-    return tuple(sorted(found, key=lambda award: award.number, reverse=True))
 
 
 def _binds(award: Award) -> bool:
