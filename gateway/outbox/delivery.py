@@ -27,7 +27,8 @@ from gateway.notes.progress import find_step, find_wait_after
 from gateway.notes.service import TIMEOUT_S, Notes, has_reference
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.statements import LEASE_S
+from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind, say_reference
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeyError

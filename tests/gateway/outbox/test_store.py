@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.outbox.entries import Entry
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.statements import LEASE_S
+from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
