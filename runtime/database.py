@@ -56,7 +56,7 @@ class Database:
         self._setting = setting
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """The result of `work`, which only reads."""
+        """The result of `work`, which only reads. Each statement sees the rows as they are at its own moment."""
         with self._telling_failures():
             return await self._engine.read(work)
 

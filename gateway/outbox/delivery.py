@@ -48,6 +48,8 @@ _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 _CREDENTIALS_WAIT_S = 3600.0
 _FIRST_RETRY_S = 2.0
 _MAX_RETRY_S = 600.0
+# Awards whose notes this process will hardly come to any more are asked for.
+_MAX_TOLD = 1_000
 # How long a failing account's other rows wait for the one that met it.
 _MAX_REST_S = 10.0
 _Log: TypeAlias = structlog.typing.FilteringBoundLogger
@@ -76,8 +78,15 @@ class Delivery:
         self._client = client
         self._notes = notes
         self._metrics = metrics
+        self._told: dict[tuple[str, str], pb.Award] = {}
         self._late_s = late_s
         self._clock = clock
+
+    def tell(self, award: pb.Award) -> None:
+        """An award of this moment that is APPLIED, which is its last state: its note need not ask for it."""
+        self._told[award.merchant_id, award.request_id] = award
+        if len(self._told) > _MAX_TOLD:
+            del self._told[next(iter(self._told))]
 
     async def deliver(self, entry: Entry) -> float:
         """Take the next step of a claimed row. Returns seconds for which its shop's account is to be left alone."""
@@ -87,8 +96,10 @@ class Delivery:
             if account is None or not account.writes_notes:
                 await self._reschedule(entry, None)
                 return 0.0
-            request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
-            award = await self._fetch_award(request)
+            award = self._told.pop((entry.merchant_id, entry.request_id), None)
+            if award is None:
+                request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
+                award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
         except (LoyaltyCallError, SecretKeyError) as error:
             log.warning("note_put_off", error=type(error).__name__)

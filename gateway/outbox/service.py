@@ -21,6 +21,7 @@ from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database, DatabaseError
 
 POLL_S = 3.0
@@ -98,6 +99,11 @@ class Outbox:
         is_queued = await self._store.enqueue(merchant_id, request_id, number, customer_id)
         self._look_by(self._store.first_look_s)
         return is_queued
+
+    def tell(self, award: pb.Award) -> None:
+        """An award of a press of this process, as the loyalty service has just answered: its note asks no more."""
+        if award.state == pb.AWARD_STATE_APPLIED:
+            self._delivery.tell(award)
 
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
         """Whether a note about this request's award is to come. Raises DatabaseError."""

@@ -176,7 +176,7 @@ async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
         await store.count_open()
         await store.count_failed()
     queries = [(statement, values) for statement, values in noted if "FROM ticket_notes" in statement]
-    plans = await database.read(lambda connection: [explain(connection, *query) for query in queries])
+    plans = await database.write(lambda connection: [explain(connection, *query) for query in queries])
     assert len(plans) == 4
     assert ["ticket_notes_due" in plan or "ticket_notes_problem" in plan for plan in plans] == [True] * 4
 
