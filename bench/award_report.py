@@ -18,17 +18,16 @@ HELD_WIDGETS_AIM = 12.0
 ADDED_AIM_MS = 15.0
 _UNKNOWN = "-"
 _READING = f"""\
-Awards go through HTTP, both processes, both databases and TRIFFT, which answers at once; each member and ticket is
-a new one. CPU is the processor time that the two processes used for one award until its note was in the ticket, with
-the reading of TRIFFT for that note. Beside it stands what the {COMMITS} durable commits of an award and its note cost
-bare: one small row each, by the database's own driver, to the ledger's own database, in the same round; and how many
-widgets with held snapshots, row (c), cost as much."""
+Awards go through HTTP, both processes, both databases and TRIFFT, which answers at once. Each award has a new member
+and a new ticket. CPU is the processor time of both processes for one award and its note, including the read of TRIFFT
+for that note. Beside it: the {COMMITS} commits of an award and its note as bare commits of one small row to the
+ledger's database in the same round; and the number of widgets with held snapshots, row (c), that cost as much."""
 
 
 class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpu_us`: for one award and its note; None where the system does not say.
+    """`cpu_us`: for one award and its note; None if the system does not say.
 
-    `commits_cpu_us`: of as many bare commits as they need. `held_widgets`: for how many of those it would do.
+    `commits_cpu_us`: for the same number of bare commits. `held_widgets`: how many of them cost as much.
     """
 
     engine: str
@@ -44,7 +43,7 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An award by one client, TRIFFT's call taking 50 ms: what is above that."""
+    """Awards by one client, with TRIFFT's call taking 50 ms: the time above that."""
 
     engine: str
     awards: int
@@ -86,7 +85,7 @@ def make_award_report(measured: MeasuredAwards, held_cpu_us: float) -> AwardRepo
 
 
 def render_awards(report: AwardReport) -> list[str]:
-    """As Markdown, part by part."""
+    """Render as Markdown, part by part."""
     head = (
         *("awards", "shops", "awards/s", "p50 ms", "p99 ms", "CPU us", "gateway", "loyalty service"),
         *(f"{COMMITS} commits", "held widgets"),

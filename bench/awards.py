@@ -18,9 +18,9 @@ from gateway.loyalty_client import LoyaltyClient
 
 SHOP_COUNTS = (1, 20)
 COMMITS = 6
-"""Durable commits of one award and its note: the note that is owed to the ticket, so that no crash loses it; the row in
-the ledger, before TRIFFT is called; its outcome, before anybody is told; then the note's row, when it is
-claimed, before Gorgias is called, and when it is closed."""
+"""Durable commits of one award and its note: the ticket's pending note, so that no crash loses it; the ledger's row,
+before TRIFFT is called; the outcome, before the answer; then the note's claim, its sending, and its end.
+"""
 
 _AWARD_PATH = "/gorgias/actions/award-points"
 _TIMEOUT_S = 20.0
@@ -29,7 +29,10 @@ _POLL_S = 0.05
 
 
 class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`awards`: in a round of one row, by `connections` clients. `slow`: by one client, for what an award adds."""
+    """`awards`: by `connections` clients in a round of one row.
+
+    `slow`: by one client, to measure what an award adds.
+    """
 
     engines: tuple[Engine, ...] = ENGINES
     warm_up_rounds: int = 1
@@ -61,7 +64,7 @@ class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def measure_awards(folder: Path, scale: AwardScale, note: Callable[[str], None]) -> MeasuredAwards:
-    """The rounds that warm everything up are thrown away. Raises ProcessError."""
+    """Measure awards. The warm-up rounds are discarded. Raises ProcessError."""
     measured = MeasuredAwards(
         commit_cpu_s={engine: [] for engine in scale.engines},
         awards={(engine, count): [] for engine in scale.engines for count in SHOP_COUNTS},
@@ -126,7 +129,7 @@ async def _award_slowly(stack: AwardStack, scale: AwardScale, round_number: int)
 
 
 def _number_customers(row: int, round_number: int, count: int) -> list[int]:
-    """Each award is to a member, and on a ticket, of its own."""
+    """Each award is for another member on another ticket."""
     return [((row + 1) * 100 + round_number) * 100_000 + number for number in range(count)]
 
 
@@ -143,7 +146,7 @@ async def _award(stack: AwardStack, owners: Sequence[str], customers: Sequence[i
 
 
 async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[int]) -> None:
-    """An agent clicks on a panel that was just shown: its member is held."""
+    """Show the panels first, so that their members are held, as when an agent clicks."""
     async with LoyaltyClient(stack.loyalty_target, stack.loyalty_key) as client:
         for shop, customer in zip(owners, customers, strict=True):
             email = make_email(shop, customer)
@@ -151,7 +154,7 @@ async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[in
 
 
 def _make_body(stack: AwardStack, shop: str, customer: int) -> str:
-    """The panel's data may be as old as what is held."""
+    """The held snapshot is new enough for the panel."""
     email = make_email(shop, customer)
     fields = {
         "award_token": stack.tokens.make(shop, make_member_id(email), email=email, fetch_time=Timestamp()),

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from runtime.database_url import SqliteUrl
 
-# Threads that read: enough that one long read does not hold up the short ones.
+# The reading threads: enough that one long read does not delay the short ones.
 READERS = 4
 _BUSY_TIMEOUT_S = 5
 _BUSY_POLL_S = 0.05
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 
 class SqliteEngine:
-    """Works run in threads of our own, since an asyncio driver would hop to a thread and back for each statement.
+    """Transactions run in our own threads: an asyncio driver would switch threads for each statement.
 
-    One writer at a time in this process: writers queue, and none is refused.
+    This process has one writer at a time: writers wait for each other, and none is refused.
     """
 
     failures: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
@@ -33,7 +33,7 @@ class SqliteEngine:
         self._writer = _Workers(_begin_immediately(_create_engine(url)), 1, "sqlite-write")
 
     async def prepare(self) -> None:
-        """Make the file, and switch it to WAL for good. SQLite's busy time-out does not cover that switch."""
+        """Create the file and switch it to WAL permanently. SQLite's busy timeout does not cover that switch."""
         tries_left = int(_BUSY_TIMEOUT_S / _BUSY_POLL_S)
         while True:
             try:
@@ -47,8 +47,8 @@ class SqliteEngine:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self._readers.run(work)
 
-    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:  # noqa: ARG002 - the busy time-out is SQLite's
-        # A caller who goes away does not take it back.
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:  # noqa: ARG002 - SQLite has its busy timeout
+        # A cancelled caller does not cancel the transaction.
         return await asyncio.shield(self._writer.run(work))
 
     async def dispose(self) -> None:
@@ -66,7 +66,7 @@ class SqliteEngine:
 
 
 class _Workers:
-    """Threads that do one work each at a time. Connections stay open: the way through a pool costs more than a read."""
+    """Threads with a connection each, kept open: SQLAlchemy's pool costs more time than a read."""
 
     def __init__(self, engine: Engine, count: int, name: str) -> None:
         self._engine = engine
@@ -91,7 +91,7 @@ class _Workers:
             with connection.begin():
                 result = work(connection)
         except BaseException:
-            connection.close()  # whatever state it is in, nobody else gets it
+            connection.close()  # its state is not known
             raise
         self._idle.append(connection)
         return result
@@ -100,7 +100,7 @@ class _Workers:
 def _create_engine(url: SqliteUrl) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=url.path),
-        # None: the driver opens no transaction of its own, late and never around DDL. A read needs none.
+        # None: the driver opens no transactions itself, which it does late and never for DDL. We send each BEGIN.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
         poolclass=NullPool,
         hide_parameters=True,

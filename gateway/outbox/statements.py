@@ -1,7 +1,6 @@
-"""What an award's note needs of the outbox's rows, as SQL. Built once: building a statement costs more than sending it.
+"""The SQL statements for an award's note, each built once: to build a statement costs more than to send it.
 
-A value that a statement is given when it is sent has the name of its column, with `own_` before it where it is not the
-column's new value.
+A parameter has the name of its column. `own_` before it means that it is not the column's new value.
 """
 
 from collections.abc import Callable
@@ -31,13 +30,13 @@ from gateway.notes.progress import FINAL_KINDS
 from gateway.outbox.entries import NOTES, Entry
 from runtime.sql import INSERTS, now_ms
 
-# Longer than a worker takes for one row between two writes of it: a call of the loyalty service, one of Gorgias.
+# Longer than a worker takes between two writes of a row: one call of the loyalty service, and one of Gorgias.
 LEASE_S = 20.0
 _row = NOTES.c
 
 
 def _own(name: str, kind: type[TypeEngine[Any]] | None = None) -> BindParameter[Any]:
-    """A value that a statement is given when it is sent: each is built once."""
+    """A parameter; its type is the column's unless `kind` says otherwise."""
     return bindparam(f"own_{name}", type_=kind() if kind else _row[name].type)
 
 
@@ -53,7 +52,7 @@ def _render_press(insert: Callable[[Table], postgresql.Insert | sqlite.Insert]) 
         "due_time_ms": _after_ms("wait_ms"),
     }
     wanted = select(*values.values()).where(installed.merchant_id == _own("merchant_id"), installed.writes_notes)
-    # A shop that is being uninstalled leaves no row behind that its next account could get.
+    # An uninstallation at the same time must leave no row that the shop's next account could get.
     wanted = wanted.with_for_update(read=True, key_share=True)
     row = insert(NOTES).from_select(list(values), wanted)
     again: dict[str, Any] = {"look_count": 0, "close_time_ms": None}
@@ -95,7 +94,7 @@ FORGET = delete(NOTES).where(_IS_OURS, ~_IS_PRESSED)
 
 
 def _render_finish(*, is_over: bool) -> Update:
-    """`is_over`: a press that came meanwhile does not keep it open."""
+    """`is_over`: the last note is written, so a press that came meanwhile does not keep the row open."""
     due = _after_ms("wait_ms")
     closed = case((_own("wait_ms", BigInteger).is_(None), now_ms()))
     waits = {"due_time_ms": due, "close_time_ms": closed}
@@ -118,6 +117,6 @@ FINISH, PUT_OFF = _render_finish(is_over=True), _render_finish(is_over=False)
 
 
 def name_entry(entry: Entry) -> dict[str, Any]:
-    """The values by which a claimed row is known."""
+    """The parameters that identify a claimed row."""
     names = ("merchant_id", "request_id", "claim", "expect_time_ms")
     return {f"own_{name}": getattr(entry, name) for name in names}

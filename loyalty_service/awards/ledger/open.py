@@ -1,4 +1,4 @@
-"""Opening an award or a reversal: it is put on record as PENDING, or found there, in the caller's transaction."""
+"""Opens an award or a reversal as PENDING, or finds it on record, in the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -36,14 +36,14 @@ _GIVE_BACK = (
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """An award on record. `is_ours`: the caller, and nobody else, is to send this attempt."""
+    """An award on record. `is_ours`: only the caller sends this attempt."""
 
     award: Award
     is_ours: bool
 
 
 class Opener:
-    """All times in milliseconds. What is opened, and what is refused, is described in Ledger."""
+    """All times are milliseconds. Ledger describes what is opened and what is refused."""
 
     def __init__(self, rows: AwardRows, *, lease_ms: int, repeat_window_ms: int) -> None:
         self._rows = rows
@@ -77,7 +77,7 @@ class Opener:
         return Opening(award=award, is_ours=True)
 
     def _name(self, request: AwardRequest, time_ms: int) -> dict[str, Any]:
-        """The values that the query asks for."""
+        """The parameters of the query."""
         names = ("merchant_id", "request_id", "member_id", "ticket_id", "points", "is_debit")
         return {f"own_{name}": getattr(request, name) for name in names} | {
             "repeat_time_ms": time_ms - self._repeat_window_ms
@@ -86,13 +86,13 @@ class Opener:
     def _find_there(
         self, connection: Connection, request: AwardRequest, time_ms: int, found: Sequence[Row[Any]]
     ) -> Award | None:
-        """What stands for it though it has another `request_id`."""
+        """Find the award under another `request_id` that answers this request."""
         if request.reverses is not None:
             return self._find_reversal(connection, request, time_ms)
         return next(iter(load_part(found, "repeat")), None)
 
     def _find_reversal(self, connection: Connection, request: AwardRequest, time_ms: int) -> Award | None:
-        """The reversal that is there already; None where one may be opened."""
+        """The reversal on record; None if one may be opened."""
         original = self._rows.find(connection, request.merchant_id, request.reverses or 0)
         if original is None:
             raise AwardNotFoundError
@@ -108,7 +108,7 @@ class Opener:
         return None
 
     def _spell_times(self, time_ms: int) -> dict[str, Any]:
-        """The times that an attempt sets anew."""
+        """The times that an attempt sets."""
         return {
             "attempt_time_ms": time_ms,
             "lease_expire_time_ms": time_ms + self._lease_ms,
@@ -118,7 +118,7 @@ class Opener:
 
 
 def _select_repeats(rows: AwardRows) -> Select[Any]:
-    """Awards of the same points, the same way, for the same member on the same ticket, of just now."""
+    """Awards with the same points, direction, member and ticket within the repeat window."""
     return name_part(rows.select, "repeat").where(
         awards.c.merchant_id == bindparam("own_merchant_id"),
         awards.c.ticket_id == bindparam("own_ticket_id"),
@@ -134,7 +134,7 @@ def _select_repeats(rows: AwardRows) -> Select[Any]:
 
 
 def _select_unsettled(rows: AwardRows) -> Select[Any]:
-    """The award of the member that is PENDING or UNKNOWN."""
+    """The member's award that is PENDING or UNKNOWN."""
     return name_part(rows.select, "unsettled").where(
         awards.c.merchant_id == bindparam("own_merchant_id"),
         awards.c.member_id == bindparam("own_member_id"),
@@ -143,7 +143,7 @@ def _select_unsettled(rows: AwardRows) -> Select[Any]:
 
 
 def _check_none_unsettled(found: Sequence[Row[Any]]) -> None:
-    """Raises AwardInDoubtError where another award of the member is PENDING or UNKNOWN."""
+    """Raises AwardInDoubtError if another award of the member is PENDING or UNKNOWN."""
     for other in load_part(found, "unsettled"):
         raise AwardInDoubtError(
             other.award_id,
@@ -161,7 +161,7 @@ def _add(connection: Connection, award: Award, times: Mapping[str, Any]) -> Awar
 
 
 def _try_again(connection: Connection, request: AwardRequest, rejected: Award, times: Mapping[str, Any]) -> Award:
-    # An undo may be tried again from anywhere: it stays on the ticket that it was asked for on.
+    # An undo may be tried again on another ticket; the row keeps its own.
     ticket = {name: getattr(rejected.request, name) for name in ("ticket_id", "is_ticket_verified")}
     if request.ticket_id != rejected.request.ticket_id:
         request = msgspec.structs.replace(request, **ticket)
@@ -175,7 +175,7 @@ def _try_again(connection: Connection, request: AwardRequest, rejected: Award, t
 
 
 def _make_award(request: AwardRequest, number: int, time: datetime) -> Award:
-    """As `load_award` reads its first attempt."""
+    """The award's first attempt, as `load_award` would read it."""
     return Award(
         number=number,
         request=request,
@@ -191,7 +191,7 @@ def _make_award(request: AwardRequest, number: int, time: datetime) -> Award:
 
 
 def _spell(award: Award) -> dict[str, Any]:
-    """All columns that an attempt sets anew, without the times."""
+    """All columns that an attempt sets, except the times."""
     request = award.request
     return {
         **msgspec.structs.asdict(request),
@@ -203,13 +203,13 @@ def _spell(award: Award) -> dict[str, Any]:
 
 
 def _take_number(connection: Connection, merchant_id: str) -> tuple[int, int]:
-    """Make all who open awards of this merchant wait for one another. Returns its next number, and the time."""
+    """Lock the merchant, so that its awards are opened one after the other. Returns its next number, and the time."""
     taken = connection.execute(_TAKE_NUMBER[connection.dialect.name], {"merchant_id": merchant_id}).one()
     return taken.last_number, taken.time_ms
 
 
 def _give_back(connection: Connection, merchant_id: str) -> None:
-    """No award gets the number that was taken. The same lock is still held."""
+    """Give the number back that `_take_number` took, under the same lock: no new award was opened."""
     connection.execute(_GIVE_BACK, {"own_merchant_id": merchant_id})
 
 

@@ -1,4 +1,4 @@
-"""How much of each limit is used: points that were given, or taken away, and not taken back."""
+"""The used points of each limit: given or taken away, and not taken back."""
 
 import functools
 from typing import Any
@@ -13,8 +13,9 @@ from loyalty_service.domain.limits import COUNTED_BY, Limits
 
 
 def sum_used(connection: Connection, request: AwardRequest, limits: Limits, day: str) -> dict[str, int]:
-    """By the limit's name, of the limits that are set. `day`: the merchant's, now."""
-    # Awards without a ticket are on none. Those without an agent are one agent's: nobody gets round a limit so.
+    """Sum the used points by limit name, for the limits that are set. `day`: the merchant's present day."""
+    # Awards without a ticket count for no ticket. All awards without an agent count as one agent's, so that leaving
+    # out the agent avoids no limit.
     names = tuple(
         name
         for name, columns in COUNTED_BY.items()
@@ -27,7 +28,7 @@ def sum_used(connection: Connection, request: AwardRequest, limits: Limits, day:
     return {name: int(used) for name, used in zip(names, row, strict=True)}
 
 
-@functools.cache  # as many as there are sets of limits, each built once
+@functools.cache  # built once for each set of limits
 def _select_sums(names: tuple[str, ...], *, is_debit: bool) -> Select[Any]:
     sums: list[ColumnElement[Any]] = [_sum_points(COUNTED_BY[name], is_debit=is_debit).label(name) for name in names]
     query: Select[Any] = select(*sums)
@@ -47,5 +48,5 @@ def _sum_points(columns: tuple[str, ...], *, is_debit: bool) -> ScalarSelect[int
 
 def _is_own(name: str, columns: tuple[str, ...]) -> ColumnElement[bool]:
     column: ColumnElement[str] = awards.c[name]
-    # Spelled so that SQLite takes the index by member: a member has few awards, a day may have many.
+    # Written so that SQLite uses the index by member: a member has few awards, a day may have many.
     return (column.concat("") if name == "day" and "member_id" in columns else column) == bindparam(f"own_{name}")
