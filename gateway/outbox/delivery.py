@@ -50,6 +50,8 @@ _FIRST_RETRY_S = 2.0
 _MAX_RETRY_S = 600.0
 # Of awards that are told, the oldest are forgotten first; their notes ask for them.
 _MAX_TOLD = 1_000
+# Later, the award may be undone.
+_TOLD_S = 5.0
 # How long a failing account's other rows wait.
 _MAX_REST_S = 10.0
 _Log: TypeAlias = structlog.typing.FilteringBoundLogger
@@ -97,7 +99,7 @@ class Delivery:
                 await self._reschedule(entry, None)
                 return 0.0
             award = self._told.pop((entry.merchant_id, entry.request_id), None)
-            if award is None:
+            if award is None or entry.press_age_s > _TOLD_S:
                 request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
                 award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
