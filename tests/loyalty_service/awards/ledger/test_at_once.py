@@ -46,7 +46,7 @@ async def test_request_that_opens_no_new_award_takes_no_number(database_url: str
 async def test_award_that_is_opened_and_settled_is_told_as_it_is_on_record(
     database_url: str, settlement: Settlement
 ) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "note": "sorry",
         "ticket_id": "4711",
         "claimed_agent_name": "Ana",
