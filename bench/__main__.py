@@ -11,7 +11,6 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from bench.award_report import make_award_report
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
 from bench.process import ProcessError
@@ -69,7 +68,7 @@ async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotSca
             body_bytes = len(stack.body)
         awards, snapshots = None, None
         if not only_widgets:
-            awards = make_award_report(await measure_awards(Path(folder), award_scale, note))
+            awards = await measure_awards(Path(folder), award_scale, note)
             snapshots = make_snapshot_report(
                 await measure_snapshots(Path(folder), snapshot_scale, note), snapshot_scale
             )

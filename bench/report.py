@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.aims import Aim
-from bench.award_report import AwardReport, render_awards
+from bench.award_report import AwardReport, make_award_report, render_awards
+from bench.awards import MeasuredAwards
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
@@ -122,7 +123,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_report(  # noqa: PLR0913 - one argument per part of a report
     measured: Measured,
-    awards: AwardReport | None,
+    measured_awards: MeasuredAwards | None,
     snapshots: SnapshotReport | None,
     scale: Scale,
     machine: Machine,
@@ -133,6 +134,7 @@ def make_report(  # noqa: PLR0913 - one argument per part of a report
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
     live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
     worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
+    awards = make_award_report(measured_awards, _get_cpu_us(measured, "held")) if measured_awards else None
     aims = [
         *_make_floor_aims(measured),
         Aim(

@@ -83,6 +83,8 @@ class Book:
         return await self.ledger.open(make_request(points, **fields), limits, zone)
 
     async def settle_by_movements(self, number: int, state: AwardState, **told: Any) -> Award:  # noqa: ANN401  of Settlement
+        if state is AwardState.APPLIED:
+            told = {"receipt": Receipt(provider_reference="", balance=None, delayed=False)} | told
         return await self.ledger.settle_by_movements("acme", number, Settlement(state=state, **told))
 
     async def settle(self, opening: Opening, settlement: Settlement) -> Award:

@@ -18,7 +18,8 @@ from gateway.notes.service import Notes
 from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.statements import LEASE_S
+from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.encryption import SecretKeys
