@@ -25,7 +25,7 @@ from runtime.addresses import make_email_key
 
 _NO_TOKEN_REASONS = {reason.value: reason for reason in NoTokenReason}
 _MAX_TOKEN_CHARS = 1024
-_SHOPS = 1024  # remembered
+_SHOPS = 1024  # whose hash keys are remembered: each panel needs one
 _EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
 
@@ -228,7 +228,7 @@ class _Signers:
 
 @functools.lru_cache(_SHOPS)
 def _make_hash_key(key: bytes, merchant_id: str) -> bytes:
-    """The hash key of one shop: the same address has different hashes in two shops' panels. Cached: each panel needs it."""
+    """The hash key of one shop: the same address has different hashes in two shops' panels."""
     return hmac.digest(key, _FIELD_SEPARATOR.join(("panel-email", merchant_id)).encode(), "sha256")
 
 
