@@ -44,6 +44,13 @@ async def test_read_that_began_at_the_time_of_an_invalidation_is_outdated(store:
     assert (await store.get("key", SHOP)).member is None
 
 
+async def test_nobody_from_before_an_invalidation_of_anybody_is_outdated(store: Store) -> None:
+    began_us = await store.begin(SHOP)
+    await store.invalidate("another key", SHOP)
+    assert not await store.put("key", SHOP, NOBODY, began_us=began_us, keep_s=60)
+    assert await store.put("key", SHOP, ALIAS, began_us=began_us, keep_s=60)
+
+
 @pytest.mark.parametrize(
     ("max_staleness_s", "began_s", "is_allowed"), [(0.0, 100.0, False), (0.0, 100.5, True), (1.0, 99.0, True)]
 )
