@@ -1,0 +1,21 @@
+"""From when on a list without the award tells anything: 15 minutes after its last possible send."""
+
+from sqlalchemy import select
+
+from loyalty_service.awards.ledger.tables import awards
+from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
+
+
+async def count_absences(worker: Worker) -> int:
+    query = select(awards.c.absent_count)
+    return int(await worker.database.read(lambda connection: connection.execute(query).scalar_one()))
+
+
+async def test_list_tells_only_so_long_after_the_last_possible_send(new_sqlite_url: str) -> None:
+    """The attempt was opened 15 s, its lease, before that."""
+    async with run_worker(new_sqlite_url, ListingProvider()) as worker:
+        await worker.lose()
+        await worker.look_after(minutes=15, seconds=2)
+        early = await count_absences(worker)
+        await worker.look_after(seconds=20)
+        assert (early, await count_absences(worker)) == (0, 1)
