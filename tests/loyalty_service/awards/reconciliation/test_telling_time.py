@@ -1,8 +1,9 @@
-"""From when on a list without the award tells anything: 15 minutes after its last possible send."""
+"""When lists without the award tell that it was not applied: late enough, and two in a row."""
 
 from sqlalchemy import select
 
 from loyalty_service.awards.ledger.tables import awards
+from loyalty_service.domain.award import AwardState
 from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
 
 
@@ -19,3 +20,16 @@ async def test_list_tells_only_so_long_after_the_last_possible_send(new_sqlite_u
         early = await count_absences(worker)
         await worker.look_after(seconds=20)
         assert (early, await count_absences(worker)) == (0, 1)
+
+
+async def test_list_that_tells_nothing_between_two_begins_the_count_anew(new_sqlite_url: str) -> None:
+    provider = ListingProvider()
+    async with run_worker(new_sqlite_url, provider) as worker:
+        await worker.lose()
+        counts = []
+        for is_complete in (True, False, True):
+            provider.is_complete = is_complete
+            await worker.look_after(hours=1)
+            counts.append(await count_absences(worker))
+        assert counts == [1, 0, 1]
+        assert await worker.read_state() is AwardState.UNKNOWN
