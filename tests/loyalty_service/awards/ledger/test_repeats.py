@@ -1,6 +1,7 @@
 """The same points for the same member on the same ticket: when they are the award that is there, and when another."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from loyalty_service.awards.ledger.erase import Erasures
 from tests.loyalty_service.ledgers import APPLIED, NOT_REACHED, Book, open_book
 from tests.loyalty_service.scripted import JANA
 
-TICKET = {"ticket_id": "4711"}
+TICKET: Any = {"ticket_id": "4711"}
 
 
 @pytest.fixture
