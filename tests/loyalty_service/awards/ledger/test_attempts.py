@@ -34,3 +34,8 @@ async def test_attempt_stays_pending_for_its_lease(book: Book) -> None:
     early = await book.ledger.expire_leases()
     await book.let_pass(2)
     assert (early, [award.state for award in await book.ledger.expire_leases()]) == ([], [AwardState.UNKNOWN])
+
+
+async def test_movements_settle_no_attempt_that_is_being_sent(book: Book) -> None:
+    await book.open()
+    assert (await book.settle_by_movements(1, AwardState.APPLIED, why="in the list")).state is AwardState.PENDING
