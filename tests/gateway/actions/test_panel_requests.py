@@ -40,3 +40,10 @@ def test_panel_from_before_a_rotation_knows_its_address() -> None:
     token = before.make("acme", "member-1", email=JANA, fetch_time=make_time(NOW))
     owner = after.parse(token, "acme", datetime.now(UTC)).owner
     assert (owner.has_email(JANA), owner.has_email("zoe@example.com")) == (True, False)
+
+
+def test_undo_panel_without_a_member_names_none() -> None:
+    """One of an older release; the award's number is not taken for a member."""
+    token = TOKENS.make_undo("acme", "A-7", email=JANA, fetch_time=make_time(NOW))
+    panel = TOKENS.parse_undo(token, "acme", datetime.now(UTC))
+    assert (panel.award_id, panel.member_id) == ("A-7", "")

@@ -9,7 +9,9 @@ from loyalty_service.awards.reconciliation.claim import Claims
 from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import BookingUnknownError
-from loyalty_service.domain.ports import Booking
+from loyalty_service.domain.member import Identity
+from loyalty_service.domain.merchant import Merchant
+from loyalty_service.domain.ports import Booking, Snapshots
 from loyalty_service.domain.snapshot import Snapshot
 from tests.loyalty_service.ledgers import Desk, open_desk
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
@@ -47,6 +49,27 @@ def watch(desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> list[Snapsh
     return held
 
 
+async def reconcile(desk: Desk, provider: ScriptedProvider, snapshots: Snapshots) -> None:
+    claims = Claims(desk.database, reversal_window_s=1800.0)
+    reconciler = Reconciler(
+        ledger=desk.ledger, claims=claims, provider=provider, snapshots=snapshots, merchants=desk.merchants
+    )
+    for claim in await claims.claim(1, without=()):
+        await reconciler.check(claim)
+
+
+class ReadBetween:
+    """Jana is looked at whenever what is held of her was just dropped: the first time, before the award is settled."""
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
+
+    async def invalidate(self, merchant: Merchant, member_id: str) -> None:
+        await self._snapshots.invalidate(merchant, member_id)
+        identity = Identity(kind="member_id", value=member_id)
+        await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=1.6)
+
+
 async def test_what_is_held_goes_before_the_outcome_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await desk.show()
     held = watch(desk, monkeypatch, "settle")
@@ -69,17 +92,15 @@ async def test_what_is_held_goes_before_what_the_movements_tell_is_on_record(
     await unknown.show()
     await unknown.let_pass(10)
     held = watch(unknown, monkeypatch, "settle_by_movements")
-    claims = Claims(unknown.database, reversal_window_s=1800.0)
-    reconciler = Reconciler(
-        ledger=unknown.ledger,
-        claims=claims,
-        provider=provider,
-        snapshots=unknown.snapshots,
-        merchants=unknown.merchants,
-    )
-
-    for claim in await claims.claim(1, without=()):
-        await reconciler.check(claim)
-
+    await reconcile(unknown, provider, unknown.snapshots)
     assert held == [None]
     assert (await unknown.read(1)).state is AwardState.APPLIED
+
+
+async def test_reading_that_begins_before_the_movements_tell_is_not_kept(
+    unknown: Desk, provider: ScriptedProvider
+) -> None:
+    await unknown.let_pass(10)
+    between: Any = ReadBetween(unknown.snapshots)
+    await reconcile(unknown, provider, between)
+    assert [award.state for award in (await unknown.show()).support_awards or ()] == [AwardState.APPLIED]

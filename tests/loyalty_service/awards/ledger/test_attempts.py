@@ -6,7 +6,7 @@ import pytest
 
 from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.award import AwardState
-from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, Book, open_book
+from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, open_book
 
 
 @pytest.fixture
@@ -39,3 +39,20 @@ async def test_attempt_stays_pending_for_its_lease(book: Book) -> None:
 async def test_movements_settle_no_attempt_that_is_being_sent(book: Book) -> None:
     await book.open()
     assert (await book.settle_by_movements(1, AwardState.APPLIED, why="in the list")).state is AwardState.PENDING
+
+
+@pytest.mark.parametrize("refusal", [NOT_REACHED, REFUSED], ids=lambda refusal: refusal.rejection_reason)
+async def test_refusal_that_comes_after_the_lease_means_not_applied(book: Book, refusal: Settlement) -> None:
+    opening = await book.open()
+    await book.let_pass(16)
+    await book.ledger.expire_leases()
+    assert (await book.settle(opening, refusal)).state is AwardState.NOT_APPLIED
+
+
+async def test_request_is_found_by_the_award_that_keeps_it_though_a_newer_one_was_refused(book: Book) -> None:
+    for points in (500, 100):
+        await book.settle(await book.open(points, request_id="panel-0001"), NOT_REACHED)
+    await book.give(500, request_id="panel-0001")
+    found = await book.ledger.find("acme", "panel-0001")
+    assert found is not None
+    assert (found.number, found.state) == (1, AwardState.APPLIED)

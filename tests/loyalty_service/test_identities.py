@@ -1,9 +1,9 @@
-"""A phone number names a member only with its country."""
+"""How a member is named: a phone number with its country, and an id as it is written."""
 
 import pytest
 
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.domain.member import parse_identity
+from loyalty_service.domain.member import make_identity_key, parse_identity
 
 
 @pytest.mark.parametrize("text", ["+421 900 000-000", "00421 (900) 000.000", "+421900000000"])
@@ -18,3 +18,9 @@ def test_number_without_its_country_is_refused(text: str) -> None:
     """With a country made up for it, it would be somebody else's."""
     with pytest.raises(BadValueError):
         parse_identity("phone", text)
+
+
+def test_only_addresses_and_support_ids_are_the_same_in_capitals() -> None:
+    """A member's id is TRIFFT's: of two that differ in case we do not know that they are one."""
+    assert make_identity_key("support_id", "jn-4821") == make_identity_key("support_id", "JN-4821")
+    assert make_identity_key("member_id", "a1b") != make_identity_key("member_id", "A1B")
