@@ -25,7 +25,6 @@ async def test_day_before_uses_nothing_up(book: Book, name: str) -> None:
 
 async def test_reversal_uses_no_deduction_up(book: Book) -> None:
     """It takes points away, too."""
-    award = await book.give(100, ticket_id="4711")
-    await book.take_back(award)
-    limits = Limits(per_deduction=100, per_ticket=100)
-    assert (await book.open(100, limits=limits, ticket_id="4711", is_debit=True)).is_ours
+    await book.take_back(await book.give(100))
+    limits = Limits(per_deduction=100, per_ticket=0, per_member_day=100)
+    assert (await book.open(100, limits=limits, is_debit=True)).is_ours
