@@ -1,9 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check compose-test protos bench torture lock clean
+.PHONY: help install run test check compose-test protos screenshot bench torture lock wheels clean
 
 PYTHON ?= python3
-# By way of the environment, since a shell would read quotes and backticks in the path.
+# Passed in the environment, since a shell would interpret quotes and backticks in the path.
 export VAR ?= var
+# Without compiled files, each of the many processes that the targets start would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := protos/loyalty/v1/loyalty.proto
@@ -13,7 +15,7 @@ help:  ## List the targets
 
 install: $(VENV)/.installed  ## Make .venv/ with everything that run, test and check need
 
-# The environment is made once; a changed lock or project is installed into it.
+# The environment is created once; a changed lock or project is installed into it.
 $(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -42,16 +44,35 @@ compose-test: install  ## Build the image and try the containers (needs a Docker
 protos: install  ## Regenerate the stubs beside the .proto
 	$(BIN)/python deploy/stubs.py
 
-bench: install  ## Measure against the machine's floors; writes bench/results/
-	$(BIN)/python -m pytest -n0 bench/test_quick.py
+screenshot: install  ## Draw docs/sidebar.png from the real page (needs a Chromium)
+	$(BIN)/python -m tests.end_to_end.screenshot
+
+# The peer beside us in the bench has its own environment: nothing else depends on it.
+bench/peer/.venv: bench/peer/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/peer/requirements.lock
+	@touch $@
+
+bench: install bench/peer/.venv  ## Measure against the machine's floors; writes bench/results/
+	$(BIN)/python -m pytest -n0 bench
 	$(BIN)/python -m bench
 
-torture: install  ## Ten thousand awards while everything fails, then compare the books (about ten minutes)
+torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)
 	$(BIN)/python -m bench.torture
 
-lock:  ## Resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+lock: install  ## Resolve the dependencies again
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade bench/peer/requirements.in -o bench/peer/requirements.lock
 
-clean:  ## Remove the environment and what make run keeps
-	rm -rf $(VENV) var
+wheels: install  ## Ask the package index whether each locked wheel exists for each Python and machine of README
+	@for machine in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
+	  for python in 3.11 3.12 3.13 3.14; do \
+	    echo "CPython $$python on $$machine"; \
+	    $(BIN)/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target build/wheels \
+	      --python-platform $$machine --python-version $$python -r deploy/requirements-dev.lock || exit 1; \
+	  done; \
+	done
+
+clean:  ## Remove the environment and the data of make run
+	rm -rf $(VENV) bench/peer/.venv var

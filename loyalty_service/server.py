@@ -1,4 +1,4 @@
-"""The server: everything that it needs, opened in order, and closed in the other."""
+"""The server: opens its resources in order, and closes them in reverse order."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from loyalty_service.api.interceptors import CallBoundary, CallerAuth
+from loyalty_service.api.boundary import Boundary
 from loyalty_service.api.loyalty_servicer import LoyaltyServicer
 from loyalty_service.api.merchant_servicer import MerchantServicer
 from loyalty_service.awards.ledger.erase import Erasures
@@ -31,17 +31,17 @@ from loyalty_service.snapshots import SharedStore, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import Valkey, open_valkey
-from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+from protos.loyalty.v1 import loyalty_pb2
 from runtime.database import Database
 from runtime.encryption import SecretKeyError, SecretKeys
 from runtime.metrics import serve_metrics
 from runtime.settings import ConfigError, Listen
 
-# Of the 8 s that a process has to leave in, the rest is for closing what is open.
+# A process must end within 8 s; the rest of that time is for closing resources.
 DRAIN_S = 7.0
 OWN_SERVICES = tuple(service.full_name for service in loyalty_pb2.DESCRIPTOR.services_by_name.values())
 OPTIONS = (
-    ("grpc.so_reuseport", 0),  # or a second server on the same port would start, and take half of the calls
+    ("grpc.so_reuseport", 0),  # otherwise a second server could start on the same port and take half of the calls
     ("grpc.max_receive_message_length", 256 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -54,19 +54,17 @@ logger = structlog.get_logger()
 
 def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantServicer) -> grpc.aio.Server:
     """A server with both services and reflection, neither bound nor started. Call it in the running loop."""
-    interceptors: list[grpc.aio.ServerInterceptor] = [CallBoundary()]
-    if config.api_key is not None:
-        interceptors.append(CallerAuth(config.api_key))
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
-    loyalty_pb2_grpc.add_LoyaltyServiceServicer_to_server(loyalty, server)
-    loyalty_pb2_grpc.add_MerchantServiceServicer_to_server(merchants, server)
+    server = grpc.aio.server(options=OPTIONS)
+    boundary, services = Boundary(config.api_key), loyalty_pb2.DESCRIPTOR.services_by_name
+    boundary.add(server, services["LoyaltyService"], loyalty)
+    boundary.add(server, services["MerchantService"], merchants)
     reflection.enable_server_reflection([*OWN_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     return server
 
 
 @asynccontextmanager
 async def open_shared_store(config: Config, clock: Clock, metrics: Metrics) -> AsyncIterator[Valkey | None]:
-    """None where each process is on its own."""
+    """Open the store of a fleet; None if each process works alone."""
     if config.snapshots_url == MEMORY_URL:
         yield None
         return
@@ -82,10 +80,10 @@ async def serve(
     valkey: Valkey | None,
     metrics: Metrics | None = None,
 ) -> AsyncIterator[int]:
-    """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
+    """Run the server while the block runs. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_shared_store` has opened. `metrics`: those that the provider counts in, too. Raises
-    ConfigError and DatabaseError for what a setting keeps from opening.
+    `valkey`: the store of `open_shared_store`. `metrics`: also used by the provider. Raises ConfigError and
+    DatabaseError if a setting prevents the start.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.database_url))
@@ -130,7 +128,7 @@ async def serve(
 
 @asynccontextmanager
 async def _checking_keys() -> AsyncIterator[None]:
-    """Better no start than a service that fails every call."""
+    """With wrong keys every call would fail, so the service does not start."""
     try:
         yield
     except SecretKeyError as error:
@@ -171,7 +169,8 @@ async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metri
                 port = await stack.enter_async_context(serve_metrics(metrics.registry, host, port))
             except OSError as error:
                 raise ConfigError(
-                    f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: it is taken, or not ours"
+                    f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: "
+                    "it is in use, or no address of this machine"
                 ) from error
             logger.info("metrics_listening", address=str(Listen(host, port)))
         yield metrics
@@ -196,16 +195,16 @@ async def _start(
         reconciliation.pause()
         await states.enter_graceful_shutdown()
         leave_time = asyncio.get_running_loop().time() + DRAIN_S
-        await server.stop(DRAIN_S)  # first: a call that is still being answered may yet open an award
+        await server.stop(DRAIN_S)  # first: a running call may still open an award
         await awards.drain(leave_time)
         await reconciliation.stop(leave_time)
         logger.info("stopped")
 
 
 def _bind(server: grpc.aio.Server, listen: Listen) -> int:
-    refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is taken, or not an address of ours")
+    refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is in use, or no address of this machine")
     try:
-        # Tried first with a plain socket: gRPC would print lines of its own about a port that is taken.
+        # Try a plain socket first: gRPC would print its own lines about a port that is in use.
         family, kind, protocol, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,6 +1,7 @@
-"""The outbox of notes: a press puts one on record, a task of this process writes it."""
+"""The outbox of notes: a press puts a note on record, and a task of this process writes it."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -20,12 +21,13 @@ from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database, DatabaseError
 
 POLL_S = 3.0
-# A panel's last press may be answered so long after its button stopped working.
+# The answer to a panel's last press may come this long after its button expired.
 _MARGIN_S = 86_400.0
-# Many presses are one look.
+# Presses within this time cause one look.
 _LEAST_POLL_S = 0.05
 _COUNT_INTERVAL_S = 15.0
 _PURGE_INTERVAL_S = 600.0
@@ -36,13 +38,13 @@ _LOG = structlog.get_logger()
 
 
 class Outbox:
-    """Open with `async with`: from then on notes are written, shop by shop, one at a time for each.
+    """Open with `async with`; while it is open, notes are written, one at a time for each shop.
 
-    Any number of processes may do so on one database. `kept_s`: how long a press may come again. `poll_s`: how often
-    rows are looked for that no press of this process has put there. `clock`: seconds of any beginning.
+    Any number of processes may share one database. `kept_s`: how long a press may be repeated. `poll_s`: the interval
+    of looking for rows of other processes. `clock`: seconds with an arbitrary zero.
     """
 
-    def __init__(  # noqa: PLR0913 - two times and a clock beside what it works with
+    def __init__(  # noqa: PLR0913 - its collaborators, two times and a clock
         self,
         store: OutboxStore,
         delivery: Delivery,
@@ -58,6 +60,8 @@ class Outbox:
         self._kept_s = kept_s
         self._poll_s = poll_s
         self._clock = clock
+        # Of the loop's clock: when rows are looked for next.
+        self._look_time = math.inf
         self._woken = asyncio.Event()
         self._shops: dict[str, asyncio.Task[None]] = {}
         self._paused: dict[str, float] = {}
@@ -69,7 +73,7 @@ class Outbox:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        """A note that is being sent gets a second to end; the rest is for the next process."""
+        """Give a running send a second to end; the next process delivers the rest."""
         await _cancel(self._loop)
         tasks = set(self._shops.values())
         if tasks:
@@ -83,64 +87,87 @@ class Outbox:
                     await self._store.release(claims)
 
     async def enqueue(self, merchant_id: str, request_id: str, ticket_id: str, customer_id: int | None = None) -> bool:
-        """The award or reversal of this request is about to be sent: its ticket is to hear of it.
+        """Put a note on record, before the award or reversal of this request is sent.
 
-        `customer_id`: whose the ticket is now. Once it is another's, a note tells nothing of the member.
-        Durable once this returns; then nothing loses the note. Returns whether one is to come: not where the shop is
-        not installed or wants no notes, or where no ticket has this id. Raises DatabaseError.
+        `customer_id`: the ticket's present customer. If the ticket gets another one, the note says nothing of the
+        member.
+        The note is durable when this returns. Returns whether one will come: not if the shop is not installed or wants
+        no notes, or if no ticket can have this id. Raises DatabaseError.
         """
         number = parse_ticket_id(ticket_id)
         if number is None:
             return False
         is_queued = await self._store.enqueue(merchant_id, request_id, number, customer_id)
-        self._woken.set()
+        self._look_by(self._store.first_look_s)
         return is_queued
 
+    def tell(self, award: pb.Award) -> None:
+        """Tell what the loyalty service has just answered to a press, so that the note does not ask for it again."""
+        if award.state == pb.AWARD_STATE_APPLIED:
+            self._delivery.tell(award)
+
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
-        """Whether a note about this request's award is to come. Raises DatabaseError."""
+        """Whether a note about this request's award is pending. Raises DatabaseError."""
         return await self._store.is_queued(merchant_id, request_id)
 
     async def _run(self) -> None:
         while True:
+            self._look_time = math.inf
             try:
                 wait_s = await self._start_due()
                 await self._count_and_purge()
             except DatabaseError:
-                _LOG.warning("notes_not_looked_for", reason="the database does not answer")
+                _LOG.warning("outbox_not_polled", reason="the database does not answer")
                 wait_s = self._poll_s
-            except Exception:  # noqa: BLE001 - the outermost boundary of a task that must not end
-                _LOG.exception("notes_not_looked_for")
+            except Exception:  # noqa: BLE001 - the outermost boundary: this task must not end
+                _LOG.exception("outbox_not_polled")
                 wait_s = self._poll_s
             await asyncio.sleep(_LEAST_POLL_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+            self._look_by(wait_s)
+            await self._wait_for_look()
+
+    def _look_by(self, wait_s: float) -> None:
+        """Look for due rows in `wait_s` seconds at the latest."""
+        look_time = asyncio.get_running_loop().time() + wait_s
+        if look_time < self._look_time:
+            self._look_time = look_time
+            self._woken.set()
+
+    async def _wait_for_look(self) -> None:
+        while (left_s := self._look_time - asyncio.get_running_loop().time()) > 0:
             self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._woken.wait()
 
     async def _start_due(self) -> float:
-        """Start on each shop that has rows due. Returns seconds until the next is."""
+        """Start a task for each shop with due rows. Returns the seconds until the next row is due."""
         now = self._clock()
         self._paused = {merchant_id: until for merchant_id, until in self._paused.items() if until > now}
         wait_s = min([self._poll_s, *(until - now for until in self._paused.values())])
-        for merchant_id, due_s in (await self._store.list_upcoming(self._poll_s)).items():
+        for upcoming in await self._store.list_upcoming(self._poll_s):
+            merchant_id = upcoming.merchant_id
             if merchant_id in self._shops or merchant_id in self._paused:
                 continue
-            if due_s > 0:
-                wait_s = min(wait_s, due_s)
+            if upcoming.wait_s > 0:
+                wait_s = min(wait_s, upcoming.wait_s)
             elif len(self._shops) < _MAX_SHOPS:
-                task = asyncio.create_task(self._write_all(merchant_id))
+                task = asyncio.create_task(self._write_all(merchant_id, upcoming.due_count))
                 self._shops[merchant_id] = task
                 task.add_done_callback(partial(self._end, merchant_id))
         return wait_s
 
     def _end(self, merchant_id: str, _task: asyncio.Task[None]) -> None:
         del self._shops[merchant_id]
-        self._woken.set()
+        self._look_by(0.0)
 
-    async def _write_all(self, merchant_id: str) -> None:
-        """All that is due for one shop, until its account wants a pause."""
+    async def _write_all(self, merchant_id: str, count: int) -> None:
+        """Write `count` due notes of one shop, until its account needs a pause."""
         try:
-            while entry := await self._store.claim(merchant_id):
+            for _ in range(count):
+                entry = await self._store.claim(merchant_id)
+                if entry is None:  # another process was quicker
+                    return
                 self._claims[entry.claim] = entry
                 try:
                     pause_s = await self._delivery.deliver(entry)
@@ -152,7 +179,7 @@ class Outbox:
         except DatabaseError:
             _LOG.warning("notes_not_written", merchant_id=merchant_id, reason="the database does not answer")
             self._paused[merchant_id] = self._clock() + self._poll_s
-        except Exception:  # noqa: BLE001 - the outermost boundary of a task: the row comes again after its lease
+        except Exception:  # noqa: BLE001 - the outermost boundary: the row comes again after its lease
             _LOG.exception("note_failed", merchant_id=merchant_id)
             self._paused[merchant_id] = self._clock() + self._poll_s
 
@@ -174,7 +201,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_outbox(  # noqa: PLR0913 - what it stands on
+async def open_outbox(  # noqa: PLR0913 - its collaborators
     database: Database,
     accounts: Accounts,
     client: LoyaltyClient,
@@ -187,7 +214,7 @@ async def open_outbox(  # noqa: PLR0913 - what it stands on
     late_s: float = LATE_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[Outbox]:
-    """`press_life_s`: how long the same press may come again; so long a written note is remembered.
+    """`press_life_s`: how long a press may be repeated; a written note is remembered for this time.
 
     `late_s`: how long after an uncertain send Gorgias may still write it.
     """

@@ -1,8 +1,8 @@
 """Snapshot → the JSON that the template reads. Pure: no clock, no I/O; its words are in `wording/panel/`.
 
 Gorgias keeps the answer on the customer for days and shows it on each of their tickets, so nothing in it is about one
-ticket, and every time is absolute with its zone. Each fact is there twice: in the arrays that the `list` template draws
-(an array of none makes the rows absent), and flat for the conservative template, where "–" stands for nothing.
+ticket, and every time is absolute with its zone. Each fact is there twice: in arrays for the `list` template (an empty
+array makes rows absent), and flat for the conservative template, where "–" means no value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,14 +32,14 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class AddButton(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Add Loyalty Points" is known by, and one on "Remove points", where the shop allows that."""
+    """The tokens of the buttons "Add Loyalty Points" and, if the shop allows it, "Remove points"."""
 
     award_token: str
     deduct_token: str = ""
 
 
 class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Undo last award" undoes, in words, and the token that it is known by."""
+    """The row of "Undo last award": the award in words, and its token."""
 
     title: str
     undo_token: str
@@ -54,13 +54,13 @@ class CouponRows(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of the widget route, but for the member's flat rows, which `render_body` adds.
+    """The answer of the widget route, without the member's flat rows, which `render_body` adds.
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
-    no_identity, unavailable. `stale`: older than was asked for.
-    `add_points`, `member`, `last_try`, `undo` and `coupon_list` hold none or one; `add_points` one only where points
-    can be added. `award_token`, `deduct_token`: where there is no one member, the word for why, so that a press is
-    answered with it.
+    no_identity, unavailable. `stale`: older than requested.
+    `add_points`, `member`, `last_try`, `undo` and `coupon_list` have at most one item; `add_points` has one only if
+    points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason, so that a press
+    can answer with it.
     """
 
     status: str
@@ -85,12 +85,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render_body(view: View) -> dict[str, object]:
-    """The whole answer."""
+    """Render the whole answer."""
     flat = view.member[0] if view.member else dict.fromkeys((field.key for field in MEMBER_FIELDS), NONE)
     return {**msgspec.structs.asdict(view), **flat}
 
 
-def render_member(  # noqa: PLR0913 - what a panel is made of
+def render_member(  # noqa: PLR0913 - the parts of a panel
     snapshot: pb.Snapshot,
     award_token: str,
     shop: Shop,
@@ -100,55 +100,43 @@ def render_member(  # noqa: PLR0913 - what a panel is made of
     undo: Undo | None = None,
     last_try: str = "",
 ) -> View:
-    """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
+    """Render a member, blocked or not. `now`: the time of the failure, if the snapshot is stale.
 
-    `deduct_token`: empty where the shop lets support remove no points; not shown where the member gets none.
-    What support gave is absent alike where it is nothing and where it is not known.
+    `deduct_token`: empty if the shop does not let support remove points; not shown if the member gets none.
+    Awards by support are absent if there are none, and if they are not known.
     """
     member, gets_points = snapshot.member, _gets_points(snapshot.member)
-    is_lasting = is_lasting_failure(name_reason(snapshot.stale_reason))
+    is_stale = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
+    is_lasting = is_stale and is_lasting_failure(name_reason(snapshot.stale_reason))
     button = AddButton(award_token=award_token, deduct_token=deduct_token)
-    view = View(
+    awards = list_award_lines(snapshot.given_by_support.awards, shop, now)
+    coupons = list_coupon_lines(snapshot, shop)
+    row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token) if undo and not is_lasting else None
+    return View(
         status="member" if member.status in ACTIVE else "blocked",
         summary=say_summary(snapshot, shop, now),
         as_of=format_time(parse_time(snapshot.fetch_time), shop),
-        stale=snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED,
+        stale=is_stale,
         profile_url=member.profile_url,
         profile_label=PROFILE_LINK if member.profile_url else "",
         award_token=award_token,
         deduct_token=deduct_token if gets_points or not deduct_token else NoTokenReason.NO_POINTS,
         add_points=(button,) if gets_points and not is_lasting else (),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
-    )
-    view = _add_lines(view, list_award_lines(snapshot.given_by_support.awards, shop, now), last_try)
-    view = _add_coupons(view, list_coupon_lines(snapshot, shop))
-    return _add_undo(view, undo, shop) if undo and not is_lasting else view
-
-
-def _add_lines(view: View, awards: Sequence[str], last_try: str) -> View:
-    return msgspec.structs.replace(
-        view,
         support_awards=[Line(line) for line in awards],
         support_awards_text="\n".join(awards) or NONE,
         last_try=(Line(last_try),) if last_try else (),
         last_try_text=last_try or NONE,
+        coupon_list=(CouponRows([Line(line) for line in coupons]),) if coupons else (),
+        coupons_text="\n".join(coupons) or NONE,
+        undo=(row,) if row else (),
+        undo_text=row.title if row else NONE,
+        undo_token=row.undo_token if row else "",
     )
 
 
-def _add_coupons(view: View, lines: Sequence[str]) -> View:
-    if not lines:
-        return view
-    rows = CouponRows([Line(line) for line in lines])
-    return msgspec.structs.replace(view, coupon_list=(rows,), coupons_text="\n".join(lines))
-
-
-def _add_undo(view: View, undo: Undo, shop: Shop) -> View:
-    row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token)
-    return msgspec.structs.replace(view, undo=(row,), undo_text=row.title, undo_token=row.undo_token)
-
-
 def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
-    """Not a member, several members, or no answer."""
+    """Render "not a member", "several members" or "no answer"."""
     fetch_time = error.metadata.get("fetch_time")
     as_of = format_time(datetime.fromisoformat(fetch_time), shop) if fetch_time else NONE
     if error.reason == "MEMBER_NOT_FOUND":
@@ -170,7 +158,7 @@ def render_unreadable(shop: Shop, now: datetime) -> View:
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
-    """Nothing is known, because of `reason`: a name of ErrorReason, or the edge's own."""
+    """Render a panel without data, because of `reason`: a name of ErrorReason, or one of the gateway's own."""
     return View(status="unavailable", summary=say_failure(reason, shop, now))
 
 
@@ -179,7 +167,7 @@ def _render_without_identity(summary: str, why: NoTokenReason, shop: Shop, now: 
 
 
 def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTokenReason) -> View:
-    """No one member to link to: the agent is sent to where members are searched for."""
+    """Link to the search for members, since there is no single member to link to."""
     return View(
         status=status,
         summary=summary,
@@ -192,6 +180,6 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTok
 
 
 def _gets_points(member: pb.Member) -> bool:
-    """Whether points can be added, as the loyalty service decides it: a balance that cannot be read forbids nothing."""
+    """Whether points can be added, as the loyalty service decides: an unreadable balance forbids nothing."""
     has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
     return member.status in ACTIVE and has_wallet

@@ -8,12 +8,12 @@ from loyalty_service.domain.limits import Limits
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant as the service works with it. `provider_token` is in clear here, and only here.
+    """A merchant as the service works with it. Only this object holds `provider_token` unencrypted.
 
-    `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
-    was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
-    `hold_time_s`, `stale_if_error_s`: how long what is held counts, and while the provider fails; 0: as the service is
-    set.
+    `generation` is random, and new whenever the merchant is added or its provider URL, token or profile changes;
+    snapshots held under an older generation are never shown again. `award_reasons`: where there are any, each award
+    names one. `hold_time_s`: how long a held snapshot answers readers; `stale_if_error_s`: how long it does so while
+    the provider fails. 0: the service's setting.
     """
 
     merchant_id: str
@@ -32,5 +32,5 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     stale_if_error_s: int = 0
 
     def __repr__(self) -> str:
-        """Without the token, so that no log and no traceback has it."""
+        """Leaves the token out, so that no log and no traceback shows it."""
         return f"Merchant({self.merchant_id!r})"

@@ -1,4 +1,4 @@
-"""Adding, changing and removing merchants: checked, and tried at the provider before anything is kept."""
+"""Adding, changing and removing merchants: values are checked and tried at the provider before they are stored."""
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from loyalty_service.merchants.parse import (
 )
 from loyalty_service.merchants.store import MerchantStore, make_generation
 
-# A change of one of these may lead to another project at the provider: nothing held before it may be seen after it.
+# A change of one of these may point to another project at the provider: older held snapshots must not be shown.
 _WAY_TO_PROVIDER = frozenset({"provider_url", "provider_token", "profile"})
 
 
@@ -43,7 +43,7 @@ class MerchantService:
     async def create(
         self, merchant_id: str, given: GivenFields, token: str, *, probe: bool, allow_private_url: bool
     ) -> Merchant:
-        """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails: then nothing is added."""
+        """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails; nothing is added then."""
         now = datetime.now(UTC)
         fields = self._parse(given, FIELD_NAMES, allow_private_url=allow_private_url)
         limits = Limits(**{name: fields.pop(field) for field, name in LIMIT_FIELDS.items()})
@@ -51,7 +51,7 @@ class MerchantService:
             merchant_id=parse_merchant_id(merchant_id),
             provider_token=parse_token(token),
             generation=make_generation(),
-            create_time=now,  # the database's clock has the last word
+            create_time=now,  # the database sets it
             update_time=now,
             limits=limits,
             **fields,
@@ -62,7 +62,7 @@ class MerchantService:
             await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
         return await self._store.add(merchant)
 
-    async def update(  # noqa: PLR0913  one argument per thing that the request may say
+    async def update(  # noqa: PLR0913  one argument per field of the request
         self,
         merchant_id: str,
         given: GivenFields,
@@ -72,9 +72,9 @@ class MerchantService:
         probe: bool,
         allow_private_url: bool,
     ) -> Merchant:
-        """Take over the fields that `paths` name, and the token unless it is empty.
+        """Change the fields that `paths` names, and the token unless it is empty.
 
-        Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe fails: then nothing is changed.
+        Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe fails; nothing is changed then.
         """
         names = parse_field_names(paths)
         if not names and not token:
@@ -92,7 +92,7 @@ class MerchantService:
         return await self._store.change(merchant_id, changes)
 
     async def check(self, merchant_id: str) -> tuple[UnreadableField, ...]:
-        """Ask the provider now whether the token works; what of its fields could not be read up to now.
+        """Ask the provider whether the token works; returns the fields that could not be read so far.
 
         Raises MerchantNotFoundError, ProviderError.
         """

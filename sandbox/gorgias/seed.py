@@ -1,7 +1,8 @@
-"""The accounts as they are on the first start, and as the state file kept them."""
+"""The accounts at the first start, or from the state file."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -11,7 +12,7 @@ from sandbox.gorgias.account import Account, AccountProfile, AccountState
 from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
 
 FIRST_IDS = 10_000
-"""Ids that are made later start here; each account has a range of its own, so that they are never mistaken."""
+"""New ids start here. Each account has its own range, so that ids of two accounts are never the same."""
 MESSAGE_GAP_S = 47 * 60
 
 
@@ -45,9 +46,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 def make_accounts(
     kept: bytes | None, clock: Callable[[], float], mark_changed: Callable[[], None]
 ) -> dict[str, Account]:
-    """By name. `kept`: what `encode_accounts` made; raises msgspec.ValidationError for anything else."""
-    text = resources.files("sandbox.gorgias").joinpath("seed.toml").read_text("utf-8")
-    seed = msgspec.toml.decode(text, type=Seed)
+    """Make the accounts, by name. `kept`: the output of `encode_accounts`; raises msgspec.ValidationError otherwise."""
+    seed = _load_seed()
     states = msgspec.json.decode(kept, type=dict[str, AccountState]) if kept else {}
     accounts = {}
     for position, given in enumerate(seed.accounts, start=1):
@@ -59,6 +59,12 @@ def make_accounts(
 
 def encode_accounts(accounts: dict[str, Account]) -> bytes:
     return msgspec.json.encode({name: account.state for name, account in accounts.items()})
+
+
+@cache
+def _load_seed() -> Seed:
+    text = resources.files("sandbox.gorgias").joinpath("seed.toml").read_text("utf-8")
+    return msgspec.toml.decode(text, type=Seed)
 
 
 def _make_state(seed: SeedAccount, first_id: int, now: float) -> AccountState:

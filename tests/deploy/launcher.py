@@ -1,4 +1,4 @@
-"""The launcher as a process of its own, on free ports, with a folder of its own."""
+"""The launcher as a separate process, on free ports, with its own folder."""
 
 import os
 import shlex
@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,26 @@ from deploy.stand_in import ask_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
+PATIENCE_S = 120.0
 LISTENS = ("LOYALTY_LISTEN", "LOYALTY_METRICS_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN")
 
 
 class Launcher:
-    """`make run` without make. Settings of the machine are kept out; `settings` go in."""
+    """`make run` without make. It gets only `settings`, none of the machine's."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
-        free = dict.fromkeys(LISTENS, "127.0.0.1:0")
         self.child = subprocess.Popen(  # noqa: S603 - our own launcher
             [sys.executable, "-m", "deploy.local", "--var", str(folder)],
             cwd=ROOT,
-            env=machine | free | settings,
+            env=make_environment(**settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
     def read_until_ready(self) -> list[str]:
-        """The lines up to the one that says so; all of them when it ends before."""
+        """The lines up to the one that says Ready; all lines if it ends before."""
         lines: list[str] = []
         assert self.child.stdout is not None
         for line in self.child.stdout:
@@ -43,12 +43,12 @@ class Launcher:
         return lines
 
     def read_operators_command(self) -> str:
-        """As it is printed after the line that says Ready."""
+        """The operator's command, as printed after the line that says Ready."""
         assert self.child.stdout is not None
         return next(line.partition(": ")[2] for line in self.child.stdout if "Operator's command" in line)
 
     def read_to_end(self) -> tuple[int, list[str]]:
-        output, _ = self.child.communicate(timeout=30)
+        output, _ = self.child.communicate(timeout=PATIENCE_S)
         return self.child.returncode, output.splitlines()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -56,7 +56,7 @@ class Launcher:
         return self.read_to_end()[0]
 
     def end(self) -> None:
-        """Whatever became of it: nothing of it is left open."""
+        """End it in any state, and close all its pipes."""
         self.child.kill()
         self.child.wait()
         if self.child.stdout is not None:
@@ -71,6 +71,12 @@ class Launcher:
         return {name: settings[name] for name in LISTENS}
 
 
+def make_environment(**settings: str) -> dict[str, str]:
+    """Free ports and `settings`. Settings of the machine are kept out."""
+    machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+    return machine | dict.fromkeys(LISTENS, "127.0.0.1:0") | settings
+
+
 def is_listening(listen: str) -> bool:
     host, _, port = listen.rpartition(":")
     with socket.socket() as client:
@@ -78,19 +84,29 @@ def is_listening(listen: str) -> bool:
 
 
 def add_tag(launcher: Launcher, tag: str) -> None:
-    """To Jana's ticket, as an agent does at the page."""
+    """Add a tag to Jana's ticket, as an agent does at the page."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
     ask_json("POST", page, body={"event": "add-tag", "value": tag})
 
 
 def read_panel(launcher: Launcher) -> dict[str, Any]:
-    """What the sidebar of Jana's ticket shows; empty while nothing was answered."""
+    """The panel in the sidebar of Jana's ticket; empty while there is no answer."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     [widget] = ask_json("GET", page)["widgets"]
     return (widget["held"] or {}).get("body") or {}
 
 
+def wait_for_panel(launcher: Launcher) -> dict[str, Any]:
+    """Raises TimeoutError where nothing is answered."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not (panel := read_panel(launcher)):
+        if time.monotonic() > end_s:
+            raise TimeoutError
+        time.sleep(0.1)
+    return panel
+
+
 def read_widget_ids(launcher: Launcher) -> list[int]:
-    """What the sidebar of Jana's ticket is drawn from."""
+    """The widgets in the sidebar of Jana's ticket."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     return [widget["id"] for widget in ask_json("GET", page)["widgets"]]

@@ -1,4 +1,4 @@
-"""A running service, its provider a scripted one, on a database that was migrated once for all tests."""
+"""A running service with a scripted provider, on a database that was migrated once for all tests."""
 
 import asyncio
 import shutil
@@ -41,6 +41,18 @@ def new_sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
 async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
     async with lent_postgres.lend() as url:
         yield url
+
+
+@pytest.fixture
+def database_url(new_sqlite_url: str) -> str:
+    """What is asked over the wire is the same on either engine; the ledger and the stores are tried on both."""
+    return new_sqlite_url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_database_url(request: pytest.FixtureRequest) -> str:
+    """Once of each engine."""
+    return str(request.getfixturevalue(f"new_{request.param}_url"))
 
 
 @pytest.fixture(autouse=True)

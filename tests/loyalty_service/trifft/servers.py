@@ -1,4 +1,4 @@
-"""A server for what the stand-in never says, and the types of the fixtures."""
+"""A server for answers that the stand-in never gives, and the types of the fixtures."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -24,7 +24,7 @@ async def fetch(  # noqa: PLR0913 - as the port's
     identity: Identity,
     *,
     remembered: str | None = None,
-    timeout_s: float = 5,
+    timeout_s: float = 8,
     priority: Priority = Priority.TICKET,
 ) -> Snapshot:
     return await provider.fetch(

@@ -28,22 +28,27 @@ class OddShop:
     project: Project
     jana: Member
 
+    @property
+    def merchant_id(self) -> str:
+        return self.project.project_id
+
     async def fetch(self, **identity: str) -> pb.Snapshot:
         """The member as TRIFFT has them now, by TRIFFT's id unless another identity is given."""
         named = pb.MemberIdentity(**(identity or {"member_id": self.jana.id}))
-        request = pb.GetSnapshotRequest(merchant_id="acme", identity=named, max_staleness=Duration())
+        request = pb.GetSnapshotRequest(merchant_id=self.merchant_id, identity=named, max_staleness=Duration())
         return (await self.client.loyalty.GetSnapshot(request)).snapshot
 
     async def award(self, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field of the request
-        return await self.client.award(member_id=self.jana.id, **fields)
+        known = {"merchant_id": self.merchant_id, "member_id": self.jana.id}
+        return await self.client.award(**(known | fields))
 
     async def check(self) -> dict[str, int]:
         """How often what could not be read, by the profile's line."""
-        response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id="acme"))
+        response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id=self.merchant_id))
         return {field.profile_line: field.count for field in response.unreadable_fields}
 
     async def write_profile(self, profile: str) -> None:
-        merchant = pb.Merchant(merchant_id="acme", profile=_NEVER_ODD + profile)
+        merchant = pb.Merchant(merchant_id=self.merchant_id, profile=_NEVER_ODD + profile)
         request = pb.UpdateMerchantRequest(merchant=merchant, skip_probe=True)
         request.update_mask.paths.append("profile")
         await self.client.merchants.UpdateMerchant(request)
@@ -77,18 +82,36 @@ def make_jana() -> Member:
     )
 
 
+class OddShops:
+    """One service before one stand-in, which serves as many shops as tests open."""
+
+    def __init__(self, client: Client, trifft: Trifft, url: str) -> None:
+        self._client = client
+        self._trifft = trifft
+        self._url = url
+
+    async def open(self) -> OddShop:
+        jana = make_jana()
+        project = make_project(f"shop-{len(self._trifft.projects)}", [jana], Settings(rate_limit=False))
+        self._trifft.projects[project.project_id] = project
+        merchant = pb.Merchant(
+            merchant_id=project.project_id,
+            provider_url=self._url,
+            profile=_NEVER_ODD,
+            time_zone="Europe/Bratislava",
+        )
+        await self._client.merchants.CreateMerchant(
+            pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token(), skip_probe=True)
+        )
+        return OddShop(self._client, project, jana)
+
+
 @asynccontextmanager
-async def open_odd_shop(database_url: str, **settings: Any) -> AsyncIterator[OddShop]:  # noqa: ANN401 - of Config
-    jana = make_jana()
-    project = make_project("acme", [jana], Settings(rate_limit=False))
+async def open_odd_shops(database_url: str, **settings: Any) -> AsyncIterator[OddShops]:  # noqa: ANN401 - of Config
+    trifft = Trifft([])
     async with (
-        TestServer(create_trifft_app(Trifft([project]))) as server,
+        TestServer(create_trifft_app(trifft)) as server,
         TrifftProvider(SystemClock()) as provider,
         run_service(database_url, provider, **settings) as client,
     ):
-        url = str(server.make_url("")).rstrip("/")
-        merchant = pb.Merchant(merchant_id="acme", provider_url=url, profile=_NEVER_ODD, time_zone="Europe/Bratislava")
-        await client.merchants.CreateMerchant(
-            pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token(), skip_probe=True)
-        )
-        yield OddShop(client, project, jana)
+        yield OddShops(client, trifft, str(server.make_url("")).rstrip("/"))
