@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -12,14 +13,8 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 def configure_logs(level: str) -> None:
     """Set up structlog for this process, also for warnings and errors that libraries log."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        drop_error_texts,
-    ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer(serializer=_encode)],
+        processors=[_complete, _encode],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
         cache_logger_on_first_use=True,
@@ -27,7 +22,7 @@ def configure_logs(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_complete],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -55,5 +50,13 @@ def drop_error_texts(_logger: object, _name: str, event: structlog.typing.EventD
     return event
 
 
-def _encode(event: object, **_: object) -> bytes:
+def _complete(logger: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Add the request id, the level and the time: one function, since each request and each call has a line."""
+    event = structlog.contextvars.merge_contextvars(logger, level, event)
+    event = structlog.processors.add_log_level(logger, level, event)
+    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return drop_error_texts(logger, level, event) if "exc_info" in event else event
+
+
+def _encode(_logger: object, _level: str, event: structlog.typing.EventDict) -> bytes:
     return msgspec.json.encode(event, enc_hook=repr)

@@ -6,6 +6,7 @@ the list. Each kind has its own keys, so that no token works as another kind. Th
 member was found; it is keyed, so it does not reveal the address.
 """
 
+import functools
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from runtime.addresses import make_email_key
 
 _NO_TOKEN_REASONS = {reason.value: reason for reason in NoTokenReason}
 _MAX_TOKEN_CHARS = 1024
+_SHOPS = 1024  # whose hash keys are remembered: each panel needs one
 _EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
 
@@ -224,6 +226,7 @@ class _Signers:
         return f"the {self._name} is not one of ours for this shop"
 
 
+@functools.lru_cache(_SHOPS)
 def _make_hash_key(key: bytes, merchant_id: str) -> bytes:
     """The hash key of one shop: the same address has different hashes in two shops' panels."""
     return hmac.digest(key, _FIELD_SEPARATOR.join(("panel-email", merchant_id)).encode(), "sha256")

@@ -1,5 +1,6 @@
 """Middlewares of every request: id, log line, counts, and the last handler of errors."""
 
+import functools
 import re
 import time
 from http import HTTPStatus
@@ -21,6 +22,8 @@ _LOG = structlog.get_logger()
 
 def make_observer(metrics: Metrics) -> Middleware:
     """The outermost middleware: sets the request's id, counts it, and logs it. Never logs a query string."""
+    # Labels have few values, and the library looks them up under a lock.
+    label_count, label_seconds = functools.cache(metrics.requests.labels), functools.cache(metrics.seconds.labels)
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -36,8 +39,8 @@ def make_observer(metrics: Metrics) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource else _UNMATCHED
         method = _known_method(request.method)
-        metrics.requests.labels(route, method, response.status).inc()
-        metrics.seconds.labels(route).observe(seconds)
+        label_count(route, method, response.status).inc()
+        label_seconds(route).observe(seconds)
         _LOG.info(
             "request",
             method=method,

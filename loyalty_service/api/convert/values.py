@@ -72,9 +72,10 @@ def read_time(field: str, message: Timestamp) -> datetime:
         raise malformed from None
 
 
-def write_time(time: datetime) -> Timestamp:
-    since = time - _EPOCH  # twice as fast as the message's own method, and each snapshot has several times
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+def write_time(time: datetime) -> Any:  # noqa: ANN401  a Timestamp as a message's constructor takes it
+    """Convert to the Timestamp's fields: a Timestamp would be made first, and then copied into the message."""
+    since = time - _EPOCH
+    return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
 
 
 def write_duration(seconds: float) -> Duration:

@@ -1,5 +1,8 @@
 """Atomic steps on the server: Lua for Valkey or Redis. ValkeyStore describes keys and values."""
 
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
 # Microseconds since 1970, which Lua's numbers hold exactly. A test may put another clock in its place.
 SERVER_CLOCK = """
 local function get_now()
@@ -62,9 +65,11 @@ return kind and kind ~= 'none' and 1 or 0
 
 
 class Scripts:
-    def __init__(self, server_clock: str) -> None:
-        def make(text: str) -> bytes:
-            return (server_clock + _COMMON + text).encode()
+    """Sent by their digests; the whole script only to a server that does not know it."""
+
+    def __init__(self, client: Redis, server_clock: str) -> None:
+        def make(text: str) -> AsyncScript:
+            return client.register_script(server_clock + _COMMON + text)
 
         self.begin = make(_BEGIN)
         self.get = make(_GET)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiocache import RedisCache
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 
 from loyalty_service.domain.errors import SnapshotsUnavailableError
 from loyalty_service.domain.ports import Clock
@@ -48,7 +49,7 @@ class ValkeyStore:
         serializer = EncryptedSerializer(derive(shared.secret, "snapshots.values"))
         self._cache = RedisCache(serializer=serializer, namespace=_NAMESPACE, timeout=None)
         self._cache.client = shared.valkey.client
-        self._scripts = Scripts(shared.server_clock)
+        self._scripts = Scripts(shared.valkey.client, shared.server_clock)
         # Merchants with an invalidation that did not reach the server: all their entries will be dropped.
         self._untold: set[str] = set()
         self._telling = asyncio.Lock()
@@ -90,10 +91,10 @@ class ValkeyStore:
             self._untold.add(merchant_key)
             raise
 
-    async def _run(self, script: bytes, keys: list[str], *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the script's result
+    async def _run(self, script: AsyncScript, keys: list[str], *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the script's result
         async def call(_client: Redis) -> object:
             await self._tell()
-            return await self._cache.raw("eval", script, len(keys), *keys, *arguments)
+            return await script(keys, arguments)
 
         try:
             return await self._valkey.run(call)
