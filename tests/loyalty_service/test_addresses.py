@@ -177,6 +177,7 @@ def make_distinct(email: str, number: int) -> str:
 @example(pair=("Jana@bücher.example", "jana@xn--bcher-kva.EXAMPLE"))
 @example(pair=("jana@\u212aino.example", "jana@kino.example"))
 @example(pair=("jana@example.com", "jana@example\uff0ecom"))
+@example(pair=("jana@example.com", "jana@example.com "))
 @given(pair=pairs)
 async def test_addresses_share_all_or_nothing(shop: Shop, pair: tuple[str, str]) -> None:
     number = next(_NUMBERS)

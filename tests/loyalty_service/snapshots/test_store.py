@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
@@ -157,6 +157,7 @@ async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_
 @given(
     st.lists(st.tuples(st.text(), st.text(), st.sampled_from(["email", "phone", "member_id"]), st.text()), unique=True)
 )
+@example([("acme", "1", "email", "jana@example.com"), ("acme", "2", "email", "jana@example.com")])
 def test_keys_differ_where_anything_differs(parts: list[tuple[str, str, str, str]]) -> None:
     """Neither a merchant's id nor a generation holds a NUL."""
     keys = Keys(b"secret")
