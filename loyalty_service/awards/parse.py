@@ -167,6 +167,11 @@ def parse_eraser(text: str) -> str:
     return _parse_text("erased_by", text, MAX_AGENT_CHARS)
 
 
+def parse_verifier(text: str) -> str:
+    """Who proves a shop's points. Raises BadValueError."""
+    return _parse_text("verified_by", text, MAX_AGENT_CHARS)
+
+
 def parse_filter(given: AwardFilter) -> AwardFilter:
     """Its texts as they are kept with the awards. Raises BadValueError."""
     return msgspec.structs.replace(

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.verification import Verification
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,7 +14,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
     was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
     `hold_time_s`, `stale_if_error_s`: how long what is held counts, and while the provider fails; 0: as the service is
-    set.
+    set. `verification`: None where its points were never proven.
     """
 
     merchant_id: str
@@ -30,6 +31,12 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     update_time: datetime
     hold_time_s: int = 0
     stale_if_error_s: int = 0
+    verification: Verification | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether points may be given, as far as its profile and its origin go."""
+        return self.verification is not None and self.verification.is_current
 
     def __repr__(self) -> str:
         """Without the token, so that no log and no traceback has it."""
