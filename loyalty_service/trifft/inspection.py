@@ -8,7 +8,7 @@ from loyalty_service.domain.member import Member, NoBalance, Wallet
 from loyalty_service.domain.verification import Inspection, ProfileLine
 from loyalty_service.trifft.expression import Expression
 from loyalty_service.trifft.mapping.coupons import parse_coupons
-from loyalty_service.trifft.mapping.fields import FieldReader, parse_list
+from loyalty_service.trifft.mapping.fields import FieldReader
 from loyalty_service.trifft.mapping.member import Candidate, parse_member
 from loyalty_service.trifft.mapping.values import parse_echo
 from loyalty_service.trifft.profile import Profile
@@ -35,7 +35,11 @@ class Inspector:
     def inspect(self, candidate: Candidate, coupons: object, reader: FieldReader) -> Inspection:
         """`coupons`: the answer's data; None: it could not be read. Raises WireError."""
         member = parse_member(candidate, self._profile, self._zone, reader)
-        rows = reader.read("list_coupons.items", self._profile.list_coupons.items, coupons, parse_list, [])
+        rows: list[Any] = []
+        if coupons is None:
+            reader.note("list_coupons.items")
+        else:
+            rows = reader.read_list("list_coupons.items", self._profile.list_coupons.items, coupons)
         texts = self._read_member(member, candidate.row, reader) | self._read_coupons(rows, reader)
         unread = list_unread(candidate.row, _list_expressions(self._profile.member, self._profile.wallet))
         unread_of_coupons = list_unread(rows, _list_expressions(self._profile.coupon), in_elements=True)
@@ -48,17 +52,15 @@ class Inspector:
         )
 
     def _read_member(self, member: Member, row: dict[str, Any], reader: FieldReader) -> dict[str, str]:
-        fields = self._profile.member
-        balance = member.wallet
+        fields, balance = self._profile.member, member.wallet
+        points = f"{balance.balance:f}" if isinstance(balance, Wallet) else _NO_BALANCE[balance]
         return {
             "member.full_name": member.full_name,
             "member.email": reader.read("member.email", fields.email, row, parse_echo, ""),
             "member.phone": reader.read("member.phone", fields.phone, row, parse_echo, ""),
             "member.support_id": member.support_id,
             "member.status": member.status_word,
-            self._find_points_line(row): f"{balance.balance:f}"
-            if isinstance(balance, Wallet)
-            else _NO_BALANCE[balance],
+            self._find_points_line(row): points,
             "member.tier": member.tier.display_name if member.tier else "",
             "member.favorite_venue": member.favorite_venue.display_name if member.favorite_venue else "",
             "member.join_time": member.join_time.astimezone(self._zone).isoformat() if member.join_time else "",

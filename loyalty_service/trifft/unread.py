@@ -24,7 +24,7 @@ Place: TypeAlias = tuple[str, ...]
 
 
 def list_unread(data: object, expressions: Sequence[Expression], *, in_elements: bool = False) -> list[str]:
-    """Dotted names, "params.nickname", "segments[].color", at most 100. `in_elements`: the expressions read each one."""
+    """Dotted names, "params.nickname", "segments[].color", at most 100. `in_elements`: each element is read alone."""
     data = _shorten(data, _MAX_DEPTH)
     rows = data if in_elements and isinstance(data, list) else [data]
     found = [_search_all(row, expressions) for row in rows]
