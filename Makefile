@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check compose-test protos bench torture lock clean
+.PHONY: help install run test check compose-test protos bench torture lock wheels clean
 
 PYTHON ?= python3
-# By way of the environment, since a shell would read quotes and backticks in the path.
+# Passed in the environment, since a shell would interpret quotes and backticks in the path.
 export VAR ?= var
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ help:  ## List the targets
 
 install: $(VENV)/.installed  ## Make .venv/ with everything that run, test and check need
 
-# The environment is made once; a changed lock or project is installed into it.
+# The environment is created once; a changed lock or project is installed into it.
 $(VENV)/.installed: deploy/requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -46,12 +46,21 @@ bench: install  ## Measure against the machine's floors; writes bench/results/
 	$(BIN)/python -m pytest -n0 bench/test_quick.py
 	$(BIN)/python -m bench
 
-torture: install  ## Ten thousand awards while everything fails, then compare the books (about ten minutes)
+torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)
 	$(BIN)/python -m bench.torture
 
-lock:  ## Resolve the dependencies anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+lock: install  ## Resolve the dependencies again
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
 
-clean:  ## Remove the environment and what make run keeps
+wheels: install  ## Ask the package index whether each locked wheel exists for each Python and machine of README
+	@for machine in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
+	  for python in 3.11 3.12 3.13 3.14; do \
+	    echo "CPython $$python on $$machine"; \
+	    $(BIN)/uv pip install --quiet --dry-run --no-deps --require-hashes --only-binary :all: --target build/wheels \
+	      --python-platform $$machine --python-version $$python -r deploy/requirements-dev.lock || exit 1; \
+	  done; \
+	done
+
+clean:  ## Remove the environment and the data of make run
 	rm -rf $(VENV) var

@@ -1,4 +1,4 @@
-"""`make bench`: measures for about fifteen minutes, prints a table, and keeps it in bench/results/."""
+"""`make bench`: measures for about fifteen minutes, prints a table, and writes it to bench/results/."""
 
 import argparse
 import asyncio
@@ -26,9 +26,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> int:
-    """0 when it was measured, whatever the figures; 1 with the reason when it was not."""
+    """Return 0 if everything was measured, whatever the figures; 1, with the reason, if not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
+    parser.add_argument("--quick", action="store_true", help="a short run without useful figures")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
     scales = (QUICK, QUICK_AWARDS, QUICK_SNAPSHOTS) if arguments.quick else (Scale(), AwardScale(), SnapshotScale())
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale) -> Report:
-    """Raises MeasureError, ProcessError and aiohttp.ClientError; nothing runs any more when it returns or raises."""
+    """Run the bench. Raises MeasureError, ProcessError and aiohttp.ClientError. No process is left when it ends."""
     running = asyncio.current_task()
     if running is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)

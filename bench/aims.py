@@ -1,4 +1,4 @@
-"""What is aimed at, and whether it was met."""
+"""The aims, and whether they were met."""
 
 import msgspec
 

@@ -15,15 +15,15 @@ from bench.trifft import CALL_S
 RATIO_AIM = 0.7
 ADDED_AIM_MS = 15.0
 _READING = f"""\
-Awards go through HTTP, both processes, both databases and TRIFFT, which answers at once; each member and ticket is
-a new one. The floor is bare commits of one small row to the ledger's own database, in the same round, divided by the
-{COMMITS} that an award needs one after the other: the note that is owed to the ticket, so that no crash loses it; the
-row in the ledger before TRIFFT is called; its outcome before anybody is told. The load, both processes, TRIFFT and the
-databases share the machine's cores; the floor has them to itself."""
+Awards go through HTTP, both processes, both databases and TRIFFT, which answers at once. Each award has a new member
+and a new ticket. The floor is bare commits of one small row to the ledger's database in the same round, divided by the
+{COMMITS} that an award needs one after the other: the ticket's pending note, so that no crash loses it; the ledger's
+row, before TRIFFT is called; the outcome, before the answer. The load, both processes, TRIFFT and the databases share
+the machine's cores; the floor has them to itself."""
 
 
 class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`ratio`: of awards a second to commits a second divided by the commits of an award, the median of the rounds."""
+    """`ratio`: awards a second times an award's commits, divided by commits a second; the median of the rounds."""
 
     engine: str
     shops: int
@@ -37,7 +37,7 @@ class AwardRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AddedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An award by one client, TRIFFT's call taking 50 ms: what is above that."""
+    """Awards by one client, with TRIFFT's call taking 50 ms: the time above that."""
 
     engine: str
     awards: int
@@ -78,7 +78,7 @@ def make_award_report(measured: MeasuredAwards) -> AwardReport:
 
 
 def render_awards(report: AwardReport) -> list[str]:
-    """As Markdown, part by part."""
+    """Render as Markdown, part by part."""
     head = ("awards", "shops", "awards/s", "bare commits/s", "of the floor", "range", "p50 ms", "p99 ms")
     added = ("awards one by one", "awards", "above TRIFFT, p50 ms", "above, p99 ms")
     return [

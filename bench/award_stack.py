@@ -1,4 +1,4 @@
-"""What the rows of awards run on: one TRIFFT without a delay and one with, both processes, shops with a panel each."""
+"""The stack for awards: a TRIFFT without delay and one with, both processes, and shops with a panel each."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ async def run_award_stack(engine: Engine, folder: Path) -> AsyncIterator[AwardSt
             "GATEWAY_LOYALTY_TARGET": target,
             "GATEWAY_LOYALTY_KEY": key,
             "GATEWAY_ACTIONS_PER_MINUTE": "1000000",
-            # No real account would take so many tickets looked up.
+            # A real account would not allow so many look-ups of tickets.
             "GATEWAY_GORGIAS_REQUESTS": "1000000",
         }
         gateway, _ = await asyncio.gather(
@@ -89,7 +89,7 @@ async def _add_merchants(target: str, key: str, origins: dict[str, str]) -> None
 
 
 async def _install_all(database_url: str, keys: str, origins: dict[str, str]) -> dict[str, str]:
-    """Their Gorgias is where their TRIFFT is."""
+    """Install all shops. A shop's Gorgias is on the port of its TRIFFT."""
     async with open_database(database_url) as database:
         store = InstallationStore(database, SecretKeys((keys,)))
         return {shop: await install(store, shop, f"{origin}/gorgias/{shop}") for shop, origin in origins.items()}

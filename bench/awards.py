@@ -16,15 +16,19 @@ from gateway.loyalty_client import LoyaltyClient
 
 SHOP_COUNTS = (1, 20)
 COMMITS = 3
-"""Durable commits on the way of one award: the note that is owed to the ticket, so that no crash loses it; the row in
-the ledger, before TRIFFT is called; its outcome, before anybody is told. The note's own closing comes later."""
+"""Durable commits of one award: the ticket's pending note, so that no crash loses it; the ledger's row, before TRIFFT
+is called; the outcome, before the answer. The note is closed later.
+"""
 
 _AWARD_PATH = "/gorgias/actions/award-points"
 _TIMEOUT_S = 20.0
 
 
 class AwardScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`awards`: in a round of one row, by `connections` clients. `slow`: by one client, for what an award adds."""
+    """`awards`: by `connections` clients in a round of one row.
+
+    `slow`: by one client, to measure what an award adds.
+    """
 
     engines: tuple[Engine, ...] = ENGINES
     warm_up_rounds: int = 1
@@ -41,7 +45,7 @@ QUICK_AWARDS = AwardScale(
 
 
 class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
-    """By engine, and round by round: bare commits a second; awards, by number of shops; awards one by one at 50 ms."""
+    """By engine and round: bare commits a second; awards, by number of shops; awards one by one at 50 ms."""
 
     commits_per_s: dict[Engine, list[float]]
     awards: dict[tuple[Engine, int], list[Samples]]
@@ -49,7 +53,7 @@ class MeasuredAwards(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def measure_awards(folder: Path, scale: AwardScale, note: Callable[[str], None]) -> MeasuredAwards:
-    """The rounds that warm everything up are thrown away. Raises ProcessError."""
+    """Measure awards. The warm-up rounds are discarded. Raises ProcessError."""
     measured = MeasuredAwards(
         commits_per_s={engine: [] for engine in scale.engines},
         awards={(engine, count): [] for engine in scale.engines for count in SHOP_COUNTS},
@@ -82,7 +86,7 @@ async def _measure_commits(stack: AwardStack, scale: AwardScale) -> float:
 
 
 async def _award(stack: AwardStack, shops: Sequence[str], scale: AwardScale, round_number: int) -> Samples:
-    """Each award to a member, and on a ticket, of its own; shops in turn."""
+    """Send awards, each for another member on another ticket, with the shops in turn."""
     is_slow = shops == (SLOW_SHOP,)
     owners = [shops[number % len(shops)] for number in range(scale.slow if is_slow else scale.awards)]
     customers = [int(f"{len(shops)}{round_number}{number:05}") for number in range(len(owners))]
@@ -99,7 +103,7 @@ async def _award(stack: AwardStack, shops: Sequence[str], scale: AwardScale, rou
 
 
 async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[int]) -> None:
-    """An agent clicks on a panel that was just shown: its member is held."""
+    """Show the panels first, so that their members are held, as when an agent clicks."""
     async with LoyaltyClient(stack.loyalty_target, stack.loyalty_key) as client:
         for shop, customer in zip(owners, customers, strict=True):
             email = make_email(shop, customer)
@@ -107,7 +111,7 @@ async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[in
 
 
 def _make_body(stack: AwardStack, shop: str, customer: int) -> str:
-    """The panel's data may be as old as what is held."""
+    """The held snapshot is new enough for the panel."""
     email = make_email(shop, customer)
     fields = {
         "award_token": stack.tokens.make(shop, make_member_id(email), email=email, fetch_time=Timestamp()),

@@ -1,9 +1,8 @@
-"""What no ledger on this machine can beat: `python -m bench.commits URL CLIENTS SECONDS FILE` commits row after row.
+"""The floor of any ledger on this machine: `python -m bench.commits URL CLIENTS SECONDS FILE` commits row after row.
 
-Each commit is one small row, durable as the ledger's are (SQLite: WAL, synchronous FULL; PostgreSQL: as it is), in the
-very database that the ledger is in. SQLite has one writer, and is asked by its own driver without a thread between;
-PostgreSQL by as many connections as there are clients, which lets it write several commits at once. FILE gets how many
-commits a second there were.
+Each commit is one small row in the ledger's own database, as durable as the ledger's rows (SQLite: WAL, synchronous
+FULL; PostgreSQL: its setting). SQLite has one writer, called by its driver in this thread. PostgreSQL has one
+connection per client, so it can write several commits at once. FILE gets the commits a second.
 """
 
 import asyncio

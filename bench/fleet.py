@@ -11,12 +11,12 @@ from cryptography.fernet import Fernet
 
 from bench.process import HOST, Process, find_free_ports, run_process
 
-# Long enough to give some awards between two kills, short enough that every stage of an award meets one.
+# Long enough for some awards between two kills, short enough that kills meet every stage of an award.
 KILL_PAUSE_S = (2.0, 6.0)
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One process: what it runs, with which settings, on which port."""
+    """One process: its module, settings and port."""
 
     name: str
     module: str
@@ -25,7 +25,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All parts, and what opens them."""
+    """All parts, and the keys and ports to reach them."""
 
     loyalty: tuple[Part, ...]
     gateways: tuple[Part, ...]
@@ -49,7 +49,7 @@ def make_plan(
     loyalty: Mapping[str, str],
     gateway: Mapping[str, str],
 ) -> Plan:
-    """`replicas` of each process, on ports that are free now, each with the settings `loyalty` or `gateway`."""
+    """Plan `replicas` of each process on free ports, with the settings `loyalty` or `gateway`."""
     loyalty_key, gateway_keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     ports = iter(find_free_ports(3 * replicas))
     services = tuple(
@@ -89,7 +89,7 @@ def make_plan(
 
 
 class Fleet:
-    """Running parts by name. `kills`: how many were killed."""
+    """Running parts by name. `kills`: the number of kills."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan = plan
@@ -98,7 +98,7 @@ class Fleet:
         self._running: dict[str, tuple[AsyncExitStack, Process]] = {}
 
     async def start(self, part: Part) -> None:
-        """Until it listens. Raises ProcessError."""
+        """Start a part and wait until it listens. Raises ProcessError."""
         stack = AsyncExitStack()
         log = self._folder / f"{part.name}-{self.kills}.log"
         process = await stack.enter_async_context(run_process(log, part.module, settings=part.settings))
@@ -106,7 +106,7 @@ class Fleet:
         await process.wait_for_line('"listening"')
 
     async def kill(self, part: Part) -> None:
-        """SIGKILL: no last words, no transaction ended."""
+        """SIGKILL: nothing is drained, and open transactions are lost."""
         stack, process = self._running.pop(part.name)
         await process.kill()
         self.kills += 1
@@ -117,7 +117,7 @@ class Fleet:
             await stack.aclose()
 
     async def kill_at_random(self, chance: random.Random) -> None:
-        """Until cancelled: a random part every few seconds. Cancelled, it ends when all parts run again."""
+        """Kill and restart a random part every few seconds, until cancelled. Ends when all parts run again."""
         parts = (*self.plan.loyalty, *self.plan.gateways)
         while True:
             await asyncio.sleep(chance.uniform(*KILL_PAUSE_S))

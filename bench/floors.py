@@ -1,4 +1,4 @@
-"""What nothing on this machine can beat: `python -m bench.floors KIND FILE [WHERE]` is one such process.
+"""The floors of this machine: `python -m bench.floors KIND FILE [WHERE]` is one such process.
 
 bare: an HTTP handler that answers FILE. method: a gRPC method that answers the message in FILE. getting: the same after
 one GET of as many bytes from the Valkey at the URL WHERE. relay: an HTTP handler that calls that method at the target
@@ -43,8 +43,8 @@ async def serve_method(message: bytes) -> None:
 
 
 async def serve_getting(message: bytes, store_url: str) -> None:
-    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - the other kinds start quicker without it
-    from runtime.clock import SystemClock  # noqa: PLC0415 - the other kinds start quicker without it
+    from loyalty_service.valkey import open_valkey  # noqa: PLC0415 - the other kinds start faster without it
+    from runtime.clock import SystemClock  # noqa: PLC0415 - the other kinds start faster without it
 
     response = pb.GetSnapshotResponse.FromString(message)
     async with open_valkey(store_url, SystemClock()) as valkey:

@@ -1,7 +1,8 @@
-"""A TRIFFT that is as bench.trifft is, keeps to its rate rule, and has bad times: `python -m bench.limited_trifft`.
+"""bench.trifft with TRIFFT's rate limit and with moods in which it fails: `python -m bench.limited_trifft`.
 
-`POST /mood/refuses` lets it answer 503 at once, `/mood/hangs` not at all, `/mood/well` as ever: what has hung until
-then is cut off. Requests count for the rule in every mood, as they do at TRIFFT. `GET /tally` says what has come in.
+After `POST /mood/refuses` it answers 503 at once, after `/mood/hangs` it does not answer, after `/mood/well` it works
+again and cuts off what has hung. Requests count for the rate in every mood, as they do at TRIFFT. `GET /tally` counts
+the requests.
 """
 
 import asyncio
@@ -29,7 +30,10 @@ class Mood(StrEnum):
 
 
 class Tally(msgspec.Struct, kw_only=True):
-    """`reads` and `writes` that were let in, `throttled` with a 429. `peak`: the most of one token in 10 s."""
+    """`reads` and `writes` that were admitted; `throttled`: refused with a 429.
+
+    `peak`: the most requests of one token in 10 s.
+    """
 
     reads: int = 0
     writes: int = 0
@@ -39,7 +43,7 @@ class Tally(msgspec.Struct, kw_only=True):
 
 
 class Gatekeeper:
-    """In front of every call of the provider's API."""
+    """Checks every call of the provider's API."""
 
     def __init__(self) -> None:
         self._rule = RateRule()

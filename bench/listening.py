@@ -1,4 +1,4 @@
-"""Servers of the bench itself: on a free port, on uvloop, until SIGTERM."""
+"""The bench's own servers: on a free port, on uvloop, until SIGTERM."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bench.process import HOST
 
-# As the gateway is served, so that a floor differs from it in nothing but what it does.
+# Served like the gateway, so that a floor differs only in its work.
 _MAX_LINE_BYTES = 64 * 1024
 _KEEPALIVE_S = 75.0
 _BACKLOG = 1024
@@ -32,7 +32,7 @@ async def serve_http(app: web.Application) -> None:
 
 
 async def announce(port: int) -> None:
-    """Say where this process listens, in the word that our own processes use for it, and wait for SIGTERM."""
+    """Print the address, in the form that our own processes use, and wait for SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print(f"listening {HOST}:{port}", flush=True)

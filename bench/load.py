@@ -1,6 +1,7 @@
 """The load: `python -m bench.load PLAN SAMPLES` carries out the Plan in one file and writes Samples to the other.
 
-A process of its own, so that what it costs is nobody else's; our own client, so that Python is all it takes.
+It is a separate process, so that its cost is not counted as another's, and our own client, so that it only needs
+Python.
 """
 
 import asyncio
@@ -24,10 +25,10 @@ _SHOWN_BYTES = 300
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """GET these paths over `connections` kept-alive connections, each with one request under way.
+    """GET these paths over `connections` kept-alive connections, one request at a time on each.
 
-    For `duration_s` round and round; None: each path once. With `bodies`, as many as paths, each is a POST of a form.
-    Every answer must be a 200 that contains `expect`.
+    Repeats the paths for `duration_s`; None: each path once. With `bodies`, one for each path, it POSTs forms. Every
+    answer must be a 200 that contains `expect`.
     """
 
     port: int
@@ -40,14 +41,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Samples(msgspec.Struct, frozen=True, kw_only=True):
-    """Every answer's time, and the time that all of it took."""
+    """The time of every answer, and of the whole load."""
 
     seconds: float
     latencies_ms: list[float]
 
 
 class LoadError(Exception):
-    """An answer is not what the plan expects; the message shows how it begins."""
+    """An answer is not as the plan expects; the message shows its beginning."""
 
 
 class _Connection(asyncio.Protocol):
@@ -96,7 +97,7 @@ class _Connection(asyncio.Protocol):
 
 
 async def load(folder: Path, plan: Plan) -> Samples:
-    """In a process of its own. Raises ProcessError with what it has to say about an answer that was not expected."""
+    """Run the load in a separate process. Raises ProcessError, which describes an unexpected answer."""
     plan_file, samples_file = folder / "plan.json", folder / "samples.json"
     plan_file.write_bytes(msgspec.json.encode(plan))
     arguments = (str(plan_file), str(samples_file))
@@ -140,7 +141,7 @@ def _render_post(path: str, lines: str, body: str) -> bytes:
 def main() -> int:
     plan_file, samples_file = map(Path, sys.argv[1:])
     plan = msgspec.json.decode(plan_file.read_bytes(), type=Plan)
-    gc.disable()  # a pause of the client would be counted as the server's
+    gc.disable()  # a pause of the client would count as the server's
     try:
         samples = uvloop.run(carry_out(plan))
     except (LoadError, OSError) as error:

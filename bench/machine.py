@@ -1,4 +1,4 @@
-"""On what it was measured."""
+"""The machine of a run."""
 
 import importlib.metadata
 import os
@@ -11,7 +11,7 @@ _PACKAGES = ("aiohttp", "grpcio", "uvloop", "protobuf", "msgspec", "aiocache")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """`load`: processes that wanted to run in the minute before, besides ours: what above 0 is noise."""
+    """`load`: other processes that wanted to run in the minute before; above 0 it means noise."""
 
     cores: int
     processor: str
@@ -33,7 +33,7 @@ def read_machine() -> Machine:
 
 
 def _read_processor() -> str:
-    """As Linux names it; elsewhere what the platform says."""
+    """The processor as Linux names it; elsewhere as the platform does."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""What a held snapshot takes: `python -m bench.memory FILE [MEMBERS BOUND]`, a process of its own, writes it there.
+"""The memory of a held snapshot: `python -m bench.memory FILE [MEMBERS BOUND]`, a separate process, writes it to FILE.
 
-Each member is asked for by e-mail, so that two entries are held. The bound is tried with a million members, put past
-the reads, whose time is not measured here.
+Each member is read by e-mail, so that two entries are held. The bound is tested with a million members, which are put
+directly, since the time of reads is not measured here.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure_memory(members: int = MEMBERS, bound_members: int = BOUND_MEMBERS) -> MemoryRow:
-    """In this process, whose memory it looks at: nothing else may run."""
+    """Measure this process's own memory: nothing else may run in it."""
     return asyncio.run(_measure(members, bound_members))
 
 
@@ -95,7 +95,7 @@ async def hold(merchant: Merchant, members: int, *, capacity: int) -> MemoryStor
 
 
 def make_snapshot(number: int) -> Snapshot:
-    """A member as most are: a tier, a place, two segments, five coupons."""
+    """A typical member: a tier, a place, two segments, five coupons."""
     member = Member(
         member_id=f"9b2e6c1e-7f7b-4a53-9a57-{number:012x}",
         support_id=f"R{number:07d}",
@@ -155,7 +155,7 @@ def make_aims(row: MemoryRow) -> list[Aim]:
 
 
 def render_memory(row: MemoryRow) -> str:
-    """As Markdown."""
+    """Render as Markdown."""
     head = ("snapshots in memory", "message B", "held B", "ratio", "members", "entries", "MiB")
     figures = (str(row.message_bytes), str(row.held_bytes), f"{row.ratio:.2f}")
     bound = (str(row.bound_members), str(row.entries), f"{row.bound_bytes / 2**20:.1f}")
@@ -163,7 +163,7 @@ def render_memory(row: MemoryRow) -> str:
 
 
 def read_resident_bytes() -> int:
-    """Of this process, as Linux counts it."""
+    """This process's resident memory, as Linux counts it."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 

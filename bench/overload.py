@@ -1,4 +1,4 @@
-"""One shop asks for ten times what TRIFFT allows it, another goes on calmly beside it, before TRIFFT's own rate rule.
+"""One shop needs ten times its rate at TRIFFT; another, calm shop must not notice.
 
 `python -m bench.overload` measures this alone, in about two minutes.
 """
@@ -28,7 +28,7 @@ from bench.troubles import fetch_tally
 from sandbox.trifft.rate import MAX_REQUESTS, WINDOW_S
 
 BUSY, CALM = make_shops(2)
-# A member never seen takes two requests of TRIFFT.
+# A new member takes two requests of TRIFFT.
 _READ_SET = 2
 ALLOWED_PER_S = MAX_REQUESTS / WINDOW_S
 BUSY_PER_S = 10 * ALLOWED_PER_S / _READ_SET
@@ -36,13 +36,14 @@ CALM_PER_S = 2.0
 SHARE_AIM = 0.9
 SLOWDOWN_AIM = 1.1
 _READING = """\
-All members are new, so each read of a ticket event costs TRIFFT two requests: the busy shop asks for ten times what its
-token is allowed. TRIFFT refuses what is beyond its rate, and then all for 60 s. Seen is what arrived in that time, the
-share is of what the rate allows in it. The calm shop's answers are all live, so most of their time is TRIFFT's own."""
+All members are new, so each ticket event costs TRIFFT two requests: the busy shop needs ten times its token's rate.
+TRIFFT refuses a request above its rate, and then all requests for 60 s. "TRIFFT saw" counts the requests that arrived;
+the share is of the requests that the rate allows in that time. The calm shop's answers are all live, so most of their
+time is TRIFFT's own."""
 
 
 class OverloadScale(msgspec.Struct, frozen=True, kw_only=True):
-    """How long the calm shop is measured alone, and then beside the busy one; before that it warms all up."""
+    """The seconds for the calm shop alone, then beside the busy one; the warm-up comes before."""
 
     warm_up_s: float = 2.0
     seconds: float = 60.0
@@ -54,7 +55,7 @@ QUICK_OVERLOAD = OverloadScale(warm_up_s=0.0, seconds=1.0)
 class OverloadReport(msgspec.Struct, frozen=True, kw_only=True):
     """`seen` of `allowed` requests of the busy shop arrived at TRIFFT; `refused`: by 429, of both shops.
 
-    `busy_answers`: by their status, all of them HTTP 200; `busy_p99_ms`: what an agent of the busy shop waits.
+    `busy_answers`: by status, all of them HTTP 200; `busy_p99_ms`: how long an agent of the busy shop waits.
     """
 
     seconds: float
@@ -84,7 +85,7 @@ async def measure_overload(stack: SnapshotStack, scale: OverloadScale, note: Cal
     """Raises aiohttp.ClientError for any answer but a 200."""
     if scale.warm_up_s:
         await _load(stack, CALM, CALM_PER_S, scale.warm_up_s, "warm")
-        await asyncio.sleep(WINDOW_S)  # what that has cost is free again
+        await asyncio.sleep(WINDOW_S)  # the warm-up's permits are free again
     note("overload: a calm shop alone")
     alone = await _load(stack, CALM, CALM_PER_S, scale.seconds, "alone")
     note("overload: beside one that asks for ten times what it is allowed")
@@ -129,7 +130,7 @@ def render_overload(report: OverloadReport) -> list[str]:
     ]
 
 
-def _make_report(  # noqa: PLR0913 - one argument per thing that was measured
+def _make_report(  # noqa: PLR0913 - one argument per measured value
     seconds: float, seen: int, refused: int, *, busy: _Answers, alone: _Answers, beside: _Answers
 ) -> OverloadReport:
     allowed = ALLOWED_PER_S * seconds
@@ -162,7 +163,7 @@ def _make_report(  # noqa: PLR0913 - one argument per thing that was measured
 
 
 async def _load(stack: SnapshotStack, shop: str, per_s: float, seconds: float, name: str) -> _Answers:
-    """A new member each time, at a steady rate, whether or not the one before has been answered."""
+    """Ask for new members at a steady rate, without waiting for answers."""
     answers = _Answers(latencies_ms=[], statuses=Counter())
     headers = {"Authorization": f"Bearer {stack.credentials[shop]}"}
     connector = aiohttp.TCPConnector(limit=0)
@@ -186,7 +187,7 @@ async def _load(stack: SnapshotStack, shop: str, per_s: float, seconds: float, n
 
 
 def main() -> int:
-    """0 when it was measured, whatever the figures; 1 with the reason when it was not."""
+    """Return 0 if everything was measured, whatever the figures; 1, with the reason, if not."""
 
     async def run(folder: Path) -> OverloadReport:
         async with run_overload_stack(folder) as stack:

@@ -1,4 +1,4 @@
-"""One child process, from its start to its end."""
+"""Runs child processes."""
 
 import asyncio
 import math
@@ -12,25 +12,25 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 HOST = "127.0.0.1"
-# Below those that Linux and macOS give to outgoing connections.
+# Below the ports that Linux and macOS use for outgoing connections.
 _SERVER_PORTS = range(20_000, 32_000)
-"""Where everything of a run listens."""
+"""All processes of a run listen on this host."""
 _START_S = 60.0
 _DONE_S = 60.0
 _STOP_S = 10.0
 _POLL_S = 0.02
 _LAST_CHARS = 1000
-# Places in /proc/PID/stat, counted behind the name (proc(5)).
+# Fields of /proc/PID/stat, counted after the name (proc(5)).
 _USER_TICKS, _SYSTEM_TICKS = 11, 12
 _OURS = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
 
 
 class ProcessError(Exception):
-    """A process ended too early, or not in time. The message has its last words."""
+    """A process ended too early, or not in time. The message has the end of its output."""
 
 
 class Process:
-    """What it writes goes to a file. It is in a group of its own: Ctrl-C in a terminal reaches only its parent."""
+    """Its output goes to a file. It has its own process group, so that Ctrl-C in a terminal reaches only its parent."""
 
     def __init__(self, child: asyncio.subprocess.Process, log: Path) -> None:
         self._child = child
@@ -40,7 +40,7 @@ class Process:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def read_cpu_s(self) -> float:
-        """Processor time that it has used; NaN where the system does not say (it does on Linux)."""
+        """Its processor time; NaN if the system does not say (Linux does)."""
         try:
             fields = Path(f"/proc/{self._child.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
@@ -48,7 +48,7 @@ class Process:
         return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / os.sysconf("SC_CLK_TCK")
 
     async def wait(self, timeout_s: float = _DONE_S) -> None:
-        """Until it has ended well. Raises ProcessError."""
+        """Wait until it has ended with code 0. Raises ProcessError."""
         try:
             await asyncio.wait_for(self._child.wait(), timeout_s)
         except TimeoutError:
@@ -57,7 +57,7 @@ class Process:
             raise self._make_error(f"ended with {self._child.returncode}")
 
     async def wait_for_line(self, word: str) -> str:
-        """The first line that has `word`. Raises ProcessError."""
+        """Wait for the first line that has `word`. Raises ProcessError."""
         end_s = asyncio.get_running_loop().time() + _START_S
         while asyncio.get_running_loop().time() < end_s:
             is_running = self._child.returncode is None
@@ -70,7 +70,7 @@ class Process:
         raise self._make_error(f"did not say {word!r} in time")
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL when it does not leave."""
+        """Send SIGTERM, and SIGKILL if it does not end."""
         if self._child.returncode is not None:
             return
         self._child.terminate()
@@ -81,14 +81,14 @@ class Process:
             await self._child.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it hangs until `resume`, its connections stay."""
+        """Send SIGSTOP: it hangs until `resume`, and its connections stay open."""
         self._child.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._child.send_signal(signal.SIGCONT)
 
     async def kill(self) -> None:
-        """SIGKILL, at once."""
+        """Send SIGKILL."""
         if self._child.returncode is None:
             self._child.kill()
             await self._child.wait()
@@ -99,7 +99,7 @@ class Process:
 
 @asynccontextmanager
 async def run_process(log: Path, module: str, *arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Process]:
-    """`python -m module`, stopped at the end of the block. Of our own settings it sees only `settings`."""
+    """Run `python -m module`, and stop it at the end of the block. Of our own settings it gets only `settings`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     with log.open("wb") as output:
         child = await asyncio.create_subprocess_exec(
@@ -121,13 +121,13 @@ async def run_process(log: Path, module: str, *arguments: str, settings: Mapping
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports for servers that are killed and come back: free now, and none that a client takes meanwhile."""
+    """Find ports for servers that are killed and restarted: free now, and never used for a client's connection."""
     found: list[int] = []
     with ExitStack() as stack:
         while len(found) < count:
             port = random.choice(_SERVER_PORTS)  # noqa: S311 - no secret
             one = stack.enter_context(socket.socket())
-            with suppress(OSError):  # it is taken
+            with suppress(OSError):  # it is in use
                 one.bind((HOST, port))
                 found.append(port)
     return found

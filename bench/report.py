@@ -40,16 +40,16 @@ _RATIOS: tuple[tuple[FloorKey, FloorKey], ...] = (
 )
 _UNKNOWN = "-"
 _READING = """\
-How to read it: only ratios mean something, and only within one run: all rows ran in turn, round after round, on the
-same machine. Requests per second and percentiles are medians of the rounds; a ratio is the median of the rounds' own
-ratios, and its range is the noise. CPU is the processor time that the row's own processes used for one request; the
-ratio by CPU is the steadier one where other work runs on the machine. A live row has few requests in a round, so its
-percentiles are of all rounds together. What is above the chain is our own time: HTTP in and out, the call between the
-processes, and the load client; the stand-in's own row says how much of it is HTTP and the client alone."""
+How to read it: only ratios are comparable, and only within one run. All rows ran in turn, round after round, on the
+same machine. Requests per second and percentiles are medians of the rounds. A ratio is the median of the rounds' own
+ratios, and its range shows the noise. CPU is the processor time of the row's own processes for one request; the ratio
+by CPU is steadier while other work runs on the machine. A live row has few requests in a round, so its percentiles are
+of all rounds together. The time above the chain is our own: HTTP in and out, the call between the processes, and the
+load client. The stand-in's own row shows how much of it is HTTP and the client alone."""
 
 
 class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`cpu_us`: processor time of the row's own processes for one request, None where the system does not say."""
+    """`cpu_us`: processor time of the row's own processes for one request, None if the system does not say."""
 
     row: str
     title: str
@@ -61,7 +61,10 @@ class FloorRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """Of requests per second: `name` is "c/b". `cpu`: the same of processor time, turned round: below 1 costs more."""
+    """A ratio of requests per second: `name` is "c/b".
+
+    `cpu`: the inverse ratio of processor time; below 1 means more cost.
+    """
 
     name: str
     median: float
@@ -71,7 +74,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`chain_ms`: what TRIFFT itself takes, call after call. `above`: the rest."""
+    """`chain_ms`: the time of TRIFFT's calls, one after the other. `above`: the rest."""
 
     row: str
     title: str
@@ -99,7 +102,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     aims: list[Aim]
 
 
-def make_report(  # noqa: PLR0913 - one argument per thing that a report is about
+def make_report(  # noqa: PLR0913 - one argument per part of a report
     measured: Measured,
     awards: AwardReport,
     snapshots: SnapshotReport,
@@ -139,7 +142,7 @@ def make_report(  # noqa: PLR0913 - one argument per thing that a report is abou
 
 
 def render_report(report: Report) -> str:
-    """As Markdown."""
+    """Render as Markdown."""
     machine, scale = report.machine, report.scale
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     parts = [
@@ -220,7 +223,7 @@ def _make_live_row(key: LiveKey, connections: int, rounds: Sequence[Samples]) ->
 
 
 def _get_cpu_us(measured: Measured, key: FloorKey) -> float:
-    """For one request, of all rounds together: the system counts in steps of 10 ms."""
+    """The processor time of one request, over all rounds: the system counts in steps of 10 ms."""
     rounds = measured.floors[key]
     used_s = sum(one.cpu_s for one in rounds) or math.nan
     return used_s / (sum(len(one.samples.latencies_ms) for one in rounds) or math.nan) * 1e6

@@ -1,4 +1,4 @@
-"""What is measured: each row in turn, round after round, so that a drift of the machine meets all of them."""
+"""Measures the rows in turn, round after round, so that a drift of the machine affects all rows."""
 
 import json
 from collections.abc import Callable
@@ -20,18 +20,18 @@ WORKERS: dict[FloorKey, tuple[str, ...]] = {
     "getting": ("getting", "getting_method", "store"),
     "shared": ("shared", "shared_service", "store"),
 }
-"""The processes that work for a row."""
+"""The processes that work for each row."""
 FLOOR_KEYS: tuple[FloorKey, ...] = ("bare", "relay", "held", "getting", "shared")
 _HELD_KEYS = ("held", "shared")
 LIVE_KEYS: tuple[LiveKey, ...] = ("alone", "cold", "warm")
-# How many calls of TRIFFT one request makes, and how many of them one after the other.
+# TRIFFT's calls for one request, and how many of them run one after the other.
 CALLS: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 2}
 CHAIN: dict[LiveKey, int] = {"alone": 1, "cold": 2, "warm": 1}
 _EXPECT = '"status":"member"'
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is measured. `live`: connections, and members asked for over them in a round."""
+    """The size of a run. `live`: connections, and the members requested over them in a round."""
 
     warm_up_rounds: int = 1
     rounds: int = 7
@@ -42,29 +42,29 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 QUICK = Scale(warm_up_rounds=0, rounds=1, seconds=0.1, held_members=8, live=((1, 2),))
-"""To see that it runs; its figures say nothing."""
+"""For a short run; its figures are useless."""
 
 
 class FloorSamples(msgspec.Struct, frozen=True, kw_only=True):
-    """One round of a floor row. `cpu_s`: what its processes used for it, NaN where the system does not say."""
+    """One round of a floor row. `cpu_s`: its processes' processor time, NaN if the system does not say."""
 
     samples: Samples
     cpu_s: float
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """The samples of each round, by row; of a live row also by its connections."""
+    """The samples of each round, by row; for a live row also by connections."""
 
     floors: dict[FloorKey, list[FloorSamples]]
     live: dict[tuple[LiveKey, int], list[Samples]]
 
 
 class MeasureError(Exception):
-    """What was measured is not what the row is about. The message says why."""
+    """A row did other work than it should. The message says why."""
 
 
 async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Measured:
-    """The rounds that warm everything up are thrown away. Raises MeasureError and ProcessError."""
+    """Measure all rows. The warm-up rounds are discarded. Raises MeasureError and ProcessError."""
     measured = Measured(
         floors={key: [] for key in FLOOR_KEYS},
         live={(key, count): [] for count, _ in scale.live for key in LIVE_KEYS},
@@ -83,7 +83,7 @@ async def measure(stack: Stack, scale: Scale, note: Callable[[str], None]) -> Me
 
 
 async def _measure_floor(stack: Stack, key: FloorKey, scale: Scale) -> FloorSamples:
-    """All get the same requests, byte for byte."""
+    """Measure a floor row. All rows get the same requests, byte for byte."""
     emails = [f"member-{number}@bench.example" for number in range(scale.held_members)]
     paths = [make_widget_path(stack.credential, email) for email in emails]
     port = _get_port(stack, key)

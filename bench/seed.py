@@ -1,6 +1,6 @@
 """`python -m bench.seed TARGET KEY TRIFFT_URL FILE`: adds the merchant, and writes one GetSnapshotResponse to FILE.
 
-A process of its own: one that has used gRPC should not start others.
+It is a separate process: one that has used gRPC should not start others.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The shops of a fleet: known to the loyalty service, installed in the gateway."""
+"""Adds the shops of a fleet to the loyalty service, and installs them in the gateway."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,10 @@ def make_shops(count: int) -> list[str]:
 
 
 async def add_shops(plan: Plan, shops: Sequence[str], trifft: str, gorgias: str, profile: str = "") -> dict[str, str]:
-    """The widget's credential by shop. A shop's token at TRIFFT is its name, which stands for `{shop}` in `gorgias`."""
+    """Return the widgets' credentials by shop.
+
+    A shop's name is its token at TRIFFT, and replaces `{shop}` in `gorgias`.
+    """
     async with LoyaltyClient(plan.loyalty_target, plan.loyalty_key) as client:
         for shop in shops:
             merchant = pb.Merchant(merchant_id=shop, provider_url=trifft, profile=profile)

@@ -1,4 +1,4 @@
-"""Snapshots: what was measured → figures → tables, part after part."""
+"""Snapshots: measurements → figures → tables, part by part."""
 
 import msgspec
 
@@ -31,7 +31,7 @@ def make_snapshot_report(measured: MeasuredSnapshots, scale: SnapshotScale) -> S
 
 
 def render_snapshots(report: SnapshotReport) -> list[str]:
-    """As Markdown, part by part."""
+    """Render as Markdown, part by part."""
     return [
         *render_day(report.day),
         *render_restarts(report.restart),

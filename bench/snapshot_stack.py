@@ -1,4 +1,4 @@
-"""What the rows of snapshots run on: shops of a fleet, a TRIFFT that keeps to its rate rule, a store that can fail."""
+"""The stack for snapshots: a fleet and its shops, a TRIFFT with its rate limit, and a store that can fail."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,11 +15,11 @@ from bench.stack import Starter
 from bench.valkey import run_valkey
 
 Holding = Literal["memory", "valkey"]
-"""Where snapshots are held."""
+"""The place where snapshots are held."""
 
 
 class Store:
-    """A Valkey, which forgets everything when it is killed."""
+    """A Valkey that loses everything when it is killed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,7 +42,7 @@ class Store:
 
 
 class SnapshotStack(msgspec.Struct, frozen=True, kw_only=True):
-    """`trifft`: its port. `store`: None where snapshots are in memory. `credentials`: the widgets', by shop."""
+    """`trifft`: its port. `store`: None if snapshots are in memory. `credentials`: the widgets', by shop."""
 
     plan: Plan
     fleet: Fleet
@@ -53,10 +53,10 @@ class SnapshotStack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def run_snapshot_stack(  # noqa: PLR0913 - each says something else of the fleet
+async def run_snapshot_stack(  # noqa: PLR0913 - each describes a part of the fleet
     folder: Path, engine: Engine, holding: Holding, *, replicas: int, shops: int, gateway: Mapping[str, str]
 ) -> AsyncIterator[SnapshotStack]:
-    """In a `folder` that is there. Raises ProcessError."""
+    """Run the stack in an existing `folder`. Raises ProcessError."""
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(open_databases(engine, folder))
         store, loyalty = None, {}

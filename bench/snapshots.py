@@ -1,4 +1,4 @@
-"""What is measured of snapshots besides their speed. Each part also runs alone, but for their memory."""
+"""Measures snapshots besides their speed. Each part but the memory also runs alone."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,14 +26,14 @@ from bench.restart.course import (
 )
 from bench.snapshot_stack import Holding
 
-# A million members are put; on a busy machine that takes minutes.
+# Putting a million members takes minutes on a busy machine.
 _MEMORY_S = 600.0
 
 
 class SnapshotScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`members`: held in memory to see what one takes, and put to see that the bound holds.
+    """`members`: held to measure the memory of one, and put to test the bound.
 
-    `is_one_stack`: all on what the day has run on, which is quicker and tells nothing.
+    `is_one_stack`: all parts use the day's stack, which is faster, but gives no useful figures.
     """
 
     day: DayScale = DayScale()
@@ -56,7 +56,7 @@ class MeasuredSnapshots(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def measure_snapshots(folder: Path, scale: SnapshotScale, note: Callable[[str], None]) -> MeasuredSnapshots:
-    """One after the other. Raises ProcessError and aiohttp.ClientError."""
+    """Measure the parts one after the other. Raises ProcessError and aiohttp.ClientError."""
     memory = await _measure_memory(folder, scale, note)
     (place := folder / "day").mkdir()
     async with run_day_stack(place, scale.day) as stack:

@@ -1,4 +1,4 @@
-"""Everything that a run measures, each in a process of its own, on free ports."""
+"""The processes that a run measures, on free ports."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from gateway.installation.store import InstallationStore, Target
 from runtime.encryption import SecretKeys
 
 MERCHANT_ID = "bench"
-# What is measured is our own speed: TRIFFT's rate would be all that is seen of it.
+# Our own speed is measured, so TRIFFT's rate must not be the bound.
 MANY_REQUESTS = "[rate]\nrequests = 1000000\n"
 _PORT = re.compile(rf"{re.escape(HOST)}:(\d+)")
 _HELD_STALENESS = {"GATEWAY_MAX_STALENESS_S": "3600"}
@@ -26,7 +26,7 @@ _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 
 
 def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
-    """As Gorgias asks for it. Each ticket is of a customer with its number."""
+    """The path that Gorgias calls. Each ticket's customer has the ticket's number."""
     values = {"ticket.id": ticket_id, "ticket.customer.id": ticket_id, "ticket.customer.email": email}
     path = render_widget_url("", credential)
     for name, value in values.items():
@@ -35,10 +35,10 @@ def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """The ports of what runs. `credential`: the widget's. `body`: one answer of the widget.
+    """The ports of all processes. `credential`: the widget's. `body`: one answer of the widget.
 
     `workers`: the processes by name; "loyalty_service" serves the gateways `held` and `live`, "shared_service", which
-    holds snapshots on a Valkey, the gateway `shared`. `folder`: for what a run leaves behind until its end.
+    holds snapshots on a Valkey, the gateway `shared`. `folder`: for a run's files.
     """
 
     trifft: int
@@ -63,7 +63,7 @@ class Starter:
         self.started: dict[str, Process] = {}
 
     async def start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str] | None = None) -> int:
-        """The port that it listens on, as its first log line or its only plain one says."""
+        """Start a process; return its port, which its log names."""
         process = await self._start(name, module, *arguments, settings=settings or {})
         line = await process.wait_for_line("listening")
         return int(_PORT.findall(line)[0])
@@ -79,7 +79,7 @@ class Starter:
 
 @asynccontextmanager
 async def run_stack(folder: Path) -> AsyncIterator[Stack]:
-    """Everything started and warm enough to answer. Raises ProcessError."""
+    """Start everything, and wait until it answers. Raises ProcessError."""
     key, keys = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     message, body = folder / "message", folder / "body"
     async with AsyncExitStack() as stack:
@@ -156,7 +156,7 @@ def _make_gateway_settings(folder: Path, keys: str, target: str, key: str) -> di
 
 
 async def install(store: InstallationStore, merchant_id: str, gorgias_url: str) -> str:
-    """Put a widget on record as if it were installed in Gorgias; its credential."""
+    """Add an installation as if it were installed in Gorgias; return its credential."""
     wanted = Target(
         gorgias_url=gorgias_url,
         gorgias_user="bench@bench.example",

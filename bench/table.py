@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Padded. Columns of figures are set to the right."""
+    """Render a padded table, with columns of figures aligned right."""
     widths = [max(len(cells[column]) for cells in (head, *rows)) for column in range(len(head))]
     is_figure = [all(cells[column][:1].isdigit() for cells in rows) for column in range(len(head))]
 

@@ -1,4 +1,4 @@
-"""The whole bench with tiny numbers, so that it cannot rot. Its figures are nobody's business here."""
+"""Runs the whole bench with tiny numbers, so that it keeps working. Its figures are not checked."""
 
 import json
 import subprocess

@@ -1,8 +1,8 @@
-"""A TRIFFT that takes the same time for every call, knows every e-mail and never throttles.
+"""A TRIFFT that takes the same time for every call, knows every e-mail and has no rate limit.
 
-`python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the reads of the default wire profile,
-credits, and lists what it has credited. `GET /count` says how many it answered. Below /gorgias/SHOP it is a Gorgias,
-too, where every ticket is there, and its number says whose it is.
+`python -m bench.trifft [SECONDS]`, exactly 50 ms unless given. It answers the reads of the default wire profile and
+credits, and lists what it has credited. `GET /count` counts its answers. Below /gorgias/SHOP it is also a Gorgias that
+has every ticket; the ticket's number says whose it is.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from bench.listening import serve_http
 CALL_S = 0.05
 COUNT_PATH = "/count"
 FIND_PATH = "/v1/member"
-# A loop's timer is up to a millisecond early or late: what is left of the time is waited for turn by turn.
+# A loop's timer is up to a millisecond early or late, so the rest of the time is waited for in single loop steps.
 _TIMER_S = 0.0015
 _DAY_S = 86_400
-# More than any shop has.
+# More than any shop's members.
 _CUSTOMERS = 10**9
 
 
 class Trifft:
-    """`call_s`: what each call takes."""
+    """`call_s`: the time of each call."""
 
     def __init__(self, call_s: float) -> None:
         self._call_s = call_s
@@ -44,7 +44,7 @@ class Trifft:
         return await self._answer([member])
 
     async def get_member(self, request: web.Request) -> web.Response:
-        """One that was found before."""
+        """Read a member that was found before."""
         return await self._answer(_make_member(self._emails[request.match_info["member_id"]]))
 
     async def list_coupons(self, request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ class Trifft:
         end_s = time.perf_counter() + self._call_s
         response = web.json_response(body)
         await asyncio.sleep(max(0.0, self._call_s - _TIMER_S))
-        while time.perf_counter() < end_s:  # noqa: ASYNC110 - what is waited for is the time itself
+        while time.perf_counter() < end_s:  # noqa: ASYNC110 - it waits for a time, not for an event
             await asyncio.sleep(0)
         return response
 
@@ -95,7 +95,7 @@ def make_email(shop: str, customer: int) -> str:
 
 
 def make_ticket_id(number: int, customer: int) -> str:
-    """Of a shop's ticket that belongs to this customer. `number`: 1 or more."""
+    """The id of a shop's ticket that belongs to this customer. `number`: 1 or more."""
     return str(number * _CUSTOMERS + customer)
 
 

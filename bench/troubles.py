@@ -1,4 +1,4 @@
-"""What the outside of a fleet is told to do, and what it tells: TRIFFT's moods and tally, the services' metrics."""
+"""Controls and reads what is around a fleet: TRIFFT's moods and tally, and the services' metrics."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ async def fetch_tally(port: int) -> Tally:
 
 
 async def fetch_counters(services: Iterable[Part]) -> Counter[str]:
-    """All counters of all of them, added up by name and label values: `loyalty_snapshot_answers_total held`."""
+    """Sum the counters of all services by name and label values: `loyalty_snapshot_answers_total held`."""
     counters: Counter[str] = Counter()
     for part in services:
         text = (await fetch(f"http://{part.settings['LOYALTY_METRICS_LISTEN']}/metrics")).decode()
@@ -41,5 +41,5 @@ async def fetch_counters(services: Iterable[Part]) -> Counter[str]:
 
 
 def pick_answers(counters: Counter[str]) -> dict[str, int]:
-    """How many readers were answered in which way, as the services count."""
+    """Pick the counts of readers by kind of answer."""
     return {kind: counters[f"{_ANSWERS} {kind}"] for kind in ANSWER_KINDS}

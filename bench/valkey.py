@@ -1,4 +1,4 @@
-"""`python -m bench.valkey PORT` becomes a Valkey server on that port, which keeps nothing on any disk."""
+"""`python -m bench.valkey PORT` becomes a Valkey server on that port, which writes nothing to disk."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ _READY = "Ready to accept connections"
 
 @asynccontextmanager
 async def run_valkey(folder: Path, port: int) -> AsyncIterator[Process]:
-    """Until the end of the block, unless it is killed before. Raises ProcessError."""
+    """Run it until the end of the block, unless it is killed before. Raises ProcessError."""
     async with run_process(folder / f"valkey-{port}.log", "bench.valkey", str(port), settings={}) as process:
         await process.wait_for_line(_READY)
         yield process

@@ -1,4 +1,4 @@
-"""The widget as Gorgias asks for it, and what became of each answer."""
+"""Requests widgets as Gorgias does, and classifies the answers."""
 
 import re
 import time
@@ -12,18 +12,18 @@ from bench.process import HOST
 from bench.stack import make_widget_path
 
 ANSWER_S = 2.5
-"""A widget that is not there by then counts as unanswered."""
+"""A widget that takes longer counts as unanswered."""
 LIVE, OLD, UNAVAILABLE = "live", "old", "unavailable"
-"""Outcomes of a widget that was answered: as fresh as was asked for; what was held, since TRIFFT fails; nothing."""
-# As the widget says why it is not live, before the time.
+"""Outcomes of an answered widget: as fresh as requested; held data, since TRIFFT fails; no data."""
+# The widget's reason for not being live, which stands before the time.
 _CAUSE = re.compile(r"([^.]+) at \d")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`sent_s`, `answered_s`: of the machine's monotonic clock. `outcome`: LIVE, OLD, UNAVAILABLE, or what else it is.
+    """`sent_s`, `answered_s`: by the machine's monotonic clock. `outcome`: LIVE, OLD, UNAVAILABLE, or another status.
 
-    `is_answered`: it was a 200 within ANSWER_S. `because`: why it is old or not there, in the widget's own words.
-    `award_token`: of the panel, empty where it has none.
+    `is_answered`: it was a 200 within ANSWER_S. `because`: the widget's reason for being old or empty. `award_token`:
+    the panel's, or empty.
     """
 
     sent_s: float
@@ -46,12 +46,12 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_session() -> aiohttp.ClientSession:
-    """As many connections as are asked for at a time, each kept alive."""
+    """Make a session with this many connections, each kept alive."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
 
 async def ask_widget(session: aiohttp.ClientSession, port: int, credential: str, email: str) -> Answer:
-    """Raises nothing: that there was no answer is one."""
+    """Ask for one widget. Raises nothing: a missing answer is an outcome."""
     sent_s = time.monotonic()
     url = f"http://{HOST}:{port}{make_widget_path(credential, email)}"
     headers: Mapping[str, str] = {hdrs.AUTHORIZATION: f"Bearer {credential}"}
@@ -63,7 +63,7 @@ async def ask_widget(session: aiohttp.ClientSession, port: int, credential: str,
             sent_s=sent_s, answered_s=time.monotonic(), outcome=f"no answer, {type(error).__name__}", is_answered=False
         )
     answered_s = time.monotonic()
-    if response.status != 200:  # noqa: PLR2004 - what every widget is to be
+    if response.status != 200:  # noqa: PLR2004 - every widget must be a 200
         return Answer(sent_s=sent_s, answered_s=answered_s, outcome=f"HTTP {response.status}", is_answered=False)
     view = msgspec.json.decode(body, type=_View)
     cause = _CAUSE.search(view.summary) if view.stale or view.status == UNAVAILABLE else None

@@ -1,1 +1,1 @@
-"""What runs the three processes: on one machine, and in containers."""
+"""Starts the three processes: on one machine, or in containers."""

@@ -1,4 +1,4 @@
-"""Where the processes listen: read from the settings, and known to be free before anything starts."""
+"""The addresses that the processes listen on: read from the settings, and checked before anything starts."""
 
 import ipaddress
 import os
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 
 class SettingError(Exception):
-    """A start that cannot be. The message is one line that names the setting to change."""
+    """A setting prevents the start. The message is one line that names the setting."""
 
 
 def parse_listen(name: str, value: str) -> tuple[str, int]:
@@ -20,13 +20,13 @@ def parse_listen(name: str, value: str) -> tuple[str, int]:
 
 
 def choose_addresses(listens: Mapping[str, str]) -> dict[str, str]:
-    """Settings like `listens`, each free at this moment, with a real port instead of 0. Raises SettingError."""
+    """Return `listens` with a free port instead of each 0. Raises SettingError if an address is in use."""
     with ExitStack() as stack:
         return {name: _choose(stack, name, *parse_listen(name, value)) for name, value in listens.items()}
 
 
 def render_reachable(listen: str) -> str:
-    """The address under which this machine reaches a listener: one on all interfaces is reached on the loopback."""
+    """The address at which this machine reaches a listener; the loopback for one on all interfaces."""
     host, port = parse_listen("", listen)
     try:
         address = ipaddress.ip_address(host)
@@ -41,7 +41,7 @@ def _choose(stack: ExitStack, name: str, host: str, port: int) -> str:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        # What just stopped leaves connections in TIME_WAIT: they keep no server from listening.
+        # A server may listen although an earlier one left connections in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()

@@ -1,6 +1,6 @@
-"""Builds the image, brings the containers up where no registry is reached, and sees a member's widget through them.
+"""Builds the image, starts the containers without a registry, and checks that they show a member's widget.
 
-Needs a running engine, `docker` and docker-compose 1.29; takes everything down again, the volumes too.
+Needs a running engine, `docker` and docker-compose 1.29. Removes everything again, the volumes too.
 """
 
 import errno
@@ -24,7 +24,7 @@ PAGE = "http://127.0.0.1:28090"
 LOYALTY = "127.0.0.1:25051"
 METRICS = "http://127.0.0.1:25052/metrics"
 WAIT_S = 60.0
-# Asked inside of each container: who am I, and is the image's file system closed to me?
+# Runs in each container: prints the user, and whether the image's file system is read-only.
 CONFINED = f"""
 import os
 try:
@@ -35,7 +35,7 @@ except OSError as error:
 
 
 class CheckError(Exception):
-    """What is not as it should be, in a sentence."""
+    """A check failed; the message is a sentence."""
 
 
 def main() -> int:
@@ -47,13 +47,13 @@ def main() -> int:
     except (CheckError, subprocess.CalledProcessError) as error:
         print(f"containers: {error}", file=sys.stderr)
         return 1
-    print("containers: the image builds, the stack comes up confined, keeps its data, and shows a member")
+    print("containers: the image builds; the stack starts, keeps its data and shows a member")
     return 0
 
 
 @contextmanager
 def stack() -> Iterator[None]:
-    """The services' last lines are printed where a check fails."""
+    """Prints the services' last log lines if a check fails."""
     try:
         yield
     except BaseException:
@@ -79,7 +79,7 @@ def check_first_start() -> None:
 
 
 def check_restart() -> None:
-    """SIGTERM ends each process well; what was installed and held is there again."""
+    """Check that SIGTERM ends each process with code 0, and that installations and held answers are there again."""
     run(*COMPOSE, "stop")
     for service in SERVICES:
         container = read(*COMPOSE, "ps", "-q", service)
@@ -91,7 +91,7 @@ def check_restart() -> None:
 
 
 def bring_up() -> None:
-    """Until the shops are installed."""
+    """Start the stack and wait until the shops are installed."""
     run(*COMPOSE, "up", "--detach")
     code = read("docker", "wait", read(*COMPOSE, "ps", "-q", "provision"))
     if code != "0":
@@ -99,7 +99,7 @@ def bring_up() -> None:
 
 
 def check_widget(tag: str) -> None:
-    """A ticket event through the helpdesk page's own API; then the sidebar of that ticket. Raises CheckError."""
+    """Fire a ticket event through the helpdesk page's API, then check the ticket's sidebar. Raises CheckError."""
     ticket = f"{PAGE}/sandbox/gorgias/acme/tickets/4711"
     before = fetch_held(ticket)
     ask_json("POST", f"{ticket}/events", body={"event": "add-tag", "value": tag})
@@ -114,7 +114,7 @@ def check_widget(tag: str) -> None:
 
 
 def fetch_held(ticket: str) -> Any:  # noqa: ANN401 - JSON
-    """The newest answer that the helpdesk holds for the ticket's customer, and since when; None without one."""
+    """The newest answer that the helpdesk holds for the ticket's customer, with its time; None without one."""
     return ask_json("GET", ticket)["widgets"][0]["held"]
 
 
@@ -123,14 +123,14 @@ def run(*command: str) -> None:
 
 
 def read(*command: str) -> str:
-    answer = subprocess.run(  # noqa: S603 - likewise
+    answer = subprocess.run(  # noqa: S603 - our own words
         command, check=True, cwd=ROOT, env=make_environment(), stdout=subprocess.PIPE, text=True
     )
     return answer.stdout.strip()
 
 
 def make_environment() -> dict[str, str]:
-    """Debian's `docker` first: it builds without a plug-in, and belongs to Debian's docker-compose."""
+    """Put Debian's `docker` first: it needs no plug-in to build, and fits Debian's docker-compose."""
     return os.environ | {"DOCKER_BUILDKIT": "1", "PATH": f"/usr/bin:{os.environ['PATH']}"}
 
 

@@ -1,4 +1,4 @@
-"""Make the secrets of a demo: Fernet keys and passwords, each in a file that only its owner can read."""
+"""Makes the secrets of a demo: Fernet keys and passwords, each in a file that only its owner can read."""
 
 import os
 import secrets
@@ -18,11 +18,11 @@ def make_password() -> str:
 
 
 def make_secret_file(path: Path, make_secret: Callable[[], str]) -> None:
-    """Write a new secret (mode 0600) where there is no file yet. Raises OSError."""
+    """Write a new secret (mode 0600) if the file does not exist. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         return
-    # A half-written key would lock people out of what it encrypts, so the file appears in one step.
+    # The file appears in one step: nobody could decrypt with a half-written key.
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(f"{make_secret()}\n")

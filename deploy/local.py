@@ -25,15 +25,15 @@ from deploy.stand_in import has_webhook, is_installed, list_shops
 READY_S = 60.0
 PROCESSES = {"loyalty_service": "LOYALTY_", "gateway": "GATEWAY_", "sandbox": "SANDBOX_"}
 SETTINGS_FILE = "settings.env"
-"""What the operator's command reads."""
+"""The operator's command reads this file."""
 PROVISIONED_FILE = "provisioned"
 EXIT_SETTING, EXIT_ENDED = 2, 1
 
 
 def main() -> int:
-    """0 after Ctrl-C or SIGTERM; 2 with one line where a setting has to change; 1 when a process ended by itself."""
+    """Return 0 after Ctrl-C or SIGTERM; 2, with one line, if a setting must change; 1 if a process ended by itself."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--var", type=Path, default=ROOT / "var", help="the folder that keeps everything")
+    parser.add_argument("--var", type=Path, default=ROOT / "var", help="the folder for all data")
     os.umask(0o077)
     try:
         return asyncio.run(run_until_signal(parser.parse_args().var))
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 async def run_until_signal(path: Path) -> int:
-    """Raises SettingError and ProcessEndedError; nothing runs any more when it returns or raises."""
+    """Raises SettingError and ProcessEndedError. No process runs any more when it returns or raises."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -63,7 +63,7 @@ async def run_until_signal(path: Path) -> int:
 
 
 async def serve(path: Path) -> None:
-    """Until it is cancelled. Raises SettingError and ProcessEndedError."""
+    """Run until cancelled. Raises SettingError and ProcessEndedError."""
     start_time = time.monotonic()
     folder = LocalFolder(path)
     settings = folder.make_settings(os.environ)
@@ -80,7 +80,7 @@ async def serve(path: Path) -> None:
 
 
 async def race(work: "asyncio.Task[Any]", watching: "list[asyncio.Task[None]]") -> None:
-    """Until `work` is done. Raises what it raises, and ProcessEndedError when a watched process ends before."""
+    """Wait for `work`. Raises what it raises, and ProcessEndedError if a watched process ends before."""
     try:
         done, _ = await asyncio.wait({work, *watching}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -92,7 +92,7 @@ async def race(work: "asyncio.Task[Any]", watching: "list[asyncio.Task[None]]") 
 async def start_processes(
     stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str]
 ) -> dict[str, Process]:
-    """All at once; at the end of `stack` all are asked to stop, and then waited for."""
+    """Start all at once. The exit of `stack` stops all, then waits for them."""
     processes: dict[str, Process] = {}
 
     async def stop_all() -> None:
@@ -107,7 +107,7 @@ async def start_processes(
 
 
 async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, str], logs: Path) -> None:
-    """Raises ProcessEndedError, also when it takes too long."""
+    """Wait until all are ready. Raises ProcessEndedError, also if that takes too long."""
     places = {
         "sandbox": f"http://{render_reachable(settings['SANDBOX_LISTEN'])}/healthz",
         "gateway": f"http://{render_reachable(settings['GATEWAY_LISTEN'])}/readyz",
@@ -122,7 +122,7 @@ async def wait_ready(processes: Mapping[str, Process], settings: Mapping[str, st
 
 
 async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mapping[str, str], *, is_new: bool) -> None:
-    """Add and install the demo shops, unless this folder and the stand-in both say that it was done."""
+    """Add and install the demo shops, unless both this folder and the stand-in show that this was done."""
     sandbox_url = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"
     mark, are_installed = await asyncio.to_thread(inspect_shops, sandbox_url, settings)
     kept = folder.path / PROVISIONED_FILE
@@ -138,7 +138,7 @@ async def provision(stack: AsyncExitStack, folder: LocalFolder, settings: Mappin
 
 
 def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, bool]:
-    """A mark of which shops belong where, and whether each shop of the stand-in has its widget and webhook."""
+    """A text that names the shops and their URLs, and whether each shop of the stand-in has its widget and webhook."""
     try:
         shops = list_shops(sandbox_url)
         url = f"{settings['GATEWAY_PUBLIC_URL']}/"
@@ -155,7 +155,7 @@ def inspect_shops(sandbox_url: str, settings: Mapping[str, str]) -> tuple[str, b
 
 def print_next_steps(folder: Path, settings: Mapping[str, str], seconds: float) -> None:
     command = ".venv/bin/trifft-gorgias check acme"
-    # By itself it finds the settings of a start in var/ only, and only where the shell has none for the gateway.
+    # The command finds its settings only in var/, and only if the shell has none for the gateway.
     if folder != ROOT / "var" or any(name.startswith("GATEWAY_") for name in os.environ):
         command = f"(set -a; . {shlex.quote(str(folder / SETTINGS_FILE))}; {command})"
     page = f"http://{render_reachable(settings['SANDBOX_LISTEN'])}"

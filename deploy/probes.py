@@ -1,4 +1,4 @@
-"""Is it ready? `python -m deploy.probes PLACE` asks once, over the wire, and exits with 0 for yes and 1 for no."""
+"""Readiness probe: `python -m deploy.probes PLACE` asks a server once and exits with 0 (ready) or 1."""
 
 import http.client
 import os
@@ -9,7 +9,7 @@ from runtime.channels import DIRECT
 
 _TIMEOUT_S = 2.0
 _OK = 200
-# Everything that is asked here is on this machine or beside it: no proxy of the user's stands between.
+# The servers are on this machine or beside it: a proxy of the user's must not be used.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -22,11 +22,11 @@ def is_http_ready(url: str) -> bool:
 
 
 def is_grpc_ready(target: str) -> bool:
-    """The standard health service, asked for the whole server."""
-    # Without it, a process that starts children later is told so on its standard error.
+    """Ask the standard health service about the whole server."""
+    # Otherwise gRPC warns on the standard error of a process that starts children later.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     import grpc  # noqa: PLC0415 - slow to load: while the processes load theirs
-    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 - likewise
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415 - as above
 
     with grpc.insecure_channel(target, options=DIRECT) as channel:
         try:

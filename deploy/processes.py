@@ -1,4 +1,4 @@
-"""Children that start together, are watched, and leave nothing behind."""
+"""Child processes that start together, are watched, and are all stopped at the end."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProcessEndedError(Exception):
-    """A process ended by itself, with `code` where it is known. The message is its own last words."""
+    """A process ended by itself, with `code` if it is known. The message has the end of its log."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class Process:
     """One running child in a process group of its own, so that Ctrl-C in a terminal reaches only its parent."""
 
     def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path, log_start: int) -> None:
-        """`log_start`: how many bytes of the log are from earlier starts."""
+        """`log_start`: the bytes of the log that earlier starts wrote."""
         self.name = name
         self._child = child
         self._log = log
@@ -38,7 +38,7 @@ class Process:
 
     @classmethod
     async def start(cls, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> "Process":
-        """Its output goes to the end of `log`. Raises OSError."""
+        """Start a process that appends its output to `log`. Raises OSError."""
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
             log_start = os.fstat(output.fileno()).st_size
             child = await asyncio.create_subprocess_exec(
@@ -54,12 +54,12 @@ class Process:
         return cls(name, child, log, log_start)
 
     async def wait(self) -> None:
-        """Until it has ended well. Raises ProcessEndedError for another exit code than 0."""
+        """Wait for its end. Raises ProcessEndedError for another exit code than 0."""
         if await self._child.wait() != 0:
             raise ProcessEndedError(self._explain(), self._child.returncode)
 
     async def keep_running(self) -> None:
-        """Never returns. Raises ProcessEndedError."""
+        """Watch the process: never returns. Raises ProcessEndedError."""
         await self._child.wait()
         raise ProcessEndedError(self._explain(), self._child.returncode)
 
@@ -71,7 +71,7 @@ class Process:
             await asyncio.sleep(_POLL_S)
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL for what is left of its group when it had its time."""
+        """Send SIGTERM, and after a time SIGKILL to the rest of its group."""
         if self._child.returncode is None:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
@@ -94,6 +94,6 @@ class Process:
 
 
 def _end_with_parent() -> None:
-    """Where the system can (Linux), a child gets SIGTERM when its parent is killed and cannot stop it any more."""
+    """On Linux, a child gets SIGTERM when its parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

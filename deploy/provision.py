@@ -1,4 +1,4 @@
-"""Adds and installs the shops that the stand-in has, each step through the operator's command. Can be repeated.
+"""Adds and installs the stand-in's shops through the operator's command. Can be repeated.
 
 `python -m deploy.provision SANDBOX_URL`; the settings are the environment's.
 """
@@ -17,8 +17,8 @@ from deploy.stand_in import Shop, list_shops, remove_installed, set_webhook
 COMMAND = Path(sys.executable).with_name("trifft-gorgias")
 TIMEOUT_S = 60.0
 INSTALLED_ELSEWHERE = "is installed in"
-# One demo shop as TRIFFT's page on its integration has it; in the other one, a person meets reasons, a low limit, and a
-# button that removes points.
+# One demo shop is set as TRIFFT's page on its integration shows; the other has reasons, a low limit, and a button that
+# removes points.
 POLICIES = {
     "bloom": [
         *("--reason", "Late delivery", "--reason", "Damaged item", "--reason", "Goodwill"),
@@ -28,11 +28,11 @@ POLICIES = {
 
 
 class ProvisionError(Exception):
-    """A step was refused. The message is the operator's command's own."""
+    """A step was refused. The message comes from the operator's command."""
 
 
 class Places:
-    """Where the stand-in is, for the processes and for a browser."""
+    """The addresses of the stand-in, for the processes and for a browser."""
 
     def __init__(self, sandbox_url: str, browser_url: str, *, is_private: bool) -> None:
         self.sandbox_url = sandbox_url
@@ -44,7 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sandbox_url", help="where the gateway and the loyalty service reach the stand-in")
     parser.add_argument("--browser-url", help="where a browser reaches it, if elsewhere")
-    parser.add_argument("--allow-private-url", action="store_true", help="it is on a private network")
+    parser.add_argument("--allow-private-url", action="store_true", help="the stand-in is on a private network")
     options = parser.parse_args()
     browser_url = options.browser_url or options.sandbox_url
     places = Places(options.sandbox_url, browser_url, is_private=options.allow_private_url)
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def provision_all(places: Places) -> None:
-    """All shops at once. Raises ProvisionError; OSError, HTTPException or ValueError where the stand-in is silent."""
+    """Provision all shops at once. Raises ProvisionError, OSError, HTTPException, ValueError."""
     shops = list_shops(places.sandbox_url)
     listed = {merchant["merchant_id"] for merchant in json.loads(run_command("merchant", "list", "--json"))}
     with ThreadPoolExecutor(max_workers=len(shops)) as pool:
@@ -67,27 +67,27 @@ def provision_all(places: Places) -> None:
 
 
 def provision(shop: Shop, places: Places, *, is_listed: bool) -> str:
-    """Gives what the operator's command said. Raises ProvisionError."""
+    """Provision one shop; returns the output of the operator's command. Raises ProvisionError."""
     with TemporaryDirectory(prefix="provision-") as folder:
         said = put_merchant(shop, places, Path(folder), is_listed=is_listed)
         return said + put_installation(shop, places, Path(folder)) + put_webhook(shop, places)
 
 
 def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -> str:
-    """A shop that is listed is brought up to date: the stand-in may have moved."""
+    """Add the shop, or update it: the stand-in's address may have changed."""
     admin_member_url = f"{places.browser_url}/trifft-admin/{shop['merchant_id']}/members/{{member_id}}"
     arguments = ["--trifft-url", places.sandbox_url, "--admin-member-url", admin_member_url]
     arguments += ["--trifft-token-file", write_private(folder / "trifft-token", shop["trifft_token"])]
     arguments += ["--time-zone", shop["time_zone"], "--locale", shop["locale"]]
     if shop["profile"]:
         arguments += ["--profile", write_private(folder / "profile.toml", shop["profile"])]
-    # At a start the service's budget for TRIFFT is small: it is for the sidebar.
+    # No probe: it would take from TRIFFT's rate, which the sidebar needs.
     arguments += [*POLICIES.get(shop["merchant_id"], []), *(["--no-probe"] if is_listed else [])]
     return run_command("merchant", "update" if is_listed else "add", shop["merchant_id"], *arguments, *places.flags)
 
 
 def put_installation(shop: Shop, places: Places, folder: Path) -> str:
-    """An installation at another address is one in a stand-in that has moved, and kept what was installed there."""
+    """Install the shop. An installation at another address belongs to a stand-in whose address has changed."""
     arguments = ["--gorgias-url", f"{places.sandbox_url}/gorgias/{shop['gorgias_account']}"]
     arguments += ["--gorgias-user", shop["gorgias_user"]]
     arguments += ["--gorgias-key-file", write_private(folder / "gorgias-key", shop["gorgias_key"])]
@@ -103,21 +103,21 @@ def put_installation(shop: Shop, places: Places, folder: Path) -> str:
 
 
 def put_webhook(shop: Shop, places: Places) -> str:
-    """What an operator pastes into TRIFFT's Admin."""
+    """Set the webhook that an operator would paste into TRIFFT's Admin."""
     shown = json.loads(run_command("webhook", "show", shop["merchant_id"], "--json"))
     set_webhook(places.sandbox_url, shop, shown["url"], shown["header_name"], shown["header_value"])
-    return f"{shop['merchant_id']} is told of changes in TRIFFT.\n"
+    return f"{shop['merchant_id']} gets TRIFFT's webhooks.\n"
 
 
 def write_private(path: Path, secret: str) -> str:
-    """Secrets go by file: the arguments of a process are there for everyone to read."""
+    """Pass secrets in files: everyone can read the arguments of a process."""
     path.touch(mode=0o600)
     path.write_text(f"{secret}\n", encoding="utf-8")
     return str(path)
 
 
 def run_command(*arguments: str) -> str:
-    """What `trifft-gorgias` printed. Raises ProvisionError."""
+    """Run `trifft-gorgias`; returns its output. Raises ProvisionError."""
     done = subprocess.run(  # noqa: S603 - our own command beside this interpreter
         [COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )

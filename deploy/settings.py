@@ -1,4 +1,4 @@
-"""The settings of a start on one machine: what the environment says, and embedded defaults below one folder."""
+"""The settings of a start on one machine: from the environment, with embedded defaults below one folder."""
 
 import errno
 import fcntl
@@ -20,11 +20,11 @@ LISTENS = {
     "SANDBOX_LISTEN": "127.0.0.1:8090",
 }
 KEYS = {"LOYALTY_SECRET_KEYS": "loyalty.db", "GATEWAY_SECRET_KEYS": "gateway.db"}
-"""Each with the file that is lost without it."""
+"""Each key file, with the data that cannot be read without it."""
 
 
 class LocalFolder:
-    """One folder with all that a start keeps. Raises SettingError where it cannot be written or is in use."""
+    """One folder with all data of a start. Raises SettingError if it cannot be written or is in use."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -39,13 +39,13 @@ class LocalFolder:
             raise SettingError(_explain(self.path, error)) from None
         if not _try_lock(self._lock):
             raise SettingError(
-                f"VAR: what is in {self.path} is already running: stop that one first, or set VAR to another folder"
+                f"VAR: the service in {self.path} is already running: stop it first, or set VAR to another folder"
             )
 
     def make_settings(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """All settings of the three processes; secrets by the name of their file. Makes the secrets that are missing.
+        """All settings of the three processes; secrets as names of files. Makes missing secrets.
 
-        What `environ` says, as a value or as a file, wins. Raises SettingError.
+        A value or a file in `environ` takes precedence. Raises SettingError.
         """
         given = {name: value for name, value in environ.items() if name.startswith(PREFIXES) and value.strip()}
         listens = choose_addresses({name: given.get(name, default) for name, default in LISTENS.items()})
@@ -97,12 +97,12 @@ class LocalFolder:
 
 
 def render_settings(settings: Mapping[str, str]) -> str:
-    """One `NAME=value` a line, as a shell takes it."""
+    """One `NAME=value` a line, quoted for a shell."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items()))
 
 
 def make_environment(environ: Mapping[str, str], settings: Mapping[str, str], *prefixes: str) -> dict[str, str]:
-    """What a process needs: the machine's environment, and of the settings only those with one of `prefixes`."""
+    """A process's environment: the machine's, and only the settings with one of `prefixes`."""
     kept = {name: value for name, value in environ.items() if not name.startswith(PREFIXES)}
     own = {name: value for name, value in settings.items() if name.startswith(prefixes)}
     return kept | own | {"PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""What the stand-in tells and takes: its shops, and Gorgias' REST API of their accounts."""
+"""Calls to the stand-in: its shops, and Gorgias' REST API of their accounts."""
 
 import json
 import urllib.request
@@ -15,7 +15,7 @@ Shop = Mapping[str, str]
 
 
 def ask_json(method: str, url: str, user: str = "", password: str = "", body: object = None) -> Any:  # noqa: ANN401 - JSON
-    """What the stand-in answers; None where it says nothing. Raises OSError, HTTPException and ValueError."""
+    """Call the stand-in; None for an empty answer. Raises OSError, HTTPException and ValueError."""
     request = urllib.request.Request(url, method=method)  # noqa: S310 - http, from our own settings
     if body is not None:
         request.data = json.dumps(body).encode()
@@ -27,32 +27,32 @@ def ask_json(method: str, url: str, user: str = "", password: str = "", body: ob
 
 
 def list_shops(sandbox_url: str) -> list[Shop]:
-    """The shops that the stand-in has, with made-up credentials. Raises as ask_json."""
+    """List the stand-in's shops, with made-up credentials. Raises as ask_json."""
     shops: list[Shop] = ask_json("GET", f"{sandbox_url}/sandbox/shops")
     return shops
 
 
 def is_installed(sandbox_url: str, shop: Shop, public_url: str) -> bool:
-    """Whether the account has an integration that asks the gateway at `public_url`, and a widget for it."""
+    """Whether the account has an integration that calls the gateway at `public_url`, and a widget for it."""
     listed = _list(sandbox_url, shop, "integrations")
     ours = [str(one["id"]) for one in listed if str((one.get("http") or {}).get("url")).startswith(public_url)]
     return any(str(widget.get("integration_id")) in ours for widget in _list(sandbox_url, shop, "widgets"))
 
 
 def has_webhook(sandbox_url: str, shop: Shop, public_url: str) -> bool:
-    """Whether the project tells the gateway at `public_url` of its events."""
+    """Whether the project has a webhook to the gateway at `public_url`."""
     webhook = ask_json("GET", _render_webhook(sandbox_url, shop))["webhook"]
     return webhook is not None and str(webhook["url"]).startswith(public_url)
 
 
 def set_webhook(sandbox_url: str, shop: Shop, url: str, header_name: str, header_value: str) -> None:
-    """Let the project tell of all its events there. Raises as ask_json."""
+    """Set a webhook for all events of the project. Raises as ask_json."""
     body = {"url": url, "header_name": header_name, "header_value": header_value}
     ask_json("PUT", _render_webhook(sandbox_url, shop), body=body)
 
 
 def remove_installed(sandbox_url: str, shop: Shop) -> None:
-    """Empty the account of widgets and integrations. Raises as ask_json."""
+    """Delete all widgets and integrations of the account. Raises as ask_json."""
     for kind in ("widgets", "integrations"):
         for thing in _list(sandbox_url, shop, kind):
             url = f"{_render_api(sandbox_url, shop)}/{kind}/{thing['id']}"
@@ -61,7 +61,7 @@ def remove_installed(sandbox_url: str, shop: Shop) -> None:
 
 def _list(sandbox_url: str, shop: Shop, kind: str) -> list[dict[str, Any]]:
     answer = ask_json("GET", f"{_render_api(sandbox_url, shop)}/{kind}", shop["gorgias_user"], shop["gorgias_key"])
-    # What other programs may have left there is of any shape.
+    # Records of other programs may have any shape.
     return [one for one in answer["data"] if isinstance(one, dict) and isinstance(one.get("http"), dict | NoneType)]
 
 

@@ -1,4 +1,4 @@
-"""Make the Python stubs of the proto, or check that the committed ones are what the proto says."""
+"""Makes the Python stubs of the proto, or checks the committed ones against the proto."""
 
 import sys
 import tempfile
@@ -33,7 +33,7 @@ def check_stubs() -> None:
         for suffix in STUBS:
             stub = PROTO.with_name(PROTO.stem + suffix)
             if (Path(scratch) / stub).read_bytes() != (ROOT / stub).read_bytes():
-                sys.exit(f"{stub} is not what {PROTO.name} says: run make protos and commit the result")
+                sys.exit(f"{stub} does not match {PROTO.name}: run make protos and commit the result")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The edge: takes Gorgias' widget and action requests, and knows nothing of TRIFFT."""
+"""The gateway: answers Gorgias' widget and action requests. Knows no path or field of TRIFFT's API."""

@@ -19,7 +19,7 @@ from runtime.logs import configure_logs
 from runtime.settings import ConfigError, Listen
 
 DRAIN_S = 8.0
-# A customer's name of 3,000 characters, percent-encoded, must still reach the widget's 200.
+# A customer's e-mail or name of 3,000 percent-encoded characters must still get the widget's 200.
 _MAX_LINE_BYTES = 64 * 1024
 _BACKLOG = 1024
 _KEEPALIVE_S = 75.0
@@ -27,7 +27,7 @@ _EXIT_SETTINGS = 2
 
 
 def main() -> int:
-    """0 after a signal; 2 with one line where a setting has to change."""
+    """Return 0 after a signal; 2, with one line, if a setting must change."""
     try:
         config = Config.from_env(os.environ)
         configure_logs(config.log_level)
@@ -52,7 +52,7 @@ async def serve(config: Config) -> None:
         await runner.setup()
         server = await listen(runner, config.listen)
         gc.collect()
-        gc.freeze()  # what start-up made stays: no later collection has to walk it
+        gc.freeze()  # objects from the start stay alive: later collections need not walk them
         structlog.get_logger().info("listening", listen="{}:{}".format(*server.sockets[0].getsockname()))
         await stop.wait()
         server.close()
@@ -61,12 +61,12 @@ async def serve(config: Config) -> None:
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    """How the gateway is served, everywhere and in tests."""
+    """Make the runner that serves the gateway, also in tests."""
     return web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
 
 
 async def listen(runner: web.AppRunner, at: Listen, *, head_timeout_s: float = HEAD_TIMEOUT_S) -> asyncio.Server:
-    """Raises ConfigError where the address cannot be had."""
+    """Raises ConfigError if the address cannot be used."""
     server = runner.server
     if server is None:
         raise RuntimeError("the runner is not set up")

@@ -1,4 +1,4 @@
-"""The gateway as an aiohttp application: its routes, and what is open while it runs."""
+"""The gateway as an aiohttp application: its routes and its resources."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -42,7 +42,7 @@ _MERCHANT_TIMEOUT_S = 0.5
 
 
 def create_app(config: Config, clock: SystemClock | None = None) -> web.Application:
-    """Builds without starting; the stores and channels open with the application."""
+    """Build without starting; the stores and channels open with the application."""
     metrics = Metrics()
     app = web.Application(middlewares=[make_observer(metrics), answer_errors], client_max_size=MAX_BODY_BYTES)
     app[CONFIG] = config
@@ -92,16 +92,16 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _handle_health(_request: web.Request) -> web.Response:
-    """The process answers."""
+    """Healthy: the process answers."""
     return web.json_response({"status": "ok"})
 
 
 async def _handle_ready(request: web.Request) -> web.Response:
-    """The gateway's own: settings and store. A loyalty service that is down must not take the widget's 200 away."""
+    """Ready: the gateway's own database answers. A loyalty service that is down must not stop the widget's 200."""
     try:
         await request.app[STORE].ping()
     except DatabaseError:
-        return web.json_response({"status": "the installations' database does not answer"}, status=503)
+        return web.json_response({"status": "the gateway's database does not answer"}, status=503)
     return web.json_response({"status": "ok"})
 
 

@@ -1,4 +1,4 @@
-"""What time it is: a value of the application."""
+"""The clock, as a value of the application."""
 
 from aiohttp import web
 

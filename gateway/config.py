@@ -25,7 +25,7 @@ DAY_S = 86_400.0
 
 
 class Config(Settings, frozen=True, kw_only=True):
-    """All that the gateway can be told, as `GATEWAY_…`. `http_proxy`: the way out to Gorgias."""
+    """All settings of the gateway, `GATEWAY_…`. `http_proxy`: the proxy for requests to Gorgias."""
 
     PREFIX: ClassVar[str] = "GATEWAY_"
 

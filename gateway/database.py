@@ -1,4 +1,4 @@
-"""The gateway's database: installations, and the notes that tickets are to get."""
+"""The gateway's database: installations and pending notes."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -16,5 +16,5 @@ SCHEMA = Schema(
 
 
 def open_database(url: str) -> AbstractAsyncContextManager[Database]:
-    """Migrated. Raises DatabaseError."""
+    """Open the database, migrated. Raises DatabaseError."""
     return open_with_schema(url, SCHEMA)

@@ -1,19 +1,19 @@
-"""What goes wrong at the edge, and the one table from a reason to an HTTP status.
+"""The gateway's errors, and the table from a reason to an HTTP status.
 
 GatewayError
 ├── CredentialError            the widget's or button's credential is missing or wrong
 ├── WebhookSecretError         a webhook's secret is missing or wrong
 ├── StoreUnavailableError      the gateway's database does not answer
 ├── AwardTokenError            the panel cannot be used (forged, foreign, expired), or has no member
-├── RequestError               malformed body or value, or one that does not come (400, 408, 413, 415)
+├── RequestError malformed body or value, or a body that does not come (400, 408, 413, 415)
 ├── TicketMissingError         the button does not say on which ticket it was pressed
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      Gorgias does not say whose ticket it is
 ├── OtherCustomerError         the ticket belongs to another customer than the panel's
 ├── RateLimitedError           this shop presses buttons too fast
-├── NotDroppedError            a webhook came, and what is held could not be dropped: it may come again
-├── AwardRefusedError          an award or an undo is on record, and nothing was booked
-└── LoyaltyCallError           the loyalty service said no, or could not be asked
+├── NotDroppedError a webhook came, but the snapshot could not be dropped; the sender may repeat it
+├── AwardRefusedError an award or an undo is on record, but nothing was booked
+└── LoyaltyCallError the loyalty service refused, or could not be called
 """
 
 import enum
@@ -24,7 +24,7 @@ import grpc
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# The reason picks the exact status; it is a name of the proto's ErrorReason, or one of the edge's own below.
+# The reason decides the exact status. It is a name of the proto's ErrorReason, or one of the gateway's own below.
 HTTP_STATUS = {
     "BAD_VALUE": HTTPStatus.BAD_REQUEST,
     "CALLER_UNKNOWN": HTTPStatus.UNAUTHORIZED,
@@ -41,7 +41,7 @@ HTTP_STATUS = {
     "AWARD_STATE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "REVERSAL_TOO_LATE": HTTPStatus.UNPROCESSABLE_ENTITY,
     "SNAPSHOTS_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,  # of the edge's own database, too
+    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,  # also for the gateway's own database
     "STATUS_UNKNOWN": HTTPStatus.UNPROCESSABLE_ENTITY,
     "SEVERAL_WALLETS": HTTPStatus.UNPROCESSABLE_ENTITY,
     "PROVIDER_CREDENTIALS": HTTPStatus.BAD_GATEWAY,
@@ -51,7 +51,7 @@ HTTP_STATUS = {
     "PROVIDER_CONTRACT": HTTPStatus.BAD_GATEWAY,
     "PROVIDER_REFUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
-    # The edge's own.
+    # The gateway's own.
     "CREDENTIAL": HTTPStatus.UNAUTHORIZED,
     "AWARD_TOKEN": HTTPStatus.BAD_REQUEST,
     "TICKET_MISSING": HTTPStatus.BAD_REQUEST,
@@ -69,7 +69,7 @@ HTTP_STATUS = {
     "LOYALTY_TIMEOUT": HTTPStatus.GATEWAY_TIMEOUT,
 }
 
-# The code picks the family, for a reason that a newer loyalty service knows and this table does not.
+# The gRPC code decides the status of a reason that only a newer loyalty service knows.
 HTTP_STATUS_BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
     grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
@@ -83,14 +83,14 @@ HTTP_STATUS_BY_CODE = {
 
 
 def name_reason(reason: pb.ErrorReason.ValueType) -> str:
-    """Empty for one that a newer loyalty service names."""
+    """The reason's name; empty for one that only a newer loyalty service knows."""
     return pb.ErrorReason.Name(reason) if reason in pb.ErrorReason.values() else ""
 
 
 class NoTokenReason(enum.StrEnum):
-    """In the place of a button's token: why the panel has none.
+    """Stands for a button's token: why the panel has none.
 
-    There is no one member on the ticket, or no points of theirs can be changed.
+    The ticket has no member or several members, or the member's points cannot be changed.
     """
 
     NO_MEMBER = "no-member"
@@ -101,7 +101,7 @@ class NoTokenReason(enum.StrEnum):
 
 
 class GatewayError(Exception):
-    """Base. `reason` is a key of HTTP_STATUS; the message is fit for the caller."""
+    """Base. `reason` is a key of HTTP_STATUS; the message may be shown to the caller."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -114,26 +114,28 @@ class GatewayError(Exception):
 
     @property
     def award_id(self) -> str:
-        """Of the award that it is about; empty where it names none."""
+        """The award that the error is about; empty if it names none."""
         return ""
 
 
 class CredentialError(GatewayError):
-    """The same words whether the credential is missing, unknown or another shop's."""
+    """The message is the same for a missing, an unknown and another shop's credential."""
 
     def __init__(self) -> None:
         super().__init__("CREDENTIAL", "a valid credential is needed: install the integration again")
 
 
 class WebhookSecretError(GatewayError):
-    """The same words whether the secret is missing, unknown or another shop's, and whether there is such a shop."""
+    """The message is the same for a missing, an unknown and another shop's secret, and for an unknown shop."""
 
     def __init__(self) -> None:
-        super().__init__("CREDENTIAL", "the webhook's secret is missing or wrong: trifft-gorgias webhook show tells it")
+        super().__init__(
+            "CREDENTIAL", "the webhook's secret is missing or wrong: trifft-gorgias webhook show prints it"
+        )
 
 
 class StoreUnavailableError(GatewayError):
-    """Whose credential this is cannot be looked up now, or what is to be done cannot be written down."""
+    """The gateway's database cannot look up the credential, or cannot store the work to do."""
 
     def __init__(self) -> None:
         super().__init__("STORE_UNAVAILABLE", "the gateway's database does not answer")
@@ -142,8 +144,8 @@ class StoreUnavailableError(GatewayError):
 class AwardTokenError(GatewayError):
     """A button's token is absent, too old, or not ours.
 
-    Too old: `made_time` is when its panel was made, and `member_id` whose panel it was, if the token says so.
-    Absent (`is_absent`): the panel had none; `why` is the reason, if the panel says so.
+    Too old: `made_time` is when its panel was made, `member_id` its member, if the token has them. Absent
+    (`is_absent`): the panel had no token; `why` is the reason, if the panel has one.
     """
 
     def __init__(
@@ -163,7 +165,7 @@ class AwardTokenError(GatewayError):
 
 
 class RequestError(GatewayError):
-    """The request itself is at fault. `field` names the parameter, where one is."""
+    """The request is wrong. `field` names the parameter, if one is at fault."""
 
     def __init__(self, message: str, *, reason: str = "BAD_VALUE", field: str = "") -> None:
         super().__init__(reason, message)
@@ -171,14 +173,14 @@ class RequestError(GatewayError):
 
 
 class TicketMissingError(GatewayError):
-    """Without its ticket a press would count for no limit of one, and leave no trace."""
+    """Without a ticket, a press would bypass the limit per ticket and leave no note."""
 
     def __init__(self) -> None:
         super().__init__("TICKET_MISSING", "ticket_id must be the number of a ticket")
 
 
 class TicketNotFoundError(GatewayError):
-    """`ticket_id`: as the button brought it."""
+    """`ticket_id`: as the button sent it."""
 
     def __init__(self, ticket_id: str) -> None:
         super().__init__("TICKET_NOT_FOUND", "this Gorgias account has no such ticket")
@@ -186,7 +188,7 @@ class TicketNotFoundError(GatewayError):
 
 
 class TicketNotCheckedError(GatewayError):
-    """`retry_after_s`: seconds until Gorgias may be asked, where that is known."""
+    """`retry_after_s`: seconds until Gorgias may be called, if known."""
 
     def __init__(self, retry_after_s: float | None = None) -> None:
         super().__init__("TICKET_NOT_CHECKED", "Gorgias did not say whose ticket this is: try again in a minute")
@@ -194,14 +196,14 @@ class TicketNotCheckedError(GatewayError):
 
 
 class OtherCustomerError(GatewayError):
-    """None of the customer's addresses is the one by which the panel's member was found."""
+    """The customer has no address by which the panel's member was found."""
 
     def __init__(self) -> None:
         super().__init__("OTHER_CUSTOMER", "the ticket belongs to another customer than the panel")
 
 
 class RateLimitedError(GatewayError):
-    """`retry_after_s`: whole seconds until the next press is taken."""
+    """`retry_after_s`: whole seconds until the next press is accepted."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__("RATE_LIMITED", f"too many actions: try again in {retry_after_s} s")
@@ -212,12 +214,12 @@ class NotDroppedError(GatewayError):
     """`retry_after_s`: when the sender of a webhook may send it again."""
 
     def __init__(self, retry_after_s: float) -> None:
-        super().__init__("LOYALTY_UNAVAILABLE", "what is held could not be dropped: send this again")
+        super().__init__("LOYALTY_UNAVAILABLE", "the held snapshot could not be dropped: send this again")
         self.retry_after_s = retry_after_s
 
 
 class AwardRefusedError(GatewayError):
-    """`reason`: why the provider did not book it; AWARD_STATE where it was checked, and found not to be booked."""
+    """`reason`: why the provider did not book it; AWARD_STATE if a check found that it was not booked."""
 
     def __init__(self, reason: str, award: pb.Award) -> None:
         super().__init__(reason, f"award {award.award_id} was not booked")
@@ -231,12 +233,12 @@ class AwardRefusedError(GatewayError):
 class LoyaltyCallError(GatewayError):
     """An RPC failed. `metadata` is the ErrorInfo's; `retry_after_s` the RetryInfo's.
 
-    `is_answered`: the loyalty service itself said so, and for an award that means that nothing was sent, unless the
-    error is an internal one.
-    `is_sent`: False where the request certainly never left here.
+    `is_answered`: the loyalty service itself answered. For an award that means that nothing was sent, except after an
+    internal error.
+    `is_sent`: False if the request certainly did not leave this process.
     """
 
-    def __init__(  # noqa: PLR0913 - one value per thing that a status carries
+    def __init__(  # noqa: PLR0913 - one value per part of a status
         self,
         reason: str,
         message: str,

@@ -1,4 +1,4 @@
-"""The loyalty service as the gateway calls it: one channel, a method for each RPC that it uses, one error."""
+"""The gateway's client of the loyalty service: one channel, one method for each RPC, one error."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -24,9 +24,9 @@ _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _Detail = TypeVar("_Detail", error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo, error_details_pb2.BadRequest)
 
-# Tries again within 1 s, so that a restarted service is found again at once; DNS is asked again as often.
-# `min_reconnect_backoff` is, in spite of its name, how long one attempt may take at least:
-# time enough for a busy service, and short enough to end before the calls that wait for it.
+# Reconnects and resolves DNS again within 1 s, so that a restarted service is found at once. Despite its name,
+# `min_reconnect_backoff` is the time that one attempt may take: enough for a busy service, and shorter than the calls
+# that wait for it.
 _CHANNEL_OPTIONS = (
     *DIRECT,
     ("grpc.lb_policy_name", "round_robin"),
@@ -38,12 +38,12 @@ _CHANNEL_OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.enable_retries", 0),
 )
-# grpc-core's own words for a call that found no connection, and so never left this process.
+# The messages of grpc-core for a call that found no connection, and so never left this process.
 _NEVER_SENT = ("connections to all backends failing", "failed to connect to all addresses", "errors resolving")
 
 
 class LoyaltyClient:
-    """Open with `async with`. Every method raises LoyaltyCallError, and takes the time it may use."""
+    """Open with `async with`. Every method raises LoyaltyCallError, and takes its timeout."""
 
     def __init__(self, target: str, key: str) -> None:
         self._target = target
@@ -74,7 +74,7 @@ class LoyaltyClient:
     async def get_held_snapshot(
         self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float
     ) -> pb.GetHeldSnapshotResponse:
-        """What the service holds; nobody else is asked."""
+        """Get what the service holds, without a read of TRIFFT."""
         request = pb.GetHeldSnapshotRequest(merchant_id=merchant_id, identity=identity)
         return await self._call(self._loyalty.GetHeldSnapshot, request, timeout_s)
 
@@ -93,7 +93,7 @@ class LoyaltyClient:
     async def find_member(
         self, merchant_id: str, identity: pb.MemberIdentity, *, max_staleness_s: float | None = None, timeout_s: float
     ) -> pb.Snapshot:
-        """A member by any identity, as old as the service holds one unless `max_staleness_s` says otherwise."""
+        """Find a member by any identity. Without `max_staleness_s`, a held snapshot may be the answer."""
         request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=identity)
         if max_staleness_s is not None:
             request.max_staleness.CopyFrom(_duration(max_staleness_s))
@@ -101,7 +101,7 @@ class LoyaltyClient:
         return response.snapshot
 
     async def get_member(self, merchant_id: str, member_id: str, *, timeout_s: float) -> pb.Snapshot:
-        """A member by the provider's id, read anew."""
+        """Get a member by the provider's id, with a new read."""
         request = pb.GetSnapshotRequest(
             merchant_id=merchant_id,
             identity=pb.MemberIdentity(member_id=member_id),

@@ -1,4 +1,4 @@
-"""The shops as the loyalty service has them: in memory, and asked for again when they are old."""
+"""The shops as the loyalty service has them, kept in memory for some seconds."""
 
 import asyncio
 import time
@@ -20,9 +20,9 @@ _LOG = structlog.get_logger()
 
 
 class Merchants:
-    """Shops in memory for 5 s, then asked for again; what is known is served while the loyalty service cannot be asked.
+    """Keeps shops for 5 s, then fetches them again. While the loyalty service does not answer, the old values serve.
 
-    Only authenticated merchants are asked for, so there are never more entries than installations.
+    Only authenticated merchants are fetched, so there are never more entries than installations.
     """
 
     def __init__(self, client: LoyaltyClient, *, timeout_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +39,7 @@ class Merchants:
         await self._fetches.close()
 
     async def get(self, merchant_id: str) -> Shop:
-        """The shop as of at most 5 s ago, or as it was known last; the defaults where it never was."""
+        """Get the shop as of at most 5 s ago, else its last known values, else the defaults."""
         known = self._shops.get(merchant_id)
         if known is not None and self._clock() - known[1] < REVALIDATE_S:
             return known[0]

@@ -1,9 +1,9 @@
-"""What the gateway counts. Labels are ours and few; nobody and no shop is named in one."""
+"""The gateway's metrics. Labels have few values, and name no person and no shop."""
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-# Where the widget's promise (2 s) and Gorgias' patience (4 s for an action) lie.
+# The buckets include the widget's deadline (2 s) and the action's (4 s).
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.6, 2.0, 2.5, 4.0)
 
 
@@ -18,13 +18,9 @@ class Metrics:
         self.seconds = Histogram(
             "gateway_request_seconds", "Time to answer.", ("route",), buckets=_SECONDS, registry=self.registry
         )
-        self.widgets = Counter("gateway_widgets", "Widgets by what they said.", ("status",), registry=self.registry)
-        self.actions = Counter(
-            "gateway_actions", "Actions by what came of them.", ("action", "status"), registry=self.registry
-        )
-        self.webhooks = Counter(
-            "gateway_webhooks", "Webhooks by what came of them.", ("outcome",), registry=self.registry
-        )
+        self.widgets = Counter("gateway_widgets", "Widget answers by status.", ("status",), registry=self.registry)
+        self.actions = Counter("gateway_actions", "Actions by outcome.", ("action", "status"), registry=self.registry)
+        self.webhooks = Counter("gateway_webhooks", "Webhooks by outcome.", ("outcome",), registry=self.registry)
 
 
 METRICS = web.AppKey("metrics", Metrics)

@@ -1,1 +1,1 @@
-"""What both processes need and neither owns. Imports neither, nor the contract between them."""
+"""Code that both processes share. Imports neither process, and not the contract between them."""

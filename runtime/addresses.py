@@ -1,7 +1,7 @@
-"""When two e-mail addresses, names or support IDs are the same person's.
+"""Decides when two e-mail addresses, names or support IDs are the same.
 
-The customer chooses the address, so a rule that makes different people one would show and pay the wrong member. Only
-ASCII case folds, and a domain's two spellings are one. Nothing is normalised: no `casefold`, no NFC.
+The customer chooses the address: a rule that merges two people's addresses would show and pay the wrong member. Only
+ASCII case is folded, and a domain's two spellings are the same. Nothing is normalised: no `casefold`, no NFC.
 """
 
 import functools
@@ -9,47 +9,47 @@ import string
 
 import idna
 
-# Many customers share a few domains, and IDNA takes its time.
+# Cached: many customers share a few domains, and IDNA is slow.
 _DOMAINS = 1_000
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def fold_ascii_case(text: str) -> str:
-    """`text` with A to Z in lower case. All other letters stay: "ß" is not "ss", and "İ" is not "i"."""
+    """`text` with A to Z in lower case. All other letters stay: "ß" does not become "ss", nor "İ" "i"."""
     return text.translate(_TO_LOWER)
 
 
 def make_email_key(email: str) -> str:
-    """Equal for two spellings of one address, and for no others.
+    """A key that is equal for two spellings of one address, and only for those.
 
-    The local part without ASCII case; the domain in lower case as `idna.encode` spells it, without its uts46 mapping,
-    and with no other dot than ".". A domain that IDNA refuses stands as it is written. What has no "@" has no domain.
+    The local part in ASCII lower case; the domain in lower case as `idna.encode` spells it, without its uts46 mapping
+    and with "." as the only dot. A domain that IDNA refuses stays as it is written. A text without "@" has no domain.
     """
     local, at, domain = _split(email)
     return fold_ascii_case(local) + at + (_encode_domain(domain) or domain)
 
 
 def list_email_spellings(email: str) -> list[str]:
-    """How else the same address may be on file, most likely first: in lower case, in the domain's other spelling."""
+    """Other spellings of the address that may be on file: in lower case, and in the domain's other spelling."""
     local, at, domain = _split(email)
     encoded = _encode_domain(domain)
-    # A domain that IDNA refuses stays as it is: in lower case it would be another one.
+    # A domain that IDNA refuses stays as it is: lower case would make it another domain.
     domains = [domain] if encoded is None else [fold_ascii_case(domain), encoded, _decode_domain(encoded)]
     spellings = dict.fromkeys(fold_ascii_case(local) + at + spelling for spelling in domains)
     return [spelling for spelling in spellings if spelling != email]
 
 
 def _split(email: str) -> tuple[str, str, str]:
-    """Local part, "@", domain; the last "@" counts."""
+    """Split into local part, "@" and domain at the last "@"."""
     before, at, after = email.rpartition("@")
     return (before, at, after) if at else (after, "", "")
 
 
 @functools.lru_cache(maxsize=_DOMAINS)
 def _encode_domain(domain: str) -> str | None:
-    """None where IDNA refuses it: a label that is empty or too long, or a character that no domain has.
+    """None if IDNA refuses it: an empty or too long label, or a character that no domain has.
 
-    `strict`: else three look-alikes of the dot would be taken for it.
+    `strict`: otherwise three characters that look like a dot would count as one.
     """
     try:
         return fold_ascii_case(idna.encode(domain, strict=True).decode("ascii"))

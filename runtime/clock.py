@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """A value that is handed in, so that a test can hand in another."""
+    """The clock as a value, so that tests can replace it."""
 
     def monotonic(self) -> float:
-        """Seconds, for what is measured."""
+        """Seconds, for measuring time spans."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """UTC, for people."""
+        """The time in UTC, for people."""
         return datetime.now(UTC)

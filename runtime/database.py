@@ -11,27 +11,27 @@ from runtime.database_url import DatabaseUrl, DatabaseUrlError, SqliteUrl, parse
 from runtime.migrations import Schema, SchemaError, upgrade
 
 WRITE_TIMEOUT_S = 10.0
-# What a statement comes to by its own fault, and what its caller may have meant to find out.
+# Errors of a statement's own values: a caller may expect them.
 _FAULTS = (DataError, IntegrityError)
 
 T = TypeVar("T")
 
 
 class DatabaseError(Exception):
-    """The database cannot be opened, does not answer, or refuses its work.
+    """The database cannot be opened, does not answer, or fails.
 
-    The message is one line that names the setting with the database's URL, and holds no password.
+    The message is one line that names the setting with the database's URL. It contains no password.
     """
 
 
 class Engine(Protocol):
-    """What each kind of database does in its own way."""
+    """The operations that differ between SQLite and PostgreSQL."""
 
-    # What its calls fail with through no fault of ours, beside SQLAlchemyError and OSError.
+    # Errors of the driver that mean "does not answer", besides SQLAlchemyError and OSError.
     failures: ClassVar[tuple[type[Exception], ...]]
 
     async def prepare(self) -> None:
-        """What comes before the first transaction."""
+        """Prepare the database before the first transaction."""
         ...
 
     async def read(self, work: Callable[[Connection], T]) -> T: ...
@@ -41,14 +41,14 @@ class Engine(Protocol):
     async def dispose(self) -> None: ...
 
     def explain(self, error: BaseException) -> str:
-        """Why it cannot be used; completes "SETTING …"."""
+        """Say why the database cannot be used; completes "SETTING …"."""
         ...
 
 
 class Database:
-    """Transactions on one database. The work of one runs in one go: no caller who goes away leaves it half open.
+    """Transactions on one database. A transaction runs to its end even if its caller is cancelled.
 
-    Raises DatabaseError. An IntegrityError or a DataError goes through: it is about the statement's values.
+    Raises DatabaseError. An IntegrityError or a DataError is passed on: it is about the statement's values.
     """
 
     def __init__(self, engine: Engine, setting: str) -> None:
@@ -56,14 +56,14 @@ class Database:
         self._setting = setting
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """The result of `work`, which only reads."""
+        """Return the result of `work`, which only reads."""
         with self._telling_failures():
             return await self._engine.read(work)
 
     async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None = WRITE_TIMEOUT_S) -> T:
-        """The same of a `work` that writes: committed at its end, undone by an exception of its own.
+        """Return the result of `work`, which writes. Committed at its end, rolled back if it raises.
 
-        `timeout_s`: on PostgreSQL, for all of it. On SQLite a busy file is waited for 5 s.
+        `timeout_s`: for the transaction on PostgreSQL. SQLite waits 5 s for a busy file.
         """
         with self._telling_failures():
             return await self._engine.write(work, timeout_s=timeout_s)
@@ -80,9 +80,9 @@ class Database:
 
 @asynccontextmanager
 async def open_database(url: str, schema: Schema) -> AsyncGenerator[Database]:
-    """A migrated database; `url` as in runtime.database_url.
+    """Open a database and migrate it; `url` as in runtime.database_url.
 
-    Several processes may open one database at once: one of them migrates it. Raises DatabaseError.
+    Several processes may open one database at once; one of them migrates it. Raises DatabaseError.
     """
     try:
         engine = _create_engine(parse_database_url(url))
@@ -97,10 +97,10 @@ async def open_database(url: str, schema: Schema) -> AsyncGenerator[Database]:
 
 def _create_engine(url: DatabaseUrl) -> Engine:
     if isinstance(url, SqliteUrl):
-        from runtime.sqlite import SqliteEngine  # noqa: PLC0415 - one engine is enough for a process
+        from runtime.sqlite import SqliteEngine  # noqa: PLC0415 - a process needs only one engine
 
         return SqliteEngine(url)
-    from runtime.postgresql import PostgresqlEngine  # noqa: PLC0415 - likewise, and its driver is slow to load
+    from runtime.postgresql import PostgresqlEngine  # noqa: PLC0415 - as above, and its driver is slow to load
 
     return PostgresqlEngine(url)
 
@@ -110,7 +110,7 @@ def _list_failures(engine: Engine) -> tuple[type[Exception], ...]:
 
 
 async def _migrate(engine: Engine, schema: Schema) -> None:
-    """Processes that start at once queue: the first migrates, the rest find it done."""
+    """Migrate the schema. Processes that start at once wait for each other: the first one migrates."""
     try:
         await engine.prepare()
         await engine.write(lambda connection: upgrade(connection, schema), timeout_s=None)

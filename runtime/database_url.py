@@ -1,8 +1,8 @@
-"""A database's URL, read alike by both processes: which engine, where it is, and what its driver is told.
+"""Parses a database's URL, in the same way for both processes: engine, place and driver arguments.
 
-`sqlite:///path`: `%` and two hex digits stand for a byte of the path, any other `%` for itself; `?` is written `%3F`.
-`postgresql://` or `postgres://`: as libpq reads it. Behind the `?` are libpq's parameters, the driver's arguments, and
-settings of the server, which knows itself which ones it has.
+`sqlite:///path`: `%` and two hex digits stand for a byte of the path, any other `%` stands for itself; `?` is written
+`%3F`. `postgresql://` or `postgres://`: as libpq reads it. After the `?` come libpq's parameters, the driver's
+arguments, and settings of the server, which checks their names itself.
 """
 
 import os
@@ -16,14 +16,14 @@ import msgspec
 DATABASE_URL_FORM = "sqlite:///path or postgresql://user:password@host/name"
 _SQLITE = "sqlite:///"
 _MAX_PORT = 65_535
-# What the driver takes as arguments of its own: seconds by their names in a URL, and whole numbers.
+# Arguments of the driver: times in seconds, by their names in a URL, and whole numbers.
 _SECONDS = {"timeout": "timeout", "connect_timeout": "timeout", "command_timeout": "command_timeout"}
 _COUNTS = frozenset({"statement_cache_size", "max_cached_statement_lifetime", "max_cacheable_statement_size"})
 _ARGUMENTS = _COUNTS | _SECONDS.keys()
 
 
 class DatabaseUrlError(ValueError):
-    """The message completes "SETTING …" in one line, and holds nothing of the URL but names of parameters."""
+    """The message completes "SETTING …" in one line. Of the URL it contains only names of parameters."""
 
 
 class SqliteUrl(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class SqliteUrl(msgspec.Struct, frozen=True):
 
 
 class PostgresqlUrl(msgspec.Struct, frozen=True):
-    """`dsn` may hold a password. `arguments`: the driver's own. `place`: the server, for people."""
+    """`dsn` may contain a password. `arguments`: the driver's. `place`: the server, for people."""
 
     dsn: str
     arguments: Mapping[str, float]
@@ -41,7 +41,7 @@ class PostgresqlUrl(msgspec.Struct, frozen=True):
         return f"PostgresqlUrl(place={self.place!r})"
 
     def hide_passwords(self, text: str) -> str:
-        """`text` as one line, without the passwords that are in the URL."""
+        """Return `text` as one line, without the URL's passwords."""
         parts = urlsplit(self.dsn)
         in_front = parts.netloc.rpartition("@")[0].partition(":")[2]
         in_query = (value for name, value in parse_qsl(parts.query) if "password" in name)
@@ -67,7 +67,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
 
 
 def make_sqlite_url(path: Path) -> str:
-    """The URL of any path there is."""
+    """Make the URL of any path."""
     return _SQLITE + quote(os.fsencode(path))
 
 
@@ -87,7 +87,7 @@ def _parse_postgresql(parts: SplitResult) -> PostgresqlUrl:
     try:
         pairs = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
     except ValueError:
-        raise DatabaseUrlError("cannot be read: behind its ? must be name=value, separated by &") from None
+        raise DatabaseUrlError("cannot be read: name=value pairs, separated by &, must follow its ?") from None
     arguments = {_SECONDS.get(name, name): _read_argument(name, pairs.pop(name)) for name in _ARGUMENTS & pairs.keys()}
     first_host = hosts or pairs.get("host", "")
     return PostgresqlUrl(
@@ -98,7 +98,7 @@ def _parse_postgresql(parts: SplitResult) -> PostgresqlUrl:
 
 
 def _has_readable_port(host: str) -> bool:
-    """Of `host`, `host:port` or `[v6]:port`."""
+    """Whether `host`, `host:port` or `[v6]:port` has a valid port."""
     port = host.rpartition("]")[2].partition(":")[2]
     return not port or (port.isascii() and port.isdecimal() and 0 < int(port) <= _MAX_PORT)
 
@@ -107,8 +107,8 @@ def _read_argument(name: str, text: str) -> float:
     is_number = text.isascii() and text.replace(".", "", name in _SECONDS).isdecimal()
     if name in _SECONDS:
         if not is_number or float(text) == 0:
-            raise DatabaseUrlError(f"has a {name} that is no number of seconds above 0")
+            raise DatabaseUrlError(f"has a {name} that is not a number of seconds above 0")
         return float(text)
     if not is_number:
-        raise DatabaseUrlError(f"has a {name} that is no whole number")
+        raise DatabaseUrlError(f"has a {name} that is not a whole number")
     return int(text)

@@ -1,4 +1,4 @@
-"""A process's secret keys: what is kept at rest is encrypted with them, every other key is derived from them."""
+"""A process's secret keys: they encrypt stored data, and all other keys are derived from them."""
 
 from collections.abc import Sequence
 
@@ -10,38 +10,41 @@ DERIVED_BYTES = 32
 
 
 class SecretKeyError(ValueError):
-    """What is stored was encrypted with a key that is not among the secret keys. Completes "SETTING …"."""
+    """Stored data was encrypted with a key that is not among the secret keys. Completes "SETTING …"."""
 
     def __init__(self) -> None:
-        super().__init__("does not hold the key that stored secrets were encrypted with: add it again, last")
+        super().__init__("lacks the key that stored secrets were encrypted with: add that key again at the end")
 
 
 class SecretKeys:
-    """Fernet keys, newest first: the first encrypts, all decrypt. So a new key goes in front, and old ones stay."""
+    """Fernet keys, newest first: the first encrypts, all decrypt.
+
+    To rotate, add a new key in front and keep the old ones.
+    """
 
     def __init__(self, fernet_keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in fernet_keys])
         self._keys = tuple(key.encode("ascii") for key in fernet_keys)
 
     def __repr__(self) -> str:
-        """Without the keys, so that no log has them."""
+        """Leaves out the keys, so that no log shows them."""
         return f"SecretKeys({len(self._keys)} keys)"
 
     def encrypt(self, text: str) -> str:
         return self._fernet.encrypt(text.encode()).decode("ascii")
 
     def decrypt(self, token: str) -> str:
-        """Raises SecretKeyError for what none of the keys has encrypted."""
+        """Raises SecretKeyError if none of the keys has encrypted the text."""
         try:
             return self._fernet.decrypt(token).decode()
         except InvalidToken:
             raise SecretKeyError from None
 
     def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """One key per secret key, newest first; the same for the same purpose, unrelated to any other."""
+        """Derive one key from each secret key, newest first. Each purpose has its own keys."""
         return tuple(derive(key, purpose) for key in self._keys)
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
-    """A key of its own for one purpose, 32 bytes (HKDF-SHA256)."""
+    """Derive a key for one purpose: 32 bytes (HKDF-SHA256)."""
     return HKDF(algorithm=SHA256(), length=DERIVED_BYTES, salt=None, info=purpose.encode()).derive(secret)

@@ -1,4 +1,4 @@
-"""How what a process counts is read: /metrics, in the text format of Prometheus."""
+"""Serves a process's metrics: /metrics in the text format of Prometheus."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ def render_metrics(registry: CollectorRegistry) -> web.Response:
 
 @asynccontextmanager
 async def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> AsyncGenerator[int]:
-    """Serve /metrics for the length of the block. Yields the port. Raises OSError where it cannot listen."""
+    """Serve /metrics while the block runs. Yields the port. Raises OSError if it cannot listen."""
 
     async def handle(_request: web.Request) -> web.Response:
         return render_metrics(registry)

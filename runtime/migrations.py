@@ -1,11 +1,11 @@
-"""A database's schema, step by step: each process has its own steps, and both run them alike."""
+"""Migrates a database's schema step by step. Each process has its own steps."""
 
 from pathlib import Path
 
 import msgspec
 from sqlalchemy import Connection, column, inspect, select, table, text
 
-# How long a start waits on PostgreSQL for another one that migrates.
+# How long a start on PostgreSQL waits for another process that migrates.
 _LOCK_TIMEOUT_S = 30
 _ALEMBIC = Path(__file__).parent / "alembic"
 
@@ -17,7 +17,7 @@ class SchemaError(Exception):
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """One process's tables. `setting`: the one with the database's URL. `migrations`: the folder of the steps.
 
-    `lock`: any number that nothing else in the same PostgreSQL database takes.
+    `lock`: a number that no other advisory lock in the same PostgreSQL database uses.
     """
 
     setting: str
@@ -31,7 +31,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def upgrade(connection: Connection, schema: Schema) -> None:
-    """Bring the schema up to date under a lock that all processes on this database respect. Raises SchemaError."""
+    """Bring the schema up to date, under a lock for all processes on this database. Raises SchemaError."""
     if connection.dialect.name == "postgresql":  # SQLite lets one process write at a time
         _check_durability(connection)
         connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
@@ -46,13 +46,13 @@ def upgrade(connection: Connection, schema: Schema) -> None:
 
 def _run_steps(connection: Connection, schema: Schema) -> None:
     from alembic import command  # noqa: PLC0415 - slow to load, and most starts find nothing to do
-    from alembic.config import Config  # noqa: PLC0415 - likewise
-    from alembic.util import CommandError  # noqa: PLC0415 - likewise
+    from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.util import CommandError  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", _spell(_ALEMBIC))
     config.set_main_option("version_locations", _spell(schema.migrations))
-    config.set_main_option("path_separator", "newline")  # or a path with a space would be two
+    config.set_main_option("path_separator", "newline")  # otherwise a path with a space would become two
     config.attributes["connection"] = connection
     config.attributes["version_table"] = schema.version_table
     try:
@@ -68,6 +68,6 @@ def _spell(path: Path) -> str:
 def _check_durability(connection: Connection) -> None:
     if connection.scalar(text("SHOW synchronous_commit")) == "off":
         raise SchemaError(
-            "has synchronous_commit off, so a crash of its server loses what was confirmed: "
+            "has synchronous_commit off, so a crash of its server loses confirmed writes: "
             "ALTER DATABASE … SET synchronous_commit = on"
         )

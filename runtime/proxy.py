@@ -1,6 +1,6 @@
-"""The HTTP proxy through which a company lets its servers out, where a setting names one.
+"""The HTTP proxy that a setting names, through which requests leave the company's network.
 
-The environment's own variables (`http_proxy` and its kind) are never read: they are there for other programs.
+The environment's variables (`http_proxy` and similar) are never read: they are for other programs.
 """
 
 import re
@@ -24,21 +24,21 @@ _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 class ProxyUrlError(ValueError):
-    """The text is no URL of a proxy. Completes "SETTING …", and does not repeat the text: it may hold a password."""
+    """The text is not a proxy's URL. Completes "SETTING …" without the text, which may contain a password."""
 
 
 class ProxyRefusedError(OSError):
-    """The proxy wants a password, or another one: nothing was passed on."""
+    """The proxy asks for a password, or for another one. It passed nothing on."""
 
 
 class HttpProxy(msgspec.Struct, frozen=True):
-    """`origin` is http://host:port; `authorization` is what the proxy wants in a header, or empty."""
+    """`origin` is http://host:port; `authorization`: the value of the proxy's authorization header, or empty."""
 
     origin: str
     authorization: str = ""
 
     def __repr__(self) -> str:
-        """Without the password."""
+        """Leaves out the password."""
         return f"HttpProxy({self.origin!r})"
 
 
@@ -58,9 +58,9 @@ def parse_proxy_url(text: str) -> HttpProxy:
 
 
 def make_options(proxy: HttpProxy | None, url: str, headers: Mapping[str, str]) -> dict[str, Any]:
-    """The options of aiohttp's `request` for `url`: `headers`, and the proxy where it is to go through one.
+    """The options of aiohttp's `request` for `url`: `headers`, and the proxy if one must be used.
 
-    What is on this machine never goes through it. The password goes to the proxy alone.
+    Requests to this machine never use the proxy. Only the proxy gets the password.
     """
     if proxy is None or is_loopback(urlsplit(url).hostname or ""):
         return {"headers": headers}
@@ -71,15 +71,15 @@ def make_options(proxy: HttpProxy | None, url: str, headers: Mapping[str, str]) 
 
 
 def raise_for_proxy(options: Mapping[str, Any], response: aiohttp.ClientResponse) -> None:
-    """Raises ProxyRefusedError where `response` is the proxy's own: a tunnel to https that it refuses is none."""
+    """Raises ProxyRefusedError if the proxy itself made `response`. A refused https tunnel gives no response."""
     if "proxy" in options and response.url.scheme == "http" and response.status == _PROXY_REFUSES:
         raise ProxyRefusedError
 
 
 def explain_proxy_error(error: Exception, proxy: HttpProxy | None, setting: str) -> str | None:
-    """What went wrong between us and the proxy that `setting` names; None: it is no error of the proxy's."""
+    """Explain an error between us and the proxy that `setting` names; None: the error is not the proxy's."""
     if isinstance(error, ProxyRefusedError):
-        return f"the proxy of {setting} refuses our user or password"
+        return f"the proxy of {setting} refuses our user name or password"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"the proxy of {setting} refuses to connect ({error.status})"
     if proxy is None or not isinstance(error, aiohttp.ClientConnectorError):

@@ -1,6 +1,6 @@
-"""A process's settings: declared once, in one struct, and read from the environment once.
+"""A process's settings: declared in one struct, and read from the environment once.
 
-Each field of a `Settings` is annotated with a Form: what its text must be. Its name in the environment is the prefix
+Each field of a `Settings` is annotated with a Form, which parses its text. Its name in the environment is the prefix
 and the field's name in capitals. README's tables of settings are checked against these declarations.
 """
 
@@ -19,11 +19,14 @@ _MAX_PORT = 65_535
 
 
 class ConfigError(ValueError):
-    """A setting is missing or wrong. The message is one line that names it and says what to do. It holds no secret."""
+    """A setting is missing or wrong. The message is one line that names it and says what to do.
+
+    It contains no secret.
+    """
 
 
 class Listen(msgspec.Struct, frozen=True):
-    """Where to listen. Port 0 takes a free one."""
+    """An address to listen on. Port 0: a free port."""
 
     host: str
     port: int
@@ -33,10 +36,10 @@ class Listen(msgspec.Struct, frozen=True):
 
 
 class Form(msgspec.Struct, frozen=True):
-    """What a setting's text must be. `words`: its unit and range for people.
+    """The form of a setting's text. `words`: its unit and range for people.
 
-    `parse` makes the value of it; the message of its ValueError completes "SETTING …". A secret may be named by a file
-    instead, and is never shown.
+    `parse` makes the value; the message of its ValueError completes "SETTING …". A secret is never shown, and may be in
+    a file.
     """
 
     words: str
@@ -45,7 +48,7 @@ class Form(msgspec.Struct, frozen=True):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """`default`: msgspec.NODEFAULT where it must be set."""
+    """`default`: msgspec.NODEFAULT if it must be set."""
 
     field: str
     name: str
@@ -53,7 +56,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     default: object
 
     def read(self, environ: Mapping[str, str]) -> object:
-        """Its value, or its default. An empty text counts as unset. Raises ConfigError."""
+        """Return its value, or its default. An empty text counts as unset. Raises ConfigError."""
         text = self._read_text(environ)
         if not text and self.default is msgspec.NODEFAULT:
             or_file = f", or {self.name}_FILE," if self.form.is_secret else ""
@@ -61,7 +64,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return self.form.parse(text) if text else self.default
         except ValueError as error:
-            # The cause stays out of the chain: it may quote a secret.
+            # Raised without its cause, which may quote a secret.
             raise ConfigError(f"{self.name} {error}") from None
 
     def _read_text(self, environ: Mapping[str, str]) -> str:
@@ -75,7 +78,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
             text = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = type(error).__name__
-            raise ConfigError(f"{self.name}_FILE cannot be read ({reason}): check the path and its mode") from None
+            raise ConfigError(
+                f"{self.name}_FILE cannot be read ({reason}): check the path and its permissions"
+            ) from None
         if not text:
             raise ConfigError(f"{self.name}_FILE names an empty file: put the value into it")
         return text
@@ -87,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     PREFIX: ClassVar[str]
 
     def __repr__(self) -> str:
-        """Without the secrets, so that no log and no traceback has them."""
+        """Leaves out the secrets, so that no log and no traceback shows them."""
         shown = [one.field for one in list_settings(type(self)) if not one.form.is_secret]
         return f"{type(self).__name__}({', '.join(f'{field}={getattr(self, field)!r}' for field in shown)})"
 
@@ -98,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_settings(settings: type[Settings]) -> list[Setting]:
-    """In the order of their declaration."""
+    """List the settings in the order of their declaration."""
     return [
         Setting(
             field=field.name,
@@ -130,7 +135,7 @@ def choice(*words: str) -> Form:
 
 
 def text_of(words: str) -> Form:
-    """Any text; `words` say what it is."""
+    """The form of any text; `words` describe it."""
     return Form(words, str)
 
 
@@ -179,12 +184,12 @@ def _parse_fernet_keys(text: str) -> tuple[str, ...]:
         except ValueError:
             raise ValueError(f"has a key {place} that is not 32 random bytes in URL-safe base64") from None
     if not keys:
-        raise ValueError("holds no key: make one with Fernet.generate_key()")
+        raise ValueError("has no key: make one with Fernet.generate_key()")
     return keys
 
 
 def _check_database_url(text: str) -> str:
-    """Of an engine that there is; what else may be wrong with it is seen when it is opened."""
+    """Check that the URL names a known engine; other faults show when the database is opened."""
     parse_database_url(text)
     return text
 
@@ -194,7 +199,7 @@ def _parse_public_url(text: str) -> str:
     try:
         parts = urlsplit(url)
         is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that are no address, or a port that is none
+    except ValueError:  # brackets without an address, or a bad port
         is_whole = False
     if not is_whole or "?" in url or "#" in url or not all("!" <= one <= "~" and one not in "{}" for one in url):
         raise ValueError(

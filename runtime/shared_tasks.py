@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class SharedTasks(Generic[K, T]):
-    """Callers that come while a key's task runs share it. A caller that leaves does not cancel it: wait, or shield."""
+    """Callers share a key's running task. A cancelled caller must not cancel it: use asyncio.wait or asyncio.shield."""
 
     def __init__(self) -> None:
         self._tasks: dict[K, asyncio.Task[T]] = {}
 
     def join(self, key: K, start: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """The key's task that is running, else a new one."""
+        """Return the key's running task, or start a new one."""
         task = self._tasks.get(key)
         if task is None:
             task = self._tasks[key] = asyncio.create_task(start())
@@ -23,7 +23,7 @@ class SharedTasks(Generic[K, T]):
         return task
 
     async def close(self) -> None:
-        """Cancel what runs, and wait for its end."""
+        """Cancel all running tasks, and wait for their end."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

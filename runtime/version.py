@@ -1,3 +1,3 @@
-"""The release. Here and not in the package's metadata, since the image holds the code without any."""
+"""The release. It is not in the package's metadata, since the image has the code without metadata."""
 
 VERSION = "0.1.0"

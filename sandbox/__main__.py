@@ -24,7 +24,7 @@ def main() -> int:
 
 
 async def run(config: Config) -> int:
-    """Raises ConfigError."""
+    """Serve until a signal comes. Raises ConfigError."""
     try:
         app = create_app(config)
     except (OSError, msgspec.DecodeError) as error:

@@ -1,4 +1,4 @@
-"""Everything that the sandbox serves, on one listener."""
+"""The sandbox as one aiohttp application."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,7 +33,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def create_app(
     config: Config, clock: Callable[[], float] = time.time, retry_delay_s: float = RETRY_DELAY_S
 ) -> web.Application:
-    """`clock` gives UNIX time in seconds. Raises OSError or msgspec.DecodeError for an unusable state file."""
+    """`clock` returns UNIX time in seconds. Raises OSError or msgspec.DecodeError for an unusable state file."""
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[require_json])
     state = StateFile(config.state_file)
     accounts = make_accounts(state.get_part("gorgias"), clock, state.mark_changed)
@@ -78,7 +78,7 @@ def make_trifft(state: StateFile, clock: Callable[[], float]) -> Trifft:
 
 @web.middleware
 async def require_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A foreign web page can send a form without asking, but not JSON: so the page's own API changes nothing else."""
+    """Refuse changes that are not JSON: a foreign web page can send a form to us, but no JSON."""
     changes = request.path.startswith("/sandbox/") and request.method not in ("GET", "HEAD")
     if changes and request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="Content-Type must be application/json.")

@@ -7,7 +7,7 @@ import msgspec
 
 
 class ConfigError(Exception):
-    """A setting is unusable; the text is one line that names it."""
+    """A setting cannot be used; the text is one line that names it."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

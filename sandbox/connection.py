@@ -1,4 +1,4 @@
-"""What a broken server does to a connection."""
+"""Ways in which a broken server treats a connection."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ def break_off(request: web.Request, *, reset: bool) -> web.Response:
         if reset:
             _reset_on_close(transport)
         transport.abort()
-    return web.Response()  # there is nobody to send it to
+    return web.Response()  # the client has gone: never sent
 
 
 def _reset_on_close(transport: asyncio.Transport) -> None:
@@ -43,7 +43,7 @@ def _reset_on_close(transport: asyncio.Transport) -> None:
 
 
 async def drip(request: web.Request, body: bytes, pause_s: float, done: Callable[[], bool]) -> web.StreamResponse:
-    """Send a JSON body byte by byte, and at once what is left when `done`; a client that leaves is forgotten."""
+    """Send a JSON body byte by byte, and the rest at once when `done` is set. Ends if the client leaves."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = len(body)
     with contextlib.suppress(ConnectionError):

@@ -1,4 +1,4 @@
-"""What a provisioning script has to know of the demo shops; the URLs are its own business."""
+"""The demo shops' data for a provisioning script, which knows the URLs itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,11 +8,11 @@ from sandbox.trifft import Trifft
 from sandbox.trifft.demo import ACME_PROFILE, BLOOM_PROFILE
 
 PROFILES = {"acme": ACME_PROFILE, "bloom": BLOOM_PROFILE}
-"""What differs from the default wire profile, as TOML, by project."""
+"""Each project's differences from the default wire profile, as TOML."""
 
 
 def render_shops(accounts: Iterable[Account], trifft: Trifft) -> list[dict[str, Any]]:
-    """Credentials in clear: they are made up and open nothing but the stand-ins."""
+    """Render the shops with their credentials, which are made up and only work in the stand-ins."""
     return [
         {
             "merchant_id": account.profile.name,

@@ -1,4 +1,4 @@
-"""What a restart keeps: each stand-in's state, as one JSON file."""
+"""Keeps the state of both stand-ins in one JSON file across restarts."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ import msgspec
 from aiohttp import web
 
 WRITE_DELAY_S = 0.3
-"""Changes that come closer together than this become one write."""
+"""Changes within this time become one write."""
 
 
 class StateFile:
-    """The parts of the state by name. Without a path it keeps nothing and writes nothing.
+    """The parts of the state by name. Without a path nothing is kept.
 
-    A stand-in takes what was kept with `get_part` and hands over, with `add_part`, a function that encodes its present
-    state as JSON; it calls `mark_changed` after each change.
+    A stand-in gets its kept state with `get_part`, and registers with `add_part` a function that encodes its present
+    state as JSON. It calls `mark_changed` after each change.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Raises OSError when its folder cannot be written or the file not read, msgspec.DecodeError for no JSON."""
+        """Raises OSError if folder or file cannot be used, msgspec.DecodeError if the file is not JSON."""
         if path and not os.access(path.parent, os.W_OK):
             raise PermissionError(f"the folder {path.parent} cannot be written")
         self._path = path
@@ -52,7 +52,7 @@ class StateFile:
             self._write_or_complain()
 
     def _write_or_complain(self) -> None:
-        """A full disk must not stop the stand-ins: the next change tries again."""
+        """Write, or print the error: a full disk must not stop the stand-ins, and the next change tries again."""
         try:
             self.write()
         except OSError as error:
@@ -73,7 +73,7 @@ class StateFile:
         draft.replace(self._path)
 
     async def keep(self, _app: web.Application) -> AsyncIterator[None]:
-        """Write while the application runs, and at its end."""
+        """Write while the application runs and when it ends."""
         task = asyncio.create_task(self.run())
         yield
         task.cancel()

@@ -13,10 +13,10 @@ from bench.process import ProcessError
 
 
 def main() -> int:
-    """0: TRIFFT threw nothing back, and every widget was answered. 1: not so, or it could not be measured."""
+    """Return 0 if TRIFFT answered no 429 and every widget was answered; 1 if not, or if it could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=DayScale().seed, help="of everything random")
-    parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
+    parser.add_argument("--seed", type=int, default=DayScale().seed, help="the seed of all random choices")
+    parser.add_argument("--quick", action="store_true", help="a short run without useful figures")
     arguments = parser.parse_args()
     try:
         report = asyncio.run(run(QUICK_DAY if arguments.quick else DayScale(seed=arguments.seed)))

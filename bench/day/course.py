@@ -1,4 +1,4 @@
-"""A simulated day from its start to its end: the fleet, its load, its two bad hours."""
+"""A simulated day: the fleet, its load, and its two bad hours."""
 
 import asyncio
 import time
@@ -19,13 +19,13 @@ from bench.troubles import fetch_counters, fetch_tally, turn_trifft
 
 HOURS = 24
 TRIFFT_HOUR, STORE_HOUR = 8, 15
-"""In which TRIFFT is down, and the shared store: the first half of each in one way, the second in another."""
-# For the driver to read its plan and open its channels.
+"""The hours in which TRIFFT, and then the shared store, is down: the first half in one way, the second in another."""
+# The time for the driver to read its plan and open its channels.
 _BEFORE_S = 3.0
 
 
 class MeasuredDay(msgspec.Struct, frozen=True, kw_only=True):
-    """`counters`: of the loyalty services, without those of a start that was killed."""
+    """`counters`: of the loyalty services, without those of processes that were killed."""
 
     answers: Answers
     tally: Tally
@@ -33,7 +33,7 @@ class MeasuredDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_day_stack(folder: Path, scale: DayScale) -> AbstractAsyncContextManager[SnapshotStack]:
-    """Two replicas want a PostgreSQL. Raises ProcessError."""
+    """Start the stack of a day. Several replicas need PostgreSQL. Raises ProcessError."""
     engine: Engine = "sqlite" if scale.replicas == 1 else "postgresql"
     return run_snapshot_stack(folder, engine, "valkey", replicas=scale.replicas, shops=scale.shops, gateway={})
 
@@ -50,7 +50,7 @@ async def measure_day(stack: SnapshotStack, scale: DayScale, note: Callable[[str
 
 
 def get_hour(scale: DayScale, hour: int) -> tuple[float, float]:
-    """When it begins and ends, in seconds of the simulated day."""
+    """The start and the end of an hour, in seconds of the simulated day."""
     return scale.seconds * hour / HOURS, scale.seconds * (hour + 1) / HOURS
 
 
@@ -58,7 +58,7 @@ _Trouble = tuple[float, str, Callable[[], Awaitable[None]]]
 
 
 def _plan_troubles(scale: DayScale, stack: SnapshotStack) -> list[_Trouble]:
-    """When, in seconds of the day, what happens to the outside."""
+    """The troubles, by their time in seconds of the day."""
     store, trifft = stack.store, stack.trifft
     assert store is not None  # noqa: S101 - a day's stack has one
     trifft_s, well_s = get_hour(scale, TRIFFT_HOUR)
@@ -66,7 +66,7 @@ def _plan_troubles(scale: DayScale, stack: SnapshotStack) -> list[_Trouble]:
     return [
         (trifft_s, "TRIFFT refuses", lambda: turn_trifft(trifft, Mood.REFUSES)),
         ((trifft_s + well_s) / 2, "TRIFFT hangs", lambda: turn_trifft(trifft, Mood.HANGS)),
-        (well_s, "TRIFFT is well", lambda: turn_trifft(trifft, Mood.WELL)),
+        (well_s, "TRIFFT works again", lambda: turn_trifft(trifft, Mood.WELL)),
         (store_s, "the store hangs", store.hang),
         ((store_s + back_s) / 2, "the store is killed", store.kill),
         (back_s, "the store is back, empty", store.start),

@@ -1,6 +1,6 @@
-"""The day's load: `python -m bench.day.driver PLAN ANSWERS` sends each request at its time, and writes what came back.
+"""The day's load: `python -m bench.day.driver PLAN ANSWERS` sends each request at its time, and writes the answers.
 
-A process of its own, so that what it costs is nobody else's.
+It is a separate process, so that its cost is not counted as another's.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceStub
 from runtime.channels import DIRECT
 
-if TYPE_CHECKING:  # it exists in the stubs' .pyi only
+if TYPE_CHECKING:  # it only exists in the stubs' .pyi
     from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceAsyncStub
 
 AWARD_PATH = "/gorgias/actions/award-points"
 ANSWERED, OLD = "answered", "old"
-"""Outcomes of readers; other ones are the error's reason."""
+"""Outcomes of readers; all others are the error's reason."""
 NO_PANEL = "no panel"
-"""The outcome of an award whose agent had no panel to click in."""
+"""The outcome of an award if the agent's panel had no button."""
 _READER_S = 2.0
 _BATCH_S = 8.0
 _ACTION_S = 6.0
 
 
 class DayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`start_s`: when the day begins, of the machine's monotonic clock. `credentials`: the widgets', by shop."""
+    """`start_s`: when the day begins, by the machine's monotonic clock. `credentials`: the widgets', by shop."""
 
     start_s: float
     gateways: list[int]
@@ -51,9 +51,9 @@ class DayPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one request. `at_s`: when it was sent, after the day began. `members`: outcomes of a batch.
+    """The outcome of one request. `at_s`: when it was sent, after the day began. `members`: outcomes of a batch.
 
-    `because`: why a widget is not live, in its own words.
+    `because`: the widget's reason for not being live.
     """
 
     kind: Kind
@@ -69,7 +69,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """`replies`: in the order of the events.
 
-    `late_ms`: how much later than planned the driver sent a request, at worst: above some 100 it had no time.
+    `late_ms`: the longest delay of a request in the driver; above some 100 the driver was overloaded.
     """
 
     replies: list[Reply]
@@ -111,7 +111,7 @@ class Driver:
         return msgspec.structs.replace(reply, because=answer.because)
 
     async def _read(self, event: Event, _port: int) -> Reply:
-        """An internal service, which takes what is held for as long as is usual."""
+        """Read as an internal service, which accepts held snapshots up to the hold time."""
         sent_s = time.monotonic()
         try:
             snapshot = await self._client.get_snapshot(

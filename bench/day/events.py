@@ -1,7 +1,7 @@
-"""What happens in the simulated day: by a seed, always the same.
+"""The events of the simulated day: the same for the same seed.
 
-The idle time between bursts is cut out. One ticket update fires several triggers within a second; now and then other
-agents open the same customer meanwhile. A big shop's updates come in rushes, which touch its budget at TRIFFT.
+The idle time between bursts is left out. One ticket update fires several triggers within a second; sometimes other
+agents open the same customer meanwhile. A big shop's updates come in rushes, which use up its rate at TRIFFT.
 """
 
 import random
@@ -14,7 +14,7 @@ from bench.trifft import make_email, make_ticket_id
 
 _BIG_EVERY = 10
 _BIG_TIMES = 10
-# Updates of one rush, and within how many seconds they come.
+# The updates of one rush, and the seconds in which they come.
 _RUSH = (1, 3), 3.0
 _BIG_RUSH = (8, 30), 6.0
 _TRIGGERS = (1, 4)
@@ -23,11 +23,11 @@ _COLLEAGUES_SHARE = 0.2
 _COLLEAGUES = (2, 3)
 _COLLEAGUES_S = 2.0
 _REPEATED_SHARE = 0.1
-# Of all requests.
+# Shares of all requests.
 _READER_SHARE, _BATCH_SHARE, _AWARD_SHARE = 0.15, 0.02, 0.02
 _READER_KNOWS_SHARE = 0.8
 _BATCH = (5, 20)
-# An agent reads before clicking; the note that an award leaves fires the ticket's triggers again.
+# An agent reads before clicking; the award's note fires the ticket's triggers again.
 _CLICK_S, _NOTE_S = 1.5, 1.0
 
 
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, `at_s` after the day began. `emails`: of a batch several, else one."""
+    """One request, `at_s` after the day began. `emails`: several for a batch, otherwise one."""
 
     at_s: float
     kind: Kind
@@ -49,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`updates`: ticket updates of an ordinary shop; a big one, one in ten, has ten times as many."""
+    """`updates`: ticket updates of an ordinary shop; one shop in ten is big and has ten times as many."""
 
     shops: int = 200
     seconds: float = 180.0
@@ -62,7 +62,7 @@ QUICK_DAY = DayScale(shops=4, seconds=3.0, updates=1, replicas=1)
 
 
 def make_day(scale: DayScale) -> list[Event]:
-    """In the order of time."""
+    """Make the events, in the order of time."""
     chance = random.Random(scale.seed)  # noqa: S311 - no secret
     events = [event for number in range(scale.shops) for event in _Shop(number, scale, chance).live()]
     return sorted(events, key=lambda event: event.at_s)
@@ -83,7 +83,7 @@ class _Shop:
         self._seen: list[int] = []
 
     def live(self) -> Iterator[Event]:
-        """Rush after rush as they happen, so that who comes again has been here before."""
+        """Make the rushes in the order of time, so that a returning customer has been here before."""
         times = sorted(time for rush in self._list_rushes() for time in rush)
         for number, at_s in enumerate(times, start=1):
             yield from self._update(at_s, number)
@@ -97,7 +97,7 @@ class _Shop:
             left -= count
 
     def _update(self, at_s: float, number: int) -> Iterator[Event]:
-        """Everything that one ticket update brings about."""
+        """Make all events of one ticket update."""
         chance, customer = self._chance, self._pick_customer()
         email, ticket_id = make_email(self._name, customer), make_ticket_id(number, customer)
         triggers = chance.randint(*_TRIGGERS)

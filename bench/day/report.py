@@ -1,4 +1,4 @@
-"""A simulated day: what came back → figures → tables."""
+"""A simulated day: answers → figures → tables."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +16,18 @@ from bench.troubles import pick_answers
 from bench.widgets import ANSWER_S, LIVE, OLD, UNAVAILABLE
 
 AFTER_S = 20.0
-"""How long after a bad hour is not a good one yet: TRIFFT's window, and what the service waits before it trusts it."""
+"""The time after a bad hour that is not counted as good: TRIFFT's window, and the circuit breaker's wait."""
 _READING = """\
-The idle time between the bursts of a day is cut out, while TRIFFT's window and block, hold times and the breaker keep
-their seconds: harsher than a day. TRIFFT takes {call_ms:g} ms a call and counts as the real one does, per token. In its
-bad hour it refuses, then hangs; the shared store hangs, then is killed and comes back empty. "Live" is as fresh as was
-asked for, "old" what was held, with its time, "none" an answer that says that there is no data now. Nine customers in
-ten are new, so nothing is held of them. A big shop's rushes want more of TRIFFT than it allows. Good hours are those
-that neither were bad nor came within {after_s:g} s after."""
+The idle time between the bursts of a day is left out, but TRIFFT's window and block, hold times and the breaker keep
+their seconds: this is harsher than a real day. TRIFFT takes {call_ms:g} ms a call and counts per token, as the real one
+does. In its bad hour it refuses, then hangs; the shared store hangs, then is killed and comes back empty. "Live" is as
+fresh as requested, "old" is held data with its time, "none" is an answer without data. Nine customers in ten are new,
+so nothing is held of them. A big shop's rushes need more than its rate at TRIFFT. Good hours are all others, but for
+the first {after_s:g} s after a bad one."""
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
-    """Widgets of a part of the day. Shares are of 1. `because`: those that were not live, by the widget's own words."""
+    """Widgets of a part of the day. Shares are of 1. `because`: those that were not live, by the widget's reason."""
 
     period: str
     widgets: int
@@ -41,7 +41,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Others(msgspec.Struct, frozen=True, kw_only=True):
-    """What other requests came to, by outcome."""
+    """Other requests, by outcome."""
 
     kind: str
     requests: int
@@ -51,10 +51,10 @@ class Others(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`calls_per_event`: TRIFFT's reads, those for readers and batches too, to ticket events.
+    """`calls_per_event`: all reads of TRIFFT, divided by the ticket events.
 
-    `peak`: the most requests of one token in 10 s. `kinds`: shares of 1, empty where the services do not count them.
-    `counters`: the loyalty services' own, as they are.
+    `peak`: the most requests of one token in 10 s. `kinds`: shares of 1, empty if the services do not count them.
+    `counters`: the loyalty services' own.
     """
 
     scale: DayScale
@@ -109,7 +109,7 @@ def make_day_report(measured: MeasuredDay, scale: DayScale) -> DayReport:
 
 
 def render_day(report: DayReport) -> list[str]:
-    """As Markdown, part by part."""
+    """Render as Markdown, part by part."""
     scale = report.scale
     shares = ", ".join(f"{kind} {share:.1%}" for kind, share in report.kinds.items()) or "not counted"
     return [

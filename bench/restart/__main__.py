@@ -1,4 +1,4 @@
-"""`python -m bench.restart`: the loyalty service killed and started again while widgets are asked for."""
+"""`python -m bench.restart`: kills and restarts the loyalty service while widgets are requested."""
 
 import argparse
 import asyncio
@@ -12,9 +12,9 @@ from bench.restart.report import make_restart_report, render_restarts
 
 
 def main() -> int:
-    """0: every widget was answered with a 200. 1: not so, or it could not be measured."""
+    """Return 0 if every widget was answered with a 200; 1 if not, or if it could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only to see that it runs: the figures say nothing")
+    parser.add_argument("--quick", action="store_true", help="a short run without useful figures")
     scale = QUICK_RESTART if parser.parse_args().quick else RestartScale()
 
     def note(progress: str) -> None:

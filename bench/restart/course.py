@@ -1,6 +1,6 @@
-"""The loyalty service killed (SIGKILL) and started again while widgets are asked for.
+"""Kills (SIGKILL) and restarts the loyalty service while widgets are requested.
 
-Once with snapshots in its memory, which are gone then, and once with snapshots on a Valkey.
+Once with snapshots in its memory, which are then lost, and once with snapshots on a Valkey.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from bench.snapshot_stack import Holding, SnapshotStack, run_snapshot_stack
 
 HOLDINGS: tuple[Holding, ...] = ("memory", "valkey")
 _GATEWAY = {"GATEWAY_MAX_STALENESS_S": "3600"}
-# So that as many start-ups meet an agent as would by chance.
+# One request in so many is for a new member.
 _NEW_EVERY = 5
 
 
 class RestartScale(msgspec.Struct, frozen=True, kw_only=True):
-    """Widgets are asked for `before_s` before the kill, and until `after_s` after the service listens again.
+    """Widgets are requested from `before_s` before the kill until `after_s` after the service listens again.
 
-    The `shops` are so many that no budget at TRIFFT is spent by the load: 3 requests a second each.
+    There are enough `shops` that the load uses up no rate at TRIFFT: 3 requests a second each.
     """
 
     shops: int = 20
@@ -39,7 +39,7 @@ QUICK_RESTART = RestartScale(held=1, connections=2, before_s=0.2, after_s=0.5)
 
 
 class MeasuredRestart(msgspec.Struct, frozen=True, kw_only=True):
-    """`killed_s`, `listening_s`: of the same clock as the answers'."""
+    """`killed_s`, `listening_s`: by the same clock as the answers' times."""
 
     killed_s: float
     listening_s: float
@@ -56,7 +56,7 @@ def run_restart_stack(
 async def measure_restarts(
     folder: Path, scale: RestartScale, note: Callable[[str], None]
 ) -> dict[Holding, MeasuredRestart]:
-    """On memory, then on a Valkey. Raises ProcessError."""
+    """Measure with memory, then with a Valkey. Raises ProcessError."""
     measured: dict[Holding, MeasuredRestart] = {}
     for holding in HOLDINGS:
         note(f"the loyalty service killed and started again, snapshots: {holding}")
@@ -68,7 +68,7 @@ async def measure_restarts(
 
 
 async def measure_restart(stack: SnapshotStack, scale: RestartScale) -> MeasuredRestart:
-    """Of the stack's first loyalty service. Raises ProcessError."""
+    """Restart the stack's first loyalty service. Raises ProcessError."""
     watch = WatchPlan(
         port=stack.plan.gateways[0].port,
         credentials=stack.credentials,

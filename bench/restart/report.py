@@ -13,16 +13,16 @@ from bench.widgets import LIVE, OLD
 
 _NEVER = "not yet"
 _READING = """\
-Widgets are asked for all the while, on connections that Gorgias keeps: of members whose snapshots were held before the
-kill, and of members never seen. "First live" is the first widget with data as fresh as was asked for, "last without"
-the last that had none: behind it all are live again. The start of the process itself is what lies between the first
-two columns."""
+Widgets are requested all the time, on connections that Gorgias keeps: for members whose snapshots were held before the
+kill, and for new members. "First live" is the first widget with data as fresh as requested, "last without" the last
+widget without data: after it all are live again. The time between the first two columns is the start of the process
+itself."""
 
 
 class Return(msgspec.Struct, frozen=True, kw_only=True):
-    """How the widgets of one kind came back. Seconds after the service listened again; None: not while it was watched.
+    """The recovery of one kind of widgets, in seconds after the service listened again; None: not during the watch.
 
-    `first_live_s` may be below 0: the gateway is quicker than the bench to see that the service listens.
+    `first_live_s` may be below 0: the gateway may notice the service before the bench does.
     """
 
     members: str
@@ -32,7 +32,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RestartRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`start_s`: from the kill until it listens again. `old`: answers with older data than was asked for."""
+    """`start_s`: from the kill until it listens again. `old`: answers with older data than requested."""
 
     holding: Holding
     widgets: int
@@ -56,7 +56,7 @@ def make_restart_report(measured: Mapping[Holding, MeasuredRestart]) -> RestartR
 
 
 def render_restarts(report: RestartReport) -> list[str]:
-    """As Markdown, part by part."""
+    """Render as Markdown, part by part."""
     head = (
         "service killed, snapshots on",
         "listens after s",
@@ -92,7 +92,7 @@ def _make_row(holding: Holding, measured: MeasuredRestart) -> RestartRow:
 
 
 def _make_return(members: str, after: Sequence[Watched], measured: MeasuredRestart) -> Return:
-    """An answer that was under way at the kill may still be live: only those that were sent later count."""
+    """Only requests that were sent after the kill count: one sent before may still be live."""
     sent = [one.answer for one in after if one.answer.sent_s >= measured.killed_s]
     live_s = [answer.answered_s for answer in sent if answer.outcome == LIVE]
     without_s = [answer.answered_s for answer in sent if answer.outcome not in {LIVE, OLD}]

@@ -1,6 +1,6 @@
-"""Widgets asked for all the while: `python -m bench.restart.watch PLAN ANSWERS`. At SIGTERM it writes what came back.
+"""Requests widgets all the time: `python -m bench.restart.watch PLAN ANSWERS`. At SIGTERM it writes the answers.
 
-A process of its own, so that what it costs is nobody else's.
+It is a separate process, so that its cost is not counted as another's.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from bench.widgets import Answer, ask_widget, make_session
 
 
 class WatchPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`connections` clients, each asking every `pause_s`; one request in `new_every` is for a member never seen.
+    """`connections` clients, each with a request every `pause_s`; one request in `new_every` is for a new member.
 
-    `credentials`: the widgets', by shop. The others are for one of `held` members of each shop, in turn, who are asked
-    for once before.
+    `credentials`: the widgets', by shop. The others are for `held` members of each shop in turn, who are read once
+    before.
     """
 
     port: int
@@ -56,7 +56,7 @@ class _Watch:
         return self._watched
 
     async def _ask_on(self, number: int) -> None:
-        """Evenly spread over the pause, and never to catch up with what was missed."""
+        """Send requests, evenly spread over the pause. Missed ones are not made up for."""
         plan = self._plan
         due_s = time.monotonic() + plan.pause_s * number / plan.connections
         while not self._stop.is_set():

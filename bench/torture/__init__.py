@@ -1,1 +1,1 @@
-"""`make torture`: thousands of awards while everything fails, and then the books are compared."""
+"""`make torture`: sends thousands of awards while everything fails, then compares the ledger with TRIFFT."""

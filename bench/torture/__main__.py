@@ -1,7 +1,7 @@
-"""`make torture`: thousands of awards by many agents at once, on SQLite and then on PostgreSQL.
+"""`make torture`: sends thousands of awards by many agents at once, on SQLite and then on PostgreSQL.
 
 Agents click twice, try again and refresh; TRIFFT and Gorgias fail in every way; the processes are killed every few
-seconds. Then everything comes to rest, and the movements, the ledger and the tickets are compared. About ten minutes.
+seconds. Then the faults end, and the movements, the ledger and the tickets are compared. About ten minutes.
 """
 
 import argparse
@@ -29,24 +29,26 @@ from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 REST_S = 600.0
-# Nothing is under way any more that could still book what is not booked by then.
+# After this time no request is left that could still book anything.
 _PATIENCE_S = 30.0
 _LOOK_EVERY_S = 5.0
 _TIMEOUT_S = 20.0
 _PAGE_SIZE = 1000
 _LOYALTY = {"LOYALTY_AWARD_TIMEOUT_S": "3", "LOYALTY_AWARD_ANSWER_S": "1.5"}
-# No real account would take so many clicks, nor so many tickets looked up.
+# A real account would not allow so many clicks and look-ups of tickets.
 _GATEWAY = {"GATEWAY_ACTIONS_PER_MINUTE": "1000000", "GATEWAY_GORGIAS_REQUESTS": "1000000"}
 
 
 def main() -> int:
-    """0: nothing was lost, doubled or left without a trace."""
+    """Return 0 if nothing was lost, doubled or left without a note."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--awards", type=int, default=10_000, help="how many awards agents want to give, per engine")
-    parser.add_argument("--clients", type=int, default=20, help="how many agents at a time")
+    parser.add_argument(
+        "--awards", type=int, default=10_000, help="the number of awards that agents want to give, per engine"
+    )
+    parser.add_argument("--clients", type=int, default=20, help="the number of agents at a time")
     parser.add_argument("--shops", type=int, default=100)
-    parser.add_argument("--engine", choices=ENGINES, help="only this one")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="of everything random")
+    parser.add_argument("--engine", choices=ENGINES, help="only this engine")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="the seed of all random choices")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", flush=True)
     verdicts = []
@@ -114,7 +116,7 @@ async def _show_progress(agents: Agents, awards: int) -> None:
 
 
 async def _come_to_rest(plan: Plan, agents: Agents, credentials: dict[str, str], world: str) -> Verdict:
-    """Nothing fails any more: whatever is still open must settle, by itself or by a person who looks it up."""
+    """After the faults end, every open award must be settled, automatically or by a person who looks it up."""
     async with aiohttp.ClientSession(raise_for_status=True) as session:
         await session.post(f"{world}/calm")
     began = time.monotonic()
@@ -133,7 +135,10 @@ async def _come_to_rest(plan: Plan, agents: Agents, credentials: dict[str, str],
 
 
 async def _settle_as_a_person(client: LoyaltyClient, ledger: list[pb.Award], truth: Truth) -> None:
-    """What TRIFFT has not booked waits for a person, here us. What it has booked must be found without one."""
+    """Settle, as a person would, the awards that TRIFFT has not booked.
+
+    The booked ones must be found without a person.
+    """
     booked = {(shop, one.reference) for shop, movements in truth.movements.items() for one in movements}
     for award in ledger:
         is_booked = (award.merchant_id, f"{award.award_id}:{award.request_id}") in booked

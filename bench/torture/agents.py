@@ -1,4 +1,4 @@
-"""The agents of a torture run: they look at panels, click, click twice, try again, and take back."""
+"""The agents of a torture run: they look at panels, click, click twice, try again, and undo."""
 
 import asyncio
 import random
@@ -11,12 +11,12 @@ from bench.process import HOST
 from bench.stack import make_widget_path
 from bench.torture.truth import make_email, make_member_id
 
-# An agent is patient: a process that was killed is back in a few seconds.
+# An agent tries this long: a killed process is back in a few seconds.
 _TRIES = 60
 _PAUSE_S = (0.1, 1.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=12)
 _UNDO_SHARE = 0.05
-# Of panels that are pressed in the ticket of somebody else, too, of which nobody else has the number.
+# The share of panels that are also pressed in another customer's ticket, and the first number of those tickets.
 _STRAY_SHARE = 0.1
 _STRAY_START = 10**9
 _TRY_AGAIN = "TICKET_NOT_CHECKED"
@@ -26,8 +26,8 @@ _BEFORE_UNDO_S = (0.5, 3.0)
 class Intent(msgspec.Struct, kw_only=True):
     """One award that an agent wants to give, on a ticket of its own, and every answer to their clicks.
 
-    `points`: the number that was typed last, another one after a refusal. `answers`: the status in the body, with the
-    award's number. However often they click, it is one award.
+    `points`: the number that was typed last; after a refusal it is another one. `answers`: the status in the body, with
+    the award's number. However often they click, it is one award.
     """
 
     shop: str
@@ -51,7 +51,7 @@ class Agents:
         self.intents: list[Intent] = []
 
     async def work(self, count: int, clients: int) -> None:
-        """`count` awards by `clients` agents at a time."""
+        """Give `count` awards by `clients` agents at a time."""
         numbers = iter(range(1, count + 1))
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
             await asyncio.gather(*(self._work_on(session, numbers) for _ in range(clients)))
@@ -73,7 +73,8 @@ class Agents:
         await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
         if intent.is_refused:
             await self._try_other_numbers(session, intent, panel["award_token"])
-        # What is refused may have been added unheard: with another number a new panel would make that two awards.
+        # A refused award may have been added without an answer: with other points, a new panel would make a second
+        # award.
         if not intent.is_refused and self._chance.random() < 0.3:  # noqa: PLR2004 - a share
             refreshed = await self._look(session, intent, email)
             if refreshed.get("award_token"):
@@ -82,7 +83,7 @@ class Agents:
             await self._take_back(session, intent, email)
 
     async def _try_other_numbers(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
-        """On the same panel, until one is not refused; then the first again, which must add nothing any more."""
+        """Try other numbers on the same panel until one is not refused; then the first again. That must add nothing."""
         first = intent.points
         for points in (self._draw_points(), self._draw_points(), first):
             intent.points = points
@@ -123,14 +124,17 @@ class Agents:
         intent.answers.append(await self._post(session, intent, "actions/award-points", fields))
 
     async def _stray(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
-        """Nobody may be paid for it but whose ticket it is, which it rarely happens to be."""
+        """Press in another customer's ticket: it may only add points if that customer is the panel's by chance."""
         fields = _make_form(intent, token, str(_STRAY_START + int(intent.ticket_id)))
         await self._post(session, intent, "actions/award-points", fields)
 
     async def _post(
         self, session: aiohttp.ClientSession, intent: Intent, route: str, fields: dict[str, str]
     ) -> tuple[str, str]:
-        """Sent again while nobody answers, as Gorgias does, or says whose the ticket is. The last status and award."""
+        """Send a press, again while no answer comes (as Gorgias does) or the ticket is not checked.
+
+        Returns the last status and award.
+        """
         for _ in range(_TRIES):
             try:
                 async with session.post(

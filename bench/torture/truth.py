@@ -1,4 +1,4 @@
-"""What really happened at TRIFFT and in Gorgias, as the outside world of a torture run tells it."""
+"""The truth of a torture run: what really happened at TRIFFT and in Gorgias."""
 
 import zlib
 
@@ -8,7 +8,7 @@ MEMBERS = 200
 
 
 class Movement(msgspec.Struct, kw_only=True):
-    """What TRIFFT has booked on a wallet."""
+    """A booking of TRIFFT's on a wallet."""
 
     movement_id: str
     member_id: str
@@ -19,7 +19,7 @@ class Movement(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """What stands in a ticket."""
+    """A message in a ticket."""
 
     message_id: int
     ticket_id: str
@@ -27,7 +27,7 @@ class Message(msgspec.Struct, kw_only=True):
 
 
 class Truth(msgspec.Struct, kw_only=True):
-    """What has happened, by shop. `fates`: how often calls met what."""
+    """All that has happened, by shop. `fates`: the number of calls with each outcome."""
 
     movements: dict[str, list[Movement]]
     messages: dict[str, list[Message]]
@@ -35,7 +35,7 @@ class Truth(msgspec.Struct, kw_only=True):
 
 
 def make_member_id(ticket_id: str) -> str:
-    """Whose ticket it is."""
+    """The member whose ticket it is."""
     return f"m{zlib.crc32(ticket_id.encode()) % MEMBERS}"
 
 

@@ -1,4 +1,4 @@
-"""What must be true after a torture run: the movements, the ledger and the tickets are held against one another."""
+"""Checks a torture run: compares the movements, the ledger and the tickets."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ _SHOWN = 10
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Each list holds what is wrong, in words; all must be empty. `open`: awards that are not settled yet."""
+    """Each list has errors in words; all must be empty. `open`: awards that are not settled yet."""
 
     awards: int
     states: dict[str, int]
@@ -55,18 +55,18 @@ def render_verdict(verdict: Verdict) -> str:
     for title, found in (
         ("lost", verdict.lost),
         ("doubled", verdict.doubled),
-        ("recorded otherwise than booked", verdict.untrue),
+        ("recorded differently than booked", verdict.untrue),
         ("in the ticket of another customer", verdict.strayed),
         ("without a trace in the ticket", verdict.untraced),
         ("not settled", verdict.open),
-        ("clicks that nobody ever answered", verdict.unheard),
+        ("clicks without any answer", verdict.unheard),
     ):
         lines.append(f"{len(found)} {title}" + "".join(f"\n    {one}" for one in found[:_SHOWN]))
     return "\n".join(lines)
 
 
 def make_reference(award: pb.Award) -> tuple[str, str]:
-    """The shop, and what the movement carries."""
+    """The shop, and the movement's reference."""
     return award.merchant_id, f"{award.award_id}:{award.request_id}"
 
 
@@ -128,9 +128,9 @@ def _find_unrecorded(ledger: Sequence[pb.Award], booked: Counter[tuple[str, str]
 
 
 def _find_untraced(ledger: Sequence[pb.Award], truth: Truth) -> Iterable[str]:
-    """Each award that was applied, or found not to have been, is named once in its ticket as what it came to be.
+    """Find awards that are APPLIED or NOT_APPLIED without exactly one note of that in their ticket.
 
-    No note stands there twice, those that say that it is being checked included.
+    No note may be there twice, also none that says that the award is being checked.
     """
     notes = Counter(
         (shop, message.ticket_id, message.body.rstrip().rpartition("\n")[2])
@@ -150,7 +150,7 @@ def _find_untraced(ledger: Sequence[pb.Award], truth: Truth) -> Iterable[str]:
 
 
 def make_marks(award: pb.Award) -> tuple[str, ...]:
-    """The last lines of the notes that say what became of it, of which the ticket has to have one."""
+    """The last lines of notes with the outcome: the ticket must have one of them."""
     said = "taken back" if award.reverses else "added"
     kinds = {
         pb.AWARD_STATE_APPLIED: (said, f"checked: {said}", f"{said} after all"),

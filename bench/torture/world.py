@@ -1,7 +1,7 @@
 """The outside world of a torture run: `python -m bench.torture.world SEED`, one process that is never killed.
 
-TRIFFT and Gorgias as far as an award needs them, each failing at random in every way that matters: before the commit,
-after it, late, or not at all. What really happened is in its memory, and `GET /truth` tells it.
+TRIFFT and Gorgias, as far as an award needs them. Each fails at random: before the commit, after it, late, or not at
+all. `GET /truth` tells what really happened.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ LATE_S = 4.0
 _HANG_S = 6.0
 
 Fate = Literal["fine", "refuse", "throttle", "fail", "reset", "hang", "late", "lost", "garbled", "failed_after"]
-# How often a booking meets what, of 1000.
+# The fates of 1000 bookings.
 _BOOKING_FATES: dict[Fate, int] = {
     "refuse": 30,
     "throttle": 20,
@@ -45,10 +45,10 @@ _BOOKING_FATES: dict[Fate, int] = {
 }
 _OTHER_FATES: dict[Fate, int] = {"throttle": 5, "fail": 10, "reset": 10, "hang": 3, "lost": 15, "failed_after": 10}
 _NOTE_FATES: dict[Fate, int] = {**_OTHER_FATES, "late": 10}
-# A note comes later than whoever sent it would look for it at once; a ticket's messages come in pages.
+# A note may appear later than its sender looks for it; a ticket's messages come in pages.
 _LATE_NOTE_S = 12.0
 _PAGE_SIZE = 2
-# One answer in so many says that the account's rate is all but used up, by whomever.
+# One answer in so many says that the account's rate is nearly used up.
 _BUSY_EVERY = 100
 
 
@@ -119,7 +119,7 @@ class World:
         if self._get_balance(shop, movement.member_id) + movement.change < 0:
             return _render_error(402)
         if fate == "late":
-            # The caller has given up by then.
+            # The caller has given up before this time.
             asyncio.get_running_loop().call_later(LATE_S, self._movements[shop].append, movement)
             return await _drop(request)
         self._movements[shop].append(movement)
@@ -161,7 +161,7 @@ class World:
         return web.Response(body=msgspec.json.encode(truth), content_type="application/json")
 
     async def _calm(self, _request: web.Request) -> web.Response:
-        """From now on nothing fails."""
+        """End all faults."""
         self._is_calm = True
         return web.Response(status=204)
 
@@ -193,7 +193,7 @@ class World:
         return "fine"
 
     async def _fail_before(self, request: web.Request, fate: Fate) -> web.StreamResponse | None:
-        """The answer of a call that takes no effect; None: it does."""
+        """The answer of a call that has no effect; None: the call takes effect."""
         match fate:
             case "refuse":
                 return _render_error(400)
@@ -210,7 +210,7 @@ class World:
                 return None
 
     async def _answer(self, request: web.Request, fate: Fate, body: Any, status: int = 200) -> web.StreamResponse:  # noqa: ANN401
-        """The answer of a call that took effect."""
+        """Send the answer of a call that took effect."""
         match fate:
             case "lost":
                 return await _drop(request)
@@ -264,7 +264,7 @@ def _render_error(status: int) -> web.Response:
 
 
 async def _drop(request: web.Request) -> web.Response:
-    """Close the connection without a word."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""The operator's command, `trifft-gorgias`: a file or a room for each group of commands. Its entry point is `main`."""
+"""The operator's command, `trifft-gorgias`: a file or a package for each group of commands. Entry point: `main`."""
 
 from gateway.cli.main import main
 

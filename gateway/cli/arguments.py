@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, checked before any server is asked."""
+"""Arguments and options that several commands share, checked before any server is called."""
 
 import re
 from pathlib import Path
@@ -21,18 +21,20 @@ _MAX_FILE_BYTES = 64 * 1024
 def check_merchant_id(_type: Any, text: str) -> None:  # noqa: ANN401 - as cyclopts calls a validator
     """One DNS label. Raises UsageError."""
     if not _LABEL.fullmatch(text):
-        raise UsageError(f"ID must be 1 to 63 of a-z, 0-9 and -, neither first nor last a dash: not {text[:80]!r}")
+        raise UsageError(
+            f"ID must be 1 to 63 of a-z, 0-9 and -, with no dash at its beginning or end: not {text[:80]!r}"
+        )
 
 
 MerchantId = Annotated[
     str, Parameter(name="ID", help="The shop: one DNS label, for example acme.", validator=check_merchant_id)
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
-AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Take a URL that is not https to a public name.")]
+AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Allow a URL that is not https with a public host name.")]
 
 
 def strip_text(text: str, option: str, advice: str) -> str:
-    """Raises UsageError where nothing is left of it."""
+    """Strip a text. Raises UsageError if nothing is left."""
     if not text.strip():
         raise UsageError(f"{option} is empty: {advice}")
     return text.strip()
@@ -52,17 +54,17 @@ def parse_gorgias_url(text: str, *, allow_private: bool) -> str:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
-        raise UsageError("--gorgias-url is no URL: use https://ACCOUNT.gorgias.com") from None
+        raise UsageError("--gorgias-url is not a URL: use https://ACCOUNT.gorgias.com") from None
     host = (parts.hostname or "").lower()
     if parts.scheme not in _DEFAULT_PORTS or not is_host(host):
         raise UsageError("--gorgias-url must be like https://ACCOUNT.gorgias.com")
     if "@" in parts.netloc or parts.query or parts.fragment or not _is_path(parts):
-        raise UsageError("--gorgias-url must hold a host and at most a plain path: no user, query or fragment")
+        raise UsageError("--gorgias-url must have a host and at most a plain path: no user, query or fragment")
     if host.endswith(_GORGIAS_DOMAIN) and not _LABEL.fullmatch(host.removesuffix(_GORGIAS_DOMAIN)):
         raise UsageError("--gorgias-url must name one account: https://ACCOUNT.gorgias.com")
     is_public = parts.scheme == "https" and is_public_name(host)
     if not (is_public or is_loopback(host) or allow_private):
-        raise UsageError("--gorgias-url must be https to a public name: --allow-private-url takes it as it is")
+        raise UsageError("--gorgias-url must be https with a public host name: --allow-private-url accepts any")
     shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
     return f"{parts.scheme}://{shown_host}{shown_port}{parts.path.rstrip('/')}"
@@ -75,12 +77,12 @@ def read_secret(path: Path, option: str) -> str:
     if not secret:
         raise UsageError(f"{option}: {path} is empty: its first line must be the secret")
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise UsageError(f"{option}: the first line of {path} is no key: it holds spaces or unusual characters")
+        raise UsageError(f"{option}: the first line of {path} is not a key: it has spaces or unusual characters")
     return secret
 
 
 def read_text(path: Path, option: str) -> str:
-    """A small UTF-8 file. Raises UsageError."""
+    """Read a small UTF-8 file. Raises UsageError."""
     try:
         with path.open("rb") as file:
             raw = file.read(_MAX_FILE_BYTES + 1)

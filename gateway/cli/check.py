@@ -1,4 +1,4 @@
-"""`trifft-gorgias check`: why a widget is empty, and what awaits a person."""
+"""`trifft-gorgias check`: why a widget is empty, and what waits for a person."""
 
 import asyncio
 from collections.abc import Callable

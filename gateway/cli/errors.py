@@ -1,9 +1,9 @@
-"""What ends a command early."""
+"""The errors that end a command."""
 
 
 class UsageError(Exception):
-    """An argument is wrong. The message is a line that names it and says what to do."""
+    """An argument is wrong. The message is one line that names it and says what to do."""
 
 
 class CommandError(Exception):
-    """What was asked for could not be done. The message is a line or two."""
+    """The command could not do its work. The message has one or two lines."""

@@ -1,4 +1,4 @@
-"""`trifft-gorgias install` and `uninstall`, and what other commands read of what is installed."""
+"""`trifft-gorgias install` and `uninstall`, and the gateway's database for other commands."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ from runtime.encryption import SecretKeyError, SecretKeys
 
 
 class Stores(NamedTuple):
-    """What the gateway's own database has."""
+    """The stores in the gateway's own database."""
 
     installations: InstallationStore
     notes: OutboxStore
@@ -40,15 +40,17 @@ async def install(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
     *,
-    gorgias_url: Annotated[str, Parameter(help="The account, https://ACCOUNT.gorgias.com")],
+    gorgias_url: Annotated[str, Parameter(help="The account: https://ACCOUNT.gorgias.com")],
     gorgias_user: Annotated[str, Parameter(help="E-mail address of the user whom the API key belongs to.")],
     gorgias_key_file: Annotated[Path, Parameter(help="File whose first line is the user's API key.")],
     template: Annotated[
-        Template, Parameter(help="conservative: plain lines only, where an account does not draw lists.")
+        Template, Parameter(help="conservative: plain lines only, for an account that does not draw lists.")
     ] = "list",
     notes: Annotated[
         bool | None,
-        Parameter(help="Whether awards leave a note in their ticket. As before unless given; at first: yes."),
+        Parameter(
+            help="Whether awards leave a note in their ticket. If not given: as before, and yes at the first install."
+        ),
     ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
@@ -70,7 +72,7 @@ async def install(  # noqa: PLR0913 - one argument per option
         )
         client = make_client(session, target, config)
         changes = await install_widget(stores.installations, client, merchant_id, target, find_buttons(merchant))
-        await stores.notes.retry_failed(merchant_id)  # whatever kept them from being written may be mended now
+        await stores.notes.retry_failed(merchant_id)  # the cause of their failure may be corrected now
     _print_installed(merchant_id, target, changes)
 
 
@@ -95,7 +97,7 @@ async def uninstall(
 
 @asynccontextmanager
 async def open_stores(config: Config) -> AsyncGenerator[Stores]:
-    """Raises CommandError where the database cannot be used, or holds what no key opens."""
+    """Raises CommandError if the database cannot be used, or no key decrypts its secrets."""
     keys = SecretKeys(config.secret_keys)
     try:
         async with open_database(config.database_url) as database:
@@ -108,7 +110,7 @@ async def open_stores(config: Config) -> AsyncGenerator[Stores]:
 
 @asynccontextmanager
 async def open_session() -> AsyncGenerator[aiohttp.ClientSession]:
-    """Of calls to Gorgias. What fails in the block is raised as CommandError."""
+    """A session for calls to Gorgias. An error in the block becomes a CommandError."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         try:
             yield session

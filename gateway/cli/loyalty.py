@@ -1,4 +1,4 @@
-"""The loyalty service as a command asks it: what it refuses becomes the line that an operator reads."""
+"""Calls of a command to the loyalty service. An error becomes one line for the operator."""
 
 import getpass
 import os
@@ -32,9 +32,9 @@ _PageT = TypeVar("_PageT", bound=_Page)
 async def open_loyalty(
     merchant_id: str = "ID", options: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncGenerator[LoyaltyClient]:
-    """A client for one command about one shop, or about all. `options`: which of them fills a field of the request.
+    """A client for one command about one shop, or about all. `options`: the option of each field of the request.
 
-    What fails in the block is raised as CommandError, or as UsageError where a value is at fault.
+    An error in the block becomes a CommandError, or a UsageError if a value is at fault.
     """
     config = load_config()
     async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
@@ -49,7 +49,7 @@ async def open_loyalty(
 
 
 async def list_pages(fetch: Callable[[str], Awaitable[_PageT]]) -> AsyncGenerator[_PageT]:
-    """Page after page. `fetch`: one page by its token; the first one's is empty."""
+    """List page after page. `fetch` gets one page by its token; the first page's token is empty."""
     page_token = ""
     while True:
         page = await fetch(page_token)
@@ -60,9 +60,9 @@ async def list_pages(fetch: Callable[[str], Awaitable[_PageT]]) -> AsyncGenerato
 
 
 async def fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> Zone:
-    """Of a shop that was removed, and has awards on record, UTC: that is said.
+    """Get the shop's zone. For a removed shop with awards on record it is UTC, and a hint says so.
 
-    Raises LoyaltyCallError, also where there never was such a shop.
+    Raises LoyaltyCallError, also if there never was such a shop.
     """
     try:
         return find_zone((await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)).time_zone)
@@ -75,7 +75,7 @@ async def fetch_zone(loyalty: LoyaltyClient, merchant_id: str) -> Zone:
 
 
 async def find_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant | None:
-    """None: there is none, or it cannot be asked for."""
+    """None: there is no such shop, or the loyalty service cannot be called."""
     try:
         return await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     except LoyaltyCallError:
@@ -83,7 +83,7 @@ async def find_merchant(loyalty: LoyaltyClient, merchant_id: str) -> pb.Merchant
 
 
 def get_login() -> str:
-    """Who types a command: the operating system's user at this machine, "jo@ops-1". A claim like any other."""
+    """The person who types the command: the operating system's user at this machine, "jo@ops-1". Not verified."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
@@ -92,5 +92,5 @@ def get_login() -> str:
 
 
 def _read_field(field: str) -> str:
-    """Of what no option fills, for people: "page size"."""
+    """Name a field that no option fills, for people: "page size"."""
     return field.rpartition(".")[2].replace("_", " ")

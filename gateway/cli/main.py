@@ -1,6 +1,6 @@
-"""Parses the command line, runs one command, and turns what went wrong into a line and an exit code.
+"""Parses the command line, runs one command, and turns an error into one line and an exit code.
 
-0: done. 1: what was asked for could not be done, or a check failed. 2: wrong usage or settings.
+0: done. 1: the command could not do its work, or a check failed. 2: wrong usage or settings.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ from runtime.version import VERSION
 _EXIT_FAILED = 1
 _EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
-# What writing the output may meet, and no program can help.
+# Errors of writing the output that the command cannot correct.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# Where a command is, or the group of them that its noun has. A module is loaded only when it is needed.
+# The module of each command or group. A module is loaded only when it is needed.
 _COMMANDS = {
-    "install": ("installation:install", "Install a widget, or bring it up to date; harmless to repeat."),
-    "uninstall": ("installation:uninstall", "Remove what install has made in Gorgias; the shop itself stays."),
-    "check": ("check:check", "Say why a widget is empty, and what to do. Exit code 1 where a check fails."),
+    "install": ("installation:install", "Install a widget, or bring it up to date. Safe to repeat."),
+    "uninstall": ("installation:uninstall", "Remove what install has made in Gorgias. The shop itself stays."),
+    "check": ("check:check", "Say why a widget is empty, and what to do. Exit code 1 if a check fails."),
     "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
     "member": ("member:app", "Members of a shop's loyalty programme."),
-    "snapshot": ("snapshot:app", "What is held of members between reads of TRIFFT."),
+    "snapshot": ("snapshot:app", "Snapshots of members that are held between reads of TRIFFT."),
     "award": ("award.commands:app", "Points given by support."),
-    "webhook": ("webhook:app", "Calls of TRIFFT: something has changed about a member."),
+    "webhook": ("webhook:app", "TRIFFT's webhooks, which tell of changes of a member."),
 }
 
 
 def make_app() -> App:
     app = App(
         name="trifft-gorgias",
-        help="Installs and looks after the TRIFFT loyalty widget in Gorgias accounts.",
+        help="Installs and maintains the TRIFFT loyalty widget in Gorgias accounts.",
         version=VERSION,
     )
     for name, (path, about) in _COMMANDS.items():
@@ -49,23 +49,23 @@ def make_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of `arguments`, or of the process. Returns the exit code."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would mix with the one line that a failure gets
-    if sys.stdout is None:  # the caller has closed it
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log would mix with our one line
+    if sys.stdout is None:  # the caller closed it
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show a name is no failure
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character must not fail the command
     try:
         return asyncio.run(run(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
         _drop_output()
-        return 0  # whoever reads it, `head` perhaps, has enough
+        return 0  # the reader (`head`, for example) wants no more
 
 
 async def run(arguments: Sequence[str]) -> int:
-    """The exit code. What goes wrong is a line on the standard error. Raises BrokenPipeError."""
+    """Return the exit code. An error is one line on the standard error. Raises BrokenPipeError."""
     try:
         _check_text(arguments)
         code = await make_app().run_async(
@@ -86,7 +86,7 @@ async def run(arguments: Sequence[str]) -> int:
 
 
 def _check_text(arguments: Sequence[str]) -> None:
-    """Bytes that are no text in the locale's encoding come as lone surrogates, which no message can carry."""
+    """Refuse bytes that are not text in the locale's encoding: as lone surrogates they could not be sent."""
     for place, argument in enumerate(arguments, start=1):
         if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
             raise UsageError(
@@ -98,7 +98,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, CommandError):
         return str(error)
     if isinstance(error, OSError) and _is_full(error):
-        return f"the output is cut short, it could not be written: {error.strerror}"
+        return f"the output is incomplete, it could not be written: {error.strerror}"
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -111,7 +111,7 @@ def _is_full(error: Exception) -> bool:
 
 
 def _drop_output() -> None:
-    """What is not written yet goes nowhere, or the interpreter complains at exit."""
+    """Discard what is not written: otherwise the interpreter reports it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""`trifft-gorgias member`: one person of a shop's loyalty programme, shown, or forgotten as far as that may be."""
+"""`trifft-gorgias member`: shows or erases one person of a shop's loyalty programme."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from gateway.errors import LoyaltyCallError, name_reason
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# The fields of MemberIdentity, in the order of the options, and the words for them.
+# The fields of MemberIdentity in the order of the options, each with its word.
 _WORDS = {"email": "e-mail address", "phone": "phone number", "support_id": "support ID", "member_id": "id"}
-# Which option fills a field of the request.
+# The option that fills each field of the request.
 WHO_OPTIONS = {
     "identity.email": "--email",
     "identity.phone": "--phone",
@@ -33,18 +33,18 @@ _KEPT_WORDS = {
     pb.KEPT_REASON_BESIDE_DOUBT: "of about the time of one that is being checked: run this again once that is settled",
 }
 _NOT_OURS = """\
-Not ours to forget: TRIFFT's own data (forget them there first, or the next ticket event reads them anew), the notes in
+Not forgotten here: TRIFFT's own data (forget them there first, or the next ticket event reads them again), the notes in
 Gorgias' tickets, and the last sidebar, which Gorgias keeps with the customer.
 Kept by design: of each award the amount, times, agent, ticket, number, state, reason and TRIFFT's number of the
-movement, and what a person wrote when they settled one. The gateway keeps of a click its ticket, for 30 days, and not
-the member; no log names one.
+movement, and what a person wrote when they settled one. Of a click, the gateway keeps the ticket for 30 days,
+never the member. No log names a member.
 """
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Who:
-    """The options of all commands about one person: each names a member."""
+    """The options that name a member."""
 
     email: Annotated[str | None, Parameter(help="The member's e-mail address.")] = None
     phone: Annotated[str | None, Parameter(help="Or the phone number, +421900000000.")] = None
@@ -52,21 +52,21 @@ class Who:
     member_id: Annotated[str | None, Parameter(name="--member", help="Or TRIFFT's id of the member.")] = None
 
     def read(self) -> pb.MemberIdentity:
-        """Raises UsageError unless there is just one."""
+        """Read the one option that is given. Raises UsageError unless there is exactly one."""
         identities = self._list()
         if len(identities) != 1:
             raise UsageError("name the member by one of --email, --phone, --support-id and --member")
         return identities[0]
 
     def read_all(self) -> list[pb.MemberIdentity]:
-        """All that are given, one at least. Raises UsageError."""
+        """Read all options that are given, at least one. Raises UsageError."""
         identities = self._list()
         if not identities:
             raise UsageError("name the member by --email, --phone, --support-id or --member, or by several of them")
         return identities
 
     def _list(self) -> list[pb.MemberIdentity]:
-        """Without the spaces around them, which come with what is pasted."""
+        """Strip spaces, which pasted text often has."""
         given = {field: value for field in _WORDS if (value := getattr(self, field)) is not None}
         return [pb.MemberIdentity(**{field: value.strip()}) for field, value in given.items()]
 
@@ -97,10 +97,10 @@ async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = Fa
         print_fields(list_fields(snapshot, zone))
 
 
-_ABOUT_FORGET = """Forget a person who wants it.
+_ABOUT_FORGET = """Forget a person at their request.
 
-Drops what is held of them, and lets their settled awards carry a pseudonym. Give all their names. Exit code 1 where
-awards had to be kept: run it again later.
+Drops what is held of them, and puts a pseudonym on their settled awards. Give all their names. Exit code 1 if awards
+had to be kept: run it again later.
 """
 
 
@@ -110,7 +110,7 @@ async def forget(
     /,
     *,
     who: Who = NOBODY,
-    yes: Annotated[bool, Parameter(negative="", help="Do it: it cannot be undone.")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="Confirm: it cannot be undone.")] = False,
     json: Json = False,
 ) -> int:
     identities = who.read_all()
@@ -132,22 +132,25 @@ async def forget(
 
 
 async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, identities: Sequence[pb.MemberIdentity]) -> str:
-    """Whom they name, by what is held and by TRIFFT; empty: nobody. Raises CommandError where they name several."""
+    """Find the member whom the names have, in held snapshots and in TRIFFT; empty: nobody.
+
+    Raises CommandError for several.
+    """
     given = [identity.member_id for identity in identities if identity.WhichOneof("identity") == "member_id"]
     if given:
         return given[0]
     found = {member_id for one in identities for member_id in await _find(loyalty, merchant_id, one)}
     if len(found) > 1:
         raise CommandError(
-            f"{merchant_id} has several members with these names, or had until lately: name one of them with --member"
+            f"{merchant_id} has, or recently had, several members with these names: name one of them with --member"
         )
     return found.pop() if found else ""
 
 
 async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIdentity) -> set[str]:
-    """Whom the name is held for, and whose it is now: TRIFFT may have forgotten the one, or given it to the other.
+    """Find the member whom the name is held for, and the member whose it is in TRIFFT now. They may differ.
 
-    Raises CommandError where TRIFFT does not say.
+    Raises CommandError if TRIFFT does not say.
     """
     found = set()
     try:
@@ -158,7 +161,7 @@ async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIde
     except LoyaltyCallError as error:
         if error.reason == "MEMBER_AMBIGUOUS":
             raise CommandError(f"several members of {merchant_id} have this name: name one with --member") from error
-        if error.reason in {"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"}:  # a removed shop has books yet
+        if error.reason in {"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"}:  # a removed shop still has awards
             return found
         raise
     if now.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
@@ -191,11 +194,11 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
     print_line(f"Dropped: {entries} of what was held between reads of TRIFFT.")
     if not is_known:
         print_line(
-            "Neither is such a member held nor does TRIFFT know one, so no award was looked for: give TRIFFT's id"
+            "Neither the held snapshots nor TRIFFT have such a member, so no award was changed: give TRIFFT's id"
         )
         print_line("with --member if you have it (award list shows them).")
     elif done.erased_award_count:
-        awards = "1 award carries" if done.erased_award_count == 1 else f"{done.erased_award_count} awards carry"
+        awards = "1 award has" if done.erased_award_count == 1 else f"{done.erased_award_count} awards have"
         print_line(f"Forgotten: {awards} {done.pseudonym} instead of the member,")
         print_line("without support ID, note, tier and balance.")
     elif not done.kept_awards:

@@ -54,7 +54,7 @@ def list_fields(snapshot: pb.Snapshot, zone: Zone) -> list[tuple[str, str]]:
     member = snapshot.member
     stale = f" (old: {name_reason(snapshot.stale_reason)})" if snapshot.stale_reason else ""
     fields = {field.key: (field.label, field.render(member, DEFAULT_SHOP)) for field in MEMBER_FIELDS}
-    segments = fields.pop("segments")  # there may be many: after all others
+    segments = fields.pop("segments")  # there may be many, so they go last
     no_coupon = UNREADABLE if snapshot.coupons_unreadable else NONE
     coupons = [("Coupon", _describe(coupon, zone)) for coupon in snapshot.coupons] or [("Coupon", no_coupon)]
     who = [fields.pop(key) for key in ("full_name", "support_id")]

@@ -1,4 +1,4 @@
-"""`trifft-gorgias merchant`: which shops there are."""
+"""`trifft-gorgias merchant`: adds, lists, changes and removes shops."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -28,24 +28,24 @@ from gateway.installation.advice import render_install_command
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _PROBE_TIMEOUT_S = 20.0
-# Which option fills a field of the request.
+# The option that fills each field of the request.
 _OPTIONS = {
     "merchant.merchant_id": "ID",
     "merchant.provider_url": "--trifft-url",
     "provider_token": "--trifft-token-file",
     **SETTINGS_OPTIONS,
 }
-# In a list: a shop's columns for people.
+# The columns of a list for people.
 _COLUMNS = ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "held for", "since")
 _AS_IT_IS = MerchantSettings()
 
-TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API, https://api.trifft.io")]
+TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API: https://api.trifft.io")]
 TrifftTokenFile = Annotated[Path, Parameter(help="File whose first line is the project's API token.")]
 NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether the token works.")]
 app = App(name="merchant")
 
 
-@app.command(help="Add a shop; TRIFFT is asked at once whether the token works.")
+@app.command(help="Add a shop. TRIFFT is asked at once whether the token works.")
 async def add(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
@@ -67,7 +67,7 @@ async def add(  # noqa: PLR0913 - one argument per option
     async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
         with _doubt_given():
             await loyalty.create_merchant(request, timeout_s=_PROBE_TIMEOUT_S)
-    probed = "" if no_probe else ": TRIFFT takes the token"
+    probed = "" if no_probe else ": TRIFFT accepts the token"
     print_line(f"{merchant_id} added{probed}. Next: {render_install_command(merchant_id)}")
 
 
@@ -84,7 +84,7 @@ async def list_all(*, json: Json = False) -> None:
         print_line("No shop yet. Add one: trifft-gorgias merchant add ID --trifft-url ORIGIN --trifft-token-file F")
 
 
-@app.command(help="Change a shop; what is not given stays as it is.")
+@app.command(help="Change a shop. What is not given stays as it is.")
 async def update(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
@@ -98,7 +98,7 @@ async def update(  # noqa: PLR0913 - one argument per option
     merchant = pb.Merchant(merchant_id=merchant_id, provider_url=trifft_url or "")
     fields = [*(["provider_url"] if trifft_url is not None else []), *settings.write(merchant)]
     if not fields and trifft_token_file is None:
-        raise UsageError("nothing to change is given: see trifft-gorgias merchant update --help")
+        raise UsageError("no change is given: see trifft-gorgias merchant update --help")
     request = pb.UpdateMerchantRequest(
         merchant=merchant,
         provider_token=read_secret(trifft_token_file, "--trifft-token-file") if trifft_token_file else "",
@@ -125,9 +125,9 @@ async def remove(merchant_id: MerchantId, /) -> None:
 
 
 async def _find_install_command(merchant_id: str) -> str:
-    """What brings the widget of an installed shop up to date; empty where it is not installed."""
+    """The command that brings an installed widget up to date; empty if the shop is not installed."""
     from gateway.cli.installation import open_stores  # noqa: PLC0415 - slow to load, and seldom needed here
-    from gateway.installation.checks import render_reinstall_command  # noqa: PLC0415 - likewise
+    from gateway.installation.checks import render_reinstall_command  # noqa: PLC0415 - as above
 
     async with open_stores(load_config()) as stores:
         installation = await stores.installations.get(merchant_id)
@@ -136,7 +136,7 @@ async def _find_install_command(merchant_id: str) -> str:
 
 @contextmanager
 def _doubt_given() -> Generator[None]:
-    """While a token or an address is being set, it is the one just given that is wrong."""
+    """While a token or an address is being set, the error is about the value just given."""
     try:
         yield
     except LoyaltyCallError as error:
@@ -152,7 +152,7 @@ def _doubt_given() -> Generator[None]:
 
 
 def _print_buttons(merchant: pb.Merchant, fields: Sequence[str], install_command: str) -> None:
-    """What agents still see of an installed widget, now that these fields have changed."""
+    """Tell what agents still see in an installed widget after these fields changed."""
     if REASONS_FIELD in fields:
         meanwhile = ", and an award without one of these reasons is refused," if merchant.award_reasons else ""
         print_line(f"The button in Gorgias asks as before{meanwhile} until you run: {install_command}")

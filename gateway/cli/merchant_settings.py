@@ -1,4 +1,4 @@
-"""What is set of a shop, as an operator types and reads it: texts, limits, reasons, and how long snapshots count."""
+"""A shop's settings as an operator types and reads them: texts, limits, reasons, and how long snapshots are held."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from runtime.text import join
 
 
 class _Number(NamedTuple):
-    """A whole number from 1 to `most`, or one of `words`, with what is sent for it. None: the default, no value.
+    """A whole number from 1 to `most`, or a word from `words`, with the value to send; None: the default.
 
-    `per`: what so many points are for, in a list.
+    `per`: what the limit is counted by, as a list shows it.
     """
 
     option: str
@@ -47,7 +47,7 @@ def _make_limit(limit: Limit) -> _Number:
 
 DEDUCTION_FIELD = PER_DEDUCTION.field
 REASONS_FIELD = "award_reasons"
-# By the field of Merchant.
+# The settings that are numbers, by field of Merchant.
 _TEXTS = {
     "admin_member_url": "--admin-member-url",
     "time_zone": "--time-zone",
@@ -59,7 +59,7 @@ _NUMBERS = {
     "hold_time_s": _Number("--hold-time-s", "seconds", 86_400, {"default": 0}),
     "stale_if_error_s": _Number("--stale-if-error-s", "seconds", 604_800, {"default": 0}),
 }
-# Which option fills a field of the request.
+# The option that fills each field of the request.
 SETTINGS_OPTIONS = {
     **{f"merchant.{field}": option for field, option in _TEXTS.items()},
     **{f"merchant.{field}": number.option for field, number in _NUMBERS.items()},
@@ -78,9 +78,11 @@ class MerchantSettings:
         str | None, Parameter(help="https address of a member in TRIFFT Admin, with one {member_id}.")
     ] = None
     time_zone: Annotated[
-        str | None, Parameter(help="Zone of the times that agents read, Europe/Bratislava. UTC unless set.")
+        str | None, Parameter(help="Zone of the times that agents read, for example Europe/Bratislava. UTC unless set.")
     ] = None
-    locale: Annotated[str | None, Parameter(help="Locale of the numbers that agents read, sk. en unless set.")] = None
+    locale: Annotated[
+        str | None, Parameter(help="Locale of the numbers that agents read, for example sk. en unless set.")
+    ] = None
     profile: Annotated[Path | None, Parameter(help="TOML file with the lines of the wire profile that differ.")] = None
     max_points_per_award: Annotated[
         _Points, Parameter(name="--max-per-award", help="Most points in one award: N, none, or default (500).")
@@ -104,21 +106,20 @@ class MerchantSettings:
         ),
     ] = None
     reason: Annotated[
-        tuple[str, ...], Parameter(negative="", help="Why points may be given; once for each. They replace the old.")
+        tuple[str, ...],
+        Parameter(negative="", help="A reason for giving points; one option for each. They replace the old ones."),
     ] = ()
     no_reasons: Annotated[bool, Parameter(negative="", help="Agents are asked for no reason.")] = False
     hold_time_s: Annotated[
         str | None,
-        Parameter(
-            help="How old, in s, an answer may be for a reader that states no age: N, or default (the service's)."
-        ),
+        Parameter(help="How old, in s, an answer may be for a reader who names no age: N, or default (the service's)."),
     ] = None
     stale_if_error_s: Annotated[
         str | None, Parameter(help="The same while TRIFFT fails: N, or default (the service's).")
     ] = None
 
     def write(self, merchant: pb.Merchant) -> list[str]:
-        """Fill in what is given; returns the names of those fields. Raises UsageError."""
+        """Write the given options into the request; return the names of their fields. Raises UsageError."""
         given = {field: text for field in (*_TEXTS, *_NUMBERS) if (text := getattr(self, field)) is not None}
         for field, text in given.items():
             value = _NUMBERS[field].parse(text) if field in _NUMBERS else text
@@ -129,13 +130,16 @@ class MerchantSettings:
         if self.reason and self.no_reasons:
             raise UsageError("--reason and --no-reasons exclude each other: give one of them")
         if any("," in reason for reason in self.reason):
-            raise UsageError("--reason must not hold a comma, the button would show two: give --reason once for each")
+            raise UsageError("--reason must not contain a comma: give --reason once for each")
         merchant.award_reasons.extend(self.reason)
         return [*given, REASONS_FIELD] if self.reason or self.no_reasons else list(given)
 
 
 def render_settings(merchant: pb.Merchant) -> dict[str, object]:
-    """For scripts. A limit of None: there is none. A time of None: the service's. 0: no points may be removed."""
+    """The settings for scripts. A limit of None: no limit. A time of None: the service's.
+
+    0: no points may be removed.
+    """
     points, seconds = (
         {field: getattr(merchant, field) or None for field, number in _NUMBERS.items() if number.unit == unit}
         for unit in ("points", "seconds")
@@ -145,18 +149,18 @@ def render_settings(merchant: pb.Merchant) -> dict[str, object]:
 
 
 def describe_limits(merchant: pb.Merchant) -> str:
-    """For people, those that are set: "500 per award, 2000 per member and day"."""
+    """The limits that are set, for people: "500 per award, 2000 per member and day"."""
     limits = ((getattr(merchant, field), number.per) for field, number in _NUMBERS.items() if number.per)
     return ", ".join(f"{limit} per {per}" for limit, per in limits if limit) or "none"
 
 
 def describe_reasons(merchant: pb.Merchant) -> str:
-    """For people: "Late delivery, Goodwill"."""
+    """The reasons for people: "Late delivery, Goodwill"."""
     return join(merchant.award_reasons, ", ") or "none"
 
 
 def describe_freshness(merchant: pb.Merchant) -> str:
-    """For people: "60 s, 3600 s while TRIFFT fails"."""
+    """The hold times for people: "60 s, 3600 s while TRIFFT fails"."""
     parts = [f"{merchant.hold_time_s} s"] if merchant.hold_time_s else []
     parts += [f"{merchant.stale_if_error_s} s while TRIFFT fails"] if merchant.stale_if_error_s else []
     return ", ".join(parts) or "default"

@@ -1,4 +1,4 @@
-"""What a command prints: lines and tables for people, JSON with stable keys for scripts."""
+"""The output of commands: lines and tables for people, JSON with stable keys for scripts."""
 
 import json
 import sys
@@ -27,12 +27,12 @@ class _Console(Console):
         super().__init__(markup=False, emoji=False, highlight=False, width=width)
 
     def on_broken_pipe(self) -> None:
-        """Of the command to decide, not of the library, which would end the process with a failure."""
+        """Left to the command: the library would end the process with a failure."""
         raise BrokenPipeError
 
 
 class _Folded:
-    """A line, folded where it is too long. What is isolated in it is so in each piece, whatever stands beside it."""
+    """A line that is folded if it is too long. Isolated text stays isolated in each piece."""
 
     def __init__(self, line: str) -> None:
         self._text = Text(line, overflow="fold")
@@ -46,7 +46,7 @@ class _Folded:
 
 
 def make_console() -> Console:
-    """Into a pipe lines are wide, so that a row is a line."""
+    """In a pipe lines are wide, so that each row is one line."""
     console = _Console()
     return console if console.is_terminal else _Console(width=_PIPED_WIDTH)
 
@@ -56,12 +56,12 @@ def print_line(text: str) -> None:
 
 
 def print_hint(text: str) -> None:
-    """Beside the output, so that a script that reads it does not see this."""
+    """Print to the standard error, so that a script that reads the output does not see it."""
     print(clean_line(text), file=sys.stderr)  # noqa: T201 - a line that a person reads
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, indent=2))  # noqa: T201 - a script's input; escaped, so that any encoding carries it
+    print(json.dumps(value, indent=2))  # noqa: T201 - the output for scripts, escaped for any encoding
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -74,7 +74,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """One thing: a name and a value a line. A value stands alone, as it is to be copied."""
+    """Print one record: a name and a value on each line. A value stands alone, so that it can be copied."""
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
@@ -84,12 +84,12 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 
 def has_width(columns: int) -> bool:
-    """Whether so many characters go on a line."""
+    """Whether so many characters fit on a line."""
     return make_console().width >= columns
 
 
 def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
-    """Where there is no room for a table: each thing on lines of its own, all but the first indented."""
+    """Print records where there is no room for a table: one line for each field, all but the first indented."""
     console = make_console()
     for head, *lines in blocks:
         console.print(_Folded(clean_line(head)))
@@ -98,6 +98,6 @@ def print_blocks(blocks: Iterable[Sequence[str]]) -> None:
 
 
 def render_enum(kind: "EnumTypeWrapper[Any]", value: Any, prefix: str) -> str:  # noqa: ANN401 - a value of `kind`
-    """For scripts, like "not_applied"; a number, where a newer loyalty service has more of them."""
+    """The enum value for scripts, like "not_applied"; a number if only a newer loyalty service knows its name."""
     names = {number: name for name, number in kind.items()}
     return names.get(value, str(value)).removeprefix(prefix).lower()

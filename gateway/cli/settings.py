@@ -1,4 +1,4 @@
-"""Where the operator's command takes its settings from: one place for all of them."""
+"""The settings of the operator's command."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT) -> Config:
-    """From the environment if it has any of the gateway's settings, else from what `make run` left in `var/`.
+    """Load the settings from the environment if it has any, otherwise from the file that `make run` left in `var/`.
 
     Raises ConfigError.
     """
@@ -26,7 +26,7 @@ def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT
             "no settings: set GATEWAY_DATABASE_URL, GATEWAY_SECRET_KEYS and the others, or start `make run` once"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({type(error).__name__}): check its mode") from None
+        raise ConfigError(f"{path} cannot be read ({type(error).__name__}): check its permissions") from None
     try:
         return Config.from_env(parse_settings(text))
     except ValueError as error:
@@ -34,6 +34,6 @@ def load_config(environ: Mapping[str, str] = os.environ, project: Path = PROJECT
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """Lines of NAME=value as a shell reads them: quotes around a value, comments behind a #. Raises ValueError."""
+    """Parse lines of NAME=value as a shell reads them: quotes around a value, comments after a #. Raises ValueError."""
     pairs = (word.partition("=") for word in shlex.split(text, comments=True))
     return {name: value for name, _, value in pairs}

@@ -18,7 +18,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 app = App(name="snapshot")
 
 
-@app.command(help="Show what is held of a member, and since when; TRIFFT is not asked.")
+@app.command(help="Show what is held of a member, and since when. TRIFFT is not asked.")
 async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = False) -> None:
     identity = who.read()
     async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
@@ -28,12 +28,12 @@ async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = Fa
     if json:
         print_json(_render(found, max_staleness_s, zone))
     elif found.WhichOneof("held") is None:
-        print_line("Nothing is held: whoever asks next asks TRIFFT.")
+        print_line("Nothing is held: the next reader asks TRIFFT.")
     else:
         print_fields(_list_fields(found, max_staleness_s, zone))
 
 
-@app.command(help="Drop what is held of a member, or that there is none; the next reader asks TRIFFT.")
+@app.command(help="Drop a held snapshot, or a held answer that there is no such member. The next reader asks TRIFFT.")
 async def drop(merchant_id: MerchantId, /, *, who: Who = NOBODY) -> None:
     identity = who.read()
     async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
@@ -42,7 +42,7 @@ async def drop(merchant_id: MerchantId, /, *, who: Who = NOBODY) -> None:
     if found.WhichOneof("held") is None:
         print_line("Nothing was held.")
     else:
-        print_line(f"Dropped ({_describe(found)}): whoever asks next asks TRIFFT.")
+        print_line(f"Dropped ({_describe(found)}): the next reader asks TRIFFT.")
 
 
 def _render(found: pb.GetHeldSnapshotResponse, max_staleness_s: float, zone: Zone) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Days and times as an operator types and reads them: the shop's own."""
+"""Days and times as an operator types and reads them, in the shop's zone."""
 
 import re
 from datetime import UTC, date, datetime, tzinfo
@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.cli.errors import CommandError, UsageError
 from gateway.wording.times import parse_time
 
-# A shop's. None: this machine does not know it, and shows times in UTC.
+# A shop's zone. None: this machine does not know it, and times are in UTC.
 Zone: TypeAlias = tzinfo | None
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -20,7 +20,7 @@ _TIME = re.compile(
 
 
 def find_zone(name: str) -> Zone:
-    """UTC where a shop has set none."""
+    """Find a shop's zone; UTC if it has set none."""
     try:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -28,12 +28,12 @@ def find_zone(name: str) -> Zone:
 
 
 def render_timestamp(timestamp: Timestamp, zone: Zone) -> str:
-    """For scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00"."""
+    """A time for scripts, ISO 8601 with its offset: "2026-11-23T13:55:04.000+01:00"."""
     return parse_time(timestamp).astimezone(zone or UTC).isoformat(timespec="milliseconds")
 
 
 def show_time(time: datetime, zone: Zone) -> str:
-    """For people, with its zone: "2026-11-23 13:55:04 CET"."""
+    """A time for people, with its zone: "2026-11-23 13:55:04 CET"."""
     local = time.astimezone(zone or UTC)
     name = local.tzname() or ""
     return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
@@ -58,8 +58,8 @@ def parse_typed_time(text: str, option: str) -> date | datetime:
 
 
 def find_instant(time: date | datetime, zone: Zone, option: str) -> datetime:
-    """In UTC. What has no offset of its own is the shop's. Raises CommandError and UsageError."""
-    local = time if isinstance(time, datetime) else datetime(time.year, time.month, time.day)  # noqa: DTZ001 - below
+    """Convert to UTC. A time without an offset is in the shop's zone. Raises CommandError and UsageError."""
+    local = time if isinstance(time, datetime) else datetime(time.year, time.month, time.day)  # noqa: DTZ001 - the zone follows
     if local.tzinfo is None:
         if zone is None:
             raise CommandError(

@@ -1,4 +1,4 @@
-"""`trifft-gorgias webhook`: what a shop pastes into TRIFFT's Admin so that we hear of changes."""
+"""`trifft-gorgias webhook`: the texts that a shop pastes into TRIFFT's Admin so that we learn of changes."""
 
 from datetime import datetime
 
@@ -25,7 +25,7 @@ async def show(merchant_id: MerchantId, /, *, json: Json = False) -> None:
     _print(installation, config.public_url, as_json=json)
 
 
-@app.command(help="Make a new secret, and print it. The one before it still works for a day.")
+@app.command(help="Make a new secret and print it. The old secret still works for a day.")
 async def rotate(merchant_id: MerchantId, /, *, json: Json = False) -> None:
     config = load_config()
     async with open_stores(config) as stores:
@@ -66,10 +66,10 @@ def _print(
     print_line(f"  Header: {SECRET_HEADER}")
     print_line(f"  Value:  {secret}")
     print_line("(or HTTP Basic: any user, and the value as the password). The body of each:")
-    for event, name in EVENTS.items():  # no table, whose cells a narrow terminal would break
+    for event, name in EVENTS.items():  # not a table: a narrow terminal would break its cells
         print_line(f"{name}:")
         print_line(f"  {render_template(event)}")
     print_line("Other events change nothing in the sidebar, and are ignored.")
     if former_expire_time is not None:
         until = f"{former_expire_time:%Y-%m-%d %H:%M} UTC"
-        print_line(f"The secret before is taken until {until}: replace it in all of the shop's webhooks.")
+        print_line(f"The old secret is accepted until {until}: replace it in all of the shop's webhooks.")

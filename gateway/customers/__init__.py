@@ -1,1 +1,1 @@
-"""Who the customer of a ticket is, and whether it still is the panel's: by the widget's URL, else as Gorgias says."""
+"""The customer of a ticket, from the widget's URL or from Gorgias; and whether the ticket is still theirs."""

@@ -1,7 +1,7 @@
-"""Which e-mail address a widget's call is about. Pure.
+"""Reads the customer's e-mail address from a widget call. Pure.
 
-The customer chose the address, and nobody knows whether the sender encoded it: what could be another's address, read in
-another way, is not read here but asked of Gorgias.
+The customer chose the address, and we do not know whether the sender encoded it. If another reading would give another
+address, Gorgias is asked.
 """
 
 import re
@@ -12,9 +12,9 @@ import msgspec
 from gateway.gorgias.variables import parse_variable
 from gateway.gorgias.widget_url import WidgetCall
 
-# As it stands in both: in a target that nobody encoded, and in one where only what HTTP forbids was encoded.
+# An address that looks the same unencoded, and with only those characters encoded that HTTP forbids.
 _PLAIN = re.compile(r"[A-Za-z0-9.!$&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
-# What a sender leaves that encodes all of a value. It leaves no "@".
+# The characters of a fully encoded value. It has no "@".
 _ENCODED = re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+")
 _ENCODED_AT = "%40"
 
@@ -26,7 +26,7 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class AskGorgias(msgspec.Struct, frozen=True, kw_only=True):
-    """Only Gorgias can say whose ticket this is. Ids are as they arrived."""
+    """Gorgias must say whose ticket this is. Ids are as they arrived."""
 
     ticket_id: str
     customer_id: str
@@ -49,6 +49,9 @@ def parse_customer(call: WidgetCall) -> Customer | AskGorgias:
 
 
 def _is_absent(text: str) -> bool:
-    """Nothing, `None` or the literal variable, encoded or not. What has an "@" is an address, however odd."""
+    """Whether it is empty, `None` or the literal variable, encoded or not.
+
+    A text with an "@" is an address, however odd.
+    """
     value = unquote(text)
     return "@" not in value and parse_variable(value) is None

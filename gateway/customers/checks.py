@@ -1,4 +1,4 @@
-"""Whether Gorgias says whose a ticket is, without which no button works."""
+"""Checks that Gorgias says whose a ticket is: without that no button works."""
 
 from contextlib import suppress
 
@@ -7,12 +7,12 @@ from gateway.gorgias.tickets import ANY_TICKET, TicketClient
 from gateway.installation.checks import Check, CheckState, render_reinstall_command
 from gateway.installation.store import Installation
 
-# Whether there is such a one is all the same: a key that may not see any is refused either way.
+# Ticket and customer 1 need not exist: a key without permission is refused either way.
 _ANY_CUSTOMER = 1
 
 
 async def check_buttons(tickets: TicketClient, installation: Installation) -> Check:
-    """Whether the API key may see tickets and customers: each button press is refused where Gorgias does not say."""
+    """Check that the API key may read tickets and customers: otherwise each button press is refused."""
     try:
         await tickets.has_ticket(ANY_TICKET)
         with suppress(GorgiasNotFoundError):

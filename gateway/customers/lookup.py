@@ -1,4 +1,4 @@
-"""Whose ticket it is, asked of Gorgias: for the few calls that do not say it beyond doubt."""
+"""Asks Gorgias whose a ticket is: for the few widget calls whose address is not certain."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ from runtime.shared_tasks import SharedTasks
 _REMEMBER_S = 300.0
 _REMEMBER_FAILURE_S = 5.0
 _CAPACITY = 10_000
-# So long a lookup may go on after those who wait for it have given up: the next call finds its answer.
+# How long a lookup may run after its callers gave up, so that the next call finds its answer.
 _FLIGHT_S = 8.0
 _LOG = structlog.get_logger()
 
-# Of which shop, which ticket, and the customer that the call names: a ticket may change hands.
+# Shop, ticket, and the customer that the call names, since a ticket may get another customer.
 _Key = tuple[str, int, int | None]
 
 
@@ -31,9 +31,9 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class Customers:
-    """Open with `async with`. Remembers an answer for 5 min, for 5 s that there was none; 10,000 at most.
+    """Open with `async with`. Remembers an answer for 5 min, and a failure for 5 s; at most 10,000 of them.
 
-    A ticket is asked for once, however many wait for it.
+    However many callers wait for a ticket, it is fetched once.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,7 +49,7 @@ class Customers:
         await self._flights.close()
 
     async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | None:
-        """None: not known. Gorgias did not say in time, or says that the ticket is another customer's by now."""
+        """Find a ticket's customer. None: Gorgias did not answer in time, or the ticket has another customer now."""
         ticket_id = parse_ticket_id(ask.ticket_id)
         if ticket_id is None:
             return None

@@ -1,6 +1,6 @@
-"""Whose ticket a button is pressed on, as Gorgias says at that moment.
+"""Checks with Gorgias whose ticket a button is pressed on.
 
-Nothing is remembered: a ticket is given to another customer, and customers are merged, between two presses.
+Nothing is remembered: between two presses a ticket may get another customer, or customers may be merged.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ _LOG = structlog.get_logger()
 
 
 class Ownership:
-    """Asks Gorgias each time."""
+    """Asks Gorgias on each press."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -26,9 +26,9 @@ class Ownership:
     async def check(
         self, merchant_id: str, ticket_id: str, is_expected: Callable[[str], bool], *, timeout_s: float
     ) -> int | None:
-        """Returns only where Gorgias says that the ticket's customer has an e-mail address that is expected.
+        """Return only if Gorgias says that the ticket's customer has an expected e-mail address.
 
-        The customer's id, None where Gorgias gives none.
+        Returns the customer's id; None if Gorgias gives none.
 
         Raises TicketNotFoundError, OtherCustomerError, and TicketNotCheckedError where Gorgias does not say in time.
         """
@@ -62,7 +62,7 @@ async def _fetch_ticket(tickets: TicketClient, number: int) -> Ticket:
 
 
 async def _is_theirs(tickets: TicketClient, ticket: Ticket, is_expected: Callable[[str], bool]) -> bool | None:
-    """None: Gorgias names no customer. Raises GorgiasError."""
+    """Whether the ticket's customer has the address; None: Gorgias names no customer. Raises GorgiasError."""
     if is_expected(ticket.customer_email):
         return True
     if ticket.customer_id is None:

@@ -1,1 +1,1 @@
-"""Gorgias' REST API and its spellings: nothing outside this room spells them."""
+"""Gorgias' REST API. Only this package knows its paths and field names."""

@@ -1,4 +1,4 @@
-"""Gorgias' REST API, as far as an installation needs it."""
+"""The calls of Gorgias' REST API that an installation needs."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -19,10 +19,10 @@ _MAX_PAGES = 100
 
 
 class GorgiasClient:
-    """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
 
-    Waits out 429s, twice at most. Nothing else is tried again: the operator's command is. Every method raises
-    GorgiasError.
+    After a 429 it waits and tries again, twice at most. It retries nothing else, since operators can repeat their
+    command. Every method raises GorgiasError.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class GorgiasClient:
         self._transport = Transport(session, base_url, user, key, proxy=proxy)
 
     async def list_integrations(self) -> list[Integration]:
-        """All HTTP integrations of the account; without those that cannot be read: ours have an id."""
+        """All HTTP integrations of the account, without those that have no readable id: ours have one."""
         found = _parse_each(parse_integration, await self._list("/api/integrations", {"type": "http"}))
         return list({one.integration_id: one for one in found}.values())
 
@@ -66,10 +66,10 @@ class GorgiasClient:
             items += page.items
             if page.next_cursor is None:
                 return items
-        raise GorgiasContractError(f"Gorgias' list {path} does not end", "try again later")
+        raise GorgiasContractError(f"Gorgias' list {path} has too many pages", "try again later")
 
     async def _delete(self, path: str) -> None:
-        """404 is a success: it is gone."""
+        """Delete an object. A 404 is a success: it is gone."""
         try:
             await self._transport.request(HTTPMethod.DELETE, path)
         except GorgiasNotFoundError:
@@ -77,7 +77,10 @@ class GorgiasClient:
 
 
 def _parse_each(parse: Callable[[object], _Record], items: Iterable[object]) -> list[_Record]:
-    """Each by itself: one that cannot be read is somebody else's. One that moves to another page comes twice."""
+    """Parse items one by one. One that cannot be read is not ours.
+
+    An item that moves to another page may come twice.
+    """
     parsed: list[_Record] = []
     for item in items:
         with contextlib.suppress(msgspec.ValidationError):

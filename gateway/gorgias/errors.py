@@ -1,20 +1,20 @@
-"""What a call of Gorgias' REST API may raise.
+"""Errors of calls to Gorgias' REST API.
 
 GorgiasError
 ├── GorgiasCredentialsError    the user and API key are refused, or may not do this
 ├── GorgiasNotFoundError       no such object; for an account's address: no such account
-├── GorgiasRefusedError        understood and refused (400, 409, 413 …)
-├── GorgiasTooLongError        a list that has no end, as far as it is read
-├── GorgiasThrottledError      too many requests, and it did not pass
-├── GorgiasUnavailableError    not reached, too slow (408, too), or 5xx
+├── GorgiasRefusedError understood and refused (400, 409, 413 …)
+├── GorgiasTooLongError a list with more pages than we read
+├── GorgiasThrottledError too many requests, also after waiting
+├── GorgiasUnavailableError not reached, too slow (or 408), or 5xx
 └── GorgiasContractError       the answer is not what Gorgias documents
 
-Messages say what to do and never hold the key or a widget credential.
+Messages say what to do, and never contain the key or a widget credential.
 """
 
 
 class GorgiasError(Exception):
-    """Base of what a call may raise: what happened, and what to do about it."""
+    """Base of all errors here: what happened, and what to do."""
 
     def __init__(self, detail: str, advice: str) -> None:
         super().__init__(f"{detail}: {advice}")
@@ -39,7 +39,7 @@ class GorgiasTooLongError(GorgiasError):
 
 
 class GorgiasThrottledError(GorgiasError):
-    """429, or our own share of the account's rate is used up (`is_ours`): nothing was done.
+    """429, or our own share of the account's rate is used up (`is_ours`). Nothing was done.
 
     `retry_after_s`: seconds to wait.
     """
@@ -51,8 +51,8 @@ class GorgiasThrottledError(GorgiasError):
 
 
 class GorgiasUnavailableError(GorgiasError):
-    """Connection, time-out, 408, 5xx. What was asked for may have been done."""
+    """Connection error, timeout, 408 or 5xx. The request may have been carried out."""
 
 
 class GorgiasContractError(GorgiasError):
-    """An answer that cannot be read, or a redirect. What was asked for may have been done."""
+    """An answer that cannot be read, or a redirect. The request may have been carried out."""

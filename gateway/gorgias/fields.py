@@ -1,7 +1,6 @@
-"""Fields of Gorgias' records, read one at a time: what cannot be read is as if it were not there.
+"""Reads the fields of Gorgias' records one by one: a field that cannot be read counts as absent.
 
-A record may be somebody else's, made by another program, or by a person long ago: no field of it may keep ours from
-being found.
+A record may come from another program, or from a person long ago. An odd field in it must not hide our own records.
 """
 
 import re
@@ -11,7 +10,7 @@ from urllib.parse import unquote
 _MASK = re.compile("[*\u2022\u25cf]+")
 _ID_DIGITS = 18
 _ENCODED_BRACES = re.compile("%7[BbDd]")
-# What is read under another name than it was written.
+# Names of triggers that Gorgias returns under another name.
 _TRIGGER_ALIASES = {"ticket-assignee-updated": "ticket-assignment-updated"}
 _UNSET_WORDS = frozenset({"", "false", "0", "no", "off", "null", "none"})
 
@@ -27,14 +26,14 @@ def read_id(value: object) -> int | None:
 
 
 def read_text(value: object) -> str:
-    """Text, or a number as text; else empty."""
+    """A text, or a number as text; otherwise empty."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
 def read_fields(value: object) -> Mapping[str, object]:
-    """An object; else an empty one."""
+    """An object; otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
 
@@ -46,7 +45,7 @@ def read_pairs(value: object) -> dict[str, object]:
 
 
 def read_headers(value: object) -> dict[str, str] | None:
-    """By lower-case name; a value that is withheld (null) is masked. None: Gorgias shows none at all."""
+    """Headers by lower-case name; a null value counts as masked. None: Gorgias shows no headers."""
     if not isinstance(value, (dict, list)):
         return None
     return {
@@ -56,23 +55,23 @@ def read_headers(value: object) -> dict[str, str] | None:
 
 
 def read_triggers(value: object) -> frozenset[str]:
-    """Those that are set, as they are written: hyphenated."""
+    """The triggers that are set, hyphenated as we write them."""
     names = (name.strip().lower().replace("_", "-") for name, is_set in read_pairs(value).items() if _is_set(is_set))
     return frozenset(_TRIGGER_ALIASES.get(name, name) for name in names)
 
 
 def read_content_type(value: object) -> str:
-    """Without its parameters."""
+    """A content type without its parameters."""
     return read_text(value).partition(";")[0].strip().lower()
 
 
 def normalize_braces(text: str) -> str:
-    """Braces as they are written where they are read back percent-encoded."""
+    """Decode braces that Gorgias returns percent-encoded."""
     return _ENCODED_BRACES.sub(lambda found: unquote(found[0]), text)
 
 
 def contains_headers(found: Mapping[str, str] | None, meant: Mapping[str, str] | None, *, trusts_masks: bool) -> bool:
-    """Whether all that is meant is among those found; what is masked, or not shown, only where masks are trusted."""
+    """Whether `found` has all headers of `meant`. Masked or hidden ones count only if masks are trusted."""
     if found is None or meant is None:
         return trusts_masks
     return all(
@@ -82,7 +81,7 @@ def contains_headers(found: Mapping[str, str] | None, meant: Mapping[str, str] |
 
 
 def _fits(found: str, meant: str) -> bool:
-    """Whether `found` is `meant`, or may be: what a mask hides is not known, what stands around it is the same."""
+    """Whether `found` equals `meant`, or may equal it: the text around a mask must be the same."""
     parts = _MASK.split(found)
     return found == meant if len(parts) == 1 else meant.startswith(parts[0]) and meant.endswith(parts[-1])
 

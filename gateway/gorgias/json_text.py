@@ -1,4 +1,4 @@
-"""JSON as Gorgias sends it: what one record makes unusual does not cost the whole list."""
+"""Parses JSON from Gorgias: one unusual record must not cost the whole list."""
 
 import json
 from typing import Any
@@ -7,11 +7,11 @@ import msgspec
 
 
 class JsonError(ValueError):
-    """It is no JSON."""
+    """The text is not JSON."""
 
 
 def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Takes what a Python program may write beyond the standard, too: NaN, half of a pair, other than UTF-8.
+    """Parse JSON, and also what a Python program may write beyond the standard: NaN, lone surrogates, not UTF-8.
 
     Raises JsonError.
     """
@@ -26,9 +26,9 @@ def decode_json(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Without halves of surrogate pairs: no text that holds one can be written anywhere.
+    """Replace lone surrogates: a text with one cannot be written anywhere.
 
-    What stands for them is in no address: a "?" would make another's of it.
+    The replacement occurs in no address; a "?" could make it another person's address.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""How much of an account's rate this process takes: the shop's other integrations live on the rest."""
+"""The rate limiter of a Gorgias account: the shop's other integrations share the account's rate."""
 
 import enum
 import time
@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from gateway.gorgias.errors import GorgiasThrottledError
 
-# Gorgias takes 40 requests in 20 s from an API key (contract: rate). Half of them is ours. Of that half, 3 in 10 are
-# kept for presses; panels take 5 in 10 at most, so that some are left for notes.
+# Gorgias allows 40 requests in 20 s for an API key (contract: rate). We use half of them. Of that half, 3 in 10 are
+# reserved for presses. Panels use at most 5 in 10, so that some are left for notes.
 WINDOW_S = 20.0
 REQUESTS = 20
 BACKGROUND_TENTHS = 7
@@ -16,10 +16,10 @@ PANEL_TENTHS = 5
 
 
 class Priority(enum.Enum):
-    """What a request is for. The less anybody waits for it, the sooner it is put off.
+    """The priority of a request: notes are delayed first, then panels, then presses.
 
-    The value is a share of the account's rate. Gorgias says how much of it is used, by us and by everyone else; while
-    that is above this share, the request is put off.
+    The value is a share of the account's rate. Gorgias says how much of the rate is used, by us and by all others.
+    While more than this share is used, the request is delayed.
     """
 
     NOTE = 0.5
@@ -31,10 +31,9 @@ class Priority(enum.Enum):
 
 
 class RateLimiter:
-    """At most so many `requests` in any 20 s to one account, some of them kept for presses. Nobody waits here.
+    """Allows at most `requests` in any 20 s to one account, some of them reserved for presses. Never waits.
 
-    After a 429 nothing is sent until the time that Gorgias named. `clock` gives seconds of any
-    beginning.
+    After a 429 nothing is sent until the time that Gorgias named. `clock` returns seconds, with an arbitrary zero.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, *, requests: int = REQUESTS) -> None:
@@ -47,7 +46,7 @@ class RateLimiter:
         self._level_until = dict.fromkeys(Priority, 0.0)
 
     def take(self, priority: Priority, *, is_begun: bool = False) -> None:
-        """Count one request that is about to be sent. Raises GorgiasThrottledError where it must not be."""
+        """Count one request that is about to be sent. Raises GorgiasThrottledError if it must not be sent."""
         wait_s = self.get_wait_s(priority, is_begun=is_begun)
         if wait_s > 0:
             raise GorgiasThrottledError(wait_s, is_ours=True)
@@ -56,7 +55,7 @@ class RateLimiter:
             sends.append(now)
 
     def get_wait_s(self, priority: Priority, *, is_begun: bool = False) -> float:
-        """Seconds until the next request may be sent; 0: now. `is_begun`: it goes on with what was let through."""
+        """Seconds until the next request may be sent; 0: now. `is_begun`: it continues work that has begun."""
         now = self._clock()
         level_until = self._level_until[Priority.PRESS if is_begun else priority]
         free_times = [now, self._refused_until, level_until]
@@ -67,7 +66,7 @@ class RateLimiter:
         return max(free_times) - now
 
     def _list_bounds(self, priority: Priority) -> list[tuple[deque[float], int]]:
-        """Where a request counts, and how many there may be in any 20 s."""
+        """The windows that a request counts in, each with its bound for any 20 s."""
         bounds = [(self._sends, self._requests)]
         if priority is not Priority.PRESS:
             bounds.append((self._background_sends, _find_share(self._requests, BACKGROUND_TENTHS)))
@@ -76,14 +75,14 @@ class RateLimiter:
         return bounds
 
     def note_refusal(self, retry_after_s: float) -> None:
-        """Gorgias answered 429."""
+        """Note that Gorgias answered 429."""
         self._refused_until = max(self._refused_until, self._clock() + retry_after_s)
 
     def note_level(self, used: int, capacity: int) -> None:
-        """What Gorgias says of the account: of its bucket of `capacity`, emptied in 20 s, so much is `used`."""
+        """Note what Gorgias says: `used` of the account's leaky bucket of `capacity`, which empties in 20 s."""
         now, drain_s = self._clock(), WINDOW_S / capacity
         for priority in Priority:
-            # For a press one request more has to drain: at the level itself, nothing is sent.
+            # One more request must drain: at the level itself nothing is sent.
             above = used - capacity * priority.value + (priority is Priority.PRESS)
             self._level_until[priority] = now + max(0.0, above) * drain_s
 
@@ -93,5 +92,5 @@ def _find_share(requests: int, tenths: int) -> int:
 
 
 def _find_free_time(sends: deque[float], most: int) -> float:
-    """When there is room again for one more beside these."""
+    """The time at which one more request fits beside these."""
     return sends[-most] + WINDOW_S if len(sends) >= most else 0.0

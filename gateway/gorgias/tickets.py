@@ -1,4 +1,4 @@
-"""Tickets and their messages in one Gorgias account: the calls, and how Gorgias spells a message."""
+"""Tickets and their messages in one Gorgias account: the calls, and the form of a message."""
 
 import html
 import re
@@ -13,13 +13,13 @@ from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, G
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Node
 
-# Of `has_ticket`, where it is all the same whether there is one: a key that may see none is refused either way.
+# The ticket that `has_ticket` reads. It need not exist: a key without permission is refused either way.
 ANY_TICKET = 1
 INTERNAL_NOTE = "internal-note"
 _EMAIL_CHANNEL = "email"
-# 1,000 messages. Gorgias does not document their order, so all of a ticket's are looked at.
+# 1,000 messages. Gorgias does not document their order, so all messages of a ticket are read.
 _MAX_PAGES = 10
-# Gorgias numbers its tickets. Other spellings of a number are refused: each would be a ticket of its own to the limits.
+# The form of a ticket's number. Other spellings are refused: the limits would count each as another ticket.
 _TICKET_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose ticket it is. `customer_id`: None where Gorgias names no customer; `customer_email` may be empty."""
+    """A ticket's customer. `customer_id`: None if Gorgias names no customer; `customer_email` may be empty."""
 
     ticket_id: int
     customer_id: int | None
@@ -39,7 +39,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TicketClient:
-    """What is asked of an account about its tickets. Every method raises GorgiasError. `sender`: e-mail of a user."""
+    """The calls about an account's tickets. Every method raises GorgiasError. `sender`: a user's e-mail."""
 
     def __init__(self, transport: Transport, sender: str) -> None:
         self._transport = transport
@@ -54,14 +54,14 @@ class TicketClient:
         return True
 
     async def fetch_ticket(self, ticket_id: int) -> Ticket:
-        """Raises GorgiasNotFoundError where there is none."""
+        """Raises GorgiasNotFoundError if there is no such ticket."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/tickets/{ticket_id}")
         ticket = parse_answer(parse_ticket, body)
         _check_id(ticket.ticket_id, ticket_id)
         return ticket
 
     async def fetch_emails(self, customer_id: int) -> list[str]:
-        """All e-mail addresses of a customer. Raises GorgiasNotFoundError where there is none."""
+        """All e-mail addresses of a customer. Raises GorgiasNotFoundError if there is no such customer."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
         return parse_answer(parse_emails, body)
@@ -69,13 +69,13 @@ class TicketClient:
     async def create_note(self, ticket_id: int, text: str) -> None:
         """Write an internal note of plain lines. GorgiasNotFoundError: there is no such ticket.
 
-        After GorgiasUnavailableError and GorgiasContractError it may be there.
+        After GorgiasUnavailableError and GorgiasContractError the note may exist.
         """
         body = render_note(self._sender, text)
         await self._transport.request(HTTPMethod.POST, f"/api/tickets/{ticket_id}/messages", body=body)
 
     async def find_message(self, ticket_id: int, is_wanted: Callable[[Message], bool]) -> Message | None:
-        """The first that fits among at most 1,000. Raises GorgiasTooLongError where there are more and none fits."""
+        """Find the first message that fits. Raises GorgiasTooLongError if none of the first 1,000 fits."""
         pages = self._transport.list_pages("/api/messages", {"ticket_id": str(ticket_id)}, _MAX_PAGES)
         async with aclosing(pages):
             async for page in pages:
@@ -85,11 +85,11 @@ class TicketClient:
                         return message
                 if page.next_cursor is None:
                     return None
-        raise GorgiasTooLongError("the ticket has more messages than are looked through", "look at it by hand")
+        raise GorgiasTooLongError("the ticket has more messages than we read", "look into the ticket")
 
 
 def parse_ticket_id(text: str) -> int | None:
-    """The number of a ticket, as a button brings it. None: no ticket can have this number."""
+    """Parse a ticket's number from a button. None: no ticket can have this number."""
     return int(text) if _TICKET_ID.fullmatch(text) else None
 
 
@@ -119,7 +119,7 @@ def parse_ticket(body: object) -> Ticket:
 
 
 def parse_emails(body: object) -> list[str]:
-    """A customer's own address first, then those of the channels; an odd channel is passed over.
+    """A customer's own address first, then those of the channels; an unreadable channel is skipped.
 
     Raises msgspec.ValidationError.
     """
@@ -146,9 +146,9 @@ class _Message(msgspec.Struct):
 
 
 def _check_id(found: object, wanted: int) -> None:
-    """Raises GorgiasContractError where the answer is about something else than was asked for."""
+    """Raises GorgiasContractError if the answer has another id than was requested."""
     if found != wanted:
-        raise GorgiasContractError("Gorgias' answer has another id than was asked for", "try again")
+        raise GorgiasContractError("Gorgias' answer has another id than was requested", "try again")
 
 
 def _parse_object(body: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Requests to one Gorgias account: authentication, deadline, rate and errors, once for every call."""
+"""Requests to one Gorgias account: authentication, deadline, rate and errors of every call."""
 
 import asyncio
 import re
@@ -35,19 +35,19 @@ _DEFAULT_RETRY_AFTER_S = 5.0
 _MESSAGE_CHARS = 300
 _CHECK_URL = "check --gorgias-url"
 _PROXY_SETTING = "GATEWAY_HTTP_PROXY"
-# "10/40": what of the account's bucket is used (contract: rate).
+# "10/40": used part and capacity of the account's leaky bucket (contract: rate).
 _LEVEL_HEADER = "X-Gorgias-Account-Api-Call-Limit"
 _LEVEL = re.compile(r"([0-9]{1,6})/([1-9][0-9]{0,5})")
 
 
 class Transport:
-    """One account, `base_url` without a trailing slash, as one user. The session is the caller's; `proxy`: the way out.
+    """One account, `base_url` without a trailing slash, as one user. The session is the caller's.
 
-    Without a rate limiter, 429s are waited out, twice at most: an operator's command has the time. With one, it says
-    whether a request is sent, and a 429 is an error at once. Nothing else is tried again.
+    Without a rate limiter, a 429 is waited out, twice at most: an operator's command has the time. With one, the rate
+    limiter decides whether a request is sent, and a 429 is an error at once. Nothing else is retried.
     """
 
-    def __init__(  # noqa: PLR0913 - whom to speak to, as whom, and how patiently
+    def __init__(  # noqa: PLR0913 - the account, the user and the bounds
         self,
         session: aiohttp.ClientSession,
         base_url: str,
@@ -68,9 +68,9 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S)
 
     async def list_pages(self, path: str, query: dict[str, str], max_pages: int) -> AsyncGenerator[Page]:
-        """At most so many pages of 100. Raises GorgiasError.
+        """List at most `max_pages` pages of 100. Raises GorgiasError.
 
-        What is begun is ended, however busy the account is meanwhile: all of it would have to be read again.
+        A list that has begun is read to its end, however busy the account is: otherwise all of it must be read again.
         """
         cursor = ""
         for _ in range(max_pages):
@@ -91,7 +91,7 @@ class Transport:
         body: Node | None = None,
         is_begun: bool = False,
     ) -> object:
-        """The parsed answer, None where it is empty. `is_begun`: it goes on with others. Raises GorgiasError."""
+        """Return the parsed answer, None if it is empty. `is_begun`: it continues a list. Raises GorgiasError."""
         for tries_left in reversed(range(_THROTTLED_TRIES if self._limiter is None else 1)):
             try:
                 if self._limiter is not None:
@@ -138,7 +138,7 @@ class Transport:
 
 
 def parse_answer(parse: Callable[[object], _Value], item: object) -> _Value:
-    """`parse` raises msgspec.ValidationError; this raises GorgiasContractError."""
+    """Turn the msgspec.ValidationError of `parse` into a GorgiasContractError."""
     try:
         return parse(item)
     except msgspec.ValidationError as error:
@@ -160,7 +160,7 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         raise GorgiasThrottledError(_parse_retry_after(response.headers.get("Retry-After", "")))
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise GorgiasContractError(
-            f"Gorgias redirects ({status})", "check that --gorgias-url names the account of today"
+            f"Gorgias redirects ({status})", "check that --gorgias-url is the account's present address"
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:
@@ -183,11 +183,11 @@ def _make_error(status: int, said: str) -> GorgiasError:
         return GorgiasNotFoundError(f"Gorgias answers 404{said}", _CHECK_URL)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
         return GorgiasUnavailableError(f"Gorgias fails ({status})", "try again later")
-    return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})", "mend what it names, then try again")
+    return GorgiasRefusedError(f"Gorgias refuses the request ({status}{said})", "correct what it names, then try again")
 
 
 def _parse_retry_after(text: str) -> float:
-    """Seconds, at most 30; Gorgias sends whole ones."""
+    """Seconds, at most 30. Gorgias sends whole numbers."""
     try:
         seconds = float(text)
     except ValueError:

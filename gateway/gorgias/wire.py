@@ -1,9 +1,9 @@
-"""Gorgias' spellings of integrations, widgets and lists.
+"""The form of integrations, widgets and lists in Gorgias' API.
 
-Of the widget's URL: `widget_url`; of a ticket and its messages: `tickets`; of a variable: `variables`.
+Elsewhere: the widget's URL in `widget_url`, a ticket and its messages in `tickets`, a variable in `variables`.
 
 The bodies of integrations and widgets are documented. The parameter names of a button, the `list` node and the `meta`
-of a card were only seen in others' public code: a first real account corrects them here.
+of a card were only seen in others' public code; correct them here with a first real account.
 """
 
 import re
@@ -43,7 +43,7 @@ Node = dict[str, Any]
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of a button's form. `editable`: the agent fills it in; `label` is what the agent reads."""
+    """One field of a button's form. `editable`: the agent fills it in; `label`: the agent reads it."""
 
     key: str
     value: str = ""
@@ -53,10 +53,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Integration(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP integration as Gorgias has it; what cannot be read of it is empty.
+    """An HTTP integration as Gorgias has it; a field that cannot be read is empty.
 
-    `url` with its braces as they are written; `content_types` of request and answer, without parameters; `headers` by
-    lower-case name, None where they are not shown; `triggers` hyphenated, only those that are set.
+    `url` with unencoded braces; `content_types` of request and answer, without parameters; `headers` by lower-case
+    name, None where they are not shown; `triggers` hyphenated, only those that are set.
     """
 
     integration_id: int
@@ -69,12 +69,12 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     is_deactivated: bool
 
     def __repr__(self) -> str:
-        """Without the URL and the headers: both hold the credential."""
+        """Leaves out the URL and the headers: both contain the credential."""
         return f"Integration({self.integration_id}, {self.name!r})"
 
     @property
     def credential(self) -> str:
-        """The credential in its URL, else in its header, else empty."""
+        """The credential from its URL or its header; otherwise empty."""
         in_query = _CREDENTIAL_IN_QUERY.search(self.url)
         if in_query and in_query[1]:
             return in_query[1]
@@ -83,7 +83,7 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Widget(msgspec.Struct, frozen=True, kw_only=True):
-    """A widget as Gorgias has it; what cannot be read of it is empty."""
+    """A widget as Gorgias has it; a field that cannot be read is empty."""
 
     widget_id: int
     integration_id: int | None
@@ -104,7 +104,7 @@ def render_headers(credential: str) -> dict[str, str]:
 
 
 def render_integration(*, public_url: str, credential: str) -> Node:
-    """The integration's body. GET without a `form`: Gorgias would send one as an odd query key."""
+    """The integration's body. A GET without a `form`: Gorgias would send a form as an odd query parameter."""
     return {
         "name": INTEGRATION_NAME,
         "description": INTEGRATION_DESCRIPTION,
@@ -121,7 +121,7 @@ def render_integration(*, public_url: str, credential: str) -> Node:
 
 
 def render_integration_update(*, public_url: str, credential: str) -> Node:
-    """The whole `http` object anew, and the integration switched on again."""
+    """The whole `http` object, and the integration switched on."""
     body = render_integration(public_url=public_url, credential=credential)
     return {"name": body["name"], "http": body["http"], "deactivated_datetime": None}
 
@@ -137,7 +137,7 @@ def render_widget(*, integration_id: int, template: Mapping[str, Any]) -> Node:
 
 
 def render_widget_update(*, integration_id: int, template: Mapping[str, Any]) -> Node:
-    """Everything again: what an update leaves out is lost."""
+    """All fields: Gorgias deletes what an update leaves out."""
     return {**render_widget(integration_id=integration_id, template=template), "deactivated_datetime": None}
 
 
@@ -157,9 +157,9 @@ def render_card(  # noqa: PLR0913 - a card has as many parts
     display: bool = True,
     order: int = 0,
 ) -> Node:
-    """A card over the object at `path`; "" is the root of the answer. `links` have `label` and `url`.
+    """A card that shows the object at `path`; "" is the root of the answer. `links` have `label` and `url`.
 
-    `link` is the title's own. Links and buttons may hold `{{field}}` of the answer.
+    `link` is the title's. Links and buttons may contain `{{field}}` of the answer.
     """
     custom: Node = {}
     if links:
@@ -204,9 +204,9 @@ def render_button(label: str, url: str, credential: str, parameters: Sequence[Pa
 
 
 def parse_page(body: object) -> Page:
-    """A list as Gorgias gives it: bare, or under `data` with cursors. Raises msgspec.ValidationError.
+    """A page of a list: a bare list, or one under `data` with cursors. Raises msgspec.ValidationError.
 
-    A page that is not full is the last, whatever its cursor is.
+    A page that is not full is the last one, whatever its cursor.
     """
     if isinstance(body, list):
         return Page(items=body, next_cursor=None)
@@ -221,7 +221,7 @@ def parse_page(body: object) -> Page:
 
 
 def parse_integration(body: object) -> Integration:
-    """Raises msgspec.ValidationError for what has no id."""
+    """Raises msgspec.ValidationError for a record without an id."""
     found = read_fields(body)
     http = read_fields(found.get("http"))
     request_type, response_type = (
@@ -240,7 +240,7 @@ def parse_integration(body: object) -> Integration:
 
 
 def parse_widget(body: object) -> Widget:
-    """Raises msgspec.ValidationError for what has no id."""
+    """Raises msgspec.ValidationError for a record without an id."""
     found = read_fields(body)
     return Widget(
         widget_id=_read_own_id(found),
@@ -252,7 +252,7 @@ def parse_widget(body: object) -> Widget:
 
 
 def parse_error_message(body: object) -> str:
-    """What Gorgias says is wrong, or ""."""
+    """Gorgias' own error message, or ""."""
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return ""

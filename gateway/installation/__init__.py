@@ -1,1 +1,1 @@
-"""What is installed in which Gorgias account: install, check, repair, uninstall. `service.py` first."""
+"""The installations in Gorgias accounts: install, check, repair, uninstall. Read `service.py` first."""

@@ -1,4 +1,4 @@
-"""The Gorgias account of each installed shop: one session, a share of each account's rate."""
+"""The Gorgias accounts of installed shops: one HTTP session, and a share of each account's rate."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError
 from runtime.proxy import HttpProxy
 
-# Why an account does not say what it is asked: Gorgias, or what is on record of it, cannot be had in time.
+# Errors of a call to an account: Gorgias or the installation's record cannot be read in time.
 FAILURES = (GorgiasError, DatabaseError, SecretKeyError, TimeoutError)
 LOOKUP_TIMEOUT_S = 1.5
 NOTE_TIMEOUT_S = 8.0
@@ -26,9 +26,9 @@ _CAPACITY = 10_000
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One client for each who waits: an agent who pressed a button, a ticket event that wants its panel, the outbox.
+    """One client for each priority: an agent who pressed a button, a ticket event that needs its panel, the outbox.
 
-    They differ in time-out and in their share of the account's rate. `writes_notes`: the shop wants notes.
+    They differ in timeout and in their share of the account's rate. `writes_notes`: the shop wants notes.
     `update_time`: when the installation was last changed.
     """
 
@@ -40,9 +40,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """Open with `async with`. An installation is remembered for 5 s, so that a click reads the database once.
+    """Open with `async with`. It remembers an installation for 5 s, so that a click reads the database once.
 
-    `requests`: our share of each account's rate, in 20 s. `proxy`: the way out to Gorgias.
+    `requests`: our share of each account's rate, in 20 s. `proxy`: the proxy for requests to Gorgias.
     """
 
     def __init__(
@@ -68,21 +68,24 @@ class Accounts:
         await self._session.close()
 
     async def get(self, merchant_id: str) -> Account | None:
-        """None: not installed. Raises DatabaseError and SecretKeyError."""
+        """Get a shop's account; None: not installed. Raises DatabaseError and SecretKeyError."""
         held = self._held.get(merchant_id)
         if held is not None and self._clock() - held[0] < _REVALIDATE_S:
             return held[1]
         return await self.fetch(merchant_id)
 
     async def get_as_of(self, merchant_id: str, update_time: datetime | None) -> Account | None:
-        """The same, of an installation that was last changed then; None: that there is none."""
+        """Get the account whose installation was last changed at this time.
+
+        The time None means: there was no installation.
+        """
         held = self._held.get(merchant_id)
         if held is not None and (held[1].update_time if held[1] else None) == update_time:
             return held[1]
         return await self.fetch(merchant_id)
 
     async def fetch(self, merchant_id: str) -> Account | None:
-        """The same, as it is on record now."""
+        """Get the account as it is on record now."""
         began = self._clock()
         installation = await self._store.get(merchant_id)
         account = None if installation is None else self._make(installation)

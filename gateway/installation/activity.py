@@ -1,4 +1,4 @@
-"""What happened last at each merchant's widget and webhook: noted in memory, written behind the answers."""
+"""The last events of each merchant's widget and webhook: noted in memory, written later."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,14 +19,14 @@ from runtime.text import cut
 FLUSH_INTERVAL_S = 2.0
 _CLOSE_TIMEOUT_S = 2.0
 MAX_ERROR_CHARS = 500
-# Of a webhook: it could not be read, or was about nothing that a sidebar shows.
+# Names for a webhook that could not be read, and for one that changes nothing in a sidebar.
 MALFORMED, IGNORED = "malformed", "ignored"
 
 
 class Activity:
     """Notes events and errors; only the latest of each merchant reaches the store, every 2 s and when it closes.
 
-    Never blocks and never fails a caller: while the store is down, what is noted waits, one entry per merchant.
+    Never blocks and never raises: while the store is down, one entry per merchant waits in memory.
     """
 
     def __init__(self, store: InstallationStore, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -52,24 +52,24 @@ class Activity:
                 await self.flush()
 
     def note_event(self, merchant_id: str, status: str) -> None:
-        """Gorgias asked for the widget and was told `status`."""
+        """Note that Gorgias called the widget and got `status`."""
         noted = self._noted.get(merchant_id, Noted())
         self._noted[merchant_id] = msgspec.structs.replace(noted, event_time=self._now(), status=status)
 
     def note_error(self, merchant_id: str, sentence: str) -> None:
-        """Something went wrong for this merchant. `sentence` names no person; it is cut at 500 characters."""
+        """Note an error of this merchant's. `sentence` names no person; it is cut at 500 characters."""
         noted = self._noted.get(merchant_id, Noted())
         self._noted[merchant_id] = msgspec.structs.replace(
             noted, error_time=self._now(), error=cut(sentence, MAX_ERROR_CHARS)
         )
 
     def note_webhook(self, merchant_id: str, words: str) -> None:
-        """The loyalty platform called. `words`: the name of its event, MALFORMED or IGNORED."""
+        """Note a webhook. `words`: the name of its event, MALFORMED or IGNORED."""
         noted = self._noted.get(merchant_id, Noted())
         self._noted[merchant_id] = msgspec.structs.replace(noted, webhook_time=self._now(), webhook=words)
 
     async def flush(self) -> None:
-        """Write what is noted; what cannot be written is kept, unless something newer was noted meanwhile."""
+        """Write all entries. An entry that cannot be written is kept, unless a newer one was noted meanwhile."""
         writing, self._noted = self._noted, {}
         if not writing:
             return

@@ -1,8 +1,8 @@
-"""What an operator does about a reason for which the loyalty service did not do what was asked."""
+"""What an operator can do about each reason of an error."""
 
 _ADVICE = {
     "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",
-    "PROVIDER_THROTTLED": "wait a minute: TRIFFT takes 50 requests in 10 s for each token",
+    "PROVIDER_THROTTLED": "wait a minute: TRIFFT allows 50 requests in 10 s for each token",
     "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
     "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
     "PROVIDER_CONTRACT": "correct that line: trifft-gorgias merchant update {id} --profile F (or --trifft-url)",
@@ -23,13 +23,13 @@ _ADVICE = {
 
 
 def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "EMAIL", template: str = "list") -> str:
-    """What installs a shop, ready to be copied as far as it is known."""
+    """The command that installs a shop, filled in as far as its values are known."""
     variant = "" if template == "list" else f" --template {template}"
     options = f"--gorgias-url {url} --gorgias-user {user} --gorgias-key-file F{variant}"
     return f"trifft-gorgias install {merchant_id} {options}"
 
 
 def get_advice(reason: str, merchant_id: str, award_id: str = "AWARD") -> str:
-    """A line for the name of an ErrorReason, or for one of the gateway's own."""
+    """One line for the name of an ErrorReason, or of a reason of the gateway's own."""
     words = _ADVICE.get(reason, "look for this in the log of the loyalty service")
     return words.format(id=merchant_id, award=award_id)

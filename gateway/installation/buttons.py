@@ -1,4 +1,4 @@
-"""Which buttons a shop's widget is to have."""
+"""The buttons that a shop's widget must have."""
 
 import msgspec
 
@@ -7,9 +7,9 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class Buttons(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shop lets its agents do. `reasons`: of which an award must name one; empty: none is asked for.
+    """What a shop allows its agents. `reasons`: an award must name one of them; empty: awards need no reason.
 
-    `removes_points`: there is a button for it, which wants a reason in any case.
+    `removes_points`: there is a button for removing points, which always needs a reason.
     """
 
     reasons: tuple[str, ...] = ()

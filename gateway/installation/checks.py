@@ -1,4 +1,4 @@
-"""Why a widget is empty: one check for each thing that has to work, each with what to do."""
+"""Why a widget is empty: one check for each part that must work, each with advice."""
 
 import asyncio
 import enum
@@ -24,14 +24,14 @@ _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
 _NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
-# Of the last event: a shop's agents work every week.
+# The age of the last event that is suspicious: a shop's agents work every week.
 OLD_AFTER = timedelta(days=7)
-# What a widget without data says of itself.
+# The statuses of a widget without data.
 _UNAVAILABLE = "unavailable"
 
 
 class CheckState(enum.Enum):
-    """WARNING: it works, and something is to be corrected."""
+    """WARNING: it works, but something should be corrected."""
 
     OK = "ok"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class CheckState(enum.Enum):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found; `advice` says what to do, and is empty where nothing is."""
+    """One finding. `advice` says what to do; empty: nothing to do."""
 
     name: str
     state: CheckState
@@ -50,7 +50,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render_reinstall_command(installation: Installation) -> str:
-    """What brings an installation up to date."""
+    """The command that brings an installation up to date."""
     return render_install_command(
         installation.merchant_id,
         url=installation.gorgias_url,
@@ -62,7 +62,7 @@ def render_reinstall_command(installation: Installation) -> str:
 async def check_provider(
     loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]
 ) -> list[Check]:
-    """Whether the loyalty service reaches TRIFFT with the merchant's token, now, and reads what TRIFFT answers."""
+    """Check that the loyalty service reaches TRIFFT with the shop's token, and can read TRIFFT's answers."""
     try:
         response = await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
     except LoyaltyCallError as error:
@@ -70,12 +70,12 @@ async def check_provider(
         detail = f"{error.reason}: {error.message}"
         failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
         return [failed, _make_unknown("fields", "TRIFFT could not be asked")]
-    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and takes the token")
+    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and accepts the token")
     return [answers, _check_fields(response.unreadable_fields, merchant_id, render_time)]
 
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
-    """Whether awards wait for a person to say what became of them, and how many are in doubt without."""
+    """Check whether awards wait for a person to settle them, and count those that are in doubt."""
     waiting, unknown = pb.AwardFilter(needs_person=True), pb.AwardFilter(states=[pb.AWARD_STATE_UNKNOWN])
     try:
         page, in_doubt = await asyncio.gather(
@@ -83,7 +83,7 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
             loyalty.list_awards(merchant_id, award_filter=unknown, page_size=_MOST_DOUBTS, timeout_s=_TIMEOUT_S),
         )
     except LoyaltyCallError as error:
-        return _make_unknown("awards", f"could not be asked for ({error.reason})")
+        return _make_unknown("awards", f"the awards could not be read ({error.reason})")
     doubts = _describe_doubts(in_doubt, render_time)
     numbers = [award.award_id for award in page.awards]
     if not numbers:
@@ -102,18 +102,18 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
 async def check_gorgias(
     client: GorgiasClient, installation: Installation, public_url: str, buttons: Buttons | None
 ) -> list[Check]:
-    """Gorgias itself, the integration, the widget. `public_url` is where this gateway can be reached today.
+    """Check Gorgias, the integration and the widget. `public_url`: where Gorgias reaches this gateway now.
 
-    `buttons`: the shop's; None: it could not be asked for them.
+    `buttons`: the shop's; None: they could not be read.
     """
     again = render_reinstall_command(installation)
     try:
         listed = await client.list_integrations()
-        gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} takes the API key")
+        gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} accepts the API key")
         found = next((one for one in listed if one.integration_id == installation.integration_id), None)
         if found is None:
             missing = Check(name="integration", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
-            return [gorgias, missing, _make_unknown("widget", "nothing to show without the integration")]
+            return [gorgias, missing, _make_unknown("widget", "cannot work without the integration")]
         integration = _check_integration(found, installation, public_url, again)
         listed_widgets = await client.list_widgets(found.integration_id)
         return [gorgias, integration, _check_widget(found, listed_widgets, installation, buttons, again)]
@@ -123,7 +123,7 @@ async def check_gorgias(
 
 
 def make_not_installed(merchant_id: str) -> list[Check]:
-    """What the checks of Gorgias say where nothing is installed."""
+    """The results of the Gorgias checks for a shop that is not installed."""
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
     return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
@@ -132,7 +132,7 @@ def make_not_installed(merchant_id: str) -> list[Check]:
 def check_activity(
     installation: Installation | None, render_time: Callable[[datetime], str], now: datetime
 ) -> list[Check]:
-    """When Gorgias last asked, what it was told, and what went wrong last; what the shop's webhooks brought last."""
+    """Check the last call of Gorgias and its answer, the last error, and the last webhook."""
     event = _check_last_event(installation, render_time, now)
     return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
 
@@ -142,7 +142,7 @@ def _check_last_event(
 ) -> Check:
     again = "add a tag to a ticket of a known member, wait some seconds, and check again"
     if installation is None or installation.last_event_time is None:
-        return Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not asked yet", advice=again)
+        return Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not called yet", advice=again)
     age, status = now - installation.last_event_time, installation.last_status
     ago = f", {age.days} days ago" if age > OLD_AFTER else ""
     detail = f"{render_time(installation.last_event_time)}{ago}, answered: {status}"
@@ -159,22 +159,22 @@ def _check_last_event(
 
 
 def _has_failed_last(installation: Installation) -> bool:
-    """Whether what went wrong last did so at the last event: nothing has worked since."""
+    """Whether the last error came with the last event, so that nothing has worked since."""
     event_time, error_time = installation.last_event_time, installation.last_error_time
     return error_time is not None and (event_time is None or error_time >= event_time)
 
 
 def _advise(error: str, installation: Installation) -> str:
-    """`error`: as it was noted, a reason or "REASON: message"."""
+    """`error`: as noted, a reason or "REASON: message"."""
     return get_advice(error.partition(":")[0], installation.merchant_id)
 
 
 def _check_fields(
     fields: Sequence[pb.UnreadableField], merchant_id: str, render_time: Callable[[datetime], str]
 ) -> Check:
-    """Members are shown without what cannot be read, so it is a warning only."""
+    """Only a warning: members are shown without the unreadable fields."""
     if not fields:
-        return Check(name="fields", state=CheckState.OK, detail="all that TRIFFT answered could be read")
+        return Check(name="fields", state=CheckState.OK, detail="all of TRIFFT's answers could be read")
     named = [
         f"{field.profile_line} ({field.expression}) {field.count}x, last {render_time(field.last_time.ToDatetime(UTC))}"
         for field in fields[:_NAMED_FIELDS]
@@ -189,7 +189,7 @@ def _check_fields(
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:
-    """Of those that are still looked for: "; 4 in doubt, since 2026-11-23 13:55:04 CET"; empty where there are none."""
+    """Describe the awards in doubt: "; 4 in doubt, since 2026-11-23 13:55:04 CET"; empty where there are none."""
     times = [award.update_time.ToDatetime(UTC) for award in page.awards if not award.needs_person]
     if not times:
         return ""
@@ -202,13 +202,13 @@ def _check_last_error(installation: Installation | None, render_time: Callable[[
         return Check(name="last error", state=CheckState.OK, detail="none")
     detail = f"{render_time(installation.last_error_time)}: {installation.last_error}"
     if not _has_failed_last(installation):
-        return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since)")
+        return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since then)")
     advice = _advise(installation.last_error or "", installation)
     return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
 
 
 def _check_webhooks(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:
-    """None is no fault: ticket events ask by themselves."""
+    """A shop without webhooks is no warning: each ticket event reads TRIFFT anyway."""
     if installation is None:
         return _make_unknown("webhooks", "is not installed")
     advice = f"paste what this prints into TRIFFT's Admin: trifft-gorgias webhook show {installation.merchant_id}"
@@ -241,7 +241,7 @@ def _check_widget(
     if found is None:
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
     if buttons is None:
-        return _make_unknown("widget", f"{found.widget_id} is there; the shop's buttons could not be asked for")
+        return _make_unknown("widget", f"{found.widget_id} is there, but the shop's buttons could not be read")
     differences = find_widget_differences(
         found,
         template=render_installed_template(installation, buttons),

@@ -1,4 +1,4 @@
-"""Who is asking: credential → merchant, held in memory."""
+"""Credentials of callers → merchants, held in memory."""
 
 import asyncio
 import re
@@ -14,16 +14,16 @@ from gateway.installation.store import CREDENTIAL_PREFIX, hash_credential
 from runtime.database import DatabaseError
 from runtime.shared_tasks import SharedTasks
 
-# A credential that was looked up less long ago is believed.
+# A credential is looked up again only after this time.
 BELIEVED_S = 5.0
-# Who asks for an older one waits so long for the store. One that does not answer by then takes nobody's sidebar away.
+# How long the lookup of a known credential waits for the store. After that the known answer counts.
 WAIT_S = 0.25
 _CAPACITY = 10_000
 _RANDOM = r"[A-Za-z0-9_-]{43}"
 
 
 class Owners(Protocol):
-    """On record: whose credential has this hash. Raises DatabaseError."""
+    """Find the merchant whose credential has this hash. Raises DatabaseError."""
 
     async def find_merchant_id(self, credential_sha256: bytes, /) -> str | None: ...
 
@@ -34,11 +34,11 @@ class _Held(msgspec.Struct):
 
 
 class Credentials:
-    """Knows the credentials that were used lately; asks the store for others. Close it with `async with`.
+    """Remembers the credentials that were used recently; looks others up in the store. Use with `async with`.
 
-    What was looked up less than 5 s ago is believed; anything else is looked up first. While the store is down or does
-    not answer in time, what is known stays known. At most 10,000 are held, those used least recently go first. What
-    does not look like a credential, `prefix` and 43 characters, is none.
+    An answer counts for 5 s; then the credential is looked up again. While the store is down or does not answer in
+    time, the last answer still counts. At most 10,000 are held; the least recently used go first. A text that is not
+    `prefix` and 43 characters is never looked up.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Credentials:
         await self._lookups.close()
 
     async def find(self, credential: str) -> str | None:
-        """The merchant whose credential this is. Raises DatabaseError for an unheld one while the store is down."""
+        """Find the credential's merchant. Raises DatabaseError for an unknown credential while the store is down."""
         if not self._plausible.fullmatch(credential):
             return None
         digest = hash_credential(credential)

@@ -1,7 +1,7 @@
-"""How what Gorgias has differs from what was meant; nothing where it does not.
+"""The differences between what Gorgias has and what we want it to have.
 
-Gorgias may read a thing back otherwise spelled than it was written (contract: triggers, braces, content types, masked
-headers, dropped empty values, numbers as text). That is no difference: each run of `install` would write it again.
+Gorgias may spell a value differently when we read it back (contract: triggers, braces, content types, masked headers,
+dropped empty values, numbers as text). That is no difference: otherwise each run of `install` would write it again.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from gateway.gorgias.fields import contains_headers, normalize_braces, read_cont
 from gateway.gorgias.widget_url import is_old_widget_url
 from gateway.gorgias.wire import Integration, Widget, parse_integration, render_integration
 
-# A card without it is shown: here "absent" and "false" are two things.
+# A card without this field is shown, so "absent" and "false" differ here.
 _TRUE_IF_ABSENT = frozenset({"displayCard"})
 
 
 def find_integration_differences(found: Integration, *, public_url: str, credential: str) -> tuple[str, ...]:
-    """In words for an operator. What Gorgias, or a person there, added is no difference."""
+    """List differences in words for operators. What Gorgias, or a person there, has added is no difference."""
     meant = parse_integration(
         {"id": found.integration_id, **render_integration(public_url=public_url, credential=credential)}
     )
-    # Where a header is masked, the credential in the URL decides.
+    # If a header is masked, compare the credential in the URL.
     has_headers = contains_headers(found.headers, meant.headers, trusts_masks=found.credential == credential)
     differs = {
         "it is switched off": found.is_deactivated,
@@ -34,14 +34,14 @@ def find_integration_differences(found: Integration, *, public_url: str, credent
 
 
 def _name_url(found: Integration) -> str:
-    """Until it is brought over, each of its calls costs one of Gorgias."""
+    """An old URL costs one call of Gorgias' API for each widget call."""
     return "its URL is from an older version" if is_old_widget_url(found.url) else "its URL"
 
 
 def find_widget_differences(
     found: Widget, *, template: Mapping[str, object], is_credential_ours: bool
 ) -> tuple[str, ...]:
-    """`is_credential_ours`: its integration has the credential that is on record: so has a button that masks it."""
+    """List differences. `is_credential_ours`: the integration has the credential on record, so a masked one is ours."""
     differs = {
         "it is switched off": found.is_deactivated,
         "its template": not _contains(found.template, template, trusts_masks=is_credential_ours),
@@ -50,9 +50,9 @@ def find_widget_differences(
 
 
 def _contains(found: object, meant: object, *, trusts_masks: bool) -> bool:
-    """Whether all that is meant is found: an object may have gained fields, a list must have the same length.
+    """Whether `found` contains all of `meant`: an object may have more fields, a list must have the same length.
 
-    An object that is not there is an empty one.
+    A missing object counts as an empty one.
     """
     if isinstance(meant, Mapping):
         fields = {} if found is None else found
@@ -82,7 +82,7 @@ def _has_field(found: Mapping[str, object], key: str, meant: object, *, trusts_m
 
 
 def _spell(value: object) -> object:
-    """Numbers and booleans as text; braces as they are written."""
+    """Spell a value for comparing: numbers and booleans as text, braces unencoded."""
     if isinstance(value, bool):
         return str(value).lower()
     return normalize_braces(value) if isinstance(value, str) else str(value)

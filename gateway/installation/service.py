@@ -1,7 +1,7 @@
-"""Installs into a Gorgias account, and removes: one integration, one widget with its buttons.
+"""Installs and uninstalls in a Gorgias account: one integration, and one widget with its buttons.
 
-Every step can be repeated. The credential is committed before Gorgias is told, so what an interrupted run left in
-Gorgias carries it, and the next run finds it again.
+Every step can be repeated. The credential is committed before Gorgias gets it, so the next run finds what an
+interrupted run left in Gorgias.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from gateway.widget.template import render_template
 
 
 class InstallError(Exception):
-    """It cannot be done as asked. The message says what to do instead."""
+    """The shop cannot be installed like this. The message says what to do instead."""
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """What a run changed in Gorgias, in words for an operator; empty: all was in place."""
+    """The changes that a run made in Gorgias, in words for operators; empty: nothing had to change."""
 
     words: tuple[str, ...]
 
@@ -50,9 +50,9 @@ def render_installed_template(installation: Installation, buttons: Buttons) -> N
 async def install(
     store: InstallationStore, client: GorgiasClient, merchant_id: str, target: Target, buttons: Buttons
 ) -> Changes:
-    """Put everything in place; where it is already, change nothing. `client` speaks to the target's account.
+    """Create or update what differs from the target. `client` calls the target's account.
 
-    `buttons`: the shop's, as of now.
+    `buttons`: the shop's present ones.
 
     Raises InstallError, GorgiasError, DatabaseError, SecretKeyError; after any of them, run it again.
     """
@@ -62,17 +62,18 @@ async def install(
             f"{merchant_id} is installed in {installation.gorgias_url}: uninstall it there first "
             f"(trifft-gorgias uninstall {merchant_id})"
         )
-    # Before anything is kept: a key that Gorgias refuses must not replace one that works.
+    # Try the key before storing it: a key that Gorgias refuses must not replace one that works.
     listed = await client.list_integrations()
     installation = await _commit(store, merchant_id, target)
     kept, *doubles = await find_ours(store, installation, listed) or [await _create_integration(client, installation)]
     if installation.widget_id is not None and kept.integration_id != installation.integration_id:
-        # Its integration was deleted by hand: once the record names another, nothing would find this widget again.
+        # A person deleted its integration. Remove the widget now: nothing finds it once the record names another
+        # integration.
         await client.delete_widget(installation.widget_id)
     await store.record(merchant_id, integration_id=kept.integration_id, widget_id=installation.widget_id)
     is_new = kept not in listed
-    # The widget goes first. Where its header is masked, only the credential in the integration's URL tells whether the
-    # button has ours: after a run that ends in between, both are still to be written.
+    # Update the widget before the integration. If the widget's header is masked, only the integration's URL shows an
+    # old credential, so an interrupted run must leave that one unchanged.
     widget, widget_words = await _place_widget(client, installation, kept, buttons, is_new=is_new)
     await store.record(merchant_id, integration_id=kept.integration_id, widget_id=widget.widget_id)
     if is_new:
@@ -82,7 +83,7 @@ async def install(
 
 
 async def uninstall(store: InstallationStore, client: GorgiasClient, installation: Installation) -> None:
-    """Remove widget, integration and record; what is gone already is no error. `client` speaks to its account.
+    """Remove widget, integration and record; what is gone already is no error. `client` calls its account.
 
     Raises GorgiasError and DatabaseError; the record stays until all else is gone.
     """
@@ -96,10 +97,10 @@ async def uninstall(store: InstallationStore, client: GorgiasClient, installatio
 async def find_ours(
     store: InstallationStore, installation: Installation, listed: Sequence[Integration]
 ) -> list[Integration]:
-    """The integrations of this installation, the one on record first.
+    """Find the integrations of this installation, the one on record first.
 
-    They have its number or its credential; or they are left over from a record that is lost: our name, our address, and
-    a credential that nobody has.
+    They have its number or its credential. Or they remain from a lost record: they have our name, our address and a
+    credential that no shop has.
     """
     ours = []
     for integration in listed:
@@ -139,10 +140,10 @@ async def _mend_integration(client: GorgiasClient, installation: Installation, k
 
 
 async def _remove_doubles(client: GorgiasClient, doubles: Sequence[Integration]) -> list[str]:
-    """A lost answer left them."""
+    """Remove duplicates, which a lost answer of Gorgias leaves."""
     for double in doubles:
         await _remove(client, double)
-    return [f"integration {double.integration_id} removed: a double" for double in doubles]
+    return [f"integration {double.integration_id} removed: a duplicate" for double in doubles]
 
 
 async def _place_widget(
@@ -164,7 +165,7 @@ async def _place_widget(
         words.append(f"widget {kept.widget_id} updated: {', '.join(differences)}")
     for double in doubles:
         await client.delete_widget(double.widget_id)
-        words.append(f"widget {double.widget_id} removed: a double")
+        words.append(f"widget {double.widget_id} removed: a duplicate")
     return kept, words
 
 

@@ -41,7 +41,7 @@ Template = Literal["list", "conservative"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator wants: where to install, as whom, and what. URLs have no trailing slash.
+    """The installation that an operator asks for: account, user and template. URLs have no trailing slash.
 
     `writes_notes`: awards leave a note in their ticket.
     """
@@ -54,16 +54,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     writes_notes: bool = True
 
     def __repr__(self) -> str:
-        """Without the key and the user's e-mail."""
+        """Leaves out the key and the user's e-mail."""
         return f"Target({self.gorgias_url!r})"
 
 
 class Installation(msgspec.Struct, frozen=True, kw_only=True):
-    """One merchant's widget in one Gorgias account. `gorgias_key`, `credential` and `webhook_secret` are in clear here.
+    """One merchant's widget in one Gorgias account.
 
-    `integration_id` and `widget_id` are Gorgias' numbers, None until they are known. `webhook_secret` is None until one
-    was made. `last_event_time` is when Gorgias last asked for the widget, `last_status` what it was told;
-    `last_webhook_time` is when the loyalty platform last called, `last_webhook` what about.
+    `gorgias_key`, `credential` and `webhook_secret` are unencrypted here. `integration_id` and `widget_id` are Gorgias'
+    numbers, None until they are known. `webhook_secret` is None until one is made. `last_event_time` is when Gorgias
+    last called the widget, `last_status` the answer's status; `last_webhook_time` is when the last webhook came,
+    `last_webhook` its event.
     """
 
     merchant_id: str
@@ -87,12 +88,12 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     update_time: datetime
 
     def __repr__(self) -> str:
-        """Without the secrets and the user's e-mail, so that no log and no traceback has them."""
+        """Leaves out the secrets and the user's e-mail, so that no log and no traceback shows them."""
         return f"Installation({self.merchant_id!r}, {self.gorgias_url!r})"
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened last at one merchant's widget; None: nothing new of that kind."""
+    """The last events of one merchant's widget; None: nothing new of that kind."""
 
     event_time: datetime | None = None
     status: str | None = None
@@ -115,7 +116,7 @@ class _UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# Read by whoever has to know in the same statement whether a merchant is installed.
+# Other tables' statements join it to know whether a merchant is installed.
 INSTALLATIONS = Table(
     "installations",
     MetaData(),
@@ -144,7 +145,7 @@ INSTALLATIONS = Table(
     Column("update_time", _UtcDateTime),
 )
 _row = INSTALLATIONS.c
-# Of the account that is installed: the numbers of another account's tickets are the same.
+# Notes belong to the installed account: another account has tickets with the same numbers.
 _NOTES = table("ticket_notes", column("merchant_id"))
 
 
@@ -154,12 +155,12 @@ def make_credential() -> str:
 
 
 def hash_credential(credential: str) -> bytes:
-    """What a credential is looked up by. It is random, so a plain hash gives nothing away."""
+    """The key for looking up a credential. A credential is random, so a plain hash does not reveal it."""
     return hashlib.sha256(credential.encode()).digest()
 
 
 class InstallationStore:
-    """Every method raises DatabaseError when the database does not answer."""
+    """Every method raises DatabaseError if the database does not answer."""
 
     def __init__(
         self, database: Database, keys: SecretKeys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -169,29 +170,29 @@ class InstallationStore:
         self._now = now
 
     async def ping(self) -> None:
-        """Ask the database anything."""
+        """Run a trivial query."""
         await self._database.read(lambda connection: connection.execute(select(1)).one())
 
     async def check_keys(self) -> None:
-        """Raises SecretKeyError where the secret keys are not this database's."""
+        """Raises SecretKeyError if the secret keys do not belong to this database."""
         query = select(_row.credential_encrypted).limit(1)
         encrypted = await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
         if encrypted is not None:
             self._keys.decrypt(encrypted)
 
     async def get(self, merchant_id: str) -> Installation | None:
-        """Raises SecretKeyError when the row was written with a key that is not in use any more."""
+        """Raises SecretKeyError if the row was written with a key that is no longer set."""
         query = select(INSTALLATIONS).where(_row.merchant_id == merchant_id)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else self._parse(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for it
 
     async def find_merchant_id(self, credential_sha256: bytes) -> str | None:
-        """Whose credential has this hash."""
+        """Find the merchant whose credential has this hash."""
         query = select(_row.merchant_id).where(_row.credential_sha256 == credential_sha256)
         return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
 
     async def add(self, merchant_id: str, target: Target) -> bool:
-        """Put a merchant on record with a new credential. False: it was there already, and is as it was."""
+        """Add a merchant with a new credential. False: it exists already and was not changed."""
         credential = make_credential()
         now = self._now()
         values = {
@@ -210,7 +211,7 @@ class InstallationStore:
         return True
 
     async def update(self, merchant_id: str, target: Target) -> None:
-        """Take over what may change, all but the account. All secrets are encrypted anew, with the newest key."""
+        """Store all fields of the target but the account. Encrypts all secrets again with the newest key."""
         installation = await self.get(merchant_id)
         if installation is None:
             return
@@ -220,11 +221,11 @@ class InstallationStore:
         await self._set(merchant_id, **encrypted, **self._render_target(target))
 
     async def record(self, merchant_id: str, *, integration_id: int | None, widget_id: int | None) -> None:
-        """Note under which numbers Gorgias has the integration and the widget."""
+        """Store Gorgias' numbers of the integration and the widget."""
         await self._set(merchant_id, integration_id=integration_id, widget_id=widget_id)
 
     async def record_activity(self, activities: dict[str, Activity]) -> None:
-        """Note what happened last, by merchant. An older happening never replaces a newer one."""
+        """Store the last events by merchant. An older event never replaces a newer one."""
 
         def record(connection: Connection) -> None:
             for merchant_id, activity in activities.items():
@@ -244,7 +245,7 @@ class InstallationStore:
         await self._database.write(record)
 
     async def delete(self, merchant_id: str) -> None:
-        """Forget a merchant, and what its tickets were to be told. Harmless when it is not there."""
+        """Delete a merchant and its pending notes. Does nothing if there is no such merchant."""
 
         def forget(connection: Connection) -> None:
             connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))

@@ -1,4 +1,4 @@
-"""The notes that a ticket gets of an award: which one is next, and how it is known again.
+"""The notes that a ticket gets about an award: which one is next, and how a written one is recognised.
 
-What a note says is in `wording/note.py`.
+The text of a note is in `wording/note.py`.
 """

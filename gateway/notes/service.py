@@ -1,4 +1,4 @@
-"""What a note says, with all that is known of its award and its member now; and whether a message is that note."""
+"""Composes notes from the present data of award and member, and recognises a written note."""
 
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.tickets import Message
@@ -7,18 +7,16 @@ from gateway.merchants import Merchants
 from gateway.wording.note import NoteKind, Whom, say_note
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# Of the loyalty service, for one call.
+# The timeout of one call to the loyalty service.
 TIMEOUT_S = 2.0
-# An award of so long ago is no news.
+# Older awards get no note.
 _JUST_S = 120.0
-# The notes that end a doubt, and who ends it where no person does (the proto: AwardChange.actor).
+# The notes that end a doubt, and the actor if no person settled the award (AwardChange.actor in the proto).
 _SETTLED_KINDS = frozenset({NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL})
 _SERVICE = "loyalty_service"
 
 
 class Notes:
-    """Composes notes."""
-
     def __init__(self, client: LoyaltyClient, merchants: Merchants) -> None:
         self._client = client
         self._merchants = merchants
@@ -26,8 +24,8 @@ class Notes:
     async def compose(
         self, award: pb.Award, kind: NoteKind, *, ticket_id: int, award_age_s: float, has_left: bool
     ) -> str:
-        """`has_left`: the ticket is another customer's by now. Raises LoyaltyCallError."""
-        # Later on, something else may have changed the tier.
+        """Compose a note. `has_left`: the ticket has another customer now. Raises LoyaltyCallError."""
+        # Later, the tier may have changed for another reason.
         is_just_done = kind is NoteKind.DONE and award_age_s < _JUST_S
         if has_left:
             whom = Whom(has_left=True)
@@ -38,13 +36,13 @@ class Notes:
         return say_note(award, kind, whom, shop, settled, ticket_id=ticket_id)
 
     async def _fetch_settling(self, award: pb.Award) -> pb.AwardChange | None:
-        """How a person settled it; None: nobody did. Raises LoyaltyCallError."""
+        """Fetch how a person settled it; None: no person did. Raises LoyaltyCallError."""
         request = pb.GetAwardRequest(merchant_id=award.merchant_id, award_id=award.award_id)
         changes = (await self._client.get_award(request, timeout_s=TIMEOUT_S)).changes
         return changes[-1] if changes and changes[-1].actor != _SERVICE else None
 
     async def _fetch_whom(self, award: pb.Award, *, says_tier: bool) -> Whom:
-        """The member as they are now; what is not known is left out."""
+        """Fetch the member as they are now; what is not known is left out."""
         try:
             snapshot = await self._client.get_member(award.merchant_id, award.member_id, timeout_s=TIMEOUT_S)
         except LoyaltyCallError:

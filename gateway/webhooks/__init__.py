@@ -1,1 +1,1 @@
-"""Calls of the loyalty platform: something has changed about a member."""
+"""TRIFFT's webhooks, which tell of changes of a member."""

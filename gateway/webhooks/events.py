@@ -1,7 +1,7 @@
-"""What a shop's webhooks are about, as their templates say it; pure.
+"""The events of a shop's webhooks, and the template of each webhook's body. Pure.
 
-The platform signs nothing, promises no delivery and lets the shop write the body: so these names are ours, and each
-webhook is given the template with its own.
+TRIFFT signs nothing, promises no delivery and lets the shop write the body. So these names are ours, and each webhook
+has a template with its event's name.
 """
 
 import re
@@ -11,10 +11,9 @@ import msgspec
 from gateway.errors import RequestError
 
 WEBHOOK_ROUTE = "/trifft/webhooks/{merchant}"
-SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - a name
+SECRET_HEADER = "X-Webhook-Secret"  # noqa: S105 - a header's name
 
-# Our name, and the event as the platform's documentation calls it: all that may change what a sidebar shows. Who
-# changes the language changes nothing there.
+# Our name and TRIFFT's documented name of each event that may change a sidebar. A change of language does not.
 EVENTS = {
     "member_verified": "Member verified",
     "profile_updated": "Profile updated",
@@ -32,7 +31,10 @@ _MEMBER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a body counts. `occurred_at` does not, whatever its form: what is held is dropped as of now."""
+    """The fields of a body that we read.
+
+    `occurred_at` is ignored, whatever its form: the snapshot is dropped as of now.
+    """
 
     event: str
     member_id: str = ""
@@ -45,7 +47,7 @@ def render_template(event: str) -> str:
 
 
 def parse_event(body: bytes) -> tuple[str, str] | None:
-    """Which event, and of which member; None: one that changes nothing here. Raises RequestError."""
+    """Parse a body into event and member; None: an event that changes nothing here. Raises RequestError."""
     wanted = f"paste this as the webhook's body, with the event's own name: {render_template('wallet_credited')}"
     try:
         parsed = msgspec.json.decode(body, type=_Body)

@@ -1,7 +1,7 @@
-"""`POST /trifft/webhooks/{merchant}`: drops what is held of the member, so that the next reader sees what is new.
+"""`POST /trifft/webhooks/{merchant}`: drops what is held of the member, so that the next reader sees new data.
 
-A call that comes twice, late, or after a newer one does no harm: it carries no data, and what is held is dropped as of
-its arrival. One that never comes costs freshness for internal readers only: ticket events ask for themselves.
+A call that comes twice, late or out of order does no harm: it carries no data, and the snapshot is dropped as of its
+arrival. A lost call costs only internal readers some freshness: each ticket event reads TRIFFT anyway.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from runtime.database import DatabaseError
 WEBHOOK_SECRETS = web.AppKey("webhook_secrets", Credentials)
 RETRY_AFTER_S = 10.0
 _BASIC = "basic "
-# What a shop's id may look like: a stranger's invention must not come into the log.
+# The form of a shop's id: a stranger's text must not get into the log.
 _SHOP_ID = re.compile(r"[a-z0-9-]{1,63}")
 _LOG = structlog.get_logger()
 
 
 async def handle_webhook(request: web.Request) -> web.Response:
-    """202 with what was done. Raises GatewayError, and counts it."""
+    """Answers 202 with what was done. Raises GatewayError, and counts it."""
     try:
         async with asyncio.timeout(request.app[CONFIG].action_timeout_s):
             merchant_id = await _authenticate(request)
@@ -51,9 +51,9 @@ async def handle_webhook(request: web.Request) -> web.Response:
 
 
 async def _authenticate(request: web.Request) -> str:
-    """Before a byte of the body is read. Raises WebhookSecretError, the same whatever is wrong, and NotDroppedError.
+    """Authenticate before the body is read. Raises WebhookSecretError, with no hint of the cause, and NotDroppedError.
 
-    The secret is looked up by its hash: how long that takes tells nothing of how much of a guess is right.
+    The secret is looked up by its hash, so the time does not show how much of a guess is right.
     """
     try:
         merchant_id = await request.app[WEBHOOK_SECRETS].find(_read_secret(request))
@@ -66,7 +66,7 @@ async def _authenticate(request: web.Request) -> str:
 
 
 def _read_secret(request: web.Request) -> str:
-    """The header's value, or the password of HTTP Basic, whoever the user."""
+    """The header's value, or the password of HTTP Basic with any user name."""
     authorization = request.headers.get("Authorization", "")
     if SECRET_HEADER in request.headers or not authorization.lower().startswith(_BASIC):
         return request.headers.get(SECRET_HEADER, "").strip()
@@ -78,7 +78,7 @@ def _read_secret(request: web.Request) -> str:
 
 
 async def _obey(request: web.Request, merchant_id: str) -> str:
-    """What was done: "dropped" or "ignored". Raises RequestError, NotDroppedError."""
+    """Drop the member; returns "dropped" or "ignored". Raises RequestError, NotDroppedError."""
     activity = request.app[ACTIVITY]
     try:
         found = parse_event(await read_body(request, timeout_s=request.app[CONFIG].action_timeout_s / 2))
@@ -97,7 +97,7 @@ async def _obey(request: web.Request, merchant_id: str) -> str:
             request_id=request[REQUEST_ID],
         )
     except LoyaltyCallError as error:
-        if error.reason != "MERCHANT_NOT_FOUND":  # of a shop that is gone nothing is held
+        if error.reason != "MERCHANT_NOT_FOUND":  # nothing is held for a removed shop
             _LOG.warning("webhook_not_obeyed", reason=error.reason, merchant_id=merchant_id)
             raise NotDroppedError(RETRY_AFTER_S) from error
     activity.note_webhook(merchant_id, event)
@@ -105,7 +105,7 @@ async def _obey(request: web.Request, merchant_id: str) -> str:
 
 
 def _note_refused(request: web.Request) -> None:
-    """For the operator of a shop that still sends the secret from before: `check` knows nothing of strangers."""
+    """Log it for the operator of a shop that still sends an old secret: `check` cannot show a refused webhook."""
     claimed = request.match_info["merchant"]
     _LOG.warning("webhook_refused", claimed_merchant_id=claimed if _SHOP_ID.fullmatch(claimed) else None)
 

@@ -9,7 +9,7 @@ import msgspec
 from loyalty_service.domain.member import Wallet
 from runtime.addresses import make_email_key
 
-# Member, points, whether they are taken, and ticket; of a reversal, the number of the award that it takes back.
+# Member, points, `is_debit` and ticket; for a reversal, the number of the award that it takes back.
 Content: TypeAlias = tuple[str, int, bool, str] | int
 
 
@@ -23,18 +23,18 @@ class AwardState(enum.Enum):
     NOT_APPLIED = "not_applied"
 
 
-# From each state, those that may follow it. None: there is no award so far.
+# The states that may follow each state. The key None: the award does not exist before its first state.
 ALLOWED_CHANGES: dict[AwardState | None, tuple[AwardState, ...]] = {
     None: (AwardState.PENDING,),
     AwardState.PENDING: (AwardState.APPLIED, AwardState.REJECTED, AwardState.UNKNOWN),
     AwardState.UNKNOWN: (AwardState.APPLIED, AwardState.NOT_APPLIED),
-    # Only where it is retryable.
+    # Only if the award is retryable.
     AwardState.REJECTED: (AwardState.PENDING,),
-    # The points turn up after all.
+    # Only if the points turn up after all.
     AwardState.NOT_APPLIED: (AwardState.APPLIED,),
     AwardState.APPLIED: (),
 }
-# While an award is one of these, the member's next award waits.
+# While an award has one of these states, the member's next award is refused.
 UNSETTLED = (AwardState.PENDING, AwardState.UNKNOWN)
 # The points were booked, or may have been: limits and sums count these.
 COUNTED = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
@@ -43,10 +43,10 @@ COUNTED = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
 
-    `is_debit`: the points are taken from the wallet, by a deduction or by the reversal of an award; else they are put
-    on it. `reverses`: this takes back the award, or the deduction, of that number. `tier_before`, `member_support_id`:
-    name of the tier, and the support ID, that the member is held to have; empty: none, or not known.
-    `is_ticket_verified`: the helpdesk says that it is the member's. `merchant_generation`: see Merchant.
+    `is_debit`: the points are taken from the wallet, by a deduction or by the reversal of an award; otherwise they are
+    put on it. `reverses`: number of the award or deduction that this one takes back. `tier_before`,
+    `member_support_id`: the tier's name and the support ID in the member's held snapshot; empty: none, or not known.
+    `is_ticket_verified`: the helpdesk says that the ticket is the member's. `merchant_generation`: see Merchant.
     """
 
     merchant_id: str
@@ -67,12 +67,12 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def signed_points(self) -> int:
-        """What it does to the balance."""
+        """The change of the balance: negative for a debit."""
         return -self.points if self.is_debit else self.points
 
     @property
     def content(self) -> Content:
-        """What its `request_id` stands for once an award has it. A note typed anew is no other award."""
+        """The values that must be the same when a `request_id` is used again. The note may differ."""
         if self.reverses is not None:
             return self.reverses
         return (self.member_id, self.points, self.is_debit, self.ticket_id)
@@ -84,19 +84,19 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agent_key(self) -> str:
-        """By what agents are told apart: the claimed e-mail, else the name."""
+        """The key that tells agents apart: the claimed e-mail, or the name if there is no e-mail."""
         return make_agent_key(self.actor)
 
     @property
     def agent_name_key(self) -> str:
-        """The claimed name: an agent is looked for by either."""
+        """The key of the claimed name: a search for an agent tries both keys."""
         return make_agent_key(self.claimed_agent_name)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The word that points were added, or taken: the provider's, or a person's, who knows no `provider_reference`.
+    """The confirmation that points were added or taken. A person who confirms it knows no `provider_reference`.
 
-    `delayed`: it books them later. `balance`: None if not told.
+    `delayed`: the provider books them later. `balance`: None if the provider does not say.
     """
 
     provider_reference: str
@@ -107,11 +107,11 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the ledger. `number` runs per merchant from 1; `receipt` is there once APPLIED. `attempt`: from 1.
 
-    `attempt_time`: when its last attempt was opened; lists, sums and limits go by it. `rejection_reason`: a name of
-    ErrorReason, set when REJECTED; PROVIDER_CONTRACT when UNKNOWN, if the provider's answer named other points.
+    `attempt_time`: when its last attempt was opened; lists, sums and limits use this time. `rejection_reason`: a name
+    of ErrorReason, set when REJECTED; PROVIDER_CONTRACT when UNKNOWN, if the provider's answer named other points.
     `retryable`: the same request may try again.
-    `reversed_by`: number of the reversal that is PENDING, UNKNOWN or APPLIED. `reverse_expire_time`: until when one may
-    be opened, None when none may. `needs_person`: UNKNOWN, and the provider's records do not tell.
+    `reversed_by`: number of the reversal that is PENDING, UNKNOWN or APPLIED. `reverse_expire_time`: until when a
+    reversal may be opened; None: it may not. `needs_person`: UNKNOWN, and the provider's records cannot settle it.
     """
 
     number: int
@@ -134,12 +134,12 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> str:
-        """What the provider keeps with the movement: the number for people, the request's id to make it unique."""
+        """The text that the provider keeps with the movement: a number for people, and an id that makes it unique."""
         return f"{self.award_id}:{self.request.request_id}"
 
 
 class AwardChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of an award's state, as the audit trail has it. `from_state`: None when it was opened."""
+    """One change of an award's state, as the audit log has it. `from_state`: None when it was opened."""
 
     change_time: datetime
     from_state: AwardState | None

@@ -1,4 +1,4 @@
-"""Which awards are looked for, and what they come to."""
+"""A search for awards, and sums of awards."""
 
 import enum
 from datetime import datetime
@@ -9,10 +9,11 @@ from loyalty_service.domain.award import AwardState
 
 
 class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """What an award must be to be looked at; what is not set allows all.
+    """The conditions that an award must meet. A field that is not set allows all.
 
-    Last tried at or after `from_time`, before `before_time`. `claimed_agent`: e-mail or name as claimed, whole, but for
-    ASCII case. `member_support_id`: likewise, as kept with the award. `needs_person`: only those that wait for one.
+    Last tried at or after `from_time`, before `before_time`. `claimed_agent`: the whole claimed e-mail or name; ASCII
+    case does not matter. `member_support_id`: the whole ID as kept with the award; ASCII case does not matter.
+    `needs_person`: only awards that wait for a person.
     """
 
     from_time: datetime | None = None
@@ -34,11 +35,12 @@ class AwardGrouping(enum.Enum):
 
 
 class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
-    """What the awards of one agent, reason or day come to. A reversal counts with what it takes back.
+    """The sums of one agent's, reason's or day's awards. A reversal counts in its award's group.
 
-    `key` may be empty: none was named. `award_count` and `points`: of awards that are APPLIED, reversals not counted;
-    `reversed_points`: of those, taken back. `removed_points`: of deductions that are APPLIED, without what was given
-    back. `in_doubt_points`: of what is PENDING or UNKNOWN, deductions and reversals counted.
+    `key`: empty where the awards name none. `award_count` and `points`: of APPLIED awards, without reversals;
+    `reversed_points`: the part of `points` that was taken back. `removed_points`: of APPLIED deductions, without the
+    points that were given back. `in_doubt_points`: of all that is PENDING or UNKNOWN, deductions and reversals
+    included.
     """
 
     key: str

@@ -1,12 +1,12 @@
-"""How long an attempt may still be sent."""
+"""The time until which an attempt may be sent."""
 
 from loyalty_service.domain.ports import Clock
 
 
 class Deadline:
-    """So many seconds from now, by two clocks: the one that people read, and the one that never goes back.
+    """A number of seconds from now, by two clocks: the wall clock, and the monotonic clock.
 
-    A process that was stopped, or a machine that slept, is late by one of them at least.
+    After a stopped process or a sleeping machine, at least one of them shows the delay.
     """
 
     def __init__(self, clock: Clock, length_s: float) -> None:
@@ -16,6 +16,6 @@ class Deadline:
         self._begin_time = clock.now()
 
     def left_s(self) -> float:
-        """Below 0: it is over."""
+        """Below 0: the deadline has passed."""
         gone_s = self._clock.monotonic() - self._begin_s
         return self._length_s - max(gone_s, (self._clock.now() - self._begin_time).total_seconds())

@@ -1,7 +1,7 @@
-"""Whether a member may be given points, or have some taken away, whoever asks.
+"""Whether support may give a member points or take points away. The same for every caller.
 
-A reversal is not asked for this, on purpose: it takes back a mistake, also one that was made for a member who has been
-blocked since. TRIFFT has the last word.
+A reversal skips this check on purpose: it corrects a mistake, even if the member has been blocked since then. The
+provider decides.
 """
 
 from loyalty_service.domain.errors import (
@@ -17,7 +17,7 @@ from loyalty_service.domain.member import Member, MemberStatus, NoBalance
 def find_ineligibility(member: Member) -> LoyaltyError | None:
     """None where the member is eligible.
 
-    A balance that we cannot read is no reason to refuse: the provider knows it.
+    An unreadable balance is no reason to refuse: the provider knows the balance.
     """
     if member.status is MemberStatus.BLOCKED:
         return MemberBlockedError()

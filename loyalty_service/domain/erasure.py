@@ -1,19 +1,19 @@
-"""A person who is to be forgotten: what of their awards goes, and what has to stay for a while."""
+"""Erasing a person: which of their awards get a pseudonym, and which must keep the member for a while."""
 
 import enum
 from datetime import datetime
 
 import msgspec
 
-# What a forgotten member's awards carry instead of the member begins so.
+# The beginning of each pseudonym.
 PSEUDONYM_PREFIX = "erased-"
 
 
 class KeptReason(enum.Enum):
     """Why an award still needs its member.
 
-    IN_DOUBT: it is PENDING or UNKNOWN, or looked for still. BESIDE_DOUBT: it tells whose movement is whose, while
-    another of the member's is. REVERSIBLE: it can be taken back.
+    IN_DOUBT: it is PENDING or UNKNOWN, or reconciliation still looks for it. BESIDE_DOUBT: another award of the member
+    is in doubt, and reconciliation needs this one to tell their movements apart. REVERSIBLE: it can be taken back.
     """
 
     IN_DOUBT = "in_doubt"
@@ -22,7 +22,7 @@ class KeptReason(enum.Enum):
 
 
 class KeptAward(msgspec.Struct, frozen=True, kw_only=True):
-    """`until`: when the reason has passed; None: not known."""
+    """`until`: when the reason ends; None: not known."""
 
     number: int
     why: KeptReason
@@ -30,7 +30,7 @@ class KeptAward(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
-    """`pseudonym`: what `award_count` awards carry now; empty where there were none."""
+    """`pseudonym`: replaces the member in `award_count` awards; empty where there were none."""
 
     pseudonym: str = ""
     award_count: int = 0

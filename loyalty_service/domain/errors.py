@@ -1,4 +1,4 @@
-"""What can go wrong, in the domain's words.
+"""The errors of the domain.
 
 LoyaltyError
 ├── BadValueError
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 
 class LoyaltyError(Exception):
-    """Base of all errors that a caller may see. `metadata` travels with it: texts under snake_case names."""
+    """Base of all errors that a caller may see. `metadata` is sent with it: texts under snake_case names."""
 
     reason: ClassVar[str]
 
@@ -61,7 +61,7 @@ class MerchantExistsError(LoyaltyError):
     reason = "MERCHANT_EXISTS"
 
     def __init__(self, merchant_id: str) -> None:
-        super().__init__(f"shop {merchant_id} is there already")
+        super().__init__(f"shop {merchant_id} already exists")
 
 
 class MerchantUnverifiedError(LoyaltyError):
@@ -82,7 +82,7 @@ class MemberNotFoundError(LoyaltyError):
 
 
 class MemberAmbiguousError(LoyaltyError):
-    """`member_count` members answer to one identity. `fetch_time`: when the provider was asked."""
+    """`member_count` members have the same identity. `fetch_time`: when the provider was asked."""
 
     reason = "MEMBER_AMBIGUOUS"
 
@@ -101,7 +101,7 @@ class MemberBlockedError(LoyaltyError):
 
 
 class MemberStatusUnknownError(LoyaltyError):
-    """`word`: the provider's, cleaned; empty where it has none."""
+    """`word`: the provider's own status, cleaned; empty where there is none."""
 
     reason = "STATUS_UNKNOWN"
 
@@ -138,7 +138,7 @@ class RequestIdReusedError(LoyaltyError):
 
 
 class AwardInDoubtError(LoyaltyError):
-    """Another award of the member: by which request, on which ticket (may be empty), and when it was last tried."""
+    """An unsettled award of the member: its request, its ticket (may be empty), and when it was last tried."""
 
     reason = "AWARD_IN_DOUBT"
 
@@ -154,7 +154,7 @@ class AwardInDoubtError(LoyaltyError):
 
 
 class LimitExceededError(LoyaltyError):
-    """`limit` is a name of domain.limits ("per_ticket"); of the points that it allows, `used` are used."""
+    """`limit` is a name from domain.limits ("per_ticket"); `used` of its `maximum` points are used."""
 
     reason = "LIMIT_EXCEEDED"
 
@@ -189,16 +189,16 @@ class ReversalTooLateError(LoyaltyError):
 
 
 class SnapshotsUnavailableError(LoyaltyError):
-    """What is held cannot be looked at, or dropped for certain: the shared store does not answer."""
+    """The shared store does not answer: held snapshots cannot be read, and it is not certain that they were dropped."""
 
     reason = "SNAPSHOTS_UNAVAILABLE"
 
     def __init__(self) -> None:
-        super().__init__("the store of snapshots does not answer, so what it holds may be there yet")
+        super().__init__("the snapshot store does not answer, so it may still hold the snapshot")
 
 
 class StoreUnavailableError(LoyaltyError):
-    """Our own database does not answer, or refuses its work. `retry_after_s`: when it is worth asking again."""
+    """Our own database does not answer, or fails. `retry_after_s`: when a retry makes sense."""
 
     reason = "STORE_UNAVAILABLE"
     retry_after_s = 2.0
@@ -218,7 +218,7 @@ class ProviderCredentialsError(ProviderError):
 
 
 class ProviderThrottledError(ProviderError):
-    """`retry_after_s`: when it is worth asking again."""
+    """`retry_after_s`: when a retry makes sense."""
 
     reason = "PROVIDER_THROTTLED"
 
@@ -244,7 +244,7 @@ class ProviderContractError(ProviderError):
 
 
 class ProviderRefusedError(ProviderError):
-    """Understood, and refused for good: the provider's 400 and 402."""
+    """The provider understood the request and refused it for good: its 400 and 402."""
 
     reason = "PROVIDER_REFUSED"
 
@@ -252,12 +252,12 @@ class ProviderRefusedError(ProviderError):
 class BookingUnknownError(Exception):
     """A credit or a debit was sent and its outcome is not known: 5xx, reset, timeout, or an answer that cannot be read.
 
-    Never leaves the awards: it becomes the state UNKNOWN. The text completes "sent, and …", for people.
+    The awards package catches it and makes it the state UNKNOWN. The text completes "sent, and …", for people.
     """
 
 
 class BookingContradictedError(BookingUnknownError):
-    """The provider says that it has booked, and names other points than it was asked for: a person has to look."""
+    """The provider says that it has booked other points than it was asked for: a person must look."""
 
 
 def rfc3339(time: datetime) -> str:

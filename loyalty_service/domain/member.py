@@ -1,4 +1,4 @@
-"""Who a member is, and what is theirs, at one instant."""
+"""A member and their coupons at one instant."""
 
 import enum
 import re
@@ -19,7 +19,7 @@ IdentityKind = Literal["email", "phone", "support_id", "member_id"]
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """How a member is named. `value`: as it was written, but a phone number, which is in E.164.
+    """How a member is named. `value`: as it was written; a phone number is in E.164.
 
     Build one with `parse_identity`.
     """
@@ -29,11 +29,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """By what it is held and compared: equal for two spellings of one identity, and for no others of its kind."""
+        """The key for holding and comparing: equal for two spellings of one identity, and only for those."""
         return make_identity_key(self.kind, self.value)
 
     def list_spellings(self) -> list[str]:
-        """How a provider may have it on file, at most four: as it is written, and an e-mail in its other spellings."""
+        """The spellings that a provider may have on file, at most four: as written, then others of an e-mail."""
         return [self.value, *(list_email_spellings(self.value) if self.kind == "email" else ())]
 
 
@@ -44,7 +44,7 @@ def make_identity_key(kind: IdentityKind, value: str) -> str:
 
 
 def parse_identity(kind: IdentityKind, text: str) -> Identity:
-    """A phone number in E.164, all else as it is written: a space more is another address.
+    """Check an identity. A phone number becomes E.164; all else stays as written: an added space makes another address.
 
     Raises BadValueError for a blank or overlong value, control characters, and a phone number without its country.
     """
@@ -63,7 +63,7 @@ def _parse_phone(text: str) -> str:
 
 
 class MemberStatus(enum.Enum):
-    """UNKNOWN: the provider has none, or one that the merchant's profile does not know."""
+    """UNKNOWN: the provider has no status, or one that the merchant's profile does not know."""
 
     ACTIVE = "active"
     BLOCKED = "blocked"
@@ -79,8 +79,8 @@ class Wallet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class NoBalance(enum.Enum):
     """Why there is no balance to show.
 
-    DISABLED: points are switched off. UNREADABLE: there is one, and it cannot be read. SEVERAL: there are several
-    wallets, and the merchant's profile does not say which one counts.
+    DISABLED: points are switched off. UNREADABLE: the balance cannot be read. SEVERAL: there are several wallets, and
+    the merchant's profile does not say which one counts.
     """
 
     DISABLED = "disabled"
@@ -109,10 +109,10 @@ class CouponState(enum.Enum):
 
 
 class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A member's own coupon, usable now. `redeem_value` is the merchant's text.
+    """A member's own coupon, usable now. `redeem_value` is a text of the merchant's.
 
-    Texts are empty where there are none, and where they cannot be read, the id among them. `expire_time`: None where it
-    never expires, or its date cannot be read.
+    A text, the id included, is empty where it is missing or cannot be read. `expire_time`: None where the coupon never
+    expires, or its date cannot be read.
     """
 
     coupon_id: str
@@ -124,13 +124,13 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One person in the programme, as far as the widget shows them: no e-mail, no phone number.
+    """One person in the programme: only the fields that the widget shows, so no e-mail and no phone number.
 
-    It is held without the names of its fields: a new one goes last, and FORM in snapshots/entries.py is raised.
+    Held bytes have no field names: add a new field last, and raise FORM in snapshots/entries.py.
 
-    `tier` is None where the programme has none, and empty where it cannot be read; `favorite_venue` is None where the
-    member chose none, `join_time` where the provider does not say; `support_id` and `full_name` are empty where they
-    are not on file. `status_word`: the provider's own, for people; empty where it has none.
+    `tier` is None where the programme has no tiers, and empty where it cannot be read. `favorite_venue` is None where
+    the member chose none, `join_time` where the provider does not say. `support_id` and `full_name` are empty where
+    they are not on file. `status_word`: the provider's own status, for people; empty where there is none.
     """
 
     member_id: str

@@ -9,12 +9,12 @@ from loyalty_service.domain.verification import Verification
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
-    """A merchant as the service works with it. `provider_token` is in clear here, and only here.
+    """A merchant as the service works with it. Only this object holds `provider_token` unencrypted.
 
-    `generation` is new (random) whenever the merchant is added, or its provider URL, token or profile changes; what
-    was held under an older generation is never seen again. `award_reasons`: where there are any, each award names one.
-    `hold_time_s`, `stale_if_error_s`: how long what is held counts, and while the provider fails; 0: as the service is
-    set. `verification`: None where its points were never proven.
+    `generation` is random, and new whenever the merchant is added or its provider URL, token or profile changes;
+    snapshots held under an older generation are never shown again. `award_reasons`: where there are any, each award
+    names one. `hold_time_s`: how long a held snapshot answers readers; `stale_if_error_s`: how long it does so while
+    the provider fails. 0: the service's setting. `verification`: None if its points were never proven.
     """
 
     merchant_id: str
@@ -39,5 +39,5 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
         return self.verification is not None and self.verification.is_current
 
     def __repr__(self) -> str:
-        """Without the token, so that no log and no traceback has it."""
+        """Leaves the token out, so that no log and no traceback shows it."""
         return f"Merchant({self.merchant_id!r})"

@@ -1,4 +1,4 @@
-"""What the domain needs from the world outside it."""
+"""The ports: interfaces to what is outside the domain."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +16,7 @@ from loyalty_service.domain.verification import Inspection
 
 
 class Clock(Protocol):
-    """`monotonic` orders events (s, arbitrary zero); `now` is what people read (UTC)."""
+    """`monotonic` orders events (s, arbitrary zero); `now` is the time for people (UTC)."""
 
     def monotonic(self) -> float: ...
 
@@ -24,7 +24,10 @@ class Clock(Protocol):
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True):
-    """Points to put on a wallet, or to take from it. `reference` is ours and unique: it finds the movement again."""
+    """Points to put on a wallet, or to take from it.
+
+    `reference` is ours and unique: we find the movement again by it.
+    """
 
     member_id: str
     points: int
@@ -33,9 +36,9 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
-    """What the provider has booked on a wallet: `change` in points, negative where they were taken.
+    """One booking that the provider has made on a wallet: `change` in points, negative where points were taken.
 
-    `note` and `reference` are empty, `create_time` is None, where the provider tells none.
+    Where the provider does not say, `note` and `reference` are empty and `create_time` is None.
     """
 
     movement_id: str
@@ -46,16 +49,16 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Movements(msgspec.Struct, frozen=True, kw_only=True):
-    """`is_complete`: what was booked in that time is in it; what is not in it was not booked."""
+    """`is_complete`: every booking of that time is in the list, so one that is not in it was not made."""
 
     items: tuple[Movement, ...]
     is_complete: bool
 
 
 class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of the provider's that was left out `count` times, since its value was of another type or out of range.
+    """A field of the provider's that was left out `count` times because its value had another type or was out of range.
 
-    `profile_line` is the line of the wire profile that finds it, `expression` how.
+    `profile_line` is the line of the wire profile that finds it, `expression` that line's text.
     """
 
     profile_line: str
@@ -65,7 +68,7 @@ class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoyaltyProvider(Protocol):
-    """The system that the loyalty programme lives in."""
+    """The system that runs the loyalty programme."""
 
     async def fetch(
         self,
@@ -78,8 +81,8 @@ class LoyaltyProvider(Protocol):
     ) -> Snapshot:
         """Read a member and their coupons, all reads together within `timeout_s`.
 
-        `remembered_member_id` is whom this identity named the last time: coupons may be read at once on that guess, and
-        are thrown away where the provider now names somebody else.
+        `remembered_member_id` is the member whom this identity named last time. The provider may read that member's
+        coupons at once, and drops them if the identity now names somebody else.
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """
@@ -90,22 +93,22 @@ class LoyaltyProvider(Protocol):
         ...
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
-        """Send one credit, once: never repeated by any layer below.
+        """Send one credit, at most once: no layer below repeats it.
 
-        Raises BookingUnknownError where it may have been booked, and BookingContradictedError where the answer names
-        other points; where it certainly was not booked: MemberNotFoundError, ProviderRefusedError (final),
+        Raises BookingUnknownError where it may have been booked, BookingContradictedError where the answer names other
+        points, and, where it certainly was not booked, MemberNotFoundError, ProviderRefusedError (final),
         ProviderCredentialsError, ProviderThrottledError, ProviderUnavailableError.
         """
         ...
 
     async def debit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:
-        """Take points away, once; as `credit`. ProviderRefusedError also where the balance does not cover them."""
+        """Take points away, at most once. Raises as `credit`; ProviderRefusedError also if the balance is low."""
         ...
 
     async def list_movements(
         self, merchant: Merchant, member_id: str, *, since: datetime, timeout_s: float
     ) -> Movements | None:
-        """What was booked on a wallet at or after `since`; None where the provider has no such list.
+        """List the movements of a wallet at or after `since`; None where the provider has no such list.
 
         Raises MemberNotFoundError, ProviderError.
         """
@@ -116,22 +119,22 @@ class LoyaltyProvider(Protocol):
         ...
 
     def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
-        """What could not be read of the merchant's members since this process started, most often first."""
+        """List the merchant's fields that this process could not read since it started, most frequent first."""
         ...
 
 
 class HeldSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to a reader. `stale_reason`: a name of ErrorReason, when it is older than was asked for."""
+    """An answer to a reader. `stale_reason`: a name of ErrorReason where it is older than the reader asked for."""
 
     snapshot: Snapshot
     stale_reason: str | None
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held for an identity: a snapshot, or the answer that `member_count` members have it (0, 2 and more).
+    """What is held for an identity: a snapshot, or the answer that `member_count` members have it (0, or 2 and more).
 
-    `fetch_time`: when the read began. In seconds: `age_s` since then; up to `hold_time_s` it answers a reader who names
-    no staleness, up to `stale_if_error_s` any reader while the provider fails.
+    `fetch_time`: when the read began. `age_s`: seconds since then. Up to the age of `hold_time_s` it answers a reader
+    who names no staleness; up to `stale_if_error_s` it answers any reader while the provider fails.
     """
 
     snapshot: Snapshot | None
@@ -143,9 +146,9 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshots(Protocol):
-    """Members' states, held between reads. Freshness is the caller's to name."""
+    """Held snapshots of members. The caller says how fresh an answer must be."""
 
-    async def get(  # noqa: PLR0913 - each says something else of the read
+    async def get(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,
         identity: Identity,
@@ -155,44 +158,47 @@ class Snapshots(Protocol):
         priority: Priority = Priority.TICKET,
         stale_if_error: bool = True,
     ) -> HeldSnapshot:
-        """The member as of at most `max_staleness_s` before this call; None: the hold time, 0: a read that begins now.
+        """Get the member as of at most `max_staleness_s` before this call. None: the hold time; 0: read now.
 
-        `stale_if_error`: while the provider fails, what is held is the answer, though it is older.
+        `stale_if_error`: while the provider fails, answer with an older held snapshot.
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """
         ...
 
     async def get_held(self, merchant: Merchant, member_id: str) -> Snapshot | None:
-        """What is held for a member, of any age that may still be served; asks nobody."""
+        """Get the member's held snapshot if it is young enough to be served; never asks the provider."""
         ...
 
     async def get_holding(self, merchant: Merchant, identity: Identity) -> Holding | None:
-        """What is held for an identity, of any age; None: nothing. Asks nobody. Raises SnapshotsUnavailableError."""
+        """Get what is held for an identity, of any age, or None. Never asks the provider.
+
+        Raises SnapshotsUnavailableError.
+        """
         ...
 
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
-        """Drop what is held for a member, however found; of an unheld member, drop the merchant's "no such member"."""
+        """Drop what is held for a member, however found; if nothing is, the merchant's "no such member" answers."""
         ...
 
     async def drop(self, merchant: Merchant, identity: Identity) -> None:
-        """Drop the member whom an identity is held to name; where it is none, the merchant's "no such member".
+        """Drop the member whom an identity is held to name; if nobody, the merchant's "no such member" answers.
 
         Raises SnapshotsUnavailableError.
         """
         ...
 
     async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
-        """Drop all that is held of a member and under these identities; returns how many entries that were.
+        """Drop all that is held of a member and under these identities; returns the number of dropped entries.
 
-        An empty `member_id`: of whom the identities are held to name. Raises SnapshotsUnavailableError.
+        An empty `member_id`: drop the members whom the identities are held to name. Raises SnapshotsUnavailableError.
         """
         ...
 
 
 class RecentAwards(Protocol):
-    """What support gave a member recently, and took away."""
+    """The awards and deductions that a member got from support recently."""
 
     async def list_recent(self, merchant_id: str, member_id: str) -> tuple[Award, ...]:
-        """The last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""
+        """List the last 5 of any kind that are APPLIED or UNKNOWN, newest first. Raises DatabaseError."""
         ...

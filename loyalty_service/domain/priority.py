@@ -1,10 +1,10 @@
-"""Who goes first where the provider allows only so many requests."""
+"""The order in which requests get permits of the rate limiter."""
 
 from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """Lower goes first: an award that somebody waits for, a ticket event, and what can be read later as well."""
+    """Lower goes first: an award that an agent waits for, then a ticket event, then reads that can wait."""
 
     AWARD = 0
     TICKET = 1

@@ -11,8 +11,8 @@ from loyalty_service.domain.member import Coupon, Member
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A member and their coupons at `fetch_time` (UTC): when the read of the provider began.
 
-    `coupons`: assigned and activated ones, soonest to expire first; None where their list cannot be read.
-    `support_awards`: what support gave recently; None where the ledger did not answer.
+    `coupons`: assigned and activated ones, soonest to expire first; None where the list cannot be read.
+    `support_awards`: recent awards by support; None where the ledger did not answer.
     """
 
     member: Member

@@ -1,1 +1,1 @@
-"""Shops, and how the provider is reached for each."""
+"""Shops, and how each shop's provider is reached."""

@@ -1,4 +1,4 @@
-"""What an operator may say about a merchant: each value checked once, at the edge."""
+"""The values that an operator sets for a merchant, each checked once."""
 
 import functools
 import importlib.resources
@@ -32,7 +32,7 @@ _PATH = re.compile(r"(/[A-Za-z0-9!$&'()*+,;=:@._~%-]*)*")
 class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that an operator sets, as they came from outside; empty means the default.
 
-    `limits`: those that are set, by the merchant's field; 0 is none. A time of 0 is the service's.
+    `limits`: those that are set, by the field of Merchant; 0: no limit. A time of 0: the service's setting.
     """
 
     provider_url: str = ""
@@ -48,15 +48,15 @@ class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
 
 FIELD_NAMES = frozenset({*GivenFields.__struct_fields__, *LIMIT_FIELDS} - {"limits"})
 _DEFAULT_LIMITS = Limits()
-# The most that the service itself can be set to.
+# The upper bounds of the service's own settings.
 _MOST_SECONDS = {"hold_time_s": 86_400, "stale_if_error_s": 604_800}
 SECONDS_NAMES = tuple(_MOST_SECONDS)
 
 
 def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_url: bool) -> dict[str, Any]:
-    """The named fields, checked, with defaults for what is empty.
+    """Check the named fields; empty ones get their defaults.
 
-    Raises BadValueError. What the lines of a profile mean is the provider's business and is not looked at here.
+    Raises BadValueError. The lines of a profile are checked by the provider's adapter, not here.
     """
     parsers: dict[str, Callable[[], Any]] = {
         "provider_url": lambda: parse_provider_url(given.provider_url, allow_private_url=allow_private_url),
@@ -72,7 +72,7 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
 
 
 def parse_field_names(paths: Collection[str]) -> frozenset[str]:
-    """The names of an update mask. Raises BadValueError for one that no operator sets."""
+    """The names of an update mask. Raises BadValueError for a field that operators cannot set."""
     if set(paths) - FIELD_NAMES:
         raise BadValueError("update_mask", f"may name {', '.join(sorted(FIELD_NAMES))}")
     return frozenset(paths)
@@ -85,7 +85,9 @@ def is_merchant_id(text: str) -> bool:
 
 def parse_merchant_id(text: str) -> str:
     if not is_merchant_id(text):
-        raise BadValueError("merchant.merchant_id", "must be 1 to 63 of a-z 0-9 -, neither first nor last a dash")
+        raise BadValueError(
+            "merchant.merchant_id", "must be 1 to 63 of a-z 0-9 -, and must not begin or end with a dash"
+        )
     return text
 
 
@@ -103,18 +105,18 @@ def parse_provider_url(text: str, *, allow_private_url: bool) -> str:
         raise BadValueError(field, "must be an origin, for example https://api.trifft.io")
     host = url.hostname or ""
     if not (is_loopback(host) or (url.scheme == "https" and is_public_name(host)) or allow_private_url):
-        raise BadValueError(field, "must be https to a public name; a private one must be allowed expressly")
+        raise BadValueError(field, "must be https with a public host name; a private one must be allowed explicitly")
     return text.rstrip("/")
 
 
 def parse_admin_member_url(text: str, *, allow_private_url: bool) -> str:
-    """A template with one `{member_id}` behind its host, or nothing. Raises BadValueError."""
+    """An https template with one `{member_id}` after its host, or an empty text. Raises BadValueError."""
     if not text:
         return ""
     field = "merchant.admin_member_url"
     before, place, after = text.partition(MEMBER_ID_PLACE)
     if not place or "{" in before + after or "}" in before + after:
-        raise BadValueError(field, f"must hold {MEMBER_ID_PLACE} once, and no other braces")
+        raise BadValueError(field, f"must contain {MEMBER_ID_PLACE} once, and no other braces")
     url = _split(field, before + "x" + after)
     if len(urlsplit(before).path) == 0:
         raise BadValueError(field, f"must have {MEMBER_ID_PLACE} in its path")
@@ -136,7 +138,7 @@ def _split(field: str, text: str) -> SplitResult:
     if url.scheme not in {"http", "https"} or not host or port == 0 or url.netloc.endswith(":"):
         raise malformed
     if "@" in url.netloc:
-        raise BadValueError(field, "must hold no user name or password")
+        raise BadValueError(field, "must contain no user name or password")
     if not is_host(host):
         raise malformed
     return url
@@ -150,9 +152,9 @@ def _parse_time_zone(text: str) -> str:
 
 @functools.cache
 def _list_time_zones() -> frozenset[str]:
-    """The names of the IANA database. A machine has files beside them that are none: localtime, posixrules, right/."""
+    """The names of the IANA database. A machine also has other files there: localtime, posixrules, right/."""
     names = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
-    return frozenset(names) - {"Factory"}  # which is there to say that nobody has set one
+    return frozenset(names) - {"Factory"}  # means: no zone is set
 
 
 def _parse_locale(text: str) -> str:
@@ -181,9 +183,9 @@ def _parse_limit(field: str, points: int | None) -> int:
 
 
 def _parse_seconds(name: str, seconds: int) -> int:
-    """0: the service's."""
+    """Seconds; 0: the service's setting."""
     if not 0 <= seconds <= _MOST_SECONDS[name]:
-        raise BadValueError(f"merchant.{name}", f"must be 1 to {_MOST_SECONDS[name]} s, or 0 for the service's own")
+        raise BadValueError(f"merchant.{name}", f"must be 1 to {_MOST_SECONDS[name]} s, or 0 for the service's setting")
     return seconds
 
 
@@ -195,8 +197,8 @@ def _parse_reasons(texts: Sequence[str]) -> tuple[str, ...]:
     if not all(1 <= len(reason) <= MAX_REASON_CHARS and make_line(reason) == reason for reason in reasons):
         raise BadValueError(field, f"must each have 1 to {MAX_REASON_CHARS} printable characters")
     if any({"{", "}"} & set(reason) for reason in reasons):
-        # They stand in the label of a button, which is a template.
-        raise BadValueError(field, "must hold no { and no }: Gorgias puts a value of its own there")
+        # Reasons stand in a button's label, and Gorgias reads the label as a template.
+        raise BadValueError(field, "must contain no { and no }: Gorgias replaces them with its own values")
     folded = [fold_ascii_case(reason) for reason in reasons]
     if any(one.startswith(other) for place, one in enumerate(folded) for other in folded[:place] + folded[place + 1 :]):
         raise BadValueError(field, "must differ, and none may be the beginning of another")

@@ -1,4 +1,4 @@
-"""Adding, changing and removing merchants: checked, and tried at the provider before anything is kept."""
+"""Adding, changing and removing merchants: values are checked and tried at the provider before they are stored."""
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from loyalty_service.merchants.proofs import DROPPED_PROOF, LOOPBACK
 from loyalty_service.merchants.store import MerchantStore, make_generation
 from runtime.hosts import is_loopback
 
-# A change of one of these may lead to another project at the provider: nothing held before it may be seen after it.
+# A change of one of these may point to another project at the provider: older held snapshots must not be shown.
 _WAY_TO_PROVIDER = frozenset({"provider_url", "provider_token", "profile"})
 
 
@@ -48,7 +48,7 @@ class MerchantService:
     async def create(
         self, merchant_id: str, given: GivenFields, token: str, *, probe: bool, allow_private_url: bool
     ) -> Merchant:
-        """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails: then nothing is added."""
+        """Raises BadValueError, MerchantExistsError, and ProviderError where the probe fails; nothing is added then."""
         now = datetime.now(UTC)
         fields = self._parse(given, FIELD_NAMES, allow_private_url=allow_private_url)
         limits = Limits(**{name: fields.pop(field) for field, name in LIMIT_FIELDS.items()})
@@ -56,7 +56,7 @@ class MerchantService:
             merchant_id=parse_merchant_id(merchant_id),
             provider_token=parse_token(token),
             generation=make_generation(),
-            create_time=now,  # the database's clock has the last word
+            create_time=now,  # the database sets it
             update_time=now,
             limits=limits,
             **fields,
@@ -69,7 +69,7 @@ class MerchantService:
             await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
         return await self._store.add(merchant)
 
-    async def update(  # noqa: PLR0913  one argument per thing that the request may say
+    async def update(  # noqa: PLR0913  one argument per field of the request
         self,
         merchant_id: str,
         given: GivenFields,
@@ -79,7 +79,7 @@ class MerchantService:
         probe: bool,
         allow_private_url: bool,
     ) -> Merchant:
-        """Take over the fields that `paths` name, and the token unless it is empty.
+        """Change the fields that `paths` names, and the token unless it is empty.
 
         What was proven of its points holds no more where a new token does not read the member by whom it was proven,
         or is not tried. Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe or that read
@@ -103,7 +103,7 @@ class MerchantService:
         return await self._store.change(merchant_id, changes)
 
     async def check(self, merchant_id: str) -> tuple[UnreadableField, ...]:
-        """Ask the provider now whether the token works; what of its fields could not be read up to now.
+        """Ask the provider whether the token works; returns the fields that could not be read so far.
 
         Raises MerchantNotFoundError, ProviderError.
         """

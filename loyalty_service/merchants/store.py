@@ -1,4 +1,4 @@
-"""Merchants in the database, their tokens encrypted; those in use also in memory."""
+"""Merchants in the database, with encrypted tokens; those in use are also kept in memory."""
 
 import asyncio
 import secrets
@@ -24,17 +24,16 @@ from runtime.shared_tasks import SharedTasks
 from runtime.sql import make_insert, now_ms
 
 REVALIDATE_S = 5.0
-# How long a merchant that is known waits for a slow database.
+# How long a read of a merchant in memory waits for a slow database.
 WAIT_S = 0.25
 
 logger = structlog.get_logger()
 
 
 class MerchantStore:
-    """Reads come from memory for at most 5 s; an id that is not there asks the database. Own writes act at once.
+    """Answers from memory for at most 5 s; for an id that is not there it asks the database. Own writes show at once.
 
-    While the database does not answer, or not in time, a merchant that is known stays known: its members' sidebars need
-    no ledger.
+    While the database does not answer in time, a merchant in memory stays usable: a sidebar needs no ledger.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class MerchantStore:
             self._held.pop(merchant_id, None)
             raise MerchantNotFoundError
         merchant = self._read_row(row)
-        if writes == self._writes:  # else what was read may be older than a write of ours
+        if writes == self._writes:  # otherwise this may be older than our own write
             self._held[merchant_id] = (merchant, asked)
         return merchant
 
@@ -80,7 +79,7 @@ class MerchantStore:
         try:
             await self._ask(merchant_id)
         except MerchantNotFoundError:
-            return  # it is held no more
+            return  # it is not in memory any more
         except DatabaseError:
             logger.warning("merchant_not_revalidated", merchant_id=merchant_id)
 
@@ -108,7 +107,10 @@ class MerchantStore:
         return await self._get_written(merchant.merchant_id)
 
     async def change(self, merchant_id: str, changes: Mapping[str, object]) -> Merchant:
-        """Write some fields, named as in Merchant, and limits as in LIMIT_FIELDS. Raises MerchantNotFoundError."""
+        """Write fields by their names in Merchant, and limits by their names in LIMIT_FIELDS.
+
+        Raises MerchantNotFoundError.
+        """
         values = self._spell(changes) | {"update_time_ms": now_ms()}
         query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(values)
         await self._database.write(lambda connection: connection.execute(query))
@@ -152,7 +154,7 @@ class MerchantStore:
         self._held.pop(merchant_id, None)
 
     def _spell(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Fields of a Merchant as columns; the times are left to the database."""
+        """Fields of a Merchant as columns, without the times, which the database sets."""
         columns = {name: value for name, value in fields.items() if name in merchants.c}
         if "provider_token" in fields:
             columns["provider_token_encrypted"] = self._keys.encrypt(str(fields["provider_token"]))
@@ -163,7 +165,7 @@ class MerchantStore:
         return columns
 
     def _read_row(self, row: Row[Any]) -> Merchant:
-        values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for a row as a mapping
+        values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy documents this name for a row as a mapping
         token = self._keys.decrypt(str(values.pop("provider_token_encrypted")))
         for name in ("create_time", "update_time"):
             values[name] = datetime.fromtimestamp(values.pop(f"{name}_ms") / 1000, UTC)

@@ -1,6 +1,7 @@
-"""The table of merchants, as the migrations have made it.
+"""The table of merchants, as the migrations create it.
 
-A limit of 0 is none (for deductions: none may be made), a time of 0 is the service's; `award_reasons` is a JSON list.
+A limit of 0 means no limit (`max_points_per_deduction`: no deductions). A time of 0 means the service's setting.
+`award_reasons` is a JSON list.
 """
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text

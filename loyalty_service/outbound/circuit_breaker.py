@@ -1,9 +1,9 @@
-"""What keeps a provider that fails or hangs from being asked over and over, for each shop on its own.
+"""A circuit breaker per shop: it stops calls to a provider that fails or hangs.
 
-FAILURES in a row, within WINDOW_S, open it: fewer happen on a bad day that goes on well, and five that hang cost five
-readers their whole time, no more. In a shop where one read fails every ten minutes nothing is opened. While it is open
-nobody asks. Then it is half-open: one goes through, and finds out. Each time that one fails, the next one waits twice
-as long, at most MAX_WAIT_S.
+FAILURES in a row within WINDOW_S open it. Fewer failures can come from a short disturbance, and only FAILURES readers
+wait in vain for a provider that hangs. One failed read every ten minutes opens nothing. While the breaker is open, no
+call is made. Then it is half-open: one call goes through, the probe. Each time a probe fails, the wait for the next one
+doubles, up to MAX_WAIT_S.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,15 @@ FAILURES = 5
 WINDOW_S = 30.0
 FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 30.0
-# A shop that nobody has asked for so long begins anew: it may be gone, or have another way to its provider.
+# A shop's failures are forgotten when no call is made for so long: the shop may be gone, or use another provider URL.
 FORGET_S = 600.0
 
 
 class Attempt:
-    """One read or one booking. `is_probe`: it finds out whether the provider works again.
+    """One read or one booking. `is_probe`: its result closes the breaker or keeps it open.
 
-    Without `succeed` and `fail` it has come to no request, and counts for nothing. One failure outweighs all else.
+    If neither `succeed` nor `fail` is called, no request was sent and the attempt does not count. One failure makes the
+    whole attempt a failure.
     """
 
     def __init__(self, *, is_probe: bool) -> None:
@@ -41,7 +42,7 @@ class Attempt:
 
 
 class _Circuit(msgspec.Struct, kw_only=True):
-    """Of one shop, since its last success. Closed while `open_until_s` is None."""
+    """The state of one shop since its last success. Closed while `open_until_s` is None."""
 
     failures: int = 0
     first_s: float = 0.0
@@ -51,7 +52,7 @@ class _Circuit(msgspec.Struct, kw_only=True):
 
 
 class CircuitBreaker:
-    """Of all shops; of one that has no trouble nothing is kept."""
+    """The circuits of all shops that have failures; a shop without failures takes no memory."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -59,7 +60,7 @@ class CircuitBreaker:
 
     @contextmanager
     def attempt(self, merchant: Merchant, *, is_forced: bool = False) -> Iterator[Attempt]:
-        """Around one read or booking. Raises ProviderUnavailableError while it is open, unless `is_forced`."""
+        """Wrap one read or booking. Raises ProviderUnavailableError while the breaker is open, unless `is_forced`."""
         key = merchant.merchant_id, merchant.generation
         attempt = Attempt(is_probe=self._enter(key, is_forced=is_forced))
         try:
@@ -68,7 +69,7 @@ class CircuitBreaker:
             self._leave(key, attempt)
 
     def count(self) -> tuple[int, int]:
-        """How many are open, and how many half-open."""
+        """The number of open circuits and of half-open ones."""
         self._forget()
         now_s = self._clock.monotonic()
         ends = [circuit.open_until_s for circuit in self._circuits.values() if circuit.open_until_s is not None]
@@ -76,14 +77,14 @@ class CircuitBreaker:
         return is_open, len(ends) - is_open
 
     def _enter(self, key: tuple[str, str], *, is_forced: bool) -> bool:
-        """Whether it is the probe."""
+        """Return whether this attempt is the probe."""
         circuit = self._circuits.get(key)
         if circuit is None or circuit.open_until_s is None:
             return False
         if circuit.is_probed or self._clock.monotonic() < circuit.open_until_s:
             if is_forced:
                 return False
-            raise ProviderUnavailableError("TRIFFT has failed over and over, and was not asked again")
+            raise ProviderUnavailableError("TRIFFT failed several times in a row, so it was not called")
         circuit.is_probed = True
         return True
 
@@ -108,7 +109,7 @@ class CircuitBreaker:
     def _count_failure(self, circuit: _Circuit, *, is_probe: bool) -> None:
         now_s = self._clock.monotonic()
         if circuit.open_until_s is not None:
-            if is_probe:  # others had begun before it was opened
+            if is_probe:  # other attempts began before the breaker opened
                 circuit.wait_s = min(2 * circuit.wait_s, MAX_WAIT_S)
                 circuit.open_until_s = now_s + circuit.wait_s
             return

@@ -1,6 +1,7 @@
-"""What a provider allows one token, kept to: nothing is sent without a permit.
+"""The rate limiter of each token: no request is sent without a permit.
 
-Processes on a shared store count together. Without one, and while it is down, each keeps to its share of the rate.
+Processes with a shared store count together. Without a store, or while it is down, each process uses its share of the
+rate.
 """
 
 import asyncio
@@ -20,20 +21,21 @@ from loyalty_service.outbound.sliding_window import FORGET_S, Grant, Rate, Refus
 from loyalty_service.outbound.transport import Answer, NoAnswerError
 from loyalty_service.valkey import Valkey, ValkeyDownError
 
-# The provider's clock and ours may round differently.
+# A margin: the provider's clock and ours may round differently.
 MARGIN_S = 0.05
-# Where a permit may be free at any moment: when to look again, and when to tell others to ask again.
+# A permit may become free at any moment: the time after which we look again, and the time after which callers may
+# retry.
 _LOOK_AGAIN_S = 0.1
 _ASK_AGAIN_S = 1.0
 _DIGEST_BYTES = 16
-# All processes must count under one name, so this is not one of the keys that rotate. Tokens are long and random:
-# nobody finds one from its hash.
+# All processes must use the same name for a token, so the hash does not use a key that rotates. Tokens are long and
+# random, so a hash does not reveal its token.
 _HASH_KEY = b"loyalty_service.outbound"
 _TOO_MANY_REQUESTS = 429
 
 
 class RateLimiter:
-    """Permits for those who ask, by priority, and of one priority by who came first. Each process has its own queue."""
+    """Grants permits by priority, and within a priority in the order of arrival. Each process has its own queue."""
 
     def __init__(self, clock: Clock, metrics: Metrics, *, replicas: int = 1, valkey: Valkey | None = None) -> None:
         self._clock = clock
@@ -48,12 +50,12 @@ class RateLimiter:
             await self._shared.close()
 
     @asynccontextmanager
-    async def acquire(  # noqa: PLR0913 - each says something else of what is wanted
+    async def acquire(  # noqa: PLR0913 - each states a condition of the permits
         self, provider_token: str, rate: Rate, priority: Priority, *, count: int, wait_s: float, timeout_s: float
     ) -> AsyncIterator["Permits"]:
-        """Permits for `count` requests, waited for at most `wait_s`; all is over `timeout_s` from now at the latest.
+        """Wait at most `wait_s` for `count` permits; the requests must end within `timeout_s` from now.
 
-        What is not used is given back. Raises ProviderThrottledError, at once where none will be free in time.
+        Unused permits are returned. Raises ProviderThrottledError, at once if no permit will be free in time.
         """
         key = hashlib.blake2b(provider_token.encode(), digest_size=_DIGEST_BYTES, key=_HASH_KEY).hexdigest()
         token = self._tokens.get(key)
@@ -68,12 +70,12 @@ class RateLimiter:
             token.end(permits.ids)
 
     def count_closed(self) -> int:
-        """How many tokens a 429 has closed, as far as this process knows."""
+        """The number of tokens that a 429 has closed, as far as this process knows."""
         self._forget_idle()
         return sum(not token.window.is_open for token in self._tokens.values())
 
     def _forget_idle(self) -> None:
-        """Now and then: the tokens of shops that are gone, or have others by now."""
+        """Forget the tokens that are no longer used."""
         now_s = self._clock.monotonic()
         if now_s >= self._forget_time_s:
             self._forget_time_s = now_s + FORGET_S
@@ -81,7 +83,7 @@ class RateLimiter:
 
 
 class Permits:
-    """Of one read or one booking."""
+    """The permits of one read or one booking."""
 
     def __init__(self, token: "_Token", rate: Rate, priority: Priority, timeout_s: float, metrics: Metrics) -> None:
         self._token = token
@@ -104,7 +106,7 @@ class Permits:
         self._is_probe = self._is_probe or answer.is_probe
 
     async def send(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """One request. Raises ProviderThrottledError where the token was closed meanwhile, and NoAnswerError."""
+        """Send one request. Raises ProviderThrottledError if the token was closed meanwhile, and NoAnswerError."""
         if not self._is_probe and (refusal := self._token.window.find_closed()):
             raise _make_error(refusal)
         permit_id = self.ids.pop()
@@ -134,7 +136,7 @@ class Permits:
 
 
 class _Token:
-    """One token's windows, and who waits for its permits."""
+    """One token's windows, and the queue for its permits."""
 
     def __init__(self, key: str, window: SlidingWindow, shared: SharedWindow | None, replicas: int) -> None:
         self.window = window
@@ -148,7 +150,7 @@ class _Token:
         deadline_s = clock() + wait_s
         refusal = Refusal(earliest_s=0)
         me = permits.priority, (changed := asyncio.Event())
-        bisect.insort(self._queue, me, key=lambda waiter: waiter[0])  # behind its equals
+        bisect.insort(self._queue, me, key=lambda waiter: waiter[0])  # after those of the same priority
         try:
             while True:
                 changed.clear()
@@ -172,7 +174,7 @@ class _Token:
         return not self._queue and self.window.is_idle()
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
-        """As SlidingWindow.end; without `busy_s`, permits are given back."""
+        """As SlidingWindow.end; without `busy_s`, the permits are returned."""
         if ids:
             self.window.end(ids, busy_s=busy_s, closed_s=closed_s)
             if self._shared is not None:
@@ -198,6 +200,6 @@ class _Token:
 
 
 def _make_error(refusal: Refusal) -> ProviderThrottledError:
-    limit = "our own limit of requests to TRIFFT is reached for now"
-    message = "TRIFFT refuses further requests for now" if refusal.is_closed else limit
+    limit = "our own limit of requests to TRIFFT is used up for the moment"
+    message = "TRIFFT refuses requests for the moment" if refusal.is_closed else limit
     return ProviderThrottledError(message, refusal.earliest_s or _ASK_AGAIN_S)

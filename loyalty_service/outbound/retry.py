@@ -1,4 +1,4 @@
-"""The requests of a read: one that failed quickly is tried again, at most twice in all."""
+"""The requests of a read: a request that failed quickly is retried. A read makes at most two retries."""
 
 import asyncio
 import random
@@ -11,18 +11,19 @@ from loyalty_service.outbound.circuit_breaker import Attempt
 from loyalty_service.outbound.rate_limit import Permits
 from loyalty_service.outbound.transport import Answer, NoAnswerError, Request, Transport
 
-# Before the first retry and the second, at most; at least half of it. So those that failed at once come back apart.
+# The longest pause before the first and the second retry; the shortest is half of it. The jitter spreads retries that
+# began together.
 PAUSES_S = (0.1, 0.3)
-# What fails later than this would fail the reader's deadline, too, if it were tried again.
+# A request that fails later than this is not retried: the retry would miss the reader's deadline.
 QUICK_S = 0.3
-# A read waits for its permits so much of its time: the rest is the provider's, or each would be late for its answer.
+# The part of a read's time that it may wait for permits; the rest is for the provider's answer.
 WAIT_SHARE = 0.5
 
 
 class ReadRequests:
-    """Of one read, which ends at `deadline_s`."""
+    """The requests of one read, which ends at `deadline_s`."""
 
-    def __init__(  # noqa: PLR0913 - what they need
+    def __init__(  # noqa: PLR0913 - its collaborators
         self,
         *,
         transport: Transport,
@@ -43,9 +44,9 @@ class ReadRequests:
         self._pauses_s = [] if attempt.is_probe else list(PAUSES_S)
 
     async def send(self, request: Request) -> Answer:
-        """The answer; to one that failed, and was tried again in vain, the last one.
+        """Return the answer; if all retries failed, the last answer.
 
-        Raises ProviderUnavailableError where there was none, and ProviderThrottledError.
+        Raises ProviderUnavailableError if there was no answer, and ProviderThrottledError.
         """
         while True:
             begin_s = self._clock.monotonic()
@@ -62,7 +63,7 @@ class ReadRequests:
         return outcome
 
     async def plan(self) -> None:
-        """A request more than the read was planned to take. Raises ProviderThrottledError."""
+        """Take one more permit than the read had planned. Raises ProviderThrottledError."""
         await self._permits.add(wait_s=self._get_left_s() * WAIT_SHARE)
 
     async def _try(self, request: Request) -> Answer | NoAnswerError:
@@ -72,10 +73,10 @@ class ReadRequests:
             return error
 
     async def _may_retry(self, took_s: float) -> bool:
-        """Waits, and takes a permit, where there is time."""
+        """If there is time, wait, take a permit and return True."""
         if not self._pauses_s or took_s > QUICK_S:
             return False
-        pause_s = self._pauses_s.pop(0) * random.uniform(0.5, 1)  # noqa: S311 - nothing secret
+        pause_s = self._pauses_s.pop(0) * random.uniform(0.5, 1)  # noqa: S311 - jitter needs no secrecy
         if self._get_left_s() < pause_s + 2 * took_s:
             return False
         await asyncio.sleep(pause_s)

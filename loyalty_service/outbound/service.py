@@ -1,7 +1,7 @@
-"""The way out to a provider: the circuit breaker, then the rate limit, then the request.
+"""Calls to a provider: first the circuit breaker, then the rate limiter, then the request.
 
-Reads are tried again, bookings never. What became of a request is found out here; what an answer means is the
-provider's room's to say.
+Reads are retried, bookings never. This package finds out whether a request arrived; the provider's adapter interprets
+the answer.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from loyalty_service.outbound.transport import Answer, NoAnswerError, Request, T
 from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
-# How long an award waits for a permit: who clicked is answered within LOYALTY_AWARD_ANSWER_S.
+# How long an award waits for a permit: the agent is answered within LOYALTY_AWARD_ANSWER_S.
 _BOOKING_WAIT_S = 1.5
 
 
 class Outbound:
     """`async with` opens and closes its connections.
 
-    `valkey`: the store in which all processes count their requests together; without one each of `replicas` processes
-    keeps to its share of what the provider allows. `proxy`: the way out.
+    `valkey`: the store in which all processes count their requests together; without it, each of `replicas` processes
+    uses its share of the rate. `proxy`: the proxy that requests go through.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Outbound:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def open_read(  # noqa: PLR0913 - each says something else of the read
+    async def open_read(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,
         rate: Rate,
@@ -78,9 +78,9 @@ class Outbound:
         count: int = 1,
         is_forced: bool = False,
     ) -> AsyncIterator[ReadRequests]:
-        """Around one read, which is planned to take `count` requests, and begins once it has permits for them.
+        """Wrap one read, which begins once it has permits for its `count` planned requests.
 
-        `is_forced`: it goes past the breaker. Raises ProviderThrottledError, ProviderUnavailableError, and
+        `is_forced`: it ignores the circuit breaker. Raises ProviderThrottledError, ProviderUnavailableError, and
         ProviderTimeoutError where the block takes longer than `timeout_s`.
         """
         token, wait_s = merchant.provider_token, timeout_s * WAIT_SHARE
@@ -103,10 +103,10 @@ class Outbound:
                 raise ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s") from error
 
     async def book(self, merchant: Merchant, rate: Rate, request: Request, *, timeout_s: float) -> Answer:
-        """Send a request that has a body once, on a connection of its own, and no byte of it later than `timeout_s`.
+        """Send a request with a body once, on a connection of its own; none of its bytes leaves after `timeout_s`.
 
-        Raises BookingUnknownError where it may have arrived, and where it has certainly not: ProviderThrottledError,
-        ProviderUnavailableError.
+        Raises BookingUnknownError if it may have arrived; ProviderThrottledError or ProviderUnavailableError if it
+        certainly did not.
         """
         deadline = Deadline(self._clock, timeout_s)
         token, wait_s = merchant.provider_token, min(_BOOKING_WAIT_S, timeout_s / 2)

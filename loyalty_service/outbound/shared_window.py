@@ -6,8 +6,8 @@ from contextlib import suppress
 from loyalty_service.outbound.sliding_window import Grant, Refusal
 from loyalty_service.valkey import Valkey, ValkeyDownError
 
-# KEYS, of each token: its permits by the time at which they are free, and `until` and `probe` while a 429 holds. Times
-# are milliseconds of the store's clock. Memory is freed first: a store that is full then lets a script go on.
+# KEYS, for each token: its permits, ordered by the time at which they become free, and `until` and `probe` after a 429.
+# Times are milliseconds of the store's clock. Each script frees memory first, so that it also runs on a full store.
 _BEGIN = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -15,12 +15,12 @@ local taken, closed = KEYS[1], KEYS[2]
 redis.call('ZREMRANGEBYSCORE', taken, '-inf', now)
 """
 # ARGV: limit, timeout, how long permits stay taken after it, and the ids of those to take.
-# No request lasts longer than 60 s: what would be taken for longer is from before the store's clock was set back.
-# Answers: 1, and 1 where it is the probe; or 0, 1 where the token is closed, and the earliest time, 0 if at any moment.
+# No request lasts longer than 60 s: a permit that would stay taken for longer was taken before the store's clock was
+# set back. Returns {1, is_probe}, or {0, is_closed, milliseconds until a permit can be free; 0: at any moment}.
 _TAKE = """
 local limit, timeout, busy, count = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), #ARGV - 3
-local gate = redis.call('HMGET', closed, 'until', 'probe')
-local left, probe_left = (gate[1] or 0) - now, (gate[2] or 0) - now
+local closing = redis.call('HMGET', closed, 'until', 'probe')
+local left, probe_left = (closing[1] or 0) - now, (closing[2] or 0) - now
 if left > 0 then return {0, 1, left} end
 if probe_left > 0 then return {0, 1, 0} end
 redis.call('ZREMRANGEBYSCORE', taken, '(' .. now + 60000 + busy, '+inf')
@@ -33,8 +33,8 @@ if over > 0 then
 end
 for place = 4, #ARGV do redis.call('ZADD', taken, now + timeout + busy, ARGV[place]) end
 if timeout + busy > redis.call('PTTL', taken) then redis.call('PEXPIRE', taken, timeout + busy) end
-if gate[1] then redis.call('HSET', closed, 'probe', now + timeout) end
-return {1, gate[1] and 1 or 0}
+if closing[1] then redis.call('HSET', closed, 'probe', now + timeout) end
+return {1, closing[1] and 1 or 0}
 """
 # ARGV: how long the permits stay taken, for how long the token closes (0: it opens, -1: neither), and their ids.
 _END = """
@@ -53,7 +53,7 @@ end
 
 
 class SharedWindow:
-    """Of all tokens, each under a key; as SlidingWindow. What does not reach the store leaves a permit taken longer."""
+    """As SlidingWindow, for all tokens. If a call does not reach the store, a permit stays taken for longer."""
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
@@ -62,7 +62,7 @@ class SharedWindow:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Until the store knows all."""
+        """Wait until the store has all that was sent in the background."""
         await asyncio.gather(*self._tasks)
 
     async def take(self, key: str, ids: list[str], *, limit: int, timeout_s: float, busy_s: float) -> Grant | Refusal:
@@ -79,7 +79,7 @@ class SharedWindow:
         return Refusal(earliest_s=rest[0] / 1000, is_closed=bool(flag))
 
     def end(self, key: str, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
-        """In the background."""
+        """As SlidingWindow.end, in the background."""
         keys = _name_keys(key)
         lines: list[str | int] = [_to_ms(busy_s), -1 if closed_s is None else _to_ms(closed_s), *ids]
 

@@ -1,7 +1,7 @@
-"""What one token may send: so many requests in any period.
+"""The sliding window of one token: a number of requests in any period.
 
-TRIFFT counts arrivals, we count sends. A request arrives between its sending and its answer, so its permit is taken
-until a period after the answer. Where no answer came, the end of the request takes its place.
+TRIFFT counts arrivals. A request arrives at some time between its sending and its answer, so its permit stays taken for
+one period after the answer. If no answer comes, the period begins when the request ends.
 """
 
 from typing import Annotated
@@ -11,25 +11,26 @@ import msgspec
 from loyalty_service.domain.ports import Clock
 from loyalty_service.domain.priority import Priority
 
-# Kept for awards; and what batch reads leave to ticket events. Of fewer requests, a tenth and a sixth.
+# Permits reserved for awards, and permits that batch reads leave to ticket events. For a small rate, a tenth and a
+# sixth of it.
 AWARD_RESERVE = 2
 TICKET_RESERVE = 8
 
-# A token that was closed so long ago, and that nobody has used since, is as any other.
+# A closed token that nobody has used for so long counts as open again.
 FORGET_S = 600.0
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`requests` in `period_s`; after one too many, none for `block_s`."""
+    """`requests` in `period_s`; after one more, the provider refuses all requests for `block_s`."""
 
-    requests: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]  # a member and their coupons are two
+    requests: Annotated[int, msgspec.Meta(ge=2, le=1_000_000)]  # a member and their coupons take two
     period_s: Seconds
     block_s: Seconds
 
     def get_limit(self, priority: Priority, processes: int = 1) -> int:
-        """How many permits one of so many processes may have taken, with one of this priority among them."""
+        """The number of permits that one of `processes` may hold when it asks with this priority."""
         share = self.requests // processes
         award_reserve = 0 if priority is Priority.AWARD else min(AWARD_RESERVE, share // 10)
         ticket_reserve = min(TICKET_RESERVE, share // 6) if priority is Priority.BATCH else 0
@@ -37,7 +38,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """The permits are taken. `is_probe`: what they meet opens or closes the token."""
+    """The permits are taken. `is_probe`: the answer to these requests opens or closes the token."""
 
     is_probe: bool
 
@@ -50,10 +51,10 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlidingWindow:
-    """Of one token, as one process knows it.
+    """The window of one token, as one process knows it.
 
     A 429 closes it for a time. Then it is half-open: one set of permits is granted, the probe, and all others wait for
-    what it meets. Where it meets nothing in its time, the next one goes.
+    its answer. If no answer comes in time, the next probe goes.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -63,7 +64,7 @@ class SlidingWindow:
         self.is_open = True
 
     def take(self, ids: list[str], *, limit: int, timeout_s: float, busy_s: float) -> Grant | Refusal:
-        """The requests are over in `timeout_s`. Each permit stays taken for `busy_s` after that."""
+        """Take permits for requests that end within `timeout_s`. Each permit stays taken for `busy_s` after that."""
         if refusal := self.find_closed():
             return refusal
         now_s = self._clock.monotonic()
@@ -71,7 +72,7 @@ class SlidingWindow:
         over = len(self._ends) + len(ids) - limit
         if over > 0:
             ended = sorted(end_s for end_s in self._ends.values() if end_s <= now_s + busy_s)
-            unfinished = len(self._ends) - len(ended)  # they may be given back at any moment
+            unfinished = len(self._ends) - len(ended)  # they may be returned at any moment
             place = over - unfinished - 1
             if place < 0:
                 return Refusal(earliest_s=0)
@@ -82,7 +83,7 @@ class SlidingWindow:
         return Grant(is_probe=not self.is_open)
 
     def note(self, answer: Grant | Refusal, ids: list[str], taken_s: float) -> None:
-        """What the processes' shared window has answered to this one."""
+        """Note what the shared window has answered to this process."""
         if isinstance(answer, Grant):
             self._forget_free(self._clock.monotonic())
             self.end(ids, busy_s=taken_s)
@@ -98,13 +99,13 @@ class SlidingWindow:
         return Refusal(earliest_s=left_s, is_closed=True)
 
     def is_idle(self) -> bool:
-        """Whether there is nothing to remember."""
+        """Whether this window can be forgotten."""
         now_s = self._clock.monotonic()
         self._forget_free(now_s)
         return not self._ends and now_s >= self._closed_until_s + FORGET_S
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
-        """Permits are free in `busy_s`. `closed_s`: the provider refuses for so long; 0: it has answered the probe."""
+        """Free the permits in `busy_s`. `closed_s`: the provider refuses for so long; 0: it has answered the probe."""
         now_s = self._clock.monotonic()
         self._ends |= dict.fromkeys(ids, now_s + busy_s)
         if closed_s is not None:

@@ -1,4 +1,4 @@
-"""HTTP to the provider: one request, its bounds, and nothing of what an answer means."""
+"""HTTP to the provider: one request and its bounds. Does not interpret the answer."""
 
 import asyncio
 import socket
@@ -19,12 +19,12 @@ from runtime.proxy import HttpProxy, ProxyRefusedError, explain_proxy_error, mak
 
 MAX_BODY_BYTES = 1024 * 1024
 CONNECT_TIMEOUT_S = 1.0
-# All merchants share TRIFFT's one host: the bound is there to protect sockets, not to ration.
+# All merchants share TRIFFT's one host: the bound protects sockets, it is no rate limit.
 _CONNECTIONS = 1024
 _CONNECTIONS_PER_HOST = 256
 _KEEPALIVE_S = 30.0
 _DNS_CACHE_S = 30
-# After these the provider has seen nothing of the request.
+# Errors after which the provider has seen nothing of the request.
 _NEVER_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -47,7 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back. `is_json`: by its content type. `is_cut`: the body is too large, and left out."""
+    """The provider's answer. `is_json`: by its content type. `is_cut`: the body is too large and was left out."""
 
     status: int
     is_json: bool
@@ -56,12 +56,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_failure(self) -> bool:
-        """The provider's own."""
+        """Whether the provider itself failed."""
         return self.status // 100 == 5  # noqa: PLR2004 - HTTP's own number
 
 
 class NoAnswerError(Exception):
-    """Not reached, or the answer was lost; the text says why, for an operator.
+    """The provider was not reached, or the answer was lost. The text tells operators why.
 
     `may_have_left`: the provider may have seen the request.
     """
@@ -72,21 +72,21 @@ class NoAnswerError(Exception):
 
 
 class _Departure:
-    """Of one request that must not be late. `has_begun`: its first bytes were handed on."""
+    """The moment at which a request must begin to leave. `has_begun`: its first bytes were handed on."""
 
     def __init__(self, deadline: Deadline) -> None:
         self.has_begun = False
         self._deadline = deadline
 
     def begin(self) -> None:
-        """Call it right before the first byte is written. Raises TimeoutError."""
+        """Call this just before the first byte is written. Raises TimeoutError."""
         if self._deadline.left_s() <= 0:
             raise TimeoutError
         self.has_begun = True
 
 
 class _Body(aiohttp.JsonPayload):
-    """A JSON body that leaves only in time. The headers wait for it: the HTTP library writes both at once."""
+    """A JSON body that leaves only in time. The headers wait for it: aiohttp writes both at once."""
 
     def __init__(self, body: dict[str, Any], departure: _Departure) -> None:
         super().__init__(body)
@@ -98,9 +98,9 @@ class _Body(aiohttp.JsonPayload):
 
 
 class Transport:
-    """Two pools: `pooled` for reads, and one that uses each connection once, for what must not be sent twice.
+    """Two pools: `pooled` for reads, and one that uses each connection once, for requests that must not be sent twice.
 
-    `proxy`: the way out, for all but the loopback. To https it makes a tunnel: until that stands, nothing has left.
+    `proxy`: for all hosts but the loopback. For https it opens a tunnel; before the tunnel stands, nothing has left.
     """
 
     def __init__(self, proxy: HttpProxy | None = None) -> None:
@@ -118,7 +118,7 @@ class Transport:
         await self._stack.aclose()
 
     async def fetch(self, merchant: Merchant, request: Request) -> Answer:
-        """A read. The caller keeps the time. Raises NoAnswerError."""
+        """Send a read. The caller sets the timeout. Raises NoAnswerError."""
         data = None if request.body is None else aiohttp.JsonPayload(request.body)
         try:
             return await self._exchange(self._pooled, merchant, request, data)
@@ -126,7 +126,7 @@ class Transport:
             raise self._explain(merchant, request, error, may_have_left=not isinstance(error, _NEVER_SENT)) from error
 
     async def send_once(self, merchant: Merchant, request: Request, deadline: Deadline) -> Answer:
-        """A request with a body, on its own connection. Raises NoAnswerError."""
+        """Send a request with a body on its own connection. Raises NoAnswerError."""
         departure = _Departure(deadline)
         data = _Body(request.body or {}, departure)
         try:
@@ -139,7 +139,7 @@ class Transport:
     async def _exchange(
         self, session: aiohttp.ClientSession, merchant: Merchant, request: Request, data: aiohttp.JsonPayload | None
     ) -> Answer:
-        """Never sent twice. Raises aiohttp.ClientError, OSError."""
+        """Send a request, never twice. Raises aiohttp.ClientError, OSError."""
         headers = {**request.headers, "Authorization": f"Bearer {merchant.provider_token}"}
         options = make_options(self._proxy, merchant.provider_url, headers)
         url = _make_url(merchant.provider_url, request)
@@ -148,7 +148,7 @@ class Transport:
             return await _read(response)
 
     def _explain(self, merchant: Merchant, request: Request, error: Exception, *, may_have_left: bool) -> NoAnswerError:
-        """The log names the error's type: its text may hold an address."""
+        """Log the error's type only: its text may contain an e-mail address."""
         _log.warning(
             "provider_unreachable",
             merchant_id=merchant.merchant_id,
@@ -158,7 +158,7 @@ class Transport:
         message = explain_proxy_error(error, self._proxy, "LOYALTY_HTTP_PROXY") or "TRIFFT cannot be reached"
         return NoAnswerError(message, may_have_left=may_have_left)
 
-    async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own names
+    async def _open(self, **connector_options: Any) -> aiohttp.ClientSession:  # noqa: ANN401 - aiohttp's own options
         connector = aiohttp.TCPConnector(
             limit=_CONNECTIONS,
             limit_per_host=_CONNECTIONS_PER_HOST,
@@ -172,8 +172,9 @@ class Transport:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        # A request that aiohttp sent again by itself, where a pooled connection was dropped, would have no permit.
-        session._retry_connection = False  # noqa: SLF001 - there is no public way
+        # aiohttp would repeat a request by itself when a pooled connection was dropped, and the repeat would have no
+        # permit.
+        session._retry_connection = False  # noqa: SLF001 - aiohttp has no public option
         return await self._stack.enter_async_context(session)
 
 

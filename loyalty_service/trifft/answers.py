@@ -1,4 +1,4 @@
-"""What an answer means: its data, or the domain's error for it. Nothing of the provider's text gets into a message."""
+"""Interprets an answer: its data, or the domain's error. No text of the provider's gets into a message."""
 
 import re
 from datetime import datetime
@@ -30,12 +30,12 @@ _log = structlog.get_logger(__name__)
 
 
 def log_contract(merchant: Merchant, operation: str, sentence: str) -> None:
-    """An answer came that does not fit the profile."""
+    """Log an answer that does not fit the profile."""
     _log.error("provider_contract", merchant_id=merchant.merchant_id, operation=operation, problem=sentence)
 
 
 def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whatever the provider sent
-    """The data of a 2xx, bare or wrapped. Raises WireError."""
+    """Return the data of a 2xx, bare or wrapped. Raises WireError."""
     if answer.is_cut:
         raise WireError("an answer that is too large")
     if not answer.is_json:
@@ -49,7 +49,7 @@ def parse_data(answer: Answer, profile: Profile) -> Any:  # noqa: ANN401 - whate
 
 
 def explain_contract(profile: Profile, operation: str, error: WireError) -> str:
-    """Which line of the profile the answer does not fit; the path's, where none has found it."""
+    """Name the profile's line that the answer does not fit; the path's line if no other line is to blame."""
     line = profile.quote_line(error.line or f"{operation}.path")
     return f"TRIFFT's answer to {operation} cannot be read: {line} found {error}"
 
@@ -60,7 +60,7 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
         return
     error = _log_refusal(answer, profile, merchant, request)
     _raise_common(answer.status, error, profile)
-    if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - likewise
+    if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - HTTP's own number
         raise MemberNotFoundError(now)
     if answer.is_failure:
         raise ProviderUnavailableError(f"TRIFFT answered {answer.status}")
@@ -68,7 +68,7 @@ def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request
 
 
 def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a credit or a debit that is not a 2xx; not known to be refused: unknown."""
+    """Raises the error for every answer to a booking that is not a 2xx; if it may be booked, BookingUnknownError."""
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
         return
     error = _log_refusal(answer, profile, merchant, request)
@@ -86,7 +86,7 @@ def _raise_common(status: int, message: str, profile: Profile) -> None:
     if status in {401, 403}:
         _raise_credentials(status, message)
     if status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderThrottledError("TRIFFT refuses further requests for now", profile.rate.block_s)
+        raise ProviderThrottledError("TRIFFT refuses requests for the moment", profile.rate.block_s)
 
 
 def _raise_credentials(status: int, message: str) -> NoReturn:
@@ -97,7 +97,7 @@ def _raise_credentials(status: int, message: str) -> NoReturn:
 
 
 def _log_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: Request) -> str:
-    """Logs what identifies the failure at the provider, and returns its message (not to be shown)."""
+    """Log what identifies the failure at the provider; return the provider's message, which must not be shown."""
     try:
         body = parse_json(answer.body)
     except WireError:

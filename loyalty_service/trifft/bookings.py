@@ -1,4 +1,4 @@
-"""Points put on a wallet or taken from it: sent once, and the truth about whether."""
+"""Credits and debits of a wallet: sent once, with an outcome that is known or said to be unknown."""
 
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,7 @@ BookingKind = Literal["credit", "debit"]
 
 
 class Bookings:
-    """Each is sent once at most."""
+    """Sends each booking at most once."""
 
     def __init__(self, outbound: Outbound, clock: Clock, unreadable: UnreadableFields) -> None:
         self._outbound = outbound
@@ -30,7 +30,10 @@ class Bookings:
     async def send(
         self, merchant: Merchant, profile: Profile, kind: BookingKind, booking: Booking, *, timeout_s: float
     ) -> Receipt:
-        """No byte of it leaves later than `timeout_s` from now. Raises what the port's `credit` raises."""
+        """Send a booking; none of its bytes leaves after `timeout_s` from now.
+
+        Raises what the port's `credit` raises.
+        """
         request = _make_request(kind, profile, booking, self._clock.now())
         answer = await self._outbound.book(merchant, profile.rate, request, timeout_s=timeout_s)
         raise_for_booking(answer, profile, merchant, request, self._clock.now())
@@ -39,7 +42,7 @@ class Bookings:
     def _read_receipt(
         self, answer: Answer, merchant: Merchant, profile: Profile, kind: BookingKind, booking: Booking
     ) -> Receipt:
-        """Of a 2xx. Raises BookingUnknownError, BookingContradictedError."""
+        """Read the receipt in a 2xx. Raises BookingUnknownError, BookingContradictedError."""
         lines, reader = profile.get_booking(kind), FieldReader()
         try:
             data = parse_data(answer, profile)

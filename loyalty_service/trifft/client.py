@@ -25,7 +25,7 @@ from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
 _PROFILES = 256
-# A member, and their coupons.
+# One request for a member, one for their coupons.
 _MEMBER_REQUESTS = 2
 
 
@@ -97,7 +97,7 @@ class TrifftProvider:
             return await read.list_movements(member_id, since)
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:
-        """See the port. Whoever asks so wants the truth: it goes past the circuit breaker, within the rate."""
+        """See the port. A probe ignores the circuit breaker, but keeps to the rate."""
         async with self._read(merchant, Priority.BATCH, timeout_s, is_forced=True) as read:
             await read.probe()
 
@@ -112,7 +112,7 @@ class TrifftProvider:
     async def _read(
         self, merchant: Merchant, priority: Priority, timeout_s: float, *, count: int = 1, is_forced: bool = False
     ) -> AsyncIterator[Read]:
-        """A read that begins now."""
+        """Wrap a read that begins now."""
         profile = self._get_profile(merchant)
         async with self._outbound.open_read(
             merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced

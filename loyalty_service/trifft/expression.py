@@ -1,4 +1,4 @@
-"""JMESPath, compiled once, with joins that pass over nulls."""
+"""JMESPath, compiled once. Its `join` skips nulls."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MAX_EXPRESSION_CHARS = 500
 
 
 class _NullSafeFunctions(functions.Functions):
-    """`join` of JMESPath fails on a null; the part of a name that is not on file must not break the name."""
+    """The `join` of JMESPath fails on a null. A missing first name must not cost the full name."""
 
     @functions.signature({"types": ["string"]}, {"types": ["array", "null"]})
     def _func_join(self, separator: str, parts: list[object] | None) -> str:
@@ -22,7 +22,7 @@ _OPTIONS = jmespath.Options(custom_functions=_NullSafeFunctions())
 
 
 class Expression:
-    """One line of a wire profile. Raises ValueError, with a sentence, for text that is no JMESPath."""
+    """One line of a wire profile. Raises ValueError with a sentence for text that is not JMESPath."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_EXPRESSION_CHARS:
@@ -41,7 +41,7 @@ class Expression:
         return f"Expression({self._text!r})"
 
     def _try_functions(self) -> None:
-        """Unknown functions and wrong counts of arguments show only when evaluated; all else depends on the data."""
+        """Evaluate once: only then JMESPath reports unknown functions and wrong argument counts."""
         try:
             self._compiled.search({}, options=_OPTIONS)
         except exceptions.JMESPathTypeError:
@@ -52,8 +52,8 @@ class Expression:
             return
 
     def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
-        """What is there, or None. Raises WireError where a function meets a value that it does not take."""
+        """Return what the expression finds, or None. Raises WireError if a function gets a value of a wrong type."""
         try:
             return self._compiled.search(data, options=_OPTIONS)
-        except Exception as error:  # JMESPath's own, and whatever Python raises at a value of another type
+        except Exception as error:  # JMESPath raises its own errors and Python's
             raise WireError("a value that it cannot work with") from error

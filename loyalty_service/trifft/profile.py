@@ -20,13 +20,13 @@ MAX_PROFILE_CHARS = 16_384
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-# Empty: none. Not one that HTTP or our own requests use for themselves.
+# A header's name, or empty. Headers that HTTP or our own requests use are not allowed.
 HeaderName = Annotated[str, msgspec.Meta(pattern=r"^((X-|Idempotency-)[A-Za-z0-9-]{1,60})?\Z")]
 Scale = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of profile.toml; its comments there say what each line means."""
+    """A table of profile.toml; the comments there explain each line."""
 
 
 class Envelope(_Section, frozen=True, kw_only=True):
@@ -45,7 +45,10 @@ class Operation(_Section, frozen=True, kw_only=True):
     path: Text
 
     def make_path(self, member_id: str, now: datetime) -> str:
-        """The path of one member. Raises MemberNotFoundError for a dot segment: even quoted it names another path."""
+        """The path of one member.
+
+        Raises MemberNotFoundError for the ids "." and "..": even quoted, they change the path.
+        """
         if member_id in {"", ".", ".."}:
             raise MemberNotFoundError(now)
         return self.path.replace("{member_id}", quote(member_id, safe=""))
@@ -68,7 +71,7 @@ class ListCoupons(Operation, frozen=True, kw_only=True):
 
 
 class BookPoints(Operation, frozen=True, kw_only=True):
-    method: Literal["POST"]  # the HTTP client sends a GET again on its own where a pooled connection was dropped
+    method: Literal["POST"]  # aiohttp repeats a GET by itself when a pooled connection was dropped
     points: Text
     note: Text
     reference: Text
@@ -157,7 +160,7 @@ class Profile(_Section, frozen=True, kw_only=True):
         return str(getattr(getattr(self, section), name))
 
     def quote_line(self, line: str) -> str:
-        """As it stands in the profile: [member] points = "points"."""
+        """The line as it is written in the profile: [member] points = "points"."""
         section, name = line.split(".")
         return f"[{section}] {name} = {json.dumps(self.get_expression(line), ensure_ascii=False)}"
 
@@ -166,13 +169,13 @@ class Profile(_Section, frozen=True, kw_only=True):
 
 
 def is_word(text: str, words: frozenset[str]) -> bool:
-    """Whether it is one of a line's words, without regard to ASCII case and to spaces around it."""
+    """Whether it is one of a line's words; ASCII case and surrounding spaces do not matter."""
     wanted = fold_ascii_case(text.strip())
     return any(fold_ascii_case(word.strip()) == wanted for word in words)
 
 
 def parse_profile(overrides_toml: str) -> Profile:
-    """The default profile with a merchant's lines over it; the empty text changes nothing.
+    """The default profile, with the lines that a merchant overrides. An empty text overrides nothing.
 
     Raises BadValueError("profile", …) for text that is no TOML, an unknown line, a value of the wrong type, an
     expression that is no JMESPath, and a path without the placeholder that it needs.
@@ -203,13 +206,13 @@ def _default_lines() -> dict[str, Any]:
 
 
 def _inherit(overrides: dict[str, Any]) -> dict[str, Any]:
-    """What a shop says of [credit] holds where points are taken back and where they are looked for.
+    """A shop's lines of [credit] also apply to [debit] and, as far as they exist there, to [list_movements].
 
-    Else a shop with a scale of 100 that forgot to say so twice would take back a hundredth.
+    Otherwise a shop that sets a scale of 100 only in [credit] would take back a hundredth of the points.
     """
     credit, debit, movements = (overrides.get(section, {}) for section in ("credit", "debit", "list_movements"))
     if not isinstance(credit, dict) or not isinstance(debit, dict) or not isinstance(movements, dict):
-        return overrides  # refused as mistyped
+        return overrides  # refused later as a wrong type
     debit = {name: line for name, line in credit.items() if name != "path"} | debit
     if "point_scale" in credit:
         movements = {"change_scale": credit["point_scale"]} | movements
@@ -222,7 +225,7 @@ def _merge(default: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]
         if isinstance(lines, dict) and section in default:
             merged[section] = default[section] | lines
         else:
-            merged[section] = lines  # refused as an unknown or mistyped line
+            merged[section] = lines  # refused later as an unknown line or a wrong type
     return merged
 
 
@@ -233,7 +236,7 @@ def _parse_line(kind: type, line: object) -> Expression:
 
 
 def _check_wallet(profile: Profile) -> None:
-    """Points that name no wallet would go to whichever TRIFFT takes first."""
+    """Raises BadValueError if a wallet is chosen but bookings do not name it: TRIFFT would pick a wallet itself."""
     for section in ("credit", "debit"):
         if profile.wallet.chosen and not getattr(profile, section).wallet:
             raise BadValueError("profile", f"has a bad line: {section}.wallet must not be empty with wallet.chosen")
@@ -248,5 +251,5 @@ def _check_paths(profile: Profile) -> None:
         if not _PATH.fullmatch(path):
             raise BadValueError("profile", f"has a bad line: {section}.path must look like /v1/member/{{member_id}}")
         if path.count("{member_id}") != placeholders:
-            needs = "needs {member_id} once" if placeholders else "has no member_id to put in"
+            needs = "must contain {member_id} once" if placeholders else "must not contain {member_id}"
             raise BadValueError("profile", f"has a bad line: {section}.path {needs}")

@@ -1,4 +1,4 @@
-"""Reads of the provider: a member with their coupons, what was booked on a wallet, whether a token works."""
+"""Reads of TRIFFT: a member with their coupons, a wallet's movements, and whether a token works."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -38,7 +38,10 @@ T = TypeVar("T")
 
 
 class Read:
-    """One read of a merchant's project, which began at `fetch_time`. What cannot be read is noted in `unreadable`."""
+    """One read of a merchant's project, which began at `fetch_time`.
+
+    `unreadable` counts the fields that it could not read.
+    """
 
     def __init__(
         self,
@@ -76,14 +79,14 @@ class Read:
         """A member, and what each line of the profile finds in the answers."""
         request, candidate = await self._fetch_candidate(identity)
         try:
-            coupons = await self._ask_coupons(candidate.member_id)
+            coupons = await self._ask(self._make_coupons_request(candidate.member_id))
         except WireError:
             coupons = None
         inspector = Inspector(self._profile, self._zone, self._fetch_time)
         return self._parse(request, lambda reader: inspector.inspect(candidate, coupons, reader))
 
     async def list_movements(self, member_id: str, since: datetime) -> Movements:
-        """The profile knows such a list."""
+        """Call this only if the profile has such a list."""
         operation = self._profile.list_movements
         path = operation.make_path(member_id, self._fetch_time)
         query = {operation.since: str(int(since.timestamp()))} if operation.since else {}
@@ -97,13 +100,13 @@ class Read:
         return self._parse(request, parse)
 
     async def probe(self) -> None:
-        """Ask the points calculator, which changes nothing."""
+        """Call the points calculator, which changes nothing."""
         operation = self._profile.probe
         body = dict(operation.body) if operation.method == "POST" else None
         await self._request(Request(operation="probe", method=operation.method, path=operation.path, body=body))
 
     async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
-        """The data of a successful answer. Raises ProviderError, MemberNotFoundError."""
+        """Return the data of a successful answer. Raises ProviderError, MemberNotFoundError."""
         try:
             return await self._ask(request)
         except WireError as error:
@@ -112,8 +115,8 @@ class Read:
             self._unreadable.note(self._merchant, reader.unreadable)
             raise refusal from error
 
-    async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - likewise
-        """As `_request`; but a successful answer that cannot be read raises WireError."""
+    async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
+        """As `_request`, but raises WireError for a successful answer that cannot be read."""
         answer = await self._requests.send(request)
         raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
         return parse_data(answer, self._profile)
@@ -143,13 +146,13 @@ class Read:
         def parse(_: FieldReader) -> Candidate:
             candidate = parse_candidate(row, self._profile.member)
             if candidate.member_id != member_id:
-                raise WireError("another member than the one that was asked for", "member.member_id")
+                raise WireError("a member that was not asked for", "member.member_id")
             return candidate
 
         return request, _list_present([self._parse(request, parse)])
 
     async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
-        """As it is written; where that is nobody's, by all its other spellings: they may name several members."""
+        """Search for the identity as written, then for all its other spellings, which may name several members."""
         written, *others = identity.list_spellings()
         request, found = await self._find(identity, written)
         if not found:
@@ -177,28 +180,28 @@ class Read:
         return request, _list_present(self._parse(request, parse))
 
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...] | None:
-        """None: the list cannot be read. The member can be, without it."""
+        """None: the list cannot be read; the member is shown without it."""
+        operation = self._profile.list_coupons
+        request = self._make_coupons_request(member_id)
         try:
-            data = await self._ask_coupons(member_id)
+            data = await self._ask(request)
         except WireError as error:
-            log_contract(self._merchant, "list_coupons", explain_contract(self._profile, "list_coupons", error))
+            log_contract(self._merchant, request.operation, explain_contract(self._profile, request.operation, error))
             self._unreadable.note(self._merchant, {"list_coupons.items": 1})
             return None
-        reader = FieldReader()
-        rows = reader.read("list_coupons.items", self._profile.list_coupons.items, data, parse_list, None)
-        coupons = None
-        if rows is not None:
-            coupons = parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
-        self._unreadable.note(self._merchant, reader.unreadable)
-        return coupons
 
-    async def _ask_coupons(self, member_id: str) -> Any:  # noqa: ANN401 - whatever the provider sent
-        """As `_ask`."""
+        def parse(reader: FieldReader) -> tuple[Coupon, ...] | None:
+            rows = reader.read("list_coupons.items", operation.items, data, parse_list, None)
+            if rows is None:
+                return None
+            return parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
+
+        return self._parse(request, parse)
+
+    def _make_coupons_request(self, member_id: str) -> Request:
         operation = self._profile.list_coupons
         path = operation.make_path(member_id, self._fetch_time)
-        return await self._ask(
-            Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
-        )
+        return Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
 
     def _parse(self, request: Request, parse: Callable[[FieldReader], T]) -> T:
         reader = FieldReader()
@@ -210,7 +213,7 @@ class Read:
             self._unreadable.note(self._merchant, reader.unreadable)
 
     def _make_contract_error(self, request: Request, error: WireError, reader: FieldReader) -> ProviderContractError:
-        """What to raise for an answer that cannot be read. Its line of the profile is logged, and noted once."""
+        """Make the error for an answer that cannot be read. Logs its line of the profile, and counts it once."""
         sentence = explain_contract(self._profile, request.operation, error)
         log_contract(self._merchant, request.operation, sentence)
         if error.line and error.line not in reader.unreadable:

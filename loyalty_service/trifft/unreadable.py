@@ -1,4 +1,4 @@
-"""How often a field of the provider's could not be read, by merchant and line of its profile."""
+"""Counts the provider's fields that could not be read, by merchant and line of its profile."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from loyalty_service.domain.ports import Clock, UnreadableField
 from loyalty_service.metrics import Metrics
 from loyalty_service.trifft.profile import Profile
 
-# Of more merchants than that nobody asks one process; those that were noted last are kept.
+# More merchants than one process is expected to serve; the most recent ones are kept.
 MAX_MERCHANTS = 1000
 
 _log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ class _Count(msgspec.Struct, kw_only=True):
 
 
 class UnreadableFields:
-    """Since this process started; of a merchant, since its way to the provider last changed."""
+    """Counted since this process started, or since the merchant's URL, token or profile changed."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class UnreadableFields:
         self._merchants: OrderedDict[tuple[str, str], dict[str, _Count]] = OrderedDict()
 
     def note(self, merchant: Merchant, lines: Mapping[str, int]) -> None:
-        """`lines`: the lines of the profile, with how often in one answer."""
+        """Add the counts of one answer. `lines`: count by line of the profile."""
         if not lines:
             return
         key, now = _make_key(merchant), self._clock.now()
@@ -49,7 +49,7 @@ class UnreadableFields:
             self._merchants.popitem(last=False)
 
     def list(self, merchant: Merchant, profile: Profile) -> tuple[UnreadableField, ...]:
-        """Most often first."""
+        """The most frequent first."""
         counts = self._merchants.get(_make_key(merchant), {})
         fields = [
             UnreadableField(

@@ -1,4 +1,4 @@
-"""A body as the provider sends it → JSON, and what is said of one that is not what the profile says."""
+"""The provider's body → JSON, and the error for a value that does not fit the profile."""
 
 import json
 import math
@@ -11,10 +11,10 @@ MAX_DIGITS = 40
 
 
 class WireError(Exception):
-    """A value is not what the wire profile says.
+    """A value does not fit the wire profile.
 
-    The text says what was found instead, "no number", and holds no content. `line`: the line of the profile that found
-    it, "member.points"; empty where it is not known here.
+    The text names what was found instead ("no number"), never the content. `line`: the line of the profile that found
+    it ("member.points"); empty where the parser does not know it.
     """
 
     def __init__(self, text: str, line: str = "") -> None:
@@ -23,7 +23,7 @@ class WireError(Exception):
 
 
 def _parse_fraction(text: str) -> Decimal | float:
-    """Exact; a number with an exponent that no number here has is none, and costs its field only."""
+    """A Decimal, exact. A number with an absurd exponent becomes unreadable, which costs only its field."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -52,9 +52,9 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
 
 
 def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
-    """What msgspec refuses and a field may hold: half of a surrogate pair, bytes that are no UTF-8, a bare line end.
+    """Parse what msgspec refuses: half a surrogate pair, bytes that are not UTF-8, a bare line end in a text.
 
-    NaN and a number of a thousand digits are no numbers here.
+    NaN and numbers of a thousand digits become unreadable.
     """
     try:
         return json.loads(

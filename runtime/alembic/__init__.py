@@ -1,1 +1,1 @@
-"""Where Alembic looks for its `env.py`."""
+"""Alembic looks for its `env.py` here."""

@@ -1,4 +1,4 @@
-"""Alembic's way in: runs the steps on the connection, and in the transaction, that `runtime.migrations` has opened."""
+"""Alembic's entry point: runs the steps on the connection and in the transaction of `runtime.migrations`."""
 
 from alembic import context
 

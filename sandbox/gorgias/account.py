@@ -1,4 +1,4 @@
-"""One Gorgias account: who works there, and all that it holds."""
+"""One Gorgias account: its users and all its data."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from sandbox.gorgias.updates import Updates
 
 
 class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What never changes. The credentials are made up and open nothing but the stand-in."""
+    """The fixed part of an account. The credentials are made up and only work in the stand-in."""
 
     name: str
     title: str
@@ -31,7 +31,7 @@ class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountState(msgspec.Struct, kw_only=True):
-    """What a restart keeps."""
+    """The part of an account that a restart keeps."""
 
     next_id: int
     tickets: dict[int, Ticket]
@@ -45,7 +45,7 @@ class AccountState(msgspec.Struct, kw_only=True):
 
 
 class Account:
-    """`clock` gives UNIX time in seconds; `mark_changed` is called after each change of the state."""
+    """`clock` returns UNIX time in seconds; `mark_changed` is called after each change of the state."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Account:
         self._mark_changed = mark_changed
 
     def list_foreign(self) -> ForeignRecords:
-        """Those that were put there, and the odd ones where they are switched on."""
+        """The records of other programs: those that were put there, and odd ones if these are switched on."""
         put, odd = self.state.foreign, ODD if self.state.switches.odd_records else ForeignRecords()
         return ForeignRecords(integrations=put.integrations + odd.integrations, widgets=put.widgets + odd.widgets)
 
@@ -75,7 +75,7 @@ class Account:
         return datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="microseconds")
 
     def save(self, topic: str, **details: Any) -> None:  # noqa: ANN401 - plain JSON values
-        """Tell the state file and every open page that something under `topic` has changed."""
+        """Tell the state file and every open page of a change under `topic`."""
         self._mark_changed()
         self.updates.publish({"topic": topic, **details})
 
@@ -87,7 +87,7 @@ class Account:
         return next((h for h in held if (h.integration_id, h.customer_id) == (integration_id, customer_id)), None)
 
     def hold(self, response: HeldResponse) -> None:
-        """Keep `response`, unless a later call of the same integration and customer has answered already."""
+        """Keep `response`, unless a later call for the same integration and customer was answered already."""
         previous = self.get_held(response.integration_id, response.customer_id)
         if previous and previous.call_id > response.call_id:
             return

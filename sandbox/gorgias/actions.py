@@ -1,4 +1,7 @@
-"""Action buttons: what Execute sends. The shape of a button is assumed (contract section 3) and lives here."""
+"""Action buttons: the request that Execute sends.
+
+The shape of a button is assumed (contract section 3); only this file knows it.
+"""
 
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,7 +58,7 @@ def parse_button(value: dict[str, Any]) -> Button:
 
 
 class Press(msgspec.Struct, frozen=True, kw_only=True):
-    """One click on Execute. `scope`: the variables, those of the card's response at its root; `typed`: by the agent."""
+    """One click on Execute. `scope`: the variables, with the card's response at the root; `typed`: by the agent."""
 
     scope: dict[str, Any]
     typed: dict[str, str]
@@ -65,7 +68,7 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
         return render(text, self.scope, self.absent)
 
     def fill_parameters(self, parameters: list[Parameter]) -> list[tuple[str, str]]:
-        """What was typed stays as typed. Raises ActionError where a mandatory parameter is left empty."""
+        """Fill in the parameters; typed values stay unchanged. Raises ActionError if a mandatory one is empty."""
         filled = []
         for parameter in parameters:
             if parameter.editable and parameter.key in self.typed:
@@ -78,7 +81,7 @@ class Press(msgspec.Struct, frozen=True, kw_only=True):
         return filled
 
     def fill_json(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
-        """Each text rendered; a list of parameters becomes an object."""
+        """Render each text of a JSON value; a list of parameters becomes an object."""
         if isinstance(value, list) and value and all(isinstance(item, dict) and "key" in item for item in value):
             return dict(self.fill_parameters(msgspec.convert(value, list[Parameter])))
         if isinstance(value, dict):
@@ -117,7 +120,7 @@ def _make_body(body: Body, press: Press) -> bytes:
 
 
 def make_sentence(answer: Answer, *, hide_refusals: bool) -> str:
-    """What the agent reads: the answer's `message`, where it has one and the helpdesk lets it through."""
+    """The sentence for the agent: the answer's `message`, if it has one and the helpdesk shows it."""
     if answer.status is None:
         return f"The action failed: {answer.error}."
     if answer.status in CLIENT_ERRORS and hide_refusals:

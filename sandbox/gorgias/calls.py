@@ -1,4 +1,4 @@
-"""The log of each request that the helpdesk sent out."""
+"""The log of requests that the helpdesk sent."""
 
 from collections import deque
 
@@ -8,10 +8,10 @@ KEPT = 300
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and what came of it, credentials masked.
+    """One request and its outcome, with masked credentials.
 
-    `reason`: the trigger or "action". `attempt` from 1. `status`: None when no answer came; `error` says why.
-    `time` is ISO-8601, UTC.
+    `reason`: the trigger or "action". `attempt` from 1. `status`: None if no answer came; `error` says why. `time` is
+    ISO-8601, UTC.
     """
 
     id: int

@@ -8,7 +8,7 @@ from aiohttp import web
 
 
 class GorgiasError(Exception):
-    """Becomes an answer of `status`. `data`: field → sentences."""
+    """An error answer with this `status`. `data`: field → sentences."""
 
     def __init__(self, status: int, message: str, data: Mapping[str, list[str]] | None = None) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""What happens to a ticket, by whoever's hand, and the trigger that it fires.
+"""Ticket events, whoever causes them, and the trigger that each fires.
 
-Each function changes the ticket and fires its trigger once; what changes nothing fires nothing. Opening a ticket is no
-event. That a change of tags fires `ticket-updated` is assumed (contract section 6).
+Each function changes the ticket and fires its trigger once; a call that changes nothing fires nothing. Opening a ticket
+is no event. It is assumed that a change of tags fires `ticket-updated` (contract section 6).
 """
 
 from typing import Literal
@@ -36,7 +36,7 @@ def set_assignee(account: Account, triggers: Triggers, ticket: Ticket, email: st
     return True
 
 
-def add_message(  # noqa: PLR0913 - a message has that many parts
+def add_message(  # noqa: PLR0913 - a message has this many parts
     account: Account,
     triggers: Triggers,
     ticket: Ticket,

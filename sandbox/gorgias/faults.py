@@ -1,4 +1,4 @@
-"""The ways in which an account's REST API can misbehave, and how it then does."""
+"""The faults of an account's REST API."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,10 +29,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     - status: `status` with an error body; nothing was done
     - reset: the connection is reset; nothing was done
     - lost_answer: the call takes effect, then the connection is reset
-    - hang: the request is held until the switch is cleared, then goes on; a client that leaves is forgotten
+    - hang: the request is held until the switch is cleared, then continues; ends if the client leaves
 
-    status and hang act after the call took effect with `after_commit`. `operation`: "*" is every call, the
-    installation's, too. `times`: for how many calls; None: until cleared. Raises ValueError.
+    With `after_commit`, status and hang act after the call took effect. `operation`: "*" means every call, including
+    those of an installation. `times`: the number of calls; None: until cleared. Raises ValueError.
     """
 
     kind: FaultKind
@@ -52,19 +52,19 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def acts_last(self) -> bool:
-        """Whether it strikes after the call took effect."""
+        """Whether it acts after the call took effect."""
         return self.kind == "lost_answer" or self.after_commit
 
 
 class Exchanges:
-    """The calls under way; one that arrived takes effect whether or not its client waits."""
+    """The running calls. A call that arrived takes effect even if its client leaves."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
 
     async def run(self, request: web.Request, faults: Faults[Fault], carry: Carry) -> web.StreamResponse:
-        """What `carry` answers, or what strikes it. Raises what `carry` raises."""
-        await request.read()  # it is kept, and there for a call that goes on when its client has left
+        """Run `carry` with its fault; return its answer or the fault's. Raises what `carry` raises."""
+        await request.read()  # aiohttp keeps the body, so a call can read it after its client has left
         task = asyncio.create_task(_run(request, faults, carry))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -88,7 +88,7 @@ async def _run(request: web.Request, faults: Faults[Fault], carry: Carry) -> web
 
 
 async def _strike(request: web.Request, switch: Switch[Fault]) -> web.StreamResponse | None:
-    """What answers in the place of the call; None: it was held and goes on."""
+    """Return the fault's answer instead of the call's; None: the call was held and continues."""
     fault = switch.fault
     if fault.kind == "hang":
         await connection.wait(lambda: not switch.on or connection.has_left(request))

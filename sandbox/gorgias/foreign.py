@@ -1,4 +1,4 @@
-"""Records of other programs in an account, which no program of ours has made and none may change."""
+"""Records of other programs in an account, which our programs must not change."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ForeignRecords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As the lists show them, whatever they are; they fire nothing, and cannot be fetched one by one."""
+    """Records of any shape, as the lists show them. They fire nothing and cannot be fetched one by one."""
 
     integrations: list[Any] = []
     widgets: list[Any] = []
@@ -28,4 +28,4 @@ ODD = ForeignRecords(
         "a widget",
     ],
 )
-"""What a person switches on at the page."""
+"""The records that a person switches on at the page."""

@@ -1,4 +1,4 @@
-"""HTTP integrations and widgets, as they were installed over the REST API."""
+"""HTTP integrations and widgets, as installed over the REST API."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"})
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`triggers` in either spelling, as they were sent. `form`: sent as the body where the method has one."""
+    """`triggers` in either spelling, as they were sent. `form`: sent as the body if the method has one."""
 
     url: str
     method: str
@@ -31,7 +31,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
     form: Any = None
 
     def fires_on(self, trigger: str) -> bool:
-        """Whether `trigger`, spelled with hyphens, is on."""
+        """Whether `trigger` (with hyphens) is on."""
         return any(on and name.replace("_", "-") == trigger for name, on in self.triggers.items())
 
 
@@ -62,7 +62,10 @@ class Widget(msgspec.Struct, kw_only=True):
 
 
 class HeldResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest JSON that an integration answered for a customer. `call_id`: the call it came from, ever rising."""
+    """The newest JSON that an integration answered for a customer.
+
+    `call_id`: the call that it came from; ids only rise.
+    """
 
     integration_id: int
     customer_id: int

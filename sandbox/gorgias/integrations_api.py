@@ -1,4 +1,4 @@
-"""REST: `/api/integrations`. Only HTTP integrations can be made over it."""
+"""REST: `/api/integrations`. It can only create HTTP integrations."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import msgspec
 from aiohttp import web
 
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.admission import ACCOUNT
 from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_object
-from sandbox.gorgias.gate import ACCOUNT
 from sandbox.gorgias.integration import METHODS, TRIGGERS, HttpSettings, Integration
 from sandbox.gorgias.pagination import make_page, read_id
 from sandbox.gorgias.read_back import spell
@@ -46,7 +46,7 @@ async def get_integration(request: web.Request) -> web.Response:
 
 
 async def update_integration(request: web.Request) -> web.Response:
-    """Takes `name` and the whole `http` object; a null `deactivated_datetime` switches on again."""
+    """Update `name` and the whole `http` object; a null `deactivated_datetime` switches the integration on."""
     account, integration, body = request[ACCOUNT], _find(request), await read_object(request)
     check_fields(body, UPDATE_FIELDS, frozenset({"name", "http"}))
     integration.http = _parse(body)

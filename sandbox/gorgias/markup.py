@@ -1,4 +1,4 @@
-"""A message's HTML, as far as the page shows it: as text with its lines, so that no markup of a sender ever runs."""
+"""Converts a message's HTML to plain lines of text, so that the page never runs a sender's markup."""
 
 import html
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ def make_html(text: str) -> str:
 
 
 def read_text(markup: str) -> str:
-    """What a reader sees of `markup`: a line per block and line break; what is escaped there is text here."""
+    """Read the visible text of `markup`: one line for each block and line break, with escapes resolved."""
     reader = _Reader()
     reader.feed(markup)
     reader.close()
@@ -26,7 +26,7 @@ class _Reader(HTMLParser):
         self.parts: list[str] = []
         self._unseen = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - its shape
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base class's signature
         self._unseen += tag in _UNSEEN
         if tag == "br":
             self.parts.append("\n")
@@ -43,6 +43,6 @@ class _Reader(HTMLParser):
             self.parts.append(data.replace("\n", " "))
 
     def _end_line(self) -> None:
-        """Blocks that follow each other have one line break between them."""
+        """End a line; neighbouring blocks have one line break between them."""
         if self.parts and not self.parts[-1].endswith("\n"):
             self.parts.append("\n")

@@ -1,4 +1,4 @@
-"""Credentials do not belong on a page that people share their screen of."""
+"""Masks credentials on the page, since people share their screens."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def mask_text(text: str, secrets: frozenset[str] = frozenset()) -> str:
-    """Hide the values of credential-like fields in a query, form or JSON, and each of `secrets` wherever it stands."""
+    """Hide the values of credential-like fields in a query, form or JSON, and each of `secrets` anywhere."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _IN_JSON.sub(rf'\g<1>{MASK}"', _IN_QUERY.sub(rf"\g<1>{MASK}", text))

@@ -1,4 +1,4 @@
-"""One request from the helpdesk to the outside, measured and logged."""
+"""A request from the helpdesk to the outside, timed and logged."""
 
 import time
 from urllib.parse import quote
@@ -17,7 +17,7 @@ MIN_SECRET_LENGTH = 6
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, rendered. `reason`: the trigger or "action"; `source`: the integration or the button."""
+    """A rendered request. `reason`: the trigger or "action"; `source`: the integration or the button."""
 
     reason: str
     source: str
@@ -30,7 +30,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`status`: None when no answer came, and `error` says why. `call_id` rises with the time of sending."""
+    """`status`: None if no answer came; `error` says why. `call_id` rises with the time of sending."""
 
     call_id: int
     status: int | None
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def send(session: aiohttp.ClientSession, account: Account, outgoing: Outgoing) -> Answer:
-    """Send within the account's time limit; whatever happens becomes an answer and an entry in the log."""
+    """Send within the account's timeout. Any outcome becomes an answer and an entry in the log."""
     call_id, sent_time, start = account.make_id(), account.get_time(), time.perf_counter()
     account.save("calls")
     try:

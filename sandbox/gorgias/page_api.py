@@ -23,7 +23,7 @@ from sandbox.gorgias.variables import make_scope
 from sandbox.gorgias.view import render_account, render_ticket, render_ticket_row, render_widgets
 
 HEARTBEAT_S = 15.0
-"""A page that left is noticed at the next write."""
+"""How often the stream is written to: a page that left is noticed at a write."""
 
 Body = TypeVar("Body")
 DEFAULT_TEXT = {
@@ -33,7 +33,7 @@ DEFAULT_TEXT = {
 
 
 class EventRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`value`: the tag, the text of the message, or the assignee's e-mail (null: nobody). `agent`: who is working."""
+    """`value`: the tag, the text of the message, or the assignee's e-mail (null: nobody). `agent`: the acting user."""
 
     event: Literal["add-tag", "remove-tag", "customer-message", "agent-reply", "assign", "close", "reopen"]
     value: str | None = None
@@ -41,10 +41,10 @@ class EventRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ActionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Execute: which button of which card, and what the agent typed, by parameter key.
+    """Execute: a button of a card, and what the agent typed, by parameter key.
 
-    `response` is the one that the panel showed when the modal was opened: a modal keeps its values while the panel
-    behind it may be refreshed (assumed).
+    `response` is the one that the panel showed when the modal opened: the modal keeps its values while the panel is
+    refreshed (assumed).
     """
 
     widget_id: int
@@ -91,7 +91,7 @@ class PageApi:
         return make_json(render_ticket(account, ticket) | {"widgets": render_widgets(account, ticket)})
 
     async def create_event(self, request: web.Request) -> web.Response:
-        """Answers `{"changed"}`: false where the event would change nothing, so that nothing was fired."""
+        """Answers `{"changed"}`: false if the event changed nothing and so fired nothing."""
         account, ticket = self._find_ticket(request)
         wanted = await _read(request, EventRequest)
         return make_json({"changed": _apply(account, self._triggers, ticket, wanted)})
@@ -111,7 +111,7 @@ class PageApi:
         return make_json({"status": answer.status, "message": sentence, "body": "" if hidden else answer.body})
 
     async def list_calls(self, request: web.Request) -> web.Response:
-        """The newest `limit`, 50 without it."""
+        """The newest `limit` calls, by default 50."""
         text = request.query.get("limit", "50")
         limit = int(text) if text.isascii() and text.isdigit() else 0
         return make_json(self._find_account(request).calls.list_newest_first()[:limit])
@@ -132,7 +132,7 @@ class PageApi:
         return make_json(account.state.switches)
 
     async def set_foreign(self, request: web.Request) -> web.Response:
-        """What other programs have in the account, beside ours."""
+        """Replace the records of other programs in the account."""
         account = self._find_account(request)
         account.state.foreign = await _read(request, ForeignRecords)
         account.save("switches")
@@ -146,7 +146,7 @@ class PageApi:
         return make_json(faults.set(await _read(request, Fault)).render())
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """One, or all."""
+        """Clear one fault, or all."""
         if not self._find_account(request).faults.clear(request.match_info.get("fault")):
             return make_json({"error": "This fault is not set any more; reload the list."}, status=404)
         return await self.list_faults(request)

@@ -1,4 +1,4 @@
-"""Lists with cursors, the way Gorgias pages them."""
+"""Lists with cursors, as Gorgias pages them."""
 
 import base64
 import binascii
@@ -14,7 +14,7 @@ MAX_LIMIT = 100
 
 
 def make_page(request: web.Request, items: Sequence[Any]) -> web.Response:
-    """One page of `items`, which stand in the order of their ids. Raises GorgiasError 400."""
+    """One page of `items`, which must be in the order of their ids. Raises GorgiasError 400."""
     limit, start = _read_limit(request), _read_cursor(request)
     end = start + limit
     meta = {

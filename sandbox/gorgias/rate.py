@@ -7,7 +7,7 @@ import msgspec
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """`capacity` requests; an emptying bucket lets all of them through again in `period_s`."""
+    """`capacity` requests; a full bucket empties in `period_s`."""
 
     capacity: int
     period_s: float
@@ -19,7 +19,7 @@ RETRY_AFTER_S = 5
 
 
 class LeakyBucket:
-    """`clock` gives seconds, of any beginning."""
+    """`clock` returns seconds, with an arbitrary zero."""
 
     def __init__(self, limit: Limit, clock: Callable[[], float]) -> None:
         self.limit = limit
@@ -28,7 +28,7 @@ class LeakyBucket:
         self._level_time = clock()
 
     def admit(self) -> bool:
-        """Take one request in, unless the bucket would overflow."""
+        """Admit one request, unless the bucket would overflow."""
         now = self._clock()
         leaked = (now - self._level_time) * self.limit.capacity / self.limit.period_s
         self._level = max(0.0, self._level - leaked)
@@ -39,5 +39,5 @@ class LeakyBucket:
         return True
 
     def get_level(self) -> str:
-        """As the header has it: "10/40"."""
+        """The level as the header shows it: "10/40"."""
         return f"{math.ceil(self._level)}/{self.limit.capacity}"

@@ -1,4 +1,4 @@
-"""How a stored integration or widget is read back: Gorgias may spell it otherwise than it was written."""
+"""Spells stored integrations and widgets for reading: Gorgias may spell them differently than they were written."""
 
 import enum
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class ReadBack(enum.Enum):
 
 
 def spell(record: Record, how: ReadBack) -> Record:
-    """`record`, an integration or a widget as JSON, in that spelling."""
+    """Return `record`, an integration or a widget as JSON, in this spelling."""
     if how is ReadBack.ALL:
         for each in (ReadBack.UNDERSCORES, ReadBack.CHARSET, ReadBack.MASKED_HEADERS, ReadBack.HEADER_LIST):
             record = spell(record, each)
@@ -44,7 +44,7 @@ def spell(record: Record, how: ReadBack) -> Record:
 
 
 def _walk(value: Any, change: Callable[[str, Any], Any], name: str = "") -> Any:  # noqa: ANN401 - any JSON
-    """Every value in it, by the name of its field; from the inside out."""
+    """Change every value by its field's name, from the inside out."""
     if isinstance(value, dict):
         changed = {key: _walk(item, change, key) for key, item in value.items()}
         return change(name, {key: item for key, item in changed.items() if item is not ...})
@@ -97,7 +97,7 @@ def _spell_number(_name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _add_fields(_name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Others', before ours."""
+    """Add fields of other programs before ours."""
     return {"uuid": "5f0c", "extra": None} | value if isinstance(value, dict) else value
 
 

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from sandbox.gorgias import integrations_api, tickets_api, widgets_api
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.admission import Admission, Handler
 from sandbox.gorgias.faults import Exchanges
-from sandbox.gorgias.gate import Gate, Handler
 from sandbox.gorgias.triggers import Triggers
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -27,16 +27,16 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "messages", tickets_api.list_messages),
     ("GET", "customers/{id}", tickets_api.get_customer),
 )
-"""Each with and without a slash at its end; a fault names a call by its function."""
+"""Each route works with and without a slash at its end. A fault names a call by its function."""
 
 
 def create_rest_app(accounts: Mapping[str, Account], triggers: Triggers) -> web.Application:
     exchanges = Exchanges()
-    gate = Gate(accounts, exchanges)
+    admission = Admission(accounts, exchanges)
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await gate.handle(request, handler)
+        return await admission.handle(request, handler)
 
     app = web.Application(middlewares=[guard])
 

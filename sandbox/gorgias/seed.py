@@ -1,4 +1,4 @@
-"""The accounts as they are on the first start, and as the state file kept them."""
+"""The accounts at the first start, or from the state file."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from sandbox.gorgias.account import Account, AccountProfile, AccountState
 from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
 
 FIRST_IDS = 10_000
-"""Ids that are made later start here; each account has a range of its own, so that they are never mistaken."""
+"""New ids start here. Each account has its own range, so that ids of two accounts are never the same."""
 MESSAGE_GAP_S = 47 * 60
 
 
@@ -45,7 +45,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 def make_accounts(
     kept: bytes | None, clock: Callable[[], float], mark_changed: Callable[[], None]
 ) -> dict[str, Account]:
-    """By name. `kept`: what `encode_accounts` made; raises msgspec.ValidationError for anything else."""
+    """Make the accounts, by name. `kept`: the output of `encode_accounts`; raises msgspec.ValidationError otherwise."""
     text = resources.files("sandbox.gorgias").joinpath("seed.toml").read_text("utf-8")
     seed = msgspec.toml.decode(text, type=Seed)
     states = msgspec.json.decode(kept, type=dict[str, AccountState]) if kept else {}

@@ -1,7 +1,7 @@
-"""How a URL with values in it goes onto the wire: nobody knows how the real Gorgias does it.
+"""Encodes a URL with values in it. How the real Gorgias does it is not known.
 
-Gorgias renders the Python way, so Python's usual client, `requests`, is the likely one. What it does to a URL is
-written out here: the stand-in needs it for nothing else.
+Gorgias renders variables as Python does, so it probably uses Python's usual client, `requests`. Its handling of URLs is
+repeated here, since the stand-in does not need the client itself.
 """
 
 import re
@@ -18,7 +18,7 @@ _ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
 
 
 def get_value_encoder(encoding: UrlEncoding) -> Callable[[str], str]:
-    """What a variable's value goes through before it is put into a URL."""
+    """The encoder of a variable's value before it is put into a URL."""
     return encode_value if encoding is UrlEncoding.VALUES else str
 
 
@@ -27,15 +27,15 @@ def encode_value(value: str) -> str:
 
 
 def encode_url(url: str, encoding: UrlEncoding) -> str:
-    """The whole URL, its values put in."""
+    """Encode the whole URL, which has its values."""
     return url if encoding is UrlEncoding.NOTHING else prepare_url(url)
 
 
 def prepare_url(url: str) -> str:
-    """As `requests` prepares a URL without dot segments in its path.
+    """Prepare a URL as `requests` does. Dot segments in its path are not handled.
 
-    What HTTP does not allow is percent-encoded, `& + = %XX` stay, escapes of unreserved characters are decoded. Where
-    one "%" of a query is no escape, all of them are encoded.
+    Characters that HTTP does not allow are percent-encoded, `& + = %XX` stay, and escapes of unreserved characters are
+    decoded. If one "%" of a query is no escape, all of them are encoded.
     """
     origin = match[0] if (match := _ORIGIN.match(url)) else ""
     rest, _, fragment = url[len(origin) :].partition("#")

@@ -1,4 +1,4 @@
-"""What is not known of the real Gorgias, or changes with the day: a switch each."""
+"""A switch for each behaviour of the real Gorgias that is not known or may change."""
 
 import enum
 from typing import Annotated
@@ -9,7 +9,7 @@ from sandbox.gorgias.read_back import ReadBack
 
 
 class AbsentValue(enum.Enum):
-    """What a template variable without a value becomes (contract: all three were seen)."""
+    """The text of a template variable without a value (contract: all three were seen)."""
 
     NONE = "none"
     EMPTY = "empty"
@@ -17,17 +17,17 @@ class AbsentValue(enum.Enum):
 
 
 class UrlEncoding(enum.Enum):
-    """What becomes of a URL with values in it (contract: unknown)."""
+    """The encoding of a URL with values in it (contract: unknown)."""
 
     NOTHING = "nothing"
     REQUESTS = "requests"
-    """As Python's `requests` prepares it: only what HTTP does not allow is encoded."""
+    """As Python's `requests` does: only characters that HTTP does not allow are encoded."""
     VALUES = "values"
     """Each value is percent-encoded before it is put in."""
 
 
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`timeout_s` bounds each outgoing request. `retries`: how often a failed trigger call is sent again.
+    """`timeout_s` bounds each outgoing request. `retries`: the retries of a failed trigger call.
 
     `disable_after`: failed calls in a row, retries not counted, after which an integration is switched off.
     """
@@ -41,8 +41,8 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hide_refusals: bool = False
     """The text of a 4xx answer to an action does not reach the agent."""
     rate_limit: bool = True
-    """The REST API refuses more than its documented requests in 20 s."""
+    """The REST API keeps to its documented rate limit."""
     read_back: ReadBack = ReadBack.AS_WRITTEN
-    """How the REST API shows what was written."""
+    """How the REST API spells what was written."""
     odd_records: bool = False
-    """Other programs' integrations and widgets are in the lists, with fields that nobody would expect."""
+    """The lists contain integrations and widgets of other programs, with unexpected fields."""

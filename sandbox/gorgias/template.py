@@ -1,4 +1,4 @@
-"""Finding a card, and the part of the held response that it shows, in an installed template."""
+"""Finds a card in an installed template, and the part of the held response that it shows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,21 +9,21 @@ from sandbox.gorgias.variables import find_value
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a card stands: the position of each node on the way, and for each list on the way the item it shows."""
+    """The place of a card: the position of each node on the path to it, and the shown item of each list on the path."""
 
     nodes: list[int]
     items: list[int] = []
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A card of the template and what its paths and `{{field}}` are relative to."""
+    """A card of the template, and the value that its paths and `{{field}}` are relative to."""
 
     node: dict[str, Any]
     scope: Any
 
 
 def find_card(template: dict[str, Any], response: Any, place: Place) -> Card | None:  # noqa: ANN401 - any JSON
-    """None where the template or the response has no such place."""
+    """Find a card; None if the template or the response has no such place."""
     node, scope, items = template, response, list(place.items)
     for position in place.nodes:
         children = node.get("widgets") or []

@@ -1,4 +1,4 @@
-"""Tickets, their messages and their customers, as Gorgias holds them."""
+"""Tickets, their messages and their customers in Gorgias."""
 
 from typing import Literal
 
@@ -21,9 +21,9 @@ class Customer(msgspec.Struct, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """`channel` is "internal-note" for what only agents see. Agents read `body_html`; without it, `body_text`.
+    """`channel` is "internal-note" for a message that only agents see.
 
-    Times are ISO-8601, UTC.
+    Agents read `body_html`; without it, `body_text`. Times are ISO-8601, UTC.
     """
 
     id: int
@@ -40,7 +40,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ticket(msgspec.Struct, kw_only=True):
-    """`assignee_email`: None while nobody has it. Times are ISO-8601, UTC."""
+    """`assignee_email`: None while the ticket is not assigned. Times are ISO-8601, UTC."""
 
     id: int
     customer_id: int

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from sandbox.gorgias import events
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.admission import ACCOUNT
 from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_object
-from sandbox.gorgias.gate import ACCOUNT
 from sandbox.gorgias.pagination import make_page, read_id
 from sandbox.gorgias.ticket import Customer, Message, Ticket
 from sandbox.gorgias.triggers import Triggers
@@ -26,7 +26,7 @@ async def get_ticket(request: web.Request) -> web.Response:
 
 
 async def update_ticket(request: web.Request) -> web.Response:
-    """Each part that changes is an event of its own."""
+    """Each changed field is a separate event."""
     account, body = request[ACCOUNT], await read_object(request)
     ticket, triggers = _find_ticket(account, read_id(request)), request.config_dict[TRIGGERS]
     check_fields(body, UPDATE_FIELDS, frozenset())
@@ -73,7 +73,7 @@ async def create_message(request: web.Request) -> web.Response:
 
 
 async def list_messages(request: web.Request) -> web.Response:
-    """The newest first, unless `order_by` says otherwise."""
+    """List the newest first, unless `order_by` says otherwise."""
     wanted, order = request.query.get("ticket_id"), request.query.get("order_by", MESSAGE_ORDERS[0])
     if order not in MESSAGE_ORDERS:
         raise GorgiasError(400, "Failed to validate the request.", {"order_by": ["Not a valid choice."]})

@@ -17,7 +17,7 @@ METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Triggers:
-    """Fires in the background: whoever caused the event does not wait. `retry_delay_s` lies between attempts."""
+    """Fires in the background, so that the caller does not wait. `retry_delay_s` is the time between attempts."""
 
     def __init__(self, session: aiohttp.ClientSession, retry_delay_s: float) -> None:
         self._session = session
@@ -75,9 +75,9 @@ def _make_body(http: HttpSettings) -> bytes:
 
 
 def settle(account: Account, integration: Integration, customer_id: int, answer: Answer) -> None:
-    """Hold what a successful call answered, an error payload too; count the failed ones, and switch off at the limit.
+    """Hold a successful call's answer, even an error payload; count failed calls, and switch off at the limit.
 
-    A call is successful when it answers 2xx. JSON that cannot be read holds nothing and is no failure.
+    A call that answers 2xx is successful. An answer that is not JSON is no failure, but nothing of it is held.
     """
     if answer.is_success:
         integration.failures = 0

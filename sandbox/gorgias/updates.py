@@ -1,4 +1,4 @@
-"""News for the pages that are open."""
+"""Sends updates to the open pages."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ Update = dict[str, Any]
 
 
 class Updates:
-    """Each listener has a queue; None in it means that the sandbox stops."""
+    """Each open page has a queue; None in it means that the sandbox stops."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[Update | None]] = set()
@@ -38,7 +38,7 @@ class Updates:
 
 
 async def iterate(queue: asyncio.Queue[Update | None], pause_s: float) -> AsyncIterator[Update | None]:
-    """Each update until the end; None after each `pause_s` without one."""
+    """Yield each update until the end; None after each `pause_s` without an update."""
     while True:
         try:
             update = await asyncio.wait_for(queue.get(), pause_s)

@@ -1,6 +1,6 @@
-"""`{{variables}}`: looked up and written the way Gorgias does.
+"""`{{variables}}`: looked up and rendered as Gorgias does.
 
-Rendered the Python way (`None`, `True`, everything a string) into plain concatenations; percent-encoded braces are not
+Values are rendered as in Python (`None`, `True`, everything a string) and concatenated. Percent-encoded braces are not
 variables (contract section 1, seen).
 """
 
@@ -16,7 +16,7 @@ VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
 def find_value(scope: Any, path: str) -> Any:  # noqa: ANN401 - any JSON in, any JSON out
-    """The value at a dotted path, None where there is none. An empty path is the scope itself."""
+    """The value at a dotted path, or None. An empty path gives the scope itself."""
     for name in path.split(".") if path else ():
         if isinstance(scope, Mapping):
             scope = scope.get(name)
@@ -28,7 +28,7 @@ def find_value(scope: Any, path: str) -> Any:  # noqa: ANN401 - any JSON in, any
 
 
 def render(text: str, scope: Mapping[str, Any], absent: AbsentValue, encode: Callable[[str], str] = str) -> str:
-    """Replace each variable in `text`; `encode` is applied to what replaces it."""
+    """Replace each variable in `text`; `encode` is applied to each value."""
 
     def replace(match: re.Match[str]) -> str:
         value = find_value(scope, match[1])
@@ -40,7 +40,7 @@ def render(text: str, scope: Mapping[str, Any], absent: AbsentValue, encode: Cal
 
 
 def make_scope(account: Account, ticket: Ticket, agent: Agent | None = None) -> dict[str, Any]:
-    """What `{{ticket.…}}` and `{{current_user.…}}` see."""
+    """The scope of `{{ticket.…}}` and `{{current_user.…}}`."""
     customer = account.state.customers[ticket.customer_id]
     scope: dict[str, Any] = {
         "ticket": {

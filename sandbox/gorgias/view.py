@@ -1,4 +1,4 @@
-"""What the helpdesk page is told."""
+"""The data for the helpdesk page."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def render_ticket(account: Account, ticket: Ticket) -> dict[str, Any]:
 
 
 def _render_message(message: Message) -> dict[str, Any]:
-    """With `text`: what is seen of it."""
+    """Add `text`: the visible text of the message."""
     rendered: dict[str, Any] = msgspec.to_builtins(message)
     return rendered | {"text": _read_text(message)}
 

@@ -6,8 +6,8 @@ import msgspec
 from aiohttp import web
 
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.admission import ACCOUNT
 from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_object
-from sandbox.gorgias.gate import ACCOUNT
 from sandbox.gorgias.integration import Widget
 from sandbox.gorgias.pagination import make_page, read_id
 from sandbox.gorgias.read_back import spell
@@ -24,7 +24,7 @@ async def create_widget(request: web.Request) -> web.Response:
 
 
 async def list_widgets(request: web.Request) -> web.Response:
-    """Other programs' come along whatever is asked for: whether the filter holds for all is not known."""
+    """Includes widgets of other programs, whatever the filter: it is not known whether Gorgias filters them."""
     account, wanted = request[ACCOUNT], request.query.get("integration_id")
     widgets = (widget for _, widget in sorted(account.state.widgets.items()))
     found = [_render(account, widget) for widget in widgets if not wanted or str(widget.integration_id) == wanted]
@@ -36,7 +36,7 @@ async def get_widget(request: web.Request) -> web.Response:
 
 
 async def update_widget(request: web.Request) -> web.Response:
-    """Everything is resent; what is left out goes back to its default."""
+    """An update has all fields; a field that is left out gets its default."""
     account, widget, body = request[ACCOUNT], _find(request), await read_object(request)
     return _store(account, _parse(account, body, widget.id, widget.created_datetime), status=200)
 

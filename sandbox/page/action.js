@@ -42,7 +42,7 @@ export class ActionDialog {
     return form;
   }
 
-  /** Not blocked while an earlier click is on its way: a double click is what agents do. */
+  /** Not blocked while an earlier click is being sent: agents do click twice. */
   async execute() {
     const missing = this.inputs.find((entry) => entry.mandatory && !entry.input.value.trim());
     if (missing) {
@@ -67,7 +67,7 @@ export class ActionDialog {
     this.setWaiting(-1);
   }
 
-  /** An answer is shown in its dialog, and as a toast once that is closed. */
+  /** Show an answer in its dialog, or as a toast if the dialog is closed. */
   finish(answerOf, sentence, good) {
     if (!this.dialog.open || answerOf !== this.answer) return this.announce(sentence);
     this.sentence = sentence;
@@ -93,7 +93,7 @@ export class ActionDialog {
   }
 }
 
-/** The parameters that an agent may edit, wherever they are sent. */
+/** The parameters that an agent may edit, of query and body. */
 function listParameters(button) {
   const { params = [], headers = [], body = {} } = button.action ?? {};
   const sent = body[body.contentType];

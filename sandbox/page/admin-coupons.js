@@ -1,4 +1,4 @@
-// A member's own coupons: each cell is saved when it is left.
+// A member's own coupons. Leaving a cell saves it.
 
 import { icon, make, makeTable } from "/page/elements.js";
 
@@ -71,7 +71,7 @@ function drawNew(change) {
   return form;
 }
 
-/** Days are the reader's own: a coupon lasts until the end of its last day. */
+/** Days are in the reader's zone: a coupon lasts until the end of its last day. */
 function readDay(seconds) {
   if (seconds === null) return "";
   const time = new Date(seconds * 1000);

@@ -1,4 +1,4 @@
-// One member: everything that can be changed, and what became of the wallet.
+// One member: all editable fields, and the wallet's movements.
 
 import { drawCoupons } from "/page/admin-coupons.js";
 import { drawMovements } from "/page/admin-movements.js";
@@ -19,7 +19,7 @@ export class MemberPage {
     this.show(await get(this.path));
   }
 
-  /** `form`: the one that is there, with what is typed in it; without it a new one. */
+  /** `form`: the present form with its typed values; without it a new one is made. */
   show(member, form = this.drawForm(member)) {
     this.form = form;
     const name = [member.first_name, member.last_name].filter(Boolean).join(" ").trim() || "No name";
@@ -37,7 +37,7 @@ export class MemberPage {
     );
   }
 
-  /** Send a change, and show the member that it made. */
+  /** Send a change, and show the changed member. */
   async change(method, path, body) {
     try {
       const member = await send(method, `${this.path}${path}`, body);
@@ -77,7 +77,7 @@ export class MemberPage {
   }
 }
 
-/** A field of text; `write` makes the member's value of it. Empty is none. */
+/** A text field; `write` converts it to the member's value. Empty means no value. */
 function text(key, label, { read = (member) => member[key] ?? "", write = (value) => value || null, ...attributes } = {}) {
   return {
     key,
@@ -94,7 +94,7 @@ function text(key, label, { read = (member) => member[key] ?? "", write = (value
   };
 }
 
-/** A field of any JSON; `empty` where nothing is typed. */
+/** A field for any JSON; `empty` is its value when nothing is typed. */
 function json(key, label, empty) {
   const isEmpty = (value) => JSON.stringify(value) === JSON.stringify(empty);
   return {

@@ -1,4 +1,4 @@
-// What was booked on a member's wallet, newest first.
+// The movements of a member's wallet, newest first.
 
 import { make, makeTable, makeText } from "/page/elements.js";
 import { formatMoment } from "/page/time.js";

@@ -1,4 +1,4 @@
-// TRIFFT Admin: a project's members, or one of them, by the address.
+// TRIFFT Admin: a project's members, or one member, as the URL says.
 
 import { drawMemberList } from "/page/admin-list.js";
 import { MemberPage } from "/page/admin-member.js";

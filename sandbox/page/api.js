@@ -2,7 +2,7 @@
 
 export class ApiError extends Error {}
 
-/** The JSON that a path answers. Throws ApiError with a sentence. */
+/** GET a path's JSON. Throws ApiError with a sentence. */
 export async function get(path) {
   return exchange(path, { method: "GET" });
 }

@@ -1,4 +1,4 @@
-// The log of each request that the helpdesk sent out.
+// The log of requests that the helpdesk sent.
 
 import { get, send } from "/page/api.js";
 import { icon, make, refill } from "/page/elements.js";

@@ -1,4 +1,4 @@
-// A ticket's conversation, and its events by hand.
+// A ticket's conversation, and controls that fire its events.
 
 import { make, makeText, refill } from "/page/elements.js";
 import { formatMoment } from "/page/time.js";
@@ -13,7 +13,7 @@ export class Conversation {
     this.drafts = new Map();
   }
 
-  /** `agent` is who works; `agents` are all of the account. */
+  /** `agent`: the acting user; `agents`: all users of the account. */
   show(ticket, agent, agents) {
     const isNew = this.ticketId !== ticket.id;
     this.ticketId = ticket.id;
@@ -23,7 +23,7 @@ export class Conversation {
     const scrollTop = previous?.scrollTop ?? 0;
     refill(this.container, this.drawHead(ticket, agents), messages, this.drawComposer(ticket, agent));
     const tags = this.container.querySelector(".tags");
-    tags?.scrollTo(0, tags.scrollHeight); // the last one is what "Remove tag" takes
+    tags?.scrollTo(0, tags.scrollHeight); // "Remove tag" removes the last one
     messages.scrollTop = isNew || wasAtEnd ? messages.scrollHeight : scrollTop;
   }
 

@@ -21,7 +21,7 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A text in pieces, so that no line ends inside an award's number. */
+/** Split a text, so that no line breaks inside an award's number. */
 export function makeText(text) {
   return text.split(/\b(A-\d+)\b/).map((part, index) => (index % 2 ? make("span", { class: "unbroken" }, part) : part));
 }
@@ -37,14 +37,14 @@ export function icon(name) {
   return svg;
 }
 
-/** A table that can be scrolled sideways, by keyboard, too. */
+/** A table that can be scrolled sideways, also by keyboard. */
 export function makeTable(columns, rows, attributes = {}) {
   const head = columns.map((name) => make("th", { scope: "col" }, name));
   const table = make("table", attributes, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows));
   return make("div", { class: "table", tabindex: "0" }, table);
 }
 
-/** Puts new children into a container; what had the focus has it again, by its `data-focus`. */
+/** Replace a container's children, and restore the focus by `data-focus`. */
 export function refill(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
   container.replaceChildren(...children.flat().filter(Boolean));

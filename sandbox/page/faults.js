@@ -1,4 +1,4 @@
-// The ways in which a stand-in misbehaves at the moment.
+// The faults of a stand-in that are switched on.
 
 import { send } from "/page/api.js";
 import { icon, make } from "/page/elements.js";
@@ -18,7 +18,7 @@ const KINDS = {
 };
 const WITH_SECONDS = new Set(["latency", "slow_body"]);
 
-/** What a stand-in can be told to do: its calls by name, the kinds of misbehaviour, the statuses. */
+/** The choices for a fault: calls by name, kinds, statuses. */
 export const TRIFFT = {
   name: "TRIFFT",
   operations: {
@@ -47,7 +47,7 @@ export const GORGIAS = {
   statuses: [500, 502, 503, 429, 401, 403, 404, 409, 400],
 };
 
-/** `path`: of the stand-in's faults. `run(change)` carries a change out and draws the drawer anew. */
+/** `path`: of the stand-in's faults. `run(change)` makes a change and redraws the drawer. */
 export function drawFaults(system, faults, path, run) {
   const list = faults.map((fault) => drawFault(system, fault, () => run(() => send("DELETE", `${path}/${fault.id}`))));
   const none = make("p", { class: "hint" }, `${system.name} behaves well.`);

@@ -1,4 +1,4 @@
-// The helpdesk page: which account and ticket are shown, and what is drawn anew when something changed.
+// The helpdesk page: shows an account and a ticket, and redraws what has changed.
 
 import { ActionDialog } from "/page/action.js";
 import { ApiError, get, send } from "/page/api.js";
@@ -43,13 +43,13 @@ class Helpdesk {
     return { account: this.account.name, ticketId: this.ticketId, agent: this.agent.email };
   }
 
-  /** Show what the address names; without a ticket in it, the account's first. */
+  /** Show the ticket in the URL; without one, the account's first ticket. */
   async follow() {
     const { hash } = location;
     const { account: name, ticketId } = parseRoute(hash);
     const account = this.accounts.find((one) => one.name === name) ?? this.accounts[0];
     if (account !== this.account) await this.enter(account);
-    if (location.hash !== hash) return; // it was changed meanwhile, and is followed there
+    if (location.hash !== hash) return; // it changed meanwhile, and another call handles that
     if (ticketId === null) {
       location.replace(makeRoute(account.name, this.rows[0].id));
       return;
@@ -74,7 +74,7 @@ class Helpdesk {
   async refresh() {
     const { account } = this;
     const rows = await get(`gorgias/${account.name}/tickets`);
-    if (account !== this.account) return; // another one is shown by now
+    if (account !== this.account) return; // another one is shown meanwhile
     this.rows = rows;
     this.tickets.show(account.name, this.rows, this.ticketId);
     await this.refreshTicket();
@@ -85,7 +85,7 @@ class Helpdesk {
     if (wanted === null) return;
     try {
       const ticket = await get(`gorgias/${this.account.name}/tickets/${wanted}`);
-      if (wanted !== this.ticketId) return; // another one is shown by now
+      if (wanted !== this.ticketId) return; // another one is shown meanwhile
       document.title = `#${ticket.id} ${ticket.subject} · Sandbox helpdesk`;
       if (!sidebarOnly) this.conversation.show(ticket, this.agent, this.account.agents);
       this.sidebar.show(ticket);
@@ -108,7 +108,7 @@ class Helpdesk {
     }
   }
 
-  /** News come in bursts: what they touch is drawn once per burst. */
+  /** Updates come in bursts: redraw once for each burst. */
   listenToUpdates(name) {
     this.source?.close();
     this.source = new EventSource(`/sandbox/gorgias/${name}/updates`);
@@ -128,7 +128,7 @@ class Helpdesk {
     });
   }
 
-  /** After the sandbox was away, or the page out of sight. */
+  /** Reload after the sandbox was away or the page was hidden. */
   catchUp() {
     if (!this.hasMissed) return;
     this.hasMissed = false;
@@ -136,7 +136,7 @@ class Helpdesk {
     this.calls.refresh();
   }
 
-  /** A page out of sight listens to nothing: a browser opens only so many connections to one host. */
+  /** A hidden page does not listen: a browser limits its connections to one host. */
   followVisibility() {
     if (document.hidden) {
       this.source?.close();
@@ -155,7 +155,7 @@ class Helpdesk {
     this.setView(parseRoute(location.hash).ticketId === null ? "tickets" : "conversation");
   }
 
-  /** On a narrow page one of the three columns is seen. */
+  /** A narrow page shows one of the three columns. */
   setView(view) {
     document.body.dataset.view = view;
     for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === view));

@@ -1,4 +1,4 @@
-// Which account and ticket the address names: #/acme/tickets/4711
+// The account and the ticket in the URL: #/acme/tickets/4711
 
 export function parseRoute(hash) {
   const [, account = null, , ticketId = null] = hash.split("/");

@@ -1,4 +1,4 @@
-"""Serving the pages' files."""
+"""Serves the pages' files."""
 
 from collections.abc import Awaitable, Callable
 from importlib import resources
@@ -10,7 +10,7 @@ CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascri
 
 
 def add_page_routes(app: web.Application) -> None:
-    """`/` is the helpdesk, `/trifft-admin/…` the other system's admin; both load their parts from `/page/`."""
+    """`/` is the helpdesk, `/trifft-admin/…` is TRIFFT's admin; both load their files from `/page/`."""
     app.router.add_get("/", _make_handler("index.html"))
     app.router.add_get("/favicon.ico", _make_handler("icon.svg"))
     app.router.add_get("/trifft-admin/{project}", add_slash)
@@ -36,7 +36,7 @@ async def serve_file(request: web.Request) -> web.Response:
 
 
 def _read(name: str) -> web.Response:
-    """Raises HTTPNotFound for anything but a file that a page is made of."""
+    """Read a page's file. Raises HTTPNotFound for any other name."""
     content_type = CONTENT_TYPES.get(PurePath(name).suffix)
     file = resources.files("sandbox.page").joinpath(name)
     if content_type is None or name != PurePath(name).name or not file.is_file():

@@ -1,4 +1,4 @@
-// The stand-ins' switches: how Gorgias and TRIFFT behave, where the real ones are unknown or have a bad day.
+// The stand-ins' switches: behaviour that is unknown of the real Gorgias and TRIFFT, and faults.
 
 import { ApiError, get, send } from "/page/api.js";
 import { icon, make } from "/page/elements.js";
@@ -65,7 +65,7 @@ const TRIFFT = [
 ];
 
 export class SettingsDrawer {
-  /** `getAccount()` gives the account that is shown, `announce` shows a toast. */
+  /** `getAccount()` returns the shown account; `announce` shows a toast. */
   constructor(dialog, button, getAccount, announce) {
     this.dialog = dialog;
     this.getAccount = getAccount;

@@ -4,7 +4,7 @@ import { make, refill } from "/page/elements.js";
 import { WidgetView } from "/page/widget.js";
 
 export class Sidebar {
-  /** `press` is told of a click on an action button. */
+  /** `press` is called when an action button is clicked. */
   constructor(container, press) {
     this.container = container;
     this.press = press;

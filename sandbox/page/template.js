@@ -1,8 +1,8 @@
-// Reading an installed template against a held response: dotted paths and {{field}}.
+// Applies an installed template to a held response: dotted paths and {{field}}.
 
 const FIELD = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
-/** The value at a dotted path, undefined where there is none. An empty path is the scope itself. */
+/** The value at a dotted path, or undefined. An empty path gives the scope itself. */
 export function findValue(scope, path) {
   let value = scope;
   for (const name of path ? path.split(".") : []) {
@@ -12,7 +12,7 @@ export function findValue(scope, path) {
   return value;
 }
 
-/** Text with each {{field}} replaced; one without a value becomes nothing. */
+/** Replace each {{field}} in a text; a field without a value becomes empty. */
 export function fill(text, scope) {
   return String(text ?? "").replace(FIELD, (_, path) => {
     const value = findValue(scope, path);
@@ -20,7 +20,7 @@ export function fill(text, scope) {
   });
 }
 
-/** An address that a link may have, or null: http and https only. */
+/** The URL if a link may have it (http or https), otherwise null. */
 export function fillUrl(text, scope) {
   const filled = fill(text, scope).trim();
   try {
@@ -30,7 +30,7 @@ export function fillUrl(text, scope) {
   }
 }
 
-/** A template's nodes in the order in which they are drawn, each with its position in the template. */
+/** A template's nodes in drawing order, each with its position in the template. */
 export function listNodes(parent) {
   const nodes = (parent.widgets ?? []).map((node, position) => ({ node, position }));
   return nodes.sort((a, b) => (a.node.order ?? 0) - (b.node.order ?? 0));

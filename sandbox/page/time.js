@@ -1,4 +1,4 @@
-// Times as people read them, in the reader's own zone.
+// Formats times for people, in the reader's zone.
 
 const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -1,4 +1,4 @@
-// Short news that goes away by itself.
+// A short message that disappears by itself.
 
 import { make, makeText } from "/page/elements.js";
 

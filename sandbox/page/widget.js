@@ -1,4 +1,4 @@
-// A widget, drawn from its installed template and the held response alone.
+// A widget, drawn only from its installed template and the held response.
 
 import { icon, make } from "/page/elements.js";
 import { fill, fillUrl, findValue, listNodes } from "/page/template.js";
@@ -7,7 +7,7 @@ import { drawRow } from "/page/value.js";
 const ROWS = new Set(["text", "boolean", "date", "url", "email"]);
 
 export class WidgetView {
-  /** `isOpen(key, byDefault)` and `setOpen(key, open)` remember the accordions; `press(button, place)` opens a button. */
+  /** `isOpen(key, byDefault)` and `setOpen(key, open)` remember the accordions; `press(button, place)` opens a button's modal. */
   constructor(widget, { isOpen, setOpen, press }) {
     this.widget = widget;
     this.isOpen = isOpen;
@@ -15,7 +15,7 @@ export class WidgetView {
     this.press = press;
   }
 
-  /** The widget's elements; none where no row and no link of it has a value: Gorgias hides such a widget. */
+  /** The widget's elements; none if no row and no link has a value: Gorgias hides such a widget. */
   draw() {
     this.hasValue = false;
     const place = { nodes: [], items: [], isOneOfMany: false };
@@ -121,7 +121,7 @@ function drawLink(href, label, focusKey, ...children) {
   return make("a", attributes, ...children);
 }
 
-/** Rows that follow each other become one description list. */
+/** Join neighbouring rows into one description list. */
 function groupRows(elements) {
   const grouped = [];
   for (const element of elements) {

@@ -9,7 +9,7 @@ A server for a test, on a port of its own:
     acme.get_token()                                             # "acme-write"; kinds: write, read, expired, no_role
     acme.faults.set(Fault(kind="lost_answer", operation="credit", times=1))
     acme.faults.clear()
-    acme.settings.rate_limit = False                             # on by default: 50 requests in 10 s
+    acme.settings.rate_limit = False # on by default: 50 requests in 10 s
     jana.points                                                  # the balance; jana.movements: what was booked
     acme.count_requests("credit")                                # acme.requests: every call, in order
     jana.overrides = {"status": "suspended", "points": []}       # any JSON for a field; left_out: those it lacks

@@ -1,4 +1,4 @@
-"""Which token may do what."""
+"""The permissions of tokens."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from sandbox.trifft.faults import Operation
 
 TokenKind = Literal["write", "read", "expired", "no_role"]
 
-# Only ROLE_WRITE_SEGMENT is documented; the others follow its form.
+# Only ROLE_WRITE_SEGMENT is documented; the other names are made in its form.
 _ROLES: dict[Operation, str] = {
     "find": "ROLE_READ_MEMBER",
     "get": "ROLE_READ_MEMBER",

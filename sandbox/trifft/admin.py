@@ -1,7 +1,7 @@
 """The stand-in's own JSON API under /sandbox/trifft/, for the page: settings, switches, webhook, logs.
 
-Answers are JSON; a refusal is {"message": a sentence that says what to do}. A body is JSON, at most 64 KiB, and says
-so in its content type, which also keeps forms of other sites out.
+Answers are JSON; a refusal is {"message": a sentence that says what to do}. A body is JSON of at most 64 KiB with a
+JSON content type, which also keeps out forms of other sites.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ def get_project(trifft: Trifft, request: web.Request) -> Project:
 
 
 def add_admin_route(app: web.Application, method: str, path: str, run: _Run) -> None:
-    """Serve what `run` returns as JSON, its ApiError and a body that does not fit as {"message"}."""
+    """Serve the result of `run` as JSON. An ApiError, or a body that does not fit, becomes {"message"}."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
@@ -80,7 +80,7 @@ class _ProjectAdmin:
         return self._render_settings(get_project(self._trifft, request))
 
     async def change_settings(self, request: web.Request) -> object:
-        """The body has the settings to change."""
+        """Change settings. The body has only those to change."""
         project = get_project(self._trifft, request)
         settings = edits.merge(project.settings, await read_json(request), Settings)
         if not settings.rate_limit:
@@ -97,7 +97,7 @@ class _ProjectAdmin:
         return project.faults.set(msgspec.json.decode(await read_json(request), type=Fault)).render()
 
     async def clear_faults(self, request: web.Request) -> object:
-        """One, or all."""
+        """Clear one fault, or all."""
         project = get_project(self._trifft, request)
         if not project.faults.clear(request.match_info.get("fault")):
             raise ApiError(404, "This fault is not set any more; reload the list.")
@@ -119,7 +119,7 @@ class _ProjectAdmin:
         return _render_webhook(project)
 
     async def list_requests(self, request: web.Request) -> object:
-        """The newest first, and how many there were of each operation."""
+        """The newest requests first, and the count of each operation."""
         entries = list(get_project(self._trifft, request).requests)
         counts = Counter(entry.operation or "unknown" for entry in entries)
         return {"counts": counts, "requests": entries[: -_MAX_SHOWN - 1 : -1]}
@@ -150,5 +150,5 @@ class _ProjectAdmin:
 
 
 def _render_webhook(project: Project) -> wire.Json:
-    """The newest delivery first."""
+    """Render the webhook with its deliveries, newest first."""
     return {"webhook": project.state.webhook, "deliveries": list(project.deliveries)[: -_MAX_SHOWN - 1 : -1]}

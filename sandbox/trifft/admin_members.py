@@ -29,7 +29,7 @@ class _MemberAdmin:
         self._trifft = trifft
 
     async def list_members(self, request: web.Request) -> object:
-        """All, or with `?q=` those with this text in a name, e-mail, phone number, support id or id."""
+        """List all members, or with `?q=` those with this text in a name, e-mail, phone number, support id or id."""
         project = get_project(self._trifft, request)
         wanted = request.query.get("q", "").strip().casefold()
         return [_render_summary(member) for member in project.members.values() if wanted in _searchable(member)]
@@ -38,7 +38,7 @@ class _MemberAdmin:
         return self._find(request)[1]
 
     async def change_member(self, request: web.Request) -> object:
-        """The body has the fields to change."""
+        """The body has only the fields to change."""
         body = await read_json(request)
         project, member = self._find(request)
         fields = edits.merge(member, body, edits.MemberFields)
@@ -47,7 +47,7 @@ class _MemberAdmin:
         return member
 
     async def spend(self, request: web.Request) -> object:
-        """Take points, as a shop's till would. Raise ApiError 402 where the balance is too low."""
+        """Take points as a shop's till does. Raise ApiError 402 if the balance is too low."""
         spending = edits.parse_spending(await read_json(request))
         project, member = self._find(request)
         project.debit(member, make_movement(-spending.points, self._trifft.clock(), note=spending.note))
@@ -72,7 +72,7 @@ class _MemberAdmin:
         return member
 
     async def change_coupon(self, request: web.Request) -> object:
-        """The body has the fields to change."""
+        """The body has only the fields to change."""
         body = await read_json(request)
         project, member, user_coupon = self._find_coupon(request)
         fields = edits.merge(edits.get_coupon_fields(user_coupon), body, edits.CouponFields)

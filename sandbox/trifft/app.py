@@ -1,4 +1,4 @@
-"""TRIFFT's API as a server: every request through token, rate, role and switches, in this order."""
+"""TRIFFT's API as a server. Each request passes token, rate limit, role and fault switches, in this order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,14 +25,14 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_trifft_app(trifft: Trifft) -> web.Application:
-    """The stand-in on its own: for a test's server on port 0."""
+    """The stand-in as its own application, for a test's server on port 0."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     add_trifft_routes(app, trifft)
     return app
 
 
 def add_trifft_routes(app: web.Application, trifft: Trifft) -> None:
-    """Add /v1/… and /sandbox/trifft/…, and end at the app's shutdown whatever is held."""
+    """Add /v1/… and /sandbox/trifft/…; the app's shutdown releases held requests."""
     running: set[asyncio.Task[web.StreamResponse]] = set()
     for route in make_routes():
         app.router.add_route(route.method, route.path, _make_handler(trifft, route, running))
@@ -68,7 +68,7 @@ def _make_handler(trifft: Trifft, route: Route | None, running: set[asyncio.Task
             entry.status = error.status
             return _answer(error)
         exchange = _Exchange(trifft, project, request, entry)
-        # A call takes effect whether or not its client waits; a test's server would cancel this handler.
+        # A call takes effect even if its client leaves: a test's server would cancel this handler.
         task = asyncio.create_task(exchange.answer(route, token, body))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -90,7 +90,7 @@ def _log(trifft: Trifft, project: Project, kind: TokenKind, request: web.Request
 
 
 class _Exchange:
-    """One request of a known token, on its way to an answer."""
+    """One request with a known token, until its answer."""
 
     def __init__(self, trifft: Trifft, project: Project, request: web.Request, entry: LoggedRequest) -> None:
         self._trifft = trifft
@@ -126,7 +126,7 @@ class _Exchange:
         return await self._spoil(switch, outcome)
 
     def _run(self, route: Route, body: bytes) -> object:
-        """The data of the answer, or the ApiError that takes its place."""
+        """Return the answer's data, or the ApiError instead of it."""
         call = Call(
             trifft=self._trifft,
             project=self._project,
@@ -140,7 +140,7 @@ class _Exchange:
             return error
 
     async def _strike(self, switch: Switch[Fault]) -> web.Response | None:
-        """Answer in the place of the call; None: it was held and goes on."""
+        """Return the fault's answer instead of the call's; None: the call was held and continues."""
         fault = switch.fault
         if fault.kind == "hang":
             ended = self._ended(switch)
@@ -153,7 +153,7 @@ class _Exchange:
         return connection.break_off(self._request, reset=fault.kind != "refuse")
 
     async def _spoil(self, switch: Switch[Fault], outcome: object) -> web.StreamResponse:
-        """Answer, badly, a call that took effect."""
+        """Return a spoiled answer to a call that took effect."""
         if switch.fault.kind in ("status", "html", "hang", "refuse", "reset", "lost_answer"):
             return await self._strike(switch) or _answer(outcome, self._project)
         response = _answer(_spoil_types(outcome) if switch.fault.kind == "wrong_types" else outcome, self._project)

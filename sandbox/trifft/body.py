@@ -1,4 +1,4 @@
-"""Bounded reading of request bodies, whatever bound the app has."""
+"""Reads request bodies up to a bound, independent of the app's bound."""
 
 from aiohttp import web
 
@@ -8,7 +8,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Raise ApiError 413 past 64 KiB."""
+    """Read the body. Raise ApiError 413 above 64 KiB."""
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk

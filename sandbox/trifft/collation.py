@@ -1,10 +1,10 @@
-"""How a database compares texts: without case, accents and trailing spaces, as MySQL's accent-insensitive ones do."""
+"""Compares texts like an accent-insensitive collation of MySQL: without case, accents and trailing spaces."""
 
 import unicodedata
 
 
 def is_collated(one: str, other: str) -> bool:
-    """utf8mb4_general_ci takes "ß" for "s", utf8mb4_unicode_ci for "ss": either will do here."""
+    """To utf8mb4_general_ci "ß" is "s", to utf8mb4_unicode_ci it is "ss": here both are equal."""
     return any(_fold(one, sharp_s) == _fold(other, sharp_s) for sharp_s in ("s", "ss"))
 
 

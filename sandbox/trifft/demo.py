@@ -1,4 +1,4 @@
-"""The two demo shops: every kind of member that an agent can meet. All made up."""
+"""The two demo shops, with every kind of member that an agent can meet. All data is made up."""
 
 import uuid
 from decimal import Decimal
@@ -8,7 +8,7 @@ from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
-# What a reader of the default wire profile must be told, in the form of that profile's overrides.
+# The shops' differences from the default wire profile, as overrides of it.
 ACME_PROFILE = """\
 [list_movements]
 complete = true
@@ -30,7 +30,7 @@ _LONG_PAST = 1735685999  # 31 Dec 2024
 
 
 def make_demo_projects() -> list[Project]:
-    """`acme` and `bloom`; ids are the same each time."""
+    """Make `acme` and `bloom`; ids are the same each time."""
     return [_make_acme(), _make_bloom()]
 
 
@@ -145,7 +145,7 @@ def _make_awkward() -> list[Member]:
 
 
 def _make_odd() -> list[Member]:
-    """Members with one field that is not as the wire profile says."""
+    """Members with one field that does not fit the wire profile."""
     undated = _coupon("undated", "Free muffin", redeem_value="1 muffin")
     undated.overrides = {"valid_until": "sometime in spring"}
     odd_dates = [
@@ -194,7 +194,7 @@ def _make_odd() -> list[Member]:
 
 
 def _make_collection() -> list[UserCoupon]:
-    """Forty usable coupons, out of order; every fifth without an end."""
+    """Forty usable coupons, out of order; every fifth one never expires."""
     return [
         _coupon(
             f"collector-{number}",

@@ -1,4 +1,4 @@
-"""What a person may change of a member, checked, and the events that TRIFFT would send for it."""
+"""A person's changes of a member, checked, and the events that TRIFFT would send for them."""
 
 from decimal import Decimal
 from typing import Annotated, TypeVar
@@ -52,7 +52,7 @@ class MemberFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         if not (self.points.is_finite() and abs(self.points) <= MAX_POINTS):
             raise ValueError(f"points must be between -{MAX_POINTS} and {MAX_POINTS}")
         if len({segment.slug for segment in self.segments}) < len(self.segments):
-            raise ValueError("each segment may be there once")
+            raise ValueError("each segment may occur once")
 
 
 class CouponFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +87,7 @@ def parse_spending(body: bytes) -> Spending:
 
 
 def merge(current: object, body: bytes, model: type[_Fields]) -> _Fields:
-    """The fields of `current` that `model` has, with those of the JSON object `body` in their place.
+    """Return the fields of `model` from `current`, replaced by those in the JSON object `body`.
 
     Raises msgspec.DecodeError or UnicodeDecodeError.
     """
@@ -97,7 +97,7 @@ def merge(current: object, body: bytes, model: type[_Fields]) -> _Fields:
 
 
 def edit_member(member: Member, fields: MemberFields, now: float) -> list[str]:
-    """Make the change; the names of its events. A change of points is booked as a movement."""
+    """Make the change; return the names of its events. A change of points is booked as a movement."""
     events = _list_events(member, fields)
     change = fields.points - member.points
     if change:
@@ -142,7 +142,7 @@ def get_coupon_fields(user_coupon: UserCoupon) -> CouponFields:
 
 
 def edit_coupon(user_coupon: UserCoupon, fields: CouponFields) -> list[str]:
-    """Make the change; the names of its events."""
+    """Make the change; return the names of its events."""
     events = list_coupon_events(fields.state) if fields.state != user_coupon.state else []
     user_coupon.coupon = make_coupon(fields, user_coupon.coupon.id)
     user_coupon.state = fields.state
@@ -166,5 +166,5 @@ def make_coupon(fields: CouponFields, coupon_id: str) -> Coupon:
 
 
 def list_coupon_events(state: CouponState) -> list[str]:
-    """Expiry is no event of TRIFFT's."""
+    """List the events of a change. Expiry is no event of TRIFFT's."""
     return [] if state == "expired" else [f"coupon_{state}"]

@@ -1,4 +1,4 @@
-"""The API's refusals."""
+"""The API's errors."""
 
 from sandbox.trifft.rate import MAX_REQUESTS, WINDOW_S
 
@@ -28,7 +28,7 @@ _MESSAGES = {
 
 
 class ApiError(Exception):
-    """An answer other than 200. `exception` is the class that the envelope names."""
+    """An answer other than 200. `exception`: the class that the envelope names."""
 
     def __init__(self, status: int, message: str | None = None) -> None:
         self.status = status

@@ -1,4 +1,4 @@
-"""The ways in which a project's API can misbehave."""
+"""The faults of a project's API."""
 
 from typing import Literal
 
@@ -32,15 +32,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     - latency: the call begins `seconds` later (default 1), even if the client has left
     - status: `status` with the error envelope
-    - refuse: the connection is closed, reset: it is reset; nothing was done
+    - refuse: the connection is closed; reset: it is reset. Nothing was done
     - lost_answer: the call takes effect, then the connection is reset
-    - hang: the request is held until the switch is cleared, then goes on; a client that leaves is forgotten
-    - slow_body: a byte each `seconds` (default 0.2)
+    - hang: the request is held until the switch is cleared, then continues; ends if the client leaves
+    - slow_body: one byte every `seconds` (default 0.2)
     - bad_json, half_json, wrong_types: the true answer, spoiled
     - html: a page with `status` 200 (default) or 502
 
     status, hang and html act before the call takes effect, or after it with `after_commit`.
-    `times`: for how many calls; None: until cleared. Raises ValueError for a value that does not fit the kind.
+    `times`: the number of calls; None: until cleared. Raises ValueError for a value that does not fit the kind.
     """
 
     kind: FaultKind
@@ -66,5 +66,5 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def acts_first(self) -> bool:
-        """Whether it strikes before the call takes effect."""
+        """Whether it acts before the call takes effect."""
         return self.kind in _BEFORE_COMMIT and not self.after_commit

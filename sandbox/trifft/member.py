@@ -1,4 +1,4 @@
-"""What a project knows of its members: plain, editable records, in points and UNIX seconds."""
+"""The members of a project: plain, editable records, in points and UNIX seconds."""
 
 import uuid
 from decimal import Decimal
@@ -11,7 +11,7 @@ CouponState = Literal["assigned", "activated", "redeemed", "expired"]
 
 Text = Annotated[str, msgspec.Meta(max_length=200)]
 
-# Any JSON, by the name of a field: the wire shows it in the place of what the record has.
+# Any JSON by field name: the wire shows it instead of the record's value.
 Overrides = dict[str, Any]
 
 PRIMARY_WALLET = "primary"
@@ -38,7 +38,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wallet(msgspec.Struct, kw_only=True):
-    """One more wallet, beside the member's own points."""
+    """An additional wallet, besides the member's own points."""
 
     id: Text = msgspec.field(default_factory=make_id)
     name: Text
@@ -59,7 +59,7 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True):
 class UserCoupon(msgspec.Struct, kw_only=True):
     """A member's own coupon. `valid_until`: UNIX seconds, None without an end.
 
-    `overrides` and `left_out`: what the wire shows of its fields, and which of them it lacks.
+    `overrides`: JSON that the wire shows instead of fields; `left_out`: fields that the wire leaves out.
     """
 
     coupon: Coupon
@@ -73,9 +73,9 @@ class UserCoupon(msgspec.Struct, kw_only=True):
 
 
 class Movement(msgspec.Struct, kw_only=True):
-    """A change of a wallet, in points, at `created_at`. `pending`: asked for then, but not booked yet.
+    """A change of a wallet, in points, at `created_at`. `pending`: requested, but not booked yet.
 
-    `wallet_id`: as it was asked for; None is the primary one.
+    `wallet_id`: as it was requested; None is the primary one.
     """
 
     id: str = msgspec.field(default_factory=make_id)
@@ -88,12 +88,12 @@ class Movement(msgspec.Struct, kw_only=True):
 
 
 class Member(msgspec.Struct, kw_only=True):
-    """A member with everything that is theirs; each field may be set directly.
+    """A member with all their data; each field may be set directly.
 
     `wallet` False: points are switched off for this member; `delayed_credits`: a credit waits until it is released.
-    An anonymised member keeps its fields here, so that it is still found; the wire shows none of them. `points` are of
-    the primary wallet. `overrides`, `left_out`: as of a coupon; `receipt_overrides`: what the answer of a credit or a
-    debit shows of its fields.
+    An anonymised member keeps its fields here, so that it is still found, but the wire shows none of them. `points` are
+    of the primary wallet. `overrides`, `left_out`: as in UserCoupon; `receipt_overrides`: overrides in the answer of a
+    credit or a debit.
     """
 
     id: str = msgspec.field(default_factory=make_id)
@@ -119,7 +119,7 @@ class Member(msgspec.Struct, kw_only=True):
     movements: list[Movement] = msgspec.field(default_factory=list)
 
     def get_wallet(self, wallet_id: str | None) -> Wallet | Self | None:
-        """What holds the points of a wallet: the member itself those of the primary one."""
+        """The record with a wallet's points; for the primary wallet it is the member itself."""
         if wallet_id in (None, PRIMARY_WALLET):
             return self
         return next((wallet for wallet in self.more_wallets if wallet.id == wallet_id), None)

@@ -1,4 +1,4 @@
-"""What each call of the API does: from a request's parts to the data of its answer."""
+"""The API's calls: from a request's parts to the data of its answer."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -20,7 +20,7 @@ _Text = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request that was let in."""
+    """One request that passed all checks."""
 
     trifft: Trifft
     project: Project
@@ -34,7 +34,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return self.project.get_member(self.member_id)
 
     def parse(self, model: type[_Body]) -> _Body:
-        """The body as `model`. Raises ApiError 400."""
+        """Parse the body as `model`. Raises ApiError 400."""
         try:
             return msgspec.json.decode(self.body, type=model)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -100,7 +100,7 @@ def debit(call: Call) -> object:
 
 
 def movements(call: Call) -> object:
-    """What was done to the wallet since, as far as the settings let it be seen; what still waits is among it."""
+    """List the wallet's movements since a time, as the settings allow; pending ones are included."""
     since, settings = call.query.get("since", "0"), call.project.settings
     if not (since.isascii() and since.isdigit()):
         raise ApiError(400, "since is a time in UNIX seconds.")
@@ -121,7 +121,7 @@ def assign(call: Call) -> object:
 
 
 def probe(call: Call) -> object:
-    """A point for each whole unit of money; the stand-in knows no bonus."""
+    """One point for each whole unit of money; the stand-in has no bonus."""
     points = call.parse(_ProbeBody).amount // 100
     return {"points": points, "base_points": points, "bonus": 0}
 

@@ -1,4 +1,4 @@
-"""One TRIFFT project: its tokens, settings, members and what is done to their wallets."""
+"""One TRIFFT project: its tokens, settings, members and bookings."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ _Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How a project spells its answers, and what it has switched on.
+    """The form of a project's answers, and its switches.
 
-    `point_scale`: what one point is in the bodies of the wallet's calls (credit, debit, movements); a member's own
-    `points` are points. `wrapped`: success comes as {"status", "success", "data"}. `movements`: what their list is:
-    complete: with what waits to be booked; without_reference: it names none; incomplete: it lacks whatever has one;
-    unavailable: 404.
+    `point_scale`: the wire value of one point in the bodies of credit, debit and movements; a member's own `points` are
+    not scaled. `wrapped`: success comes as {"status", "success", "data"}. `movements`: the list's content. complete:
+    pending ones included; without_reference: no references; incomplete: without all that have a reference; unavailable:
+    404.
     """
 
     wrapped: bool = False
@@ -41,7 +41,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a project sends its events, with the secret header that the receiver asked for."""
+    """The address of a project's events, and the secret header for the receiver."""
 
     url: Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^https?://[^\s/]+(/\S*)?$")]
     header_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,100}$")]
@@ -49,7 +49,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ProjectState(msgspec.Struct, kw_only=True):
-    """What outlives a restart."""
+    """The part of a project that a restart keeps."""
 
     project_id: str
     display_name: str
@@ -61,7 +61,7 @@ class ProjectState(msgspec.Struct, kw_only=True):
 
 
 class LoggedRequest(msgspec.Struct, kw_only=True):
-    """A call that arrived. `status`: None while it runs, and when it was never answered. `time`: the clock's."""
+    """A call that arrived. `status`: None while it runs, and if it was never answered. `time`: by the clock."""
 
     operation: Operation | None
     method: str
@@ -73,7 +73,7 @@ class LoggedRequest(msgspec.Struct, kw_only=True):
 
 
 class LoggedDelivery(msgspec.Struct, kw_only=True):
-    """A webhook that went out: `status`, or the `error` that kept it from being answered."""
+    """A webhook that was sent: `status`, or the `error` if no answer came."""
 
     event: str
     member_id: str
@@ -84,7 +84,7 @@ class LoggedDelivery(msgspec.Struct, kw_only=True):
 
 
 class Project:
-    """A project's state with its switches and logs; the latter are not saved."""
+    """A project's state with its switches and logs; switches and logs are not saved."""
 
     def __init__(self, state: ProjectState) -> None:
         self.state = state
@@ -111,7 +111,7 @@ class Project:
         return next(token for token, its_kind in self.state.tokens.items() if its_kind == kind)
 
     def count_requests(self, operation: Operation | None = None) -> int:
-        """How many calls arrived, of one operation or of all."""
+        """Count the calls that arrived, of one operation or of all."""
         return sum(operation in (None, entry.operation) for entry in self.requests)
 
     def get_member(self, member_id: str) -> Member:
@@ -122,7 +122,7 @@ class Project:
             raise ApiError(404, "Member not found.") from None
 
     def find_members(self, field: Literal["email", "phone", "support_id"], value: str) -> list[Member]:
-        """E-mails and support IDs are the same to a database whatever their case and accents."""
+        """Find members. E-mails and support IDs are compared as a database does: without case and accents."""
         texts = [(member, getattr(member, field)) for member in self.members.values()]
         if field == "phone":
             return [member for member, text in texts if text == value]
@@ -132,7 +132,7 @@ class Project:
         return self.settings.wallets and member.wallet
 
     def credit(self, member: Member, movement: Movement) -> Movement:
-        """Add points, now or once released. Raise ApiError 402 where the member or its wallet forbids it."""
+        """Add points, now or when released. Raise ApiError 402 if the member or the wallet forbids it."""
         self._check_wallet(member)
         wallet = _get_wallet(member, movement)
         movement.pending = member.delayed_credits
@@ -142,7 +142,7 @@ class Project:
         return movement
 
     def debit(self, member: Member, movement: Movement) -> Movement:
-        """Take points away (`change` is negative). Raise ApiError 402 where it is forbidden or the balance too low."""
+        """Take points away (`change` is negative). Raise ApiError 402 if it is forbidden or the balance is too low."""
         self._check_wallet(member)
         wallet = _get_wallet(member, movement)
         if wallet.points + movement.change < 0:
@@ -161,7 +161,7 @@ class Project:
         return released
 
     def assign(self, member: Member, coupon_id: str) -> UserCoupon:
-        """Raise ApiError 404 for an unknown coupon, 402 for a member who may not have one."""
+        """Assign a coupon. Raise ApiError 404 for an unknown coupon, 402 for a member who may have none."""
         if coupon_id not in self.state.coupons:
             raise ApiError(404, "Coupon not found.")
         _check_active(member)
@@ -177,7 +177,7 @@ class Project:
 
 
 def _get_wallet(member: Member, movement: Movement) -> Wallet | Member:
-    """Raise ApiError 404 for one that the member has not."""
+    """Raise ApiError 404 for a wallet that the member does not have."""
     wallet = member.get_wallet(movement.wallet_id)
     if wallet is None:
         raise ApiError(404, "Wallet not found.")
@@ -199,7 +199,7 @@ def make_project(
 ) -> Project:
     """A project with one token of each kind: "{project_id}-write", "-read", "-expired", "-no-role".
 
-    `coupons` are the ones that can be assigned.
+    `coupons` can be assigned.
     """
     kinds: tuple[TokenKind, ...] = ("write", "read", "expired", "no_role")
     state = ProjectState(

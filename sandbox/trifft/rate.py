@@ -1,4 +1,4 @@
-"""TRIFFT's rate rule: 50 requests in 10 s; past it every new request is refused for the next 60 s."""
+"""TRIFFT's rate limit: 50 requests in 10 s; after that every new request is refused for 60 s."""
 
 from collections import defaultdict, deque
 
@@ -8,14 +8,14 @@ BLOCK_S = 60.0
 
 
 class RateRule:
-    """Counts arrivals per token over a sliding window. Times are seconds of one clock, the caller's."""
+    """Counts arrivals per token in a sliding window. Times are seconds of the caller's clock."""
 
     def __init__(self) -> None:
         self._arrivals: defaultdict[str, deque[float]] = defaultdict(deque)
         self._blocked_until: dict[str, float] = {}
 
     def admit(self, token: str, now: float) -> bool:
-        """Count one arrival; False: refused. A refused request neither counts nor lengthens the block."""
+        """Count one arrival; False: refused. A refused request does not count and does not lengthen the block."""
         if now < self._blocked_until.get(token, now):
             return False
         arrivals = self._prune(token, now)
@@ -26,11 +26,11 @@ class RateRule:
         return True
 
     def count(self, token: str, now: float) -> int:
-        """How many requests of the last 10 s count."""
+        """The number of counted requests in the last 10 s."""
         return len(self._prune(token, now))
 
     def blocked_for(self, token: str, now: float) -> float:
-        """Seconds that the block still lasts; 0 without one."""
+        """The remaining seconds of the block; 0 without one."""
         return max(0.0, self._blocked_until.get(token, now) - now)
 
     def clear(self) -> None:

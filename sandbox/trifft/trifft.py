@@ -1,4 +1,4 @@
-"""The whole stand-in: its projects, one clock, and what to call when something changed."""
+"""The whole stand-in: its projects, one clock, and a callback for changes."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -19,9 +19,9 @@ class _State(msgspec.Struct, kw_only=True):
 
 
 class Trifft:
-    """`projects` by id. `on_change`, if set, is called after each change of what `to_json` saves.
+    """`projects` by id. `on_change`, if set, is called after each change of the saved state.
 
-    `closing` is set at shutdown and ends whatever is held.
+    `closing` is set at shutdown and releases held requests.
     """
 
     def __init__(self, projects: Iterable[Project], clock: Clock = time.time) -> None:
@@ -38,7 +38,7 @@ class Trifft:
         return None
 
     def change(self, project: Project, member_id: str, *events: str) -> None:
-        """Tell whoever saves the state, and the project's webhook of each event."""
+        """Call `on_change`, and send each event to the project's webhook."""
         self.saved_state_changed()
         for event in events:
             self.webhooks.send(project, event, member_id)
@@ -48,7 +48,7 @@ class Trifft:
             self.on_change()
 
     def to_json(self) -> bytes:
-        """The projects' states; not their switches, logs and rate counts."""
+        """The projects' states, without switches, logs and rate counts."""
         return msgspec.json.encode(_State(projects=[project.state for project in self.projects.values()]))
 
     @classmethod

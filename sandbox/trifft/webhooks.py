@@ -1,4 +1,4 @@
-"""Calls out: the events that a project was configured to send, with nothing but the template's three fields."""
+"""Sends a project's configured events, with only the template's three fields."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Webhooks:
-    """Sends each event once, in the background. A failure is a line in the project's log, nothing more."""
+    """Sends each event once, in the background. A failure only gets an entry in the project's log."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class Webhooks:
         self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
 
     async def close(self) -> None:
-        """Give up what is still under way."""
+        """Cancel all deliveries."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -31,7 +31,7 @@ class Webhooks:
             self._session = None
 
     def send(self, project: Project, event: str, member_id: str) -> None:
-        """Nothing happens for a project without a webhook, and while the stand-in is not being served."""
+        """Send an event. Does nothing for a project without a webhook, and while the stand-in is not served."""
         webhook = project.state.webhook
         if webhook is None or self._session is None:
             return
@@ -42,7 +42,7 @@ class Webhooks:
         task.add_done_callback(self._running.discard)
 
     async def _deliver(self, session: aiohttp.ClientSession, webhook: Webhook, entry: LoggedDelivery) -> None:
-        # The template asks for date('U') within quotes: a text of UNIX seconds.
+        # The template has date('U') within quotes: a text of UNIX seconds.
         body = {"event": entry.event, "member_id": entry.member_id, "occurred_at": str(int(entry.time))}
         headers = {webhook.header_name: webhook.header_value}
         try:

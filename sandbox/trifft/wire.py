@@ -1,4 +1,4 @@
-"""How a project spells its answers: the one place that knows field names, envelopes, times and the point scale."""
+"""The form of a project's answers: only this file knows field names, envelopes, times and the point scale."""
 
 import uuid
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ Json = dict[str, object]
 
 
 def encode(value: object) -> bytes:
-    """JSON; decimals as numbers."""
+    """Encode as JSON, with decimals as numbers."""
     return _ENCODER.encode(value)
 
 
@@ -58,14 +58,14 @@ def render_member(member: Member, project: Project) -> Json:
 
 
 def _render_wallets(member: Member) -> list[Json]:
-    """All, the primary one first; a member with one wallet has no such list."""
+    """Render all wallets, the primary one first; a member with one wallet has no such list."""
     primary: Json = {"id": PRIMARY_WALLET, "name": "Points", "points": _number(member.points)}
     more: list[Json] = [{"id": one.id, "name": one.name, "points": _number(one.points)} for one in member.more_wallets]
     return [primary, *more]
 
 
 def _lay_over(fields: Json, record: Member | UserCoupon) -> Json:
-    """The fields with the record's overrides over them, without those that it leaves out."""
+    """Apply the record's overrides to its fields, and remove those that it leaves out."""
     shown = {**fields, **record.overrides}
     return {name: value for name, value in shown.items() if name not in record.left_out}
 
@@ -97,7 +97,7 @@ def render_user_coupon(user_coupon: UserCoupon, settings: Settings) -> Json:
 
 
 def render_receipt(movement: Movement, member: Member, settings: Settings) -> Json:
-    """The answer of a credit or a debit; `points` as they were asked for."""
+    """Render the answer of a credit or a debit; `points` as requested."""
     wallet = member.get_wallet(movement.wallet_id) or member
     return {
         "id": movement.id,
@@ -123,7 +123,7 @@ def parse_points(wire_points: Decimal, settings: Settings) -> Decimal:
 
 
 def spoil_types(value: object) -> object:
-    """The same shape with every value of another type: ids become numbers, points lists, lists texts."""
+    """Return the same shape with values of another type: ids become numbers, points lists, lists texts."""
     if isinstance(value, dict):
         return {key: spoil_types(item) for key, item in value.items()}
     if isinstance(value, bool):
@@ -140,7 +140,7 @@ def _scaled(points: Decimal, settings: Settings) -> Decimal | int:
 
 
 def _number(points: Decimal) -> Decimal | int:
-    """Whole numbers without a fraction, whatever the decimal's exponent."""
+    """Render whole numbers without a fraction, whatever the decimal's exponent."""
     return int(points) if points == points.to_integral_value() else points.normalize()
 
 

@@ -102,7 +102,7 @@ def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: 
     code, lines = launch(first.folder).read_to_end()
     assert code != 0
     assert lines == [
-        f"VAR: what is in {first.folder} is already running: stop that one first, or set VAR to another folder"
+        f"VAR: the service in {first.folder} is already running: stop it first, or set VAR to another folder"
     ]
     launcher.stop(signal.SIGKILL)
     while any(is_listening(listen) for listen in first.listens.values()):

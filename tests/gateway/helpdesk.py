@@ -14,7 +14,7 @@ from gateway.installation.store import Target
 from sandbox.app import ACCOUNTS, TRIFFT, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
-from sandbox.gorgias.gate import CALL_LIMIT_HEADER
+from sandbox.gorgias.admission import CALL_LIMIT_HEADER
 from sandbox.gorgias.ticket import Customer, Ticket
 from sandbox.trifft import Project
 

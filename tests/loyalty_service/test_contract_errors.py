@@ -35,7 +35,7 @@ async def shop(new_sqlite_url: str) -> AsyncIterator[OddShop]:
             '[member]\nmember_id = "support_id"',
             BY_ID,
             "get_member",
-            '[member] member_id = "support_id" found another member than the one that was asked for',
+            '[member] member_id = "support_id" found a member that was not asked for',
         ),
         ('[find_member]\nitems = "rows"', BY_EMAIL, "find_member", '[find_member] items = "rows" found no list'),
         (

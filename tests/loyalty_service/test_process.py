@@ -224,4 +224,4 @@ async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_start
         assert process.returncode == 2
 
     assert errors.decode().count("\n") == 1
-    assert "LOYALTY_SECRET_KEYS does not hold the key" in errors.decode()
+    assert "LOYALTY_SECRET_KEYS lacks the key" in errors.decode()

@@ -1,1 +1,4 @@
-"""The group `trifft-gorgias award`. Its commands are in `commands` and `export`, and share the other two."""
+"""The group `trifft-gorgias award`.
+
+`commands` and `export` have the commands, the other two files their shared parts.
+"""

@@ -1,4 +1,4 @@
-"""An award as commands show it. Its columns are described once: a list, `show`, an export and JSON follow from that."""
+"""An award as commands show it. One list of columns serves lists, `show`, exports and JSON."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from runtime.text import isolate, join
 
 Value: TypeAlias = str | int | float | bool | None
 _NONE = "–"
-# Nobody knows how an unsettled award has changed the balance.
+# By state: what points are multiplied by to give the change of the balance. In other states it is not known.
 _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
 
 
 @dataclass(frozen=True)
 class Column:
-    """What is read of an award, under one name for scripts and one heading for people.
+    """One value of an award, with a name for scripts and a heading for people.
 
-    `name`: the field of Award, unless `value` says how it is read. `cell`: for a list, unless the field's own text is
-    shown there. `line`: for one award, unless it is shown there as in a list.
+    `name`: the field of Award, unless `value` reads it. `cell`: its text in a list, unless that is the field's own
+    text. `line`: its text in `show`, unless that is the text in a list.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Column:
     line: Callable[[pb.Award], str] | None = None
 
     def render(self, award: pb.Award, zone: Zone) -> Value:
-        """For scripts; texts that are empty are None."""
+        """The value for scripts; an empty text is None."""
         if self.value is not None:
             return self.value(award)
         found = getattr(award, self.name)
@@ -44,7 +44,7 @@ class Column:
         return found or None if isinstance(found, str) else found
 
     def read_cell(self, award: pb.Award, zone: Zone) -> str:
-        """For people; empty where there is nothing."""
+        """The text for people; empty where there is no value."""
         if self.cell is not None:
             return self.cell(award)
         found = getattr(award, self.name)
@@ -57,22 +57,22 @@ class Column:
 
 
 def render_state(state: pb.AwardState.ValueType) -> str:
-    """Like "not_applied", for scripts."""
+    """The state for scripts: "not_applied"."""
     return render_enum(pb.AwardState, state, "AWARD_STATE_")
 
 
 def read_state(state: pb.AwardState.ValueType) -> str:
-    """For people: "not applied"."""
+    """The state for people: "not applied"."""
     return render_state(state).replace("_", " ")
 
 
 def read_points(award: pb.Award) -> str:
-    """Signed: "+100", of a deduction or of an award's reversal "-100"."""
+    """With a sign: "+100"; for a deduction or an award's reversal "-100"."""
     return f"{_sign_points(award):+}"
 
 
 def name_member(award: pb.Award) -> str:
-    """As people do: by support ID, where it is known."""
+    """Name the member for people: by support ID where it is known."""
     return award.member_support_id or award.member_id
 
 
@@ -81,7 +81,7 @@ def _sign_points(award: pb.Award) -> int:
 
 
 def _count_change(award: pb.Award) -> int | None:
-    """By how many it moved the balance; None while that is not known."""
+    """The change of the balance in points; None while it is not known."""
     factor = _FACTORS.get(award.state)
     return None if factor is None else factor * _sign_points(award)
 
@@ -96,7 +96,7 @@ def _describe_state(award: pb.Award) -> str:
 
 
 def _describe_member(award: pb.Award) -> str:
-    """Like "JN-4821, TRIFFT's id bf428af0-bf06-4bc4-a91b-91b5bda6e211"."""
+    """For example "JN-4821, TRIFFT's id bf428af0-bf06-4bc4-a91b-91b5bda6e211"."""
     return f"{award.member_support_id}, TRIFFT's id {award.member_id}" if award.member_support_id else award.member_id
 
 
@@ -125,7 +125,7 @@ def _describe_balance(award: pb.Award) -> str:
     return f"{balance or _NONE}, without these points: TRIFFT books them later" if award.delayed else balance
 
 
-# In the order of an export's columns. New ones go to the end: scripts may count.
+# In the order of an export's columns. Add new ones at the end: scripts may use their positions.
 COLUMNS = (
     Column("award_id", "award"),
     Column("state", "state", lambda award: render_state(award.state), _describe_state),
@@ -176,12 +176,12 @@ _SHOW = (
     *("reason", "note", "rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time"),
     *("provider_reference", "request_id", "create_time", "update_time"),
 )
-# Few awards have these.
+# `show` leaves these out where they are empty: few awards have them.
 _SHOWN_WHERE_THERE = frozenset({"rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time"})
 
 
 def render_award(award: pb.Award, zone: Zone) -> dict[str, Value]:
-    """For scripts. `points` are negative where they are taken (`debit`)."""
+    """The award for scripts. `points` are negative for a debit."""
     return {column.name: column.render(award, zone) for column in COLUMNS}
 
 
@@ -190,7 +190,7 @@ def list_cells(award: pb.Award, zone: Zone) -> tuple[str, ...]:
 
 
 def list_lines(award: pb.Award, zone: Zone) -> list[str]:
-    """A list's cells for a narrow terminal."""
+    """One award of a list as lines, for a narrow terminal."""
     made = [show_timestamp(award.create_time, zone)]
     made += [f"ticket {isolate(award.ticket_id)}"] if award.ticket_id else []
     made += [f"by {isolate(agent)}"] if (agent := _name_agent(award)) else []
@@ -200,7 +200,7 @@ def list_lines(award: pb.Award, zone: Zone) -> list[str]:
 
 
 def list_fields(award: pb.Award, zone: Zone) -> list[tuple[str, str]]:
-    """All that is known of one award; what it does not have is "–", or is left out where few awards have it."""
+    """All fields of one award. An empty field is "–", or is left out if few awards have it."""
     fields = []
     for name in _SHOW:
         column = _BY_NAME[name]

@@ -25,7 +25,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
 
 _SHOWN = 100
-# Below it the ids of members, and what else is long, are broken into pieces.
+# In a narrower terminal a table would break long values, such as member ids.
 _TABLE_COLUMNS = 180
 _SUM_TIMEOUT_S = 30.0
 _GROUPINGS = {
@@ -33,9 +33,9 @@ _GROUPINGS = {
     "reason": pb.AWARD_GROUPING_REASON,
     "day": pb.AWARD_GROUPING_DAY,
 }
-# What was taken back counts for whom it was given by, whoever took it.
+# A reversal counts for the agent who gave the award.
 _TITLES = {"agent": "given by"}
-# The figures of a sum, for scripts.
+# The figures of a sum, by their names for scripts.
 _FIGURES = ("award_count", "points", "reversed_points", "in_doubt_points", "removed_points")
 _OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
 _OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
@@ -44,7 +44,7 @@ _AWARD_ID = re.compile(r"A-[1-9][0-9]{0,17}")
 
 
 def _parse_award_id(_type: object, tokens: Sequence[Token]) -> str:
-    """Like "A-12"; a small letter will do. Raises UsageError."""
+    """Parse a number such as "A-12" or "a-12". Raises UsageError."""
     text = tokens[0].value
     award_id = text.strip().upper()
     if not _AWARD_ID.fullmatch(award_id):
@@ -62,7 +62,7 @@ async def list_all(
     /,
     *,
     selection: Selection = ALL,
-    limit: Annotated[int, Parameter(help="How many at most.")] = _SHOWN,
+    limit: Annotated[int, Parameter(help="The most awards to list.")] = _SHOWN,
     json: Json = False,
 ) -> None:
     if limit < 1:
@@ -108,23 +108,22 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
         )
     elif found.award.state == pb.AWARD_STATE_UNKNOWN:
         print_line(
-            "TRIFFT is asked for it until it is settled: within seconds where it was booked; where it was not, "
+            "The service looks for it in TRIFFT until it is settled: within seconds if it was booked; if not, "
             "after 15 min at least, or by a person."
         )
 
 
-app.command(export, help="Write awards to a file or a pipe, newest first, however many.")
+app.command(export, help="Write any number of awards to a file or a pipe, newest first.")
 
 
 @app.command(
-    help="Add up awards by agent, reason or day.\n\n"
-    "What was taken back counts with the award that it undoes, whoever took it back."
+    help="Add up awards by agent, reason or day.\n\nA reversal counts with the award that it undoes, whoever made it."
 )
 async def totals(
     merchant_id: MerchantId,
     /,
     *,
-    by: Annotated[Literal["agent", "reason", "day"], Parameter(help="What is added up.")],
+    by: Annotated[Literal["agent", "reason", "day"], Parameter(help="What to group the sums by.")],
     selection: Selection = ALL,
     json: Json = False,
 ) -> None:
@@ -141,16 +140,16 @@ async def totals(
         print_line(f"{merchant_id} has no such awards.")
 
 
-@app.command(help="Write down what became of an award in doubt; nothing is sent to TRIFFT.")
+@app.command(help="Record the outcome of an award in doubt; nothing is sent to TRIFFT.")
 async def settle(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     award_id: AwardId,
     outcome: Annotated[Literal["applied", "not-applied"], Parameter(name="OUTCOME", help="What TRIFFT has.")],
     /,
     *,
-    because: Annotated[str, Parameter(help="Why you are sure; kept with the award.")],
+    because: Annotated[str, Parameter(help="Why you are sure. It is kept with the award.")],
     settled_by: Annotated[
-        str | None, Parameter(name="--as", help="Who says so, if not you; your login is kept, too.")
+        str | None, Parameter(name="--as", help="Who says so, if not you. Your login is kept too.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -172,7 +171,7 @@ async def settle(  # noqa: PLR0913 - one argument per option
         return
     state, points = columns.read_state(award.state), f"{columns.read_points(award)} for {columns.name_member(award)}"
     if before.award.state == award.state:
-        print_line(f"{award.award_id} was {state} already ({points}): nothing was written down.")
+        print_line(f"{award.award_id} was {state} already ({points}): nothing was recorded.")
     else:
         print_line(f"{award.award_id} is {state} now ({points}), says {isolate(request.settled_by)}.")
 
@@ -192,6 +191,6 @@ def _render_sum(one: pb.AwardSum) -> dict[str, object]:
 
 
 def _name_settler(name: str | None) -> str:
-    """The login stays on record beside any other name: "Lead Petra (jo@ops-1)"."""
+    """Add the login to any other name: "Lead Petra (jo@ops-1)"."""
     login = get_login()
     return login if name is None else f"{strip_text(name, '--as', 'say who you are')} ({login})"

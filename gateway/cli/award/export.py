@@ -1,4 +1,4 @@
-"""`trifft-gorgias award export`: all awards of a selection, as a file for spreadsheets or for scripts."""
+"""`trifft-gorgias award export`: all selected awards, as a file for spreadsheets or scripts."""
 
 import csv
 import io
@@ -26,11 +26,11 @@ from gateway.cli.times import Zone
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _STDOUT = "-"
-# What a spreadsheet takes for a formula, as a first character; the last four are the full-width forms.
-_FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001 - meant
-# Where commas are decimal ones, a spreadsheet splits lines at other characters, and pays no heed to our quotes.
+# A text that begins with one of these is a formula to a spreadsheet; the last four are full-width forms.
+_FORMULA_STARTS = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001 - the full-width forms are meant
+# In countries with a decimal comma, spreadsheets split lines at other characters and ignore our quotes.
 _FORMULA = re.compile(rf"(^|[;,\t\r\n][\s\"']*)(?=[{re.escape(_FORMULA_STARTS)}])")
-# How far a long export is.
+# How often a long export reports its progress.
 _BAR = (SpinnerColumn(), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
 
 
@@ -38,9 +38,9 @@ async def export(
     merchant_id: MerchantId,
     /,
     *,
-    to: Annotated[str, Parameter(help="The file to make, or - for the standard output.", allow_leading_hyphen=True)],
+    to: Annotated[str, Parameter(help="The file to write, or - for the standard output.", allow_leading_hyphen=True)],
     format: Annotated[  # noqa: A002 - the option's name
-        Literal["csv", "jsonl"], Parameter(help="csv for spreadsheets, jsonl: a JSON object a line.")
+        Literal["csv", "jsonl"], Parameter(help="csv is for spreadsheets; jsonl is one JSON object a line.")
     ] = "csv",
     force: Annotated[bool, Parameter(negative="", help="Replace the file if there is one.")] = False,
     selection: Selection = ALL,
@@ -49,7 +49,7 @@ async def export(
     count = newest = 0
     async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
         award_filter, zone = await selection.fetch_filter(loyalty, merchant_id)
-        # A bar for a person at a terminal, beside the output, which stays clean.
+        # The progress bar goes to the standard error, so that the output has only awards.
         is_watched = sys.stderr.isatty() and not (to == _STDOUT and sys.stdout.isatty())
         progress = Progress(*_BAR, console=Console(stderr=True), transient=True, disable=not is_watched)
         with _open_target(to, force=force) as file, progress:
@@ -66,14 +66,14 @@ async def export(
                     progress.update(task, total=newest, completed=newest - _parse_number(page.awards[-1]) + 1)
     written = "1 award written" if count == 1 else f"{count} awards written"
     if to == _STDOUT:
-        sys.stdout.flush()  # or it would be said of what a full disk refuses
+        sys.stdout.flush()  # a full disk must fail here, before the message
         print_hint(f"{written}.")
     else:
         print_line(f"{written} to {to}.")
 
 
 def _write_csv(file: TextIO, awards: Iterable[pb.Award], zone: Zone, *, is_first: bool) -> None:
-    """RFC 4180, with a line of names. Texts are such that no spreadsheet takes them for a formula."""
+    """Write RFC 4180 with a header line. No text can be read as a formula by a spreadsheet."""
     writer = csv.writer(file)
     if is_first:
         writer.writerow(column.name for column in COLUMNS)
@@ -86,23 +86,23 @@ def _write_json_lines(file: TextIO, awards: Iterable[pb.Award], zone: Zone) -> N
 
 
 def _render_cell(value: object) -> object:
-    """Numbers stay numbers; a text that looks like a formula gets an apostrophe in front, as does a part of one."""
+    """Numbers stay numbers. A text, or a part of one, that looks like a formula gets an apostrophe before it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _check_target(to: str, *, force: bool) -> None:
-    """Whether _open_target can begin. Raises UsageError."""
+    """Check that _open_target can begin. Raises UsageError."""
     if to == _STDOUT:
         return
     if not to.strip() or to.startswith("-"):
         raise UsageError("--to must be the name of a file, or - for the standard output")
     path = Path(to)
     if path.exists() and not path.is_file():
-        raise UsageError(f"--to: {path} is no regular file: name one, or - for the standard output")
+        raise UsageError(f"--to: {path} is not a regular file: name one, or - for the standard output")
     if path.exists() and not force:
-        raise UsageError(f"--to: there is a file {path} already: --force replaces it")
+        raise UsageError(f"--to: the file {path} exists already: --force replaces it")
     if not path.resolve().parent.is_dir():
         raise UsageError(f"--to: there is no folder {path.resolve().parent}")
 
@@ -114,17 +114,19 @@ def _open_target(to: str, *, force: bool) -> Generator[TextIO]:
             yield file
         return
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # whatever the terminal's is: a file is read elsewhere
+        sys.stdout.reconfigure(
+            encoding="utf-8", newline=""
+        )  # whatever encoding the terminal has: the file is read elsewhere
     yield sys.stdout
 
 
 @contextmanager
 def _open_new_file(path: Path, *, force: bool) -> Generator[TextIO]:
-    """UTF-8 and of mode 0600, under its name as soon as the block ends; nothing is left of a block that fails.
+    """Open a UTF-8 file of mode 0600. It gets its name when the block ends; a block that fails leaves no file.
 
     Raises UsageError and CommandError.
     """
-    final = path.resolve()  # what a link names is replaced, not the link
+    final = path.resolve()  # replaces the file that a link names, not the link
     try:
         descriptor, temporary = tempfile.mkstemp(".part", ".trifft-gorgias-", final.parent)
         try:
@@ -136,17 +138,17 @@ def _open_new_file(path: Path, *, force: bool) -> Generator[TextIO]:
         finally:
             Path(temporary).unlink(missing_ok=True)
     except FileExistsError:
-        raise UsageError(f"--to: there is a file {path} now: --force replaces it") from None
+        raise UsageError(f"--to: the file {path} was created meanwhile: --force replaces it") from None
     except OSError as error:
         raise CommandError(f"--to: {path} cannot be written ({error.strerror or type(error).__name__})") from error
 
 
 def _move(temporary: str, final: Path, *, force: bool) -> None:
     if force:
-        os.replace(temporary, final)  # noqa: PTH105 - beside the next line
+        os.replace(temporary, final)  # noqa: PTH105 - like os.link below
         return
     try:
-        os.link(temporary, final)  # never over a file that was made meanwhile, as a rename would
+        os.link(temporary, final)  # unlike a rename, never replaces a file that was created meanwhile
     except FileExistsError:
         raise
     except OSError:

@@ -1,4 +1,4 @@
-"""Which awards a command is about."""
+"""The options that select awards, and the request's filter."""
 
 import enum
 import re
@@ -19,11 +19,11 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 _PAGE_SIZE = 1000
 _PAGE_TIMEOUT_S = 30.0
 _TIME_HELP = "a day, 2026-11-23, or a time, 2026-11-23T12:00; the shop's own, or with an offset, 2026-11-23T12:00Z."
-# A UUID, as TRIFFT's ids are, or what stands for one who was forgotten. Else it may be what support calls a member by.
+# An id of TRIFFT's (a UUID), or the pseudonym of an erased member. Another text may be a support ID.
 _MEMBER_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|erased-[0-9a-f]{16}")
-# A removed shop's members, too, are known to nobody.
+# Also for a removed shop, whose members cannot be looked up.
 _NOT_FOUND = frozenset({"MEMBER_NOT_FOUND", "MERCHANT_NOT_FOUND"})
-# Which option fills a field of the request.
+# The option that fills each field of the request.
 SELECTION_OPTIONS = {
     "filter.claimed_agent": "--agent",
     "filter.member_id": "--member",
@@ -50,15 +50,15 @@ class State(enum.Enum):
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The options that all commands about several awards have; what is not given allows all."""
+    """The options of all commands about several awards; an option that is not given allows all."""
 
     agent: Annotated[str | None, Parameter(help="Given by: the whole e-mail or name.")] = None
-    member: Annotated[str | None, Parameter(help="To whom: TRIFFT's id, e-mail or support ID.")] = None
-    ticket: Annotated[str | None, Parameter(help="On which ticket: its number.")] = None
-    state: Annotated[tuple[State, ...], Parameter(negative="", help="In this state; may be given several times.")] = ()
+    member: Annotated[str | None, Parameter(help="Of this member: TRIFFT's id, e-mail or support ID.")] = None
+    ticket: Annotated[str | None, Parameter(help="On this ticket: its number.")] = None
+    state: Annotated[tuple[State, ...], Parameter(negative="", help="In this state. May be given several times.")] = ()
     from_: Annotated[str | None, Parameter(name="--from", help=f"Made at or after: {_TIME_HELP}")] = None
     before: Annotated[str | None, Parameter(help=f"Made before: {_TIME_HELP}")] = None
-    needs_person: Annotated[bool, Parameter(negative="", help="Only those that wait for a person.")] = False
+    needs_person: Annotated[bool, Parameter(negative="", help="Only awards that wait for a person.")] = False
 
     async def fetch_filter(self, loyalty: LoyaltyClient, merchant_id: str) -> tuple[pb.AwardFilter, Zone]:
         """The filter of a request, and the shop's zone. Raises UsageError, CommandError, LoyaltyCallError."""
@@ -70,7 +70,7 @@ class Selection:
         zone = await fetch_zone(loyalty, merchant_id)
         instants = {option: find_instant(time, zone, option) for option, time in times.items()}
         if len(instants) == len(texts) and instants["--from"] >= instants["--before"]:
-            raise UsageError("--from must be earlier than --before: nothing lies between")
+            raise UsageError("--from must be earlier than --before")
         award_filter = pb.AwardFilter(
             claimed_agent=agent,
             ticket_id=ticket,
@@ -92,7 +92,7 @@ ALL = Selection()
 async def list_award_pages(
     loyalty: LoyaltyClient, merchant_id: str, award_filter: pb.AwardFilter, *, limit: int | None = None
 ) -> AsyncGenerator[pb.ListAwardsResponse]:
-    """Newest first, page by page; at most `limit` awards. Raises LoyaltyCallError."""
+    """List awards page by page, newest first, at most `limit`. Raises LoyaltyCallError."""
     count = 0
 
     def fetch(page_token: str) -> Awaitable[pb.ListAwardsResponse]:
@@ -113,14 +113,15 @@ async def list_award_pages(
 
 
 def _strip(text: str | None, option: str) -> str:
-    """Empty where the option is not given."""
-    return "" if text is None else strip_text(text, option, "leave it out to have all")
+    """Strip an option's text; empty where it is not given."""
+    return "" if text is None else strip_text(text, option, "leave it out to select all")
 
 
 async def _find_member(loyalty: LoyaltyClient, merchant_id: str, text: str) -> pb.AwardFilter:
-    """The field of the filter: TRIFFT's id; for whom TRIFFT does not know any more, the support ID of that time.
+    """Return the filter's field: TRIFFT's id, or for a member who is no longer in TRIFFT the support ID then.
 
-    Who is no member by e-mail is an error. What is neither a support ID nor was one may be an id of TRIFFT's.
+    An e-mail that is no member's is an error. A text that is no support ID, and never was one, may be an id of
+    TRIFFT's.
     """
     if _MEMBER_ID.fullmatch(text):
         return pb.AwardFilter(member_id=text)

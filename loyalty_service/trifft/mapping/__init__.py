@@ -1,4 +1,4 @@
-"""TRIFFT's objects → the domain's, by a wire profile. A field that cannot be read costs itself, never the member.
+"""TRIFFT's objects → the domain's, by a wire profile. A field that cannot be read is absent; the member is still read.
 
-It imports the domain, the profile and what stands beside it.
+It imports the domain and the rest of this package.
 """

@@ -1,4 +1,4 @@
-"""The provider's list of coupons → those that a member can use."""
+"""The provider's list of coupons → the coupons that a member can use."""
 
 from datetime import datetime, tzinfo
 
@@ -8,14 +8,14 @@ from loyalty_service.trifft.mapping.values import parse_id, parse_text, parse_ti
 from loyalty_service.trifft.profile import CouponFields, is_word
 from loyalty_service.trifft.wire import WireError
 
-# More than a widget or a message of 4 MiB should carry; the soonest to expire are kept.
+# More coupons than this do not fit a widget or a message of 4 MiB. Those that expire first are kept.
 MAX_COUPONS = 200
 
 
 def parse_coupons(
     rows: list[object], fields: CouponFields, now: datetime, zone: tzinfo, reader: FieldReader
 ) -> tuple[Coupon, ...]:
-    """Those usable at `now`, soonest to expire first, those that never expire last."""
+    """Return the coupons that are usable at `now`, soonest to expire first, those that never expire last."""
     read = [_read_coupon(row, fields, now, zone, reader) for row in rows]
     usable = [coupon for coupon in read if coupon is not None]
     usable.sort(key=lambda coupon: (coupon.expire_time is None, coupon.expire_time or now))
@@ -23,7 +23,7 @@ def parse_coupons(
 
 
 def _read_coupon(row: object, fields: CouponFields, now: datetime, zone: tzinfo, reader: FieldReader) -> Coupon | None:
-    """None: not usable, as far as we know. One whose date cannot be read may be."""
+    """None: not usable. A coupon whose date cannot be read counts as usable."""
     if not isinstance(row, dict):
         reader.note("list_coupons.items")
         return None

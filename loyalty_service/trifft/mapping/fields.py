@@ -1,4 +1,4 @@
-"""Rows of the provider's, read field by field: one that cannot be read costs itself only."""
+"""Reads the provider's rows field by field: a field that cannot be read is absent, and the others are kept."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class FieldReader:
-    """Reads by the profile's lines. `unreadable`: those by which a field could not be read, and how often."""
+    """Reads by the profile's lines. `unreadable`: how often each line's field could not be read."""
 
     def __init__(self) -> None:
         self.unreadable: Counter[str] = Counter()
 
     def read(self, line: str, expression: Expression, row: object, parse: Callable[[object], T], absent: T) -> T:
-        """What `line` finds in the row; `absent` where `parse` raises WireError, or the expression does."""
+        """Return what `line` finds in the row, or `absent` if `parse` or the expression raises WireError."""
         return self.parse(line, row, lambda found: parse(expression.search(found)), absent)
 
     def parse(self, line: str, value: object, parse: Callable[[object], T], absent: T) -> T:
-        """Of a value that `line` has found."""
+        """Parse a value that `line` has found, as `read` does."""
         try:
             return parse(value)
         except WireError:
@@ -32,12 +32,12 @@ class FieldReader:
         self.unreadable[line] += 1
 
     def read_list(self, line: str, expression: Expression, row: object) -> list[Any]:
-        """Its elements; none where there is no list."""
+        """Return the list's elements; no elements if there is no list."""
         return self.read(line, expression, row, parse_list, [])
 
 
 def read_required(line: str, expression: Expression, row: object, parse: Callable[[object], T]) -> T:
-    """What nothing can be said without. Raises WireError, which names the line."""
+    """Read a field that the whole row depends on. Raises WireError, which names the line."""
     try:
         return parse(expression.search(row))
     except WireError as error:
@@ -45,7 +45,7 @@ def read_required(line: str, expression: Expression, row: object, parse: Callabl
 
 
 def parse_list(value: object) -> list[Any]:
-    """Null is an empty one."""
+    """Null is an empty list."""
     return [] if value is None else parse_rows(value)
 
 

@@ -1,6 +1,6 @@
-"""The provider's objects → the domain's, by a wire profile.
+"""The provider's member → the domain's, by a wire profile.
 
-A field that cannot be read is absent, and noted with the reader. What nothing can be said without raises WireError,
+A field that cannot be read is absent, and the reader notes it. A field that the whole row depends on raises WireError,
 which names the line of the profile, never the content.
 """
 
@@ -25,14 +25,14 @@ from loyalty_service.trifft.mapping.wallets import read_balance
 from loyalty_service.trifft.profile import MemberFields, Profile, is_word
 from loyalty_service.trifft.wire import WireError
 
-# More than a widget should carry.
+# A widget shows no more than this.
 MAX_SEGMENTS = 100
-# In the place of what an expression failed to find.
+# Stands for a field whose expression failed.
 _LOST: Any = object()
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a find, before it is known whether it is the one."""
+    """One row of a search, before we know whether it is the member."""
 
     member_id: str
     is_anonymised: bool
@@ -40,10 +40,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
-    """The rows that have exactly this identity, each member once: a find may match more loosely than we do.
+    """Return the rows with exactly this identity, each member once: TRIFFT's search may match more loosely.
 
-    A row that cannot be compared is passed over. Where nobody is left it may have been the one, so it is not said that
-    there is none.
+    A row that cannot be compared is skipped. If no other row matches, this raises WireError: the skipped row may be the
+    member, so "no such member" could be false.
     """
     comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
     matching = [row for row in comparable if _has_identity(row, fields, identity)]
@@ -84,7 +84,7 @@ def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: F
 
 
 def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
-    """Whether it is an object, and has an address, or nothing, where this kind of identity stands."""
+    """Whether the row is an object whose field for this kind of identity is a text, or empty."""
     if not isinstance(row, dict):
         reader.note("find_member.items")
         return False
@@ -93,7 +93,7 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
 
     def parse(value: object) -> str:
         if identity.kind == "email" and not isinstance(value, str | None):
-            raise WireError("no text")  # a number may be a support ID, and is no e-mail
+            raise WireError("no text")  # a number may be a support ID, but not an e-mail
         return parse_echo(value)
 
     return reader.read(line, expressions[identity.kind], row, parse, None) is not None
@@ -116,21 +116,21 @@ def _parse_status(value: object) -> str:
 
 
 def _know_status(word: str, fields: MemberFields) -> MemberStatus:
-    """Where a word stands in two of the profile's lists, the careful one counts."""
+    """If a word is in two lists of the profile, the more restrictive list counts."""
     if is_word(word, fields.blocked_states):
         return MemberStatus.BLOCKED
     return MemberStatus.ACTIVE if word and is_word(word, fields.active_states) else MemberStatus.UNKNOWN
 
 
 def _read_name(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> str:
-    """A text, or a list of texts and nulls, of which one that is no text costs itself only."""
+    """A text, or a list of texts and nulls. Other elements of the list are skipped."""
     found = reader.read("member.full_name", fields.full_name, row, _keep, None)
     parts = found if isinstance(found, list) else [found]
     return parse_text(" ".join(reader.parse("member.full_name", part, parse_text, "") for part in parts))
 
 
 def _read_tier(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> Tier | None:
-    """None is no tier; one that cannot be read is there, and has no name."""
+    """None: no tier. A tier that cannot be read has an empty name."""
     found = reader.read("member.tier", fields.tier, row, _keep, _LOST)
     if found is None:
         return None
@@ -147,14 +147,14 @@ def _read_venue(row: dict[str, Any], fields: MemberFields, reader: FieldReader) 
 
 
 def _read_segments(row: dict[str, Any], fields: MemberFields, reader: FieldReader) -> tuple[Segment, ...]:
-    """Element by element."""
+    """Read the segments one by one."""
     listed = reader.read_list("member.segments", fields.segments, row)[:MAX_SEGMENTS]
     read = [_read_named("member.segments", one, "slug", reader) for one in listed]
     return tuple(Segment(slug=slug, display_name=name) for slug, name in read if slug or name)
 
 
 def _read_named(line: str, found: object, id_name: str, reader: FieldReader) -> tuple[str, str]:
-    """Id and name of what `line` has found; empty where it is no such thing, or has neither."""
+    """The id and name of the object that `line` has found; both empty if it is no object or has neither."""
     if not isinstance(found, dict):
         reader.note(line)
         return "", ""
@@ -164,5 +164,5 @@ def _read_named(line: str, found: object, id_name: str, reader: FieldReader) -> 
     return named[0] or "", named[1] or ""
 
 
-def _keep(value: object) -> Any:  # noqa: ANN401 - read further by whoever asked for it
+def _keep(value: object) -> Any:  # noqa: ANN401 - the caller reads it further
     return value

@@ -1,4 +1,4 @@
-"""What TRIFFT has booked on a wallet: its answer to a booking, and its list of movements."""
+"""Movements of a wallet: TRIFFT's answer to a booking, and its list of movements."""
 
 import contextlib
 from datetime import tzinfo
@@ -15,7 +15,7 @@ from loyalty_service.trifft.wire import WireError
 
 
 def parse_receipt(data: object, fields: BookPoints, kind: str, reader: FieldReader) -> Receipt:
-    """What is beside the id puts no booking in doubt. `kind`: the profile's section, for what is noted."""
+    """Only an unreadable id puts the booking in doubt. `kind`: the profile's section, named where a field is noted."""
     row = parse_object(data)
 
     def parse_balance(value: object) -> Wallet | None:
@@ -24,12 +24,12 @@ def parse_receipt(data: object, fields: BookPoints, kind: str, reader: FieldRead
     return Receipt(
         provider_reference=read_required(f"{kind}.answered_reference", fields.answered_reference, row, parse_id),
         balance=reader.read(f"{kind}.answered_balance", fields.answered_balance, row, parse_balance, None),
-        delayed=reader.read(f"{kind}.answered_pending", fields.answered_pending, row, parse_flag, False),  # noqa: FBT003 - what is absent
+        delayed=reader.read(f"{kind}.answered_pending", fields.answered_pending, row, parse_flag, False),  # noqa: FBT003 - the value if absent
     )
 
 
 def parse_booked_points(data: object, fields: BookPoints, kind: str) -> Decimal | None:
-    """How many points were added or taken, whatever their sign. None where the answer does not tell."""
+    """The number of points that were added or taken, without sign. None if the answer does not say."""
 
     def parse(value: object) -> Decimal | None:
         return None if value is None else abs(parse_points(value, fields.point_scale))
@@ -38,7 +38,7 @@ def parse_booked_points(data: object, fields: BookPoints, kind: str) -> Decimal 
 
 
 def parse_movements(rows: list[Any], fields: ListMovements, zone: tzinfo) -> Movements:
-    """The rows that can be read. One that cannot be hides none of the others, and makes the list incomplete."""
+    """Return the rows that can be read. A row that cannot be read makes the list incomplete."""
     items = []
     for row in rows:
         with contextlib.suppress(WireError):

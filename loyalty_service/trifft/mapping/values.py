@@ -1,7 +1,7 @@
-"""Values as the provider sends them → ours.
+"""The provider's values → ours.
 
-What has one plain meaning is read: a number where a text is expected, a whole number as an id, a plain decimal text as
-a number. Every function raises WireError for the rest.
+A value of another type is read if it can mean only one thing: a number as a text, a whole number as an id, a decimal
+text as a number. Every function raises WireError for other values.
 """
 
 import re
@@ -15,12 +15,12 @@ MAX_TEXT_CHARS = 200
 MAX_ID_CHARS = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
-# There was no programme before, and a date like 0000-00-00, a 0 or a -1 is a way to write that there is none.
+# No programme existed before. A 0, a -1 or 0000-00-00 means: no date.
 _FIRST_S = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
-# The year 9999 stands for never.
+# The year 9999 means never.
 _NEVER_YEAR = 9999
 _NEVER_S = int(datetime(_NEVER_YEAR, 1, 1, tzinfo=UTC).timestamp())
-# With a day for the zones. Seconds beyond it are milliseconds: of 1978, and later.
+# The bound of UNIX seconds, with a day's margin for time zones. A larger number is milliseconds (of 1978 or later).
 _LAST_S = _NEVER_S + 366 * _DAY_S
 _MS = 1000
 _INT64 = 2**63
@@ -30,14 +30,14 @@ _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].{1,40})?", re.IGNORECASE)
 
 
 def parse_text(value: object) -> str:
-    """For people to read: one line, without hidden characters, of 200 characters at most. Null is empty."""
+    """A text for people: one line of at most 200 characters, without hidden characters. Null is empty."""
     return cut(make_line(parse_echo(value)), MAX_TEXT_CHARS)
 
 
 def parse_id(value: object) -> str:
-    """1 to 128 printable characters, kept exactly: cutting one would name something else. A whole number is its digits.
+    """1 to 128 printable characters, unchanged: a shortened id would name something else.
 
-    A number with a fraction is none: 7.0 and 7 would be two ids, or one.
+    A whole number becomes its digits. A number with a fraction is no id: 7.0 and 7 could be one id or two.
     """
     text = parse_echo(value) if isinstance(value, str | int) else ""
     if not 0 < len(text) <= MAX_ID_CHARS or not text.isprintable():
@@ -46,7 +46,7 @@ def parse_id(value: object) -> str:
 
 
 def parse_echo(value: object) -> str:
-    """Kept exactly, since it is compared. Null is empty; a number is its digits."""
+    """A text that is compared, so it stays unchanged. Null is empty; a number becomes its digits."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -58,12 +58,12 @@ def parse_echo(value: object) -> str:
 
 
 def parse_points(value: object, scale: int) -> Decimal:
-    """A number or decimal text, divided by `scale`; int64 in its whole part."""
+    """A number or decimal text, divided by `scale`; its whole part fits int64."""
     number = _parse_number(value)
     if not -_INT64 <= number < _INT64:
         raise WireError("no balance of points")
     points = Decimal(_spell(number if scale == 1 else number / scale))
-    return points or abs(points)  # there is no -0
+    return points or abs(points)  # -0 becomes 0
 
 
 def parse_flag(value: object) -> bool:
@@ -77,9 +77,9 @@ def parse_flag(value: object) -> bool:
 
 
 def parse_time(value: object, zone: tzinfo) -> datetime | None:
-    """UNIX seconds or milliseconds, or ISO-8601: in `zone` where it names none, and a date is the last second of it.
+    """UNIX seconds or milliseconds, or ISO-8601 (in `zone` if it names none). A date means its last second.
 
-    None where there is no such time: null, an empty text, and the year 9999, which stands for never.
+    None for null, an empty text, and the year 9999, which means never.
     """
     text = value.strip() if isinstance(value, str) else None
     if value is None or text == "":
@@ -114,10 +114,10 @@ def _parse_unix(value: object) -> datetime | None:
 
 
 def _parse_number(value: object) -> Decimal:
-    """Of at most 40 digits before the point and 20 behind it: 1e999999999 is a short text and a very long number."""
+    """At most 40 digits before the point and 20 after it: 1e999999999 is a short text, but a very long number."""
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         number = Decimal(value.strip())
-    elif isinstance(value, float):  # what a function of JMESPath has made of it
+    elif isinstance(value, float):  # a function of JMESPath may return a float
         number = Decimal(repr(value))
     elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_DIGITS:
         number = Decimal(value)

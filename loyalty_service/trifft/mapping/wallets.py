@@ -1,4 +1,4 @@
-"""The balance that counts: the member's, or of several wallets the one that the shop has chosen."""
+"""The balance that counts: the member's own, or that of the wallet that the shop has chosen."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> 
 
 
 def _read_chosen(wallets: list[Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
-    """Not there is as good as switched off; unless one whose id cannot be read may be it."""
+    """A missing wallet counts as switched off, unless a wallet with an unreadable id may be the chosen one."""
     lines = profile.wallet
     ids = [reader.read("wallet.wallet_id", lines.wallet_id, wallet, parse_id, "") for wallet in wallets]
     chosen = [wallet for wallet, wallet_id in zip(wallets, ids, strict=True) if wallet_id == lines.chosen]

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LoyaltyServiceStub:
-    """Members as they are, and points for them.
+    """Reads members, and gives them points.
     """
 
     def __init__(self, channel):
@@ -93,26 +93,26 @@ class LoyaltyServiceStub:
 
 
 class LoyaltyServiceServicer:
-    """Members as they are, and points for them.
+    """Reads members, and gives them points.
     """
 
     def GetSnapshot(self, request, context):
-        """The member whom one identity names, as of at most `max_staleness` ago.
+        """Gets the member whom one identity names, as of at most `max_staleness` ago.
 
         Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
         PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, what is held of the member (at most a day old
-        unless set otherwise) is the answer, with `stale_reason`, before any of the provider's errors is.
+        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, the call answers with a held snapshot (at most a
+        day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetSnapshots(self, request, context):
-        """Up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
-        Eight are read at a time, each within 1.6 s; one whose turn comes too late for the caller's deadline fails with
+        """Gets up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
+        Eight are read at a time, each within 1.6 s. A read that cannot begin before the caller's deadline fails with
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT).
 
         Errors of the call as a whole: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: too many identities,
@@ -123,7 +123,7 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetHeldSnapshot(self, request, context):
-        """What is held for one identity; the provider is not asked, and nothing changes.
+        """Gets what is held for one identity, without asking the provider. Changes nothing.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -132,25 +132,25 @@ class LoyaltyServiceServicer:
 
     def InvalidateSnapshot(self, request, context):
         """Drops what is held for a member, however the member was found. Harmless when nothing is held; safe to repeat.
-        With a `member_id` that the shared store could not be told: it is told as soon as it answers.
+        If the shared store is down, a call with `member_id` succeeds, and the store drops the member as soon as it answers
+        again.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE: neither member nor identity, or both),
-        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: nobody can tell now whom the identity is held to name).
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: while the store is down, the member of an identity is not known).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EraseMember(self, request, context):
-        """Forgets a person: drops what is held of them, and lets their settled awards carry a pseudonym instead of the
-        member, without support ID, note, tier and balance. Amount, times, agent, ticket, number, state, reason and the
-        provider's number of the movement stay. An award that is not settled, or can be taken back, still needs its member:
-        it is kept, and named in the answer; call again later. Who called is on record, not who was forgotten. Safe to
-        repeat; cannot be undone.
+        """Erases a person: drops what is held of them, and replaces the member in their settled awards with a pseudonym.
+        Support ID, note, tier and balance go; amount, times, agent, ticket, number, state, reason and the provider's
+        number of the movement stay. An award that is not settled, or can be taken back, still needs its member: it is
+        kept, and the answer names it; call again later. The service keeps who called, not who was erased. Safe to repeat;
+        cannot be undone.
 
-        What the provider has of the member is its own: while they are there, the next reader finds them again. The
-        merchant may have been removed, as in GetAward. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND
-        (MERCHANT_NOT_FOUND), UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, what is held may be there yet; call
-        again).
+        The provider's data is not erased: while the member exists there, the next reader finds them again. The call works
+        for a removed merchant too, as GetAward does. Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND),
+        UNAVAILABLE (SNAPSHOTS_UNAVAILABLE: the awards are done, but snapshots may still be held; call again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,21 +159,20 @@ class LoyaltyServiceServicer:
     def AwardPoints(self, request, context):
         """Adds points to a member's wallet, or takes them from it (`debit`), at most once per `request_id`.
 
-        OK for every outcome once the award is on record: read `award.state`. An error status with an ErrorInfo means
-        that this call has sent nothing to the provider, and that nothing will be sent because of it. There is then no
-        award under this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it; one that was REJECTED
-        stays so; where the records could not be looked at (STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND,
-        CALLER_UNKNOWN, DEADLINE_EXCEEDED), ask again with the same id. A status without an ErrorInfo leaves everything
-        open: the award may be on its way. Call again with the same id to learn it; that never adds twice.
+        Once the award is on record, the call returns OK whatever the outcome: read `award.state`. An error status with an
+        ErrorInfo means that this call has sent nothing to the provider and will send nothing. There is then no award under
+        this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it, and a REJECTED one stays REJECTED.
+        After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN and DEADLINE_EXCEEDED the records may
+        not have been read: call again with the same id. After a status without an ErrorInfo the award may be on its way:
+        call again with the same id to learn the outcome. That never adds twice.
 
-        An award keeps its `request_id` for itself unless it is REJECTED. A call that added nothing leaves the id free:
-        after an error status, or beside REJECTED awards, another call may use the id with other content, and makes another
-        award, with its own award_id. (Content: member, points, `debit` and ticket.) A call with the content of a REJECTED
-        award tries that award again if it is retryable; if it is not, the answer is that award, REJECTED, and nothing is
-        sent.
+        An award binds its `request_id` unless it is REJECTED. After an error status, or if all awards of the id are
+        REJECTED, a call may use the id with other content; that makes another award, with its own award_id. (Content:
+        member, points, `debit` and ticket.) A call with the content of a REJECTED award retries that award if it is
+        retryable; if it is not, the answer is that REJECTED award, and nothing is sent.
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
-        (REQUEST_ID_REUSED: an award with other content keeps this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
+        (REQUEST_ID_REUSED: an award with other content binds this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
         MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, MERCHANT_UNVERIFIED, AWARD_IN_DOUBT: an earlier
         award of this member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be
         looked up first.
@@ -187,10 +186,10 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReverseAward(self, request, context):
-        """Takes an award's points back: an award of its own, whose `reverses` names the first. Within 30 min (unless the
-        service is set otherwise) after it was APPLIED, and once: where a reversal is PENDING, UNKNOWN or APPLIED already,
-        the answer has that one, `replayed`, whatever the request id. The provider says whether the balance still covers
-        it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
+        """Takes an award's points back. The reversal is an award of its own, whose `reverses` names the first. It is possible
+        once, within 30 min (unless the service is set otherwise) after the award was APPLIED: if a reversal is PENDING,
+        UNKNOWN or APPLIED already, the answer has that one, `replayed`, whatever the request id. The provider says whether
+        the balance still covers it; where it does not, the reversal is REJECTED with PROVIDER_REFUSED.
 
         OK, error statuses and repeats mean the same as in AwardPoints; the content is the award to take back. Errors:
         INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), ALREADY_EXISTS (REQUEST_ID_REUSED),
@@ -203,36 +202,36 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SettleAward(self, request, context):
-        """Writes down what a person found out about an award that is UNKNOWN, or that was taken for NOT_APPLIED and has
-        turned up after all. Changes nothing at the provider. Safe to repeat with the same outcome. The merchant may have
-        been removed, as in GetAward, ListAwards and SumAwards: its awards stay on record.
+        """Records the outcome that a person found out: of an UNKNOWN award, or of a NOT_APPLIED one whose points turned up
+        after all. Changes nothing at the provider. Safe to repeat with the same outcome. Like GetAward, ListAwards and
+        SumAwards, it works for a removed merchant too: awards stay on record.
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, AWARD_NOT_FOUND), FAILED_PRECONDITION
-        (AWARD_STATE: the award is settled otherwise, or its provider is still being asked; metadata as in ReverseAward).
+        (AWARD_STATE: the award has another outcome already, or is PENDING; metadata as in ReverseAward).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAward(self, request, context):
-        """One award by its number or by its `request_id`, and what happened to it. A `request_id` names the award that keeps
-        it; where all are REJECTED, the newest. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND), INVALID_ARGUMENT
-        (BAD_VALUE: neither is given).
+        """Gets one award by its number or its `request_id`, with its changes of state. A `request_id` names the award that it
+        is bound to; if all its awards are REJECTED, the newest. Errors: NOT_FOUND (AWARD_NOT_FOUND, MERCHANT_NOT_FOUND),
+        INVALID_ARGUMENT (BAD_VALUE: neither is given).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAwards(self, request, context):
-        """A merchant's awards, newest first. An award that is made while a caller reads page by page shifts none of them.
-        Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be
-        read), NOT_FOUND (MERCHANT_NOT_FOUND).
+        """Lists a merchant's awards, newest first. An award that is made meanwhile shifts no page. Errors: INVALID_ARGUMENT
+        (BAD_VALUE: a page size out of range, a foreign page token, a filter that cannot be read), NOT_FOUND
+        (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SumAwards(self, request, context):
-        """A merchant's awards added up by agent, reason or day. Errors: as ListAwards.
+        """Sums a merchant's awards by agent, reason or day. Errors: as ListAwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -305,7 +304,7 @@ def add_LoyaltyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LoyaltyService:
-    """Members as they are, and points for them.
+    """Reads members, and gives them points.
     """
 
     @staticmethod
@@ -607,7 +606,7 @@ class LoyaltyService:
 
 
 class MerchantServiceStub:
-    """Which shops there are, and how the provider is reached for each.
+    """Adds, changes, checks and removes shops.
     """
 
     def __init__(self, channel):
@@ -659,7 +658,7 @@ class MerchantServiceStub:
 
 
 class MerchantServiceServicer:
-    """Which shops there are, and how the provider is reached for each.
+    """Adds, changes, checks and removes shops.
     """
 
     def CreateMerchant(self, request, context):
@@ -679,14 +678,14 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMerchants(self, request, context):
-        """All merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token).
+        """Lists all merchants by id. Errors: INVALID_ARGUMENT (BAD_VALUE: a page size out of range, a foreign page token).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMerchant(self, request, context):
-        """Changes the named fields; one that is named and empty gets its default. A new token, URL or profile drops all that
+        """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
         is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
         wait for a person: they may have been sent to another project.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
@@ -696,9 +695,9 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMerchant(self, request, context):
-        """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and
-        those in doubt be settled by a person; MERCHANT_NOT_FOUND then means that there are none, either. The numbers go on
-        when a merchant with this id is added.
+        """Removes a merchant, its token and all that is held for it. Its awards stay on record: they can still be read, and a
+        person can settle those in doubt. Calls about them fail with MERCHANT_NOT_FOUND only if there are none. If a
+        merchant with this id is added again, the numbers continue.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -791,7 +790,7 @@ def add_MerchantServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MerchantService:
-    """Which shops there are, and how the provider is reached for each.
+    """Adds, changes, checks and removes shops.
     """
 
     @staticmethod

@@ -211,7 +211,7 @@ def test_show_of_an_award_in_doubt_says_since_when_and_what_comes(desk: Desk) ->
     desk.books.awards = [make_award(13, state=pb.AWARD_STATE_UNKNOWN)]
     shown = " ".join(desk.award("show", "A-13").out.split())
     assert "In doubt since 2026-11-23 13:13:00 CET" in shown
-    assert "TRIFFT is asked for it until it is settled: within seconds where it was booked" in shown
+    assert "The service looks for it in TRIFFT until it is settled: within seconds if it was booked" in shown
 
 
 def test_totals_have_a_line_for_each_and_one_for_all(desk: Desk) -> None:
@@ -257,7 +257,7 @@ def test_settle_of_what_is_settled_so_already_claims_nothing(desk: Desk) -> None
     repeated = desk.award("settle", "A-12", "applied", "--because", "seen")
     assert (repeated.code, repeated.out) == (
         0,
-        "A-12 was applied already (+100 for member-1): nothing was written down.\n",
+        "A-12 was applied already (+100 for member-1): nothing was recorded.\n",
     )
 
 
@@ -318,7 +318,7 @@ def test_value_that_the_service_refuses_is_wrong_usage_of_its_option(desk: Desk)
         (["export", "--to", "--json"], "--to must be"),
         (["export", "--to", "-", "--format", "xlsx"], "--format"),
         (["export", "--to", "/nowhere/awards.csv"], "there is no folder /nowhere"),
-        (["export", "--to", "/dev/null", "--force"], "is no regular file"),
+        (["export", "--to", "/dev/null", "--force"], "is not a regular file"),
     ],
 )
 def test_usage_that_is_wrong_is_one_line_and_code_2(desk: Desk, arguments: list[str], words: str) -> None:

@@ -64,7 +64,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "last error": "ok",
         "webhooks": "off",
     }
-    assert (lost.code, "GATEWAY_SECRET_KEYS does not hold the key" in lost.err) == (1, True)
+    assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (1, True)
     [merchant] = listed.data
     assert (merchant["merchant_id"], merchant["time_zone"], merchant["locale"]) == ("acme", "Europe/Bratislava", "en")
 
@@ -285,10 +285,10 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
         "GATEWAY_LOYALTY_TARGET": operator.run("merchant", "list", GATEWAY_LOYALTY_TARGET="127.0.0.1:1"),
     }
     misused = {
-        "--trifft-url must be https to a public name": operator.run(*add[:-1], "http://10.0.0.1"),
+        "--trifft-url must be https with a public host name": operator.run(*add[:-1], "http://10.0.0.1"),
         "--time-zone must be": operator.run(*add, "--time-zone", "Mars/Base"),
         "like Europe/Bratislava or UTC": operator.run(*add, "--time-zone", "localtime"),
-        "--reason must hold no {": operator.run(*add, "--reason", "{{ticket.id}}"),
+        "--reason must contain no {": operator.run(*add, "--reason", "{{ticket.id}}"),
     }
     results = await asyncio.gather(*failed.values(), *misused.values())
     for hint, result in zip((*failed, *misused), results, strict=True):
@@ -296,7 +296,7 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
         assert (result.code, result.out) == (2 if hint in misused else 1, "")
         assert result.err.count("\n") == 1
         assert "s3cret" not in result.err
-        assert ("--allow-private-url" in result.err) == ("public name" in hint)
+        assert ("--allow-private-url" in result.err) == ("public host name" in hint)
     assert helpdesk.requests == ["POST "]
 
 

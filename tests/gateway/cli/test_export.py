@@ -170,7 +170,7 @@ def test_export_that_is_interrupted_leaves_no_half_of_a_file(desk: Desk, path: P
     assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
 
 
-FULL = "trifft-gorgias: the output is cut short, it could not be written: No space left on device\n"
+FULL = "trifft-gorgias: the output is incomplete, it could not be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("command", [["export", "--to", "-"], ["list"], ["list", "--json"]])

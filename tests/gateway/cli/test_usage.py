@@ -33,7 +33,7 @@ INSTALL = [
         (["check", "acme", "--nonsense"], "--nonsense"),
         (["merchant", "lst"], "lst"),
         (["merchant", "add", "acme", "--trifft-url", "https://api.trifft.io"], "--trifft-token-file"),
-        (["merchant", "update", "acme"], "nothing to change"),
+        (["merchant", "update", "acme"], "no change is given"),
         (["merchant", "update", "acme", "--max-per-award", "0"], "--max-per-award must be"),
         (["merchant", "update", "acme", "--max-per-ticket", "-5"], "--max-per-ticket must be"),
         (["merchant", "update", "acme", "--max-per-member-day", "1,000"], "--max-per-member-day must be"),
@@ -44,7 +44,7 @@ INSTALL = [
             for typed in ("0", "-5", "default", "1000001", "1.5", "²", "")
         ),
         (["merchant", "update", "acme", "--reason", "Goodwill", "--no-reasons"], "exclude each other"),
-        (["merchant", "update", "acme", "--reason", "Late, damaged"], "--reason must not hold a comma"),
+        (["merchant", "update", "acme", "--reason", "Late, damaged"], "--reason must not contain a comma"),
         ([*INSTALL, "https://a.b.gorgias.com"], "must name one account"),
         ([*INSTALL, "https://acme.gorgias.com"], "there is no file /nowhere/key"),
         ([*INSTALL, "https://acme.gorgias.com", "--template", "pretty"], "--template"),

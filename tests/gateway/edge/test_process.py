@@ -122,7 +122,7 @@ async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -
     async with run_process(make_settings(tmp_path, GATEWAY_SECRET_KEYS=other_key)) as process:
         _, errors = await process.communicate()
     assert process.returncode == 2
-    assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS does not hold the key")
+    assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS lacks the key")
     assert errors.decode().count("\n") == 1
 
 

@@ -126,7 +126,7 @@ async def test_checks_of_a_widget_whose_buttons_cannot_be_asked_for_say_so(
     gorgias: GorgiasClient, installation: Installation
 ) -> None:
     widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, None))[2]
-    assert (widget.state.value, "buttons could not be asked for" in widget.detail) == ("unknown", True)
+    assert (widget.state.value, "buttons could not be read" in widget.detail) == ("unknown", True)
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scri
     problems = [await answer.json(content_type="application/problem+json") for answer in answers]
     assert {answer.status for answer in answers} == {401}
     assert {problem["detail"] for problem in problems} == {
-        "the webhook's secret is missing or wrong: trifft-gorgias webhook show tells it"
+        "the webhook's secret is missing or wrong: trifft-gorgias webhook show prints it"
     }
     assert scripted.invalidations == []
     assert await read_counts(gateway) == {"refused": len(answers)}

@@ -96,7 +96,7 @@ async def test_booking_in_clear_was_not_sent_where_the_proxy_wants_a_password(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy
 ) -> None:
     proxy.refusal = 407
-    with pytest.raises(ProviderUnavailableError, match="LOYALTY_HTTP_PROXY refuses our user or password"):
+    with pytest.raises(ProviderUnavailableError, match="LOYALTY_HTTP_PROXY refuses our user name or password"):
         await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=5)
 
 

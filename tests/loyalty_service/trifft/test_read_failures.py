@@ -198,7 +198,7 @@ async def test_another_member_than_the_one_asked_for_is_a_contract_error(
 ) -> None:
     url = await start_answering(web.json_response({"id": "somebody-else"}))
     identity = parse_identity("member_id", "jana")
-    with pytest.raises(ProviderContractError, match="found another member than the one that was asked for"):
+    with pytest.raises(ProviderContractError, match="found a member that was not asked for"):
         await fetch(provider, make_merchant(url), identity)
 
 

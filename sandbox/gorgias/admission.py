@@ -1,4 +1,4 @@
-"""What stands before each route of the REST API: error bodies, authentication, rate limits."""
+"""Error bodies, authentication and rate limits of the REST API, before each route."""
 
 import base64
 import binascii
@@ -18,8 +18,8 @@ CALL_LIMIT_HEADER = "X-Gorgias-Account-Api-Call-Limit"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Gate:
-    """Lets a request through to `request[ACCOUNT]`. A bucket per account and kind of credential."""
+class Admission:
+    """Admits a request and sets `request[ACCOUNT]`. One leaky bucket for each account and kind of credential."""
 
     def __init__(self, accounts: Mapping[str, Account], exchanges: Exchanges) -> None:
         self._accounts = accounts
