@@ -8,7 +8,7 @@ from gateway.cli.errors import UsageError
 from gateway.cli.output import render_enum
 from gateway.errors import name_reason
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from runtime.text import join
+from runtime.text import enclose
 
 _BALANCE = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 # Powers of ten by which a point scale may be wrong.
@@ -92,7 +92,7 @@ def render_line(line: pb.ProfileLine) -> dict[str, object]:
 def say_unread(names: Sequence[str]) -> str:
     if not names:
         return "Every field of TRIFFT's answers is read by a line."
-    return f"Read by no line: {join(names, ', ')}"
+    return f"Read by no line: {', '.join(map(enclose, names))}"
 
 
 def say_read(inspection: pb.InspectMemberResponse, shown: Decimal) -> str:

@@ -165,9 +165,7 @@ def render_verification(verification: pb.Verification, zone: Zone) -> dict[str, 
     is_known, is_dated = verification.state != pb.VERIFICATION_STATE_UNSPECIFIED, verification.HasField("verify_time")
     return {
         "verified": verification.state == pb.VERIFICATION_STATE_CURRENT if is_known else None,
-        "verify_time": render_timestamp(verification.verify_time, zone)
-        if verification.HasField("verify_time")
-        else None,
+        "verify_time": render_timestamp(verification.verify_time, zone) if is_dated else None,
         "verified_by": verification.verified_by or None,
     }
 
