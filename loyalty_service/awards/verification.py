@@ -31,7 +31,7 @@ from loyalty_service.domain.verification import (
 )
 from loyalty_service.merchants.store import MerchantStore
 
-REASON = "merchant verify"
+REASON = "Verification"
 # The member may see it.
 NOTE = "A test of your points. It is taken back at once."
 # A provider may book, or show, a moment later.

@@ -17,7 +17,7 @@ _MAX_DEPTH = 8
 # Of a list the first ones tell how its elements are spelled.
 _MOST_ELEMENTS = 5
 _ELEMENTS = "[]"
-_OTHER_VALUE = "a value that no provider has"
+_OTHER_VALUE = "a value that TRIFFT never sends"
 _FAILED = object()
 
 Place: TypeAlias = tuple[str, ...]

@@ -27,6 +27,7 @@ class OddShop:
     client: Client
     project: Project
     jana: Member
+    url: str
 
     async def fetch(self, **identity: str) -> pb.Snapshot:
         """The member as TRIFFT has them now, by TRIFFT's id unless another identity is given."""
@@ -43,10 +44,20 @@ class OddShop:
         return {field.profile_line: field.count for field in response.unreadable_fields}
 
     async def write_profile(self, profile: str) -> None:
-        merchant = pb.Merchant(merchant_id="acme", profile=_NEVER_ODD + profile)
-        request = pb.UpdateMerchantRequest(merchant=merchant, skip_probe=True)
-        request.update_mask.paths.append("profile")
-        await self.client.merchants.UpdateMerchant(request)
+        """As of a shop that is added anew: where a profile changes, no points are given until they were proven."""
+        await self.client.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id="acme"))
+        await self.add(profile)
+
+    async def add(self, profile: str = "") -> None:
+        merchant = pb.Merchant(
+            merchant_id="acme",
+            provider_url=self.url,
+            profile=_NEVER_ODD + profile,
+            time_zone="Europe/Bratislava",
+        )
+        await self.client.merchants.CreateMerchant(
+            pb.CreateMerchantRequest(merchant=merchant, provider_token=self.project.get_token(), skip_probe=True)
+        )
 
 
 def make_jana() -> Member:
@@ -86,9 +97,6 @@ async def open_odd_shop(database_url: str, **settings: Any) -> AsyncIterator[Odd
         TrifftProvider(SystemClock()) as provider,
         run_service(database_url, provider, **settings) as client,
     ):
-        url = str(server.make_url("")).rstrip("/")
-        merchant = pb.Merchant(merchant_id="acme", provider_url=url, profile=_NEVER_ODD, time_zone="Europe/Bratislava")
-        await client.merchants.CreateMerchant(
-            pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token(), skip_probe=True)
-        )
-        yield OddShop(client, project, jana)
+        shop = OddShop(client, project, jana, str(server.make_url("")).rstrip("/"))
+        await shop.add()
+        yield shop

@@ -463,8 +463,8 @@ class MerchantServiceStub:
     provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
     agree the merchant is verified for its present profile, URL and token. Read `outcome`.
 
-    The points are given by an award and taken back by its reversal, under the ordinary limits; their reason is
-    "merchant verify". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+    The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+    "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
     back once more.
 
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
@@ -512,8 +512,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
     agree the merchant is verified for its present profile, URL and token. Read `outcome`.
 
-    The points are given by an award and taken back by its reversal, under the ordinary limits; their reason is
-    "merchant verify". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+    The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+    "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
     back once more.
 
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
@@ -606,8 +606,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
         agree the merchant is verified for its present profile, URL and token. Read `outcome`.
 
-        The points are given by an award and taken back by its reversal, under the ordinary limits; their reason is
-        "merchant verify". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+        The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+        "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
         back once more.
 
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints

@@ -109,7 +109,6 @@ async def test_right_scale_is_proven_by_a_point_that_is_given_and_taken_back(sho
         "acme is not verified",
     ):
         assert words in read.out
-    print(read.out)
     assert "Pete " not in read.out
 
     proven = await shop.verify(*SHOWN, "--give", "1", "--json")
@@ -151,7 +150,7 @@ async def test_scale_that_is_wrong_on_credit_only_is_caught_by_giving(shop: Shop
     assert caught.code == 1
     assert "the balance went from 220 to 220.01, 1/100 of it: is the point scale 100?" in caught.out
     assert "Award A-1 was taken back by A-2." in caught.out
-    assert (shop.peter.points, await shop.is_verified()) == (220, False)
+    assert (shop.peter.points, await shop.is_verified()) == (Decimal(220), False)
 
     await shop.change("[credit]\npoint_scale = 100\n")
     answer = await shop.verify(*SHOWN, "--give", "1")
@@ -203,9 +202,7 @@ async def test_award_that_trifft_books_later_proves_nothing_and_is_taken_back(sh
 
 
 async def test_other_address_outdates_the_proof_and_the_old_one_brings_it_back(shop: Shop) -> None:
-    moved = await shop.run(
-        "update", "acme", "--trifft-url", shop.url.replace("127.0.0.1", "localhost"), "--no-probe"
-    )
+    moved = await shop.run("update", "acme", "--trifft-url", shop.url.replace("127.0.0.1", "localhost"), "--no-probe")
     assert ("is not verified" in moved.out, await shop.is_verified()) == (True, False)
     await shop.run("update", "acme", "--trifft-url", shop.url, "--no-probe")
     assert await shop.is_verified()
