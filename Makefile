@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install run test check compose-test protos bench torture lock wheels clean
+.PHONY: help install run test check compose-test protos screenshot bench torture lock wheels clean
 
 PYTHON ?= python3
 # Passed in the environment, since a shell would interpret quotes and backticks in the path.
@@ -41,6 +41,9 @@ compose-test: install  ## Build the image and try the containers (needs a Docker
 
 protos: install  ## Regenerate the stubs beside the .proto
 	$(BIN)/python deploy/stubs.py
+
+screenshot: install  ## Draw docs/sidebar.png from the real page (needs a Chromium)
+	$(BIN)/python -m tests.end_to_end.screenshot
 
 bench: install  ## Measure against the machine's floors; writes bench/results/
 	$(BIN)/python -m pytest -n0 bench/test_quick.py

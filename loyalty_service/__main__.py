@@ -1,4 +1,4 @@
-"""`python -m loyalty_service`: runs until SIGTERM or SIGINT, then drains and leaves."""
+"""`python -m loyalty_service`: runs until SIGTERM or SIGINT, then drains and exits."""
 
 import asyncio
 import gc
@@ -32,7 +32,7 @@ async def run(config: Config) -> None:
         serve(config, provider, clock, valkey, metrics),
     ):
         gc.collect()
-        gc.freeze()  # what start-up made stays: no later collection has to walk it
+        gc.freeze()  # objects from the start stay alive: later collections need not walk them
         await stop.wait()
 
 

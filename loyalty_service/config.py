@@ -40,14 +40,14 @@ SNAPSHOTS_URL = Form("memory://, redis://…, rediss://…, unix://…", _check_
 
 
 class Config(Settings, frozen=True, kw_only=True):
-    """All that the service can be told, as `LOYALTY_…`.
+    """All settings of the service, `LOYALTY_…`.
 
-    `snapshots_url`: MEMORY_URL, or the store that the fleet shares. `award_answer_s`: an AwardPoints caller is answered
-    by then, the call to the provider may run to `award_timeout_s`. `award_repeat_window_s`: the same points for the
-    same member on the same ticket within it are one award. `reversal_window_s`: how long after it was applied an award
-    can be taken back. `http_proxy`: the way out to the provider. `replicas`: processes that share a provider's token
-    without a shared store; at most 25, since of 50 requests each must have the two that a member and their coupons
-    take. `metrics_listen`: where /metrics is served over HTTP; None: nowhere.
+    `snapshots_url`: MEMORY_URL, or the store that the fleet shares. `award_answer_s`: within this time an AwardPoints
+    caller is answered; the call to the provider may run for `award_timeout_s`. `award_repeat_window_s`: within this
+    time, the same points for the same member on the same ticket are one award. `reversal_window_s`: how long after it
+    was applied an award can be taken back. `http_proxy`: the proxy for requests to the provider. `replicas`: the
+    processes that share a token's rate without a shared store; at most 25, since each needs two of the 50 requests, for
+    a member and their coupons. `metrics_listen`: where /metrics is served over HTTP; None: nowhere.
     """
 
     PREFIX: ClassVar[str] = "LOYALTY_"

@@ -16,5 +16,5 @@ SCHEMA = Schema(
 
 
 def open_database(url: str) -> AbstractAsyncContextManager[Database]:
-    """Migrated. Raises DatabaseError."""
+    """Open the database, migrated. Raises DatabaseError."""
     return open_with_schema(url, SCHEMA)

@@ -1,4 +1,4 @@
-"""The server: everything that it needs, opened in order, and closed in the other."""
+"""The server: opens its resources in order, and closes them in reverse order."""
 
 import asyncio
 import socket
@@ -39,11 +39,11 @@ from runtime.encryption import SecretKeyError, SecretKeys
 from runtime.metrics import serve_metrics
 from runtime.settings import ConfigError, Listen
 
-# Of the 8 s that a process has to leave in, the rest is for closing what is open.
+# A process must end within 8 s; the rest of that time is for closing resources.
 DRAIN_S = 7.0
 OWN_SERVICES = tuple(service.full_name for service in loyalty_pb2.DESCRIPTOR.services_by_name.values())
 OPTIONS = (
-    ("grpc.so_reuseport", 0),  # or a second server on the same port would start, and take half of the calls
+    ("grpc.so_reuseport", 0),  # otherwise a second server could start on the same port and take half of the calls
     ("grpc.max_receive_message_length", 256 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -68,7 +68,7 @@ def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantS
 
 @asynccontextmanager
 async def open_shared_store(config: Config, clock: Clock, metrics: Metrics) -> AsyncIterator[Valkey | None]:
-    """None where each process is on its own."""
+    """Open the store of a fleet; None if each process works alone."""
     if config.snapshots_url == MEMORY_URL:
         yield None
         return
@@ -84,10 +84,10 @@ async def serve(
     valkey: Valkey | None,
     metrics: Metrics | None = None,
 ) -> AsyncIterator[int]:
-    """Run the server for the length of the block. Yields its port. At the end it drains within 7 s.
+    """Run the server while the block runs. Yields its port. At the end it drains within 7 s.
 
-    `valkey`: what `open_shared_store` has opened. `metrics`: those that the provider counts in, too. Raises
-    ConfigError and DatabaseError for what a setting keeps from opening.
+    `valkey`: the store of `open_shared_store`. `metrics`: also used by the provider. Raises ConfigError and
+    DatabaseError if a setting prevents the start.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(config.database_url))
@@ -139,7 +139,7 @@ async def serve(
 
 @asynccontextmanager
 async def _checking_keys() -> AsyncIterator[None]:
-    """Better no start than a service that fails every call."""
+    """With wrong keys every call would fail, so the service does not start."""
     try:
         yield
     except SecretKeyError as error:
@@ -180,7 +180,8 @@ async def _open_metrics(config: Config, metrics: Metrics) -> AsyncIterator[Metri
                 port = await stack.enter_async_context(serve_metrics(metrics.registry, host, port))
             except OSError as error:
                 raise ConfigError(
-                    f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: it is taken, or not ours"
+                    f"LOYALTY_METRICS_LISTEN {config.metrics_listen} cannot be listened on: "
+                    "it is in use, or no address of this machine"
                 ) from error
             logger.info("metrics_listening", address=str(Listen(host, port)))
         yield metrics
@@ -205,16 +206,16 @@ async def _start(
         reconciliation.pause()
         await states.enter_graceful_shutdown()
         leave_time = asyncio.get_running_loop().time() + DRAIN_S
-        await server.stop(DRAIN_S)  # first: a call that is still being answered may yet open an award
+        await server.stop(DRAIN_S)  # first: a running call may still open an award
         await awards.drain(leave_time)
         await reconciliation.stop(leave_time)
         logger.info("stopped")
 
 
 def _bind(server: grpc.aio.Server, listen: Listen) -> int:
-    refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is taken, or not an address of ours")
+    refusal = ConfigError(f"LOYALTY_LISTEN {listen} cannot be listened on: it is in use, or no address of this machine")
     try:
-        # Tried first with a plain socket: gRPC would print lines of its own about a port that is taken.
+        # Try a plain socket first: gRPC would print its own lines about a port that is in use.
         family, kind, protocol, _, address = socket.getaddrinfo(listen.host, listen.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,16 +15,16 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from loyalty_service.domain.ports import Clock
 from loyalty_service.valkey_url import check_valkey_url
 
-# A store that is slower than this counts as one that fails.
+# A slower call of the store counts as a failure.
 TIMEOUT_S = 0.25
-# While the store is down, this process asks it once in this time whether it is back.
+# While the store is down, this process pings it at this interval.
 PING_S = 1.0
 _CONNECTIONS = 32
 _PING_KEY = "loyalty:ping"
 
-# What a call may fail with through no fault of its own.
+# Errors of a call that mean that the store does not work.
 VALKEY_ERRORS = (RedisError, OSError)
-# How that is counted, by the first class that it is of.
+# The words for counting these errors; the first matching class counts.
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.TimeoutError, "timeout"),
     (TimeoutError, "timeout"),
@@ -43,14 +43,14 @@ _log = structlog.get_logger(__name__)
 
 
 class ValkeyDownError(Exception):
-    """The store does not answer, or has refused this call."""
+    """The store does not answer, or refused this call."""
 
 
 class Valkey:
-    """One link to the store, for all who use it.
+    """The link to the store, shared by all its users.
 
-    `is_up` turns False with a call that fails or takes longer than TIMEOUT_S. Then nobody calls the store until it
-    answers a ping. A store that is full refuses a call and stays up: it still answers what needs no memory.
+    `is_up` becomes False when a call fails or takes longer than TIMEOUT_S. Then no call is sent until the store answers
+    a ping. A full store refuses a call but stays up: calls that need no memory still work.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Valkey:
         self._pinging: asyncio.Task[None] | None = None
 
     async def run(self, call: Callable[[Redis], Awaitable[T]]) -> T:
-        """What the call returns. Raises ValkeyDownError: at once while the store is down, and where the call fails."""
+        """Return the call's result. Raises ValkeyDownError, at once while the store is down."""
         if not self.is_up:
             raise ValkeyDownError
         cancels = _count_cancels()
@@ -78,16 +78,18 @@ class Valkey:
             if not isinstance(error, OutOfMemoryError):
                 self._lose(error)
             raise ValkeyDownError from error
-        if _count_cancels() > cancels:  # Python 3.11's wait_for, in the client, forgets one that comes with the answer
+        if (
+            _count_cancels() > cancels
+        ):  # in Python 3.11, the client's wait_for loses a cancellation that comes with the answer
             raise asyncio.CancelledError
         return answer
 
     def on_up(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """`callback` is awaited before `is_up` turns True again. It uses `client`, and may raise VALKEY_ERRORS."""
+        """`callback` is awaited before `is_up` becomes True again. It uses `client`, and may raise VALKEY_ERRORS."""
         self._callbacks.append(callback)
 
     async def start(self) -> None:
-        """Ask the store once; where it does not answer, go on asking in the background."""
+        """Ping the store once; if it does not answer, continue in the background."""
         if (error := await self._ping()) is not None:
             self._lose(error)
 
@@ -103,15 +105,15 @@ class Valkey:
             self._pinging = asyncio.create_task(self._recover())
 
     async def _recover(self) -> None:
-        """The first ping goes at once: it may have been this process that was slow."""
+        """Ping until the store answers. The first ping goes at once: perhaps only this process was slow."""
         begin_s = self._clock.monotonic()
-        while await self._ping() is not None:  # noqa: ASYNC110 - of a server, not of an event
+        while await self._ping() is not None:  # noqa: ASYNC110 - it polls a server, not an event
             await asyncio.sleep(self._ping_s)
         self.is_up = True
         _log.info("valkey_up", down_s=round(self._clock.monotonic() - begin_s, 3))
 
     async def _ping(self) -> Exception | None:
-        """The failure, or None. It writes, since a replica that takes no writes would answer a PING."""
+        """Return the failure, or None. It writes, since a read-only replica would answer a PING."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await _write(self.client)
@@ -132,9 +134,9 @@ async def open_valkey(
     ping_s: float = PING_S,
     count_failure: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Valkey]:
-    """A link to the server of a URL as in check_valkey_url. A server that is down keeps nobody from starting.
+    """Open a link to the server of a URL, as in check_valkey_url. A server that is down does not prevent the start.
 
-    No call is tried again. `count_failure` is given a word of name_failure. Raises ValkeyUrlError.
+    No call is retried. `count_failure` gets a word of name_failure. Raises ValkeyUrlError.
     """
     check_valkey_url(url)
     pool = BlockingConnectionPool.from_url(
@@ -157,7 +159,7 @@ async def open_valkey(
 
 
 def name_failure(error: Exception) -> str:
-    """One of few words: timeout, loading, refused, full, read_only, unreachable, other."""
+    """Name a failure: timeout, loading, refused, full, read_only, unreachable or other."""
     return next((name for kind, name in _FAILURES if isinstance(error, kind)), "other")
 
 
@@ -169,6 +171,6 @@ async def _write(client: Redis) -> None:
 
 
 def _count_cancels() -> int:
-    """How often the running task was told to end."""
+    """The number of cancellations of the running task."""
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()

@@ -1,4 +1,4 @@
-"""The URL of the store that a fleet shares, read before anything is asked of the store."""
+"""Checks the URL of the store that a fleet shares, before the store is called."""
 
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -10,13 +10,16 @@ _WORDS = {"ssl_cert_reqs": ("none", "optional", "required"), "ssl_check_hostname
 
 
 class ValkeyUrlError(ValueError):
-    """The message completes "SETTING …". Of the URL it has names of parameters at most: it may hold a password."""
+    """The message completes "SETTING …".
+
+    It contains nothing of the URL but names of parameters, since the URL may have a password.
+    """
 
 
 def check_valkey_url(url: str) -> None:
     """`redis://[user:password@]host:port[/number]`, `rediss://` for TLS, `unix:///path`. Raises ValkeyUrlError.
 
-    The client's library takes any parameter, and fails with the first command.
+    The client's library accepts any parameter, and fails at the first command.
     """
     try:
         parts = urlsplit(url)
@@ -30,7 +33,7 @@ def check_valkey_url(url: str) -> None:
     if parts.scheme == "unix" and not parts.path.strip("/"):
         raise ValkeyUrlError("must name a socket: unix:///path")
     if parts.scheme != "unix" and not _is_number(parts.path.removeprefix("/") or "0"):
-        raise ValkeyUrlError("must have a number behind its host, or nothing: redis://host:port/0")
+        raise ValkeyUrlError("must have a number after its host, or nothing: redis://host:port/0")
     _check_parameters(parts)
 
 
@@ -38,15 +41,15 @@ def _check_parameters(parts: SplitResult) -> None:
     try:
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
-        raise ValkeyUrlError("cannot be read: behind its ? must be name=value, separated by &") from None
+        raise ValkeyUrlError("cannot be read: name=value pairs, separated by &, must follow its ?") from None
     known = _PARAMETERS + (_TLS_PARAMETERS if parts.scheme == "rediss" else ())
     for name, value in pairs:
         if name not in known:
-            # Before an @ it may be a part of a password with a plain ? in it.
+            # A text before an @ may be a part of a password that has an unencoded ?.
             shown = "" if "@" in parts.query else f" {name!r}"
             raise ValkeyUrlError(f"has a parameter{shown} that is not known, as are {', '.join(known)}")
         if name == "db" and not _is_number(value):
-            raise ValkeyUrlError("has a db that is no number")
+            raise ValkeyUrlError("has a db that is not a number")
         if value not in _WORDS.get(name, (value,)):
             raise ValkeyUrlError(f"has a {name} that is not one of {', '.join(_WORDS[name])}")
 

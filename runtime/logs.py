@@ -1,4 +1,4 @@
-"""Log lines: JSON, one a line, on standard error; of a person's data nothing."""
+"""Log lines: one JSON object a line on the standard error, without personal data."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def configure_logs(level: str) -> None:
-    """Set up structlog for this process, and send what libraries log (warnings and worse) the same way."""
+    """Set up structlog for this process, also for warnings and errors that libraries log."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -38,7 +38,7 @@ def configure_logs(level: str) -> None:
 
 
 def drop_error_texts(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Put an exception's types and places in the line, and not its text: that may quote a person's data."""
+    """Put an exception's types and places into the line, but not its text, which may quote personal data."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()

@@ -15,23 +15,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from runtime.database_url import PostgresqlUrl
 
 POOL_SIZE = 10
-# How many statements SQLAlchemy keeps prepared on a connection, unless the driver is to keep none.
+# The statements that SQLAlchemy keeps prepared on a connection, unless the driver's cache is off.
 _STATEMENT_CACHE_SIZE = 100
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 10.0
 _DISPOSE_TIMEOUT_S = 1
-# What SQLAlchemy writes before the driver's own words.
+# SQLAlchemy's prefix of the driver's message.
 _DRIVERS_CLASS = re.compile(r"^<class '[\w.]+'>: ")
 
 T = TypeVar("T")
 
 
 class PostgresqlRefusedError(ConnectionError):
-    """No connection. The message is the server's own words, or the system's, in one line without a password."""
+    """No connection. The message is the server's or the system's, in one line without a password."""
 
 
 class PostgresqlEngine:
-    # The driver's own errors, where SQLAlchemy does not wrap them.
+    # The driver's errors that SQLAlchemy does not wrap.
     failures: ClassVar[tuple[type[Exception], ...]] = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
     def __init__(self, url: PostgresqlUrl) -> None:
@@ -40,7 +40,7 @@ class PostgresqlEngine:
         event.listen(self._engine.sync_engine, "checkout", _refuse_closed)
 
     async def prepare(self) -> None:
-        """Nothing: the database is there, or cannot be used."""
+        """Do nothing: PostgreSQL needs no preparation."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await self.write(work, timeout_s=_READ_TIMEOUT_S)
@@ -50,33 +50,33 @@ class PostgresqlEngine:
             return await connection.run_sync(work)
 
     async def dispose(self) -> None:
-        with contextlib.suppress(TimeoutError):  # a server that has fallen silent says no goodbye
+        with contextlib.suppress(TimeoutError):  # a silent server does not confirm the end
             async with asyncio.timeout(_DISPOSE_TIMEOUT_S):
                 await self._engine.dispose()
 
     def explain(self, error: BaseException) -> str:
-        """In the server's words."""
+        """Explain in the server's words."""
         cause = getattr(error, "orig", None) or error
         reason = self._url.hide_passwords(_DRIVERS_CLASS.sub("", str(cause))) or type(cause).__name__
         return f"cannot be used: PostgreSQL at {self._url.place}: {reason}"
 
 
-def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's
-    """Instead of asking the server each time: the driver notices when the server has gone."""
+def _refuse_closed(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401 - the pool's record
+    """Refuse a closed connection, which the driver notices. That saves a ping of the server each time."""
     if record.driver_connection.is_closed():
         raise DisconnectionError
 
 
 def _create_engine(url: PostgresqlUrl) -> AsyncEngine:
-    """With `statement_cache_size` 0 no statement is left prepared on the server, by the driver or by SQLAlchemy.
+    """With `statement_cache_size` 0, neither the driver nor SQLAlchemy leaves a prepared statement on the server.
 
-    Behind PgBouncer in transaction mode the next transaction may be on another server connection.
+    With PgBouncer in transaction mode, the next transaction may use another server connection.
     """
     arguments = {"timeout": _CONNECT_TIMEOUT_S, **url.arguments}
     cache_size = _STATEMENT_CACHE_SIZE if arguments.get("statement_cache_size", 1) else 0
 
     async def connect() -> asyncpg.Connection:
-        # The driver reads the URL as libpq does: sockets, sslmode and several hosts work as people know them.
+        # The driver reads the URL as libpq does, with sockets, sslmode and several hosts.
         try:
             return await asyncpg.connect(url.dsn, **arguments)
         except TimeoutError as error:
@@ -86,7 +86,7 @@ def _create_engine(url: PostgresqlUrl) -> AsyncEngine:
             raise PostgresqlRefusedError(url.hide_passwords(reason) or type(error).__name__) from error
 
     def create() -> DBAPIConnection:
-        # What SQLAlchemy makes of an `async_creator`, to which it cannot tell the size of its own cache.
+        # Like SQLAlchemy's own connect for an `async_creator`, which cannot set the size of its cache.
         dialect: Any = engine.sync_engine.dialect
         connection: DBAPIConnection = dialect.dbapi.connect(
             async_creator_fn=connect, prepared_statement_cache_size=cache_size

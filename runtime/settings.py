@@ -1,7 +1,7 @@
 """A process's settings: declared in one struct, and read from the environment once.
 
 Each field of a `Settings` is annotated with a Form, which parses its text. Its name in the environment is the prefix
-and the field's name in capitals. README's tables of settings are checked against these declarations.
+and the field's name in capitals. A test compares the tables of docs/settings.md with these declarations.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL spell differently."""
+"""SQL that SQLite and PostgreSQL spell differently."""
 
 from sqlalchemy import BigInteger, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -7,8 +7,8 @@ from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class now_ms(FunctionElement[int]):  # noqa: N801 - spelled like the SQL function that it is
-    """The database's own clock: milliseconds since 1970, the same for every process that asks."""
+class now_ms(FunctionElement[int]):  # noqa: N801 - named like an SQL function
+    """The database's clock: milliseconds since 1970, the same for all processes."""
 
     type = BigInteger()
     inherit_cache = True
@@ -16,7 +16,7 @@ class now_ms(FunctionElement[int]):  # noqa: N801 - spelled like the SQL functio
 
 @compiles(now_ms, "sqlite")
 def _now_ms_sqlite(_element: ColumnElement[int], _compiler: object, **_: object) -> str:
-    # unixepoch('subsec') would read better, and is too new for the SQLite of Debian 12.
+    # unixepoch('subsec') is simpler, but too new for the SQLite of Debian 12.
     return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
 
 
@@ -26,5 +26,5 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
 
 
 def make_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that may go on to say what happens ON CONFLICT, in the spelling of this connection's engine."""
+    """An INSERT that can have ON CONFLICT, for this connection's engine."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

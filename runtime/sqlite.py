@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from runtime.database_url import SqliteUrl
 
-# Threads that read: enough that one long read does not hold up the short ones.
+# The reading threads: enough that one long read does not delay the short ones.
 READERS = 4
 _BUSY_TIMEOUT_S = 5
 _BUSY_POLL_S = 0.05
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 
 class SqliteEngine:
-    """Works run in threads of our own, since an asyncio driver would hop to a thread and back for each statement.
+    """Transactions run in our own threads: an asyncio driver would switch threads for each statement.
 
-    One writer at a time in this process: writers queue, and none is refused.
+    This process has one writer at a time: writers wait for each other, and none is refused.
     """
 
     failures: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error,)
@@ -35,7 +35,7 @@ class SqliteEngine:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
 
     async def prepare(self) -> None:
-        """Make the file, and switch it to WAL for good. SQLite's busy time-out does not cover that switch."""
+        """Create the file and switch it to WAL permanently. SQLite's busy timeout does not cover that switch."""
         tries_left = int(_BUSY_TIMEOUT_S / _BUSY_POLL_S)
         while True:
             try:
@@ -49,8 +49,8 @@ class SqliteEngine:
     async def read(self, work: Callable[[Connection], T]) -> T:
         return await _run(self._reading, self._reader, work)
 
-    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:  # noqa: ARG002 - the busy time-out is SQLite's
-        # A caller who goes away does not take it back.
+    async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:  # noqa: ARG002 - SQLite has its busy timeout
+        # A cancelled caller does not cancel the transaction.
         return await asyncio.shield(_run(self._writing, self._writer, work))
 
     async def dispose(self) -> None:
@@ -79,7 +79,7 @@ def _run(threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection
 def _create_engine(url: SqliteUrl, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=url.path),
-        # None: the driver opens no transaction of its own, late and never around DDL. Each BEGIN is ours.
+        # None: the driver opens no transactions itself, which it does late and never for DDL. We send each BEGIN.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
         pool_size=pool_size,
         max_overflow=0,

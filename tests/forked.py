@@ -1,7 +1,7 @@
-"""Real processes that start in a tenth of a second: forks of one that has imported everything and has started nothing.
+"""Real processes that start in a tenth of a second: forks of a process that has imported everything.
 
-They are what `python -m …` starts but for the interpreter's start: their environment, folder, output and exit code are
-their own.
+They differ from `python -m …` only in the interpreter's start: they have their own environment, folder, output and exit
+code.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _CONTEXT.set_forkserver_preload(["tests.forked_preload"])
 
 
 class Forked:
-    """One process; it speaks as asyncio's does. `pipes`: what its stdout and its stderr are read from."""
+    """One process, with the methods of asyncio's. `pipes`: of its stdout and stderr."""
 
     def __init__(self, process: BaseProcess, pipes: list[asyncio.StreamReader]) -> None:
         self._process = process
@@ -33,9 +33,9 @@ class Forked:
         return self._process.exitcode if self._code is None else self._code
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Nothing, where it has ended."""
+        """Send a signal; do nothing if it has ended."""
         if self._process.pid is not None and self.returncode is None:
-            with suppress(ProcessLookupError):  # ended, and its exit code is on its way
+            with suppress(ProcessLookupError):  # it has ended, and its exit code will come
                 os.kill(self._process.pid, number)
 
     def terminate(self) -> None:
@@ -45,7 +45,7 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     async def wait(self) -> int:
-        """The exit code, once it has ended."""
+        """Wait for its end; return the exit code."""
         if self._code is not None:
             return self._code
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
@@ -60,7 +60,7 @@ class Forked:
         return self._code
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """All that is left of its output, once it has ended."""
+        """Wait for its end; return the rest of its output."""
         out, errors = await asyncio.gather(self.stdout.read(), self.stderr.read())
         await self.wait()
         return out, errors

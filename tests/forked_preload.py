@@ -1,4 +1,4 @@
-"""What the process that all others are forked from imports. Frozen, no fork has to walk or copy it."""
+"""The imports of the process that all others are forked from. They are frozen, so that no fork walks or copies them."""
 
 import gc
 import importlib
@@ -10,7 +10,7 @@ import loyalty_service.__main__  # noqa: F401  the other process
 import tests.forked  # noqa: F401  what every fork runs
 
 for module in pkgutil.walk_packages(gateway.cli.__path__, "gateway.cli."):
-    importlib.import_module(module.name)  # a command's own is loaded late
+    importlib.import_module(module.name)  # a command's modules load late
 
 gc.collect()
 gc.freeze()

@@ -1,4 +1,4 @@
-"""Local parts, names and IDs that are not the same, though a database, `casefold` or NFC takes them for it."""
+"""Pairs of local parts, names and IDs that differ, although a database, `casefold` or NFC treats them as equal."""
 
 LOOK_ALIKES = [
     ("straße", "strasse"),

@@ -1,4 +1,4 @@
-"""A proxy on a free port that keeps what it is sent, and that passes on or refuses."""
+"""A proxy on a free port that records requests, and passes them on or refuses them."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ VARIABLES = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
 
 @dataclass
 class Proxy:
-    """Whatever name is asked for, it connects to `upstream`.
+    """It connects to `upstream`, whatever the requested name.
 
     `refusal`: the status that it answers instead, to requests whose first line has `refused`.
 
@@ -28,7 +28,7 @@ class Proxy:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a company sets for all of its programs, and what gRPC alone reads."""
+        """The proxy variables for all programs, and those that only gRPC reads."""
         known = {name: self.url for known in VARIABLES for name in (known, known.upper())}
         address = self.url.partition("://")[2]
         return known | {

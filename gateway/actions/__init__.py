@@ -1,4 +1,4 @@
-"""The presses of buttons: each is answered, whatever happens. `boundary.py` is what all go through.
+"""Button presses: each gets an answer, whatever happens. All pass `boundary.py`.
 
-A button is a file that parses, checks the ticket, calls and renders.
+Each kind of button is a file that parses, checks the ticket, calls the loyalty service and renders.
 """

@@ -81,7 +81,7 @@ def _make_request(panel: Panel, form: AwardForm, *, debit: bool) -> pb.AwardPoin
         ticket_id=form.ticket_id,
         claimed_agent_email=form.agent_email,
         claimed_agent_name=form.agent_name,
-        ticket_verified=True,  # or it is not sent
+        ticket_verified=True,  # otherwise it is not sent
         debit=debit,
     )
     request.member_fetch_time.FromNanoseconds(panel.fetch_time_ns)
@@ -89,7 +89,7 @@ def _make_request(panel: Panel, form: AwardForm, *, debit: bool) -> pb.AwardPoin
 
 
 async def _fetch_reversal(press: Press, award: pb.Award) -> pb.Award | None:
-    """An award names its reversal before that one is booked, so its state has to be asked for. None: not known."""
+    """Fetch the award's reversal: it may not be booked. None: no reversal, or not known."""
     if not award.reversed_by:
         return None
     request = pb.GetAwardRequest(merchant_id=press.merchant_id, award_id=award.reversed_by)

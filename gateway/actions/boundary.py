@@ -1,4 +1,4 @@
-"""What every button press goes through: who presses, how often, in how much time, and an answer whatever happens."""
+"""The boundary of every button press: credential, rate, deadline, and an answer whatever happens."""
 
 import asyncio
 import time
@@ -24,20 +24,20 @@ from gateway.metrics import METRICS
 from gateway.wording.shop import DEFAULT_SHOP
 
 _LOG = structlog.get_logger()
-# What is kept of the action's time for the way back: of a call, and of an answer without it.
+# The parts of the action's time that are kept for the answer: after a call, and without one.
 _MARGIN_S = 0.5
 _ANSWER_S = 0.25
 _LEAST_TIMEOUT_S = 0.05
-# The setting's word for a refusal whose text agents see.
+# The setting's value with which agents see a refusal's text.
 _SHOWN = "200"
 
 
 class Press:
-    """One press of a button, and what is known of it so far.
+    """One press of a button, with what is known so far.
 
-    `member_id`: whose panel it was. `ticket_id`: where it was pressed. `note_ticket_id`: which ticket will hear of what
-    is not known yet, empty where none will for certain.
-    `is_asked`: the loyalty service was asked to change something, so an error is no proof that nothing was changed.
+    `member_id`: the panel's member. `ticket_id`: where it was pressed. `note_ticket_id`: the ticket that will certainly
+    get a note of an unknown outcome; empty: none.
+    `is_asked`: the loyalty service was called to change something, so after an error something may be changed.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -57,12 +57,12 @@ class Press:
 
     @property
     def left_s(self) -> float:
-        """What a call may still take."""
+        """The time that is left for a call."""
         return self._get_left_s(self.app[CONFIG].action_timeout_s - _MARGIN_S)
 
     @property
     def body_timeout_s(self) -> float:
-        """What the body may still take: it has half of all, so that as much is left for what it asks for."""
+        """The time that is left for the body: half of the action's time, so that the call has the other half."""
         return self._get_left_s(self.app[CONFIG].action_timeout_s / 2)
 
     def _get_left_s(self, timeout_s: float) -> float:
@@ -70,23 +70,23 @@ class Press:
 
 
 class Action(Protocol):
-    """What one kind of button does; made anew for each press. `name` is its label in metrics."""
+    """One kind of button; each press has a new object. `name` is its label in metrics."""
 
     @property
     def name(self) -> str: ...
 
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
-        """Parse, then do. Raises GatewayError where nothing was changed, and LoyaltyCallError."""
+        """Parse the press and act. Raises GatewayError if nothing was changed, and LoyaltyCallError."""
 
     def render_refusal(self, error: GatewayError, press: Press) -> Reply:
-        """Nothing was changed by this press, because of `error`."""
+        """Render the answer of a press that changed nothing because of `error`."""
 
     def render_lost(self, press: Press) -> Reply:
-        """Nobody knows how far it came."""
+        """Render the answer of a press whose outcome is not known."""
 
 
 async def answer_press(request: web.Request, action: Action) -> web.Response:
-    """Answers every outcome itself, with a `message` for the agent; problems are documents with that message."""
+    """Answer every outcome, with a `message` for the agent; errors are problem documents with that message."""
     app, press = request.app, Press(request)
     parameters: Mapping[str, str] = {}
     try:
@@ -100,7 +100,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
             return _respond(request, action, reply, None)
     except GatewayError as error:
         failure = error
-    except Exception:  # noqa: BLE001 - the outermost boundary: an agent reads a sentence even then
+    except Exception:  # noqa: BLE001 - the outermost boundary: the agent gets a sentence even then
         _LOG.exception("action_failed", action=action.name)
         failure = GatewayError("INTERNAL_ERROR", "internal error")
     is_lost = press.is_asked and _is_outcome_unknown(failure)
@@ -112,13 +112,13 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
 
 
 def _is_outcome_unknown(error: GatewayError) -> bool:
-    """Whether something may have been changed in spite of the error."""
+    """Whether something may have been changed despite the error."""
     is_lost = isinstance(error, LoyaltyCallError) and not error.is_answered and error.is_sent
     return is_lost or error.reason == "INTERNAL_ERROR"
 
 
 def _remember(press: Press, parameters: Mapping[str, str], reply: Reply, reason: str) -> None:
-    """The last refusal, for the member's next panel. Any other answer is newer, and an agent has read it."""
+    """Remember a refusal for the member's next panel. Any other answer replaces it."""
     refusals = press.app[REFUSALS]
     if not press.member_id:
         return
@@ -130,7 +130,7 @@ def _remember(press: Press, parameters: Mapping[str, str], reply: Reply, reason:
 
 
 def _respond(request: web.Request, action: Action, reply: Reply, error: GatewayError | None) -> web.Response:
-    """A refusal has the status of its reason, unless the setting says that agents only see the text of a 200."""
+    """Make the response. A refusal has its reason's status, unless agents only see the text of a 200 (a setting)."""
     request.app[METRICS].actions.labels(action.name, reply.status).inc()
     is_shown_as_200 = request.app[CONFIG].refusal_status == _SHOWN and not isinstance(error, CredentialError)
     if error is None or reply.status != "refused" or is_shown_as_200:

@@ -1,4 +1,4 @@
-"""How many button presses one shop may make in a minute, so that its noise stays its own."""
+"""Limits a shop's button presses per minute, so that one shop does not slow the others."""
 
 import math
 import time
@@ -12,7 +12,7 @@ _WINDOW_S = 60.0
 
 
 class ActionsLimiter:
-    """A fixed window per merchant, in this process. Only authenticated merchants are counted, so it stays small."""
+    """A fixed window per merchant, in this process. It stays small, since only authenticated merchants count."""
 
     def __init__(self, actions_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = actions_per_minute

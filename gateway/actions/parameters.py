@@ -1,6 +1,6 @@
-"""What a button press brings: JSON, form or query parameters, every value a string, possibly padded or quoted.
+"""Parses a button press: JSON, form or query parameters. Every value is a string, possibly padded or quoted.
 
-Hidden parameters are template variables. What an agent typed is text: "None" and "{{a}}" are what they say.
+Hidden parameters are template variables. An agent's values are plain text, even "None" and "{{a}}".
 """
 
 import re
@@ -24,7 +24,7 @@ _Json = dict[str, str | int | float | bool | None]
 
 
 class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent typed, and who says so on which ticket, parsed. Texts are empty where there was nothing."""
+    """The parsed form of an award: the agent's values, the agent and the ticket. Missing texts are empty."""
 
     points: int
     note: str
@@ -35,7 +35,7 @@ class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UndoForm(msgspec.Struct, frozen=True, kw_only=True):
-    """Who says that they take an award back, and on which ticket. Texts are empty where Gorgias had nothing."""
+    """The parsed form of an undo: the agent and the ticket. Texts are empty if Gorgias had no value."""
 
     ticket_id: str
     agent_email: str
@@ -43,7 +43,7 @@ class UndoForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def fetch_parameters(request: web.Request, *, timeout_s: float) -> dict[str, str]:
-    """Query and body in one, the body first. Raises RequestError."""
+    """Fetch query and body parameters; the body takes precedence. Raises RequestError."""
     parameters = dict(request.query)
     if body := await read_body(request, timeout_s=timeout_s):
         parameters.update(_parse_body(request.content_type, request.charset, body))
@@ -68,7 +68,7 @@ def parse_award_form(parameters: Mapping[str, str], *, needs_reason: bool = Fals
 
 
 def has_reason_field(parameters: Mapping[str, str]) -> bool:
-    """Whether the button asks for a reason: one from before the shop had reasons does not."""
+    """Whether the button asks for a reason. A button from before the shop had reasons does not."""
     return "reason" in parameters
 
 
@@ -82,7 +82,7 @@ def parse_undo_form(parameters: Mapping[str, str]) -> UndoForm:
 
 
 def parse_points(text: str | None) -> int:
-    """Whole points from 1: trimmed, one pair of quotes dropped, then ASCII digits; all else raises RequestError."""
+    """Parse whole points from 1: ASCII digits, possibly padded or in quotes. Raises RequestError."""
     value = (text or "").strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1]
@@ -102,7 +102,7 @@ def _parse_circumstances(parameters: Mapping[str, str]) -> dict[str, str]:
 def _parse_text(field: str, value: str, max_chars: int) -> str:
     if len(value) > max_chars:
         raise RequestError(f"{field} may have at most {max_chars} characters", field=field)
-    # A lone surrogate cannot be said in UTF-8, and a NUL cannot be stored.
+    # UTF-8 cannot encode a lone surrogate, and a NUL cannot be stored.
     return value.encode("utf-8", "ignore").decode().replace("\x00", "")
 
 

@@ -1,6 +1,6 @@
-"""The last refusal of each member's panel, for a while: Gorgias may hide its text, and the next panel shows it.
+"""Remembers the last refusal of each member's panel for a while: Gorgias may hide its text, so the next panel shows it.
 
-In this process's memory only: another process of a fleet does not know of it.
+Only in this process's memory: other processes of a fleet do not know it.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from aiohttp import web
 from gateway.gorgias.variables import parse_variable
 
 KEPT = timedelta(minutes=10)
-# A cause that passes by itself is old news after this time. (An award being checked has its own row in the panel.)
+# A temporary cause is not shown after this time. (An award being checked has its own row in the panel.)
 KEPT_PASSING = timedelta(minutes=1)
 _PASSING = frozenset({"AWARD_IN_DOUBT", "PROVIDER_THROTTLED", "RATE_LIMITED"})
 CAPACITY = 10_000
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent was answered, with time and ticket. `agent`: the claimed name, never a whole address."""
+    """The refusal's text, with time and ticket. `agent`: the claimed name, never a whole address."""
 
     message: str
     time: datetime
@@ -29,7 +29,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LastRefusals:
-    """One at most for each member of a shop; the oldest go first, and what is no news any more with the next one."""
+    """At most one for each member of a shop. The oldest go first; expired ones go when the next one comes."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -55,7 +55,7 @@ class LastRefusals:
 
 
 def make_last_refusal(message: str, reason: str, parameters: Mapping[str, str], now: datetime) -> Refusal:
-    """`reason`: the error's. `parameters`: as the button sent them, also where they cannot be read."""
+    """`reason`: the error's. `parameters`: as the button sent them, readable or not."""
     name, email, ticket_id = (parse_variable(parameters.get(key)) for key in ("agent_name", "agent_email", "ticket_id"))
     agent = name or (email or "").partition("@")[0]
     kept = KEPT_PASSING if reason in _PASSING else KEPT

@@ -15,7 +15,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_reply(response: pb.AwardPointsResponse | pb.ReverseAwardResponse, message: str) -> Reply:
-    """Of an award, a deduction or an undo that is booked, or being checked."""
+    """Make the reply for an award, a deduction or an undo that is booked or being checked."""
     award = response.award
     booked = "replayed" if response.replayed else "applied"
     status = booked if award.state == pb.AWARD_STATE_APPLIED else "checking"

@@ -1,4 +1,4 @@
-"""The ticket of a press, before anything is sent: whether it is the panel's customer's, and the note that it gets."""
+"""Prepares the ticket of a press before anything is sent: checks its customer, and puts its note on record."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -23,16 +23,16 @@ from runtime.database import DatabaseError
 
 _Response = TypeVar("_Response", pb.AwardPointsResponse, pb.ReverseAwardResponse)
 
-# Of the action's time, 4 s unless set otherwise: 1.5 s for Gorgias, 1 s for our own database; the rest is the call's.
+# Of the action's time, 4 s unless set otherwise: 1.5 s for Gorgias, 1 s for our own database; the rest is for the call.
 _GORGIAS_SHARE = 0.375
 _DATABASE_SHARE = 0.25
 
 
 async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: Owner) -> None:
-    """Once this returns, the ticket is known to be the owner's, and the note about `request_id` is sure to be written.
+    """After this the ticket is known to be the owner's, and its note about `request_id` will be written.
 
     Raises TicketMissingError, TicketNotFoundError, OtherCustomerError, TicketNotCheckedError, and StoreUnavailableError
-    where that note could not be put on record.
+    if the note could not be put on record.
     """
     if not ticket_id:
         raise TicketMissingError
@@ -49,9 +49,9 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
 
 
 async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Response:
-    """Ask the loyalty service for the change, and find out which ticket will hear of what is not known yet.
+    """Call the loyalty service, and find the ticket that will get a note of an unknown outcome.
 
-    Raises LoyaltyCallError, AwardRefusedError, and GatewayError where it is not said what happened.
+    Raises LoyaltyCallError, AwardRefusedError, and GatewayError if the answer does not say what happened.
     """
     press.is_asked = True
     try:
@@ -71,8 +71,8 @@ async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Re
 
 
 def _check_booked(award: pb.Award) -> None:
-    """Raises AwardRefusedError where nothing was booked, and GatewayError where it is not said what happened."""
-    # A reason that a newer loyalty service names is not known here.
+    """Raises AwardRefusedError if nothing was booked, and GatewayError if the answer does not say what happened."""
+    # A newer loyalty service may name a reason that is not known here.
     reason = name_reason(award.rejection_reason)
     if award.state == pb.AWARD_STATE_REJECTED and reason in HTTP_STATUS:
         raise AwardRefusedError(reason, award)
@@ -83,7 +83,7 @@ def _check_booked(award: pb.Award) -> None:
 
 
 async def _find_note(press: Press, request_id: str | None, ticket_id: str | None) -> str:
-    """The ticket of another request's award, where a note about it is to come."""
+    """The ticket of another request's award, if a note about that is pending there."""
     if not request_id or not ticket_id:
         return ""
     try:

@@ -1,9 +1,9 @@
-"""The tokens of a panel: the widget carries them, a button brings one back, and only we could have made it.
+"""The tokens of a panel: the widget has them, a button sends one back, and only we can make them.
 
 A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
-The subject of an award or a deduct token is a member; of an undo token it is an award, whose member comes last in the
-list. Each kind has keys of its own, so that none passes for another. The hash is of the address by which the member was
-found, and tells nobody which.
+The subject of an award or a deduct token is a member. The subject of an undo token is an award, whose member is last in
+the list. Each kind has its own keys, so that no token works as another kind. The hash is of the address by which the
+member was found; it is keyed, so it does not reveal the address.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ _FIELD_SEPARATOR = "\x1f"
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """By what the panel's member was found: an e-mail address, of which a panel has only a keyed hash."""
+    """The e-mail address by which the panel's member was found. A panel has only its keyed hash."""
 
     email_hash: str
     hash_key: bytes
 
     def has_email(self, email: str) -> bool:
-        """Whether this is the address, in whichever spelling."""
+        """Whether this is the address, in any of its spellings."""
         return hmac.compare_digest(self.email_hash, _hash_email(self.hash_key, email))
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent was looking at when points were given or removed: whose panel, and how old its data was.
+    """The panel in which points were given or removed: its member, and the time of its data.
 
-    `nonce`: which panel. `fetch_time_ns`: since 1970. The award must not be let through by data that is older.
+    `nonce`: names the panel. `fetch_time_ns`: since 1970; older data must not allow the award.
     """
 
     merchant_id: str
@@ -53,18 +53,18 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     request_key: bytes
 
     def make_request_id(self, ticket_id: str, agent: str) -> str:
-        """One panel, one ticket, one agent: one award, and one deduction. 40 hex characters.
+        """The same for one panel, ticket and agent: one award, and one deduction. 40 hex characters.
 
-        The values that were typed are not in it, so a double click is the same award even after a retyped note. The key
-        is the one that the panel was signed with, so a rotation between two clicks changes nothing.
+        It does not depend on the typed values, so a double click is the same award even with another note. Its key is
+        the one that signed the panel, so a key rotation between two clicks changes nothing.
         """
         return _sign(self.request_key, self.merchant_id, self.member_id, self.nonce, ticket_id, make_email_key(agent))
 
 
 class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent was looking at when "Undo" was pressed: which award the panel offered to take back.
+    """The panel in which "Undo" was pressed: the award that it offered to take back.
 
-    `member_id`: whose panel; empty in one of an older release.
+    `member_id`: the panel's member; empty in a panel of an older release.
     """
 
     merchant_id: str
@@ -75,15 +75,15 @@ class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
     request_key: bytes
 
     def make_request_id(self) -> str:
-        """One panel, one undo, whoever presses on whichever ticket. 40 hex characters."""
+        """The same for one panel, whatever the agent and the ticket: one undo. 40 hex characters."""
         return _sign(self.request_key, self.merchant_id, self.award_id, self.nonce)
 
 
 class AwardTokens:
     """Makes and reads the three kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each.
 
-    `email`: the address by which the panel's member was found. `fetch_time`: as of when the panel may be believed.
-    `debit`: of the button that removes points.
+    `email`: the address by which the panel's member was found. `fetch_time`: the time of the panel's data. `debit`: the
+    token is for the button that removes points.
     """
 
     def __init__(self, keys: Sequence[bytes], *, life_s: float) -> None:
@@ -100,11 +100,11 @@ class AwardTokens:
         return signers.make(merchant_id, member_id, email=email, fetch_time=fetch_time)
 
     def parse(self, text: str | None, merchant_id: str, now: datetime, *, debit: bool = False) -> Panel:
-        """Raises AwardTokenError where it is absent, forged, another merchant's, or of an older form or day."""
+        """Raises AwardTokenError if it is absent, forged, expired, another merchant's, or of an older form."""
         if text in _NO_TOKEN_REASONS:
             raise AwardTokenError("the panel has no such member", is_absent=True, why=_NO_TOKEN_REASONS[text])
         found = (self._deductions if debit else self._awards).parse(text, merchant_id, now)
-        # A token's own key signs its request: an award and a deduction of one panel are two.
+        # The token's own key signs the request id, so an award and a deduction of one panel have two ids.
         return Panel(
             merchant_id=merchant_id,
             member_id=found.member_id,
@@ -151,7 +151,7 @@ _DECODER = msgspec.json.Decoder(_Payload)
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token of ours says, and the key that signed it."""
+    """The content of a valid token, and the key that signed it."""
 
     subject: str
     member_id: str
@@ -168,7 +168,7 @@ class _Signers:
         self._name = name
         self._life_s = life_s
         self._is_of_member = is_of_member
-        # The keys are derived for this one purpose already; a salt would change nothing.
+        # The keys are already derived for this purpose; a salt would add nothing.
         self._signers = [
             (TimestampSigner(key, key_derivation="none", digest_method=hashlib.sha256), key) for key in keys
         ]
@@ -198,7 +198,7 @@ class _Signers:
         made_time = made_time.replace(tzinfo=made_time.tzinfo or UTC)
         try:
             payload = _DECODER.decode(base64_decode(signed))
-        except msgspec.ValidationError:  # we have signed it, before or after this version of us
+        except msgspec.ValidationError:  # our signature, but another release's form
             raise AwardTokenError(f"the {self._name} has another form", made_time=made_time) from None
         if not hmac.compare_digest(payload.merchant_id.encode(), merchant_id.encode()):
             raise AwardTokenError(self._unusable)
@@ -220,7 +220,7 @@ class _Signers:
 
 
 def _make_hash_key(key: bytes, merchant_id: str) -> bytes:
-    """Of one shop: the same address has another hash in another shop's panels."""
+    """The hash key of one shop: the same address has different hashes in two shops' panels."""
     return hmac.digest(key, _FIELD_SEPARATOR.join(("panel-email", merchant_id)).encode(), "sha256")
 
 

@@ -53,5 +53,5 @@ def _make_request(panel: UndoPanel, form: UndoForm) -> pb.ReverseAwardRequest:
         ticket_id=form.ticket_id,
         claimed_agent_email=form.agent_email,
         claimed_agent_name=form.agent_name,
-        ticket_verified=True,  # or it is not sent
+        ticket_verified=True,  # otherwise it is not sent
     )

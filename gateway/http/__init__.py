@@ -1,1 +1,1 @@
-"""What every request to the gateway passes: connection, log line and counts, credential, body, errors as problems."""
+"""The steps of every request to the gateway: connection, log line, counts, credential, body, errors as problems."""

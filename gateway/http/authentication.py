@@ -1,4 +1,4 @@
-"""Whose widget is asking: the credential in a request, and the merchant it belongs to."""
+"""Authenticates a widget's request: its credential, and the merchant that this belongs to."""
 
 from aiohttp import web
 
@@ -15,7 +15,7 @@ _SCHEME = "bearer "
 async def authenticate(request: web.Request) -> str:
     """The merchant whose credential the request carries.
 
-    Raises CredentialError, and StoreUnavailableError while the store is down and the credential is not known yet.
+    Raises CredentialError, and StoreUnavailableError if the store is down and the credential is not in memory.
     """
     try:
         merchant_id = await request.app[CREDENTIALS].find(find_credential(request))
@@ -28,7 +28,7 @@ async def authenticate(request: web.Request) -> str:
 
 
 def find_credential(request: web.Request) -> str:
-    """The credential in the header, else in the query: Gorgias is reported to lose custom headers at times."""
+    """The credential from the header, or from the query: Gorgias is reported to lose custom headers at times."""
     header = request.headers.get("Authorization", "")
     is_there = header.lower().startswith(_SCHEME)
     return header[len(_SCHEME) :].strip() if is_there else find_token(request.raw_path)

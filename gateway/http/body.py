@@ -1,4 +1,4 @@
-"""The body of a request, in one piece. One that does not come in full, or in time, is its sender's fault."""
+"""Reads the whole body of a request. A body that is incomplete or late is the sender's error."""
 
 import asyncio
 
@@ -7,19 +7,19 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.errors import RequestError
 
-# What reading raises where a body is not encoded as its headers say; OSError where it ends early.
+# The errors of a body that is not encoded as its headers say; OSError: it ends early.
 _MALFORMED = (web.RequestPayloadError, HttpProcessingError)
 UNREADABLE_BODY = (*_MALFORMED, OSError)
 
 
 async def read_body(request: web.Request, *, timeout_s: float) -> bytes:
-    """Raises RequestError: 413, 400, or 408 where the end has not come after `timeout_s`."""
+    """Raises RequestError: 413, 400, or 408 if it is not complete after `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise RequestError("the body may have at most 64 KiB", reason="TOO_LARGE") from None
-    except TimeoutError:  # before OSError, which it is, too
+    except TimeoutError:  # before OSError, its base class
         raise RequestError("the end of the body did not come in time", reason="BODY_TIMEOUT") from None
     except OSError:
         raise RequestError("the body ended early", reason="BODY_INCOMPLETE") from None

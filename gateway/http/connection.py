@@ -1,4 +1,4 @@
-"""HTTP connections of the edge: how long a request's head may take, and what is said where it cannot be read."""
+"""HTTP connections of the gateway: a timeout for a request's head, and the answer to an unreadable one."""
 
 import asyncio
 from http import HTTPStatus
@@ -16,11 +16,11 @@ _LOG = structlog.get_logger()
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's own error answers and log lines quote the request line and the headers: credentials and e-mails."""
+    """Replaces aiohttp's error answers and log lines, which quote request lines and headers: credentials, e-mails."""
 
     __slots__ = ("_head_timeout_s", "_head_timer", "_last_body")
 
-    def __init__(self, server: web.Server, *, head_timeout_s: float, **options: Any) -> None:  # noqa: ANN401 - aiohttp's
+    def __init__(self, server: web.Server, *, head_timeout_s: float, **options: Any) -> None:  # noqa: ANN401 - aiohttp's options
         super().__init__(server, **options)
         self._head_timeout_s = head_timeout_s
         self._head_timer: asyncio.TimerHandle | None = None
@@ -40,12 +40,12 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if len(self._messages) > request_count:
             self._stop_head_timer()
-            self._last_body = self._messages[-1][1]  # only of the last request may more be to come
+            self._last_body = self._messages[-1][1]  # only the last request may be incomplete
         elif not is_body:
             self._start_head_timer()
 
     def _start_head_timer(self) -> None:
-        """There is no limit in aiohttp for a head that has begun, or for the first one of a connection."""
+        """Start a timer: aiohttp has none for a head that has begun, or for a connection's first one."""
         if self._head_timer is None and self.transport is not None:
             loop = asyncio.get_running_loop()
             self._head_timer = loop.call_later(self._head_timeout_s, self.transport.abort)
@@ -55,8 +55,11 @@ class Connection(web.RequestHandler):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def eof_received(self) -> bool:  # type: ignore[override] # the protocol's own: whether to leave the way back open
-        """A sender who has ended is still answered, one whose body is not complete by a 400. Then all is closed."""
+    def eof_received(self) -> bool:  # type: ignore[override] # as the protocol: whether to keep the connection open for writing
+        """A client that has ended its side is still answered.
+
+        An incomplete body gets a 400; then the connection is closed.
+        """
         is_idle = self._waiter is not None and not self._waiter.done()
         if self._last_body is None or is_idle:
             return False
@@ -72,7 +75,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - the hook's signature
     ) -> web.StreamResponse:
-        """Answers with a problem document that quotes nothing, and ends the connection."""
+        """Answer with a problem document that quotes nothing, and end the connection."""
         request_id = make_request_id()
         _LOG.warning("request_unreadable", request_id=request_id, status=status, error=type(exc).__name__)
         if request.writer.output_size > 0:
@@ -83,5 +86,5 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *_args: object, exc_info: BaseException | None = None, **_more: object) -> None:
         if isinstance(exc_info, UNREADABLE_BODY):
-            return  # the rest of a body that was answered already
+            return  # the rest of a body whose request is answered already
         _LOG.error("connection_failed", error=type(exc_info).__name__)

@@ -1,4 +1,4 @@
-"""What every request passes: its id, its log line, its counts, and the last resort for errors."""
+"""Middlewares of every request: id, log line, counts, and the last handler of errors."""
 
 import re
 import time
@@ -20,7 +20,7 @@ _LOG = structlog.get_logger()
 
 
 def make_observer(metrics: Metrics) -> Middleware:
-    """The outermost: gives the request its id, counts it, and writes its line. A query string is never logged."""
+    """The outermost middleware: sets the request's id, counts it, and logs it. Never logs a query string."""
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -28,7 +28,8 @@ def make_observer(metrics: Metrics) -> Middleware:
         given = request.headers.get(REQUEST_ID_HEADER, "")
         request_id = given if _REQUEST_ID.fullmatch(given) else make_request_id()
         request[REQUEST_ID] = request_id
-        # Not unbound afterwards: a connection's task serves one request at a time, and the next binds its own.
+        # Not unbound afterwards: a connection's task serves one request at a time, and the next request binds its own
+        # id.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = await handler(request)
         seconds = time.perf_counter() - began
@@ -53,7 +54,7 @@ def make_observer(metrics: Metrics) -> Middleware:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every error as a problem document; what nobody foresaw is a 500 without a word of its own."""
+    """Answer every error as a problem document; an unforeseen error is a 500 without its text."""
     try:
         return await handler(request)
     except GatewayError as error:
@@ -73,5 +74,5 @@ def _render_http_error(error: web.HTTPException, request_id: str) -> web.Respons
 
 
 def _known_method(method: str) -> str:
-    """A caller's invention must not become a label."""
+    """An unknown method must not become a label."""
     return method if method in hdrs.METH_ALL else "other"

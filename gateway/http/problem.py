@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents, and the id that a request's answer, problem and log lines share."""
+"""Errors as RFC 9457 problem documents, and the request id in an answer, its problem document and its log lines."""
 
 import math
 import secrets
@@ -13,7 +13,7 @@ CONTENT_TYPE = "application/problem+json"
 REQUEST_ID = web.RequestKey("request_id", str)
 _REQUEST_ID_BYTES = 12
 
-# Of errors that are the HTTP library's, not ours.
+# The reasons of the HTTP library's errors.
 _REASONS = {
     HTTPStatus.NOT_FOUND: "ROUTE_NOT_FOUND",
     HTTPStatus.METHOD_NOT_ALLOWED: "METHOD_NOT_ALLOWED",
@@ -22,7 +22,7 @@ _REASONS = {
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`reason` is for machines; `message` and `award_id` are there for actions only, for agents."""
+    """`reason` is for machines; `message` and `award_id` are for agents, in answers of actions only."""
 
     type: str = ""
     title: str
@@ -35,18 +35,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def make_request_id() -> str:
-    """For a request that brought none. 24 hex characters."""
+    """Make an id for a request without one: 24 hex characters."""
     return secrets.token_hex(_REQUEST_ID_BYTES)
 
 
 def render_http_error(status: HTTPStatus, request_id: str, *, detail: str) -> web.Response:
-    """What the HTTP library refused, or failed at; the reason follows from the status."""
+    """Render an error of the HTTP library; the reason follows from the status."""
     other = "INTERNAL_ERROR" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "BAD_VALUE"
     return render_problem(status, reason=_REASONS.get(status, other), detail=detail, request_id=request_id)
 
 
 def render_error(error: GatewayError, request_id: str, *, message: str = "", award_id: str = "") -> web.Response:
-    """With Retry-After (whole seconds) where waiting helps and we know how long."""
+    """Render an error, with Retry-After (whole seconds) if the time to wait is known."""
     response = render_problem(
         error.status,
         reason=error.reason,
@@ -63,10 +63,10 @@ def render_error(error: GatewayError, request_id: str, *, message: str = "", awa
     return response
 
 
-def render_problem(  # noqa: PLR0913 - the document's own members
+def render_problem(  # noqa: PLR0913 - the document's members
     status: HTTPStatus, *, reason: str, detail: str, request_id: str, message: str = "", award_id: str = ""
 ) -> web.Response:
-    """`detail` of a 5xx is the title: what an inner service said is for the log."""
+    """Render a problem document. The `detail` of a 5xx is the title: an inner service's text is only for the log."""
     problem = Problem(
         type="about:blank",
         title=status.phrase,

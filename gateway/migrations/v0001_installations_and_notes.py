@@ -1,4 +1,4 @@
-"""Where the product is installed, what happened there last, and the notes that awards leave in tickets."""
+"""Installations, their last events, and the notes of awards in tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text),
         sa.Column("webhook_secret_encrypted", sa.Text),
         sa.Column("webhook_sha256", sa.LargeBinary(32)),
-        # Of the secret before, which is still taken for a while.
+        # The old secret, which is still accepted for a while.
         sa.Column("webhook_former_sha256", sa.LargeBinary(32)),
         sa.Column("webhook_former_expire_time", sa.DateTime(timezone=True)),
         sa.Column("last_webhook_time", sa.DateTime(timezone=True)),
@@ -60,7 +60,7 @@ def _add_notes() -> None:
         sa.Column("problem_time_ms", sa.BigInteger),
         sa.Column("close_time_ms", sa.BigInteger),
     )
-    # Most rows are closed, and kept for a month: what is open and what failed is found without them.
+    # Most rows are closed and kept for a month: these indexes find open and failed rows without them.
     _add_partial_index("ticket_notes_due", ["merchant_id", "due_time_ms"], "due_time_ms IS NOT NULL")
     _add_partial_index("ticket_notes_problem", ["merchant_id"], "problem_time_ms IS NOT NULL")
     op.create_index("ticket_notes_closed", "ticket_notes", ["close_time_ms"])

@@ -1,4 +1,4 @@
-"""Whether notes reach their tickets."""
+"""Checks that notes reach their tickets."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -31,7 +31,7 @@ async def check_notes(
     backlog: Backlog,
     render_time: Callable[[datetime], str],
 ) -> Check:
-    """Whether awards leave their note in the ticket; where none waits, whether Gorgias lets us see tickets at all."""
+    """Check that notes are written; if none is pending, check that Gorgias lets us read tickets."""
     if not installation.writes_notes:
         return Check(name="notes", state=CheckState.OFF, detail="this shop wants none (install --notes turns them on)")
     mend = (

@@ -1,4 +1,4 @@
-"""One row at a time: what became of its award, and the note that says so, once."""
+"""Delivers one row at a time: looks up its award, and writes the note about it once."""
 
 import time
 from collections.abc import Callable
@@ -32,34 +32,34 @@ from gateway.wording.note import NoteKind, say_reference
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeyError
 
-# So long after a press Gorgias' word on whose the ticket is counts.
+# How long after a press Gorgias' answer about the ticket's customer counts.
 _FRESH_S = 30.0
-# A note that could not be written for so long is given up, so that no row stays for ever.
+# A note that could not be written for this time is given up, so that no row stays forever.
 GIVE_UP_S = 30 * 86_400.0
-# Gorgias has been seen to write what it had not answered in time; nothing takes it longer than this.
+# Gorgias may write a note after its answer timed out, but not later than this.
 LATE_S = 60.0
-# So soon after an uncertain send its note is looked for, before it may be sent again.
+# After an uncertain send, the note is searched for after this time, before it may be sent again.
 _LATE_LOOKS_S = (2.0, 10.0)
-# So often a row is put off for the account's rate before an operator hears of it.
+# A row is delayed this often for the account's rate before an operator sees a problem.
 _THROTTLED_LOOKS = 5
 _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
-# A refused key is not mended by trying; whoever mends it may have the notes tried again at once.
+# Retrying does not correct a refused key. After correcting it, an operator can retry the notes at once.
 _CREDENTIALS_WAIT_S = 3600.0
 _FIRST_RETRY_S = 2.0
 _MAX_RETRY_S = 600.0
-# How long a failing account's other rows wait for the one that met it.
+# How long a failing account's other rows wait.
 _MAX_REST_S = 10.0
 _Log: TypeAlias = structlog.typing.FilteringBoundLogger
 _LOG = structlog.get_logger()
 
 
 class Delivery:
-    """Brings rows on. Raises DatabaseError: the row then comes again when its lease is over.
+    """Delivers rows. Raises DatabaseError; then the row comes again when its lease ends.
 
     `late_s`: how long after an uncertain send Gorgias may still write it.
     """
 
-    def __init__(  # noqa: PLR0913 - what it works with
+    def __init__(  # noqa: PLR0913 - its collaborators
         self,
         store: OutboxStore,
         accounts: Accounts,
@@ -79,7 +79,7 @@ class Delivery:
         self._clock = clock
 
     async def deliver(self, entry: Entry) -> float:
-        """Take the next step of a claimed row. Returns seconds for which its shop's account is to be left alone."""
+        """Take the next step of a claimed row. Returns the seconds for which its shop's account must not be called."""
         log = _LOG.bind(merchant_id=entry.merchant_id, ticket_id=entry.ticket_id)
         try:
             account = await self._accounts.get_as_of(entry.merchant_id, entry.install_time)
@@ -90,7 +90,7 @@ class Delivery:
             award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
         except (LoyaltyCallError, SecretKeyError) as error:
-            log.warning("note_put_off", error=type(error).__name__)
+            log.warning("note_delayed", error=type(error).__name__)
             await self._reschedule(entry, _make_retry_s(entry))
             return 0.0
 
@@ -117,9 +117,9 @@ class Delivery:
         return 0.0
 
     async def _resolve(self, entry: Entry, sending: NoteKind, award: pb.Award, client: TicketClient) -> Entry:
-        """After an uncertain send: look whether the note is in the ticket. `sending` stays as long as it may come late.
+        """After an uncertain send, search the ticket for the note.
 
-        Raises GorgiasError.
+        `sending` stays set as long as the note may come late. Raises GorgiasError.
         """
         reference = say_reference(award, sending)
         if await client.find_message(entry.ticket_id, lambda message: has_reference(message, reference)):
@@ -140,9 +140,9 @@ class Delivery:
         text = await self._notes.compose(award, kind, ticket_id=entry.ticket_id, award_age_s=age_s, has_left=has_left)
         began = self._clock()
         if not await self._store.mark_sending(entry, kind):
-            return 0.0  # its lease ran out, and another worker has it
+            return 0.0  # its lease ran out, so another worker has it
         if self._clock() - began >= LEASE_S:
-            return 0.0  # this process has slept: another may have it by now, and looks for this note first
+            return 0.0  # this process was stopped: another worker may have it, and searches for this note first
         try:
             await account.for_notes.create_note(entry.ticket_id, text)
         except (GorgiasUnavailableError, GorgiasContractError) as error:
@@ -156,9 +156,9 @@ class Delivery:
         return 0.0
 
     async def _tell_origin(self, entry: Entry, award: pb.Award) -> None:
-        """Where an undo was pressed on another ticket than its award, that one gets a row, too.
+        """If an undo was pressed on another ticket than its award, add a row for the award's ticket.
 
-        Before the first note is written, so that none goes without the other. Raises LoyaltyCallError.
+        This happens before the first note is written, so that both are sure to come. Raises LoyaltyCallError.
         """
         if not award.reverses or entry.for_origin or entry.last is not None:
             return
@@ -169,12 +169,12 @@ class Delivery:
             await self._store.enqueue_for_origin(entry, ticket_id)
 
     async def _fail(self, entry: Entry, error: GorgiasError, account: Account, log: _Log) -> float:
-        """Put the row off, or close it, as the error says; see `deliver` for what is returned."""
+        """Delay the row or close it, depending on the error; returns as `deliver` does."""
         if isinstance(error, GorgiasNotFoundError):
             error = await _explain_not_found(entry, error, account)
         name = type(error).__name__
         if isinstance(error, GorgiasThrottledError):
-            # A ticket of many pages needs room for all of them, or it would be begun again and again.
+            # A ticket with many pages needs a rate for all of them, otherwise reading it would never end.
             wait_s = error.retry_after_s if entry.sending is None else max(error.retry_after_s, WINDOW_S)
             problem = name if entry.look_count >= _THROTTLED_LOOKS else entry.problem
             await self._reschedule(entry, wait_s, problem=problem)
@@ -184,7 +184,7 @@ class Delivery:
             log.warning("note_refused", error=name)
             await self._reschedule(entry, None, problem=name)
             return 0.0
-        log.warning("note_put_off", error=name)
+        log.warning("note_delayed", error=name)
         if not isinstance(error, GorgiasCredentialsError):
             wait_s = _make_retry_s(entry)
             await self._reschedule(entry, wait_s, problem=name)
@@ -197,7 +197,7 @@ class Delivery:
         return _MAX_REST_S
 
     async def _reschedule(self, entry: Entry, wait_s: float | None, *, problem: str = "") -> None:
-        """None: close it. So is what could not be written for a month."""
+        """Set the row's next time; None closes it. A row that could not be written for a month is closed too."""
         if problem and wait_s is not None and entry.problem_age_s > GIVE_UP_S:
             _LOG.error("note_given_up", merchant_id=entry.merchant_id, ticket_id=entry.ticket_id, error=problem)
             wait_s = None
@@ -207,7 +207,7 @@ class Delivery:
         )
 
     async def _fetch_award(self, request: pb.GetAwardRequest) -> pb.Award | None:
-        """None: there is none. Raises LoyaltyCallError."""
+        """Fetch the award; None: there is none. Raises LoyaltyCallError."""
         try:
             return (await self._client.get_award(request, timeout_s=TIMEOUT_S)).award
         except LoyaltyCallError as error:
@@ -217,20 +217,20 @@ class Delivery:
 
 
 async def _has_left(entry: Entry, tickets: TicketClient) -> bool:
-    """Whether the ticket is another customer's than when the button was pressed. Raises GorgiasError."""
+    """Whether the ticket has another customer than at the press. Raises GorgiasError."""
     if entry.customer_id is None or (entry.press_age_s < _FRESH_S and not entry.for_origin):
         return False
     return (await tickets.fetch_ticket(entry.ticket_id)).customer_id != entry.customer_id
 
 
 def _move(entry: Entry, award: pb.Award | None) -> Entry:
-    """To the ticket that the award is on record with: a later press for the same request may have named another."""
+    """Move the row to the award's ticket: a later press for the same request may have named another ticket."""
     ticket_id = parse_ticket_id(award.ticket_id) if award and not entry.for_origin else None
     return entry if ticket_id is None else msgspec.structs.replace(entry, ticket_id=ticket_id)
 
 
 async def _explain_not_found(entry: Entry, error: GorgiasNotFoundError, account: Account) -> GorgiasError:
-    """The same where the ticket is gone; what was met instead where it is not."""
+    """Return the error if the ticket is gone, otherwise the error of reading the ticket."""
     try:
         is_there = await account.for_notes.has_ticket(entry.ticket_id)
     except GorgiasError as other:

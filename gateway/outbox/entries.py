@@ -1,4 +1,4 @@
-"""The rows of the outbox: one per press's request, and one more where another ticket is to hear of it, too."""
+"""The rows of the outbox: one for each request, and one more if another ticket also gets a note."""
 
 from datetime import datetime
 from typing import Any
@@ -31,11 +31,11 @@ NOTES = Table(
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that this process has claimed. `last`: what the ticket was told; `sending`: what it may have been told.
+    """A row that this process has claimed. `last`: the last written note; `sending`: a note that may be written.
 
-    `for_origin`: of a reversal, for the ticket of the award that it takes back. `customer_id`: whose the ticket was at
-    the press, None where Gorgias gave no id. `install_time`: when the shop's installation was last changed, None where
-    there is none. Times are the database's, ages in seconds until the claim.
+    `for_origin`: a reversal's row for the ticket of its award. `customer_id`: the ticket's customer at the press; None
+    if Gorgias gave no id. `install_time`: when the shop's installation was last changed; None: there is none. Times are
+    the database's; ages are seconds until the claim.
     """
 
     merchant_id: str
@@ -60,19 +60,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def send_age_s(self) -> float:
-        """Since the last send began; 0 where there was none."""
+        """Seconds since the last send began; 0 without one."""
         return 0.0 if self.send_time_ms is None else (self.claim_time_ms - self.send_time_ms) / 1000
 
     @property
     def problem_age_s(self) -> float:
-        """For how long it could not be written."""
+        """Seconds for which it could not be written."""
         return 0.0 if self.problem_time_ms is None else (self.claim_time_ms - self.problem_time_ms) / 1000
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """Notes of a shop that could not be written, with one reason (a GorgiasError's name).
 
-    `count` of them wait since `since`. `failed_count` are not tried again; `gone_count` had no ticket any more.
+    `count` of them have waited since `since`. `failed_count` are not tried again; for `gone_count` the ticket was gone.
     """
 
     count: int = 0

@@ -1,10 +1,10 @@
-"""What is counted of notes."""
+"""The metrics of notes."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class OutboxMetrics:
-    """The gauges count the rows of the database, so each process of a fleet says the same."""
+    """The gauges count the database's rows, so they are the same in each process of a fleet."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.written = Counter("gateway_notes_written", "Notes written into tickets.", ("kind",), registry=registry)

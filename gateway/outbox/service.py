@@ -1,4 +1,4 @@
-"""The outbox of notes: a press puts one on record, a task of this process writes it."""
+"""The outbox of notes: a press puts a note on record, and a task of this process writes it."""
 
 import asyncio
 import time
@@ -23,9 +23,9 @@ from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
 from runtime.database import Database, DatabaseError
 
 POLL_S = 3.0
-# A panel's last press may be answered so long after its button stopped working.
+# The answer to a panel's last press may come this long after its button expired.
 _MARGIN_S = 86_400.0
-# Many presses are one look.
+# Presses within this time cause one look.
 _LEAST_POLL_S = 0.05
 _COUNT_INTERVAL_S = 15.0
 _PURGE_INTERVAL_S = 600.0
@@ -36,13 +36,13 @@ _LOG = structlog.get_logger()
 
 
 class Outbox:
-    """Open with `async with`: from then on notes are written, shop by shop, one at a time for each.
+    """Open with `async with`; while it is open, notes are written, one at a time for each shop.
 
-    Any number of processes may do so on one database. `kept_s`: how long a press may come again. `poll_s`: how often
-    rows are looked for that no press of this process has put there. `clock`: seconds of any beginning.
+    Any number of processes may share one database. `kept_s`: how long a press may be repeated. `poll_s`: the interval
+    of looking for rows of other processes. `clock`: seconds with an arbitrary zero.
     """
 
-    def __init__(  # noqa: PLR0913 - two times and a clock beside what it works with
+    def __init__(  # noqa: PLR0913 - its collaborators, two times and a clock
         self,
         store: OutboxStore,
         delivery: Delivery,
@@ -69,7 +69,7 @@ class Outbox:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        """A note that is being sent gets a second to end; the rest is for the next process."""
+        """Give a running send a second to end; the next process delivers the rest."""
         await _cancel(self._loop)
         tasks = set(self._shops.values())
         if tasks:
@@ -83,11 +83,12 @@ class Outbox:
                     await self._store.release(claims)
 
     async def enqueue(self, merchant_id: str, request_id: str, ticket_id: str, customer_id: int | None = None) -> bool:
-        """The award or reversal of this request is about to be sent: its ticket is to hear of it.
+        """Put a note on record, before the award or reversal of this request is sent.
 
-        `customer_id`: whose the ticket is now. Once it is another's, a note tells nothing of the member.
-        Durable once this returns; then nothing loses the note. Returns whether one is to come: not where the shop is
-        not installed or wants no notes, or where no ticket has this id. Raises DatabaseError.
+        `customer_id`: the ticket's present customer. If the ticket gets another one, the note says nothing of the
+        member.
+        The note is durable when this returns. Returns whether one will come: not if the shop is not installed or wants
+        no notes, or if no ticket can have this id. Raises DatabaseError.
         """
         number = parse_ticket_id(ticket_id)
         if number is None:
@@ -97,7 +98,7 @@ class Outbox:
         return is_queued
 
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
-        """Whether a note about this request's award is to come. Raises DatabaseError."""
+        """Whether a note about this request's award is pending. Raises DatabaseError."""
         return await self._store.is_queued(merchant_id, request_id)
 
     async def _run(self) -> None:
@@ -106,10 +107,10 @@ class Outbox:
                 wait_s = await self._start_due()
                 await self._count_and_purge()
             except DatabaseError:
-                _LOG.warning("notes_not_looked_for", reason="the database does not answer")
+                _LOG.warning("outbox_not_polled", reason="the database does not answer")
                 wait_s = self._poll_s
-            except Exception:  # noqa: BLE001 - the outermost boundary of a task that must not end
-                _LOG.exception("notes_not_looked_for")
+            except Exception:  # noqa: BLE001 - the outermost boundary: this task must not end
+                _LOG.exception("outbox_not_polled")
                 wait_s = self._poll_s
             await asyncio.sleep(_LEAST_POLL_S)
             with suppress(TimeoutError):
@@ -118,7 +119,7 @@ class Outbox:
             self._woken.clear()
 
     async def _start_due(self) -> float:
-        """Start on each shop that has rows due. Returns seconds until the next is."""
+        """Start a task for each shop with due rows. Returns the seconds until the next row is due."""
         now = self._clock()
         self._paused = {merchant_id: until for merchant_id, until in self._paused.items() if until > now}
         wait_s = min([self._poll_s, *(until - now for until in self._paused.values())])
@@ -138,7 +139,7 @@ class Outbox:
         self._woken.set()
 
     async def _write_all(self, merchant_id: str) -> None:
-        """All that is due for one shop, until its account wants a pause."""
+        """Write all due notes of one shop, until its account needs a pause."""
         try:
             while entry := await self._store.claim(merchant_id):
                 self._claims[entry.claim] = entry
@@ -152,7 +153,7 @@ class Outbox:
         except DatabaseError:
             _LOG.warning("notes_not_written", merchant_id=merchant_id, reason="the database does not answer")
             self._paused[merchant_id] = self._clock() + self._poll_s
-        except Exception:  # noqa: BLE001 - the outermost boundary of a task: the row comes again after its lease
+        except Exception:  # noqa: BLE001 - the outermost boundary: the row comes again after its lease
             _LOG.exception("note_failed", merchant_id=merchant_id)
             self._paused[merchant_id] = self._clock() + self._poll_s
 
@@ -174,7 +175,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_outbox(  # noqa: PLR0913 - what it stands on
+async def open_outbox(  # noqa: PLR0913 - its collaborators
     database: Database,
     accounts: Accounts,
     client: LoyaltyClient,
@@ -187,7 +188,7 @@ async def open_outbox(  # noqa: PLR0913 - what it stands on
     late_s: float = LATE_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[Outbox]:
-    """`press_life_s`: how long the same press may come again; so long a written note is remembered.
+    """`press_life_s`: how long a press may be repeated; a written note is remembered for this time.
 
     `late_s`: how long after an uncertain send Gorgias may still write it.
     """

@@ -1,4 +1,4 @@
-"""The notes that tickets are to get, on record: a row per press's request, before the award is sent."""
+"""The pending notes in the database: one row for each request, written before the award is sent."""
 
 import secrets
 from datetime import UTC, datetime
@@ -28,9 +28,9 @@ from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.sql import now_ms
 
-# From the press to the first look: by then most awards are settled.
+# The time from the press to the first look: most awards are settled then.
 FIRST_LOOK_S = 0.3
-# Longer than a worker takes for one row between two writes of it: a call of the loyalty service, one of Gorgias.
+# Longer than a worker takes between two writes of a row: one call of the loyalty service, and one of Gorgias.
 LEASE_S = 20.0
 _CLAIM_BYTES = 12
 _row = NOTES.c
@@ -46,9 +46,9 @@ class _Press(NamedTuple):
 
 
 class OutboxStore:
-    """Every method raises DatabaseError when the database does not answer.
+    """Every method raises DatabaseError if the database does not answer.
 
-    `first_look_s`: from a press to the first look at its award.
+    `first_look_s`: the time from a press to the first look at its award.
     """
 
     def __init__(self, database: Database, *, first_look_s: float = FIRST_LOOK_S) -> None:
@@ -56,9 +56,10 @@ class OutboxStore:
         self._first_look_s = first_look_s
 
     async def enqueue(self, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None = None) -> bool:
-        """Durable once this returns. False, and nothing, where the shop is not installed or wants no notes.
+        """Add a row, durable when this returns.
 
-        A repeated press gets its note looked for again, unless all has been said: then, too, it is False.
+        False: none was added, since the shop is not installed or wants no notes. A repeated press makes its row due
+        again, unless all notes are written: then it is False too.
         """
         press = _Press(merchant_id, request_id, ticket_id, customer_id)
 
@@ -80,7 +81,7 @@ class OutboxStore:
             "due_time_ms": first_look,
         }
         wanted = select(*values.values()).where(installed.merchant_id == press.merchant_id, installed.writes_notes)
-        # A shop that is being uninstalled leaves no row behind that its next account could get.
+        # An uninstallation at the same time must leave no row that the shop's next account could get.
         wanted = wanted.with_for_update(read=True, key_share=True)
         row = _make_insert(engine).from_select(list(values), wanted)
         again = {"expect_time_ms": now_ms(), "due_time_ms": first_look, "look_count": 0, "close_time_ms": None}
@@ -91,7 +92,7 @@ class OutboxStore:
         )
 
     async def enqueue_for_origin(self, entry: Entry, ticket_id: int) -> None:
-        """This reversal was pressed on another ticket than its award: that one is to hear of it as well, once."""
+        """Add one row for the award's ticket, if the reversal was pressed on another ticket."""
 
         def write(connection: Connection) -> None:
             row = _make_insert(connection.dialect.name).values(
@@ -108,13 +109,13 @@ class OutboxStore:
         await self._database.write(write)
 
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
-        """Whether a note about this request's award is to come."""
+        """Whether a note about this request's award is pending."""
         wanted = (_row.merchant_id == merchant_id, _row.request_id == request_id)
         query = select(func.count()).where(*wanted, _row.due_time_ms.is_not(None))
         return await self._database.read(lambda connection: connection.execute(query).scalar_one() > 0)
 
     async def list_upcoming(self, within_s: float) -> dict[str, float]:
-        """Merchants with rows that are due within so many seconds: in how many (0 or less: now)."""
+        """Merchants with rows that are due within a time, and the seconds until then (0 or less: now)."""
         first = func.min(_row.due_time_ms)
         query = (
             select(_row.merchant_id, first - now_ms())
@@ -126,7 +127,7 @@ class OutboxStore:
         return {merchant_id: wait_ms / 1000 for merchant_id, wait_ms in rows}
 
     async def claim(self, merchant_id: str) -> Entry | None:
-        """The row of this merchant that is due longest, for this worker alone as long as its lease lasts."""
+        """Claim the merchant's row that has been due longest, for this worker alone while its lease lasts."""
         due = (
             select(_row.request_id, _row.for_origin)
             .where(_row.merchant_id == merchant_id, _row.due_time_ms <= now_ms(), _is_free())
@@ -153,7 +154,7 @@ class OutboxStore:
         return await self._database.write(claim)
 
     async def mark_sending(self, entry: Entry, kind: NoteKind) -> bool:
-        """Put on record that this note is about to be sent, with a new lease. False: the row is not ours any more."""
+        """Record that this note will be sent now, with a new lease. False: the row is not ours any more."""
         last = entry.last.value if entry.last else ""
         values = {
             "last_note": last,
@@ -163,7 +164,7 @@ class OutboxStore:
         }
         return await self._database.write(lambda connection: _change(connection, entry, values))
 
-    async def finish(  # noqa: PLR0913 - what is known of the row when its turn ends
+    async def finish(  # noqa: PLR0913 - the row's values after its step
         self,
         entry: Entry,
         *,
@@ -173,9 +174,9 @@ class OutboxStore:
         look_count: int,
         problem: str = "",
     ) -> None:
-        """Give the row back: due again in `wait_s`, or closed (None). A press that came meanwhile keeps it open.
+        """Release the row: due again in `wait_s`, or closed (None). A press that came meanwhile keeps it open.
 
-        A closed row that has told its ticket nothing is forgotten, unless that was a `problem`: then it has failed.
+        A closed row without any note is deleted, unless there was a `problem`: then it has failed.
         """
         is_pressed = _row.expect_time_ms != entry.expect_time_ms
         is_over = last in FINAL_KINDS
@@ -202,13 +203,13 @@ class OutboxStore:
         await self._database.write(give_back)
 
     async def release(self, claims: list[str]) -> None:
-        """Give rows back that this process will not come to, but those that may be on their way to Gorgias."""
+        """Release this process's rows, except those whose note may be on its way to Gorgias."""
         ours = update(NOTES).where(_row.claim.in_(claims), _row.sending == "")
         released = ours.values(claim="", lease_expire_time_ms=None)
         await self._database.write(lambda connection: connection.execute(released))
 
     async def get_backlog(self, merchant_id: str) -> Backlog:
-        """What is wrong with a shop's notes."""
+        """Get a shop's notes that could not be written."""
         query = (
             select(_row.due_time_ms.is_not(None), _row.problem, func.count(), func.min(_row.problem_time_ms))
             .where(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None))
@@ -227,27 +228,27 @@ class OutboxStore:
         )
 
     async def retry_failed(self, merchant_id: str) -> None:
-        """Try a shop's notes that could not be written again at once: its key is new, or its account is back.
+        """Retry at once a shop's notes that could not be written: its key is new, or its account works again.
 
-        Those that had failed, too; not those whose ticket is gone.
+        Includes failed notes, but not those whose ticket is gone.
         """
         mended = and_(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None), _row.problem != _GONE)
         again = update(NOTES).where(mended).values(due_time_ms=now_ms(), close_time_ms=None, look_count=0)
         await self._database.write(lambda connection: connection.execute(again))
 
     async def count_open(self) -> int:
-        """Rows of all shops that are not closed."""
+        """Count the open rows of all shops."""
         query = select(func.count()).where(_row.due_time_ms.is_not(None))
         return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def count_failed(self) -> int:
-        """Rows of all shops that were closed before their ticket was told, though it is there."""
+        """Count the rows of all shops that were closed without a note although their ticket exists."""
         failed = and_(_row.problem_time_ms.is_not(None), _row.due_time_ms.is_(None), _row.problem != _GONE)
         query = select(func.count()).where(failed)
         return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def purge(self, kept_s: float) -> None:
-        """Forget rows that were closed longer ago: no press can come for them any more."""
+        """Delete rows that were closed longer ago: their press cannot be repeated any more."""
         old = delete(NOTES).where(_row.close_time_ms < _after(-kept_s))
         await self._database.write(lambda connection: connection.execute(old))
 

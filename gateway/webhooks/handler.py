@@ -37,7 +37,7 @@ async def handle_webhook(request: web.Request) -> web.Response:
     try:
         async with asyncio.timeout(request.app[CONFIG].action_timeout_s):
             merchant_id = await _authenticate(request)
-            outcome = await _obey(request, merchant_id)
+            outcome = await _drop_member(request, merchant_id)
     except TimeoutError:
         _count(request, "failed")
         raise NotDroppedError(RETRY_AFTER_S) from None
@@ -77,7 +77,7 @@ def _read_secret(request: web.Request) -> str:
     return pair.partition(":")[2]
 
 
-async def _obey(request: web.Request, merchant_id: str) -> str:
+async def _drop_member(request: web.Request, merchant_id: str) -> str:
     """Drop the member; returns "dropped" or "ignored". Raises RequestError, NotDroppedError."""
     activity = request.app[ACTIVITY]
     try:
@@ -98,7 +98,7 @@ async def _obey(request: web.Request, merchant_id: str) -> str:
         )
     except LoyaltyCallError as error:
         if error.reason != "MERCHANT_NOT_FOUND":  # nothing is held for a removed shop
-            _LOG.warning("webhook_not_obeyed", reason=error.reason, merchant_id=merchant_id)
+            _LOG.warning("webhook_not_handled", reason=error.reason, merchant_id=merchant_id)
             raise NotDroppedError(RETRY_AFTER_S) from error
     activity.note_webhook(merchant_id, event)
     return "dropped"

@@ -1,1 +1,1 @@
-"""The sidebar: parse who the customer is, ask for the snapshot, render. `handler.py` first."""
+"""The sidebar: find the customer, get the snapshot, render. Read `handler.py` first."""

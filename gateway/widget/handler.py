@@ -41,12 +41,12 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 _LOG = structlog.get_logger()
 _ENCODER = msgspec.json.Encoder()
 _LEAST_TIMEOUT_S = 0.05
-# Of the time for reading, what Gorgias may take where it has to be asked who the customer is; the rest is TRIFFT's.
+# The part of the reading time for asking Gorgias who the customer is; the rest is for TRIFFT.
 _GORGIAS_SHARE = 0.4
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
-    """What a ticket event asks for: a shop's member, by `email`."""
+    """A ticket event: a shop and a customer's `email`."""
 
     merchant_id: str
     shop: Shop
@@ -54,7 +54,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def handle_widget(request: web.Request) -> web.Response:
-    """Raises CredentialError only: 100 failures in a row make Gorgias switch the integration off."""
+    """Raises only CredentialError: after 100 failures in a row Gorgias switches the integration off."""
     app = request.app
     try:
         async with asyncio.timeout(app[CONFIG].widget_timeout_s):
@@ -66,7 +66,7 @@ async def handle_widget(request: web.Request) -> web.Response:
         view = render_unavailable(error.reason, DEFAULT_SHOP, app[CLOCK].now())
     except TimeoutError:
         view = render_unavailable("LOYALTY_TIMEOUT", DEFAULT_SHOP, app[CLOCK].now())
-    except Exception:  # noqa: BLE001 - the outermost boundary: on this route even an unforeseen error is an answer
+    except Exception:  # noqa: BLE001 - the outermost boundary: this route answers even an unforeseen error with a 200
         _LOG.exception("widget_failed")
         view = render_unavailable("INTERNAL_ERROR", DEFAULT_SHOP, app[CLOCK].now())
     app[METRICS].widgets.labels(view.status).inc()
@@ -94,7 +94,7 @@ async def _answer(merchant_id: str, request: web.Request) -> View:
 
 
 async def _find_customer(merchant_id: str, request: web.Request) -> Customer | None:
-    """None: nobody can say who it is."""
+    """Find the customer; None: it cannot be known."""
     customer = parse_customer(parse_widget_call(request.raw_path, find_credential(request)))
     if isinstance(customer, Customer):
         return customer
@@ -103,7 +103,7 @@ async def _find_customer(merchant_id: str, request: web.Request) -> Customer | N
 
 
 async def _render_member(event: _Event, request: web.Request, deadline: float) -> tuple[View, str]:
-    """And why it is not fresh: a reason, or "REASON: message"."""
+    """Render the member; also return why it is not fresh: a reason, or "REASON: message"."""
     app = request.app
     try:
         snapshot = await app[CLIENT].get_snapshot(
@@ -120,7 +120,7 @@ async def _render_member(event: _Event, request: web.Request, deadline: float) -
 
 
 def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) -> View:
-    """A member's panel: its buttons are bound to this member, to their address, and to the award that can be undone."""
+    """Render a member's panel. Its tokens bind the buttons to the member, the address and the award to undo."""
     now, tokens, member_id = app[CLOCK].now(), app[TOKENS], snapshot.member.member_id
     fetch_time = _find_fetch_time(snapshot, now)
     make = partial(tokens.make, event.merchant_id, member_id, email=event.email, fetch_time=fetch_time)
@@ -145,7 +145,7 @@ def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) ->
 
 
 def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:
-    """As of when an award may believe what is held of the member. Old data that is shown must let none through: now."""
+    """The oldest data that may allow an award. After old data in the panel, the member must be read again: now."""
     if snapshot.stale_reason == pb.ERROR_REASON_UNSPECIFIED and snapshot.HasField("fetch_time"):
         return snapshot.fetch_time
     made_time = Timestamp()

@@ -36,7 +36,7 @@ _FLAT = (
     ("coupons_text", labels.COUPONS),
 )
 
-# A token goes with the click, so that it acts on the member, or the award, that the agent was looking at.
+# The click sends a token, so that it acts on the member or the award that the agent saw.
 _AWARD_TOKEN = Parameter(key="award_token", value="{{award_token}}", mandatory=True)
 _DEDUCT_TOKEN = Parameter(key="deduct_token", value="{{deduct_token}}", mandatory=True)
 _UNDO_TOKEN = Parameter(key="undo_token", value="{{undo_token}}", mandatory=True)
@@ -51,9 +51,9 @@ _CLICK = (
 
 
 def render_template(*, variant: Variant, public_url: str, credential: str, buttons: Buttons) -> Node:
-    """The whole widget. In `list`, what does not apply is absent; `conservative` uses cards and texts only.
+    """Render the whole widget. Only `list` leaves out what does not apply; `conservative` has cards and texts.
 
-    `public_url`: the edge's, without a slash at its end.
+    `public_url`: the gateway's, without a slash at its end.
     """
     reason = (Parameter(key="reason", label=labels.label_reason(buttons.reasons), editable=True, mandatory=True),)
     typed = (_POINTS, *(reason if buttons.reasons else ()), _NOTE)

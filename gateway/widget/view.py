@@ -1,8 +1,8 @@
 """Snapshot → the JSON that the template reads. Pure: no clock, no I/O; its words are in `wording/panel/`.
 
 Gorgias keeps the answer on the customer for days and shows it on each of their tickets, so nothing in it is about one
-ticket, and every time is absolute with its zone. Each fact is there twice: in the arrays that the `list` template draws
-(an array of none makes the rows absent), and flat for the conservative template, where "–" stands for nothing.
+ticket, and every time is absolute with its zone. Each fact is there twice: in arrays for the `list` template (an empty
+array makes rows absent), and flat for the conservative template, where "–" means no value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,14 +33,14 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class AddButton(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Add Loyalty Points" is known by, and one on "Remove points", where the shop allows that."""
+    """The tokens of the buttons "Add Loyalty Points" and, if the shop allows it, "Remove points"."""
 
     award_token: str
     deduct_token: str = ""
 
 
 class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a click on "Undo last award" undoes, in words, and the token that it is known by."""
+    """The row of "Undo last award": the award in words, and its token."""
 
     title: str
     undo_token: str
@@ -55,13 +55,13 @@ class CouponRows(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of the widget route, but for the member's flat rows, which `render_body` adds.
+    """The answer of the widget route, without the member's flat rows, which `render_body` adds.
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
-    no_identity, unavailable. `stale`: older than was asked for.
-    `add_points`, `member`, `last_try`, `undo` and `coupon_list` hold none or one; `add_points` one only where points
-    can be added. `award_token`, `deduct_token`: where there is no one member, the word for why, so that a press is
-    answered with it.
+    no_identity, unavailable. `stale`: older than requested.
+    `add_points`, `member`, `last_try`, `undo` and `coupon_list` have at most one item; `add_points` has one only if
+    points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason, so that a press
+    can answer with it.
     """
 
     status: str
@@ -86,12 +86,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render_body(view: View) -> dict[str, object]:
-    """The whole answer."""
+    """Render the whole answer."""
     flat = view.member[0] if view.member else dict.fromkeys((field.key for field in MEMBER_FIELDS), NONE)
     return {**msgspec.structs.asdict(view), **flat}
 
 
-def render_member(  # noqa: PLR0913 - what a panel is made of
+def render_member(  # noqa: PLR0913 - the parts of a panel
     snapshot: pb.Snapshot,
     award_token: str,
     shop: Shop,
@@ -101,10 +101,10 @@ def render_member(  # noqa: PLR0913 - what a panel is made of
     undo: Undo | None = None,
     last_try: str = "",
 ) -> View:
-    """A member, blocked or not. `now` dates the failure that a stale snapshot stands in for.
+    """Render a member, blocked or not. `now`: the time of the failure, if the snapshot is stale.
 
-    `deduct_token`: empty where the shop lets support remove no points; not shown where the member gets none.
-    What support gave is absent alike where it is nothing and where it is not known.
+    `deduct_token`: empty if the shop does not let support remove points; not shown if the member gets none.
+    Awards by support are absent if there are none, and if they are not known.
     """
     member, refusal = snapshot.member, _find_refusal(snapshot.member, shop)
     is_lasting = is_lasting_failure(name_reason(snapshot.stale_reason))
@@ -149,7 +149,7 @@ def _add_undo(view: View, undo: Undo, shop: Shop) -> View:
 
 
 def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
-    """Not a member, several members, or no answer."""
+    """Render "not a member", "several members" or "no answer"."""
     fetch_time = error.metadata.get("fetch_time")
     as_of = format_time(datetime.fromisoformat(fetch_time), shop) if fetch_time else NONE
     if error.reason == "MEMBER_NOT_FOUND":
@@ -171,7 +171,7 @@ def render_unreadable(shop: Shop, now: datetime) -> View:
 
 
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
-    """Nothing is known, because of `reason`: a name of ErrorReason, or the edge's own."""
+    """Render a panel without data, because of `reason`: a name of ErrorReason, or one of the gateway's own."""
     return View(status="unavailable", summary=say_failure(reason, shop, now))
 
 
@@ -180,7 +180,7 @@ def _render_without_identity(summary: str, why: NoTokenReason, shop: Shop, now: 
 
 
 def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTokenReason) -> View:
-    """No one member to link to: the agent is sent to where members are searched for."""
+    """Link to the search for members, since there is no single member to link to."""
     return View(
         status=status,
         summary=summary,

@@ -1,6 +1,6 @@
-"""Every sentence and label that an agent reads, and what each is made of. Pure: no I/O, no clock.
+"""Every sentence and label that an agent reads. Pure: no I/O, no clock.
 
-`panel/`: the widget. `answers/`: what a press of a button is answered. `note.py`: the notes in a ticket.
+`panel/`: the widget. `answers/`: the answers to button presses. `note.py`: the notes in a ticket.
 
-English only: a shop's locale says how numbers are written, not in which language.
+English only: a shop's locale sets the form of numbers, not the language.
 """

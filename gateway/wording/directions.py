@@ -1,4 +1,4 @@
-"""Which way the points of an award go, in the words that agents read."""
+"""The words for the direction of an award's points."""
 
 import msgspec
 
@@ -6,9 +6,9 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class Direction(msgspec.Struct, frozen=True, kw_only=True):
-    """As in "50 points removed from Jana", "Ana removed 50 points", "Do not remove them again".
+    """For example "50 points removed from Jana", "Ana removed 50 points", "Do not remove them again".
 
-    `verb`, `did`, `done`: take, took back, taken back. `particle` follows what is taken: "Do not take them back".
+    `verb`, `did`, `done`: take, took back, taken back. `particle` follows the object: "Do not take them back".
     """
 
     verb: str
@@ -18,13 +18,13 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True):
     particle: str = ""
 
     def say_doubt(self, points: int, said: str) -> str:
-        """What is not known to have happened: "the 50 points were removed". `said`: the points in words."""
+        """The clause about an unknown outcome: "the 50 points were removed". `said`: the points in words."""
         if self is ADD:
             return f"{said} arrived"
         return f"{said} {'was' if points == 1 else 'were'} {self.done}"
 
     def say_again(self, points: int) -> str:
-        """As in "remove them again"."""
+        """Like "remove them again"."""
         return f"{self.verb} {'it' if points == 1 else 'them'}{self.particle} again"
 
 

@@ -1,4 +1,4 @@
-"""The limits of a shop, each named once: as the contract, agents and operators know it."""
+"""The limits of a shop, with their names in the contract and for agents and operators."""
 
 from collections.abc import Mapping
 
@@ -6,22 +6,22 @@ import msgspec
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# Of what an agent types.
+# The most points that an agent can type.
 MAX_NOTE_CHARS = 500
 MAX_REASON_CHARS = 100
-# What the loyalty service takes in one award where the shop sets no limit.
+# The most points of one award if the shop sets no limit (the loyalty service's bound).
 _MAX_POINTS = 1_000_000
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """Most points of one kind. `name`: as the contract's errors name it.
+    """One limit. `name`: its name in the contract's errors.
 
-    `default`: the contract's, None for no limit.
+    `default`: the contract's; None: no limit.
 
     `used_of`: the middle of the agent's sentence "380 <of 500 points for this ticket> are used". It is empty for the
-    limit of a single press; `debit` then says of which: one that removes points, or one that adds some.
+    limit of a single press; `debit` then says whether that press removes points.
 
-    `option` and `scope` are for operators: what sets it, and "500 per <scope>".
+    `option` and `scope` are for operators: the option that sets it, and "500 per <scope>".
     """
 
     name: str
@@ -33,7 +33,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def field(self) -> str:
-        """In the contract's Merchant."""
+        """The field of the contract's Merchant."""
         return f"max_points_{self.name}"
 
 
@@ -67,7 +67,7 @@ LIMITS = (
 
 
 class Limits:
-    """What one shop has set. What it has not said has the contract's default."""
+    """One shop's limits. A limit that it has not set has the contract's default."""
 
     def __init__(self, most: Mapping[str, int | None] | None = None) -> None:
         self._most = {limit.name: limit.default for limit in LIMITS} | dict(most or {})
@@ -77,12 +77,12 @@ class Limits:
         return bool(self._most[PER_DEDUCTION.name])
 
     def find_most(self, *, debit: bool) -> int:
-        """What one award, or one deduction, may have at most, with nothing given or removed yet. 0: it may not be."""
+        """The most points of one award or deduction, if nothing else was given or removed. 0: it is not allowed."""
         that_apply = (self._most[limit.name] for limit in LIMITS if limit.used_of or limit.debit == debit)
         return min((_MAX_POINTS, *(most for most in that_apply if most is not None)))
 
 
 def parse_limits(merchant: pb.Merchant) -> Limits:
-    """On the wire 0 is no limit, and no deduction."""
+    """Parse the limits of a message: 0 means no limit; for deductions, none allowed."""
     given = {field.name: value for field, value in merchant.ListFields()}
     return Limits({limit.name: given[limit.field] or None for limit in LIMITS if limit.field in given})

@@ -1,4 +1,4 @@
-"""The notes as people read them in a ticket: who, how many, to whom, why, before → after."""
+"""The text of notes in a ticket: agent, points, member, reason, before → after."""
 
 import enum
 from datetime import UTC
@@ -15,7 +15,7 @@ from runtime.text import isolate
 
 
 class NoteKind(enum.Enum):
-    """What a note says. A ticket gets CHECKING → ARRIVED, or NEVER (→ AFTER_ALL), or only DONE."""
+    """The kinds of notes. A ticket gets CHECKING → ARRIVED, or NEVER (→ AFTER_ALL), or only DONE."""
 
     DONE = "done"
     CHECKING = "checking"
@@ -24,8 +24,8 @@ class NoteKind(enum.Enum):
     AFTER_ALL = "after_all"
 
 
-# The last line of a note, by what it says and what was done: "added", "removed", "taken back", "given back". A note is
-# found again by it, so a change here makes notes of an older release unknown.
+# The last line of a note, by its kind and by "added", "removed", "taken back" or "given back". A written note is
+# recognised by it, so a change here makes notes of an older release unknown.
 _REFERENCES = {
     NoteKind.DONE: "{done}",
     NoteKind.CHECKING: "being checked",
@@ -37,9 +37,9 @@ _CHECKING = f"We are still checking. {CHECKING_TIME}"
 
 
 class Whom(msgspec.Struct, frozen=True, kw_only=True):
-    """The member as far as is known now; texts may be empty. `tier`: None where it is not known.
+    """The member's known values; texts may be empty. `tier`: None: not known.
 
-    `has_left`: the ticket is another customer's by now, to whom nothing is told of the member.
+    `has_left`: the ticket has another customer now, so the note says nothing of the member.
     """
 
     name: str = ""
@@ -49,11 +49,11 @@ class Whom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def say_reference(award: pb.Award, kind: NoteKind) -> str:
-    """The line that this note, and no other, ends with: it is found again by it."""
+    """The last line of this note and no other, by which it is recognised."""
     return f"Award {award.award_id} · {_REFERENCES[kind].format(done=find_direction(award).done)}"
 
 
-def say_note(  # noqa: PLR0913 - what a note is made of
+def say_note(  # noqa: PLR0913 - the parts of a note
     award: pb.Award,
     kind: NoteKind,
     whom: Whom,
@@ -62,9 +62,9 @@ def say_note(  # noqa: PLR0913 - what a note is made of
     *,
     ticket_id: int | None = None,
 ) -> str:
-    """Lines of plain text, the reference last. `settled`: by whom the doubt was, and why; None: by itself.
+    """The note as lines of plain text, the reference last. `settled`: the person's settling; None: automatic.
 
-    `ticket_id`: whose note it is, where that may not be the ticket that the award is on record with.
+    `ticket_id`: the note's ticket, which may differ from the award's.
     """
     lines = [_say_outcome(award, kind, whom, shop)]
     if award.reverses:
@@ -107,7 +107,7 @@ def _say_outcome(award: pb.Award, kind: NoteKind, whom: Whom, shop: Shop) -> str
 
 
 def _say_member(award: pb.Award, whom: Whom) -> str:
-    """Never by TRIFFT's id, which tells an agent nothing."""
+    """Name the member, never by TRIFFT's id, which means nothing to an agent."""
     if whom.has_left:
         return "the customer whose ticket this was then"
     name, support_id = isolate(whom.name), isolate(whom.support_id) or isolate(award.member_support_id)

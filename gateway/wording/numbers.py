@@ -9,14 +9,14 @@ from gateway.wording.shop import Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _REMEMBERED_NUMBERS = 4096
-# Of a balance: an int64 before the point, and what a provider calculates behind it.
+# The digits of a balance: an int64 before the point, and a provider's calculation after it.
 _MAX_WHOLE_DIGITS, _MAX_FRACTION_DIGITS = 19, 40
 _EXACT = Context(prec=_MAX_WHOLE_DIGITS + _MAX_FRACTION_DIGITS)
 _CENTS = Decimal("0.01")
 
 
 def parse_balance(wallet: pb.Wallet) -> Decimal:
-    """Exact, or whole where the exact text is none."""
+    """Parse the exact balance; the whole points if the exact text is not a number."""
     try:
         exact = Decimal(wallet.points_balance_exact)
     except InvalidOperation:
@@ -27,12 +27,12 @@ def parse_balance(wallet: pb.Wallet) -> Decimal:
 
 
 def round_points(number: int | Decimal) -> Decimal:
-    """As points are said everywhere: at most two decimals, a half away from zero, no zeros at the end."""
-    return _EXACT.normalize(Decimal(number).quantize(_CENTS, ROUND_HALF_UP, _EXACT)) + 0  # no -0
+    """Round as all texts show points: at most two decimals, half away from zero, no trailing zeros."""
+    return _EXACT.normalize(Decimal(number).quantize(_CENTS, ROUND_HALF_UP, _EXACT)) + 0  # -0 becomes 0
 
 
 def format_number(number: int | Decimal, shop: Shop) -> str:
-    """In the shop's locale: "1,240", "99.75"."""
+    """Format in the shop's locale: "1,240", "99.75"."""
     return _format_decimal(round_points(number), shop.locale)
 
 
@@ -43,5 +43,5 @@ def format_points(points: int | Decimal, shop: Shop) -> str:
 
 @lru_cache(_REMEMBERED_NUMBERS)
 def _format_decimal(number: Decimal, locale: Locale) -> str:
-    """Balances repeat, and Babel takes 20 µs for each."""
+    """Cached: balances repeat, and Babel takes 20 µs for each."""
     return str(numbers.format_decimal(number, locale=locale, decimal_quantization=False))

@@ -1,13 +1,13 @@
-"""What several sentences share: advice, who can help, and somebody else's text within ours."""
+"""Parts that several sentences share: advice, who can help, and other people's text within ours."""
 
 from runtime.text import isolate, make_line, shorten
 
 NONE = "–"
 UNREADABLE = "Cannot be read"
 NO_POINTS_HERE = "Points cannot be added here."
-# A change of the ticket's tags draws its panel anew.
+# A change of the ticket's tags draws a new panel.
 TAG_ADVICE = "Add or remove a tag, then try again."
-# Where an agent cannot help: who can.
+# Who can help if an agent cannot.
 ASK_MANAGER = "Ask a manager."
 TELL_ADMINISTRATOR = "You cannot fix this. Please tell your administrator."
 # The scale of the shop's points was not proven.
@@ -18,12 +18,12 @@ _MAX_ECHO_CHARS = 80
 
 
 def format_echo(text: str) -> str:
-    """Somebody else's text inside our sentence: one line, isolated, at most 80 characters."""
+    """Other people's text inside our sentence: one line, isolated, at most 80 characters."""
     return isolate(shorten(make_line(text), _MAX_ECHO_CHARS))
 
 
 def say_status(word: str) -> str:
-    """Of a member whose status the shop's profile does not know: "TRIFFT says this member is 'suspended'."."""
+    """For a status that the shop's profile does not know: "TRIFFT says this member is 'suspended'."."""
     shown = format_echo(word)
     return f"TRIFFT says this member is '{shown}'." if shown else "TRIFFT does not say whether this member is active."
 

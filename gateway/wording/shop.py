@@ -1,4 +1,4 @@
-"""What sentences depend on from shop to shop: zone, locale, limits, reasons."""
+"""The shop's values that sentences depend on: zone, locale, limits, reasons."""
 
 from zoneinfo import ZoneInfo
 
@@ -10,10 +10,10 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """How a merchant's agents read times and numbers, what they may give and why, and where they search for members.
+    """A shop's zone and locale, its limits and reasons, and the URL for searching members.
 
-    `award_reasons`: empty where none is asked for. `search_url`: the folder of the members' pages in the provider's
-    admin; empty where no template is set.
+    `award_reasons`: empty if awards need none. `search_url`: the folder of the members' pages in TRIFFT's admin; empty
+    if no template is set.
     """
 
     zone: ZoneInfo
@@ -42,6 +42,6 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
 
 
 def _parse_search_url(admin_member_url: str) -> str:
-    """The template of a member's page up to the folder that the page is in (assumed to list the members)."""
+    """The folder of the template of a member's page (assumed to list the members)."""
     folder, _, _ = admin_member_url.partition("{member_id}")[0].rpartition("/")
     return f"{folder}/" if folder else ""

@@ -1,4 +1,4 @@
-"""Times as agents read them: absolute, with their zone, in English whatever the process's locale is."""
+"""Times for agents: absolute, with their zone, in English whatever the process's locale."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -6,27 +6,27 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 
-# Not strftime: what it says depends on the process's locale, and these sentences are English.
+# Not strftime, which depends on the process's locale: these sentences are English.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# A day from the ends of what a datetime holds, so that each is one in every zone.
+# One day inside the range of datetime, so that each time is valid in every zone.
 _FIRST_S = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
 _LAST_S = int(datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 def parse_time(time: Timestamp) -> datetime:
-    """What no calendar has is as near to it as can be."""
+    """Parse a timestamp; one outside the range becomes the nearest time in it."""
     whole = datetime.fromtimestamp(min(max(time.seconds, _FIRST_S), _LAST_S), UTC)
     return whole.replace(microsecond=min(max(time.nanos // 1000, 0), 999_999))
 
 
 def find_last_day(end: datetime, zone: tzinfo) -> datetime:
-    """The last moment before an end, in the zone: what ends with the first moment of a day ends on the day before."""
+    """The last moment before an end, in the zone: an end at midnight belongs to the day before."""
     return (end - timedelta(microseconds=1)).astimezone(zone)
 
 
 def format_time(time: datetime, shop: Shop) -> str:
-    """An instant with its zone, in the shop's: "Mon 23 Nov 2026, 13:55 CET"."""
+    """A time in the shop's zone, with the zone: "Mon 23 Nov 2026, 13:55 CET"."""
     local = time.astimezone(shop.zone)
     name = local.tzname() or ""
     zone = f"UTC{name}" if name[:1] in {"+", "-"} else name
@@ -38,17 +38,17 @@ def format_day(time: datetime, shop: Shop) -> str:
 
 
 def format_last_day(end: datetime, shop: Shop) -> str:
-    """Of what ends at `end`: "31 Dec 2026", also for the midnight after it."""
+    """The last day before `end`: "31 Dec 2026", also for the midnight after it."""
     return _format_date(find_last_day(end, shop.zone))
 
 
 def format_day_of_year(time: datetime, shop: Shop) -> str:
-    """For what is never older than a year: "20 Oct"."""
+    """A day without its year, for times within a year: "20 Oct"."""
     return _format_day_of_year(time.astimezone(shop.zone))
 
 
 def format_clock(time: datetime, shop: Shop) -> str:
-    """The time of day, "13:55"; with its zone where the shop's own is not known."""
+    """The time of day, "13:55"; with the zone if the shop's zone is not known."""
     zone = " UTC" if shop is DEFAULT_SHOP else ""
     return f"{time.astimezone(shop.zone):%H:%M}{zone}"
 

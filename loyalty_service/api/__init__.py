@@ -1,1 +1,1 @@
-"""The gRPC boundary: calls are parsed and handed on, answers and errors are written."""
+"""The gRPC boundary: it parses calls, passes them on, and writes answers and errors."""

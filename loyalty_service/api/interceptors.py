@@ -1,4 +1,4 @@
-"""What surrounds every call: who calls, under which request id, and what they are told when it fails."""
+"""Interceptors of every call: authentication, request id, log line and error status."""
 
 import hmac
 import re
@@ -31,7 +31,7 @@ logger = structlog.get_logger()
 
 
 class _Interceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of our own services, each once; health and reflection pass untouched."""
+    """Wraps the handlers of our own services once; health and reflection are not wrapped."""
 
     def __init__(self) -> None:
         self._wrapped: dict[str, MethodHandler] = {}
@@ -58,7 +58,7 @@ class _Interceptor(grpc.aio.ServerInterceptor):
 
 
 class CallBoundary(_Interceptor):
-    """The outermost one: binds the request id, logs the call, and lets no exception's text out."""
+    """The outermost interceptor: binds the request id, logs the call, and hides the texts of exceptions."""
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
         async def call(request: Any, context: Context) -> Any:  # noqa: ANN401  any message
@@ -72,7 +72,7 @@ class CallBoundary(_Interceptor):
                 code = "OK"
             except LoyaltyError as error:
                 status, reason = make_status(error), error.reason
-            except Exception as error:  # the outermost boundary: the caller must not see what it says
+            except Exception as error:  # the outermost boundary: the caller must not see its text
                 logger.exception("call_failed", method=method)
                 status, reason = _make_status(error, request_id)
             finally:
@@ -86,7 +86,7 @@ class CallBoundary(_Interceptor):
 
 
 class CallerAuth(_Interceptor):
-    """Asks for `authorization: Bearer <key>`."""
+    """Requires `authorization: Bearer <key>`."""
 
     def __init__(self, api_key: str) -> None:
         super().__init__()
@@ -103,14 +103,14 @@ class CallerAuth(_Interceptor):
 
 
 def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:
-    """The status and the reason of an error that is no error of the domain's."""
-    if isinstance(error, (DatabaseError, TimeoutError)):  # the latter: our own database was waited for too long
+    """The status and the reason of an error that is not of the domain."""
+    if isinstance(error, (DatabaseError, TimeoutError)):  # TimeoutError: our own database took too long
         return make_status(StoreUnavailableError()), StoreUnavailableError.reason
     return make_internal_status(request_id), INTERNAL_REASON
 
 
 def _parse_or_none(parse: Parse) -> Parse:
-    """None for bytes that are no such message: gRPC would tell the caller how our parser failed, past all handlers."""
+    """Return None for bytes that are no such message: otherwise gRPC would show the caller our parser's error."""
 
     def parse_request(data: bytes) -> Any:  # noqa: ANN401  any message
         try:
@@ -151,6 +151,6 @@ def _log_call(method: str, request: Any, code: str, reason: str | None, began: f
         code=code,
         reason=reason,
         ms=round((time.perf_counter() - began) * 1000, 2),
-        # What is no merchant's id may be anything, a person's data included.
+        # Another text may be anything, even a person's data.
         merchant_id=merchant_id if is_merchant_id(merchant_id) else None,
     )

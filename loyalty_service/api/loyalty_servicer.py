@@ -1,5 +1,5 @@
-"""LoyaltyService of the proto: each call parsed, handed on, and its answer written."""
-# The proto names the methods, and each gets the context, whether it needs it or not.
+"""LoyaltyService of the proto: it parses each call, passes it on, and writes its answer."""
+# The proto names the methods, and gRPC passes each the context.
 # ruff: noqa: ARG002, N802
 
 import asyncio
@@ -46,16 +46,16 @@ from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 MAX_BATCH = 100
 MAX_NAMES = 20
 BATCH_CONCURRENCY = 8
-# What is kept of a caller's deadline for the answer's way back.
+# The part of a caller's deadline that is kept for sending the answer.
 ANSWER_MARGIN_S = 0.2
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
-    """`read_timeout_s`, `award_answer_s`: as in Config; a caller's own deadline counts where it is sooner."""
+    """`read_timeout_s`, `award_answer_s`: as in Config; a caller's earlier deadline takes precedence."""
 
-    def __init__(  # noqa: PLR0913  each a part or a setting of its own
+    def __init__(  # noqa: PLR0913  parts and settings
         self,
         merchants: MerchantStore,
         snapshots: Snapshots,
@@ -114,7 +114,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         if not request.HasField("identity"):
             await self._snapshots.invalidate(merchant, read_member_id(request.member_id))
         elif request.member_id:
-            raise BadValueError("identity", "must not be set where member_id is")
+            raise BadValueError("identity", "must not be set together with member_id")
         else:
             await self._snapshots.drop(merchant, read_identity(request.identity))
         return pb.InvalidateSnapshotResponse()
@@ -129,9 +129,9 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             raise BadValueError("member_id", "or identities must be set")
         erasure = await self._erasures.erase(merchant_id, member_id, actor) if member_id else Erasure()
         dropped_count = 0
-        with contextlib.suppress(MerchantNotFoundError):  # of one that is gone nothing is held
+        with contextlib.suppress(MerchantNotFoundError):  # nothing is held for a removed shop
             merchant = await self._merchants.get(merchant_id)
-            # After the ledger: what is read of it from now on has the pseudonym.
+            # After the ledger: later reads of it have the pseudonym.
             dropped_count = await self._snapshots.erase(merchant, member_id, identities)
             await self._merchants.forget_member(merchant_id, member_id)
         return write_erasure(erasure, dropped_count)
@@ -193,7 +193,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         return pb.SumAwardsResponse(sums=map(write_sum, sums))
 
     async def _find_books(self, merchant_id: str) -> str:
-        """The id of a merchant that is there, or that has awards on record. Raises MerchantNotFoundError."""
+        """The id of a merchant that exists or has awards on record. Raises MerchantNotFoundError."""
         try:
             return (await self._merchants.get(merchant_id)).merchant_id
         except MerchantNotFoundError:
@@ -202,7 +202,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             return merchant_id
 
     def _get_answer_s(self, context: Context) -> float:
-        """How long an award may take to be answered. Raises ProviderTimeoutError where that is no time at all."""
+        """The time for answering an award. Raises ProviderTimeoutError if no time is left."""
         answer_s = _left_s(context, self._award_answer_s)
         if answer_s <= 0:
             raise ProviderTimeoutError("no time was left to ask TRIFFT")
@@ -226,6 +226,6 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
 
 
 def _left_s(context: Context, limit_s: float) -> float:
-    """`limit_s`, or what the caller's deadline leaves where that is less; may be below 0."""
+    """`limit_s`, or the time until the caller's deadline if that is less; may be below 0."""
     remaining_s = context.time_remaining()
     return limit_s if remaining_s is None else min(limit_s, remaining_s - ANSWER_MARGIN_S)

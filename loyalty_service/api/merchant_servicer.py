@@ -1,5 +1,5 @@
-"""MerchantService of the proto: each call parsed, handed on, and its answer written."""
-# The proto names the methods, and each gets the context, whether it needs it or not.
+"""MerchantService of the proto: it parses each call, passes it on, and writes its answer."""
+# The proto names the methods, and gRPC passes each the context.
 # ruff: noqa: ARG002, N802
 
 from typing import Any, TypeAlias

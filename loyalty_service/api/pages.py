@@ -1,4 +1,4 @@
-"""Lists, page by page: sizes, and opaque tokens that only the list they came from accepts."""
+"""Lists in pages: page sizes, and opaque tokens that only their own list accepts."""
 
 import base64
 import binascii
@@ -26,9 +26,9 @@ async def list_page(
     get_key: Callable[[T], str],
     is_key: Callable[[str], bool],
 ) -> tuple[list[T], str]:
-    """A page, and the token of the next one; empty after the last.
+    """Return a page and the token of the next one; the token is empty after the last page.
 
-    `fetch`: the items after a key (empty: from the first one on), at most so many. Raises BadValueError.
+    `fetch` gets at most a number of items after a key (empty: from the first item). Raises BadValueError.
     """
     size, last_key = _parse_size(request.page_size), _parse_token(list_name, request.page_token, is_key)
     found = await fetch(last_key, size + 1)
@@ -44,7 +44,7 @@ def _parse_size(size: int) -> int:
 
 
 def _make_token(list_name: str, last_key: str) -> str:
-    """`last_key`: of the last item on the page before."""
+    """`last_key`: the key of the page's last item."""
     return base64.urlsafe_b64encode(f"{list_name} {last_key}".encode()).decode()
 
 
@@ -57,5 +57,5 @@ def _parse_token(list_name: str, token: str, is_key: Callable[[str], bool]) -> s
     except (binascii.Error, ValueError):
         name, last_key = "", ""
     if name != list_name or not is_key(last_key):
-        raise BadValueError("page_token", "is not one that this list gave")
+        raise BadValueError("page_token", "is not a token of this list")
     return last_key

@@ -1,4 +1,4 @@
-"""The one table from the domain's errors to gRPC's status codes, and the details that travel with a status."""
+"""The table from the domain's errors to gRPC status codes, and the details of a status."""
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -37,7 +37,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.ProviderUnavailableError: grpc.StatusCode.UNAVAILABLE,
     errors.ProviderTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.ProviderContractError: grpc.StatusCode.INTERNAL,
-    # Never gets here: of an award it is the rejection_reason.
+    # Never a status: it is only an award's rejection_reason.
     errors.ProviderRefusedError: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
@@ -56,7 +56,7 @@ def make_status(error: errors.LoyaltyError) -> Status:
 
 
 def make_internal_status(request_id: str) -> Status:
-    """The status of anything that is no error of ours: it says where to look, and nothing else."""
+    """The status of an unforeseen error: it only says where to look."""
     info = ErrorInfo(reason=INTERNAL_REASON, domain=ERROR_DOMAIN, metadata={"request_id": request_id})
     return _make_status(grpc.StatusCode.INTERNAL, "internal error", [info])
 

@@ -1,4 +1,4 @@
-"""What a caller may ask for: each value checked and cleaned once, at the edge."""
+"""Parses awards, reversals and filters: each value is checked and cleaned once."""
 
 import re
 import unicodedata
@@ -27,14 +27,14 @@ MAX_KEPT_CHARS = 200
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
-# As keyboards and word processors write them, and the spaces inside.
+# Quotes as keyboards and word processors write them, and spaces.
 _QUOTES = " \"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 
 
 class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
-    """An award, or a deduction (`debit`), as it was asked for, unchecked.
+    """An award or a deduction (`debit`) as requested, unchecked.
 
-    `member_fetch_time`: of the snapshot that its agent was looking at.
+    `member_fetch_time`: of the snapshot that the agent was looking at.
     """
 
     request_id: str
@@ -51,7 +51,7 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
-    """An award to be taken back, as it was asked for, unchecked."""
+    """A reversal as requested, unchecked."""
 
     request_id: str
     award_id: str
@@ -63,13 +63,13 @@ class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_award_number(award_id: str) -> int | None:
-    """The number in "A-10482"; None where it is no such text."""
+    """The number in "A-10482"; None for another text."""
     number = award_id.removeprefix("A-")
     return int(number) if number != award_id and is_award_number(number) else None
 
 
 def is_award_number(text: str) -> bool:
-    """Whether it is a whole number from 1 on that fits an int64."""
+    """Whether it is a whole number from 1 that fits int64."""
     return _NUMBER.fullmatch(text) is not None
 
 
@@ -83,12 +83,12 @@ def check_request_id(text: str) -> None:
 
 
 def read_content(given: GivenAward) -> Content:
-    """What it asks for, also where that is refused: something may be on record that answers it."""
+    """Read the content, even of a request that will be refused: an award on record may answer it."""
     return (given.member_id, given.points, given.debit, given.ticket_id.strip())
 
 
 def parse_award(merchant: Merchant, given: GivenAward) -> AwardRequest:
-    """Raises BadValueError, and LimitExceededError for what one award must not have, whatever went before."""
+    """Raises BadValueError, and LimitExceededError for a limit of a single award."""
     check_request_id(given.request_id)
     if given.points < 1:
         raise BadValueError("points", "must be whole points, 1 or more")
@@ -127,7 +127,7 @@ def parse_reversal(merchant: Merchant, given: GivenReversal, original: Award) ->
 
 
 def add_member(request: AwardRequest, member: Member | None) -> AwardRequest:
-    """With what is kept of the member; None: not known. Their texts are the provider's: not refused, but cut."""
+    """Add the member's values; None: not known. Their texts come from the provider, so they are cut, not refused."""
     if member is None:
         return request
 
@@ -139,13 +139,13 @@ def add_member(request: AwardRequest, member: Member | None) -> AwardRequest:
 
 
 def match_reason(text: str, reasons: Sequence[str], *, is_debit: bool) -> str:
-    """The one of a shop's reasons that `text` is, or begins, in the shop's spelling; `text` where the shop has none.
+    """Find the shop's reason that `text` equals or begins, in the shop's spelling; `text` if the shop has no reasons.
 
-    A reason may be typed in quotes. A deduction has one, whatever the shop. Raises BadValueError.
+    A reason may be typed in quotes. A deduction always needs one. Raises BadValueError.
     """
     if not reasons:
         if is_debit and not text.strip(_QUOTES):
-            raise BadValueError("reason", "must be given where points are taken away")
+            raise BadValueError("reason", "must be given when points are taken away")
         return text
     for typed in (text, text.strip(_QUOTES)):
         found = [reason for reason in reasons if typed and fold_ascii_case(reason).startswith(fold_ascii_case(typed))]
@@ -155,7 +155,7 @@ def match_reason(text: str, reasons: Sequence[str], *, is_debit: bool) -> str:
 
 
 def parse_finding(state: AwardState, settled_by: str, because: str) -> tuple[str, str]:
-    """Who settles an award, and why they are sure. Raises BadValueError."""
+    """Parse who settles an award, and why they are sure. Raises BadValueError."""
     if state not in {AwardState.APPLIED, AwardState.NOT_APPLIED}:
         raise BadValueError("outcome", "must be AWARD_STATE_APPLIED or AWARD_STATE_NOT_APPLIED")
     actor = _parse_text("settled_by", settled_by, MAX_AGENT_CHARS)
@@ -163,7 +163,7 @@ def parse_finding(state: AwardState, settled_by: str, because: str) -> tuple[str
 
 
 def parse_eraser(text: str) -> str:
-    """Who wants a member to be forgotten. Raises BadValueError."""
+    """Parse who wants an erasure. Raises BadValueError."""
     return _parse_text("erased_by", text, MAX_AGENT_CHARS)
 
 
@@ -173,7 +173,7 @@ def parse_verifier(text: str) -> str:
 
 
 def parse_filter(given: AwardFilter) -> AwardFilter:
-    """Its texts as they are kept with the awards. Raises BadValueError."""
+    """Parse a filter; its texts get the form of stored awards. Raises BadValueError."""
     return msgspec.structs.replace(
         given,
         claimed_agent=_parse_agent("filter.claimed_agent", given.claimed_agent),
@@ -196,20 +196,20 @@ def _parse_common(given: GivenAward | GivenReversal) -> dict[str, Any]:
 
 
 def _parse_printable(field: str, text: str, limit: int) -> str:
-    """As it is written: a text that names something is no other one's."""
+    """Unchanged: another text would name something else."""
     if len(text) > limit or not text.isprintable():
         raise BadValueError(field, f"must be at most {limit} printable characters")
     return text
 
 
 def _clean(field: str, text: str, limit: int) -> str:
-    """A text for people to read: NFC, and one line."""
+    """Clean a text for people: NFC, and one line."""
     line = make_line(unicodedata.normalize("NFC", text))
     return _check_length(field, unicodedata.normalize("NFC", line).strip(), limit)
 
 
 def _parse_text(field: str, text: str, limit: int) -> str:
-    """The same, and not empty."""
+    """As `_clean`, and not empty."""
     line = _clean(field, text, limit)
     if not line:
         raise BadValueError(field, "must not be empty")
@@ -217,7 +217,7 @@ def _parse_text(field: str, text: str, limit: int) -> str:
 
 
 def _parse_agent(field: str, text: str) -> str:
-    """One line. Not NFC: agents are told apart by it."""
+    """Make one line. No NFC, since agents are told apart by this text."""
     return _check_length(field, make_line(text), MAX_AGENT_CHARS)
 
 

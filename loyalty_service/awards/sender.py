@@ -1,4 +1,4 @@
-"""One attempt of an award: sent once, its outcome written down."""
+"""Sends one attempt of an award once, and records its outcome."""
 
 import asyncio
 from typing import TypeAlias
@@ -25,9 +25,9 @@ from loyalty_service.domain.ports import Booking, Clock, LoyaltyProvider, Snapsh
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 
-# How much longer than its own time-out a booking may take before it is cut off.
+# How much longer than its own timeout a booking may take before it is cancelled.
 OVERRUN_S = 1.0
-# How long after that an outcome may still be written before the award counts as UNKNOWN.
+# How long after that the outcome may still be recorded before the award becomes UNKNOWN.
 SETTLE_S = 4.0
 
 SETTLE_TRIES = 4
@@ -41,9 +41,9 @@ _NOT_SENT = Settlement(
     state=AwardState.REJECTED,
     rejection_reason=ProviderUnavailableError.reason,
     retryable=True,
-    why="not sent: it was held up here for longer than an attempt may take",
+    why="not sent: it was delayed here for longer than an attempt may take",
 )
-# Why nothing was booked.
+# Why nothing was booked, for the audit log.
 _REFUSED = {
     ProviderCredentialsError.reason: "TRIFFT refused the shop's token",
     ProviderThrottledError.reason: "too many requests to TRIFFT",
@@ -51,14 +51,14 @@ _REFUSED = {
     MemberNotFoundError.reason: "TRIFFT knows no such member",
     ProviderRefusedError.reason: "TRIFFT refused it",
 }
-# Refusals by which the provider tells that what is held of the member may be wrong.
+# Refusals which show that the held snapshot may be wrong.
 _TELLING = {MemberNotFoundError.reason, ProviderRefusedError.reason}
 
 
 class Sender:
-    """Sends an attempt that the ledger has opened, and settles it. `timeout_s`: for the call to the provider.
+    """Sends an opened attempt and settles it. `timeout_s`: for the call to the provider.
 
-    The last possible send is `timeout_s` + OVERRUN_S after the attempt was opened, whatever becomes of this process.
+    The last possible send is `timeout_s` + OVERRUN_S after the attempt was opened, even if this process stops.
     """
 
     def __init__(
@@ -77,28 +77,28 @@ class Sender:
         self._clock = clock or SystemClock()
 
     def make_deadline(self) -> Deadline:
-        """Until when an attempt may be sent that is opened from now on."""
+        """The deadline for sending an attempt that is opened after this."""
         return Deadline(self._clock, self._timeout_s + OVERRUN_S)
 
     async def send(self, merchant: Merchant, award: Award, deadline: Deadline) -> Award:
-        """Call the provider once, write down what happened, drop what is held for the member where it is outdated."""
+        """Call the provider once, record the outcome, and drop the member's held snapshot if it is outdated."""
         member_id = award.request.member_id
         log = logger.bind(merchant_id=merchant.merchant_id, award_id=award.award_id, attempt=award.attempt)
         settlement = await self._book(merchant, award, deadline, log)
         try:
-            # Before the row says so: who reads that the points are there must not be shown the balance without them.
+            # Before the row is settled: a reader of the new state must not get the old balance.
             if settlement.state is not AwardState.REJECTED or settlement.rejection_reason in _TELLING:
                 await self._snapshots.invalidate(merchant, member_id)
         finally:
             settled = await self._settle(award, settlement, log)
             log.info("award_settled", state=settled.state.value, reason=settled.rejection_reason)
-        # And after: a reading that began in between has not got it among the member's last awards.
+        # And after: a read that began in between lacks this award.
         if settled.state is not AwardState.REJECTED:
             await self._snapshots.invalidate(merchant, member_id)
         return settled
 
     async def _settle(self, award: Award, settlement: Settlement, log: Log) -> Award:
-        """Write the outcome, again where the database fails: it is known now, and would be lost."""
+        """Record the outcome; repeat if the database fails, since the outcome would be lost."""
         for _ in range(SETTLE_TRIES - 1):
             try:
                 return await self._ledger.settle(award, settlement)
@@ -116,7 +116,7 @@ class Sender:
         call = self._provider.debit if request.is_debit else self._provider.credit
         left_s = deadline.left_s()
         if left_s <= 0:
-            log.error("award_held_up", late_s=-left_s)
+            log.error("award_not_sent_in_time", late_s=-left_s)
             return _NOT_SENT
         try:
             async with asyncio.timeout(left_s):
@@ -132,19 +132,19 @@ class Sender:
             ProviderUnavailableError,
         ) as error:
             return _make_rejected(error, retryable=True)
-        except Exception:  # the outermost boundary of a task: whatever it was, the booking may have left
+        except Exception:  # the outermost boundary: the booking may have been sent
             log.exception("award_failed")
             return _LOST
         return Settlement(state=AwardState.APPLIED, receipt=receipt, why=_confirm(receipt))
 
 
 def make_lease_s(timeout_s: float) -> float:
-    """How long an attempt with this time-out may stay PENDING."""
+    """How long an attempt with this timeout may stay PENDING."""
     return timeout_s + OVERRUN_S + SETTLE_S
 
 
 def _make_unknown(error: BookingUnknownError | TimeoutError) -> Settlement:
-    """Other points than were asked for are for a person to look at."""
+    """If the provider booked other points, a person must look."""
     if isinstance(error, TimeoutError):
         return _LOST
     is_contradicted = isinstance(error, BookingContradictedError)

@@ -1,4 +1,4 @@
-"""From a request for points to its outcome: at most one credit is sent per request, and no outcome is made up."""
+"""From a request to its outcome: at most one booking is sent per request, and no outcome is guessed."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 
 class AwardAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """`replayed`: the award was on record, and this call sent nothing. `member_name`: empty when it is not held."""
+    """`replayed`: the award was on record, and this call sent nothing. `member_name`: empty if it is not held."""
 
     award: Award
     replayed: bool
@@ -55,13 +55,13 @@ class AwardAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardService:
-    """Opens, sends and settles awards in tasks of its own: a caller who goes away cancels none.
+    """Opens, sends and settles awards in separate tasks: a cancelled caller cancels none of them.
 
-    `opening_timeout_s`: how long a caller waits for a database that hangs. What it opens too late is not sent.
-    `hold_time_s`: how old what is held of a member may be, where neither the merchant nor the caller says.
+    `opening_timeout_s`: how long a caller waits for a hanging database. An award that is opened too late is not sent.
+    `hold_time_s`: the age limit of a held snapshot if neither the merchant nor the caller names one.
     """
 
-    def __init__(  # noqa: PLR0913  each a part or a setting of its own
+    def __init__(  # noqa: PLR0913  parts and settings
         self,
         ledger: Ledger,
         sender: Sender,
@@ -83,17 +83,17 @@ class AwardService:
         self._sending: dict[tuple[str, int], asyncio.Task[Award]] = {}
 
     async def award(self, merchant: Merchant, given: GivenAward, *, answer_s: float) -> AwardAnswer:
-        """Give points, or take them away, or say what became of that.
+        """Give points or take them away; for a repeated request, return the award on record.
 
-        Answers within about `answer_s`, with PENDING if need be.
+        Answers within about `answer_s`, if necessary with PENDING.
 
         Raises BadValueError, RequestIdReusedError, MerchantUnverifiedError, LimitExceededError, AwardInDoubtError,
-        MemberBlockedError, MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and what `Snapshots.get`
-        raises where the member has to be looked up: in each case nothing was sent.
+        MemberBlockedError, MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and the errors of
+        `Snapshots.get` if the member must be read: in each case nothing was sent.
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        # Before anything is refused, or the provider asked, what is on record is the answer.
+        # Before any refusal or call of the provider, look for an award on record that answers it.
         replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
         if replay is not None:
             return await self._replay(merchant, replay, answer_time)
@@ -108,14 +108,14 @@ class AwardService:
         return await self._open(merchant, opening, answer_time, member)
 
     async def reverse(self, merchant: Merchant, given: GivenReversal, *, answer_s: float) -> AwardAnswer:
-        """Take an award back, or a deduction, or say what became of that; otherwise as `award`.
+        """Take an award or a deduction back; otherwise as `award`.
 
         Raises BadValueError, RequestIdReusedError, AwardNotFoundError, AwardStateError, ReversalTooLateError,
         AwardInDoubtError: in each case nothing was sent.
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        wanted = parse_award_number(given.award_id) or 0  # which is no award, where it is no number
+        wanted = parse_award_number(given.award_id) or 0  # 0 is no award's number
         replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, wanted)
         if replay is not None:
             return await self._replay(merchant, replay, answer_time)
@@ -127,9 +127,9 @@ class AwardService:
         return await self._open(merchant, opening, answer_time, member)
 
     async def settle(self, merchant_id: str, award_id: str, *, state: AwardState, actor: str, because: str) -> Award:
-        """Write down what a person found out about an award. Changes nothing at the provider.
+        """Record what a person found out about an award. Changes nothing at the provider.
 
-        The merchant may be gone. Raises BadValueError, AwardNotFoundError, AwardStateError.
+        The merchant may be removed. Raises BadValueError, AwardNotFoundError, AwardStateError.
         """
         actor, because = parse_finding(state, actor, because)
         award = await self.get(merchant_id, award_id=award_id)
@@ -142,7 +142,7 @@ class AwardService:
         return settled
 
     async def get(self, merchant_id: str, *, request_id: str = "", award_id: str = "") -> Award:
-        """One award, by either; see Ledger.find. Raises AwardNotFoundError."""
+        """Get one award by number or request id; see Ledger.find. Raises AwardNotFoundError."""
         award: Award | None = None
         if request_id and is_request_id(request_id):
             award = await self._ledger.find(merchant_id, request_id)
@@ -153,32 +153,32 @@ class AwardService:
         return award
 
     def find_repeat_expire_time(self, award: Award, request_id: str) -> datetime | None:
-        """Until when an award that has answered another request stands for the same points on its ticket."""
+        """Until when an award answers other requests for the same points on its ticket."""
         is_own = award.request.request_id == request_id
         return None if is_own else award.attempt_time + self._ledger.repeat_window
 
     async def expire_leases(self) -> None:
-        """Turn what a process left PENDING into UNKNOWN, and drop what is held for those members."""
+        """Change expired PENDING awards to UNKNOWN, and drop those members' held snapshots."""
         for award in await self._ledger.expire_leases():
             merchant_id = award.request.merchant_id
             logger.warning("award_lease_expired", merchant_id=merchant_id, award_id=award.award_id)
             await self._invalidate(award)
 
     async def drain(self, leave_time: float) -> None:
-        """Let what is being sent come to its end. What has not by `leave_time` is cut off: its lease makes it UNKNOWN.
+        """Wait for running attempts until `leave_time`, then cancel them: their leases make them UNKNOWN.
 
-        `leave_time` is the loop's. Call it when nobody opens awards any more.
+        `leave_time` is by the event loop's clock. Call this when no more awards are opened.
         """
         while self._tasks and (left_s := leave_time - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left_s)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            logger.warning("awards_cut_off", count=len(self._tasks))
+            logger.warning("awards_cancelled", count=len(self._tasks))
             await asyncio.wait(self._tasks)
 
     async def _invalidate(self, award: Award) -> None:
-        """Drop what is held for its member. Of a merchant that is gone nothing is."""
+        """Drop what is held for the award's member. For a removed merchant nothing is held."""
         with contextlib.suppress(MerchantNotFoundError):
             merchant = await self._merchants.get(award.request.merchant_id)
             await self._snapshots.invalidate(merchant, award.request.member_id)
@@ -186,10 +186,10 @@ class AwardService:
     async def _get_eligible(
         self, merchant: Merchant, member_id: str, seen_time: datetime | None, *, timeout_s: float
     ) -> Member:
-        """The member, where they may get points. Raises why not, and what `Snapshots.get` raises.
+        """Get the member if they may get points. Raises the reason if not, and the errors of `Snapshots.get`.
 
-        What is held lets an award through where it is not older than what the agent has seen (`seen_time`; None: than
-        the hold time). It never refuses one: then the provider is asked.
+        A held snapshot allows an award if it is not older than the one that the agent saw (`seen_time`; None: not older
+        than the hold time). It never refuses one: then the provider is read.
         """
         held = await self._snapshots.get_held(merchant, member_id)
         oldest = seen_time or datetime.now(UTC) - timedelta(seconds=merchant.hold_time_s or self._hold_time_s)
@@ -211,7 +211,7 @@ class AwardService:
     async def _open(
         self, merchant: Merchant, opening: Coroutine[Any, Any, Opening], answer_time: float, member: Member | None
     ) -> AwardAnswer:
-        """Open and begin to send, whether or not the caller stays."""
+        """Open an award and begin to send it, even if the caller is cancelled."""
 
         async def open_and_send() -> Opening:
             deadline = self._sender.make_deadline()
@@ -231,9 +231,9 @@ class AwardService:
         return await self._answer(award, answer_time, held.member if held else None, replayed=True)
 
     async def _answer(self, award: Award, answer_time: float, member: Member | None, *, replayed: bool) -> AwardAnswer:
-        """The award as it is once it is settled, or when `answer_time` has come.
+        """Return the award when it is settled, or at `answer_time`.
 
-        It is on record, and may have been sent: whatever fails from here on, the answer is what was known last.
+        It is on record and may have been sent. If anything fails after that, the answer is the last known state.
         """
         try:
             async with asyncio.timeout_at(answer_time):
@@ -245,7 +245,7 @@ class AwardService:
         return AwardAnswer(award=award, replayed=replayed, member_name=member.full_name if member else "")
 
     async def _wait(self, award: Award) -> Award:
-        """The award once it is PENDING no more."""
+        """Wait until the award is no longer PENDING."""
         merchant_id = award.request.merchant_id
         while award.state is AwardState.PENDING:
             sending = self._sending.get((merchant_id, award.number))
@@ -253,7 +253,7 @@ class AwardService:
                 await asyncio.wait({sending})
                 if not sending.cancelled() and sending.exception() is None:
                     return sending.result()
-            else:  # another process sends it, or none any more
+            else:  # another process sends it, or none does
                 await asyncio.sleep(POLL_S)
             award = await self._ledger.find_number(merchant_id, award.number) or award
         return award
@@ -268,7 +268,7 @@ class AwardService:
 
 
 def _report(task: asyncio.Task[Any]) -> None:
-    """Log what went wrong in a task: whoever waited for it may be gone."""
+    """Log a task's error: its caller may be gone."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, LoyaltyError):
         logger.error("award_task_failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""Merchants, the ledger of awards, and the record of every change of it."""
+"""Merchants, the ledger of awards, and the audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,26 +7,26 @@ revision = "0001"
 down_revision = None
 
 UNSETTLED = "state IN ('pending', 'unknown')"
-# What was refused has added nothing: another award may have its request.
+# A rejected award has added nothing: another award may have its request.
 BINDING = "state <> 'rejected'"
-# A reversal that takes its award back, or may.
+# A reversal that takes its award back, or may do so.
 COUNTED_REVERSAL = "reverses IS NOT NULL AND state IN ('pending', 'unknown', 'applied')"
-# As the domain allows them; a test compares.
+# The changes that the domain allows; a test compares both.
 CHANGES = (
     "coalesce(from_state, 'none') || ' > ' || state IN ('none > pending', 'rejected > pending', 'pending > applied', "
     "'pending > rejected', 'pending > unknown', 'unknown > applied', 'unknown > not_applied', 'not_applied > applied')"
 )
 
-# What an award is, but for whom it was. Never another.
+# The columns of an award, except the member's, that never change.
 FIXED = ("merchant_id", "number", "request_id", "points", "is_debit", "ticket_id", "reverses")
-# All else that a forgotten member's award keeps.
+# The other columns that an erased member's award keeps.
 KEPT = (
     *("claimed_agent_email", "claimed_agent_name", "agent_key", "agent_name_key", "reason", "is_ticket_verified"),
     *("state", "attempt", "attempt_time_ms", "lease_expire_time_ms", "rejection_reason", "retryable", "delayed"),
     *("provider_reference", "movement_id", "merchant_generation", "day", "needs_person"),
     *("next_check_time_ms", "check_count", "absent_count", "create_time_ms", "update_time_ms"),
 )
-# What a reversal takes back goes the other way: else the same points would be booked twice.
+# A reversal has the opposite direction of its award: otherwise the points would be booked twice.
 SAME_WAY = (
     "SELECT 1 FROM awards WHERE merchant_id = NEW.merchant_id AND number = NEW.reverses AND is_debit = NEW.is_debit"
 )
@@ -65,7 +65,7 @@ def _add_merchants() -> None:
         sa.Column("max_points_per_merchant_day", sa.BigInteger, nullable=False),
         sa.Column("max_points_per_agent_day", sa.BigInteger, nullable=False),
         sa.Column("award_reasons", sa.Text, nullable=False),
-        # How long its snapshots count; 0: as the service's settings say.
+        # How long its snapshots are held; 0: the service's settings.
         sa.Column("hold_time_s", sa.BigInteger, nullable=False),
         sa.Column("stale_if_error_s", sa.BigInteger, nullable=False),
         sa.Column("generation", sa.Text, nullable=False),
@@ -82,7 +82,7 @@ def _add_merchants() -> None:
 
 def _add_awards() -> None:
     op.create_table(
-        "award_numbers",  # stays when a merchant goes, so that a number is never given twice
+        "award_numbers",  # stays when a merchant is removed, so that no number is used twice
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("last_number", sa.BigInteger, nullable=False),
     )
@@ -104,17 +104,17 @@ def _add_awards() -> None:
         sa.Column("is_ticket_verified", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("claimed_agent_email", sa.Text, nullable=False),
         sa.Column("claimed_agent_name", sa.Text, nullable=False),
-        # Of the claimed e-mail, else of the name: how limits and sums tell agents apart.
+        # The key of the claimed e-mail, or of the name without one: limits and sums tell agents apart by it.
         sa.Column("agent_key", sa.Text, nullable=False, server_default=""),
-        # Of the claimed name, also where there is an e-mail: agents are looked for by either.
+        # The key of the claimed name, also with an e-mail: a search for an agent uses both keys.
         sa.Column("agent_name_key", sa.Text, nullable=False, server_default=""),
-        # The merchant's when it was asked for. Another one may be another project at the provider.
+        # The merchant's generation at the request. Another one may be another project at the provider.
         sa.Column("merchant_generation", sa.Text, nullable=False, server_default=""),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("attempt_time_ms", sa.BigInteger, nullable=False),
         sa.Column("lease_expire_time_ms", sa.BigInteger, nullable=False),
-        # The merchant's date when the last attempt was opened, "2026-11-23"; what its limits go by.
+        # The merchant's date when the last attempt was opened, "2026-11-23"; limits use it.
         sa.Column("day", sa.Text, nullable=False, server_default=""),
         sa.Column("rejection_reason", sa.Text, nullable=True),
         sa.Column("retryable", sa.Boolean, nullable=False),
@@ -122,12 +122,12 @@ def _add_awards() -> None:
         sa.Column("balance", sa.Text, nullable=True),
         sa.Column("delayed", sa.Boolean, nullable=False),
         sa.Column("needs_person", sa.Boolean, nullable=False, server_default=sa.false()),
-        # The provider's movement that has settled it: one movement settles one award.
+        # The provider's movement that settled it: one movement settles one award.
         sa.Column("movement_id", sa.Text, nullable=True),
-        # When the provider's movements are to be looked at next; null: not at all.
+        # When the provider's movements are read next for it; null: never.
         sa.Column("next_check_time_ms", sa.BigInteger, nullable=True),
         sa.Column("check_count", sa.Integer, nullable=False, server_default="0"),
-        # How often a complete list, read late enough to tell, did not have it.
+        # The number of complete lists, read late enough, that did not have it.
         sa.Column("absent_count", sa.Integer, nullable=False, server_default="0"),
         sa.Column("create_time_ms", sa.BigInteger, nullable=False),
         sa.Column("update_time_ms", sa.BigInteger, nullable=False),
@@ -143,7 +143,7 @@ def _index_awards() -> None:
     add("awards_one_unsettled", ["merchant_id", "member_id"], UNSETTLED, unique=True)
     add("awards_one_per_request", ["merchant_id", "request_id"], BINDING, unique=True)
     add("awards_one_movement", ["merchant_id", "movement_id"], "movement_id IS NOT NULL", unique=True)
-    # Not unique: one that was taken for lost, and another that was booked instead, may both turn out to be booked.
+    # Not unique: a reversal that counted as lost and a second one may both turn out to be booked.
     add("awards_by_reversed", ["merchant_id", "reverses"], COUNTED_REVERSAL)
     add("awards_by_request", ["merchant_id", "request_id"])
     add("awards_by_ticket", ["merchant_id", "ticket_id", "member_id", "attempt_time_ms"])
@@ -172,13 +172,13 @@ def _add_records() -> None:
     )
     op.create_index("award_changes_by_award", "award_changes", ["merchant_id", "number"])
     op.create_table(
-        # When an award of the merchant's may be claimed next for reconciliation, by whichever process.
+        # When any process may next claim an award of the merchant for reconciliation.
         "reconciliation_claims",
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("next_claim_time_ms", sa.BigInteger, nullable=False),
     )
     op.create_table(
-        # Requests that were answered with the award of another.
+        # Requests that were answered with another request's award.
         "award_repeats",
         sa.Column("merchant_id", sa.Text, primary_key=True),
         sa.Column("request_id", sa.Text, primary_key=True),
@@ -188,7 +188,7 @@ def _add_records() -> None:
         "erasures",
         sa.Column("erasure_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
         sa.Column("merchant_id", sa.Text, nullable=False),
-        # What the awards carry instead of the member; empty where there were none.
+        # The pseudonym in the awards; empty where there were none.
         sa.Column("pseudonym", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("award_count", sa.BigInteger, nullable=False),
@@ -198,7 +198,7 @@ def _add_records() -> None:
 
 
 def _protect_on_postgresql() -> None:
-    """Records are append-only; no award is deleted, or made another one."""
+    """Records are append-only. No award is deleted or changed into another."""
     for name, complaint in (("refuse_change", "% is append-only"), ("refuse_loss", "% stay as they were asked for")):
         op.execute(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
@@ -229,7 +229,7 @@ def _protect_on_postgresql() -> None:
 
 
 def _protect_on_sqlite() -> None:
-    """The same, and more: INSERT OR REPLACE and UPDATE OR REPLACE delete without asking the trigger of DELETE."""
+    """The same, and more: INSERT OR REPLACE and UPDATE OR REPLACE delete without running the DELETE trigger."""
     for table, key in (("award_changes", "change_id"), ("erasures", "erasure_id")):
         refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         is_there = f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - two names of ours
@@ -249,16 +249,16 @@ def _protect_on_sqlite() -> None:
     own = f"merchant_id = NEW.merchant_id AND (number = NEW.number OR ({bound}))"
     is_there = f"EXISTS (SELECT 1 FROM awards WHERE {own})"  # noqa: S608 - written right above
     op.execute(f"CREATE TRIGGER awards_no_replace BEFORE INSERT ON awards WHEN {is_there} {refuse}")
-    # What has the request of an award that is tried again.
+    # Another award that is bound to the request of a retried award.
     other = f"merchant_id = NEW.merchant_id AND number <> NEW.number AND {bound}"
-    is_taken = f"OLD.state = 'rejected' AND EXISTS (SELECT 1 FROM awards WHERE {other})"  # noqa: S608 - likewise
+    is_taken = f"OLD.state = 'rejected' AND EXISTS (SELECT 1 FROM awards WHERE {other})"  # noqa: S608 - written right above
     op.execute(f"CREATE TRIGGER awards_no_replace_by_update BEFORE UPDATE ON awards WHEN {is_taken} {refuse}")
 
 
 def _spell_refused_change(differs: str) -> str:
-    """The condition under which an update of an award is refused. `differs`: the engine's operator for it.
+    """The condition for refusing an update of an award. `differs`: the engine's operator.
 
-    Refused: a change of what was asked for, or of the member. Let through: a settled award that forgets its member, if
+    Refused: a change of the request's columns, or of the member. Allowed: the erasure of a settled award's member, if
     nothing else changes.
     """
     is_other = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in FIXED)

@@ -1,4 +1,4 @@
-"""Members' snapshots, held between reads of TRIFFT. Imports the domain, and no other room."""
+"""Members' snapshots, held between reads of TRIFFT. Imports the domain, and no other package of the service."""
 
 from loyalty_service.snapshots.service import open_snapshots
 from loyalty_service.snapshots.stores.valkey import SharedStore

@@ -1,4 +1,4 @@
-"""What is held of a merchant's members: found, put and invalidated by identity, whatever the store."""
+"""Finds, puts and invalidates held entries by identity, in any store."""
 
 import contextlib
 
@@ -14,7 +14,7 @@ from loyalty_service.snapshots.stores.protocol import Store
 
 
 class SnapshotCache:
-    """A member is held under the member's id; an e-mail, a phone number and a support ID are aliases of it."""
+    """A member is held under their id; an e-mail, a phone number and a support ID are aliases of it."""
 
     def __init__(self, store: Store, keys: Keys, clock: Clock, times: HoldTimes) -> None:
         self._store = store
@@ -23,7 +23,7 @@ class SnapshotCache:
         self._times = times
 
     async def find(self, merchant: Merchant, identity: Identity) -> Held:
-        """What is held, if it is not too old for any answer. Raises SnapshotsUnavailableError."""
+        """Find what is held, unless it is too old for any answer. Raises SnapshotsUnavailableError."""
         lookup = await self._store.get(*self._make_keys(merchant, identity))
         held = find_held(lookup, identity)
         keep_s = self._times.get_keep_s(merchant, is_member=isinstance(held.found, Snapshot))
@@ -31,14 +31,14 @@ class SnapshotCache:
         return Held() if is_too_old else held
 
     async def find_if_up(self, merchant: Merchant, identity: Identity) -> Held:
-        """As `find`. Nothing is held by a store that does not answer."""
+        """As `find`; a store that does not answer holds nothing."""
         try:
             return await self.find(merchant, identity)
         except SnapshotsUnavailableError:
             return Held()
 
     async def begin(self, merchant: Merchant) -> int | None:
-        """The store's time for a read that begins now; None where it does not answer."""
+        """The store's time for a read that begins now; None if the store does not answer."""
         with contextlib.suppress(SnapshotsUnavailableError):
             return await self._store.begin(self._keys.make_merchant_key(merchant))
         return None
@@ -50,9 +50,9 @@ class SnapshotCache:
         found: Snapshot | MemberNotFoundError | MemberAmbiguousError,
         began_us: int | None,
     ) -> bool:
-        """Hold what a read that began then has found. False: it is outdated, since it was invalidated meanwhile.
+        """Hold the result of a read that began at this time. False: it is outdated, since it was invalidated meanwhile.
 
-        A store that does not answer holds nothing, and says nothing.
+        If the store does not answer, nothing is held and nothing raised.
         """
         key, merchant_key = self._make_keys(merchant, identity)
         contents: dict[str, Content] = {}
@@ -60,7 +60,7 @@ class SnapshotCache:
             member_id = found.member.member_id
             member_key = self._keys.make_member_key(merchant, member_id)
             contents[key] = Alias(member_key=member_key, member_id=member_id)
-            contents[member_key] = HeldMember(found)  # in place of the alias where it was asked for by its id
+            contents[member_key] = HeldMember(found)  # replaces the alias if the identity is the id itself
         else:
             contents[key] = make_nobody(identity, found)
         keep_s = self._times.get_keep_s(merchant, is_member=isinstance(found, Snapshot))
@@ -73,9 +73,12 @@ class SnapshotCache:
         return all(are_held)
 
     async def invalidate(self, merchant: Merchant, identity: Identity) -> bool:
-        """Whether anything was held. Raises SnapshotsUnavailableError; it is done once the store answers."""
+        """Drop a member; returns whether anything was held.
+
+        Raises SnapshotsUnavailableError, but drops it once the store answers.
+        """
         return await self._store.invalidate(*self._make_keys(merchant, identity))
 
     def _make_keys(self, merchant: Merchant, identity: Identity) -> tuple[str, str]:
-        """Of the identity, and of the merchant."""
+        """The keys of the identity and of the merchant."""
         return self._keys.make_identity_key(merchant, identity), self._keys.make_merchant_key(merchant)

@@ -1,4 +1,4 @@
-"""What is held under a key, and how it is written."""
+"""The entries that are held under keys, and their written form."""
 
 import hashlib
 import os
@@ -14,8 +14,8 @@ from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundEr
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.snapshot import Snapshot
 
-# The version of the written form. Fields are written without their names, and two releases may share a store: raise it
-# with every change to a field of anything that is held.
+# The version of the written form. Fields are written without their names, and two releases may share a store: raise
+# this number with every change of a held field.
 FORM = 2
 _DIGEST_BYTES = 8
 _NONCE_BYTES = 12
@@ -26,21 +26,21 @@ class HeldMember(msgspec.Struct, frozen=True, tag="member", array_like=True):
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=True):
-    """Which member an e-mail, a phone number or a support ID named."""
+    """The member that an e-mail, a phone number or a support ID named."""
 
     member_key: str
     member_id: str
 
 
 class Nobody(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
-    """An identity that named no member (`member_count` 0), or several. `asked`: digests of the spellings asked for."""
+    """An identity that named no member (`member_count` 0) or several. `asked`: digests of the spellings in requests."""
 
     member_count: int
     fetch_time: datetime
     asked: tuple[bytes, ...]
 
     def answers(self, spelling: str) -> bool:
-        """A provider may tell spellings apart: that nobody has one does not say that nobody has another."""
+        """Whether this spelling was asked for: a provider may distinguish spellings that are equal to us."""
         return self.member_count > 0 or _digest(spelling) in self.asked
 
     def make_error(self) -> MemberNotFoundError | MemberAmbiguousError:
@@ -69,8 +69,8 @@ def get_kind(content: Content) -> str:
 class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Times are microseconds on the store's clock. `began_us`: when the read of the provider began.
 
-    `valid_from_us`: what began before it is outdated. It is the time of the last invalidation; without one, the
-    beginning of the first read that was put under the key. `content` is None from an invalidation to the next put.
+    `valid_from_us`: a read that began before this time is outdated. It is the time of the last invalidation, or the
+    beginning of the first read under the key. `content` is None from an invalidation to the next put.
     """
 
     key: str
@@ -80,7 +80,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publishes no types
-    """MessagePack. A value that does not decode, such as one of an older release, is a miss."""
+    """MessagePack. A value that cannot be decoded, for example an older release's, is a miss."""
 
     DEFAULT_ENCODING = None
 
@@ -102,10 +102,10 @@ class EntrySerializer(BaseSerializer):  # type: ignore[misc]  # aiocache publish
 
 
 class EncryptedSerializer(EntrySerializer):
-    """AES-256-GCM, for values that leave the process. A value that was changed is a miss.
+    """AES-256-GCM for values that leave the process. A modified value is a miss.
 
-    A snapshot names a person and holds coupon codes, which are money. Nobody who can read the store may see them, and
-    nobody who can write to it may make them up.
+    A snapshot names a person and contains coupon codes, which are money. Readers of the store must not see them, and
+    writers must not forge them.
     """
 
     def __init__(self, key: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How old an answer may be, and what is held that could be one."""
+"""How old an answer may be, and the held values that can be an answer."""
 
 import math
 
@@ -13,20 +13,20 @@ from loyalty_service.snapshots.stores.protocol import Lookup
 
 
 class Freshness(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller asked for, at `call_time_s` on this process's monotonic clock."""
+    """The freshness that a caller asks for, at `call_time_s` on this process's monotonic clock."""
 
     call_time_s: float
     max_staleness_s: float
 
     def allows(self, began_s: float) -> bool:
-        """Whether a read that began then is new enough. Zero asks for one that began after the call."""
+        """Whether a read that began at this time is new enough. A staleness of zero needs a read after the call."""
         if self.max_staleness_s == 0:
             return began_s > self.call_time_s
         return began_s >= self.call_time_s - self.max_staleness_s
 
 
 class HoldTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """How long what is held counts, in seconds, for merchants who do not say so themselves."""
+    """The hold times in seconds, for merchants that have no times of their own."""
 
     hold_time_s: float
     stale_if_error_s: float
@@ -38,16 +38,16 @@ class HoldTimes(msgspec.Struct, frozen=True, kw_only=True):
         return merchant.stale_if_error_s or self.stale_if_error_s
 
     def get_keep_s(self, merchant: Merchant, *, is_member: bool) -> float:
-        """An answer that there is nobody is no answer in an outage: it would be an old claim without a label."""
+        """The age limit of a held answer. "No such member" is not served in an outage: an old claim needs a label."""
         hold_s = self.get_hold_s(merchant)
         return max(hold_s, self.get_stale_s(merchant)) if is_member else hold_s
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held for an identity: a snapshot, or the error that it names nobody or several.
+    """A held value of an identity: a snapshot, or the error that it names nobody or several members.
 
-    `began_s`: when the read began, on this process's monotonic clock. `remembered_member_id`: whom the identity named
-    the last time.
+    `began_s`: when the read began, on this process's monotonic clock. `remembered_member_id`: the member whom the
+    identity named last time.
     """
 
     began_s: float = -math.inf
@@ -69,7 +69,7 @@ def find_held(lookup: Lookup, identity: Identity) -> Held:
         case Nobody() as nobody if nobody.answers(identity.value):
             return Held(began_s=lookup.to_process_s(entry.began_us), found=nobody.make_error())
         case Alias(member_id=member_id):
-            # An alias from before the member's last invalidation is only remembered: it may have changed hands.
+            # An alias from before the member's last invalidation is only remembered: it may name somebody else now.
             if member is None or not isinstance(member.content, HeldMember) or entry.began_us < member.valid_from_us:
                 return Held(remembered_member_id=member_id)
             began_s = lookup.to_process_s(min(entry.began_us, member.began_us))

@@ -1,4 +1,4 @@
-"""Names under which things are held: keyed hashes, so that a key names nobody in clear."""
+"""Keys of held entries: keyed hashes, so that a key does not show an identity."""
 
 import hashlib
 
@@ -10,24 +10,24 @@ _DIGEST_BYTES = 16
 
 
 class Keys:
-    """The merchant's generation is in each key: what was held under an older one is never found again."""
+    """Each key depends on the merchant's generation: entries of an older generation are never found."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
     def make_merchant_key(self, merchant: Merchant) -> str:
-        """In clear: a shop is nobody."""
+        """Not hashed: a merchant's id is not personal data."""
         return f"{merchant.merchant_id}\0{merchant.generation}"
 
     def make_identity_key(self, merchant: Merchant, identity: Identity) -> str:
-        """The same for all spellings of an identity."""
+        """The key of an identity, the same for all its spellings."""
         return self._hash(merchant, identity.kind, identity.key)
 
     def make_member_key(self, merchant: Merchant, member_id: str) -> str:
         return self._hash(merchant, "member_id", member_id)
 
     def _hash(self, merchant: Merchant, kind: str, value: str) -> str:
-        # Only the last part may hold a NUL, so that no two lists of parts are the same text.
+        # Only the last part may contain a NUL, so that different parts never make the same text.
         text = f"{self.make_merchant_key(merchant)}\0{kind}\0{value}"
         return hashlib.blake2b(
             text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES, key=self._secret

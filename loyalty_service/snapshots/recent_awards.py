@@ -1,4 +1,4 @@
-"""What support gave a member recently: a part of a snapshot that may be missing."""
+"""A member's recent awards: a part of a snapshot that may be missing."""
 
 import asyncio
 
@@ -14,10 +14,10 @@ _Found = tuple[Award, ...] | None
 
 
 class RecentAwardsReader:
-    """Reads the ledger, within `timeout_s` each time. A ledger that fails or is slow fails no snapshot.
+    """Reads the ledger within `timeout_s`. If the ledger fails or is slow, the snapshot is still served.
 
-    A read is a task of its own. One that is out of time is cancelled and not waited for: while a database hangs, so
-    does the end of its transaction.
+    Each read is a separate task. A late read is cancelled without waiting: while a database hangs, its rollback hangs
+    too.
     """
 
     def __init__(self, recent: RecentAwards, *, timeout_s: float) -> None:
@@ -26,7 +26,7 @@ class RecentAwardsReader:
         self._reads: set[asyncio.Task[_Found]] = set()
 
     async def read(self, merchant_id: str, member_id: str) -> _Found:
-        """None where the ledger did not answer."""
+        """Read the recent awards; None if the ledger did not answer."""
         read = asyncio.create_task(self._list(merchant_id, member_id))
         self._reads.add(read)
         read.add_done_callback(self._reads.discard)

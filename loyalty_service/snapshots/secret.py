@@ -1,4 +1,4 @@
-"""The secret that a fleet shares, kept in its database."""
+"""The secret that the processes of a fleet share, stored in their database."""
 
 import secrets
 
@@ -11,12 +11,12 @@ from runtime.sql import make_insert
 
 _NAME = "snapshots"
 
-# As the migrations have made it.
+# As the migrations create it.
 fleet_secrets = Table("fleet_secrets", MetaData(), Column("name", Text, primary_key=True), Column("encrypted", Text))
 
 
 async def load_secret(database: Database, keys: SecretKeys) -> bytes:
-    """32 bytes, made by whichever process is first. Apart from the keys that encrypt it: a rotation keeps what is held.
+    """Load the secret of 32 bytes; the first process makes it. A rotation of the secret keys does not change it.
 
     Raises SecretKeyError.
     """

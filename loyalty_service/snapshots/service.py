@@ -42,8 +42,8 @@ LEDGER_TIMEOUT_S = 0.25
 class SnapshotService:
     """Implements the port Snapshots.
 
-    A flight reads the provider, and then the ledger. A writer to the ledger invalidates the member after its commit: a
-    flight that read the ledger before that commit is outdated then, and is not held.
+    A flight reads the provider, then the ledger. A writer to the ledger invalidates the member after its commit. So a
+    flight that read the ledger before the commit is outdated, and is not held.
     """
 
     def __init__(  # noqa: PLR0913 - its parts
@@ -70,7 +70,7 @@ class SnapshotService:
         await self._flights.close()
         await self._recent_awards.close()
 
-    async def get(  # noqa: PLR0913 - the port's
+    async def get(  # noqa: PLR0913 - as the port
         self,
         merchant: Merchant,
         identity: Identity,
@@ -130,16 +130,16 @@ class SnapshotService:
         await self._invalidate(merchant, identity if member_id is None else _name_member(member_id))
 
     async def erase(self, merchant: Merchant, member_id: str, identities: Collection[Identity]) -> int:
-        """See the port. Other names of the member's are found only as far as the snapshot has them."""
+        """See the port. Other identities of the member are only dropped if they are in the held snapshot."""
         names = {*identities, _name_member(member_id)} if member_id else set(identities)
         found = [await self._cache.find(merchant, identity) for identity in names]
         if not member_id:
             names |= {_name_member(held.remembered_member_id) for held in found if held.remembered_member_id}
         for snapshot in [held.found for held in found if isinstance(held.found, Snapshot)]:
-            with contextlib.suppress(BadValueError):  # then nobody can have asked by it
+            with contextlib.suppress(BadValueError):  # then it was never an identity
                 by_support_id = parse_identity("support_id", snapshot.member.support_id)
                 named_id = (await self._cache.find(merchant, by_support_id)).remembered_member_id
-                # The ID is as people read it, without odd characters: so it may be another member's.
+                # The snapshot's support ID is cleaned for display, so it may be another member's.
                 if named_id in {None, snapshot.member.member_id}:
                     names.add(by_support_id)
         return sum([await self._invalidate(merchant, identity) for identity in names])
@@ -151,7 +151,7 @@ class SnapshotService:
     async def _fetch(
         self, merchant: Merchant, identity: Identity, freshness: Freshness, priority: Priority, held: Held
     ) -> Snapshot | LoyaltyError:
-        """Start a flight, or join one that began late enough. All callers who are too late share the next one."""
+        """Start a flight, or join one that is new enough. Callers for whom it is too old share the next flight."""
         while True:
             flight, is_mine = self._flights.get(merchant, identity), False
             if flight is None:
@@ -170,14 +170,14 @@ class SnapshotService:
     def _start(self, merchant: Merchant, identity: Identity, priority: Priority, held: Held) -> Flight:
         remembered_id = held.remembered_member_id
         if held.found is None and remembered_id is not None and priority is Priority.TICKET:
-            # An award has dropped the member, and its agent looks: without a permit there would be nothing to show.
+            # An award has dropped the member, and the agent is looking: without a permit there is nothing to show.
             priority = Priority.AWARD
         flight = Flight(merchant, identity, priority, began_s=self._clock.monotonic())
         self._flights.start(flight, self._read(flight, remembered_id), remembered_id)
         return flight
 
     async def _read(self, flight: Flight, remembered_id: str | None) -> Snapshot | LoyaltyError:
-        """What a flight does: read the provider and the ledger, and hold what they say."""
+        """The work of a flight: read the provider and the ledger, and hold the result."""
         merchant, identity = flight.merchant, flight.identity
         began_us = await self._cache.begin(merchant)
         found: Snapshot | MemberNotFoundError | MemberAmbiguousError
@@ -203,17 +203,17 @@ class SnapshotService:
     async def _get_stale(
         self, merchant: Merchant, identity: Identity, freshness: Freshness, error: ProviderError, *, may_be_stale: bool
     ) -> HeldSnapshot:
-        """What is held, if it is not too old; else raises the error."""
+        """Return what is held if it is not too old, otherwise raise the error."""
         held = await self._cache.find_if_up(merchant, identity)
         if isinstance(held.found, Snapshot):
-            if freshness.allows(held.began_s):  # another flight has brought it meanwhile
+            if freshness.allows(held.began_s):  # another flight has put it meanwhile
                 self._metrics.fetched.inc()
                 return HeldSnapshot(snapshot=held.found, stale_reason=None)
             if may_be_stale and held.began_s >= self._clock.monotonic() - self._times.get_stale_s(merchant):
                 self._metrics.stale.inc()
                 return HeldSnapshot(snapshot=held.found, stale_reason=error.reason)
         self._metrics.none.inc()
-        raise error.with_traceback(None)  # several callers may raise this one
+        raise error.with_traceback(None)  # several callers may raise the same error
 
 
 def _name_member(member_id: str) -> Identity:
@@ -222,12 +222,12 @@ def _name_member(member_id: str) -> Identity:
 
 def _answer(found: Snapshot | LoyaltyError) -> HeldSnapshot:
     if isinstance(found, LoyaltyError):
-        raise found.with_traceback(None)  # several callers may raise this one
+        raise found.with_traceback(None)  # several callers may raise the same error
     return HeldSnapshot(snapshot=found, stale_reason=None)
 
 
 @asynccontextmanager
-async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
+async def open_snapshots(  # noqa: PLR0913 - parts and settings
     provider: LoyaltyProvider,
     clock: Clock,
     *,
@@ -240,9 +240,9 @@ async def open_snapshots(  # noqa: PLR0913 - each a setting of its own
     ledger_timeout_s: float = LEDGER_TIMEOUT_S,
     metrics: SnapshotMetrics | None = None,
 ) -> AsyncIterator[Snapshots]:
-    """Held in the store that a fleet shares; else in memory, at most `capacity` entries (two for one found by e-mail).
+    """Open the service on a fleet's store, or in memory with at most `capacity` entries (two for one found by e-mail).
 
-    Leaving ends the reads that are under way.
+    Leaving the block cancels running reads.
     """
     metrics = metrics or SnapshotMetrics(CollectorRegistry())
     times = HoldTimes(hold_time_s=hold_time_s, stale_if_error_s=stale_if_error_s)

@@ -13,10 +13,10 @@ _Key = tuple[str, str, str, str]
 
 
 class Flight:
-    """A read of the provider, in a task of its own: a caller who leaves does not end it.
+    """A read of the provider in a separate task: a cancelled caller does not cancel it.
 
-    `began_s`: when it began, on this process's monotonic clock. `is_outdated`: a member was invalidated since. Which
-    member the flight reads is not known before it ends, so this process takes any of the merchant's for it.
+    `began_s`: when it began, on this process's monotonic clock. `is_outdated`: a member was invalidated since then. The
+    flight's member is not known before it ends, so an invalidation of any of the merchant's members counts.
     """
 
     task: asyncio.Task[Snapshot | LoyaltyError]
@@ -29,22 +29,22 @@ class Flight:
         self.is_outdated = False
 
     def answers(self, identity: Identity, priority: Priority) -> bool:
-        """Whether it has ended with an answer to another caller, too."""
+        """Whether its result is also an answer for another caller."""
         found = self.task.result()
         if self.is_outdated:
             return False
         if isinstance(found, ProviderThrottledError) and priority < self.priority:
-            return False  # a more urgent read may get a permit
+            return False  # a read of higher priority may get a permit
         if isinstance(found, ProviderError):
             return True
         if (self.identity.kind, self.identity.key) == (identity.kind, identity.key):
             return not isinstance(found, MemberNotFoundError) or identity.value in self.identity.list_spellings()
-        # It was for an alias of the member that is asked for, and may have found that it is somebody else's by now.
+        # The flight was for an alias of this member, and may have found that the alias names somebody else now.
         return isinstance(found, Snapshot) and found.member.member_id == identity.value
 
 
 class SingleFlight:
-    """Flights by the identity that they are for, and by the member whom it is remembered to name."""
+    """Flights by identity, and by the remembered member of the identity."""
 
     def __init__(self) -> None:
         self._by_key: dict[_Key, Flight] = {}
@@ -59,7 +59,7 @@ class SingleFlight:
         read: Coroutine[None, None, Snapshot | LoyaltyError],
         remembered_member_id: str | None,
     ) -> None:
-        """`read` is what the flight does. Where the remembered member has a flight, that one stays."""
+        """Start a flight that runs `read`. If the remembered member has a flight, that one stays."""
         keys = {_make_key(flight.merchant, flight.identity)}
         if remembered_member_id is not None:
             keys.add(_make_key(flight.merchant, Identity(kind="member_id", value=remembered_member_id)))
@@ -75,13 +75,13 @@ class SingleFlight:
         flight.task.add_done_callback(end)
 
     def invalidate(self, merchant: Merchant) -> None:
-        """Of all the merchant's flights."""
+        """Mark all flights of the merchant as outdated."""
         for flight in self._flights:
             if flight.merchant.merchant_id == merchant.merchant_id:
                 flight.is_outdated = True
 
     async def close(self) -> None:
-        """End all flights. Those who wait see a cancelled task."""
+        """Cancel all flights. Their callers see a cancelled task."""
         tasks = [flight.task for flight in self._flights]
         for task in tasks:
             task.cancel()

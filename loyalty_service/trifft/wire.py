@@ -51,7 +51,7 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
         raise WireError("no JSON") from error
 
 
-def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - likewise
+def _parse_odd_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the provider sent
     """Parse what msgspec refuses: half a surrogate pair, bytes that are not UTF-8, a bare line end in a text.
 
     NaN and numbers of a thousand digits become unreadable.

@@ -1,4 +1,4 @@
-"""The launcher as a process of its own, on free ports, with a folder of its own."""
+"""The launcher as a separate process, on free ports, with its own folder."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ LISTENS = ("LOYALTY_LISTEN", "LOYALTY_METRICS_LISTEN", "GATEWAY_LISTEN", "SANDBO
 
 
 class Launcher:
-    """`make run` without make. Settings of the machine are kept out; `settings` go in."""
+    """`make run` without make. It gets only `settings`, none of the machine's."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class Launcher:
         )
 
     def read_until_ready(self) -> list[str]:
-        """The lines up to the one that says so; all of them when it ends before."""
+        """The lines up to the one that says Ready; all lines if it ends before."""
         lines: list[str] = []
         assert self.child.stdout is not None
         for line in self.child.stdout:
@@ -43,7 +43,7 @@ class Launcher:
         return lines
 
     def read_operators_command(self) -> str:
-        """As it is printed after the line that says Ready."""
+        """The operator's command, as printed after the line that says Ready."""
         assert self.child.stdout is not None
         return next(line.partition(": ")[2] for line in self.child.stdout if "Operator's command" in line)
 
@@ -56,7 +56,7 @@ class Launcher:
         return self.read_to_end()[0]
 
     def end(self) -> None:
-        """Whatever became of it: nothing of it is left open."""
+        """End it in any state, and close all its pipes."""
         self.child.kill()
         self.child.wait()
         if self.child.stdout is not None:
@@ -78,19 +78,19 @@ def is_listening(listen: str) -> bool:
 
 
 def add_tag(launcher: Launcher, tag: str) -> None:
-    """To Jana's ticket, as an agent does at the page."""
+    """Add a tag to Jana's ticket, as an agent does at the page."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
     ask_json("POST", page, body={"event": "add-tag", "value": tag})
 
 
 def read_panel(launcher: Launcher) -> dict[str, Any]:
-    """What the sidebar of Jana's ticket shows; empty while nothing was answered."""
+    """The panel in the sidebar of Jana's ticket; empty while there is no answer."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     [widget] = ask_json("GET", page)["widgets"]
     return (widget["held"] or {}).get("body") or {}
 
 
 def read_widget_ids(launcher: Launcher) -> list[int]:
-    """What the sidebar of Jana's ticket is drawn from."""
+    """The widgets in the sidebar of Jana's ticket."""
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     return [widget["id"] for widget in ask_json("GET", page)["widgets"]]

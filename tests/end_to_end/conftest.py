@@ -32,7 +32,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
-    """The helpdesk with nothing remembered, 1280 pixels wide. Any error in its console fails the test."""
+    """The helpdesk in a fresh browser context, 1280 pixels wide. Any error in its console fails the test."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=stack.url)
     opened = await context.new_page()

@@ -1,4 +1,4 @@
-"""The helpdesk page in the hands of an agent."""
+"""The helpdesk page as an agent uses it."""
 
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Locator, Page, expect
@@ -22,7 +22,7 @@ def action(page: Page, button: str) -> Locator:
 
 
 async def press(page: Page, button: str, typed: dict[str, str] | None = None) -> Locator:
-    """Open a button's modal, type into the fields that are labelled so, Execute. Where the answer appears."""
+    """Open a button's modal, fill in fields by label, and execute. Returns the element with the answer."""
     await action(page, button).click()
     dialog = page.get_by_test_id("action-dialog")
     for label, value in (typed or {}).items():
@@ -37,6 +37,6 @@ def notes(page: Page) -> Locator:
 
 
 async def expect_accessible(page: Page) -> None:
-    """No violation that axe-core knows of."""
+    """Check that axe-core finds no violation."""
     violations = (await Axe().run(page))["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in violations] == []

@@ -1,4 +1,4 @@
-"""The whole product as `make run` starts it, on free ports, and a browser before it."""
+"""The whole product as `make run` starts it, on free ports, and a browser."""
 
 import json
 import os
@@ -31,7 +31,7 @@ class Stack:
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the processes run with."""
+        """The settings of the processes."""
         lines = (self.folder / "settings.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
@@ -40,13 +40,13 @@ class Stack:
         return Path(self.settings["GATEWAY_LOYALTY_KEY_FILE"]).read_text().strip()
 
     def operate(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
-        """What `trifft-gorgias … --json` prints."""
+        """Run `trifft-gorgias … --json`; return its output."""
         command = [str(Path(sys.executable).with_name("trifft-gorgias")), *arguments, "--json"]
         environ = {"PATH": os.environ["PATH"], **self.settings}
         return json.loads(subprocess.run(command, env=environ, check=True, capture_output=True).stdout)  # noqa: S603 - ours
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """The page's own JSON API."""
+        """Call the page's JSON API."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self.url}/sandbox/{path}", data=data, headers=headers, method=method)  # noqa: S310 - the loopback
@@ -61,7 +61,7 @@ def run_stack(folder: Path) -> Iterator[Stack]:
         name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
     }
     environ |= dict.fromkeys(LISTENS, "127.0.0.1:0")
-    # A browser is quicker than a person: without this, two events within a second would rightly show one answer.
+    # A browser is faster than a person: otherwise two events within a second would correctly get one answer.
     environ["GATEWAY_MAX_STALENESS_S"] = "0.001"
     command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours

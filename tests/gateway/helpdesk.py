@@ -1,4 +1,4 @@
-"""The stand-in of Gorgias on a free port, with a log of what it was asked and faults on the way."""
+"""The stand-in of Gorgias on a free port, with a log of requests, and faults of the connection."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -38,7 +38,7 @@ class Helpdesk:
     has_room: bool = False
 
     def answer(self, request: str, body: object = None, *, status: int = 200, **headers: str) -> None:
-        """What the stand-in would never say to this "METHOD path". `body`: bytes as they are, anything else as JSON."""
+        """Answer this "METHOD path" as the stand-in never would. `body`: bytes, or a value to send as JSON."""
         raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
         self.answers[request] = lambda: web.Response(
             body=raw, status=status, headers=headers, content_type="application/json"
@@ -53,7 +53,7 @@ class Helpdesk:
         return self.accounts["acme"]
 
     def clear(self) -> None:
-        """Forget the calls, and break nothing any more."""
+        """Forget the calls, and end all faults."""
         self.requests.clear()
         self.answers.clear()
         self.lose_request = self.lose_answer = None
@@ -88,7 +88,7 @@ class Helpdesk:
         self.account.state.switches = msgspec.structs.replace(self.account.state.switches, rate_limit=False)
 
     def add_ticket(self, email: str | None) -> Ticket:
-        """A ticket of a customer of its own in `acme`."""
+        """Add a ticket of a new customer in `acme`."""
         account = self.account
         customer = Customer(id=account.make_id(), name="Somebody", email=email)
         ticket = msgspec.structs.replace(account.state.tickets[4711], id=account.make_id(), customer_id=customer.id)

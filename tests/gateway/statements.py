@@ -1,4 +1,4 @@
-"""Plain SQL beside the stores, and what the stores send."""
+"""Plain SQL besides the stores, and the stores' own statements."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ async def fetch_rows(database: Database, query: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def note_statements() -> Iterator[Statements]:
-    """What this process sends to any database, with its values."""
+    """Note the statements that this process sends to any database, with their values."""
     noted: Statements = []
 
     def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401 - the driver's

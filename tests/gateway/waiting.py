@@ -7,7 +7,7 @@ _PATIENCE_S = 30.0
 
 
 async def wait_until(is_met: Callable[[], Awaitable[bool]]) -> None:
-    """Raises TimeoutError when it does not come."""
+    """Wait for a condition. Raises TimeoutError."""
     async with asyncio.timeout(_PATIENCE_S):
         while not await is_met():  # noqa: ASYNC110 - other tasks, and other processes, set no event here
             await asyncio.sleep(0.01)

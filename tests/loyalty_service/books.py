@@ -1,4 +1,4 @@
-"""What a ledger has in its two tables, whoever wrote it: awards, and the last change of each on record."""
+"""Reads a ledger's two tables: awards, and the last recorded change of each."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ async def execute(database: Database, statement: str) -> None:
 
 
 async def let_leases_run_out(database: Database) -> None:
-    """What is in doubt is looked for at once."""
+    """Expire all leases, so that reconciliation begins at once."""
     await execute(database, "UPDATE awards SET lease_expire_time_ms = 0 WHERE state = 'pending'")
     await execute(database, "UPDATE awards SET next_check_time_ms = 0 WHERE state = 'unknown'")
     await execute(database, "UPDATE reconciliation_claims SET next_claim_time_ms = 0")

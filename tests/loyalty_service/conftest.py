@@ -1,4 +1,4 @@
-"""A running service, its provider a scripted one, on a database that was migrated once for all tests."""
+"""A running service with a scripted provider, on a database that was migrated once for all tests."""
 
 import asyncio
 import shutil

@@ -1,4 +1,4 @@
-"""A PostgreSQL whose host falls silent: connections stay, and nothing comes back on them."""
+"""A PostgreSQL whose host falls silent: connections stay open, but no answers come."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Wire:
-    """Hands on what clients and server say to each other, until it is `silent`."""
+    """Passes on the bytes of clients and server, until it is `silent`."""
 
     def __init__(self, socket_path: str) -> None:
         self._socket_path = socket_path
@@ -42,7 +42,7 @@ class Wire:
 
 @asynccontextmanager
 async def run_wire(database_url: str) -> AsyncIterator[tuple[Wire, str]]:
-    """The URL of the same database by way of a wire."""
+    """The URL of the same database through a wire."""
     parts = urlsplit(database_url)
     folder = parse_qs(parts.query)["host"][0]
     wire = Wire(f"{folder}/.s.PGSQL.5432")

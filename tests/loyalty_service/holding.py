@@ -1,4 +1,4 @@
-"""A transaction of somebody else, who is in no hurry."""
+"""A long transaction of another client."""
 
 import sqlite3
 from collections.abc import AsyncIterator

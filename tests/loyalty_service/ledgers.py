@@ -1,4 +1,4 @@
-"""A ledger on a real database, and a desk that gives awards. Time passes by setting it back in the rows."""
+"""A ledger on a real database, and a desk that gives awards. Time passes by making the rows older."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -126,7 +126,7 @@ class Book:
         return read_metrics(self.metrics)
 
     async def let_pass(self, length_s: float) -> None:
-        """Everything that is in the ledger happened so much earlier."""
+        """Make all rows of the ledger older by this time."""
         columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
         shift = text(f"UPDATE awards SET {shifts}")  # noqa: S608  names written above
@@ -172,7 +172,7 @@ class Desk(Book):
         return await self.awards.award(self.merchant, GivenAward(**wanted), answer_s=answer_s)
 
     async def show(self) -> Snapshot:
-        """What a sidebar shows of Jana, of whatever age: it is held from then on."""
+        """Show Jana in a sidebar, with data of any age; it is held after that."""
         identity = Identity(kind="member_id", value=JANA)
         read = await self.snapshots.get(self.merchant, identity, max_staleness_s=None, timeout_s=1.6)
         return read.snapshot
@@ -202,7 +202,7 @@ async def open_desk(database_url: str, provider: ScriptedProvider, clock: Clock 
 
 
 async def catch(error: type[LoyaltyError], work: Any) -> dict[str, str]:  # noqa: ANN401  any awaitable
-    """The metadata of the error that it must fail with."""
+    """Return the metadata of the expected error."""
     try:
         await work
     except error as caught:

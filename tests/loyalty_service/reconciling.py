@@ -1,4 +1,4 @@
-"""A reconciler over a real ledger, its provider a scripted one. Time passes by setting it back in the rows."""
+"""A reconciler with a real ledger and a scripted provider. Time passes by making the rows older."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -105,7 +105,7 @@ class Worker:
         return await self.ledger.settle(opening.award, Settlement(state=AwardState.APPLIED, receipt=receipt))
 
     async def let_pass(self, **length: float) -> None:
-        """Everything that is in the ledger happened so much earlier."""
+        """Make all rows of the ledger older by this time."""
         columns = ("attempt_time_ms", "lease_expire_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")
         shifts = ", ".join(f"{name} = {name} - :length_ms" for name in columns)
         length_ms = round(timedelta(**length).total_seconds() * 1000)

@@ -28,7 +28,7 @@ from tests.loyalty_service.scripted import JANA
 # A shop whose TRIFFT is here gives points without a proof.
 ON_THIS_MACHINE = "http://127.0.0.1:8090"
 SECRET_KEY = Fernet.generate_key().decode()
-# A busy machine is no provider that hangs, and no outcome that is not known.
+# Long enough that a busy machine does not look like a hanging provider or an unknown outcome.
 PATIENT = {"read_timeout_s": 10.0, "award_answer_s": 10.0}
 
 
@@ -52,7 +52,7 @@ class Client:
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller learns from a failed call. `field`: of its BadRequest; `retry_s`: of its RetryInfo."""
+    """The parts of a failed call. `field`: of its BadRequest; `retry_s`: of its RetryInfo."""
 
     code: grpc.StatusCode
     reason: str

@@ -1,4 +1,4 @@
-"""A provider that does what a test tells it."""
+"""A scripted provider."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime

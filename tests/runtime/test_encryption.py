@@ -21,7 +21,7 @@ def test_keys_encrypt_with_the_newest() -> None:
 
 def test_keys_without_the_right_one_say_what_to_do_and_not_what_was_stored() -> None:
     token = SecretKeys([OLD]).encrypt("secret")
-    with pytest.raises(SecretKeyError, match="add it again") as caught:
+    with pytest.raises(SecretKeyError, match="add that key again") as caught:
         SecretKeys([NEW]).decrypt(token)
     assert token not in str(caught.value)
 

@@ -1,1 +1,1 @@
-"""What a press of a button is answered: what happened, then what to do. May import the rest of wording but `panel/`."""
+"""The answers to button presses: what happened, then what to do. May import the rest of wording except `panel/`."""

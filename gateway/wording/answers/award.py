@@ -21,7 +21,7 @@ from gateway.wording.shop import DEFAULT_SHOP, Shop
 from gateway.wording.times import format_clock, format_time, is_today
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# As the panel's first line says it.
+# As in the panel's first line.
 _NO_MEMBER = {
     NoTokenReason.NO_MEMBER: "there is no loyalty member on this ticket.",
     NoTokenReason.SEVERAL_MEMBERS: "several members have this e-mail. {no_points}",
@@ -30,19 +30,20 @@ _NO_MEMBER = {
     NoTokenReason.NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
     NoTokenReason.NOT_VERIFIED: NOT_VERIFIED,
 }
-# TRIFFT could not say, or the panel is an old one: it knows why, the click does not.
+# The panel has no token, since TRIFFT did not answer or the panel is old. The press does not know why; the panel says
+# it.
 _NO_TOKEN = "this panel shows no loyalty member. Its first line says why."  # noqa: S105 - a sentence
-# It may also be from before the shop allowed it.
+# The panel may also be from before the shop allowed it.
 _NO_DEDUCT_TOKEN = f"points cannot be removed with this panel. {TAG_ADVICE}"
 _SWITCHED_OFF = f"this shop does not let support remove points. {ASK_MANAGER}"
 _FOR_MORE = "For more, ask a manager."
 _LIMITS = {limit.name: limit for limit in LIMITS}
 _EXAMPLE_POINTS = 100
-# The shop has turned reasons on, and its button is still the one from before.
+# The shop has turned reasons on, but its installed button has no field for them.
 _OLD_BUTTON = f"this shop wants a reason, and this button does not ask for one. {INSTALL_AGAIN}"
 
 
-def say_award(  # noqa: PLR0913 - what a sentence is made of
+def say_award(  # noqa: PLR0913 - the parts of a sentence
     response: pb.AwardPointsResponse,
     request_id: str,
     reversal: pb.Award | None,
@@ -51,10 +52,9 @@ def say_award(  # noqa: PLR0913 - what a sentence is made of
     *,
     note: str = "",
 ) -> str:
-    """An award or deduction that is booked, or being checked. `request_id`: what was asked for now.
+    """Say the outcome of an award or deduction that is booked or being checked. `request_id`: this press's.
 
-    `reversal`: the one that the award names; None where it names none, or that one could not be read. `note`: as
-    `say_note_place` has it.
+    `reversal`: the award's; None if it has none, or it could not be read. `note`: the text of `say_note_place`.
     """
     award = response.award
     if award.state != pb.AWARD_STATE_APPLIED:
@@ -69,12 +69,15 @@ def say_award(  # noqa: PLR0913 - what a sentence is made of
 
 
 def say_award_lost(points: int, shop: Shop, *, direction: Direction, is_noted: bool) -> str:
-    """Nobody knows how far the award had come, so it is not called refused. `is_noted`: if it came to be on record."""
+    """Say that the outcome is not known, which is no refusal.
+
+    `is_noted`: a note will come if the award is on record.
+    """
     advice = "If a note appears in this ticket, it says what happened. If none does, ask" if is_noted else "Ask"
     return f"{_say_unknown(direction, points, shop)} {advice} a manager."
 
 
-def say_award_refusal(  # noqa: PLR0913 - what a sentence is made of
+def say_award_refusal(  # noqa: PLR0913 - the parts of a sentence
     error: GatewayError,
     shop: Shop,
     now: datetime,
@@ -83,14 +86,14 @@ def say_award_refusal(  # noqa: PLR0913 - what a sentence is made of
     asks_reason: bool = True,
     note: str = "",
 ) -> str:
-    """Why nothing was added, or removed. `asks_reason`: whether the button that was pressed has a field for one."""
+    """Say why nothing was added or removed. `asks_reason`: whether the pressed button has a field for a reason."""
     cause = _say_cause(error, shop, direction, asks_reason=asks_reason)
     lead, no_points = f"Not {direction.done}", _say_no_points(direction)
     return f"{lead}{cause}" if cause else say_refusal(lead, error, shop, now, note, no_points=no_points)
 
 
 def _say_cause(error: GatewayError, shop: Shop, direction: Direction, *, asks_reason: bool) -> str:
-    """What follows "Not added"; empty where it is what every action says."""
+    """The text after "Not added"; empty if all actions share it."""
     match error:
         case AwardTokenError(why=NoTokenReason() as why):
             cause = f": {_NO_MEMBER[why].format(no_points=_say_no_points(direction))}"
@@ -136,7 +139,7 @@ def _say_no_token(shop: Shop, direction: Direction) -> str:
 
 
 def _say_limit(metadata: dict[str, str], shop: Shop, direction: Direction) -> str:
-    """How much of which limit is used. A limit that is not known here is not explained."""
+    """Say how much of a limit is used. A limit that is not known here is not explained."""
     limit = _LIMITS.get(metadata.get("limit", ""))
     maximum, used, left = (_read_points(metadata, name) for name in ("maximum", "used", "left"))
     if limit is not None and not limit.used_of and maximum != 0:
@@ -157,9 +160,9 @@ def _read_points(metadata: dict[str, str], name: str) -> int | None:
 
 
 def _say_most(maximum: int | None, shop: Shop, direction: Direction) -> str:
-    """What may be entered. `maximum`: as the loyalty service has it, where it says."""
+    """Say what may be entered. `maximum`: from the loyalty service, if it names one."""
     most = shop.limits.find_most(debit=direction is REMOVE) or maximum
-    if most is None and shop is DEFAULT_SHOP:  # it could not be asked for
+    if most is None and shop is DEFAULT_SHOP:  # the shop's limits could not be read
         return f". Enter whole points, for example {_EXAMPLE_POINTS}."
     if most is None:
         return f": {_SWITCHED_OFF}"
@@ -191,7 +194,7 @@ def _say_applied(response: pb.AwardPointsResponse, shop: Shop) -> str:
 
 
 def _say_nothing_new(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """As in "Nothing new was added. Ana already added 100 points at 14:02 (A-10482)."."""
+    """Like "Nothing new was added. Ana already added 100 points at 14:02 (A-10482)."."""
     direction = find_direction(award)
     points, when, agent = format_points(award.points, shop), say_when(award, shop, now), name_agent(award)
     were = "was" if award.points == 1 else "were"
@@ -200,27 +203,27 @@ def _say_nothing_new(award: pb.Award, shop: Shop, now: datetime) -> str:
 
 
 def _say_replayed(award: pb.Award, shop: Shop, now: datetime) -> str:
-    """The same click again: its first answer may never have been seen."""
+    """Say it for the same click again: the agent may not have seen its first answer."""
     outcome = f" {say_later(award.points)}" if award.delayed else ""
     return f"{_say_nothing_new(award, shop, now)}{outcome} {_say_more(find_direction(award))}"
 
 
 def _say_repeated(response: pb.AwardPointsResponse, shop: Shop, now: datetime) -> str:
-    """Another panel's award stands for this number for a while. Any other number may be tried with this panel at once.
+    """Say it for another panel's award, which answers this number for a while.
 
-    Afterwards, too, this panel has had its answer for this number.
+    This panel accepts other numbers at once. For this number, this panel gets the same answer even later.
     """
     already = _say_nothing_new(response.award, shop, now)
-    end = response.repeat_expire_time.ToDatetime(UTC)  # 1970 where it is not told
+    end = response.repeat_expire_time.ToDatetime(UTC)  # 1970 if it is not set
     if end <= now:
         return f"{already} {_say_more(find_direction(response.award))}"
-    end += timedelta(minutes=1, microseconds=-1)  # it is over in the minute that is named
+    end += timedelta(minutes=1, microseconds=-1)  # so that the named minute is after the end
     until = format_clock(end, shop) if is_today(end, shop, now) else format_time(end, shop)
     return f"{already} For the same number, wait until {until}."
 
 
 def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: datetime) -> str:
-    """Only a reversal that is booked has undone anything."""
+    """Say that the award was undone, if its reversal is booked."""
     already, them = _say_nothing_new(award, shop, now), "it" if award.points == 1 else "them"
     undid = f"award {award.reversed_by} {'gave' if award.debit else 'took'} {them} back."
     if reversal is None or reversal.state != pb.AWARD_STATE_APPLIED:
@@ -229,7 +232,7 @@ def _say_undone(award: pb.Award, reversal: pb.Award | None, shop: Shop, now: dat
 
 
 def _say_more(direction: Direction) -> str:
-    """This panel has had its award: a ticket event draws another one."""
+    """Say how to add more: this panel has its award, and a ticket event draws a new panel."""
     return f"To {direction.verb} more: close this window, add or remove a tag, then try again."
 
 

@@ -1,4 +1,4 @@
-"""What the answers say alike of an award: who, whom, when, and the balance after it."""
+"""The parts that answers share: the agent, the member, and the balance after an award."""
 
 from datetime import UTC, datetime
 
@@ -10,12 +10,12 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 def name_agent(award: pb.Award) -> str:
-    """As claimed; may be empty."""
+    """The agent's claimed name; may be empty."""
     return format_echo(award.claimed_agent_name) or format_echo(award.claimed_agent_email)
 
 
 def name_member(award: pb.Award, member_name: str) -> str:
-    """By name, else by support ID: "Jana Nováková", "member JN-4821", "this member"."""
+    """The member by name or by support ID: "Jana Nováková", "member JN-4821", "this member"."""
     support_id = format_echo(award.member_support_id)
     return format_echo(member_name) or (f"member {support_id}" if support_id else "this member")
 
@@ -28,20 +28,20 @@ def say_when(award: pb.Award, shop: Shop, now: datetime) -> str:
 
 
 def say_later(points: int) -> str:
-    """Of points that were asked for, and are not in the balance."""
+    """Say that points are booked later and are not in the balance."""
     them = "it" if points == 1 else "them"
     return f"TRIFFT will book {them} later; the balance does not show {them} yet."
 
 
 def say_balance(award: pb.Award, shop: Shop, sentence: str = "Balance {balance}.") -> str:
-    """As in " Balance 1,340."; empty where the answer had none, or one without these points."""
+    """Like " Balance 1,340."; empty if the answer had none, or one without these points."""
     if award.delayed or not award.HasField("balance"):
         return ""
     return f" {sentence.format(balance=format_number(parse_balance(award.balance), shop))}"
 
 
 def say_note_place(note_ticket_id: str, ticket_id: str) -> str:
-    """As in " A note will appear in ticket 4718.", for an agent who looks at `ticket_id`; empty where none will."""
+    """Like " A note will appear in ticket 4718.", for an agent who looks at `ticket_id`; empty if none will."""
     if not note_ticket_id:
         return ""
     place = "this ticket" if note_ticket_id == ticket_id else f"ticket {format_echo(note_ticket_id)}"

@@ -1,6 +1,6 @@
-"""Why a press changed nothing, as all buttons say it alike.
+"""The refusals that all buttons share.
 
-`lead` is what did not happen: "Not added", "Not removed", "Not undone".
+`lead` says what did not happen: "Not added", "Not removed", "Not undone".
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ from gateway.wording.shop import Shop
 from gateway.wording.times import format_clock, format_day, format_day_of_year, is_today
 
 _NOTHING_CHANGED = "nothing was changed. Try again in a few minutes."
-# Where nobody was asked, an earlier click may have changed something: this one did not.
+# For errors before the loyalty service was called: an earlier click may have changed something, this one did not.
 _THIS_CLICK_CHANGED_NOTHING = "this click changed nothing. Try again in a few minutes."
 
 _CAUSES = {
@@ -51,9 +51,9 @@ _UNREADABLE = f". The button sent something that cannot be read. {INSTALL_AGAIN}
 def say_refusal(  # noqa: PLR0913 - what a sentence is made of
     lead: str, error: GatewayError, shop: Shop, now: datetime, note: str, *, no_points: str = NO_POINTS_HERE
 ) -> str:
-    """For every error; what one action says in its own words, it says itself. `note`: as `say_note_place` has it.
+    """Say why nothing was changed, for errors without own words of the action. `note`: the text of `say_note_place`.
 
-    `no_points`: that this action changes none of such a member.
+    `no_points`: the sentence that points of such a member cannot be changed.
     """
     match error:
         case AwardTokenError():
@@ -84,11 +84,11 @@ def _say_token(error: AwardTokenError, shop: Shop) -> str:
 
 
 def _say_doubt(error: LoyaltyCallError, shop: Shop, now: datetime) -> str:
-    """As in "We are still checking award A-10482 for this customer (started 22:42)."."""
+    """Like "We are still checking award A-10482 for this customer (started 22:42)."."""
     what = f"We are still checking award {error.award_id} for this customer"
     try:
         started = datetime.fromisoformat(error.metadata.get("attempt_time", ""))
         is_clock = is_today(started, shop, now)
         return f"{what} (started {format_clock(started, shop) if is_clock else format_day(started, shop)})."
-    except (ValueError, OverflowError):  # a loyalty service of another release does not tell
+    except (ValueError, OverflowError):  # another release of the loyalty service may not say
         return f"{what}."

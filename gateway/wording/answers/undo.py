@@ -16,7 +16,7 @@ _LEAD = "Not undone"
 
 
 def say_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, note: str = "") -> str:
-    """A reversal that is booked, or being checked. `note`: as `say_note_place` has it."""
+    """Say the outcome of a reversal that is booked or being checked. `note`: the text of `say_note_place`."""
     reversal = response.award
     if reversal.state != pb.AWARD_STATE_APPLIED:
         return _say_checking(reversal, shop, note)
@@ -24,7 +24,7 @@ def say_undo(response: pb.ReverseAwardResponse, shop: Shop, now: datetime, *, no
 
 
 def say_undo_lost(award_id: str) -> str:
-    """Nobody knows how far the undo of this award had come. Its row in the next panel tells."""
+    """Say that the undo's outcome is not known. The award's row in the next panel will show it."""
     return (
         f"We do not know yet whether award {award_id} was undone. Add or remove a tag in a few minutes: the panel will "
         "say it."
@@ -32,7 +32,7 @@ def say_undo_lost(award_id: str) -> str:
 
 
 def say_undo_refusal(error: GatewayError, award_id: str, shop: Shop, now: datetime, *, note: str = "") -> str:
-    """Why nothing is undone. `award_id`: of the award to undo; empty where the panel could not be read."""
+    """Say why nothing is undone. `award_id`: the award to undo; empty if the panel could not be read."""
     match error:
         case AwardTokenError(is_absent=True):
             message = f"{_LEAD}: there is no award here that can be undone now."
@@ -58,7 +58,7 @@ def say_undo_refusal(error: GatewayError, award_id: str, shop: Shop, now: dateti
 
 
 def _say_until(error: LoyaltyCallError, shop: Shop, now: datetime) -> str:
-    """As in "until 14:32"; the day, where it was another one."""
+    """Like "until 14:32"; with the day if it is another day."""
     try:
         expire_time = datetime.fromisoformat(error.metadata.get("expire_time", ""))
         is_clock = is_today(expire_time, shop, now)
@@ -90,7 +90,7 @@ def _say_applied(response: pb.ReverseAwardResponse, shop: Shop) -> str:
 
 
 def _say_replayed(reversal: pb.Award, shop: Shop, now: datetime) -> str:
-    """The same press again, or another panel's: its first answer may never have been seen."""
+    """Say it for the same press again, or another panel's: the agent may not have seen its first answer."""
     agent, points, when = name_agent(reversal), format_points(reversal.points, shop), say_when(reversal, shop, now)
     direction, were = find_direction(reversal), "was" if reversal.points == 1 else "were"
     who = f"{agent} {direction.did} {points} {when}" if agent else f"{points} {were} {direction.done} {when}"

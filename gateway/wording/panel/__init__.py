@@ -1,5 +1,4 @@
 """The widget: its labels, its first line, its rows.
 
-A field that the contract's Member has already is shown by one line in `member.py`. The way of a new one from TRIFFT to
-here is in CONTRIBUTING.md.
+One line in `member.py` shows a field of the contract's Member. CONTRIBUTING.md says how to add a new field.
 """

@@ -1,4 +1,4 @@
-"""A member's coupons, a line each."""
+"""A member's coupons, one line each."""
 
 from gateway.wording.phrases import UNREADABLE
 from gateway.wording.shop import Shop
@@ -8,7 +8,7 @@ from runtime.text import join, make_line
 
 
 def list_coupon_lines(snapshot: pb.Snapshot, shop: Shop) -> list[str]:
-    """As in "Welcome! · 5 EUR · until 31 Dec 2026"; one line where the list cannot be read."""
+    """Lines like "Welcome! · 5 EUR · until 31 Dec 2026"; a single line if the list cannot be read."""
     return [UNREADABLE] if snapshot.coupons_unreadable else [_say_coupon(coupon, shop) for coupon in snapshot.coupons]
 
 

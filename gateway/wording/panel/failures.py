@@ -1,6 +1,6 @@
-"""Why a panel has no data, or old data: what happened and when, then what an agent can do.
+"""Says why a panel has no data or old data: what happened and when, then what an agent can do.
 
-A reason is a name of ErrorReason, or the edge's own.
+A reason is a name of ErrorReason, or one of the gateway's own.
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from gateway.wording.phrases import TAG_ADVICE, TELL_ADMINISTRATOR
 from gateway.wording.shop import Shop
 from gateway.wording.times import format_clock
 
-# As an agent reads it before "at 14:07".
+# The text before "at 14:07".
 _FAILURES = {
     "PROVIDER_CREDENTIALS": "TRIFFT refused our access",
     "PROVIDER_THROTTLED": "TRIFFT was busy",
@@ -25,12 +25,12 @@ _LASTING = frozenset({"PROVIDER_CREDENTIALS", "PROVIDER_CONTRACT", "MERCHANT_NOT
 
 
 def is_lasting_failure(reason: str) -> bool:
-    """Whether it stays until somebody changes a setting: an agent who tries again gets the same."""
+    """Whether it lasts until a setting is changed, so that trying again does not help."""
     return reason in _LASTING
 
 
 def say_failure(reason: str, shop: Shop, now: datetime) -> str:
-    """Where there is nothing to show."""
+    """The text if there is no data to show."""
     failure = _say(reason, shop, now)
     if is_lasting_failure(reason):
         return f"No loyalty data: {failure}. {TELL_ADMINISTRATOR}"
@@ -38,7 +38,7 @@ def say_failure(reason: str, shop: Shop, now: datetime) -> str:
 
 
 def say_failure_beside_data(reason: str, shop: Shop, now: datetime) -> str:
-    """After the data that is held."""
+    """The text after held data."""
     failure = capitalize(_say(reason, shop, now))
     return f"{failure}. {TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
 
@@ -48,5 +48,5 @@ def _say(reason: str, shop: Shop, now: datetime) -> str:
 
 
 def capitalize(sentence: str) -> str:
-    """With a capital first; the rest stays as it is, "TRIFFT" for one."""
+    """Make the first letter a capital; the rest stays unchanged ("TRIFFT")."""
     return f"{sentence[0].upper()}{sentence[1:]}"

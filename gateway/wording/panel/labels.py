@@ -1,4 +1,4 @@
-"""What the widget's titles, links, buttons and forms are called."""
+"""The labels of the widget's titles, links, buttons and forms."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,6 @@ NOTE = "Note (optional, the customer may see it)"
 
 
 def label_reason(reasons: Sequence[str]) -> str:
-    """`reasons`: of which one is to be typed; empty: it may be any."""
+    """`reasons`: one of them must be typed; empty: any text."""
     choice = f" (type the first letters: {', '.join(map(isolate, reasons))})" if reasons else ""
     return f"Reason{choice}"

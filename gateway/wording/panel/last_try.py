@@ -1,4 +1,4 @@
-"""The row that tells of a member's last refused press. It is there only while it is news."""
+"""The row about a member's last refused press, which is shown for a while."""
 
 import re
 from datetime import datetime
@@ -7,14 +7,14 @@ from gateway.wording.phrases import format_echo
 from gateway.wording.shop import Shop
 from gateway.wording.times import format_clock, format_day_of_year
 
-# What did not happen, and why: "Not added: …", "Not added. …".
+# Splits a refusal into what did not happen and why: "Not added: …", "Not added. …".
 _SENTENCE = re.compile(r"([^.:]+)([.:] .*)", re.DOTALL)
 
 
 def say_last_try(message: str, time: datetime, shop: Shop, *, ticket_id: str, agent: str) -> str:
-    """As in "Not added at 14:02 (23 Nov, Ana, ticket 4711): 380 of 500 points for ticket 4711 are used. …".
+    """Like "Not added at 14:02 (23 Nov, Ana, ticket 4711): 380 of 500 points for ticket 4711 are used. …".
 
-    Gorgias keeps the panel on the customer, for days, and shows it on each of their tickets, to each agent.
+    Gorgias keeps the panel on the customer for days, and shows it on each of their tickets to each agent.
     """
     ticket = format_echo(ticket_id)
     if ticket:

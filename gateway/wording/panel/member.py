@@ -12,7 +12,7 @@ from gateway.wording.times import format_day, parse_time
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import join, make_line
 
-# A balance that is there, and not known: in its row, and in the first line.
+# The texts for an unreadable balance: in its row, and in the first line.
 _NO_BALANCE = {
     pb.WALLET_STATE_UNREADABLE: (UNREADABLE, "points cannot be read"),
     pb.WALLET_STATE_SEVERAL: ("Several wallets", "several wallets"),
@@ -20,9 +20,9 @@ _NO_BALANCE = {
 
 
 class MemberField(msgspec.Struct, frozen=True):
-    """`key`: in the template, the view and what scripts read. `label`: as agents and operators read it.
+    """`key`: its name in the template, the view and JSON for scripts. `label`: its name for agents and operators.
 
-    `read`: its value as JSON; None or an empty text where there is none. `say`: where it reads otherwise than that.
+    `read`: its value as JSON; None or an empty text if there is none. `say`: its text, if that differs from the value.
     """
 
     key: str
@@ -31,7 +31,7 @@ class MemberField(msgspec.Struct, frozen=True):
     say: Callable[[pb.Member, Shop], str] | None = None
 
     def render(self, member: pb.Member, shop: Shop) -> str:
-        """One text, as it is to be copied: only what stands beside others is isolated."""
+        """Render one text for copying: a text is only isolated beside other texts."""
         said = self.say(member, shop) if self.say else make_line(self.read(member) or "")
         return said or NONE
 
@@ -42,13 +42,13 @@ def is_switched_off(member: pb.Member) -> bool:
 
 
 def say_points(member: pb.Member, shop: Shop) -> str:
-    """For the first line: "1,240 points"."""
+    """The points in the first line: "1,240 points"."""
     absent = _NO_BALANCE.get(member.wallet_state)
     return absent[1] if absent else format_points(parse_balance(member.wallet), shop)
 
 
 def _say_balance(member: pb.Member, shop: Shop) -> str:
-    """A balance that is not known is none: never zero."""
+    """The balance; an unknown balance is never shown as zero."""
     if is_switched_off(member):
         return "Switched off"
     absent = _NO_BALANCE.get(member.wallet_state)

@@ -1,4 +1,4 @@
-"""The first line of a panel: what matters of a member, or why there is none."""
+"""The first line of a panel: the most important facts of a member, or why there is none."""
 
 from datetime import datetime
 
@@ -17,16 +17,16 @@ from gateway.wording.shop import Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import drop_mark, join, make_line
 
-# Of a member who may get points, as far as their status goes; an older loyalty service may not tell.
+# The statuses of members who may get points; an older loyalty service may not set one.
 ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
 _NOT_VERIFIED = f"Points cannot be added yet: {NOT_VERIFIED}"
 NO_EMAIL = "No e-mail on this ticket, so no member can be found."
-# There may be an e-mail, and nobody can say which.
+# There may be an e-mail, but it cannot be read.
 UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
 
 
 def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
-    """Of one member. `now` dates the failure that a stale snapshot stands in for."""
+    """The first line of one member. `now`: the time of the failure, if the snapshot is stale."""
     is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
     summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
     if is_old:
@@ -38,7 +38,7 @@ def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
 
 
 def gets_points(member: pb.Member) -> bool:
-    """Whether points can be added to this member. A balance that cannot be read is no obstacle to the service."""
+    """Whether points can be added, as the loyalty service decides: an unreadable balance forbids nothing."""
     has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
     return member.status in ACTIVE and has_wallet
 
@@ -48,7 +48,7 @@ def say_not_member(email: str) -> str:
 
 
 def say_several_members(count: str, email: str) -> str:
-    """`count`: a number, or empty where it is not told."""
+    """`count`: a number, or empty if it is not known."""
     return f"{count or 'Several'} members have {format_echo(email)}. {NO_POINTS_HERE}"
 
 
@@ -57,7 +57,7 @@ def _end(sentence: str) -> str:
 
 
 def _say_obstacle(member: pb.Member) -> str:
-    """Why points cannot be added, where an agent would not know it from one of the facts."""
+    """Why points cannot be added, if the other facts do not show it."""
     if member.status == pb.MEMBER_STATUS_BLOCKED:
         return ""
     if member.status not in ACTIVE:

@@ -1,7 +1,7 @@
-"""What support gave a member, or removed: a line for each award, and the one that can be undone.
+"""Awards and deductions of a member: one line each, and the row of the one that can be undone.
 
-Agents are named as their helpdesk names them, else by what is before the @ of their e-mail: that is enough to ask a
-colleague, and Gorgias keeps the panel on the customer, where nobody's whole address belongs.
+Agents are named as in the helpdesk, or by the text before the @ of their e-mail. That is enough to ask a colleague.
+Gorgias keeps the panel on the customer, so it has no whole address.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,27 +14,30 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate, make_line, shorten
 
 _MINUS = "\N{MINUS SIGN}"
-# Of about 300 pixels a line has half. A ticket's number has ten digits at most; it is a claim, and may be anything.
+# A line has half of about 300 pixels. A ticket's number has at most ten digits; but it is a claim, and may be any text.
 _MAX_AGENT_CHARS = 32
 _MAX_REASON_CHARS = 32
 _MAX_TICKET_CHARS = 20
 
 
 def list_award_lines(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> list[str]:
-    """Newest first: "+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482"; another year than now's is said."""
+    """Lines, newest first.
+
+    For example "+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482"; the year is added if it is not this one.
+    """
     applied = {award.award_id for award in awards if award.state == pb.AWARD_STATE_APPLIED}
     year = f" {now.astimezone(shop.zone).year}"
     return [_say_award(award, applied, shop, year) for award in awards]
 
 
 def say_undo_row(award: pb.Award, shop: Shop) -> str:
-    """The time is absolute, since the panel is kept: "Undo +100, ticket 4727, A-3, until 14:25 CET"."""
+    """Like "Undo +100, ticket 4727, A-3, until 14:25 CET". The time is absolute, since Gorgias keeps the panel."""
     _, _, until = format_time(parse_time(award.reverse_expire_time), shop).partition(", ")
     return _join((f"Undo {_say_points(award, shop)}", _name_ticket(award), award.award_id, f"until {until}"))
 
 
 def _say_award(award: pb.Award, applied: Collection[str], shop: Shop, year: str) -> str:
-    """What must not be overlooked comes before what a narrow panel may cut off."""
+    """One line. The important parts come first, since a narrow panel may cut off the rest."""
     reason = _shorten(award.reason, _MAX_REASON_CHARS)
     facts = (
         _say_points(award, shop),
@@ -53,7 +56,10 @@ def _say_points(award: pb.Award, shop: Shop) -> str:
 
 
 def _say_state(award: pb.Award, applied: Collection[str]) -> str:
-    """What is not plain "given". `applied`: numbers of the listed awards that are; an undo is newer than its award."""
+    """The state, if it is not simply "given".
+
+    `applied`: numbers of the listed APPLIED awards; an undo is newer than its award.
+    """
     facts = [f"undoes {award.reverses}"] if award.reverses else []
     if award.state == pb.AWARD_STATE_UNKNOWN:
         facts.append("being checked")

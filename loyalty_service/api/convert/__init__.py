@@ -1,1 +1,1 @@
-"""Messages of the proto as the domain's values, and back, a file for each noun."""
+"""Converts messages of the proto to the domain's values and back, one file for each noun."""

@@ -1,4 +1,4 @@
-"""Awards: as they are asked for and looked for, what became of them, and what was forgotten."""
+"""Converts awards: requests, filters, sums, changes and erasures."""
 
 from loyalty_service.api.convert.values import read_fields, read_time, spell, spell_fields, write_time
 from loyalty_service.awards.parse import GivenAward, GivenReversal, parse_filter
@@ -25,7 +25,7 @@ def read_reversal(message: pb.ReverseAwardRequest) -> GivenReversal:
 
 
 def read_state(field: str, message: pb.AwardState.ValueType) -> AwardState:
-    """Raises BadValueError for a state that is not set, or that we do not know."""
+    """Raises BadValueError for a state that is not set, or not known here."""
     if message not in _STATES:
         raise BadValueError(field, "must be a state that an award can have")
     return _STATES[message]

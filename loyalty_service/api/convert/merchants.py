@@ -1,4 +1,4 @@
-"""Merchants, and what could not be read of their members."""
+"""Converts merchants, and the fields of their members that could not be read."""
 
 from loyalty_service.api.convert.values import spell, spell_fields, write_time
 from loyalty_service.domain.limits import LIMIT_FIELDS
@@ -10,14 +10,14 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 def read_merchant_fields(message: pb.Merchant) -> GivenFields:
-    """Those that are set. A limit may be set to 0, which is none."""
+    """Read the fields that are set. A limit that is set to 0 means no limit."""
     given = {field.name: value for field, value in message.ListFields()}
     limits = {name: given[name] for name in LIMIT_FIELDS if name in given}
     return GivenFields(**{name: given[name] for name in GivenFields.__struct_fields__ if name in given}, limits=limits)
 
 
 def write_merchant(merchant: Merchant) -> pb.Merchant:
-    """Without the token, which never comes out: the message has no field for it."""
+    """Write a merchant without its token: the message has no field for it."""
     limits = {field: getattr(merchant.limits, name) for field, name in LIMIT_FIELDS.items()}
     fields = spell_fields(pb.Merchant, merchant) | {"verification": _write_verification(merchant.verification)}
     return pb.Merchant(**fields, **limits)

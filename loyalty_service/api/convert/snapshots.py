@@ -1,4 +1,4 @@
-"""Members, how they are named, and what is held of them."""
+"""Converts members, identities and held snapshots."""
 
 from urllib.parse import quote
 
@@ -32,9 +32,9 @@ def read_member_id(text: str) -> str:
 
 
 def read_erased_id(text: str) -> str:
-    """A member's id, or nothing. Raises BadValueError, also for what a forgotten member's awards carry."""
+    """Read a member's id, which may be empty. Raises BadValueError, also for the pseudonym of an erased member."""
     if text.startswith(PSEUDONYM_PREFIX):
-        raise BadValueError("member_id", "is the pseudonym of a member who was forgotten already")
+        raise BadValueError("member_id", "is the pseudonym of a member who was erased already")
     return read_member_id(text) if text else ""
 
 

@@ -1,4 +1,4 @@
-"""What messages of every kind have in them. Fields of one name in the domain and in the proto are not spelled again."""
+"""Converts values that many messages have. Fields with the same name in domain and proto are copied by name."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR
@@ -20,7 +20,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NANOS = 1_000_000_000  # in a second
-# A value of the proto's enum is called the same as the domain's, behind this.
+# Values of a proto enum have this prefix and the domain's name.
 _PREFIXES: dict[type[Enum], str] = {
     AwardGrouping: "AWARD_GROUPING",
     AwardState: "AWARD_STATE",
@@ -33,7 +33,7 @@ _PREFIXES: dict[type[Enum], str] = {
 
 
 def spell(value: Any) -> Any:  # noqa: ANN401  any value of the domain, as a message's constructor takes it
-    """A struct as its fields by name, an enum as its name in the proto; what the constructor takes stays as it is."""
+    """Convert a struct to its fields by name, an enum to its name in the proto; other values stay as they are."""
     match value:
         case Wallet():
             whole = int(value.balance.to_integral_value(ROUND_FLOOR))
@@ -51,20 +51,20 @@ def spell(value: Any) -> Any:  # noqa: ANN401  any value of the domain, as a mes
 
 
 def spell_fields(message: type[Message], *values: msgspec.Struct | None) -> dict[str, Any]:
-    """Of the values' fields, those that the message has by the same name."""
+    """The values' fields that the message also has."""
     known = message.DESCRIPTOR.fields_by_name
     there = [value for value in values if value is not None]
     return {name: spell(getattr(value, name)) for value in there for name in value.__struct_fields__ if name in known}
 
 
 def read_fields(message: Message, struct: type[msgspec.Struct]) -> dict[str, Any]:
-    """The fields that the struct has by the same name, as they are in the message."""
+    """The message's fields that the struct also has."""
     known = message.DESCRIPTOR.fields_by_name
     return {name: getattr(message, name) for name in struct.__struct_fields__ if name in known}
 
 
 def read_time(field: str, message: Timestamp) -> datetime:
-    """Rounded up to whole microseconds. Raises BadValueError outside of the years 1 to 9999."""
+    """Read a time, rounded up to whole microseconds. Raises BadValueError outside the years 1 to 9999."""
     malformed = BadValueError(field, "must be a time in the years 1 to 9999")
     if not 0 <= message.nanos < _NANOS:
         raise malformed
@@ -75,7 +75,7 @@ def read_time(field: str, message: Timestamp) -> datetime:
 
 
 def write_time(time: datetime) -> Timestamp:
-    since = time - _EPOCH  # twice as quick as the constructor's own way, and every reading has several
+    since = time - _EPOCH  # twice as fast as the message's own method, and each snapshot has several times
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 

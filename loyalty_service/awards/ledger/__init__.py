@@ -1,1 +1,1 @@
-"""What was asked for, what became of it, who changed that when. `ledger.py` is the door; `read.py` lists and sums."""
+"""The ledger: requests, their outcomes, and who changed them when. `ledger.py` writes; `read.py` lists and sums."""

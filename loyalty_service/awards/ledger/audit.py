@@ -6,14 +6,14 @@ from loyalty_service.awards.ledger.rows import is_award
 from loyalty_service.awards.ledger.tables import award_changes, awards
 from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState
 
-# Who does what nobody clicked for.
+# The actor of changes that no person made.
 SERVICE = "loyalty_service"
 
 _COPIED = ("merchant_id", "number", "attempt", "state", "rejection_reason", "provider_reference")
 
 
 def log_change(connection: Connection, award: Award, from_state: AwardState | None, *, actor: str, why: str) -> None:
-    """Log how the award came to be as its row is now. Raises ValueError where its state cannot follow `from_state`."""
+    """Log the change to the award's present row. Raises ValueError if its state cannot follow `from_state`."""
     if award.state not in ALLOWED_CHANGES[from_state]:
         raise ValueError(f"award {award.award_id} cannot go from {from_state} to {award.state}")
     told = {"from_state": from_state and from_state.value, "actor": actor, "why": why}

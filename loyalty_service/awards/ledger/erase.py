@@ -1,8 +1,8 @@
-"""Forgetting a person: what the ledger may drop of their awards, and must keep.
+"""Erases a person from the ledger: which values of their awards go, and which stay.
 
-Kept of each award: amount, times, agent, ticket, number, state, reason, and the provider's number of the movement,
-without which nobody could audit it. Gone: whom it was for, the support ID, the note, the tier, the balance. A pseudonym
-that nothing leads back from holds together what was one person's. The triggers let this change through, and no other.
+Kept of each award for audits: amount, times, agent, ticket, number, state, reason, and the provider's number of the
+movement. Gone: the member, the support ID, the note, the tier, the balance. A random pseudonym still groups one
+person's awards. The triggers allow only this change.
 """
 
 import secrets
@@ -20,8 +20,8 @@ from loyalty_service.domain.erasure import PSEUDONYM_PREFIX, Erasure, KeptAward,
 from runtime.database import Database
 from runtime.sql import now_ms
 
-# A movement may be booked later than it was asked for: awards that were sent up to so long before an unsettled one
-# tell whose movement is whose.
+# A movement may be booked later than requested: awards sent up to this time before an unsettled one are needed to tell
+# their movements apart.
 BESIDE = timedelta(days=1)
 _PSEUDONYM_BYTES = 8
 
@@ -36,14 +36,14 @@ class Erasures:
         self._select = AwardRows(reversal_window_s).select.order_by(awards.c.number)
 
     async def erase(self, merchant_id: str, member_id: str, actor: str) -> Erasure:
-        """Forget whom the member's settled awards were for. Leaves a record of who wanted it, also of nothing."""
+        """Put a pseudonym on the member's settled awards. Records who wanted it, even if there were none."""
         erasure = await self._database.write(lambda connection: self._erase(connection, merchant_id, member_id, actor))
         counts = {"award_count": erasure.award_count, "kept_count": len(erasure.kept)}
         logger.info("member_erased", merchant_id=merchant_id, **counts)
         return erasure
 
     def _erase(self, connection: Connection, merchant_id: str, member_id: str, actor: str) -> Erasure:
-        # The lock under which a merchant's awards are opened: nobody takes one of these back meanwhile.
+        # The lock for opening a merchant's awards: no reversal of these can be opened meanwhile.
         numbers = select(award_numbers.c.last_number).where(award_numbers.c.merchant_id == merchant_id)
         connection.execute(numbers.with_for_update())
         of_member = (awards.c.merchant_id == merchant_id, awards.c.member_id == member_id)

@@ -1,8 +1,8 @@
-"""The idempotency key: what is on record under a `request_id`, and answers a request that comes again with it.
+"""The idempotency key: finds the award that answers a repeated `request_id`.
 
-An award keeps its `request_id` for itself unless it is REJECTED: what was refused has added nothing, so another award
-may have the id. A request may have been answered with the award of another: unless that is REJECTED, it is so again,
-whatever has become of that award; and its id stays free for other content.
+An award binds its `request_id` unless it is REJECTED: a refused award has added nothing, so another award may have the
+id. A request may have been answered with another request's award. Unless that is REJECTED, it is the answer again, in
+whatever state; the id is still free for other content.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from runtime.sql import make_insert
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Awards newest first. `own`: of the same `request_id`. `answered`: others, with which it was answered before."""
+    """Awards newest first. `own`: with the same `request_id`. `answered`: other awards that answered it before."""
 
     own: tuple[Award, ...]
     answered: tuple[Award, ...]
@@ -27,8 +27,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     def find_replay(self, content: Content) -> Award | None:
         """The award that answers this request.
 
-        None: nothing on record answers it. Then the award that `find_rejected` finds is tried again, or, where there is
-        none, a new one may be opened. Raises RequestIdReusedError.
+        None: no award answers it. Then the award of `find_rejected` is tried again, or a new one may be opened. Raises
+        RequestIdReusedError.
         """
         binding = next(filter(_binds, self.own), None)
         if binding is not None and binding.request.content == content:
@@ -42,8 +42,8 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         return None if rejected is None or rejected.retryable else rejected
 
     def find_rejected(self, content: Content) -> Award | None:
-        """The award with this content that was refused. There is one at most: it is opened again, not another."""
-        # One that has forgotten its member cannot be given to them any more.
+        """The REJECTED award with this content. There is at most one, since a retry opens it again."""
+        # An award with a pseudonym cannot be tried again.
         refused = (award for award in self.own if not _binds(award) and not _is_erased(award))
         return next((award for award in refused if award.request.content == content), None)
 
@@ -58,13 +58,13 @@ def read_record(connection: Connection, rows: AwardRows, merchant_id: str, reque
 
 
 def remember_answer(connection: Connection, request: AwardRequest, award: Award) -> None:
-    """A copy of the request may still be on its way, and arrive when that award has been taken back."""
+    """Remember the answer: a copy of the request may arrive after the award was taken back."""
     values = {"merchant_id": request.merchant_id, "request_id": request.request_id, "number": award.number}
     connection.execute(make_insert(connection, award_repeats).values(values).on_conflict_do_nothing())
 
 
 def _list_newest_first(connection: Connection, query: Select[Any]) -> tuple[Award, ...]:
-    """Sorted here: SQLite would rather walk by number, past all awards of the merchant."""
+    """Sorted here: for ORDER BY, SQLite would read all awards of the merchant by number."""
     found = map(load_award, connection.execute(query))
     return tuple(sorted(found, key=lambda award: award.number, reverse=True))
 
@@ -74,7 +74,7 @@ def _binds(award: Award) -> bool:
 
 
 def _had(award: Award, content: Content) -> bool:
-    """Whether it may have had this content before it forgot its member."""
+    """Whether it may have had this content before its member was erased."""
     own = award.request.content
     return _is_erased(award) and isinstance(own, tuple) and isinstance(content, tuple) and own[1:] == content[1:]
 

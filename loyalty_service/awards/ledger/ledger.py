@@ -1,7 +1,7 @@
-"""The ledger of awards: a row before the provider is called, and every change of its state on record.
+"""The ledger of awards: a row is written before the provider is called, and every change of state is recorded.
 
-What must hold between processes holds in the database: one award per `request_id` that is not REJECTED, one unsettled
-award per member, one reversal per award, numbers without gaps, one sender per attempt, limits. Leases run on its clock.
+The database ensures for all processes: one award per `request_id` that is not REJECTED, one unsettled award per member,
+one reversal per award, numbers without gaps, one sender per attempt, limits. Leases use its clock.
 """
 
 from datetime import timedelta
@@ -26,8 +26,8 @@ logger = structlog.get_logger()
 class Ledger:
     """`lease_s`: how long an attempt may stay PENDING. `repeat_window_s`, `repeat_window`: see `open`.
 
-    `reversal_window_s`: for how long after it became APPLIED an award may be taken back. `metrics`: where each change
-    is counted, once. All methods raise DatabaseError.
+    `reversal_window_s`: how long after it became APPLIED an award may be taken back. `metrics` count each change once.
+    All methods raise DatabaseError.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Ledger:
         self._settler = Settler(self._rows)
 
     async def find(self, merchant_id: str, request_id: str) -> Award | None:
-        """The award that keeps this `request_id` for itself; where there is none, the newest that was refused."""
+        """Find the award that is bound to this `request_id`; if there is none, the newest refused one."""
         return await self._find(awards.c.merchant_id == merchant_id, awards.c.request_id == request_id)
 
     async def find_number(self, merchant_id: str, number: int) -> Award | None:
         return await self._find(is_award(merchant_id, number))
 
     async def find_replay(self, merchant_id: str, request_id: str, content: Content) -> Award | None:
-        """The award with which `open` answers this request, whatever its limits; None where it opens one, or refuses.
+        """Find the award with which `open` answers this request. None: it would open or refuse one.
 
         Raises RequestIdReusedError.
         """
@@ -65,12 +65,11 @@ class Ledger:
         return record.find_replay(content)
 
     async def open(self, request: AwardRequest, limits: Limits, zone: ZoneInfo) -> Opening:
-        """Put an award on record as PENDING, unless it is there already. `zone`: whose days the limits go by.
+        """Open an award as PENDING, unless it is on record already. `zone`: the limits' days are in this zone.
 
-        It is there when it has the same `request_id`, or when the same points went the same way, for the same member on
-        the same ticket, within the repeat window, were not refused and are not taken back. A REJECTED, retryable one is
-        opened for another attempt. Beside REJECTED ones with other content, another is opened under the same
-        `request_id`.
+        It is on record if an award has the same `request_id`, or the same points, direction, member and ticket within
+        the repeat window, and is neither refused nor taken back. A REJECTED, retryable award is opened for another
+        attempt. Beside REJECTED awards with other content, another one is opened under the same `request_id`.
 
         Raises RequestIdReusedError, AwardInDoubtError while another award of the member is PENDING or UNKNOWN, and
         LimitExceededError.
@@ -78,20 +77,21 @@ class Ledger:
         return await self._database.write(lambda connection: self._opener.open(connection, request, limits, zone))
 
     async def open_reversal(self, request: AwardRequest, zone: ZoneInfo) -> Opening:
-        """Put on record as PENDING that the award `request.reverses` is taken back, unless that is there already.
+        """Open a reversal of the award `request.reverses` as PENDING, unless one is on record already.
 
-        It is there when it has the same `request_id`, or when it is PENDING, UNKNOWN or APPLIED under another. No
-        limit counts it.
+        It is on record if a reversal has the same `request_id`, or another one and is PENDING, UNKNOWN or APPLIED.
+        Limits do not count reversals.
 
-        Raises RequestIdReusedError, AwardNotFoundError, AwardStateError where the award is not APPLIED or is a reversal
+        Raises RequestIdReusedError, AwardNotFoundError, AwardStateError if the award is not APPLIED or is a reversal
         itself, ReversalTooLateError, and AwardInDoubtError while another award of the member is PENDING or UNKNOWN.
         """
         return await self.open(request, NO_LIMITS, zone)
 
     async def settle(self, award: Award, settlement: Settlement) -> Award:
-        """Write what became of the attempt. One whose lease ran out meanwhile is UNKNOWN, and goes on from there.
+        """Record the outcome of the attempt.
 
-        It is APPLIED even where somebody has found meanwhile that it was not: the provider's own word is better.
+        If its lease ran out meanwhile, the award is UNKNOWN, and changes from that. APPLIED also replaces a NOT_APPLIED
+        that was found meanwhile: the provider's own answer counts more.
         """
         return self._count_change(
             await self._database.write(lambda connection: self._settler.settle(connection, award, settlement))
@@ -100,9 +100,9 @@ class Ledger:
     async def settle_by_person(
         self, merchant_id: str, number: int, state: AwardState, actor: str, because: str
     ) -> Award:
-        """Write what a person found out: APPLIED or NOT_APPLIED of an UNKNOWN award, APPLIED of a NOT_APPLIED one.
+        """Record a person's finding: APPLIED or NOT_APPLIED for an UNKNOWN award, APPLIED for a NOT_APPLIED one.
 
-        Does nothing where it is so already. Raises AwardNotFoundError, AwardStateError.
+        Does nothing if the award has that state already. Raises AwardNotFoundError, AwardStateError.
         """
         receipt = Receipt(provider_reference="", balance=None, delayed=False)
         settlement = Settlement(state=state, receipt=receipt if state is AwardState.APPLIED else None, why=because)
@@ -113,10 +113,10 @@ class Ledger:
         )
 
     async def settle_by_movements(self, merchant_id: str, number: int, settlement: Settlement) -> Award:
-        """Write what the provider's movements tell, as `settle_by_person`; returns the award as it is then.
+        """Record the finding of reconciliation, as `settle_by_person` does; returns the award after it.
 
-        Does nothing where its state is another by now. Leaves it to the caller when it is looked at again, unless it is
-        APPLIED. Raises AwardNotFoundError, and IntegrityError or MovementUsedError where the movement is another's.
+        Does nothing if the award's state has changed meanwhile. Unless it is APPLIED, the caller plans the next check.
+        Raises AwardNotFoundError, and IntegrityError or MovementUsedError if the movement is another award's.
         """
         return self._count_change(
             await self._database.write(
@@ -125,11 +125,11 @@ class Ledger:
         )
 
     async def mark_needs_person(self, merchant_id: str, number: int) -> None:
-        """Say of an award that is UNKNOWN that the provider's movements do not tell."""
+        """Mark an UNKNOWN award that the provider's movements cannot settle."""
         await self._database.write(lambda connection: mark_needs_person(connection, merchant_id, number))
 
     async def expire_leases(self) -> list[Award]:
-        """Turn every PENDING award past its lease into UNKNOWN. Returns those that this call has turned."""
+        """Change every PENDING award with an expired lease to UNKNOWN. Returns the awards that this call changed."""
         overdue = select(awards.c.number).where(OVERDUE).limit(1)
         if await self._database.read(lambda connection: connection.execute(overdue).first()) is None:
             return []
@@ -142,7 +142,7 @@ class Ledger:
         return None if row is None else load_award(row)
 
     def _count_change(self, change: Change) -> Award:
-        """Count a change that is committed. Returns the award as it is after it."""
+        """Count a committed change. Returns the award after it."""
         award = change.after
         if award.state is not change.before.state:
             self._metrics.count(award)

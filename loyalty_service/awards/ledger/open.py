@@ -1,4 +1,4 @@
-"""Opening an award or a reversal: it is put on record as PENDING, or found there, in the caller's transaction."""
+"""Opens an award or a reversal as PENDING, or finds it on record, in the caller's transaction."""
 
 from datetime import datetime
 from typing import Any
@@ -20,14 +20,14 @@ from runtime.sql import make_insert, now_ms
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
-    """An award on record. `is_ours`: the caller, and nobody else, is to send this attempt."""
+    """An award on record. `is_ours`: only the caller sends this attempt."""
 
     award: Award
     is_ours: bool
 
 
 class Opener:
-    """All times in milliseconds. What is opened, and what is refused, is described in Ledger."""
+    """All times are milliseconds. Ledger describes what is opened and what is refused."""
 
     def __init__(self, rows: AwardRows, *, lease_ms: int, repeat_window_ms: int) -> None:
         self._rows = rows
@@ -57,7 +57,7 @@ class Opener:
         return Opening(award=award, is_ours=True)
 
     def _find_repeat(self, connection: Connection, request: AwardRequest, time_ms: int) -> Award | None:
-        """The newest award of the same points, the same way, for the same member on the same ticket, of just now."""
+        """The newest award with the same points, direction, member and ticket within the repeat window."""
         if not request.ticket_id:
             return None
         query = self._rows.select.where(
@@ -74,7 +74,7 @@ class Opener:
         return max(map(load_award, connection.execute(query)), key=lambda award: award.number, default=None)
 
     def _find_reversal(self, connection: Connection, request: AwardRequest, time_ms: int) -> Award | None:
-        """The reversal that is there already; None where one may be opened."""
+        """The reversal on record; None if one may be opened."""
         original = self._rows.find(connection, request.merchant_id, request.reverses or 0)
         if original is None:
             raise AwardNotFoundError
@@ -90,7 +90,7 @@ class Opener:
         return None
 
     def _check_none_unsettled(self, connection: Connection, request: AwardRequest) -> None:
-        """Raises AwardInDoubtError where another award of the member is PENDING or UNKNOWN."""
+        """Raises AwardInDoubtError if another award of the member is PENDING or UNKNOWN."""
         query = self._rows.select.where(
             awards.c.merchant_id == request.merchant_id,
             awards.c.member_id == request.member_id,
@@ -107,7 +107,7 @@ class Opener:
             )
 
     def _spell(self, request: AwardRequest, time_ms: int) -> dict[str, Any]:
-        """All columns that an attempt sets anew."""
+        """All columns that an attempt sets."""
         return {
             **msgspec.structs.asdict(request),
             **spell_settlement(Settlement(state=AwardState.PENDING)),
@@ -130,7 +130,7 @@ class Opener:
 
     def _try_again(self, connection: Connection, values: dict[str, Any], rejected: Award) -> Award:
         kept = {"attempt": rejected.attempt + 1}
-        if values["ticket_id"] != rejected.request.ticket_id:  # an undo may be tried again from anywhere
+        if values["ticket_id"] != rejected.request.ticket_id:  # an undo may be tried again on another ticket
             ticket = {name: getattr(rejected.request, name) for name in ("ticket_id", "is_ticket_verified")}
             kept |= ticket
         merchant_id = rejected.request.merchant_id
@@ -142,7 +142,7 @@ class Opener:
 
 
 def _lock_merchant(connection: Connection, merchant_id: str) -> tuple[int, int]:
-    """Make all who open awards of this merchant wait for one another. Returns its last number, and the time."""
+    """Lock the merchant, so that its awards are opened one after the other. Returns its last number, and the time."""
     row = make_insert(connection, award_numbers).values(merchant_id=merchant_id, last_number=0)
     unchanged = {"last_number": award_numbers.c.last_number}
     lock = row.on_conflict_do_update(index_elements=["merchant_id"], set_=unchanged)

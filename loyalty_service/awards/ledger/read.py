@@ -1,4 +1,4 @@
-"""What the ledger tells: awards page by page, what happened to one, what many come to. It changes nothing."""
+"""Reads the ledger: lists awards and changes, and sums awards. Changes nothing."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -27,20 +27,20 @@ _KEYS = {
 _SUMMED = tuple(name for name in AwardSum.__struct_fields__ if name != "key")
 
 
-class fold_ascii(FunctionElement[str]):  # noqa: N801  read as a function of SQL
+class fold_ascii(FunctionElement[str]):  # noqa: N801 - named like an SQL function
     """As `fold_ascii_case`."""
 
     inherit_cache = True
 
 
 @compiles(fold_ascii, "sqlite")
-def _fold_sqlite(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  the compiler's own
+def _fold_sqlite(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the compiler's options
     return f"lower({compiler.process(element.clauses, **options)})"
 
 
 @compiles(fold_ascii, "postgresql")
-def _fold_postgresql(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  likewise
-    """In the database's own collation it would fold other letters, too."""
+def _fold_postgresql(element: fold_ascii, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401 - the compiler's options
+    """The database's own collation would also fold other letters."""
     return f'lower({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
@@ -94,15 +94,15 @@ class History:
         ]
 
     async def sum_awards(self, merchant_id: str, wanted: AwardFilter, grouping: AwardGrouping) -> list[AwardSum]:
-        """By key, days newest first. What was refused or not booked comes to nothing, and has no sum.
+        """Sum awards by key, days newest first. Awards that were refused or not booked do not count.
 
-        `wanted` is asked of awards and deductions; a reversal follows what it takes back.
+        `wanted` filters awards and deductions; a reversal counts with its award.
         """
         query = _select_sums(merchant_id, wanted, grouping)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
-        # Whole numbers: PostgreSQL sums them as decimals.
+        # Converted to whole numbers: PostgreSQL sums them as decimals.
         sums = [AwardSum(key=row.key, **{name: int(getattr(row, name)) for name in _SUMMED}) for row in rows]
-        # Not by the database, whose engines sort by rules of their own.
+        # Sorted here: the engines have different sort orders.
         return sorted(sums, key=lambda one: one.key, reverse=grouping is AwardGrouping.DAY)
 
 
@@ -129,7 +129,7 @@ def _sum(amount: ColumnElement[Any], *wanted: ColumnElement[bool]) -> ColumnElem
 
 
 def _select_reversed_points(states: Iterable[AwardState]) -> ColumnElement[Any]:
-    """Points of the row that were taken back, more than once where that is what happened."""
+    """The row's points that were taken back; counted twice if that happened twice."""
     reversal = awards.alias("reversal")
     query = select(func.coalesce(func.sum(reversal.c.points), 0)).where(
         reversal.c.merchant_id == awards.c.merchant_id,
@@ -162,5 +162,5 @@ def _match(merchant_id: str, wanted: AwardFilter) -> Iterator[ColumnElement[bool
 
 
 def _round_up_ms(time: datetime) -> int:
-    """The first whole millisecond at or after it: what both "at or after" and "before" mean for whole ones."""
+    """Round up to whole milliseconds: then "at or after" and "before" are right for whole milliseconds."""
     return -((_EPOCH - time) // timedelta(milliseconds=1))

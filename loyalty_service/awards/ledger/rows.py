@@ -1,4 +1,4 @@
-"""Awards as rows of the ledger, and back."""
+"""Converts awards to rows of the ledger and back."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,14 @@ from runtime.sql import now_ms
 
 
 def is_one_of(table: FromClause, states: Iterable[AwardState]) -> ColumnElement[bool]:
-    """Spelled out as the partial indexes spell it: with bound values SQLite would not see that they fit."""
+    """Written like the partial indexes: with bound values SQLite would not use them."""
     values: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in states]
     column: ColumnElement[str] = table.c.state
     return column.in_(values) if len(values) > 1 else column == values[0]
 
 
 def _select_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
-    # "+ 0": SQLite would look for the least number along the primary key, past all awards of the merchant.
+    # "+ 0": otherwise SQLite would search the least number along the primary key, through all awards of the merchant.
     query = select(func.min(_reversal.c.number + 0)).where(
         _reversal.c.merchant_id == awards.c.merchant_id,
         _reversal.c.reverses == awards.c.number,
@@ -34,20 +34,20 @@ def _select_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
 
 
 _reversal = awards.alias("reversal")
-# The number of the row's reversal that counts, and of the one that is APPLIED. There is one at most; only where one was
-# taken for lost and turned up after all may there be more: then the first.
+# The number of the row's reversal that counts, and of the APPLIED one. There is at most one of each, unless a
+# NOT_APPLIED one turned up after all: then this is the first.
 REVERSED_BY = _select_reversal(COUNTED)
 TAKEN_BACK_BY = _select_reversal([AwardState.APPLIED])
 
 
 class AwardRows:
-    """Reads awards. `reversal_window_s`: for how long after it became APPLIED an award may be taken back."""
+    """Reads awards. `reversal_window_s`: how long after it became APPLIED an award may be taken back."""
 
     def __init__(self, reversal_window_s: float) -> None:
         self.reversal_window = timedelta(seconds=reversal_window_s)
         expire_time_ms = awards.c.update_time_ms + round(reversal_window_s * 1000)
         window_end_ms = case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")
-        # All that `load_award` reads. To be narrowed by columns of the table `awards`.
+        # The query for `load_award`. Add conditions on columns of the table `awards`.
         self.select: Select[Any] = select(*awards.c, window_end_ms, REVERSED_BY.label("reversed_by"))
 
     def find(self, connection: Connection, merchant_id: str, number: int) -> Award | None:
@@ -55,7 +55,7 @@ class AwardRows:
         return None if row is None else load_award(row)
 
     def lock(self, connection: Connection, merchant_id: str, number: int) -> Award:
-        """Nobody else changes it before the transaction ends. Raises AwardNotFoundError."""
+        """Lock an award until the transaction ends. Raises AwardNotFoundError."""
         query = self.select.where(is_award(merchant_id, number)).with_for_update(of=awards)
         row = connection.execute(query).one_or_none()
         if row is None:
@@ -68,7 +68,7 @@ def is_award(merchant_id: str, number: int) -> ColumnElement[bool]:
 
 
 def load_award(row: Row[Any]) -> Award:
-    """A row of `AwardRows.select`."""
+    """Make an award from a row of `AwardRows.select`."""
     is_reversible = row.state == AwardState.APPLIED.value and row.reverses is None and row.reversed_by is None
     window_end_ms = row.window_end_ms if is_reversible else None
     return Award(

@@ -1,4 +1,4 @@
-"""Settling an award: what became of it is written to its row and to the audit log, in the caller's transaction."""
+"""Settles an award: writes its outcome to its row and the audit log, in the caller's transaction."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Rec
 from loyalty_service.domain.errors import AwardStateError
 from runtime.sql import now_ms
 
-# How long after an award became UNKNOWN the provider's movements are looked at first.
+# The time from UNKNOWN to the first check of the provider's movements.
 FIRST_CHECK_MS = 5_000
-# So that one transaction ends in time however many awards a dead fleet has left: the rest is of the next look.
+# A bound, so that the transaction ends in time even if a dead fleet left many awards. The next pass takes the rest.
 _EXPIRED_AT_ONCE = 500
 
 OVERDUE = and_(is_one_of(awards, [AwardState.PENDING]), awards.c.lease_expire_time_ms < now_ms())
 
 
 class MovementUsedError(Exception):
-    """The provider has confirmed another award of the member with this movement."""
+    """The provider confirmed another award of the member with this movement."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an attempt; the fields are as in Award. `why`: in words, for the audit log.
+    """The outcome of an attempt; the fields are as in Award. `why`: in words, for the audit log.
 
-    `movement_id`: of the provider's movement that tells. One movement settles one award.
+    `movement_id`: the provider's movement that shows it. One movement settles one award.
     """
 
     state: AwardState
@@ -40,14 +40,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An award before and after; both are the same where nothing was changed."""
+    """An award before and after; both are equal if nothing was changed."""
 
     before: Award
     after: Award
 
 
 class Settler:
-    """What each method does is described in Ledger."""
+    """Ledger describes the methods."""
 
     def __init__(self, rows: AwardRows) -> None:
         self._rows = rows
@@ -59,7 +59,8 @@ class Settler:
         if before.state is AwardState.UNKNOWN and settlement.state is AwardState.REJECTED:
             settlement = Settlement(state=AwardState.NOT_APPLIED, why=settlement.why)
         if before.state is AwardState.UNKNOWN and settlement.needs_person:
-            # Its lease ran out first. What the provider said must still be known, or lists would rule the award out.
+            # Its lease ran out first. Still record the provider's answer: otherwise a complete list could show it as
+            # not booked.
             told = {"rejection_reason": settlement.rejection_reason, "needs_person": True}
             is_own = is_award(before.request.merchant_id, before.number)
             connection.execute(update(awards).where(is_own).values(told))
@@ -88,15 +89,15 @@ class Settler:
         return self._change(connection, before, settlement, SERVICE)
 
     def expire(self, connection: Connection) -> list[Change]:
-        # Skipped: rows that another process is changing at this moment.
+        # Skips rows that another process is changing now.
         overdue = select(awards.c.merchant_id, awards.c.number).where(OVERDUE).limit(_EXPIRED_AT_ONCE)
         query = overdue.with_for_update(skip_locked=True)
-        settlement = Settlement(state=AwardState.UNKNOWN, why="nobody wrote down in time what TRIFFT answered")
+        settlement = Settlement(state=AwardState.UNKNOWN, why="TRIFFT's answer was not recorded in time")
         locked = [self._rows.lock(connection, *key) for key in connection.execute(query).all()]
         return [self._change(connection, award, settlement, SERVICE) for award in locked]
 
     def _change(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Change:
-        """Change an award that is locked, where its state allows that."""
+        """Change a locked award, if its state allows that."""
         if settlement.state not in ALLOWED_CHANGES[before.state]:
             return Change(before=before, after=before)
         merchant_id = before.request.merchant_id
@@ -113,7 +114,7 @@ def mark_needs_person(connection: Connection, merchant_id: str, number: int) -> 
 
 
 def _is_used(connection: Connection, award: Award, movement_id: str) -> bool:
-    """The unique index covers awards that a movement has settled, not those that the provider has confirmed."""
+    """Whether the provider confirmed another award with this movement, which the unique index does not cover."""
     query = select(awards.c.number).where(
         awards.c.merchant_id == award.request.merchant_id,
         awards.c.member_id == award.request.member_id,
@@ -124,7 +125,7 @@ def _is_used(connection: Connection, award: Award, movement_id: str) -> bool:
 
 
 def spell_settlement(settlement: Settlement) -> dict[str, Any]:
-    """All columns that a settlement decides."""
+    """All columns that a settlement sets."""
     receipt = settlement.receipt
     balance = receipt.balance if receipt else None
     values = {
@@ -138,7 +139,7 @@ def spell_settlement(settlement: Settlement) -> dict[str, Any]:
         "movement_id": settlement.movement_id,
         "update_time_ms": now_ms(),
     }
-    if settlement.state is AwardState.NOT_APPLIED:  # who found that out plans when it is looked for again
+    if settlement.state is AwardState.NOT_APPLIED:  # the caller plans the next check
         return values
     is_unknown = settlement.state is AwardState.UNKNOWN
     return values | {"next_check_time_ms": now_ms() + FIRST_CHECK_MS if is_unknown else None}

@@ -1,15 +1,15 @@
-"""The tables of the ledger, as the migrations have made them. Times are milliseconds since 1970."""
+"""The tables of the ledger, as the migrations create them. Times are milliseconds since 1970."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
 
 _metadata = MetaData()
 
-# The last number given to an award, per merchant. Its row is the lock under which a merchant's awards are opened.
+# The last award number of each merchant. Its row is the lock for opening the merchant's awards.
 award_numbers = Table(
     "award_numbers", _metadata, Column("merchant_id", Text, primary_key=True), Column("last_number", BigInteger)
 )
 
-# When an award of the merchant's may be claimed next for reconciliation, by whichever process.
+# When any process may next claim an award of the merchant for reconciliation.
 reconciliation_claims = Table(
     "reconciliation_claims",
     _metadata,
@@ -17,10 +17,9 @@ reconciliation_claims = Table(
     Column("next_claim_time_ms", BigInteger),
 )
 
-# Triggers refuse to delete a row, and to change what was asked for: request, member, points, which way they go,
-# ticket, what it reverses. A reversal goes the other way than what it reverses; they refuse one that does not.
-# Only that a settled one forgets its member they let through: `member_id` is then a pseudonym, and what else is
-# known of the member is empty.
+# Triggers refuse to delete a row, and to change the request: id, member, points, direction, ticket, reversed award.
+# They refuse a reversal with the same direction as its award. They only allow the erasure of a settled award's member:
+# `member_id` is then a pseudonym, and the member's other columns are empty.
 awards = Table(
     "awards",
     _metadata,
@@ -61,9 +60,8 @@ awards = Table(
     Column("update_time_ms", BigInteger),
 )
 
-# Requests that were answered with another request's award, since that gave the same, or took the same back. One that
-# comes again with the same content is answered with it again, also when it has been taken back meanwhile. Its content
-# is the award's, so that nothing here has to forget a member.
+# Requests that were answered with another request's award, which has the same content. The same request gets the same
+# answer again, even after the award was taken back. The content is in the award, so an erasure changes nothing here.
 award_repeats = Table(
     "award_repeats",
     _metadata,
@@ -72,7 +70,7 @@ award_repeats = Table(
     Column("number", BigInteger, primary_key=True),
 )
 
-# Every change of state, appended in the transaction that makes it. Triggers refuse to change or delete a row.
+# Every change of state, added in the transaction that makes it. Triggers refuse to change or delete a row.
 award_changes = Table(
     "award_changes",
     _metadata,
@@ -89,7 +87,7 @@ award_changes = Table(
     Column("change_time_ms", BigInteger),
 )
 
-# Who wanted a person to be forgotten, and when; not who that was. Triggers refuse to change or delete a row.
+# Who wanted an erasure, and when, without the erased person. Triggers refuse to change or delete a row.
 erasures = Table(
     "erasures",
     _metadata,

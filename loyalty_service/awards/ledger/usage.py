@@ -1,4 +1,4 @@
-"""How much of each limit is used: points that were given, or taken away, and not taken back."""
+"""The used points of each limit: given or taken away, and not taken back."""
 
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.sql.selectable import ScalarSelect
@@ -10,11 +10,12 @@ from loyalty_service.domain.limits import COUNTED_BY, Limits
 
 
 def sum_used(connection: Connection, request: AwardRequest, limits: Limits, day: str) -> dict[str, int]:
-    """By the limit's name, of the limits that are set. `day`: the merchant's, now."""
+    """Sum the used points by limit name, for the limits that are set. `day`: the merchant's present day."""
     values = {name: getattr(request, name) for name in ("ticket_id", "member_id", "agent_key")} | {"day": day}
     sums = []
     for name, columns in COUNTED_BY.items():
-        # Awards without a ticket are on none. Those without an agent are one agent's: nobody gets round a limit so.
+        # Awards without a ticket count for no ticket. All awards without an agent count as one agent's, so that leaving
+        # out the agent avoids no limit.
         if getattr(limits, name) and (request.ticket_id or "ticket_id" not in columns):
             sums.append(_sum_points(request, {column: values[column] for column in columns}).label(name))
     if not sums:
@@ -37,5 +38,5 @@ def _sum_points(request: AwardRequest, values: dict[str, str]) -> ScalarSelect[i
 
 def _is_equal(name: str, value: str, values: dict[str, str]) -> ColumnElement[bool]:
     column: ColumnElement[str] = awards.c[name]
-    # Spelled so that SQLite takes the index by member: a member has few awards, a day may have many.
+    # Written so that SQLite uses the index by member: a member has few awards, a day may have many.
     return (column.concat("") if name == "day" and "member_id" in values else column) == value

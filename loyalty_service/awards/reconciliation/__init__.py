@@ -1,1 +1,1 @@
-"""Awards whose outcome is unknown: `loop.py` claims those that are due, and each is matched with TRIFFT's movements."""
+"""Settles unknown awards: `loop.py` claims those that are due, and each is compared with TRIFFT's movements."""

@@ -1,7 +1,7 @@
-"""Awards whose outcome is to be looked for: which are due, and by whom in the fleet they are looked at.
+"""Claims unknown awards that are due for a check, so that one worker of the fleet checks each.
 
-A claim moves the times of the award's next check and of the merchant's next look forward, so a worker that dies only
-delays them. All times are the database's.
+A claim moves the award's next check and the merchant's next claim into the future, so a worker that dies only delays
+them. All times are the database's.
 """
 
 from collections.abc import Collection
@@ -18,19 +18,20 @@ from loyalty_service.domain.award import Award, AwardState
 from runtime.database import Database
 from runtime.sql import make_insert, now_ms
 
-# After the first check, which comes as soon as an award is UNKNOWN, the second, the third, and each from then on.
+# The pauses after the first check, after the second, and after each later one. The first comes as soon as an award is
+# UNKNOWN.
 CHECK_AFTER_S = (15.0, 60.0, 300.0)
-# How often the whole fleet looks after one merchant: its budget at the provider, 50 requests in 10 s, is for agents.
+# The fleet's interval of claims for one merchant: its 50 requests in 10 s at the provider are for agents.
 CLAIM_EVERY_S = 0.8
 
 _LOOKED_FOR = (AwardState.UNKNOWN, AwardState.NOT_APPLIED)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An award that this worker is to look for, claimed at `claim_time`.
+    """An award that this worker must check, claimed at `claim_time`.
 
-    `last_send_time`: its last attempt left by then, if at all. `check_count` with this check; `absent_count`: how many
-    complete lists in a row, read late enough to tell, did not have it.
+    `last_send_time`: its last attempt was sent before this, if at all. `check_count` includes this check;
+    `absent_count`: complete lists in a row, read late enough, that did not have it.
     """
 
     award: Award
@@ -45,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many awards are UNKNOWN, how many of them wait for a person, and how long ago the oldest was sent."""
+    """The number of UNKNOWN awards, of those that wait for a person, and the seconds since the oldest was sent."""
 
     unknown: int
     waiting_for_person: int
@@ -71,16 +72,16 @@ class Claims:
         )
 
     async def claim(self, count: int, *, without: Collection[str]) -> list[Claim]:
-        """At most `count` awards that are due, one of each merchant that nobody has claimed one of for CLAIM_EVERY_S.
+        """Claim at most `count` due awards, one of each merchant that had no claim for CLAIM_EVERY_S.
 
-        `without`: merchants that are left alone.
+        `without`: merchants to skip.
         """
-        # Spelled so that what is due is found by its time: going by the merchant, SQLite would read all of its awards.
+        # Written so that SQLite uses the index by time: by merchant it would read all awards of the merchant.
         own_id = awards.c.merchant_id.concat("")
         due_merchants = select(own_id).where(_is_due(), not_(_is_left_alone())).group_by(own_id)
         due_merchants = due_merchants.order_by(func.min(awards.c.next_check_time_ms)).limit(count + len(without))
         found = await self._database.read(lambda connection: connection.scalars(due_merchants).all())
-        # In one order, so that no two workers wait for each other.
+        # In a fixed order, so that two workers cannot deadlock.
         chosen = sorted([merchant_id for merchant_id in found if merchant_id not in without][:count])
         if not chosen:
             return []
@@ -104,7 +105,7 @@ class Claims:
         return Neighbours(movement_ids=frozenset(ids), references=references, rivals=tuple(rivals))
 
     async def rest(self, merchant_id: str, rest_s: float) -> None:
-        """Look at none of the merchant's awards for so long."""
+        """Check none of the merchant's awards for this time."""
         next_ms = now_ms() + round(rest_s * 1000)
         query = (
             update(reconciliation_claims)
@@ -116,7 +117,7 @@ class Claims:
     async def plan(
         self, claim: Claim, state: AwardState, *, after_s: float | None, absent_count: int | None = None
     ) -> None:
-        """When to look next, counted from now; None: never again. Nothing where `state` or the claim is past."""
+        """Set the next check, counted from now; None: never. Does nothing if the state or the claim has changed."""
         request, number = claim.award.request, claim.award.number
         values: dict[str, Any] = {"next_check_time_ms": None if after_s is None else now_ms() + round(after_s * 1000)}
         if absent_count is not None:
@@ -127,10 +128,10 @@ class Claims:
         await self._database.write(lambda connection: connection.execute(query))
 
     def _claim_one(self, connection: Connection, merchant_id: str) -> Claim | None:
-        """None where another worker was quicker."""
+        """None if another worker was faster."""
         if not _claim_merchant(connection, merchant_id):
             return None
-        own_id = awards.c.merchant_id.concat("")  # likewise
+        own_id = awards.c.merchant_id.concat("")  # as above
         due = select(awards.c.number, awards.c.check_count).where(own_id == merchant_id, _is_due())
         due = due.order_by(awards.c.next_check_time_ms).limit(1).with_for_update(skip_locked=True)
         found = connection.execute(due).one_or_none()

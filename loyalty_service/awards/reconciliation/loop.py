@@ -1,4 +1,4 @@
-"""The loop that settles awards by itself: leases that ran out, and what the provider's records tell."""
+"""The background loop that expires leases, and settles awards by the provider's movements."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,17 @@ PASS_S = 1.0
 PASS_TIMEOUT_S = 10.0
 PAUSE_AFTER_FAILURE_S = 4.0
 CHECK_TIMEOUT_S = 30.0
-# Merchants that are asked for at the same time.
+# Merchants that are checked at the same time.
 CHECKS = 32
 
 logger = structlog.get_logger()
 
 
 class ReconciliationLoop:
-    """Looks about once a second, from `start` to `stop`. Every worker of a fleet has one; claims keep them apart."""
+    """Runs a pass about once a second, from `start` to `stop`.
+
+    Every process of a fleet has one; claims keep them apart.
+    """
 
     def __init__(self, awards: AwardService, claims: Claims, reconciler: Reconciler, metrics: Metrics) -> None:
         self._awards = awards
@@ -34,7 +37,7 @@ class ReconciliationLoop:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """The first pass begins at once: a process that was killed may have left awards behind."""
+        """Start. The first pass begins at once: a killed process may have left awards behind."""
         self._loop = asyncio.create_task(self._run())
 
     def pause(self) -> None:
@@ -42,13 +45,13 @@ class ReconciliationLoop:
         self._stopping.set()
 
     async def stop(self, leave_time: float) -> None:
-        """Begin nothing more, and let what runs come to its end until `leave_time` (the loop's clock)."""
+        """Begin nothing more, and let running checks end until `leave_time` (the event loop's clock)."""
         self.pause()
         await _end([self._loop] if self._loop else [], leave_time)
         await _end(self._checks.values(), leave_time)
 
     async def look(self) -> None:
-        """One pass, and all that it begins."""
+        """Run one pass and all its checks."""
         await self._begin()
         await asyncio.gather(*self._checks.values())
 
@@ -58,7 +61,7 @@ class ReconciliationLoop:
             try:
                 async with asyncio.timeout(PASS_TIMEOUT_S):
                     await self._begin()
-            except Exception:  # the outermost boundary of the loop, which outlives a database that fails
+            except Exception:  # the outermost boundary: the loop outlives a failing database
                 logger.exception("reconciliation_failed")
                 pause_s = PAUSE_AFTER_FAILURE_S
             with contextlib.suppress(TimeoutError):
@@ -75,14 +78,14 @@ class ReconciliationLoop:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 await self._reconciler.check(claim)
-        except Exception:  # the outermost boundary of a task: the claim has set the time of the next look
+        except Exception:  # the outermost boundary: the claim has set the next check
             logger.exception("award_not_looked_up", merchant_id=claim.merchant_id)
         finally:
             del self._checks[claim.merchant_id]
 
 
 async def _end(running: Iterable[asyncio.Task[None]], leave_time: float) -> None:
-    """Wait for them until `leave_time`, then cut them off."""
+    """Wait for the tasks until `leave_time`, then cancel them."""
     tasks = set(running)
     if not tasks:
         return

@@ -1,4 +1,4 @@
-"""What the provider's list of movements tells of one award whose outcome is unknown. Pure."""
+"""Compares an unknown award with the provider's list of movements. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -10,16 +10,14 @@ from loyalty_service.domain.ports import Movement, Movements
 
 # How far the provider's clock may be behind the database's.
 CLOCK_SKEW = timedelta(minutes=5)
-# How long after an attempt a movement without our reference may still be taken for its own.
+# How long after an attempt a movement without our reference may still count as the attempt's.
 BOOKED_WITHIN = timedelta(minutes=15)
-# An award that was sent so long before another is no rival for a movement that might be the other's.
+# An award that was sent this long before another does not compete for the other's movement.
 RIVAL_FOR = timedelta(hours=24)
 
 
 class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
-    """The member's other awards: the movements that are known to be theirs, their references at the provider, and those
-    awards that may have a movement yet.
-    """  # noqa: D205  one thought
+    """The member's other awards: their known movements, their references, and awards that may still have one."""
 
     movement_ids: frozenset[str]
     references: frozenset[str]
@@ -27,10 +25,10 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """`movement`: the award's own, and `why` that is known. `is_absent`: it is in no way in a list that is complete.
+    """`movement`: the award's own; `why`: the reason for that. `is_absent`: a complete list has no trace of the award.
 
-    `contradiction`: what is wrong with the movements that have the award's reference; only a person can tell what
-    became of it. None of these: the list does not tell.
+    `contradiction`: what is wrong with the movements that have the award's reference; then a person must settle it.
+    None of these: the list does not settle it.
     """
 
     movement: Movement | None = None
@@ -40,7 +38,10 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def match_movements(award: Award, movements: Movements | None, neighbours: Neighbours) -> Match:
-    """Our reference decides. Where the provider keeps none, a movement that fits alone does, if it is no other's."""
+    """Our reference decides.
+
+    If the provider keeps no references, a single fitting movement of no other award decides.
+    """
     if movements is None:
         return Match()
     own = [one for one in movements.items if one.reference == award.reference]
@@ -50,7 +51,7 @@ def match_movements(award: Award, movements: Movements | None, neighbours: Neigh
     nameless = [one for one in free if _may_name(one, award) and one.change == award.request.signed_points]
     fitting = [one for one in nameless if _fits(one, award)]
     are_kept = any(one.reference in neighbours.references for one in movements.items)
-    # What was found not to be booked is not guessed to be booked after all.
+    # A NOT_APPLIED award needs our reference: a fitting movement is not enough.
     may_guess = award.state is AwardState.UNKNOWN and not are_kept
     if may_guess and len(fitting) == 1 and not _is_contested(fitting[0], award, neighbours.rivals):
         return Match(movement=fitting[0], why="one movement in TRIFFT fits in points, note and time")
@@ -68,14 +69,14 @@ def _weigh_own(award: Award, own: Sequence[Movement], neighbours: Neighbours) ->
 
 
 def _may_name(movement: Movement, award: Award) -> bool:
-    """Whether it has no reference, or what a provider may have left of ours."""
+    """Whether it has no reference, or one that may be a shortened form of ours."""
     return award.reference.startswith(movement.reference)
 
 
 def _fits(movement: Movement, award: Award) -> bool:
-    """Whether it looks like this award's own: the same note, booked in time.
+    """Whether it fits this award: the same note, booked in time.
 
-    A later movement of the same points is taken for something else: a purchase, or points that were added by hand. An
+    A later movement of the same points counts as something else: a purchase, or points that were added manually. An
     empty note proves nothing, since most movements have none.
     """
     if movement.create_time is None or movement.create_time > award.attempt_time + BOOKED_WITHIN:
@@ -84,9 +85,10 @@ def _fits(movement: Movement, award: Award) -> bool:
 
 
 def _may_be(movement: Movement, award: Award) -> bool:
-    """Whether it cannot be ruled out, though it does not fit: the provider may have cut the note, lost the time, or
-    booked it late.
-    """  # noqa: D205  one sentence
+    """Whether it may still be this award's, though it does not fit.
+
+    The provider may have cut the note, lost the time, or booked it late.
+    """
     return movement.create_time is None or movement.create_time >= award.attempt_time - CLOCK_SKEW
 
 

@@ -1,4 +1,4 @@
-"""Reconciling one award: the provider is asked for its movements, and what they tell is written down."""
+"""Reconciles one award: reads the provider's movements and records what they show."""
 
 import asyncio
 from datetime import timedelta
@@ -26,16 +26,16 @@ from loyalty_service.domain.ports import LoyaltyProvider, Movements, Snapshots
 from loyalty_service.merchants.store import MerchantStore
 
 READ_TIMEOUT_S = 3.0
-# What is not in a list that was read earlier after the last possible send may come yet.
+# A booking may still appear in a list that is read earlier than this after the last possible send.
 TELLING_AFTER = timedelta(minutes=15)
 ABSENT_READS = 2
 ABSENT_AGAIN_S = 300.0
 PERSON_AGAIN_S = 3600.0
-# A list that cannot be had so long after the last possible send is not waited for: a person may look at the provider.
+# If no list can be read for this time after the last possible send, a person must look at the provider.
 HOPELESS_AFTER = timedelta(hours=1)
-# When an award that was taken for not applied is looked for again, counted from then; the last time is the last.
+# The later checks of a NOT_APPLIED award, counted from its settling. After the last one there is no more.
 LATE_LOOKS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
-# What does not pass by itself: a person has to look.
+# Errors that do not pass by themselves: a person must look.
 _LASTING = (MemberNotFoundError, ProviderCredentialsError, ProviderContractError)
 
 Log: TypeAlias = structlog.typing.FilteringBoundLogger
@@ -44,7 +44,7 @@ logger = structlog.get_logger()
 
 
 class Reconciler:
-    """Looks, and settles or plans the next look."""
+    """Checks an award, and settles it or plans the next check."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class Reconciler:
         self._merchants = merchants
 
     async def check(self, claim: Claim) -> None:
-        """Where it fails, the claim has set the time of the next look."""
+        """Check an award. If this fails, the claim has set the next check."""
         award = claim.award
         log = logger.bind(merchant_id=claim.merchant_id, award_id=award.award_id, check=claim.check_count)
         try:
             merchant = await self._merchants.get(claim.merchant_id)
             if award.request.merchant_generation not in {"", merchant.generation}:
-                # It was sent to what may be another project: what this one's list lacks is no sign.
+                # It may have been sent to another project, so its absence from this project's list proves nothing.
                 await self._hand_to_person(claim, log)
                 return
             await self._conclude(merchant, claim, await self._find(merchant, claim), log)
@@ -79,13 +79,13 @@ class Reconciler:
             if isinstance(error, ProviderThrottledError):
                 await self._claims.rest(claim.merchant_id, error.retry_after_s)
             await self._give_up(claim, TELLING_AFTER if isinstance(error, _LASTING) else HOPELESS_AFTER, log)
-        except Exception:  # whatever it is, it may be the same each time
+        except Exception:  # it may fail in the same way each time
             log.exception("award_not_looked_up")
             await self._give_up(claim, HOPELESS_AFTER, log)
 
     async def _find(self, merchant: Merchant, claim: Claim) -> Match:
         movements = await self._list_movements(merchant, claim)
-        # After the list: what was booked for an award that is settled meanwhile is then known to be that award's.
+        # Read after the list: if another award is settled meanwhile, its movement is then known.
         return match_movements(claim.award, movements, await self._claims.read_neighbours(claim))
 
     async def _list_movements(self, merchant: Merchant, claim: Claim) -> Movements | None:
@@ -105,8 +105,8 @@ class Reconciler:
         elif claim.award.state is AwardState.NOT_APPLIED:
             await self._look_again_later(claim)
         elif _get_age(claim) < TELLING_AFTER:
-            return  # the claim has set the time of the next look
-        elif not match.is_absent or claim.award.rejection_reason is not None:  # the provider said something else
+            return  # the claim has set the next check
+        elif not match.is_absent or claim.award.rejection_reason is not None:  # the provider's answer contradicts that
             await self._hand_to_person(claim, log)
         elif claim.absent_count + 1 < ABSENT_READS:
             count = claim.absent_count + 1
@@ -120,7 +120,7 @@ class Reconciler:
         movement_id = match.movement.movement_id if match.movement else None
         receipt = Receipt(provider_reference=movement_id, balance=None, delayed=False) if movement_id else None
         try:
-            # Before and after, as a sender does: who reads the new state must see the points, too.
+            # Before and after, as the sender does: a reader of the new state must also see the points.
             await self._snapshots.invalidate(merchant, award.request.member_id)
             settlement = Settlement(state=state, receipt=receipt, movement_id=movement_id, why=match.why)
             settled = await self._ledger.settle_by_movements(merchant.merchant_id, award.number, settlement)
@@ -141,12 +141,12 @@ class Reconciler:
         await self._claims.plan(claim, AwardState.NOT_APPLIED, after_s=left_s[0] if left_s else None)
 
     async def _give_up(self, claim: Claim, after: timedelta, log: Log) -> None:
-        """Leave it to a person, once the last possible send is so long ago."""
+        """Leave it to a person, if the last possible send is long enough ago."""
         if _get_age(claim) >= after:
             await self._hand_to_person(claim, log)
 
     async def _hand_to_person(self, claim: Claim, log: Log) -> None:
-        """It is still looked for, and settled if it turns up."""
+        """Mark it for a person. Checks continue, and settle it if it turns up."""
         award = claim.award
         if award.state is AwardState.NOT_APPLIED:
             await self._look_again_later(claim)
@@ -158,5 +158,5 @@ class Reconciler:
 
 
 def _get_age(claim: Claim) -> timedelta:
-    """How long ago it left by, if at all."""
+    """The time since the last possible send."""
     return claim.claim_time - claim.last_send_time

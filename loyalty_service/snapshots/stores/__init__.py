@@ -1,1 +1,1 @@
-"""Where entries are held: in this process, or on the server that a fleet shares. Imports entries, and no service."""
+"""The stores of entries: in this process, or on a fleet's server. Imports entries, but no service."""

@@ -11,10 +11,10 @@ from loyalty_service.snapshots.stores.protocol import MICROSECONDS, Lookup
 
 
 class MemoryStore:
-    """At most `capacity` entries: the least recently used goes first.
+    """Holds at most `capacity` entries: the least recently used goes first.
 
-    No call of aiocache's memory suspends, so each method here is atomic. Entries get no time to live, which would cost
-    a timer each: the service judges their age, and the bound drops them.
+    aiocache's memory store never suspends, so each method here is atomic. Entries have no time to live, which would
+    need a timer for each: the service checks their age, and the bound drops them.
     """
 
     def __init__(self, clock: Clock, *, capacity: int) -> None:
@@ -23,13 +23,13 @@ class MemoryStore:
         self._cache = SimpleMemoryCache(serializer=EntrySerializer(), timeout=None)
         self._used: OrderedDict[str, None] = OrderedDict()
         self._nobody_from_us: dict[str, int] = {}
-        # No evicted entry is valid from a later time. A read that began before it may be outdated, and is not put.
+        # The latest `valid_from_us` of evicted entries. A read that began before this may be outdated, and is not put.
         self._floor_us = 0
 
     def __len__(self) -> int:
         return len(self._used)
 
-    async def begin(self, merchant_key: str) -> int:  # noqa: ARG002 - one clock for all
+    async def begin(self, merchant_key: str) -> int:  # noqa: ARG002 - all merchants have one clock
         return self._to_us(self._clock.monotonic())
 
     async def get(self, key: str, merchant_key: str) -> Lookup:
@@ -42,7 +42,7 @@ class MemoryStore:
             return msgspec.structs.replace(lookup, entry=None)
         return lookup
 
-    async def put(self, key: str, merchant_key: str, content: Content, *, began_us: int, keep_s: float) -> bool:  # noqa: ARG002 - it is kept until it is evicted
+    async def put(self, key: str, merchant_key: str, content: Content, *, began_us: int, keep_s: float) -> bool:  # noqa: ARG002 - an entry stays until it is evicted
         held = await self._get(key)
         valid_from_us = began_us if held is None else held.valid_from_us
         if began_us < max(valid_from_us, self._floor_us):
@@ -56,7 +56,7 @@ class MemoryStore:
 
     async def invalidate(self, key: str, merchant_key: str) -> bool:
         held = await self._get(key)
-        # One more than now: what began at this very time is outdated, too.
+        # One more than now: a read that began at this very time is outdated too.
         valid_from_us = self._to_us(self._clock.monotonic()) + 1
         await self._set(key, Entry(key=key, began_us=0, valid_from_us=valid_from_us, content=None))
         if held is None or not isinstance(held.content, HeldMember):

@@ -1,4 +1,4 @@
-"""What the service needs of a store."""
+"""The interface of a store."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ MICROSECONDS = 1_000_000
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store holds under a key. `member`: what it holds of the member whom an alias names.
+    """The value that a store holds under a key. `member`: the value of the member whom an alias names.
 
     The store was asked at `asked_s` on this process's monotonic clock, and answered at `now_us` on its own.
     """
@@ -21,12 +21,12 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     member: Entry | None = None
 
     def to_process_s(self, time_us: int) -> float:
-        """A time of the store's on this process's clock, too early by what the question took on its way."""
+        """Convert a time of the store to this process's clock. It is too early by the request's travel time."""
         return self.asked_s - (self.now_us - time_us) / MICROSECONDS
 
 
 class Store(Protocol):
-    """Entries by key. Each call is atomic, and raises SnapshotsUnavailableError where the store does not answer.
+    """Entries by key. Each call is atomic, and raises SnapshotsUnavailableError if the store does not answer.
 
     `merchant_key` is the merchant whose entry it is.
     """
@@ -36,20 +36,20 @@ class Store(Protocol):
         ...
 
     async def get(self, key: str, merchant_key: str) -> Lookup:
-        """Outdated entries are left out; one without content is not."""
+        """Get an entry, unless it is outdated; one without content is returned."""
         ...
 
     async def put(self, key: str, merchant_key: str, content: Content, *, began_us: int, keep_s: float) -> bool:
-        """Hold it for `keep_s` at most, unless a read that began later is held already.
+        """Hold an entry for at most `keep_s`, unless a later read is held already.
 
-        False: it is outdated, since the key was invalidated at or after `began_us`; of a Nobody, since the merchant's
-        were.
+        False: it is outdated, since the key was invalidated at or after `began_us`, or, for a Nobody, the merchant's
+        Nobody entries were.
         """
         ...
 
     async def invalidate(self, key: str, merchant_key: str) -> bool:
-        """Drop what is held under a key; where it is no member, also each Nobody of the merchant's.
+        """Drop the entry of a key; if it is not a member, also all Nobody entries of the merchant.
 
-        False: nothing was held. A store that does not answer is told before it is asked anything again.
+        False: nothing was held. If the store does not answer, this is repeated before its next use.
         """
         ...

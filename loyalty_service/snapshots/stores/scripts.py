@@ -1,4 +1,4 @@
-"""What the server does in one step: Lua, run by Valkey or Redis. Keys and values are described at ValkeyStore."""
+"""Atomic steps on the server: Lua for Valkey or Redis. ValkeyStore describes keys and values."""
 
 # Microseconds since 1970, which Lua's numbers hold exactly. A test may put another clock in its place.
 SERVER_CLOCK = """
@@ -20,8 +20,8 @@ redis.call('HSETNX', KEYS[1], 'nobody', write(now))
 return now
 """
 
-# KEYS: the entry's, the merchant's. ARGV: what an entry's key begins with.
-# Returns now, the merchant's floor and nobody, the value, and the member's value where it is an alias.
+# KEYS: the entry's, the merchant's. ARGV: the beginning of each entry's key. Returns now, the merchant's floor and
+# nobody, the value, and the member's value if the value is an alias.
 _GET = """
 local value = redis.call('GET', KEYS[1])
 local member_key = value and string.match(value, '^alias:%d+:%d+:(%w+):')
@@ -30,8 +30,8 @@ local shop = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
 return {get_now(), shop[1], shop[2], value, member}
 """
 
-# KEYS: the entry's, the merchant's. ARGV: the kind, began_us, the rest of the value, how many ms to keep it.
-# Returns 0 where it is outdated.
+# KEYS: the entry's, the merchant's. ARGV: the kind, began_us, the rest of the value, its time to live in ms. Returns 0
+# if it is outdated.
 _PUT = """
 local began = tonumber(ARGV[2])
 local shop = redis.call('HMGET', KEYS[2], 'floor', 'nobody')
@@ -49,8 +49,8 @@ redis.call('SET', KEYS[1], value, 'PX', ARGV[4])
 return 1
 """
 
-# KEYS: the entry's, the merchant's. ARGV: how many ms to remember it. Returns 1 where something was held.
-# The first write frees memory: a server that is full refuses a first one that takes some, and then takes any.
+# KEYS: the entry's, the merchant's. ARGV: the time to live of the invalidation in ms. Returns 1 if something was held.
+# The first write frees memory: a full server refuses a script whose first write needs memory, but not later writes.
 _INVALIDATE = """
 local kind = string.match(redis.call('GET', KEYS[1]) or '', '^%a+')
 redis.call('UNLINK', KEYS[1])

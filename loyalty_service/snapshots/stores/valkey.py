@@ -19,13 +19,13 @@ from runtime.encryption import derive
 
 _NAMESPACE = f"loyalty:snapshots:{FORM}"
 _MERCHANT = f"{_NAMESPACE}:merchant:"
-# Longer than any read of the provider: until then a put may come that began before the invalidation.
+# Longer than any read of the provider: a read that began before the invalidation may be put until then.
 _INVALIDATED_KEPT_MS = 120_000
 _VALUE = re.compile(rb"([a-z]+):(\d+):(\d+):\w*:(.*)", re.DOTALL)
 
 
 class SharedStore(msgspec.Struct, frozen=True, kw_only=True):
-    """The server of a fleet, and the secret that keys and values are made with. A test may set the clock, in Lua."""
+    """The server of a fleet, and the secret for keys and values. A test may set the clock, in Lua."""
 
     valkey: Valkey
     secret: bytes
@@ -33,13 +33,13 @@ class SharedStore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValkeyStore:
-    """Implements Store on one server, no cluster: a script reads keys that it finds in a value.
+    """Implements Store on one server. A cluster does not work: a script reads keys that it finds in a value.
 
-    A value is a head in clear, which the scripts read, and the encrypted entry:
-    `kind:began_us:valid_from_us:member_key:` with the kind `member`, `alias`, `nobody` or `none`, and the member's key
-    of an alias only. Of each merchant there is a hash with two times. What began before `floor` is not held: it is the
-    time when the hash was made, so that a server that was emptied takes no read from before. Of Nobody entries only
-    those count that began at or after `nobody`.
+    A value is an unencrypted head, which the scripts read, and the encrypted entry. The head is
+    `kind:began_us:valid_from_us:member_key:` with the kind `member`, `alias`, `nobody` or `none`; only an alias has a
+    member's key. Each merchant has a hash with two times. A read that began before `floor` is not held: that is when
+    the hash was made, so an emptied server accepts no earlier read. Nobody entries count only if they began at or after
+    `nobody`.
     """
 
     def __init__(self, shared: SharedStore, clock: Clock) -> None:
@@ -49,13 +49,13 @@ class ValkeyStore:
         self._cache = RedisCache(serializer=serializer, namespace=_NAMESPACE, timeout=None)
         self._cache.client = shared.valkey.client
         self._scripts = Scripts(shared.server_clock)
-        # Merchants with an invalidation that the server was not told: all that it holds of theirs is dropped.
+        # Merchants with an invalidation that did not reach the server: all their entries will be dropped.
         self._untold: set[str] = set()
         self._telling = asyncio.Lock()
         shared.valkey.on_up(self._tell)
 
     async def close(self) -> None:
-        """A last try to tell what the server was not told."""
+        """Try once more to drop what could not be dropped."""
         with contextlib.suppress(*VALKEY_ERRORS):
             await self._tell()
 
@@ -79,7 +79,7 @@ class ValkeyStore:
         member_key = content.member_key if isinstance(content, Alias) else ""
         rest = f"{member_key}:".encode() + self._cache.serializer.dumps(entry)
         keys = [self._cache.build_key(key), _MERCHANT + merchant_key]
-        keep_ms = max(1, round(keep_s * 1000))  # the server takes no 0
+        keep_ms = max(1, round(keep_s * 1000))  # the server refuses 0
         return bool(await self._run(self._scripts.put, keys, get_kind(content), began_us, rest, keep_ms))
 
     async def invalidate(self, key: str, merchant_key: str) -> bool:
@@ -90,7 +90,7 @@ class ValkeyStore:
             self._untold.add(merchant_key)
             raise
 
-    async def _run(self, script: bytes, keys: list[str], *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the script's
+    async def _run(self, script: bytes, keys: list[str], *arguments: str | bytes | int) -> Any:  # noqa: ANN401 - the script's result
         async def call(_client: Redis) -> object:
             await self._tell()
             return await self._cache.raw("eval", script, len(keys), *keys, *arguments)
@@ -101,7 +101,10 @@ class ValkeyStore:
             raise SnapshotsUnavailableError from error
 
     async def _tell(self) -> None:
-        """A merchant is taken out before the server is told: one that is added meanwhile is told again."""
+        """Drop all entries of the merchants.
+
+        Each is removed from the set first, so that one that is added meanwhile is repeated.
+        """
         async with self._telling:
             while self._untold:
                 merchant_key = self._untold.pop()
@@ -112,7 +115,7 @@ class ValkeyStore:
                     raise
 
     def _parse(self, key: str, value: bytes | None, floor: bytes | None) -> Entry | None:
-        """None where it is outdated, or not what was put under this key."""
+        """Parse a value; None if it is outdated, or was not put under this key."""
         if value is None or floor is None or (match := _VALUE.fullmatch(value)) is None:
             return None
         kind, began_us, valid_from_us, encrypted = match[1], int(match[2]), int(match[3]), match[4]

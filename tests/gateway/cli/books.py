@@ -1,4 +1,4 @@
-"""A loyalty service that answers from a list of awards, on a real port, in a thread of its own."""
+"""A loyalty service that answers from a list of awards, on a real port, in its own thread."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,9 +44,9 @@ class Refusal:
 
 @dataclass
 class Books:
-    """One shop and its awards, newest first. `requests` is what was asked; `refusal` answers all but GetMerchant.
+    """One shop and its awards, newest first. `requests`: all that came; `refusal` answers all but GetMerchant.
 
-    `members`: the ids of those who have an e-mail or support ID; of several with one: "several".
+    `members`: member ids by e-mail or support ID; "several": several members have it.
     `on_page` runs before each page of ListAwards is answered.
     """
 

@@ -1,4 +1,4 @@
-"""An operator before the real loyalty service and the two stand-ins."""
+"""An operator with the real loyalty service and the two stand-ins."""
 
 import asyncio
 import shutil
@@ -39,7 +39,7 @@ async def run_loyalty(database: Path) -> AsyncIterator[int]:
 
 @pytest.fixture(scope="session")
 def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database of a loyalty service that was started once."""
+    """The database of a loyalty service, migrated by one start."""
 
     async def start_once() -> None:
         async with run_loyalty(path):

@@ -1,4 +1,4 @@
-"""Commands about awards, run in this process before the scripted books."""
+"""Commands about awards, run in this process with the scripted loyalty service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.gateway.cli.operating import Result
 
 @dataclass(frozen=True)
 class Desk:
-    """`folder` is where files go; `settings` are the command's."""
+    """`folder`: for files; `settings`: the command's."""
 
     books: Books
     folder: Path
@@ -25,5 +25,5 @@ class Desk:
         return Result(code, captured.out, captured.err)
 
     def award(self, command: str, *arguments: str) -> Result:
-        """Of the shop acme."""
+        """Run an award command for the shop acme."""
         return self.run("award", command, "acme", *arguments)

@@ -1,4 +1,4 @@
-"""The operator's command, run in this process: its settings, its folder and its output are its own while it runs."""
+"""Runs the operator's command in this process, with its own settings, folder and output."""
 
 import asyncio
 import io
@@ -31,7 +31,7 @@ class Result:
 
 
 class Output(io.StringIO):
-    """What the command writes. What the servers in this process log meanwhile goes to `others`."""
+    """The command's output. Log lines of servers in this process go to `others`."""
 
     def __init__(self, others: TextIO) -> None:
         super().__init__(newline="")
@@ -43,7 +43,7 @@ class Output(io.StringIO):
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs commands with these settings, one at a time; `folder` is where the files that they name are."""
+    """Runs commands with these settings, one at a time; `folder` has the files that they name."""
 
     settings: dict[str, str]
     folder: Path

@@ -77,7 +77,7 @@ async def test_shop_on_the_loopback_gives_points_until_its_profile_changes(shop:
     assert ("not verified" in harmless.out, await shop.is_verified()) == (False, True)
 
     changed = await shop.change()
-    credits = shop.project.count_requests("credit")
+    sent = shop.project.count_requests("credit")
     with pytest.raises(LoyaltyCallError) as refused:
         await shop.give(7)
     check, listed = await shop.find_check(), await shop.run("list")
@@ -85,7 +85,7 @@ async def test_shop_on_the_loopback_gives_points_until_its_profile_changes(shop:
     command = "trifft-gorgias merchant verify acme --email E --points N --give 1"
     assert f"acme is not verified: it gives no points until this agrees: {command}" in changed.out
     assert refused.value.reason == "MERCHANT_UNVERIFIED"
-    assert shop.project.count_requests("credit") == credits, "nothing was sent"
+    assert shop.project.count_requests("credit") == sent, "nothing was sent"
     assert (check["state"], check["advice"]) == ("failed", command)
     assert "no: it has changed" in listed.out
     assert await shop.give() == pb.AWARD_STATE_APPLIED, "what is on record is told all the same"

@@ -10,14 +10,14 @@ from sandbox.gorgias.switches import UrlEncoding
 
 
 def put_in(template: str, values: dict[str, str], encode: Callable[[str], str] = str) -> str:
-    """As it is called in Gorgias: concatenated."""
+    """Put the values into a URL as Gorgias does: concatenated."""
     for name, value in values.items():
         template = template.replace("{{" + name + "}}", encode(value), 1)
     return template
 
 
 def send_nothing_encoded(template: str, values: dict[str, str]) -> str:
-    """Even a "#" goes onto the wire."""
+    """Sends even a "#" unencoded."""
     return encode_url(put_in(template, values), UrlEncoding.NOTHING)
 
 
@@ -26,7 +26,7 @@ def send_nothing_encoded_without_fragment(template: str, values: dict[str, str])
 
 
 def send_as_requests(template: str, values: dict[str, str]) -> str:
-    """The library itself."""
+    """Uses the library itself."""
     url = requests.Request("GET", put_in(template, values)).prepare().url
     assert url is not None
     return url.partition("#")[0]
@@ -46,5 +46,5 @@ SENDERS: tuple[Sender, ...] = (
 
 
 def get_target(url: str) -> str:
-    """What stands in the request line."""
+    """The target in the request line."""
     return url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(url)))

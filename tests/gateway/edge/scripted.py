@@ -1,4 +1,4 @@
-"""A loyalty service that answers what a test says, on a real port."""
+"""A loyalty service with scripted answers, on a real port."""
 
 import asyncio
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Failure:
 
 
 class ScriptedLoyalty:
-    """Answers what a test says, and keeps what it was asked. An Event holds GetSnapshot until it is set.
+    """Gives scripted answers, and keeps the requests. An Event holds GetSnapshot until it is set.
 
     An award or a reversal that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by
     number.

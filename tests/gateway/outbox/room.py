@@ -114,7 +114,7 @@ class Room:
         await wait_until(is_closed)
 
     async def wait_for_look(self, count: int = 1) -> None:
-        """Until GetAward was asked so many times more."""
+        """Wait for this many more calls of GetAward."""
         wanted = len(self.loyalty.asked) + count
 
         async def was_asked() -> bool:
@@ -123,7 +123,7 @@ class Room:
         await wait_until(was_asked)
 
     async def wait_for_return(self) -> None:
-        """Until no row is in a worker's hands."""
+        """Wait until no worker has a row."""
 
         async def are_free() -> bool:
             return all(row["lease_expire_time_ms"] is None for row in await self.list_rows())
@@ -174,7 +174,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:
-    """As the loyalty service tells of it, settled now."""
+    """An award as the loyalty service sends it, settled now."""
     now = timestamp_pb2.Timestamp()
     now.GetCurrentTime()
     fields: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""One process's rate limiter, and those who ask it for permits."""
+"""One process's rate limiter, and callers that ask it for permits."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -16,13 +16,13 @@ RATE = Rate(requests=50, period_s=10, block_s=60)
 
 
 async def settle() -> None:
-    """Until those who could go on have gone on."""
+    """Let all callers run as far as they can."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 async def answer(permits: Permits, status: int = 200, count: int = 1, *, when: asyncio.Event | None = None) -> None:
-    """Requests that are answered: at once, or `when` it is set."""
+    """Answer requests at once, or when `when` is set."""
 
     async def call() -> Answer:
         if when is not None:
@@ -34,7 +34,7 @@ async def answer(permits: Permits, status: int = 200, count: int = 1, *, when: a
 
 
 async def lose(permits: Permits, *, may_have_left: bool) -> None:
-    """A request without an answer."""
+    """Send a request that gets no answer."""
 
     async def call() -> Answer:
         raise NoAnswerError("", may_have_left=may_have_left)

@@ -1,4 +1,4 @@
-"""Readers of snapshots, as a test speaks of them."""
+"""Readers of snapshots, for tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ ACME = make_merchant()
 
 
 class Desk:
-    """Reads for the merchant acme unless told otherwise, with all the time in the world."""
+    """Reads for the merchant acme unless told otherwise, without a deadline."""
 
     def __init__(
         self, snapshots: Snapshots, provider: ScriptedProvider, clock: FakeClock, ledger: ScriptedLedger | None = None
@@ -53,13 +53,13 @@ class Desk:
         return get_points(held.snapshot)
 
     async def arrive(self, name: str, staleness_s: float | None = None) -> "asyncio.Task[int]":
-        """A reader that has come as far as it can: to the wait for a flight."""
+        """Start a reader, and let it run until it waits for a flight."""
         reader = asyncio.create_task(self.read_points(name, staleness_s))
         await self.settle()
         return reader
 
     async def settle(self) -> None:
-        """Every task has run as far as it can without the test, and each call of a shared store is over."""
+        """Let every task run as far as it can, and wait for the end of all calls of a shared store."""
         quiet = 0
         while quiet < 10:
             quiet = 0 if self.is_busy() else quiet + 1

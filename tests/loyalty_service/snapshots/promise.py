@@ -61,7 +61,7 @@ class Reader(msgspec.Struct, kw_only=True):
 
 
 class Promise(RuleBasedStateMachine):
-    """Nobody sees what is older than promised, and nobody reads the provider without need.
+    """No reader gets data that is older than promised, and none reads the provider without need.
 
     Each change makes a new version of the programme; a member's points are the version in which they were read.
     """
@@ -138,7 +138,7 @@ class Promise(RuleBasedStateMachine):
 
     @rule(member=st.sampled_from(MEMBERS))
     def commit_award(self, member: str) -> None:
-        """Not announced yet: between the commit and the invalidation anything may happen."""
+        """Commit an award without announcing it: between commit and invalidation anything may happen."""
         self.ledger.numbers[member] += 1
 
     @rule(member=st.sampled_from(MEMBERS), pick=PICKS)

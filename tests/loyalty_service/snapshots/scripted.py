@@ -18,7 +18,7 @@ _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
 
 class FakeClock:
-    """Stands still until it is moved, but for a microsecond with each look: no two events are at the same time."""
+    """Stands still until it is moved. Each reading adds a microsecond, so that no two events have the same time."""
 
     def __init__(self) -> None:
         self.time_s = 1000.0

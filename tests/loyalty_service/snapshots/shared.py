@@ -1,4 +1,4 @@
-"""A store that processes share, for real, with a clock that a test moves."""
+"""A real shared store, with a clock that a test moves."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ class SharedClock(FakeClock):
 
 
 class Link:
-    """What a test does to the link of one process to the store.
+    """Controls the link of one process to the store.
 
     While it is cut each call fails, `before` it reaches the store or `after` that. Pings never count as busy.
     """
@@ -65,7 +65,7 @@ class Link:
         self._cut = mode
 
     async def restore(self) -> None:
-        """Until that was noticed, and what had to be told was told."""
+        """Restore the link, and wait until the process has noticed it and repeated its invalidations."""
         self._cut = ""
         while not self._valkey.is_up or self._count:  # noqa: ASYNC110 - of nothing that could tell
             await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""A server for what the stand-in never says, and the types of the fixtures."""
+"""A server for answers that the stand-in never gives, and the types of the fixtures."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

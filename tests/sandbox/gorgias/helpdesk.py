@@ -1,4 +1,4 @@
-"""A helpdesk to try, the clock that it goes by, and the server that its integrations call."""
+"""A helpdesk, its clock, and the server that its integrations call."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ class Clock:
 
 
 class Edge:
-    """What an integration calls: answers `answers` in turn, then `answer`, and keeps each request.
+    """The server of an integration: gives `answers` in turn, then `answer`, and keeps each request.
 
     While `hold` is clear it answers nothing, or only what has another query than `hold_query`.
     """

@@ -271,7 +271,7 @@ async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
         assert late.state is DONE
         assert await book.list_changes(1) == [
             (None, "pending", "", "asked for"),
-            ("pending", "unknown", "loyalty_service", "nobody wrote down in time what TRIFFT answered"),
+            ("pending", "unknown", "loyalty_service", "TRIFFT's answer was not recorded in time"),
             ("unknown", "applied", "loyalty_service", "TRIFFT confirmed it"),
         ]
 

@@ -1,0 +1,54 @@
+"""`make screenshot`: a ticket and its sidebar, as the real page draws them, for the README."""
+
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.async_api import FloatRect, ViewportSize, async_playwright, expect
+
+from tests.end_to_end.desk import notes, open_ticket, press, row
+from tests.end_to_end.stack import ROOT, Stack, find_chromium, run_stack
+
+PICTURE = ROOT / "docs" / "sidebar.png"
+VIEWPORT = ViewportSize(width=1080, height=1000)
+# Sharp on most screens, and a small file.
+SCALE = 1.5
+TOAST_GONE_MS = 60_000
+
+
+async def take_picture(stack: Stack, chromium: str) -> None:
+    """Jana's ticket after an award: its note, and beside it the sidebar from top to end. The list is left out."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = await browser.new_page(
+            viewport=VIEWPORT, device_scale_factor=SCALE, color_scheme="light", reduced_motion="reduce"
+        )
+        await open_ticket(page, stack, "acme", 4711)
+        await page.get_by_test_id("event-add-tag").click()
+        await press(page, "Add Loyalty Points", {"Points to add": "100", "Note": "Sorry for the wait"})
+        await page.keyboard.press("Escape")
+        await expect(row(page, "Points")).to_contain_text("1,340")
+        await expect(notes(page)).to_be_in_viewport()
+        # Its shadow would lie on the picture.
+        await expect(page.get_by_test_id("toast")).to_have_count(0, timeout=TOAST_GONE_MS)
+        await page.evaluate("document.activeElement.blur()")
+        head = await page.locator(".ticket-head").bounding_box()
+        assert head is not None
+        x, y = head["x"], head["y"]
+        clip = FloatRect(x=x, y=y, width=VIEWPORT["width"] - x, height=VIEWPORT["height"] - y)
+        await page.screenshot(path=PICTURE, clip=clip)
+        await browser.close()
+
+
+def main() -> int:
+    chromium = find_chromium()
+    if chromium is None:
+        sys.exit("no Chromium found: install it (Debian: apt install chromium) or set CHROMIUM to its path")
+    with TemporaryDirectory(prefix="screenshot-") as folder, run_stack(Path(folder) / "var") as stack:
+        asyncio.run(take_picture(stack, chromium))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
