@@ -96,9 +96,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     SNAPSHOTS_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The store that the fleet shares does not answer, so what is held is not known."""
     STATUS_UNKNOWN: _ErrorReason.ValueType  # 23
-    """FAILED_PRECONDITION. The merchant's profile does not know the member's status; the metadata's `status` has its
-    word.
-    """
+    """FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
     SEVERAL_WALLETS: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
     STORE_UNAVAILABLE: _ErrorReason.ValueType  # 25
@@ -155,9 +153,7 @@ REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
 SNAPSHOTS_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The store that the fleet shares does not answer, so what is held is not known."""
 STATUS_UNKNOWN: ErrorReason.ValueType  # 23
-"""FAILED_PRECONDITION. The merchant's profile does not know the member's status; the metadata's `status` has its
-word.
-"""
+"""FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
 SEVERAL_WALLETS: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
 STORE_UNAVAILABLE: ErrorReason.ValueType  # 25

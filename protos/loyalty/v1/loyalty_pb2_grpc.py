@@ -687,7 +687,9 @@ class MerchantServiceServicer:
     def UpdateMerchant(self, request, context):
         """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
         is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-        wait for a person: they may have been sent to another project.
+        wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+        lines of its profile that find members and points; after a new token, only if that was tried and read the same
+        member.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

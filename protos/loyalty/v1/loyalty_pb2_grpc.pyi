@@ -439,7 +439,9 @@ class MerchantServiceStub:
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]
     """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
     is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-    wait for a person: they may have been sent to another project.
+    wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+    lines of its profile that find members and points; after a new token, only if that was tried and read the same
+    member.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]
@@ -488,7 +490,9 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
     is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-    wait for a person: they may have been sent to another project.
+    wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+    lines of its profile that find members and points; after a new token, only if that was tried and read the same
+    member.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]  # type: ignore[assignment]
@@ -558,7 +562,9 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_loyalty_pb2.UpdateMerchantResponse, _abc.Awaitable[_loyalty_pb2.UpdateMerchantResponse]]:
         """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
         is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-        wait for a person: they may have been sent to another project.
+        wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+        lines of its profile that find members and points; after a new token, only if that was tried and read the same
+        member.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
