@@ -14,7 +14,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movement, Movements, UnreadableField
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
-from loyalty_service.domain.verification import Inspection
+from loyalty_service.domain.verification import Inspection, Verification
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -48,6 +48,7 @@ def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noq
         generation="1",
         create_time=NOON,
         update_time=NOON,
+        verification=Verification(verify_time=NOON, verified_by="jo@ops", member=None, is_current=True),
     )
     return msgspec.structs.replace(merchant, **changes)
 
