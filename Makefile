@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # Passed in the environment, since a shell would interpret quotes and backticks in the path.
 export VAR ?= var
+# Without compiled files, each of the many processes that the targets start would compile all modules again.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 PROTO := protos/loyalty/v1/loyalty.proto
@@ -45,8 +47,14 @@ protos: install  ## Regenerate the stubs beside the .proto
 screenshot: install  ## Draw docs/sidebar.png from the real page (needs a Chromium)
 	$(BIN)/python -m tests.end_to_end.screenshot
 
-bench: install  ## Measure against the machine's floors; writes bench/results/
-	$(BIN)/python -m pytest -n0 bench/test_quick.py
+# The peer beside us in the bench has its own environment: nothing else depends on it.
+bench/peer/.venv: bench/peer/requirements.lock | $(BIN)/python
+	$(BIN)/python -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/peer/requirements.lock
+	@touch $@
+
+bench: install bench/peer/.venv  ## Measure against the machine's floors; writes bench/results/
+	$(BIN)/python -m pytest -n0 bench
 	$(BIN)/python -m bench
 
 torture: install  ## Send ten thousand awards while everything fails, then compare the ledger with TRIFFT (about ten minutes)
@@ -55,6 +63,7 @@ torture: install  ## Send ten thousand awards while everything fails, then compa
 lock: install  ## Resolve the dependencies again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra dev pyproject.toml -o deploy/requirements-dev.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml -c deploy/requirements-dev.lock -o deploy/requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade bench/peer/requirements.in -o bench/peer/requirements.lock
 
 wheels: install  ## Ask the package index whether each locked wheel exists for each Python and machine of README
 	@for machine in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin; do \
@@ -66,4 +75,4 @@ wheels: install  ## Ask the package index whether each locked wheel exists for e
 	done
 
 clean:  ## Remove the environment and the data of make run
-	rm -rf $(VENV) var
+	rm -rf $(VENV) bench/peer/.venv var

@@ -11,7 +11,6 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from bench.award_report import make_award_report
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
 from bench.machine import read_machine
 from bench.process import ProcessError
@@ -29,11 +28,12 @@ def main() -> int:
     """Return 0 if everything was measured, whatever the figures; 1, with the reason, if not."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a short run without useful figures")
+    parser.add_argument("--widgets", action="store_true", help="only the widget's rows, printed and not kept")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
     scales = (QUICK, QUICK_AWARDS, QUICK_SNAPSHOTS) if arguments.quick else (Scale(), AwardScale(), SnapshotScale())
     try:
-        report = asyncio.run(run(*scales))
+        report = asyncio.run(run(*scales, only_widgets=arguments.widgets))
     except (MeasureError, ProcessError, aiohttp.ClientError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -42,6 +42,8 @@ def main() -> int:
         return _EXIT_STOPPED
     rendered = render_report(report)
     print(rendered)
+    if arguments.widgets:
+        return 0
     arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / f"{report.date}.md").write_text(rendered, encoding="utf-8")
     indented = msgspec.json.format(msgspec.json.encode(report), indent=2)
@@ -49,7 +51,7 @@ def main() -> int:
     return 0
 
 
-async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale) -> Report:
+async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale, *, only_widgets: bool) -> Report:
     """Run the bench. Raises MeasureError, ProcessError and aiohttp.ClientError. No process is left when it ends."""
     running = asyncio.current_task()
     if running is not None:
@@ -64,11 +66,14 @@ async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotSca
         async with run_stack(Path(folder)) as stack:
             measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
-        awards = make_award_report(await measure_awards(Path(folder), award_scale, note))
-        snapshots = await measure_snapshots(Path(folder), snapshot_scale, note)
-    snapshot_report = make_snapshot_report(snapshots, snapshot_scale)
+        awards, snapshots = None, None
+        if not only_widgets:
+            awards = await measure_awards(Path(folder), award_scale, note)
+            snapshots = make_snapshot_report(
+                await measure_snapshots(Path(folder), snapshot_scale, note), snapshot_scale
+            )
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return make_report(measured, awards, snapshot_report, scale, machine, date=date, body_bytes=body_bytes)
+    return make_report(measured, awards, snapshots, scale, machine, date=date, body_bytes=body_bytes)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import msgspec
 from cryptography.fernet import Fernet
 
 from bench.databases import Engine, open_databases
-from bench.process import HOST
+from bench.process import HOST, Process
 from bench.stack import MANY_REQUESTS, Starter, install
 from gateway.actions.token import AwardTokens
 from gateway.database import open_database
@@ -20,20 +20,26 @@ from runtime.encryption import SecretKeys
 
 SLOW_SHOP = "slow"
 SHOPS = tuple(f"shop-{number}" for number in range(20))
+WORKERS = ("gateway", "loyalty_service")
 _TIMEOUT_S = 20.0
 _DAY_S = 86_400.0
 
 
 class AwardStack(msgspec.Struct, frozen=True, kw_only=True):
-    """`credentials`: the widgets', by shop. TRIFFT answers SHOPS at once, and SLOW_SHOP after 50 ms."""
+    """`credentials`: the widgets', by shop. TRIFFT answers SHOPS at once, and SLOW_SHOP after 50 ms.
+
+    `gateway`, `quick`: ports, the second of the TRIFFT and Gorgias of SHOPS. `workers`: what an award goes through.
+    """
 
     gateway: int
+    quick: int
     loyalty_url: str
     loyalty_target: str
     loyalty_key: str
     credentials: dict[str, str]
     tokens: AwardTokens
     folder: Path
+    workers: dict[str, Process]
 
 
 @asynccontextmanager
@@ -71,12 +77,14 @@ async def run_award_stack(engine: Engine, folder: Path) -> AsyncIterator[AwardSt
         )
         yield AwardStack(
             gateway=gateway,
+            quick=quick,
             loyalty_url=loyalty_url,
             loyalty_target=target,
             loyalty_key=key,
             credentials=await _install_all(gateway_url, keys, origins),
             tokens=AwardTokens(SecretKeys((keys,)).derive("award-token"), life_s=_DAY_S),
             folder=folder,
+            workers={name: starter.started[name] for name in WORKERS},
         )
 
 

@@ -1,20 +1,23 @@
 """The floors of this machine: `python -m bench.floors KIND FILE [WHERE]` is one such process.
 
 bare: an HTTP handler that answers FILE. method: a gRPC method that answers the message in FILE. getting: the same after
-one GET of as many bytes from the Valkey at the URL WHERE. relay: an HTTP handler that calls that method at the target
-WHERE and answers FILE.
+one GET of as many bytes from the Valkey at the URL WHERE. chain: the same after the two calls, one after the other,
+that a member never seen takes of the TRIFFT at the URL WHERE; their answers are not read. relay: an HTTP handler that
+calls that method at the target WHERE and answers FILE.
 """
 
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import grpc
 import uvloop
 from aiohttp import hdrs, web
 
 from bench.listening import announce, serve_http
 from bench.process import HOST
+from bench.trifft import FIND_PATH, make_member_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 from runtime.channels import DIRECT
@@ -52,6 +55,20 @@ async def serve_getting(message: bytes, store_url: str) -> None:
 
         async def answer(_request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
             await valkey.client.get(_KEY)
+            return response
+
+        await _serve_grpc(answer)
+
+
+async def serve_chain(message: bytes, trifft_url: str) -> None:
+    response = pb.GetSnapshotResponse.FromString(message)
+    async with aiohttp.ClientSession(trifft_url, headers={hdrs.AUTHORIZATION: "Bearer bench"}) as session:
+
+        async def answer(request: pb.GetSnapshotRequest, _context: object) -> pb.GetSnapshotResponse:
+            email = request.identity.email
+            for path in (f"{FIND_PATH}?email={email}", f"{FIND_PATH}/{make_member_id(email)}/coupon?state=available"):
+                async with session.get(path) as got:
+                    await got.read()
             return response
 
         await _serve_grpc(answer)
@@ -99,6 +116,8 @@ def main() -> None:
             uvloop.run(serve_method(content))
         case "getting":
             uvloop.run(serve_getting(content, where[0]))
+        case "chain":
+            uvloop.run(serve_chain(content, where[0]))
         case "relay":
             uvloop.run(serve_relay(content, where[0]))
 

@@ -20,7 +20,7 @@ from bench.process import HOST, run_process
 
 _HEAD_END = b"\r\n\r\n"
 _OK = b"HTTP/1.1 200 "
-_LENGTH = b"Content-Length: "
+_LENGTH = b"content-length: "
 _SHOWN_BYTES = 300
 
 
@@ -67,8 +67,8 @@ class _Connection(asyncio.Protocol):
         head_end = self._received.find(_HEAD_END)
         if head_end < 0:
             return
-        length_start = self._received.find(_LENGTH, 0, head_end) + len(_LENGTH)
-        length = int(self._received[length_start : self._received.find(b"\r", length_start)])
+        head = self._received[:head_end].lower()
+        length = int(head.partition(_LENGTH)[2].partition(b"\r")[0])
         if len(self._received) < head_end + len(_HEAD_END) + length:
             return
         self._latencies_ms.append((time.perf_counter() - self._sent_s) * 1000)

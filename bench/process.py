@@ -98,12 +98,14 @@ class Process:
 
 
 @asynccontextmanager
-async def run_process(log: Path, module: str, *arguments: str, settings: Mapping[str, str]) -> AsyncIterator[Process]:
+async def run_process(
+    log: Path, module: str, *arguments: str, settings: Mapping[str, str], python: str = sys.executable
+) -> AsyncIterator[Process]:
     """Run `python -m module`, and stop it at the end of the block. Of our own settings it gets only `settings`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     with log.open("wb") as output:
         child = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             "-m",
             module,
             *arguments,

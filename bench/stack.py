@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,17 +11,20 @@ import aiohttp
 import msgspec
 from cryptography.fernet import Fernet
 
-from bench.process import HOST, Process, find_free_ports, run_process
+from bench.process import HOST, Process, ProcessError, find_free_ports, run_process
 from bench.valkey import run_valkey
 from gateway.database import open_database
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import InstallationStore, Target
 from runtime.encryption import SecretKeys
 
-MERCHANT_ID = "bench"
+MERCHANT_ID, QUICK_MERCHANT_ID = "bench", "bench-quick"
+QUICK_CALL_S = 0.005
+"""The time of a call of the second merchant's TRIFFT."""
 # Our own speed is measured, so TRIFFT's rate must not be the bound.
 MANY_REQUESTS = "[rate]\nrequests = 1000000\n"
 _PORT = re.compile(rf"{re.escape(HOST)}:(\d+)")
+PEER_PYTHON = Path(__file__).parent / "peer" / ".venv" / "bin" / "python"
 _HELD_STALENESS = {"GATEWAY_MAX_STALENESS_S": "3600"}
 _LIVE_STALENESS = {"GATEWAY_MAX_STALENESS_S": "0.000001"}
 
@@ -37,18 +41,24 @@ def make_widget_path(credential: str, email: str, ticket_id: str = "1") -> str:
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
     """The ports of all processes. `credential`: the widget's. `body`: one answer of the widget.
 
+    `quick_credential`: of the merchant whose TRIFFT is `quick_trifft`, and for `peer`.
+
     `workers`: the processes by name; "loyalty_service" serves the gateways `held` and `live`, "shared_service", which
     holds snapshots on a Valkey, the gateway `shared`. `folder`: for a run's files.
     """
 
     trifft: int
+    quick_trifft: int
     bare: int
     relay: int
     getting: int
+    chain: int
+    peer: int
     held: int
     shared: int
     live: int
     credential: str
+    quick_credential: str
     body: bytes
     workers: dict[str, Process]
     folder: Path
@@ -68,11 +78,22 @@ class Starter:
         line = await process.wait_for_line("listening")
         return int(_PORT.findall(line)[0])
 
+    async def start_peer(self, name: str, trifft_url: str, token: str) -> int:
+        """In its own environment, which `make bench` makes."""
+        if not PEER_PYTHON.exists():
+            raise ProcessError(f"{name} has no environment: make bench/peer/.venv")
+        settings = {"PEER_TRIFFT_URL": trifft_url, "PEER_TOKEN": token}
+        arguments = ("bench.peer.app:app", "--host", HOST, "--port", "0")
+        process = await self._start(name, "uvicorn", *arguments, settings=settings, python=str(PEER_PYTHON))
+        return int(_PORT.findall(await process.wait_for_line("running on"))[0])
+
     async def run(self, name: str, module: str, *arguments: str) -> None:
         await (await self._start(name, module, *arguments, settings={})).wait()
 
-    async def _start(self, name: str, module: str, *arguments: str, settings: Mapping[str, str]) -> Process:
-        running = run_process(self._folder / f"{name}.log", module, *arguments, settings=settings)
+    async def _start(
+        self, name: str, module: str, *arguments: str, settings: Mapping[str, str], python: str = sys.executable
+    ) -> Process:
+        running = run_process(self._folder / f"{name}.log", module, *arguments, settings=settings, python=python)
         self.started[name] = await self._stack.enter_async_context(running)
         return self.started[name]
 
@@ -88,41 +109,50 @@ async def run_stack(folder: Path) -> AsyncIterator[Stack]:
         store_url = f"redis://{HOST}:{store}"
         starter.started["store"] = await stack.enter_async_context(run_valkey(folder, store))
         settings = _make_loyalty_settings(folder, key)
-        trifft, loyalty = await asyncio.gather(
+        trifft, quick_trifft, loyalty = await asyncio.gather(
             starter.start("trifft", "bench.trifft"),
+            starter.start("quick_trifft", "bench.trifft", str(QUICK_CALL_S)),
             starter.start("loyalty_service", "loyalty_service", settings=settings),
         )
         sharing = settings | {"LOYALTY_SNAPSHOTS_URL": store_url}
         shared_service = await starter.start("shared_service", "loyalty_service", settings=sharing)
         target = f"{HOST}:{loyalty}"
-        await starter.run("seed", "bench.seed", target, key, f"http://{HOST}:{trifft}", str(message))
+        quick_url = f"http://{HOST}:{quick_trifft}"
+        await starter.run("seed", "bench.seed", target, key, str(message), f"http://{HOST}:{trifft}", quick_url)
         gateway = _make_gateway_settings(folder, keys, target, key)
-        credential = await _install(gateway["GATEWAY_DATABASE_URL"], keys)
+        credential, quick_credential = await _install(gateway["GATEWAY_DATABASE_URL"], keys)
         sharing_gateway = gateway | _HELD_STALENESS | {"GATEWAY_LOYALTY_TARGET": f"{HOST}:{shared_service}"}
-        held, live, shared, method, getting_method = await asyncio.gather(
+        held, live, shared, method, getting_method, chain_method, peer = await asyncio.gather(
             starter.start("held", "gateway", settings=gateway | _HELD_STALENESS),
             starter.start("live", "gateway", settings=gateway | _LIVE_STALENESS),
             starter.start("shared", "gateway", settings=sharing_gateway),
             starter.start("method", "bench.floors", "method", str(message)),
             starter.start("getting_method", "bench.floors", "getting", str(message), store_url),
+            starter.start("chain_method", "bench.floors", "chain", str(message), quick_url),
+            starter.start_peer("peer", quick_url, quick_credential),
         )
         body.write_bytes(
             await fetch(f"http://{HOST}:{held}{make_widget_path(credential, 'seed@bench.example')}", credential)
         )
-        bare, relay, getting = await asyncio.gather(
+        bare, relay, getting, chain = await asyncio.gather(
             starter.start("bare", "bench.floors", "bare", str(body)),
             starter.start("relay", "bench.floors", "relay", str(body), f"{HOST}:{method}"),
             starter.start("getting", "bench.floors", "relay", str(body), f"{HOST}:{getting_method}"),
+            starter.start("chain", "bench.floors", "relay", str(body), f"{HOST}:{chain_method}"),
         )
         yield Stack(
             trifft=trifft,
+            quick_trifft=quick_trifft,
             bare=bare,
             relay=relay,
             getting=getting,
+            chain=chain,
+            peer=peer,
             held=held,
             shared=shared,
             live=live,
             credential=credential,
+            quick_credential=quick_credential,
             body=body.read_bytes(),
             workers=starter.started,
             folder=folder,
@@ -170,6 +200,7 @@ async def install(store: InstallationStore, merchant_id: str, gorgias_url: str) 
     return installation.credential
 
 
-async def _install(database_url: str, keys: str) -> str:
+async def _install(database_url: str, keys: str) -> list[str]:
     async with open_database(database_url) as database:
-        return await install(InstallationStore(database, SecretKeys((keys,))), MERCHANT_ID, f"http://{HOST}")
+        store = InstallationStore(database, SecretKeys((keys,)))
+        return [await install(store, merchant_id, f"http://{HOST}") for merchant_id in (MERCHANT_ID, QUICK_MERCHANT_ID)]

@@ -14,8 +14,8 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     (kept,) = tmp_path.glob("*.json")
     assert bench.stdout.strip() == table.read_text().strip()
     report = json.loads(kept.read_bytes())
-    assert [row["row"] for row in report["rows"]] == ["a", "b", "c", "e", "f"]
-    assert [ratio["name"] for ratio in report["ratios"]] == ["c/b", "c/a", "b/a", "f/e", "e/b"]
+    assert [row["row"] for row in report["rows"]] == ["a", "b", "c", "e", "f", "d", "g", "h"]
+    assert [ratio["name"] for ratio in report["ratios"]] == ["c/b", "c/a", "b/a", "f/e", "e/b", "d/g", "d/h", "d/c"]
     assert [(row["row"], row["connections"], row["chain_ms"]) for row in report["live"]] == [
         (row, 1, chain_ms) for row, chain_ms in (("alone", 50.0), ("cold", 100.0), ("warm", 50.0))
     ]
@@ -25,4 +25,4 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     assert [row["holding"] for row in report["snapshots"]["restart"]["rows"]] == ["valkey"]
     assert report["snapshots"]["overload"]["seen"] > 0
     assert report["snapshots"]["memory"]["message_bytes"] > 0
-    assert len(report["aims"]) == 12
+    assert len(report["aims"]) == 14

@@ -10,7 +10,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from loyalty_service.api.interceptors import CallBoundary, CallerAuth
+from loyalty_service.api.boundary import Boundary
 from loyalty_service.api.loyalty_servicer import LoyaltyServicer
 from loyalty_service.api.merchant_servicer import MerchantServicer
 from loyalty_service.awards.ledger.erase import Erasures
@@ -33,7 +33,7 @@ from loyalty_service.snapshots.secret import load_secret
 from loyalty_service.trifft.fingerprint import make_fingerprint
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import Valkey, open_valkey
-from protos.loyalty.v1 import loyalty_pb2, loyalty_pb2_grpc
+from protos.loyalty.v1 import loyalty_pb2
 from runtime.database import Database
 from runtime.encryption import SecretKeyError, SecretKeys
 from runtime.metrics import serve_metrics
@@ -56,12 +56,10 @@ logger = structlog.get_logger()
 
 def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantServicer) -> grpc.aio.Server:
     """A server with both services and reflection, neither bound nor started. Call it in the running loop."""
-    interceptors: list[grpc.aio.ServerInterceptor] = [CallBoundary()]
-    if config.api_key is not None:
-        interceptors.append(CallerAuth(config.api_key))
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
-    loyalty_pb2_grpc.add_LoyaltyServiceServicer_to_server(loyalty, server)
-    loyalty_pb2_grpc.add_MerchantServiceServicer_to_server(merchants, server)
+    server = grpc.aio.server(options=OPTIONS)
+    boundary, services = Boundary(config.api_key), loyalty_pb2.DESCRIPTOR.services_by_name
+    boundary.add(server, services["LoyaltyService"], loyalty)
+    boundary.add(server, services["MerchantService"], merchants)
     reflection.enable_server_reflection([*OWN_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     return server
 

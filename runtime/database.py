@@ -56,7 +56,7 @@ class Database:
         self._setting = setting
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return the result of `work`, which only reads."""
+        """Return the result of `work`, which only reads. Each statement sees the rows as of its own moment."""
         with self._telling_failures():
             return await self._engine.read(work)
 

@@ -1,5 +1,7 @@
 """SQL that SQLite and PostgreSQL spell differently."""
 
+from collections.abc import Callable
+
 from sqlalchemy import BigInteger, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
@@ -25,6 +27,13 @@ def _now_ms_postgresql(_element: ColumnElement[int], _compiler: object, **_: obj
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 
+INSERTS: dict[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+"""INSERTs that can have ON CONFLICT, by the dialect's name."""
+
+
 def make_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that can have ON CONFLICT, for this connection's engine."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return INSERTS[connection.dialect.name](table)

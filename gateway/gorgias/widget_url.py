@@ -4,7 +4,6 @@ The e-mail in it is text that the customer chose, and Gorgias may not encode it.
 and after it a mark that only the holder of the credential can make.
 """
 
-import hashlib
 import hmac
 import re
 
@@ -69,5 +68,5 @@ def parse_widget_call(target: str, credential: str) -> WidgetCall:
 
 def _render_end(credential: str) -> str:
     """The mark that no stranger can make: hexadecimal digits, which no sender encodes."""
-    mark = hmac.new(credential.encode(), _MARK_PURPOSE, hashlib.sha256).hexdigest()[:_MARK_CHARS]
+    mark = hmac.digest(credential.encode(), _MARK_PURPOSE, "sha256").hex()[:_MARK_CHARS]
     return f"&end={mark}"

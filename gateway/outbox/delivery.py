@@ -27,7 +27,8 @@ from gateway.notes.progress import find_step, find_wait_after
 from gateway.notes.service import TIMEOUT_S, Notes, has_reference
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.statements import LEASE_S
+from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind, say_reference
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeyError
@@ -47,6 +48,10 @@ _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 _CREDENTIALS_WAIT_S = 3600.0
 _FIRST_RETRY_S = 2.0
 _MAX_RETRY_S = 600.0
+# Of awards that are told, the oldest are forgotten first; their notes ask for them.
+_MAX_TOLD = 1_000
+# Later, the award may be undone.
+_TOLD_S = 5.0
 # How long a failing account's other rows wait.
 _MAX_REST_S = 10.0
 _Log: TypeAlias = structlog.typing.FilteringBoundLogger
@@ -75,8 +80,15 @@ class Delivery:
         self._client = client
         self._notes = notes
         self._metrics = metrics
+        self._told: dict[tuple[str, str], pb.Award] = {}
         self._late_s = late_s
         self._clock = clock
+
+    def tell(self, award: pb.Award) -> None:
+        """Keep an award that has just become APPLIED, its last state, so that its note does not ask for it."""
+        self._told[award.merchant_id, award.request_id] = award
+        if len(self._told) > _MAX_TOLD:
+            del self._told[next(iter(self._told))]
 
     async def deliver(self, entry: Entry) -> float:
         """Take the next step of a claimed row. Returns the seconds for which its shop's account must not be called."""
@@ -86,8 +98,10 @@ class Delivery:
             if account is None or not account.writes_notes:
                 await self._reschedule(entry, None)
                 return 0.0
-            request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
-            award = await self._fetch_award(request)
+            award = self._told.pop((entry.merchant_id, entry.request_id), None)
+            if award is None or entry.press_age_s > _TOLD_S:
+                request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
+                award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
         except (LoyaltyCallError, SecretKeyError) as error:
             log.warning("note_delayed", error=type(error).__name__)

@@ -1,6 +1,7 @@
 """The outbox of notes: a press puts a note on record, and a task of this process writes it."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database, DatabaseError
 
 POLL_S = 3.0
@@ -58,6 +60,8 @@ class Outbox:
         self._kept_s = kept_s
         self._poll_s = poll_s
         self._clock = clock
+        # Of the loop's clock: when rows are looked for next.
+        self._look_time = math.inf
         self._woken = asyncio.Event()
         self._shops: dict[str, asyncio.Task[None]] = {}
         self._paused: dict[str, float] = {}
@@ -94,8 +98,13 @@ class Outbox:
         if number is None:
             return False
         is_queued = await self._store.enqueue(merchant_id, request_id, number, customer_id)
-        self._woken.set()
+        self._look_by(self._store.first_look_s)
         return is_queued
+
+    def tell(self, award: pb.Award) -> None:
+        """Tell what the loyalty service has just answered to a press, so that the note does not ask for it again."""
+        if award.state == pb.AWARD_STATE_APPLIED:
+            self._delivery.tell(award)
 
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
         """Whether a note about this request's award is pending. Raises DatabaseError."""
@@ -103,6 +112,7 @@ class Outbox:
 
     async def _run(self) -> None:
         while True:
+            self._look_time = math.inf
             try:
                 wait_s = await self._start_due()
                 await self._count_and_purge()
@@ -113,35 +123,51 @@ class Outbox:
                 _LOG.exception("outbox_not_polled")
                 wait_s = self._poll_s
             await asyncio.sleep(_LEAST_POLL_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
+            self._look_by(wait_s)
+            await self._wait_for_look()
+
+    def _look_by(self, wait_s: float) -> None:
+        """Look for due rows in `wait_s` seconds at the latest."""
+        look_time = asyncio.get_running_loop().time() + wait_s
+        if look_time < self._look_time:
+            self._look_time = look_time
+            self._woken.set()
+
+    async def _wait_for_look(self) -> None:
+        while (left_s := self._look_time - asyncio.get_running_loop().time()) > 0:
             self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._woken.wait()
 
     async def _start_due(self) -> float:
         """Start a task for each shop with due rows. Returns the seconds until the next row is due."""
         now = self._clock()
         self._paused = {merchant_id: until for merchant_id, until in self._paused.items() if until > now}
         wait_s = min([self._poll_s, *(until - now for until in self._paused.values())])
-        for merchant_id, due_s in (await self._store.list_upcoming(self._poll_s)).items():
+        for upcoming in await self._store.list_upcoming(self._poll_s):
+            merchant_id = upcoming.merchant_id
             if merchant_id in self._shops or merchant_id in self._paused:
                 continue
-            if due_s > 0:
-                wait_s = min(wait_s, due_s)
+            if upcoming.wait_s > 0:
+                wait_s = min(wait_s, upcoming.wait_s)
             elif len(self._shops) < _MAX_SHOPS:
-                task = asyncio.create_task(self._write_all(merchant_id))
+                task = asyncio.create_task(self._write_all(merchant_id, upcoming.due_count))
                 self._shops[merchant_id] = task
                 task.add_done_callback(partial(self._end, merchant_id))
         return wait_s
 
     def _end(self, merchant_id: str, _task: asyncio.Task[None]) -> None:
         del self._shops[merchant_id]
-        self._woken.set()
+        self._look_by(0.0)
 
-    async def _write_all(self, merchant_id: str) -> None:
-        """Write all due notes of one shop, until its account needs a pause."""
+    async def _write_all(self, merchant_id: str, count: int) -> None:
+        """Write `count` due notes of one shop, until its account needs a pause."""
         try:
-            while entry := await self._store.claim(merchant_id):
+            for _ in range(count):
+                entry = await self._store.claim(merchant_id)
+                if entry is None:  # another process was quicker
+                    return
                 self._claims[entry.claim] = entry
                 try:
                     pause_s = await self._delivery.deliver(entry)

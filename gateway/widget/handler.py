@@ -116,7 +116,8 @@ async def _render_member(event: _Event, request: web.Request, deadline: float) -
     except LoyaltyCallError as error:
         view = render_error(error, event.email, event.shop, app[CLOCK].now())
         return view, f"{error.reason}: {error.message}"
-    return _render_panel(snapshot, event, app), name_reason(snapshot.stale_reason)
+    view = _render_panel(snapshot, event, app)
+    return view, name_reason(snapshot.stale_reason) if view.stale else ""
 
 
 def _render_panel(snapshot: pb.Snapshot, event: _Event, app: web.Application) -> View:

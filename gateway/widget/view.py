@@ -107,45 +107,33 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     Awards by support are absent if there are none, and if they are not known.
     """
     member, refusal = snapshot.member, _find_refusal(snapshot.member, shop)
-    is_lasting = is_lasting_failure(name_reason(snapshot.stale_reason))
+    is_stale = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
+    is_lasting = is_stale and is_lasting_failure(name_reason(snapshot.stale_reason))
     button = AddButton(award_token=award_token, deduct_token=deduct_token)
-    view = View(
+    awards = list_award_lines(snapshot.given_by_support.awards, shop, now)
+    coupons = list_coupon_lines(snapshot, shop)
+    row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token) if undo and not is_lasting else None
+    return View(
         status="member" if member.status in ACTIVE else "blocked",
         summary=say_summary(snapshot, shop, now),
         as_of=format_time(parse_time(snapshot.fetch_time), shop),
-        stale=snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED,
+        stale=is_stale,
         profile_url=member.profile_url,
         profile_label=PROFILE_LINK if member.profile_url else "",
         award_token=refusal if refusal is NoTokenReason.NOT_VERIFIED else award_token,
         deduct_token=refusal if deduct_token and refusal else deduct_token,
         add_points=() if refusal or is_lasting else (button,),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
-    )
-    view = _add_lines(view, list_award_lines(snapshot.given_by_support.awards, shop, now), last_try)
-    view = _add_coupons(view, list_coupon_lines(snapshot, shop))
-    return _add_undo(view, undo, shop) if undo and not is_lasting else view
-
-
-def _add_lines(view: View, awards: Sequence[str], last_try: str) -> View:
-    return msgspec.structs.replace(
-        view,
         support_awards=[Line(line) for line in awards],
         support_awards_text="\n".join(awards) or NONE,
         last_try=(Line(last_try),) if last_try else (),
         last_try_text=last_try or NONE,
+        coupon_list=(CouponRows([Line(line) for line in coupons]),) if coupons else (),
+        coupons_text="\n".join(coupons) or NONE,
+        undo=(row,) if row else (),
+        undo_text=row.title if row else NONE,
+        undo_token=row.undo_token if row else "",
     )
-
-
-def _add_coupons(view: View, lines: Sequence[str]) -> View:
-    if not lines:
-        return view
-    rows = CouponRows([Line(line) for line in lines])
-    return msgspec.structs.replace(view, coupon_list=(rows,), coupons_text="\n".join(lines))
-
-
-def _add_undo(view: View, undo: Undo, shop: Shop) -> View:
-    row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token)
-    return msgspec.structs.replace(view, undo=(row,), undo_text=row.title, undo_token=row.undo_token)
 
 
 def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:

@@ -9,6 +9,8 @@ from gateway.wording.shop import DEFAULT_SHOP, Shop
 # Not strftime, which depends on the process's locale: these sentences are English.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECONDS = 1_000_000  # in a second
 # One day inside the range of datetime, so that each time is valid in every zone.
 _FIRST_S = int(datetime(1, 1, 2, tzinfo=UTC).timestamp())
 _LAST_S = int(datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC).timestamp())
@@ -16,8 +18,11 @@ _LAST_S = int(datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC).timestamp())
 
 def parse_time(time: Timestamp) -> datetime:
     """Parse a timestamp; one outside the range becomes the nearest time in it."""
-    whole = datetime.fromtimestamp(min(max(time.seconds, _FIRST_S), _LAST_S), UTC)
-    return whole.replace(microsecond=min(max(time.nanos // 1000, 0), 999_999))
+    seconds, microseconds = time.seconds, time.nanos // 1000
+    if not _FIRST_S <= seconds <= _LAST_S or not 0 <= microseconds < _MICROSECONDS:
+        seconds = min(max(seconds, _FIRST_S), _LAST_S)
+        microseconds = min(max(microseconds, 0), _MICROSECONDS - 1)
+    return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)
 
 
 def find_last_day(end: datetime, zone: tzinfo) -> datetime:

@@ -31,7 +31,6 @@ from loyalty_service.domain.errors import (
     AwardNotFoundError,
     LoyaltyError,
     MerchantNotFoundError,
-    MerchantUnverifiedError,
 )
 from loyalty_service.domain.member import Member, parse_identity
 from loyalty_service.domain.merchant import Merchant
@@ -93,17 +92,16 @@ class AwardService:
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
-        # Before any refusal or call of the provider, look for an award on record that answers it.
-        replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
-        if replay is not None:
-            return await self._replay(merchant, replay, answer_time)
-        # What is sent is sent by this value of the merchant's: its profile and its proof cannot come apart.
-        if not merchant.is_verified:
-            raise MerchantUnverifiedError
+        member = await self._find_eligible(merchant, given.member_id, given.member_fetch_time)
+        if member is None or not _is_allowed(merchant, given):
+            # Before any refusal or call of the provider, look for an award on record that answers it.
+            replay = await self._ledger.find_replay(merchant.merchant_id, given.request_id, read_content(given))
+            if replay is not None:
+                return await self._replay(merchant, replay, answer_time)
         request = parse_award(merchant, given)
-        member = await self._get_eligible(
-            merchant, request.member_id, given.member_fetch_time, timeout_s=min(self._read_timeout_s, answer_s)
-        )
+        if member is None:
+            timeout_s = min(self._read_timeout_s, answer_s)
+            member = await self._fetch_eligible(merchant, request.member_id, timeout_s=timeout_s)
         opening = self._ledger.open(add_member(request, member), merchant.limits, ZoneInfo(merchant.time_zone))
         return await self._open(merchant, opening, answer_time, member)
 
@@ -183,18 +181,19 @@ class AwardService:
             merchant = await self._merchants.get(award.request.merchant_id)
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
-    async def _get_eligible(
-        self, merchant: Merchant, member_id: str, seen_time: datetime | None, *, timeout_s: float
-    ) -> Member:
-        """Get the member if they may get points. Raises the reason if not, and the errors of `Snapshots.get`.
+    async def _find_eligible(self, merchant: Merchant, member_id: str, seen_time: datetime | None) -> Member | None:
+        """Get the held member, if the snapshot allows an award. It never refuses one: then the provider is read.
 
-        A held snapshot allows an award if it is not older than the one that the agent saw (`seen_time`; None: not older
-        than the hold time). It never refuses one: then the provider is read.
+        It must not be older than the one that the agent saw (`seen_time`; None: not older than the hold time).
         """
         held = await self._snapshots.get_held(merchant, member_id)
         oldest = seen_time or datetime.now(UTC) - timedelta(seconds=merchant.hold_time_s or self._hold_time_s)
         if held is not None and held.fetch_time >= oldest and find_ineligibility(held.member) is None:
             return held.member
+        return None
+
+    async def _fetch_eligible(self, merchant: Merchant, member_id: str, *, timeout_s: float) -> Member:
+        """The member, where they may get points. Raises why not, and what `Snapshots.get` raises."""
         read = await self._snapshots.get(
             merchant,
             parse_identity("member_id", member_id),
@@ -265,6 +264,14 @@ class AwardService:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)
         return task
+
+
+def _is_allowed(merchant: Merchant, given: GivenAward) -> bool:
+    try:
+        parse_award(merchant, given)
+    except LoyaltyError:
+        return False
+    return True
 
 
 def _report(task: asyncio.Task[Any]) -> None:

@@ -60,6 +60,7 @@ class SlidingWindow:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ends: dict[str, float] = {}
+        self._forget_at = 0
         self._closed_until_s = self._probe_until_s = 0.0
         self.is_open = True
 
@@ -68,7 +69,7 @@ class SlidingWindow:
         if refusal := self.find_closed():
             return refusal
         now_s = self._clock.monotonic()
-        self._forget_free(now_s)
+        self._forget_free(now_s, most=limit - len(ids))
         over = len(self._ends) + len(ids) - limit
         if over > 0:
             ended = sorted(end_s for end_s in self._ends.values() if end_s <= now_s + busy_s)
@@ -85,7 +86,7 @@ class SlidingWindow:
     def note(self, answer: Grant | Refusal, ids: list[str], taken_s: float) -> None:
         """Note what the shared window has answered to this process."""
         if isinstance(answer, Grant):
-            self._forget_free(self._clock.monotonic())
+            self._forget_free(self._clock.monotonic(), most=self._forget_at)
             self.end(ids, busy_s=taken_s)
             self.is_open = self.is_open or not (answer.is_probe or self.find_closed())
         elif answer.is_closed and answer.earliest_s > 0:
@@ -101,7 +102,7 @@ class SlidingWindow:
     def is_idle(self) -> bool:
         """Whether this window can be forgotten."""
         now_s = self._clock.monotonic()
-        self._forget_free(now_s)
+        self._forget_free(now_s, most=0)
         return not self._ends and now_s >= self._closed_until_s + FORGET_S
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
@@ -112,5 +113,8 @@ class SlidingWindow:
             self.is_open = closed_s == 0
             self._closed_until_s, self._probe_until_s = now_s + closed_s, 0.0
 
-    def _forget_free(self, now_s: float) -> None:
-        self._ends = {permit_id: end_s for permit_id, end_s in self._ends.items() if end_s > now_s}
+    def _forget_free(self, now_s: float, *, most: int) -> None:
+        """Drop free permits if there are more than `most`, or twice as many as after the last look: each costs time."""
+        if len(self._ends) > min(most, self._forget_at):
+            self._ends = {permit_id: end_s for permit_id, end_s in self._ends.items() if end_s > now_s}
+            self._forget_at = 2 * len(self._ends)

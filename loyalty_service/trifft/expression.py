@@ -33,6 +33,7 @@ class Expression:
         except (exceptions.JMESPathError, RecursionError) as error:
             raise ValueError("is not JMESPath") from error
         self._text = text
+        self._names = _find_names(self._compiled.parsed)
 
     def __str__(self) -> str:
         return self._text
@@ -53,7 +54,24 @@ class Expression:
 
     def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
         """Return what the expression finds, or None. Raises WireError if a function gets a value of a wrong type."""
+        if self._names is not None:
+            for name in self._names:
+                data = data.get(name) if isinstance(data, dict) else None
+            return data
         try:
             return self._compiled.search(data, options=_OPTIONS)
         except Exception as error:  # JMESPath raises its own errors and Python's
             raise WireError("a value that it cannot work with") from error
+
+
+def _find_names(node: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - JMESPath's own
+    """Return the names of a plain path such as `a.b.c`, none for `@`; None for what only JMESPath reads, slowly."""
+    match node:
+        case {"type": "current"}:
+            return ()
+        case {"type": "field", "value": str(name)}:
+            return (name,)
+        case {"type": "subexpression", "children": children}:
+            names = [_find_names(child) for child in children]
+            return None if None in names else tuple(name for each in names for name in each or ())
+    return None

@@ -153,11 +153,10 @@ class Read:
 
     async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
         """Search for the identity as written, then for all its other spellings, which may name several members."""
-        written, *others = identity.list_spellings()
-        request, found = await self._find(identity, written)
+        request, found = await self._find(identity, identity.value)
         if not found:
             candidates: dict[str, Candidate] = {}
-            for spelling in others:
+            for spelling in identity.list_spellings()[1:]:
                 await self._requests.plan()
                 request, more = await self._find(identity, spelling)
                 candidates |= {candidate.member_id: candidate for candidate in more}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -46,8 +47,7 @@ def make_accounts(
     kept: bytes | None, clock: Callable[[], float], mark_changed: Callable[[], None]
 ) -> dict[str, Account]:
     """Make the accounts, by name. `kept`: the output of `encode_accounts`; raises msgspec.ValidationError otherwise."""
-    text = resources.files("sandbox.gorgias").joinpath("seed.toml").read_text("utf-8")
-    seed = msgspec.toml.decode(text, type=Seed)
+    seed = _load_seed()
     states = msgspec.json.decode(kept, type=dict[str, AccountState]) if kept else {}
     accounts = {}
     for position, given in enumerate(seed.accounts, start=1):
@@ -59,6 +59,12 @@ def make_accounts(
 
 def encode_accounts(accounts: dict[str, Account]) -> bytes:
     return msgspec.json.encode({name: account.state for name, account in accounts.items()})
+
+
+@cache
+def _load_seed() -> Seed:
+    text = resources.files("sandbox.gorgias").joinpath("seed.toml").read_text("utf-8")
+    return msgspec.toml.decode(text, type=Seed)
 
 
 def _make_state(seed: SeedAccount, first_id: int, now: float) -> AccountState:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deploy.stand_in import ask_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIXES = ("LOYALTY_", "GATEWAY_", "SANDBOX_")
+PATIENCE_S = 120.0
 LISTENS = ("LOYALTY_LISTEN", "LOYALTY_METRICS_LISTEN", "GATEWAY_LISTEN", "SANDBOX_LISTEN")
 
 
@@ -21,12 +23,10 @@ class Launcher:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
-        free = dict.fromkeys(LISTENS, "127.0.0.1:0")
         self.child = subprocess.Popen(  # noqa: S603 - our own launcher
             [sys.executable, "-m", "deploy.local", "--var", str(folder)],
             cwd=ROOT,
-            env=machine | free | settings,
+            env=make_environment(**settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -48,7 +48,7 @@ class Launcher:
         return next(line.partition(": ")[2] for line in self.child.stdout if "Operator's command" in line)
 
     def read_to_end(self) -> tuple[int, list[str]]:
-        output, _ = self.child.communicate(timeout=30)
+        output, _ = self.child.communicate(timeout=PATIENCE_S)
         return self.child.returncode, output.splitlines()
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
@@ -71,6 +71,12 @@ class Launcher:
         return {name: settings[name] for name in LISTENS}
 
 
+def make_environment(**settings: str) -> dict[str, str]:
+    """Free ports and `settings`. Settings of the machine are kept out."""
+    machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+    return machine | dict.fromkeys(LISTENS, "127.0.0.1:0") | settings
+
+
 def is_listening(listen: str) -> bool:
     host, _, port = listen.rpartition(":")
     with socket.socket() as client:
@@ -88,6 +94,16 @@ def read_panel(launcher: Launcher) -> dict[str, Any]:
     page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     [widget] = ask_json("GET", page)["widgets"]
     return (widget["held"] or {}).get("body") or {}
+
+
+def wait_for_panel(launcher: Launcher) -> dict[str, Any]:
+    """Raises TimeoutError where nothing is answered."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not (panel := read_panel(launcher)):
+        if time.monotonic() > end_s:
+            raise TimeoutError
+        time.sleep(0.1)
+    return panel
 
 
 def read_widget_ids(launcher: Launcher) -> list[int]:

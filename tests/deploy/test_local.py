@@ -11,23 +11,40 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.deploy.launcher import LISTENS, ROOT, Launcher, add_tag, is_listening, read_panel, read_widget_ids
+from bench.process import find_free_ports
+from tests.deploy.launcher import (
+    LISTENS,
+    PATIENCE_S,
+    ROOT,
+    Launcher,
+    add_tag,
+    is_listening,
+    make_environment,
+    read_widget_ids,
+    wait_for_panel,
+)
+from tests.forked import run_forked
+from tests.proxies import VARIABLES
 
 Launch = Callable[..., Launcher]
 INSTALLING = "Installing the demo shops …"
+PROXIES = [name for known in VARIABLES for name in (known, known.upper())]
+NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A first start, seen to its end."""
+    """A first start, seen to its end. `panel`: what the sidebar of a ticket showed meanwhile."""
 
     folder: Path
     lines: list[str]
     operators_command: str
     widget_ids: list[int]
+    panel: dict[str, Any]
     listens: dict[str, str]
     exit_code: int
     still_listening: list[str]
@@ -35,19 +52,26 @@ class Start:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
-    launcher = Launcher(tmp_path_factory.mktemp("local") / "kept 100%41 for Zoë's shop? #1")
+    folder = tmp_path_factory.mktemp("local") / "kept 100%41 for Zoë's shop? #1"
+    ports = zip(LISTENS, find_free_ports(len(LISTENS)), strict=True)  # the next starts listen there again
+    settings = dict.fromkeys(PROXIES, NOWHERE) | {name: f"127.0.0.1:{port}" for name, port in ports}
+    launcher = Launcher(folder, **settings)
     try:
         lines = launcher.read_until_ready()
+        assert lines[-1].startswith("Ready"), lines
         listens, widget_ids = launcher.read_listens(), read_widget_ids(launcher)
         operators_command = launcher.read_operators_command()
+        add_tag(launcher, "kept")
+        panel = wait_for_panel(launcher)
         exit_code = launcher.stop(signal.SIGINT)
     finally:
         launcher.end()
     return Start(
-        folder=launcher.folder,
+        folder=folder,
         lines=lines,
         operators_command=operators_command,
         widget_ids=widget_ids,
+        panel=panel,
         listens=listens,
         exit_code=exit_code,
         still_listening=[name for name, listen in listens.items() if is_listening(listen)],
@@ -105,23 +129,15 @@ def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: 
         f"VAR: the service in {first.folder} is already running: stop it first, or set VAR to another folder"
     ]
     launcher.stop(signal.SIGKILL)
+    end_s = time.monotonic() + PATIENCE_S
     while any(is_listening(listen) for listen in first.listens.values()):
+        assert time.monotonic() < end_s
         time.sleep(0.05)
 
 
-def test_start_needs_no_proxy_that_the_environment_names(launch: Launch, tmp_path: Path) -> None:
-    """Nobody listens there."""
-    variables = (f"{name}_proxy" for name in ("http", "https", "grpc", "all"))
-    nowhere = {name: "http://127.0.0.1:9" for known in variables for name in (known, known.upper())}
-    launcher = launch(tmp_path / "kept", **nowhere)
-    lines = launcher.read_until_ready()
-    assert lines[-1].startswith("Ready"), lines
-    add_tag(launcher, "behind a proxy")
-    end_s = time.monotonic() + 20
-    while not (panel := read_panel(launcher)) and time.monotonic() < end_s:
-        time.sleep(0.1)
-    assert panel["status"] == "member"
-    assert launcher.stop(signal.SIGTERM) == 0
+def test_start_needs_no_proxy_that_the_environment_names(first: Start) -> None:
+    """Nobody listens there, and the widget shows the member all the same."""
+    assert first.panel["status"] == "member"
 
 
 def test_start_repairs_what_the_helpdesk_has_lost(launch: Launch, first: Start) -> None:
@@ -141,35 +157,43 @@ def test_a_refused_setting_is_the_one_line_of_its_process_and_ends_all(launch: L
     assert not any(is_listening(listen) for listen in launcher.read_listens().values())
 
 
+async def run_to_end(folder: Path, **settings: str) -> tuple[int, list[str]]:
+    """A start that is refused, by a fork: its exit code and its lines."""
+    environment = make_environment(**settings)
+    async with run_forked("deploy.local:main", "--var", str(folder), env=environment, cwd=ROOT) as process:
+        out, errors = await process.communicate()
+        return await process.wait(), (out + errors).decode().splitlines()
+
+
 @pytest.mark.parametrize("name", LISTENS)
-def test_a_taken_port_is_one_line_that_names_the_setting(launch: Launch, tmp_path: Path, name: str) -> None:
+async def test_a_taken_port_is_one_line_that_names_the_setting(tmp_path: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        code, lines = launch(tmp_path, **{name: listen}).read_to_end()
+        code, lines = await run_to_end(tmp_path, **{name: listen})
     assert code != 0
     assert lines == [f"{name}: cannot listen on {listen} (Address already in use): set {name} to another one"]
 
 
 @pytest.mark.parametrize("listen", ["8090", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "nowhere.invalid:1"])
-def test_a_bad_address_is_one_line_that_names_the_setting(launch: Launch, tmp_path: Path, listen: str) -> None:
-    code, lines = launch(tmp_path, SANDBOX_LISTEN=listen).read_to_end()
+async def test_a_bad_address_is_one_line_that_names_the_setting(tmp_path: Path, listen: str) -> None:
+    code, lines = await run_to_end(tmp_path, SANDBOX_LISTEN=listen)
     assert code != 0
     assert len(lines) == 1
     assert lines[0].startswith("SANDBOX_LISTEN")
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(launch: Launch, tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    code, lines = launch(tmp_path / "file" / "kept").read_to_end()
+    code, lines = await run_to_end(tmp_path / "file" / "kept")
     assert code != 0
     assert len(lines) == 1
     assert lines[0].startswith("VAR: ")
 
 
-def test_a_key_that_is_gone_is_named_instead_of_replaced(launch: Launch, tmp_path: Path) -> None:
+async def test_a_key_that_is_gone_is_named_instead_of_replaced(tmp_path: Path) -> None:
     """A new key could not read what the old one has encrypted."""
     (tmp_path / "gateway.db").touch()
-    code, lines = launch(tmp_path).read_to_end()
+    code, lines = await run_to_end(tmp_path)
     assert code != 0
     assert len(lines) == 1
     assert lines[0].startswith("GATEWAY_SECRET_KEYS_FILE: ")

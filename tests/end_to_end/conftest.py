@@ -1,16 +1,19 @@
-"""A running product for each file, and one browser for all tests here."""
+"""One running product and one browser for all tests here."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.end_to_end.stack import Stack, find_chromium, run_stack
 
+# A busy machine is no page that shows nothing.
+expect.set_options(timeout=30_000)
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with run_stack(tmp_path_factory.mktemp("var")) as running:
         yield running
@@ -32,14 +35,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
-    """The helpdesk in a fresh browser context, 1280 pixels wide. Any error in its console fails the test."""
+    """A tab in a fresh browser context, 1280 pixels wide. Any error in its console fails the test."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=stack.url)
     opened = await context.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    await opened.goto(stack.url)
     yield opened
     await context.close()
     assert errors == []

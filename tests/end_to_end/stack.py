@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 _STOP_S = 20
+_EVENT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,21 @@ class Stack:
         with urlopen(request, timeout=10) as response:  # noqa: S310 - the loopback
             text = response.read()
         return json.loads(text) if text else None
+
+    def look_up(self, account: str, ticket_id: int) -> Any:  # noqa: ANN401 - JSON
+        """What the sidebar holds of a ticket's customer after a ticket event."""
+        ticket = f"gorgias/{account}/tickets/{ticket_id}"
+        before = self._read_held(ticket)
+        self.ask("POST", f"{ticket}/events", {"event": "customer-message"})
+        until = time.monotonic() + _EVENT_S
+        while (held := self._read_held(ticket)) == before:
+            assert time.monotonic() < until, "the event fetched nothing"
+            time.sleep(0.02)
+        return held["body"]
+
+    def _read_held(self, ticket: str) -> Any:  # noqa: ANN401 - JSON
+        [widget] = self.ask("GET", ticket)["widgets"]
+        return widget["held"]
 
 
 @contextmanager

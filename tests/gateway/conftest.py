@@ -16,6 +16,7 @@ from gateway.installation.store import InstallationStore, Target
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import LentDatabase
+from tests.gateway.edge.shops import install_shops
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
 
@@ -24,6 +25,13 @@ from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "migrated.db"
     asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    path = tmp_path_factory.mktemp("installed") / "installed.db"
+    asyncio.run(install_shops(Path(shutil.copy(migrated_file, path))))
     return path
 
 

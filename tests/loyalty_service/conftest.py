@@ -43,6 +43,18 @@ async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
         yield url
 
 
+@pytest.fixture
+def database_url(new_sqlite_url: str) -> str:
+    """What is asked over the wire is the same on either engine; the ledger and the stores are tried on both."""
+    return new_sqlite_url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_database_url(request: pytest.FixtureRequest) -> str:
+    """Once of each engine."""
+    return str(request.getfixturevalue(f"new_{request.param}_url"))
+
+
 @pytest.fixture(autouse=True)
 def _patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no provider that cannot be reached, and a port that nobody listens on refuses at once."""

@@ -21,7 +21,7 @@ class Process:
 
     async def wait_for_address(self) -> str:
         """Once it listens. From then on its log is thrown away."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (line := json.loads(await self._process.stderr.readline()))["event"] != "listening":
                 pass
         self._draining = asyncio.create_task(self._process.stderr.read())

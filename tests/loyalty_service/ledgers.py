@@ -84,6 +84,8 @@ class Book:
         return await self.ledger.open(make_request(points, **fields), limits, zone)
 
     async def settle_by_movements(self, number: int, state: AwardState, **told: Any) -> Award:  # noqa: ANN401  of Settlement
+        if state is AwardState.APPLIED:
+            told = {"receipt": Receipt(provider_reference="", balance=None, delayed=False)} | told
         return await self.ledger.settle_by_movements("acme", number, Settlement(state=state, **told))
 
     async def settle(self, opening: Opening, settlement: Settlement) -> Award:
@@ -162,22 +164,22 @@ class Desk(Book):
             self.sender,
             snapshots,
             self.merchants,
-            read_timeout_s=1.6,
+            read_timeout_s=30.0,  # a busy machine is no provider that hangs
             opening_timeout_s=make_lease_s(10.0),
             hold_time_s=900.0,
         )
 
-    async def award(self, points: int = 100, *, answer_s: float = 8.0, **fields: Any) -> AwardAnswer:  # noqa: ANN401  of GivenAward
+    async def award(self, points: int = 100, *, answer_s: float = 30.0, **fields: Any) -> AwardAnswer:  # noqa: ANN401  of GivenAward
         wanted: dict[str, Any] = {"request_id": make_request_id(), "member_id": JANA, "points": points} | fields
         return await self.awards.award(self.merchant, GivenAward(**wanted), answer_s=answer_s)
 
     async def show(self) -> Snapshot:
         """Show Jana in a sidebar, with data of any age; it is held after that."""
         identity = Identity(kind="member_id", value=JANA)
-        read = await self.snapshots.get(self.merchant, identity, max_staleness_s=None, timeout_s=1.6)
+        read = await self.snapshots.get(self.merchant, identity, max_staleness_s=None, timeout_s=30.0)
         return read.snapshot
 
-    async def undo(self, award_id: str = "A-1", *, answer_s: float = 8.0, **fields: Any) -> AwardAnswer:  # noqa: ANN401  of GivenReversal
+    async def undo(self, award_id: str = "A-1", *, answer_s: float = 30.0, **fields: Any) -> AwardAnswer:  # noqa: ANN401  of GivenReversal
         wanted = GivenReversal(**({"request_id": make_request_id(), "award_id": award_id} | fields))
         return await self.awards.reverse(self.merchant, wanted, answer_s=answer_s)
 
@@ -193,7 +195,7 @@ async def open_desk(database_url: str, provider: ScriptedProvider, clock: Clock 
             hold_time_s=900.0,
             stale_if_error_s=900.0,
             capacity=100,
-            ledger_timeout_s=5.0,  # a busy machine is no ledger that hangs
+            ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
         )
         async with opening as snapshots:
             desk = Desk(database, provider, snapshots, clock or SystemClock())

@@ -68,11 +68,11 @@ class Worker:
         self.metrics = metrics
         awards = AwardService(
             self.ledger,
-            Sender(self.ledger, provider, parts["snapshots"], timeout_s=1.0),
+            Sender(self.ledger, provider, parts["snapshots"], timeout_s=30.0),
             parts["snapshots"],
             self.merchants,
-            read_timeout_s=1.0,
-            opening_timeout_s=1.0,
+            read_timeout_s=30.0,
+            opening_timeout_s=30.0,
             hold_time_s=900.0,
         )
         self.claims: Claims = parts["claims"]

@@ -29,7 +29,7 @@ from tests.loyalty_service.scripted import JANA
 ON_THIS_MACHINE = "http://127.0.0.1:8090"
 SECRET_KEY = Fernet.generate_key().decode()
 # Long enough that a busy machine does not look like a hanging provider or an unknown outcome.
-PATIENT = {"read_timeout_s": 10.0, "award_answer_s": 10.0}
+PATIENT = {"read_timeout_s": 30.0, "award_answer_s": 30.0}
 
 
 class Client:
@@ -45,7 +45,7 @@ class Client:
         request = pb.CreateMerchantRequest(merchant=merchant, provider_token="made-up-token")
         return (await self.merchants.CreateMerchant(request)).merchant
 
-    async def award(self, timeout_s: float | None = 8.0, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401  any field
+    async def award(self, timeout_s: float | None = 60.0, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401  any field
         wanted: dict[str, Any] = {"merchant_id": "acme", "request_id": make_request_id(), "member_id": JANA}
         wanted |= {"points": 100} | fields
         return await self.loyalty.AwardPoints(pb.AwardPointsRequest(**wanted), timeout=timeout_s)
@@ -112,7 +112,7 @@ class StartService(Protocol):
     def __call__(self, **settings: Any) -> AbstractAsyncContextManager[Client]: ...  # noqa: ANN401
 
 
-async def wait_until(condition: Callable[[], object], *, timeout_s: float = 30.0) -> None:
+async def wait_until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
     """Returns once `condition()` is true. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110  the condition is any, and sets no event

@@ -23,12 +23,6 @@ GET_JANA = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(
 
 
 @pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: this is about what lies above the database."""
-    return new_sqlite_url
-
-
-@pytest.fixture
 async def guarded(start_service: StartService) -> AsyncIterator[Client]:
     async with start_service(api_key=API_KEY) as client:
         yield client

@@ -30,7 +30,7 @@ async def crowded(new_sqlite_url: str, projects: list[Project]) -> AsyncIterator
     async with (
         TestServer(create_trifft_app(Trifft(projects))) as server,
         TrifftProvider(SystemClock()) as provider,
-        run_service(new_sqlite_url, provider) as client,
+        run_service(new_sqlite_url, provider, read_timeout_s=8) as client,
     ):
         for project in projects:
             merchant = pb.Merchant(

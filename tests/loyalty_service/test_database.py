@@ -37,8 +37,8 @@ async def execute(database: Database, statement: str) -> None:
     await database.write(lambda connection: connection.execute(text(statement)))
 
 
-async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_every_change_of_state_is_on_record_and_stays(each_database_url: str) -> None:
+    async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
         request = parse_award(make_merchant(), make_given())
@@ -56,9 +56,9 @@ async def test_every_change_of_state_is_on_record_and_stays(database_url: str) -
                 await execute(database, statement)
 
 
-async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(database_url: str) -> None:
+async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(each_database_url: str) -> None:
     """UNKNOWN goes on to NOT_APPLIED, and is not REJECTED any more; the provider's word that it was booked is kept."""
-    async with open_database(database_url) as database:
+    async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
         opening = await ledger.open(parse_award(make_merchant(), make_given()), Limits(), UTC_ZONE)
@@ -73,8 +73,8 @@ async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(datab
         assert await ledger.expire_leases() == []
 
 
-async def test_outcome_of_an_older_attempt_changes_nothing(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_outcome_of_an_older_attempt_changes_nothing(each_database_url: str) -> None:
+    async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         request = parse_award(make_merchant(), make_given())
         older = await ledger.open(request, Limits(), UTC_ZONE)
@@ -94,9 +94,9 @@ def make_second_award(member_id: str) -> str:
     return f"INSERT INTO awards ({', '.join(names)}) SELECT {values} FROM awards WHERE number = 2"  # noqa: S608
 
 
-async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(database_url: str) -> None:
+async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(each_database_url: str) -> None:
     """Whoever writes past the ledger is refused, too."""
-    async with open_database(database_url) as database:
+    async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         await ledger.open(parse_award(make_merchant(), make_given("request-1", "jana")), Limits(), UTC_ZONE)
         await ledger.open(parse_award(make_merchant(), make_given("request-2", "boris")), Limits(), UTC_ZONE)
@@ -105,8 +105,8 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(d
             await execute(database, make_second_award("jana"))
 
 
-async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_merchants_live_and_go_alike_on_both_engines(each_database_url: str) -> None:
+    async with open_database(each_database_url) as database:
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), SystemClock(), make_fingerprint=make_fingerprint)
         acme, bloom = make_merchant("acme"), make_merchant("bloom")
         added = [await store.add(merchant) for merchant in (bloom, acme)]
@@ -126,9 +126,9 @@ async def test_merchants_live_and_go_alike_on_both_engines(database_url: str) ->
             await store.remove("bloom")
 
 
-async def test_known_merchant_stays_known_while_the_database_fails(database_url: str) -> None:
+async def test_known_merchant_stays_known_while_the_database_fails(each_database_url: str) -> None:
     """A sidebar needs no ledger; only who was never asked for cannot be told."""
-    async with open_database(database_url) as database:
+    async with open_database(each_database_url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
         acme = await store.add(make_merchant("acme"))
@@ -141,7 +141,10 @@ async def test_known_merchant_stays_known_while_the_database_fails(database_url:
             await store.get("bloom")
 
 
-async def test_known_merchant_is_not_waited_for_while_the_database_hangs(new_postgres_url: str) -> None:
+async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
+    new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
@@ -149,7 +152,7 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(new_pos
         wire.silent.set()
         clock.advance(REVALIDATE_S)
 
-        async with asyncio.timeout(5):  # less than a statement's own time-out
+        async with asyncio.timeout(9):  # less than a statement's own time-out
             assert [await store.get("acme") for _ in range(2)] == [acme, acme]
 
 
@@ -166,8 +169,11 @@ async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_pos
             pass
 
 
-async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(new_postgres_url: str) -> None:
+async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(
+    new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither by who reads or writes, nor at the end."""
+    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     begin = asyncio.get_running_loop().time()
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         await asyncio.gather(*(execute(database, "SELECT 1") for _ in range(2)))

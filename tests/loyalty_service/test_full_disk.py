@@ -99,7 +99,7 @@ async def test_full_disk_loses_and_doubles_no_award(
 
 
 async def settle(client: Client, database: Database, award_id: str) -> pb.Award:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (award := await get(client, award_id)).state != pb.AWARD_STATE_APPLIED:
             await let_leases_run_out(database)
             await asyncio.sleep(0.05)

@@ -18,12 +18,6 @@ TOKEN = "made-up-token"
 GET_JANA = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
 
 
-@pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """The store of merchants is held against both engines elsewhere."""
-    return new_sqlite_url
-
-
 async def refuse(_: Merchant) -> None:
     raise ProviderCredentialsError("TRIFFT refuses the token")
 

@@ -5,10 +5,11 @@ id. A request may have been answered with another request's award. Unless that i
 whatever state; the id is still free for other content.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, literal_column
 
 from loyalty_service.awards.ledger.rows import AwardRows, load_award
 from loyalty_service.awards.ledger.tables import award_repeats, awards
@@ -48,25 +49,38 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         return next((award for award in refused if award.request.content == content), None)
 
 
-def read_record(connection: Connection, rows: AwardRows, merchant_id: str, request_id: str) -> RequestRecord:
-    own = rows.select.where(awards.c.merchant_id == merchant_id, awards.c.request_id == request_id)
+def select_record(rows: AwardRows) -> tuple[Select[Any], ...]:
+    """The parts of a UNION ALL for `load_record`. Parameters: `own_merchant_id`, `own_request_id`."""
+    merchant_id: BindParameter[str] = bindparam("own_merchant_id")
+    request_id: BindParameter[str] = bindparam("own_request_id")
+    own = awards.c.merchant_id == merchant_id, awards.c.request_id == request_id
     is_answer = and_(award_repeats.c.merchant_id == awards.c.merchant_id, award_repeats.c.number == awards.c.number)
-    answered = rows.select.join(award_repeats, is_answer).where(
-        award_repeats.c.merchant_id == merchant_id, award_repeats.c.request_id == request_id
+    answered = award_repeats.c.merchant_id == merchant_id, award_repeats.c.request_id == request_id
+    return (
+        name_part(rows.select, "own").where(*own),
+        name_part(rows.select, "answered").join(award_repeats, is_answer).where(*answered),
     )
-    return RequestRecord(own=_list_newest_first(connection, own), answered=_list_newest_first(connection, answered))
+
+
+def name_part(query: Select[Any], name: str) -> Select[Any]:
+    """Add a column that names the part of a UNION ALL from which a row comes."""
+    return query.add_columns(literal_column(f"'{name}'").label("part"))
+
+
+def load_part(found: Sequence[Row[Any]], name: str) -> tuple[Award, ...]:
+    """Newest first. Sorted here: for ORDER BY, SQLite would read all awards of the merchant by number."""
+    part = (load_award(row) for row in found if row.part == name)
+    return tuple(sorted(part, key=lambda award: award.number, reverse=True))
+
+
+def load_record(found: Sequence[Row[Any]]) -> RequestRecord:
+    return RequestRecord(own=load_part(found, "own"), answered=load_part(found, "answered"))
 
 
 def remember_answer(connection: Connection, request: AwardRequest, award: Award) -> None:
     """Remember the answer: a copy of the request may arrive after the award was taken back."""
     values = {"merchant_id": request.merchant_id, "request_id": request.request_id, "number": award.number}
     connection.execute(make_insert(connection, award_repeats).values(values).on_conflict_do_nothing())
-
-
-def _list_newest_first(connection: Connection, query: Select[Any]) -> tuple[Award, ...]:
-    """Sorted here: for ORDER BY, SQLite would read all awards of the merchant by number."""
-    found = map(load_award, connection.execute(query))
-    return tuple(sorted(found, key=lambda award: award.number, reverse=True))
 
 
 def _binds(award: Award) -> bool:

@@ -8,9 +8,9 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, union_all
 
-from loyalty_service.awards.ledger.idempotency import read_record
+from loyalty_service.awards.ledger.idempotency import load_record, select_record
 from loyalty_service.awards.ledger.open import Opener, Opening
 from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of, load_award
 from loyalty_service.awards.ledger.settle import OVERDUE, Change, Settlement, Settler, mark_needs_person
@@ -43,6 +43,7 @@ class Ledger:
         self._database = database
         self._metrics = metrics or Metrics()
         self._rows = AwardRows(reversal_window_s)
+        self._select_record = union_all(*select_record(self._rows))
         lease_ms, repeat_window_ms = round(lease_s * 1000), round(repeat_window_s * 1000)
         self._opener = Opener(self._rows, lease_ms=lease_ms, repeat_window_ms=repeat_window_ms)
         self._settler = Settler(self._rows)
@@ -59,10 +60,9 @@ class Ledger:
 
         Raises RequestIdReusedError.
         """
-        record = await self._database.read(
-            lambda connection: read_record(connection, self._rows, merchant_id, request_id)
-        )
-        return record.find_replay(content)
+        own = {"own_merchant_id": merchant_id, "own_request_id": request_id}
+        found = await self._database.read(lambda connection: connection.execute(self._select_record, own).all())
+        return load_record(found).find_replay(content)
 
     async def open(self, request: AwardRequest, limits: Limits, zone: ZoneInfo) -> Opening:
         """Open an award as PENDING, unless it is on record already. `zone`: the limits' days are in this zone.

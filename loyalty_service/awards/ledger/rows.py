@@ -5,7 +5,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from loyalty_service.awards.ledger.tables import awards
@@ -33,6 +45,10 @@ def _select_reversal(states: Iterable[AwardState]) -> ScalarSelect[int]:
     return query.correlate(awards).scalar_subquery()
 
 
+# Parameters: `name_award`.
+IS_NAMED = and_(awards.c.merchant_id == bindparam("own_merchant_id"), awards.c.number == bindparam("own_number"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 _reversal = awards.alias("reversal")
 # The number of the row's reversal that counts, and of the APPLIED one. There is at most one of each, unless a
 # NOT_APPLIED one turned up after all: then this is the first.
@@ -47,20 +63,27 @@ class AwardRows:
         self.reversal_window = timedelta(seconds=reversal_window_s)
         expire_time_ms = awards.c.update_time_ms + round(reversal_window_s * 1000)
         window_end_ms = case((expire_time_ms > now_ms(), expire_time_ms)).label("window_end_ms")
+        query: Select[Any] = select(*awards.c, window_end_ms, REVERSED_BY.label("reversed_by"))
         # The query for `load_award`. Add conditions on columns of the table `awards`.
-        self.select: Select[Any] = select(*awards.c, window_end_ms, REVERSED_BY.label("reversed_by"))
+        self.select = query
+        self._find = query.where(IS_NAMED)
+        self._lock = self._find.with_for_update(of=awards)
 
     def find(self, connection: Connection, merchant_id: str, number: int) -> Award | None:
-        row = connection.execute(self.select.where(is_award(merchant_id, number))).one_or_none()
+        row = connection.execute(self._find, name_award(merchant_id, number)).one_or_none()
         return None if row is None else load_award(row)
 
     def lock(self, connection: Connection, merchant_id: str, number: int) -> Award:
         """Lock an award until the transaction ends. Raises AwardNotFoundError."""
-        query = self.select.where(is_award(merchant_id, number)).with_for_update(of=awards)
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(self._lock, name_award(merchant_id, number)).one_or_none()
         if row is None:
             raise AwardNotFoundError
         return load_award(row)
+
+
+def name_award(merchant_id: str, number: int) -> dict[str, Any]:
+    """The parameters of IS_NAMED."""
+    return {"own_merchant_id": merchant_id, "own_number": number}
 
 
 def is_award(merchant_id: str, number: int) -> ColumnElement[bool]:
@@ -90,6 +113,11 @@ def load_award(row: Row[Any]) -> Award:
 
 def load_time(time_ms: int) -> datetime:
     return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+def spell_time(time: datetime) -> int:
+    """Milliseconds since 1970, as `load_time` reads them."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _load_receipt(row: Row[Any]) -> Receipt | None:

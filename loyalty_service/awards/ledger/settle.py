@@ -1,12 +1,13 @@
 """Settles an award: writes its outcome to its row and the audit log, in the caller's transaction."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, select, update
 
 from loyalty_service.awards.ledger.audit import SERVICE, log_change
-from loyalty_service.awards.ledger.rows import AwardRows, is_award, is_one_of
+from loyalty_service.awards.ledger.rows import IS_NAMED, AwardRows, is_award, is_one_of, load_time, name_award
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Receipt
 from loyalty_service.domain.errors import AwardStateError
@@ -16,6 +17,11 @@ from runtime.sql import now_ms
 FIRST_CHECK_MS = 5_000
 # A bound, so that the transaction ends in time even if a dead fleet left many awards. The next pass takes the rest.
 _EXPIRED_AT_ONCE = 500
+
+# The award has the state and the attempt that it had when it was read.
+_IS_AS_READ = and_(IS_NAMED, awards.c.state == bindparam("own_state"), awards.c.attempt == bindparam("own_attempt"))
+_SETTLE = update(awards).where(_IS_AS_READ).values(update_time_ms=now_ms()).returning(awards.c.update_time_ms)
+_SETTLE_AND_PLAN = _SETTLE.values(next_check_time_ms=now_ms() + bindparam("first_check_ms", type_=BigInteger))
 
 OVERDUE = and_(is_one_of(awards, [AwardState.PENDING]), awards.c.lease_expire_time_ms < now_ms())
 
@@ -27,7 +33,7 @@ class MovementUsedError(Exception):
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of an attempt; the fields are as in Award. `why`: in words, for the audit log.
 
-    `movement_id`: the provider's movement that shows it. One movement settles one award.
+    `receipt`: set if it is APPLIED. `movement_id`: the provider's movement that shows it; it settles one award only.
     """
 
     state: AwardState
@@ -53,6 +59,9 @@ class Settler:
         self._rows = rows
 
     def settle(self, connection: Connection, award: Award, settlement: Settlement) -> Change:
+        after = self._write(connection, award, settlement, SERVICE)
+        if after is not None:
+            return Change(before=award, after=after)
         before = self._rows.lock(connection, award.request.merchant_id, award.number)
         if before.attempt != award.attempt:
             return Change(before=before, after=before)
@@ -98,14 +107,41 @@ class Settler:
 
     def _change(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Change:
         """Change a locked award, if its state allows that."""
+        return Change(before=before, after=self._write(connection, before, settlement, actor) or before)
+
+    def _write(self, connection: Connection, before: Award, settlement: Settlement, actor: str) -> Award | None:
+        """Returns the changed award; None, without a change, if its row is not as `before` or may not change so."""
         if settlement.state not in ALLOWED_CHANGES[before.state]:
-            return Change(before=before, after=before)
-        merchant_id = before.request.merchant_id
-        query = update(awards).where(is_award(merchant_id, before.number)).values(spell_settlement(settlement))
-        connection.execute(query)
-        after = self._rows.lock(connection, merchant_id, before.number)
+            return None
+        own = name_award(before.request.merchant_id, before.number)
+        own |= {"own_state": before.state.value, "own_attempt": before.attempt}
+        values = spell_settlement(settlement)
+        if settlement.state is AwardState.NOT_APPLIED:  # the caller plans the next check
+            query = _SETTLE
+        else:
+            query = _SETTLE_AND_PLAN
+            values["first_check_ms"] = FIRST_CHECK_MS if settlement.state is AwardState.UNKNOWN else None
+        row = connection.execute(query, own | values).one_or_none()
+        if row is None:
+            return None
+        after = self._apply(before, settlement, load_time(row.update_time_ms))
         log_change(connection, after, before.state, actor=actor, why=settlement.why)
-        return Change(before=before, after=after)
+        return after
+
+    def _apply(self, before: Award, settlement: Settlement, update_time: datetime) -> Award:
+        """The settled award, as `load_award` would read it."""
+        is_reversible = settlement.state is AwardState.APPLIED and before.request.reverses is None
+        window = self._rows.reversal_window
+        return msgspec.structs.replace(
+            before,
+            state=settlement.state,
+            receipt=settlement.receipt,
+            rejection_reason=settlement.rejection_reason,
+            retryable=settlement.retryable,
+            needs_person=settlement.needs_person,
+            update_time=update_time,
+            reverse_expire_time=update_time + window if is_reversible and window else None,
+        )
 
 
 def mark_needs_person(connection: Connection, merchant_id: str, number: int) -> None:
@@ -125,10 +161,10 @@ def _is_used(connection: Connection, award: Award, movement_id: str) -> bool:
 
 
 def spell_settlement(settlement: Settlement) -> dict[str, Any]:
-    """All columns that a settlement sets."""
+    """All columns that a settlement sets, except the times."""
     receipt = settlement.receipt
     balance = receipt.balance if receipt else None
-    values = {
+    return {
         "state": settlement.state.value,
         "rejection_reason": settlement.rejection_reason,
         "retryable": settlement.retryable,
@@ -137,9 +173,4 @@ def spell_settlement(settlement: Settlement) -> dict[str, Any]:
         "delayed": receipt.delayed if receipt else False,
         "needs_person": settlement.needs_person,
         "movement_id": settlement.movement_id,
-        "update_time_ms": now_ms(),
     }
-    if settlement.state is AwardState.NOT_APPLIED:  # the caller plans the next check
-        return values
-    is_unknown = settlement.state is AwardState.UNKNOWN
-    return values | {"next_check_time_ms": now_ms() + FIRST_CHECK_MS if is_unknown else None}

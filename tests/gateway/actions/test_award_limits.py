@@ -19,50 +19,51 @@ def make_limit(limit: str, maximum: int, used: int) -> Failure:
     return Failure(grpc.StatusCode.FAILED_PRECONDITION, "LIMIT_EXCEEDED", metadata)
 
 
-@pytest.mark.parametrize(
-    ("failure", "message"),
-    [
+LIMITS: list[tuple[Failure, str]] = [
+    (
+        make_limit("per_ticket", 500, 380),
+        ("Not added: 380 of 500 points for this ticket are used. You can add up to 120. For more, ask a manager."),
+    ),
+    (
+        make_limit("per_member_day", 2000, 1900),
         (
-            make_limit("per_ticket", 500, 380),
-            ("Not added: 380 of 500 points for this ticket are used. You can add up to 120. For more, ask a manager."),
+            "Not added: 1,900 of 2,000 points for this member today are used. "
+            "You can add up to 100. For more, ask a manager."
         ),
+    ),
+    (
+        make_limit("per_agent_day", 300, 0),
+        "Not added: 0 of your 300 points for today are used. You can add up to 300. For more, ask a manager.",
+    ),
+    (
+        make_limit("per_merchant_day", 10000, 9999),
         (
-            make_limit("per_member_day", 2000, 1900),
-            (
-                "Not added: 1,900 of 2,000 points for this member today are used. "
-                "You can add up to 100. For more, ask a manager."
-            ),
+            "Not added: 9,999 of 10,000 points in this shop today are used. "
+            "You can add up to 1. For more, ask a manager."
         ),
-        (
-            make_limit("per_agent_day", 300, 0),
-            "Not added: 0 of your 300 points for today are used. You can add up to 300. For more, ask a manager.",
-        ),
-        (
-            make_limit("per_merchant_day", 10000, 9999),
-            (
-                "Not added: 9,999 of 10,000 points in this shop today are used. "
-                "You can add up to 1. For more, ask a manager."
-            ),
-        ),
-        (
-            make_limit("per_ticket", 500, 500),
-            "Not added: 500 of 500 points for this ticket are used. For more, ask a manager.",
-        ),
-        (
-            make_limit("per_agent_day", 100, 300),
-            "Not added: 300 of your 100 points for today are used. For more, ask a manager.",
-        ),
-        (make_limit("per_award", 50, 0), "Not added. Enter whole points from 1 to 50, for example 50."),
-        (make_limit("per_moon", 50, 0), "Not added: a limit of this shop does not allow it. For more, ask a manager."),
-    ],
-)
+    ),
+    (
+        make_limit("per_ticket", 500, 500),
+        "Not added: 500 of 500 points for this ticket are used. For more, ask a manager.",
+    ),
+    (
+        make_limit("per_agent_day", 100, 300),
+        "Not added: 300 of your 100 points for today are used. For more, ask a manager.",
+    ),
+    (make_limit("per_award", 50, 0), "Not added. Enter whole points from 1 to 50, for example 50."),
+    (make_limit("per_moon", 50, 0), "Not added: a limit of this shop does not allow it. For more, ask a manager."),
+]
+
+
 async def test_limit_says_how_much_is_used_and_left(
-    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = failure
-    response = await gateway.press()
-    body = await response.json()
-    assert (response.status, body["reason"], body["message"]) == (422, "LIMIT_EXCEEDED", message)
+    for failure, message in LIMITS:
+        with subtests.test(failure=failure, message=message):
+            scripted.award = failure
+            response = await gateway.press()
+            body = await response.json()
+            assert (response.status, body["reason"], body["message"]) == (422, "LIMIT_EXCEEDED", message)
 
 
 @given(

@@ -39,101 +39,99 @@ async def test_award_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert (request.claimed_agent_email, request.claimed_agent_name) == ("ana@acme.example", "Ana")
 
 
-@pytest.mark.parametrize(
-    ("response", "status", "message"),
-    [
+ON_RECORD: list[tuple[pb.AwardPointsResponse, str, str]] = [
+    (
+        make_response(pb.AWARD_STATE_APPLIED, delayed=True),
+        "applied",
+        "100 points added. TRIFFT will book them later; the balance does not show them yet. Award A-10482.",
+    ),
+    (make_response(pb.AWARD_STATE_APPLIED), "applied", "100 points added for Jana Nováková. Award A-10482."),
+    (
+        make_response(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1340)),
+        "replayed",
         (
-            make_response(pb.AWARD_STATE_APPLIED, delayed=True),
-            "applied",
-            "100 points added. TRIFFT will book them later; the balance does not show them yet. Award A-10482.",
+            "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
+            "To add more: close this window, add or remove a tag, then try again."
         ),
-        (make_response(pb.AWARD_STATE_APPLIED), "applied", "100 points added for Jana Nováková. Award A-10482."),
+    ),
+    (
+        make_response(pb.AWARD_STATE_APPLIED, replayed=True, delayed=True),
+        "replayed",
         (
-            make_response(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1340)),
-            "replayed",
-            (
-                "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
-                "To add more: close this window, add or remove a tag, then try again."
-            ),
+            "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
+            "TRIFFT will book them later; the balance does not show them yet. "
+            "To add more: close this window, add or remove a tag, then try again."
         ),
+    ),
+    (
+        make_response(pb.AWARD_STATE_PENDING),
+        "checking",
         (
-            make_response(pb.AWARD_STATE_APPLIED, replayed=True, delayed=True),
-            "replayed",
-            (
-                "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
-                "TRIFFT will book them later; the balance does not show them yet. "
-                "To add more: close this window, add or remove a tag, then try again."
-            ),
+            "We do not know yet whether the 100 points arrived. Do not add them again. "
+            "A note will appear in this ticket. Award A-10482."
         ),
+    ),
+    (
+        make_response(pb.AWARD_STATE_UNKNOWN, replayed=True),
+        "checking",
         (
-            make_response(pb.AWARD_STATE_PENDING),
-            "checking",
-            (
-                "We do not know yet whether the 100 points arrived. Do not add them again. "
-                "A note will appear in this ticket. Award A-10482."
-            ),
+            "We do not know yet whether the 100 points arrived. Do not add them again. "
+            "A note will appear in this ticket. Award A-10482."
         ),
-        (
-            make_response(pb.AWARD_STATE_UNKNOWN, replayed=True),
-            "checking",
-            (
-                "We do not know yet whether the 100 points arrived. Do not add them again. "
-                "A note will appear in this ticket. Award A-10482."
-            ),
-        ),
-    ],
-)
-async def test_award_on_record_is_a_200(
-    gateway: Gateway, scripted: ScriptedLoyalty, response: pb.AwardPointsResponse, status: str, message: str
-) -> None:
-    scripted.award = response
-    answer = await gateway.press()
-    assert answer.status == 200
-    assert await answer.json() == {"status": status, "message": message, "award_id": "A-10482"}
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("failure", "status", "message"),
-    [
+async def test_award_on_record_is_a_200(gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests) -> None:
+    for response, status, message in ON_RECORD:
+        with subtests.test(response=response, status=status, message=message):
+            scripted.award = response
+            answer = await gateway.press()
+            assert answer.status == 200
+            assert await answer.json() == {"status": status, "message": message, "award_id": "A-10482"}
+
+
+REFUSED: list[tuple[Failure, int, str]] = [
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_BLOCKED"),
+        422,
+        "Not added: this member is blocked in TRIFFT.",
+    ),
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "WALLET_DISABLED"),
+        422,
+        "Not added: points are switched off for this customer.",
+    ),
+    (
+        Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+        503,
+        "Not added. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
+    ),
+    (
+        Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
+        409,
         (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_BLOCKED"),
-            422,
-            "Not added: this member is blocked in TRIFFT.",
+            "Not added: this panel was already used for award A-7. "
+            "To add more: close this window, add or remove a tag, then try again."
         ),
-        (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "WALLET_DISABLED"),
-            422,
-            "Not added: points are switched off for this customer.",
-        ),
-        (
-            Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
-            503,
-            "Not added. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
-        ),
-        (
-            Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
-            409,
-            (
-                "Not added: this panel was already used for award A-7. "
-                "To add more: close this window, add or remove a tag, then try again."
-            ),
-        ),
-        (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
-            422,
-            "Not added. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
-        ),
-    ],
-)
-async def test_award_refused_says_so(
-    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure, status: int, message: str
-) -> None:
-    scripted.award = failure
-    response = await gateway.press()
-    body = await response.json()
-    assert (response.status, body["message"], body["reason"]) == (status, message, failure.reason)
-    assert response.content_type == "application/problem+json"
-    assert "secret inner text" not in (await response.text() if status >= 500 else body["message"])
+    ),
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
+        422,
+        "Not added. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
+    ),
+]
+
+
+async def test_award_refused_says_so(gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests) -> None:
+    for failure, status, message in REFUSED:
+        with subtests.test(failure=failure, status=status, message=message):
+            scripted.award = failure
+            response = await gateway.press()
+            body = await response.json()
+            assert (response.status, body["message"], body["reason"]) == (status, message, failure.reason)
+            assert response.content_type == "application/problem+json"
+            assert "secret inner text" not in (await response.text() if status >= 500 else body["message"])
 
 
 _ADD_MORE = "To add more: close this window, add or remove a tag, then try again."
@@ -143,74 +141,77 @@ _NOT_KNOWN_WHETHER_UNDONE = (
 )
 
 
-@pytest.mark.parametrize(
-    ("expire_time", "advice"),
-    [
-        (datetime(2026, 11, 23, 13, 5, tzinfo=UTC), "For the same number, wait until 14:05."),
-        (datetime(2026, 11, 23, 13, 5, 0, 1, tzinfo=UTC), "For the same number, wait until 14:06."),
-        (datetime(2026, 11, 23, 23, 0, tzinfo=UTC), "For the same number, wait until Tue 24 Nov 2026, 00:00 CET."),
-        (datetime(2026, 11, 23, 12, 12, tzinfo=UTC), _ADD_MORE),
-        (None, _ADD_MORE),
-    ],
-)
+REPEATED: list[tuple[datetime | None, str]] = [
+    (datetime(2026, 11, 23, 13, 5, tzinfo=UTC), "For the same number, wait until 14:05."),
+    (datetime(2026, 11, 23, 13, 5, 0, 1, tzinfo=UTC), "For the same number, wait until 14:06."),
+    (datetime(2026, 11, 23, 23, 0, tzinfo=UTC), "For the same number, wait until Tue 24 Nov 2026, 00:00 CET."),
+    (datetime(2026, 11, 23, 12, 12, tzinfo=UTC), _ADD_MORE),
+    (None, _ADD_MORE),
+]
+
+
 async def test_award_of_another_panel_says_how_to_give_more(
-    gateway: Gateway, scripted: ScriptedLoyalty, expire_time: datetime | None, advice: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """It stands for this number for a while. Then, too, this panel has had its answer for it: another has not."""
-    scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, request_id="another-panel")
-    if expire_time:
-        scripted.award.repeat_expire_time.FromDatetime(expire_time)
-    assert await (await gateway.press()).json() == {
-        "status": "replayed",
-        "message": f"Nothing new was added. Ana already added 100 points at 13:02 (A-10482). {advice}",
-        "award_id": "A-10482",
-    }
+    for expire_time, advice in REPEATED:
+        with subtests.test(expire_time=expire_time, advice=advice):
+            scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, request_id="another-panel")
+            if expire_time:
+                scripted.award.repeat_expire_time.FromDatetime(expire_time)
+            assert await (await gateway.press()).json() == {
+                "status": "replayed",
+                "message": f"Nothing new was added. Ana already added 100 points at 13:02 (A-10482). {advice}",
+                "award_id": "A-10482",
+            }
 
 
-@pytest.mark.parametrize(
-    ("fields", "already"),
-    [
-        ({"points": 1}, "Ana already added 1 point at 13:02 (A-10482)."),
-        (
-            {"claimed_agent_name": "", "claimed_agent_email": "eva@acme.example"},
-            "eva@acme.example already added 100 points at 13:02 (A-10482).",
-        ),
-        ({"claimed_agent_name": ""}, "100 points were already added at 13:02 (A-10482)."),
-        ({"claimed_agent_name": "", "points": 1}, "1 point was already added at 13:02 (A-10482)."),
-    ],
-)
+ALREADY_ADDED: list[tuple[dict[str, Any], str]] = [
+    ({"points": 1}, "Ana already added 1 point at 13:02 (A-10482)."),
+    (
+        {"claimed_agent_name": "", "claimed_agent_email": "eva@acme.example"},
+        "eva@acme.example already added 100 points at 13:02 (A-10482).",
+    ),
+    ({"claimed_agent_name": ""}, "100 points were already added at 13:02 (A-10482)."),
+    ({"claimed_agent_name": "", "points": 1}, "1 point was already added at 13:02 (A-10482)."),
+]
+
+
 async def test_award_of_this_panel_says_who_added_it(
-    gateway: Gateway, scripted: ScriptedLoyalty, fields: dict[str, Any], already: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, **fields)
-    body = await (await gateway.press()).json()
-    assert body["message"] == f"Nothing new was added. {already} {_ADD_MORE}"
+    for fields, already in ALREADY_ADDED:
+        with subtests.test(fields=fields, already=already):
+            scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, **fields)
+            body = await (await gateway.press()).json()
+            assert body["message"] == f"Nothing new was added. {already} {_ADD_MORE}"
 
 
-@pytest.mark.parametrize(
-    ("reversal", "message"),
-    [
+UNDONE_SINCE: list[tuple[pb.Award | None, str]] = [
+    (
+        make_reversal(pb.AWARD_STATE_APPLIED).award,
         (
-            make_reversal(pb.AWARD_STATE_APPLIED).award,
-            (
-                "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
-                f"Award A-10483 took them back. {_ADD_MORE}"
-            ),
+            "Nothing new was added. Ana already added 100 points at 13:02 (A-10482). "
+            f"Award A-10483 took them back. {_ADD_MORE}"
         ),
-        (
-            make_reversal(pb.AWARD_STATE_UNKNOWN).award,
-            _NOT_KNOWN_WHETHER_UNDONE,
-        ),
-        (None, _NOT_KNOWN_WHETHER_UNDONE),
-    ],
-)
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_UNKNOWN).award,
+        _NOT_KNOWN_WHETHER_UNDONE,
+    ),
+    (None, _NOT_KNOWN_WHETHER_UNDONE),
+]
+
+
 async def test_award_that_was_undone_since_is_not_called_added_only(
-    gateway: Gateway, scripted: ScriptedLoyalty, reversal: pb.Award | None, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, reversed_by="A-10483")
-    scripted.on_record = {"A-10483": reversal} if reversal else {}
-    body = await (await gateway.press()).json()
-    assert (body["status"], body["message"]) == ("replayed", message)
+    for reversal, message in UNDONE_SINCE:
+        with subtests.test(reversal=reversal, message=message):
+            scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, reversed_by="A-10483")
+            scripted.on_record = {"A-10483": reversal} if reversal else {}
+            body = await (await gateway.press()).json()
+            assert (body["status"], body["message"]) == ("replayed", message)
 
 
 async def test_award_that_never_arrived_is_refused(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -233,24 +234,27 @@ async def test_award_rejected_by_the_provider_has_its_reasons_status(
     assert body["message"] == "Not added. TRIFFT is busy. Try again in 1 minute."
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Failure(grpc.StatusCode.UNAVAILABLE),
-        Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
-        make_response(pb.AWARD_STATE_UNSPECIFIED),
-        make_response(pb.AWARD_STATE_REJECTED, rejection_reason=pb.ERROR_REASON_UNSPECIFIED),
-    ],
-)
+IN_DOUBT: list[pb.AwardPointsResponse | Failure] = [
+    Failure(grpc.StatusCode.UNAVAILABLE),
+    Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
+    make_response(pb.AWARD_STATE_UNSPECIFIED),
+    make_response(pb.AWARD_STATE_REJECTED, rejection_reason=pb.ERROR_REASON_UNSPECIFIED),
+]
+
+
 async def test_award_that_may_have_been_sent_is_not_called_a_failure(
-    gateway: Gateway, scripted: ScriptedLoyalty, outcome: pb.AwardPointsResponse | Failure
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """A status without a reason, an internal error, an answer of a newer service: none says that nothing was sent."""
-    scripted.award = outcome
-    response = await gateway.press()
-    body = await response.json()
-    assert (response.status, body["status"]) == (200, "checking")
-    assert body["message"].startswith("We do not know yet whether the 100 points arrived. Do not add them again.")
+    for outcome in IN_DOUBT:
+        with subtests.test(outcome=outcome):
+            scripted.award = outcome
+            response = await gateway.press()
+            body = await response.json()
+            assert (response.status, body["status"]) == (200, "checking")
+            assert body["message"].startswith(
+                "We do not know yet whether the 100 points arrived. Do not add them again."
+            )
 
 
 async def test_award_store_down_is_said_to_the_agent(gateway: Gateway, tmp_path: Path) -> None:
@@ -311,38 +315,45 @@ async def test_award_too_many_clicks(tmp_path: Path, loyalty: Loyalty) -> None:
         assert 0 < int(answers[2].headers["Retry-After"]) <= 60
 
 
-@pytest.mark.parametrize("typed", [" 100 ", '"100"', "'100'", "100"])
-async def test_award_points_padded_or_quoted(gateway: Gateway, scripted: ScriptedLoyalty, typed: str) -> None:
-    scripted.award = APPLIED
-    assert (await gateway.press(points=typed)).status == 200
-    assert scripted.award_requests[0].points == 100
+PADDED: list[str] = [" 100 ", '"100"', "'100'", "100"]
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        "",
-        "None",
-        "0",
-        "-5",
-        "1.5",
-        "1e3",
-        "\u0661\u0660\u0660",
-        "1" + "0" * 30,
-        "1\x000",
-        "007",
-        "+5",
-        "5 5",
-        "{{points}}",
-        "½",
-    ],
-)
-async def test_award_points_malformed(gateway: Gateway, scripted: ScriptedLoyalty, typed: str) -> None:
-    response = await gateway.press(points=typed)
-    body = await response.json()
-    assert (response.status, body["reason"]) == (400, "BAD_VALUE")
-    assert body["message"] == "Not added. Enter whole points from 1 to 500, for example 100."
-    assert scripted.award_requests == []
+async def test_award_points_padded_or_quoted(
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+) -> None:
+    for typed in PADDED:
+        with subtests.test(typed=typed):
+            scripted.award = APPLIED
+            assert (await gateway.press(points=typed)).status == 200
+            assert scripted.award_requests[-1].points == 100
+
+
+MALFORMED_POINTS: list[str] = [
+    "",
+    "None",
+    "0",
+    "-5",
+    "1.5",
+    "1e3",
+    "\u0661\u0660\u0660",
+    "1" + "0" * 30,
+    "1\x000",
+    "007",
+    "+5",
+    "5 5",
+    "{{points}}",
+    "½",
+]
+
+
+async def test_award_points_malformed(gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests) -> None:
+    for typed in MALFORMED_POINTS:
+        with subtests.test(typed=typed):
+            response = await gateway.press(points=typed)
+            body = await response.json()
+            assert (response.status, body["reason"]) == (400, "BAD_VALUE")
+            assert body["message"] == "Not added. Enter whole points from 1 to 500, for example 100."
+            assert scripted.award_requests == []
 
 
 @given(st.text(max_size=20))
@@ -369,32 +380,33 @@ async def test_award_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty)
     assert (request.points, request.note, request.ticket_id) == (100, "", "4711")
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status"),
-    [
-        (b"{", "application/json", 400),
-        (b"[]", "application/json", 400),
-        (b'{"points": {"a": 1}}', "application/json", 400),
-        (b"[" * 30_000, "application/json", 400),
-        (b'{"points": "\xff"}', "application/json", 400),
-        (b"points=\xff", "application/x-www-form-urlencoded", 400),
-        (b"points=%FF", "application/x-www-form-urlencoded", 400),
-        (b"&".join(b"a%d=1" % n for n in range(60)), "application/x-www-form-urlencoded", 400),
-        (b"points=100", "text/plain", 415),
-        (b"points=100", "application/x-www-form-urlencoded; charset=utf-16", 415),
-        (b"--x--", "multipart/form-data; boundary=x", 415),
-        (b"note=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
-    ],
-)
-async def test_award_malformed_body(gateway: Gateway, body: bytes, content_type: str, status: int) -> None:
-    response = await gateway.session.post(
-        f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}",
-        data=body,
-        headers={"Content-Type": content_type},
-    )
-    problem = await response.json()
-    assert response.status == status
-    assert problem["message"].startswith("Not added. ")
+MALFORMED_BODIES: list[tuple[bytes, str, int]] = [
+    (b"{", "application/json", 400),
+    (b"[]", "application/json", 400),
+    (b'{"points": {"a": 1}}', "application/json", 400),
+    (b"[" * 30_000, "application/json", 400),
+    (b'{"points": "\xff"}', "application/json", 400),
+    (b"points=\xff", "application/x-www-form-urlencoded", 400),
+    (b"points=%FF", "application/x-www-form-urlencoded", 400),
+    (b"&".join(b"a%d=1" % n for n in range(60)), "application/x-www-form-urlencoded", 400),
+    (b"points=100", "text/plain", 415),
+    (b"points=100", "application/x-www-form-urlencoded; charset=utf-16", 415),
+    (b"--x--", "multipart/form-data; boundary=x", 415),
+    (b"note=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
+]
+
+
+async def test_award_malformed_body(gateway: Gateway, subtests: pytest.Subtests) -> None:
+    for body, content_type, status in MALFORMED_BODIES:
+        with subtests.test(body=body, content_type=content_type, status=status):
+            response = await gateway.session.post(
+                f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}",
+                data=body,
+                headers={"Content-Type": content_type},
+            )
+            problem = await response.json()
+            assert response.status == status
+            assert problem["message"].startswith("Not added. ")
 
 
 async def test_award_body_that_is_not_compressed_as_it_says(gateway: Gateway) -> None:
@@ -454,39 +466,44 @@ async def test_award_says_the_balance_that_the_next_panel_shows(gateway: Gateway
     assert (panel["points"], panel["summary"]) == ("1,340.75", "Gold · 1,340.75 points · 2 coupons")
 
 
-@pytest.mark.parametrize("token", ["", "None", "{{award_token}}"])
-async def test_award_without_a_token(gateway: Gateway, token: str) -> None:
+NO_TOKENS: list[str] = ["", "None", "{{award_token}}"]
+
+
+async def test_award_without_a_token(gateway: Gateway, subtests: pytest.Subtests) -> None:
     """TRIFFT does not answer, or the panel is an old one: its first line says why, and we do not."""
-    response = await gateway.press(award_token=token)
-    body = await response.json()
-    assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
-    assert body["message"] == "Not added: this panel shows no loyalty member. Its first line says why."
+    for token in NO_TOKENS:
+        with subtests.test(token=token):
+            response = await gateway.press(award_token=token)
+            body = await response.json()
+            assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
+            assert body["message"] == "Not added: this panel shows no loyalty member. Its first line says why."
 
 
-@pytest.mark.parametrize(
-    ("email", "reason", "why"),
-    [
-        ("stranger@example.com", "MEMBER_NOT_FOUND", "there is no loyalty member on this ticket."),
-        (
-            "twins@example.com",
-            "MEMBER_AMBIGUOUS",
-            "several members have this e-mail. Points cannot be added here.",
-        ),
-        ("", "MEMBER_NOT_FOUND", "there is no e-mail on this ticket, so no member can be found."),
-        ("jana@", "BAD_VALUE", "the e-mail on this ticket cannot be read, so no member can be found."),
-    ],
-)
+NO_MEMBERS: list[tuple[str, str, str]] = [
+    ("stranger@example.com", "MEMBER_NOT_FOUND", "there is no loyalty member on this ticket."),
+    (
+        "twins@example.com",
+        "MEMBER_AMBIGUOUS",
+        "several members have this e-mail. Points cannot be added here.",
+    ),
+    ("", "MEMBER_NOT_FOUND", "there is no e-mail on this ticket, so no member can be found."),
+    ("jana@", "BAD_VALUE", "the e-mail on this ticket cannot be read, so no member can be found."),
+]
+
+
 async def test_award_without_a_member_says_why_as_the_panel_does(
-    gateway: Gateway, scripted: ScriptedLoyalty, email: str, reason: str, why: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """The conservative template has its button on every panel; the other one has none here."""
-    scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)
-    panel = await (await gateway.get_widget(email)).json()
-    response = await gateway.press(award_token=panel["award_token"])
-    body = await response.json()
-    assert (response.status, body["message"]) == (400, f"Not added: {why}")
-    assert panel["add_points"] == []
-    assert scripted.award_requests == []
+    for email, reason, why in NO_MEMBERS:
+        with subtests.test(email=email, reason=reason, why=why):
+            scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)
+            panel = await (await gateway.get_widget(email)).json()
+            response = await gateway.press(award_token=panel["award_token"])
+            body = await response.json()
+            assert (response.status, body["message"]) == (400, f"Not added: {why}")
+            assert panel["add_points"] == []
+            assert scripted.award_requests == []
 
 
 async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

@@ -51,140 +51,147 @@ async def test_award_is_no_deduction(gateway: Gateway, scripted: ScriptedLoyalty
     assert [request.debit for request in scripted.award_requests] == [False]
 
 
-@pytest.mark.parametrize(
-    ("response", "status", "message"),
-    [
+ON_RECORD: list[tuple[pb.AwardPointsResponse, str, str]] = [
+    (
+        make_deduction(APPLIED, delayed=True),
+        "applied",
         (
-            make_deduction(APPLIED, delayed=True),
-            "applied",
-            (
-                "50 points removed. TRIFFT will book them later; the balance does not show them yet. "
-                "Reason: Correction. Award A-12."
-            ),
+            "50 points removed. TRIFFT will book them later; the balance does not show them yet. "
+            "Reason: Correction. Award A-12."
         ),
-        (make_deduction(APPLIED, replayed=True), "replayed", f"{_ALREADY} {_MORE}"),
+    ),
+    (make_deduction(APPLIED, replayed=True), "replayed", f"{_ALREADY} {_MORE}"),
+    (
+        make_deduction(APPLIED, replayed=True, claimed_agent_name="", points=1),
+        "replayed",
+        f"Nothing new was removed. 1 point was already removed at 13:02 (A-12). {_MORE}",
+    ),
+    (make_deduction(APPLIED, replayed=True, request_id="another-panel"), "replayed", f"{_ALREADY} {_MORE}"),
+    (
+        make_deduction(pb.AWARD_STATE_PENDING),
+        "checking",
+        f"{_DOUBT} A note will appear in this ticket. Award A-12.",
+    ),
+    (
+        make_deduction(pb.AWARD_STATE_UNKNOWN, points=1),
+        "checking",
         (
-            make_deduction(APPLIED, replayed=True, claimed_agent_name="", points=1),
-            "replayed",
-            f"Nothing new was removed. 1 point was already removed at 13:02 (A-12). {_MORE}",
+            "We do not know yet whether the 1 point was removed. Do not remove it again. "
+            "A note will appear in this ticket. Award A-12."
         ),
-        (make_deduction(APPLIED, replayed=True, request_id="another-panel"), "replayed", f"{_ALREADY} {_MORE}"),
-        (
-            make_deduction(pb.AWARD_STATE_PENDING),
-            "checking",
-            f"{_DOUBT} A note will appear in this ticket. Award A-12.",
-        ),
-        (
-            make_deduction(pb.AWARD_STATE_UNKNOWN, points=1),
-            "checking",
-            (
-                "We do not know yet whether the 1 point was removed. Do not remove it again. "
-                "A note will appear in this ticket. Award A-12."
-            ),
-        ),
-    ],
-)
+    ),
+]
+
+
 async def test_deduction_on_record_is_a_200(
-    gateway: Gateway, scripted: ScriptedLoyalty, response: pb.AwardPointsResponse, status: str, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = response
-    answer = await gateway.press_deduct()
-    assert (answer.status, await answer.json()) == (200, {"status": status, "message": message, "award_id": "A-12"})
+    for response, status, message in ON_RECORD:
+        with subtests.test(response=response, status=status, message=message):
+            scripted.award = response
+            answer = await gateway.press_deduct()
+            assert (answer.status, await answer.json()) == (
+                200,
+                {"status": status, "message": message, "award_id": "A-12"},
+            )
 
 
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        (APPLIED, f"{_ALREADY} Award A-13 gave them back. {_MORE}"),
-        (pb.AWARD_STATE_UNKNOWN, f"{_ALREADY} We do not know yet whether award A-13 gave them back."),
-    ],
-)
+UNDONE_SINCE: list[tuple[pb.AwardState.ValueType, str]] = [
+    (APPLIED, f"{_ALREADY} Award A-13 gave them back. {_MORE}"),
+    (pb.AWARD_STATE_UNKNOWN, f"{_ALREADY} We do not know yet whether award A-13 gave them back."),
+]
+
+
 async def test_deduction_that_was_undone_since_is_not_called_removed_only(
-    gateway: Gateway, scripted: ScriptedLoyalty, state: pb.AwardState.ValueType, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = make_deduction(APPLIED, replayed=True, reversed_by="A-13")
-    scripted.on_record = {"A-13": make_reversal(state, award_id="A-13", reverses="A-12", debit=False).award}
-    body = await (await gateway.press_deduct()).json()
-    assert (body["status"], body["message"]) == ("replayed", message)
+    for state, message in UNDONE_SINCE:
+        with subtests.test(state=state, message=message):
+            scripted.award = make_deduction(APPLIED, replayed=True, reversed_by="A-13")
+            scripted.on_record = {"A-13": make_reversal(state, award_id="A-13", reverses="A-12", debit=False).award}
+            body = await (await gateway.press_deduct()).json()
+            assert (body["status"], body["message"]) == ("replayed", message)
 
 
-@pytest.mark.parametrize(
-    ("failure", "message"),
-    [
+REFUSED: list[tuple[Failure, str]] = [
+    (
+        make_limit("per_ticket", 500, 380),
         (
-            make_limit("per_ticket", 500, 380),
-            (
-                "Not removed: 380 of 500 points for this ticket are already removed. "
-                "You can remove up to 120. For more, ask a manager."
-            ),
+            "Not removed: 380 of 500 points for this ticket are already removed. "
+            "You can remove up to 120. For more, ask a manager."
         ),
-        (
-            make_limit("per_agent_day", 300, 300),
-            "Not removed: 300 of your 300 points for today are already removed. For more, ask a manager.",
-        ),
-        (make_limit("per_deduction", 60, 0), "Not removed. Enter whole points from 1 to 60, for example 60."),
-        (make_limit("per_deduction", 900, 0), "Not removed. Enter whole points from 1 to 200, for example 100."),
-        (make_limit("per_deduction", 0, 0), _OFF),
-        (
-            make_limit("per_moon", 50, 0),
-            "Not removed: a limit of this shop does not allow it. For more, ask a manager.",
-        ),
-        (
-            Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
-            f"Not removed: this panel was already used for award A-7. {_MORE}",
-        ),
-        (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "SEVERAL_WALLETS"),
-            "Not removed: this member has several wallets. Points cannot be removed here.",
-        ),
-        (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "STATUS_UNKNOWN", {"status": "suspended"}),
-            "Not removed: TRIFFT says this member is 'suspended'. Points cannot be removed here.",
-        ),
-        (
-            Failure(grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
-            "Not removed. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
-        ),
-        (
-            Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_TIMEOUT"),
-            "Not removed. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
-        ),
-    ],
-)
+    ),
+    (
+        make_limit("per_agent_day", 300, 300),
+        "Not removed: 300 of your 300 points for today are already removed. For more, ask a manager.",
+    ),
+    (make_limit("per_deduction", 60, 0), "Not removed. Enter whole points from 1 to 60, for example 60."),
+    (make_limit("per_deduction", 900, 0), "Not removed. Enter whole points from 1 to 200, for example 100."),
+    (make_limit("per_deduction", 0, 0), _OFF),
+    (
+        make_limit("per_moon", 50, 0),
+        "Not removed: a limit of this shop does not allow it. For more, ask a manager.",
+    ),
+    (
+        Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
+        f"Not removed: this panel was already used for award A-7. {_MORE}",
+    ),
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "SEVERAL_WALLETS"),
+        "Not removed: this member has several wallets. Points cannot be removed here.",
+    ),
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "STATUS_UNKNOWN", {"status": "suspended"}),
+        "Not removed: TRIFFT says this member is 'suspended'. Points cannot be removed here.",
+    ),
+    (
+        Failure(grpc.StatusCode.FAILED_PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
+        "Not removed. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
+    ),
+    (
+        Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_TIMEOUT"),
+        "Not removed. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
+    ),
+]
+
+
 async def test_deduction_refused_says_so(
-    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = failure
-    body = await (await gateway.press_deduct()).json()
-    assert (body["message"], body["reason"]) == (message, failure.reason)
+    for failure, message in REFUSED:
+        with subtests.test(failure=failure, message=message):
+            scripted.award = failure
+            body = await (await gateway.press_deduct()).json()
+            assert (body["message"], body["reason"]) == (message, failure.reason)
 
 
-@pytest.mark.parametrize(
-    ("response", "message"),
-    [
+NOT_BOOKED: list[tuple[pb.AwardPointsResponse, str]] = [
+    (
+        make_deduction(pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_REFUSED),
         (
-            make_deduction(pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_REFUSED),
-            (
-                "Not removed. TRIFFT refuses to take these points. The balance may be too low. "
-                "Nothing was changed. Ask a manager."
-            ),
+            "Not removed. TRIFFT refuses to take these points. The balance may be too low. "
+            "Nothing was changed. Ask a manager."
         ),
-        (
-            make_deduction(pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_THROTTLED),
-            "Not removed. TRIFFT is busy. Try again in 1 minute.",
-        ),
-        (
-            make_deduction(pb.AWARD_STATE_NOT_APPLIED),
-            f"Not removed: award A-12 was checked, and its points were never removed. {TAG_ADVICE}",
-        ),
-    ],
-)
+    ),
+    (
+        make_deduction(pb.AWARD_STATE_REJECTED, rejection_reason=pb.PROVIDER_THROTTLED),
+        "Not removed. TRIFFT is busy. Try again in 1 minute.",
+    ),
+    (
+        make_deduction(pb.AWARD_STATE_NOT_APPLIED),
+        f"Not removed: award A-12 was checked, and its points were never removed. {TAG_ADVICE}",
+    ),
+]
+
+
 async def test_deduction_that_was_not_booked_says_so(
-    gateway: Gateway, scripted: ScriptedLoyalty, response: pb.AwardPointsResponse, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = response
-    body = await (await gateway.press_deduct()).json()
-    assert (body["message"], body["award_id"]) == (message, "A-12")
+    for response, message in NOT_BOOKED:
+        with subtests.test(response=response, message=message):
+            scripted.award = response
+            body = await (await gateway.press_deduct()).json()
+            assert (body["message"], body["award_id"]) == (message, "A-12")
 
 
 async def test_deduction_that_may_have_been_sent_is_not_called_a_failure(
@@ -262,28 +269,29 @@ async def test_token_of_each_button_is_none_of_another(gateway: Gateway, scripte
     assert lent.status == 400
 
 
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("no-member", "Not removed: there is no loyalty member on this ticket."),
-        (
-            NoTokenReason.SEVERAL_MEMBERS,
-            "Not removed: several members have this e-mail. Points cannot be removed here.",
-        ),
-        ("no-email", "Not removed: there is no e-mail on this ticket, so no member can be found."),
-        (
-            NoTokenReason.UNREADABLE_EMAIL,
-            "Not removed: the e-mail on this ticket cannot be read, so no member can be found.",
-        ),
-        (
-            NoTokenReason.NO_POINTS,
-            "Not removed: this member's points cannot be changed. The panel's first line says why.",
-        ),
-        ("", f"Not removed: points cannot be removed with this panel. {TAG_ADVICE}"),
-    ],
-)
-async def test_panel_without_a_token_says_why(gateway: Gateway, word: str, message: str) -> None:
-    assert (await (await gateway.press_deduct(deduct_token=word)).json())["message"] == message
+NO_TOKENS: list[tuple[str, str]] = [
+    ("no-member", "Not removed: there is no loyalty member on this ticket."),
+    (
+        NoTokenReason.SEVERAL_MEMBERS,
+        "Not removed: several members have this e-mail. Points cannot be removed here.",
+    ),
+    ("no-email", "Not removed: there is no e-mail on this ticket, so no member can be found."),
+    (
+        NoTokenReason.UNREADABLE_EMAIL,
+        "Not removed: the e-mail on this ticket cannot be read, so no member can be found.",
+    ),
+    (
+        NoTokenReason.NO_POINTS,
+        "Not removed: this member's points cannot be changed. The panel's first line says why.",
+    ),
+    ("", f"Not removed: points cannot be removed with this panel. {TAG_ADVICE}"),
+]
+
+
+async def test_panel_without_a_token_says_why(gateway: Gateway, subtests: pytest.Subtests) -> None:
+    for word, message in NO_TOKENS:
+        with subtests.test(word=word, message=message):
+            assert (await (await gateway.press_deduct(deduct_token=word)).json())["message"] == message
 
 
 async def test_button_of_a_shop_that_has_turned_it_off_says_so(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -366,44 +374,45 @@ def test_every_reason_reads_as_a_sentence(reason: str) -> None:
     assert len(message) <= MAX_CHARS
 
 
-@pytest.mark.parametrize(
-    ("reversal", "status", "message"),
-    [
-        (
-            make_reversal(
-                APPLIED, points=50, debit=False, balance=pb.Wallet(points_balance=1240, points_balance_exact="1240")
-            ),
-            "applied",
-            "50 points given back to Jana Nováková. Balance 1,240. Award A-10483 undoes A-10482.",
+UNDONE: list[tuple[pb.ReverseAwardResponse, str | None, str]] = [
+    (
+        make_reversal(
+            APPLIED, points=50, debit=False, balance=pb.Wallet(points_balance=1240, points_balance_exact="1240")
         ),
+        "applied",
+        "50 points given back to Jana Nováková. Balance 1,240. Award A-10483 undoes A-10482.",
+    ),
+    (
+        make_reversal(APPLIED, points=50, debit=False, replayed=True),
+        "replayed",
+        "Already undone: Ben gave back 50 points at 13:02 (A-10483). Nothing was given back now.",
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_UNKNOWN, points=50, debit=False),
+        "checking",
         (
-            make_reversal(APPLIED, points=50, debit=False, replayed=True),
-            "replayed",
-            "Already undone: Ben gave back 50 points at 13:02 (A-10483). Nothing was given back now.",
+            "We do not know yet whether the 50 points were given back. Do not give them back again. "
+            "A note will appear in this ticket. Award A-10483."
         ),
-        (
-            make_reversal(pb.AWARD_STATE_UNKNOWN, points=50, debit=False),
-            "checking",
-            (
-                "We do not know yet whether the 50 points were given back. Do not give them back again. "
-                "A note will appear in this ticket. Award A-10483."
-            ),
-        ),
-        (
-            make_reversal(pb.AWARD_STATE_REJECTED, debit=False, rejection_reason=pb.PROVIDER_REFUSED),
-            None,
-            "Not undone: TRIFFT refuses to give the points back. Nothing was changed. Ask a manager.",
-        ),
-        (
-            make_reversal(pb.AWARD_STATE_NOT_APPLIED, debit=False),
-            None,
-            f"Not undone: award A-10483 was checked, and the points were never given back. {TAG_ADVICE}",
-        ),
-    ],
-)
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_REJECTED, debit=False, rejection_reason=pb.PROVIDER_REFUSED),
+        None,
+        "Not undone: TRIFFT refuses to give the points back. Nothing was changed. Ask a manager.",
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_NOT_APPLIED, debit=False),
+        None,
+        f"Not undone: award A-10483 was checked, and the points were never given back. {TAG_ADVICE}",
+    ),
+]
+
+
 async def test_undo_of_a_deduction_gives_the_points_back(
-    gateway: Gateway, scripted: ScriptedLoyalty, reversal: pb.ReverseAwardResponse, status: str | None, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.reversal = reversal
-    body = await (await gateway.press_undo()).json()
-    assert (body["message"], body["status"] if status else None) == (message, status)
+    for reversal, status, message in UNDONE:
+        with subtests.test(reversal=reversal, status=status, message=message):
+            scripted.reversal = reversal
+            body = await (await gateway.press_undo()).json()
+            assert (body["message"], body["status"] if status else None) == (message, status)

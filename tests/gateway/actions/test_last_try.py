@@ -104,18 +104,23 @@ async def test_refused_undo_is_shown_on_its_members_panel(gateway: Gateway, scri
     ]
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [APPLIED, make_response(pb.AWARD_STATE_APPLIED, replayed=True), make_response(pb.AWARD_STATE_UNKNOWN)],
-)
+ANSWERED: list[pb.AwardPointsResponse] = [
+    APPLIED,
+    make_response(pb.AWARD_STATE_APPLIED, replayed=True),
+    make_response(pb.AWARD_STATE_UNKNOWN),
+]
+
+
 async def test_row_is_gone_after_a_press_that_was_answered(
-    gateway: Gateway, scripted: ScriptedLoyalty, outcome: pb.AwardPointsResponse
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = BUSY
-    await gateway.press()
-    scripted.award = outcome
-    await gateway.press()
-    assert read_rows(await look(gateway)) == []
+    for outcome in ANSWERED:
+        with subtests.test(outcome=outcome):
+            scripted.award = BUSY
+            await gateway.press()
+            scripted.award = outcome
+            await gateway.press()
+            assert read_rows(await look(gateway)) == []
 
 
 async def test_row_is_gone_after_an_undo(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -142,10 +147,14 @@ async def test_refusal_is_on_no_other_members_panel(gateway: Gateway, scripted: 
     assert read_rows(await foreign.json()) == []
 
 
-@pytest.mark.parametrize("token", ["x", "", "no-member"])
-async def test_refusal_of_a_panel_without_a_member_is_nobodys(gateway: Gateway, token: str) -> None:
-    await gateway.press(award_token=token)
-    assert read_rows(await look(gateway)) == []
+NO_MEMBERS: list[str] = ["x", "", "no-member"]
+
+
+async def test_refusal_of_a_panel_without_a_member_is_nobodys(gateway: Gateway, subtests: pytest.Subtests) -> None:
+    for token in NO_MEMBERS:
+        with subtests.test(token=token):
+            await gateway.press(award_token=token)
+            assert read_rows(await look(gateway)) == []
 
 
 async def test_refusal_that_agents_read_is_not_shown_again(tmp_path: Path, loyalty: Loyalty) -> None:

@@ -15,22 +15,26 @@ from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 LIKE_VARIABLES = ["None", "{{a}}", "{{ticket.id}}", "{{ }}", "null", "True", "'None'", "NaN"]
 
 
-@pytest.mark.parametrize("typed", LIKE_VARIABLES)
 async def test_note_and_reason_are_kept_as_they_are_typed(
-    gateway: Gateway, scripted: ScriptedLoyalty, typed: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """As a form, as JSON, and in the URL."""
-    scripted.award = APPLIED
-    fields = {"points": "100", "ticket_id": "4711", "note": typed, "reason": typed}
-    url, headers = f"{gateway.url}/gorgias/actions/award-points", {"Authorization": f"Bearer {gateway.credential}"}
-    tokens = [{"award_token": gateway.tokens.make("acme", "member-1")} for _ in range(2)]
-    answers = [
-        await gateway.press(**fields),
-        await gateway.session.post(url, json=fields | tokens[0], headers=headers),
-        await gateway.session.post(url, params=fields | tokens[1], headers=headers),
-    ]
-    assert [answer.status for answer in answers] == [200] * 3
-    assert [(request.note, request.reason) for request in scripted.award_requests] == [(typed, typed)] * 3
+    for typed in LIKE_VARIABLES:
+        with subtests.test(typed=typed):
+            scripted.award = APPLIED
+            fields = {"points": "100", "ticket_id": "4711", "note": typed, "reason": typed}
+            url, headers = (
+                f"{gateway.url}/gorgias/actions/award-points",
+                {"Authorization": f"Bearer {gateway.credential}"},
+            )
+            tokens = [{"award_token": gateway.tokens.make("acme", "member-1")} for _ in range(2)]
+            answers = [
+                await gateway.press(**fields),
+                await gateway.session.post(url, json=fields | tokens[0], headers=headers),
+                await gateway.session.post(url, params=fields | tokens[1], headers=headers),
+            ]
+            assert [answer.status for answer in answers] == [200] * 3
+            assert [(request.note, request.reason) for request in scripted.award_requests[-3:]] == [(typed, typed)] * 3
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=100))
@@ -62,14 +66,18 @@ async def test_null_reason_is_one_that_the_button_asked_for(gateway: Gateway, sc
     assert body["message"] == "Not added. Type one of these reasons, or its first letters: Goodwill."
 
 
-@pytest.mark.parametrize("absent", ["None", "{{current_user.name}}", ""])
+ABSENT: list[str] = ["None", "{{current_user.name}}", ""]
+
+
 async def test_hidden_field_that_gorgias_did_not_fill_is_empty(
-    gateway: Gateway, scripted: ScriptedLoyalty, absent: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.award = APPLIED
-    await gateway.press(agent_name=absent, agent_email=absent)
-    [request] = scripted.award_requests
-    assert (request.claimed_agent_name, request.claimed_agent_email) == ("", "")
+    for absent in ABSENT:
+        with subtests.test(absent=absent):
+            scripted.award = APPLIED
+            await gateway.press(agent_name=absent, agent_email=absent)
+            request = scripted.award_requests[-1]
+            assert (request.claimed_agent_name, request.claimed_agent_email) == ("", "")
 
 
 @pytest.mark.parametrize("variant", ["list", "conservative"])

@@ -30,174 +30,173 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
     assert (request.claimed_agent_email, request.claimed_agent_name) == ("ben@acme.example", "Ben")
 
 
-@pytest.mark.parametrize(
-    ("response", "status", "message"),
-    [
+ON_RECORD: list[tuple[pb.ReverseAwardResponse, str, str]] = [
+    (
+        make_reversal(pb.AWARD_STATE_APPLIED, member_name=""),
+        "applied",
+        "100 points taken back from this member. Award A-10483 undoes A-10482.",
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_APPLIED, delayed=True),
+        "applied",
         (
-            make_reversal(pb.AWARD_STATE_APPLIED, member_name=""),
-            "applied",
-            "100 points taken back from this member. Award A-10483 undoes A-10482.",
+            "100 points taken back. TRIFFT will book them later; the balance does not show them yet. "
+            "Award A-10483 undoes A-10482."
         ),
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1240)),
+        "replayed",
         (
-            make_reversal(pb.AWARD_STATE_APPLIED, delayed=True),
-            "applied",
-            (
-                "100 points taken back. TRIFFT will book them later; the balance does not show them yet. "
-                "Award A-10483 undoes A-10482."
-            ),
+            "Already undone: Ben took back 100 points at 13:02 (A-10483). The balance was 1,240 then. "
+            "Nothing was taken back now."
         ),
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_PENDING),
+        "checking",
         (
-            make_reversal(pb.AWARD_STATE_APPLIED, replayed=True, balance=pb.Wallet(points_balance=1240)),
-            "replayed",
-            (
-                "Already undone: Ben took back 100 points at 13:02 (A-10483). The balance was 1,240 then. "
-                "Nothing was taken back now."
-            ),
+            "We do not know yet whether the 100 points were taken back. Do not take them back again. "
+            "A note will appear in this ticket. Award A-10483."
         ),
+    ),
+    (
+        make_reversal(pb.AWARD_STATE_UNKNOWN, replayed=True, points=1),
+        "checking",
         (
-            make_reversal(pb.AWARD_STATE_PENDING),
-            "checking",
-            (
-                "We do not know yet whether the 100 points were taken back. Do not take them back again. "
-                "A note will appear in this ticket. Award A-10483."
-            ),
+            "We do not know yet whether the 1 point was taken back. Do not take it back again. "
+            "A note will appear in this ticket. Award A-10483."
         ),
-        (
-            make_reversal(pb.AWARD_STATE_UNKNOWN, replayed=True, points=1),
-            "checking",
-            (
-                "We do not know yet whether the 1 point was taken back. Do not take it back again. "
-                "A note will appear in this ticket. Award A-10483."
-            ),
-        ),
-    ],
-)
-async def test_undo_on_record_is_a_200(
-    gateway: Gateway, scripted: ScriptedLoyalty, response: pb.ReverseAwardResponse, status: str, message: str
-) -> None:
-    scripted.reversal = response
-    answer = await gateway.press_undo()
-    assert answer.status == 200
-    assert await answer.json() == {"status": status, "message": message, "award_id": "A-10483"}
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("failure", "status", "message"),
-    [
-        (
-            Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-23T12:32:00.000Z"}),
-            422,
-            "Not undone: award A-10482 could be undone until 13:32. Ask a manager.",
-        ),
-        (
-            Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T23:00:00.000Z"}),
-            422,
-            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
-        ),
-        (
-            Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T12:32:00.000Z"}),
-            422,
-            "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
-        ),
-        (
-            Failure(PRECONDITION, "REVERSAL_TOO_LATE"),
-            422,
-            "Not undone: award A-10482 could be undone for a short while only. Ask a manager.",
-        ),
-        (
-            Failure(PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
-            422,
-            "Not undone. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
-        ),
-        (
-            Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "unknown"}),
-            422,
-            "Not undone. We are still checking award A-10482. This can take 20 minutes or more.",
-        ),
-        (
-            Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "rejected"}),
-            422,
-            "Not undone: award A-10482 changed no points, so there is nothing to undo.",
-        ),
-        (
-            Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "reversal"}),
-            422,
-            "Not undone: award A-10482 is an undo itself. Ask a manager.",
-        ),
-        (
-            Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "sold"}),
-            422,
-            f"Not undone: award A-10482 cannot be undone now. {REFRESH}",
-        ),
-        (
-            Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND"),
-            404,
-            f"Not undone: award A-10482 is not on record. {REFRESH}",
-        ),
-        (
-            Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
-            409,
-            f"Not undone: this panel was already used for award A-7. {REFRESH}",
-        ),
-        (
-            Failure(PRECONDITION, "PROVIDER_CREDENTIALS"),
-            502,
-            (
-                "Not undone. TRIFFT refuses our access, nothing was changed. "
-                "You cannot fix this. Please tell your administrator."
-            ),
-        ),
-        (
-            Failure(grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND"),
-            404,
-            (
-                "Not undone. The loyalty service does not know this shop. "
-                "You cannot fix this. Please tell your administrator."
-            ),
-        ),
-    ],
-)
-async def test_undo_refused_says_so(
-    gateway: Gateway, scripted: ScriptedLoyalty, failure: Failure, status: int, message: str
-) -> None:
-    scripted.reversal = failure
-    response = await gateway.press_undo()
-    body = await response.json()
-    assert (response.status, body["message"], body["reason"]) == (status, message, failure.reason)
-    assert response.content_type == "application/problem+json"
+async def test_undo_on_record_is_a_200(gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests) -> None:
+    for response, status, message in ON_RECORD:
+        with subtests.test(response=response, status=status, message=message):
+            scripted.reversal = response
+            answer = await gateway.press_undo()
+            assert answer.status == 200
+            assert await answer.json() == {"status": status, "message": message, "award_id": "A-10483"}
 
 
-@pytest.mark.parametrize(
-    ("reason", "status", "message"),
-    [
+REFUSED: list[tuple[Failure, int, str]] = [
+    (
+        Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-23T12:32:00.000Z"}),
+        422,
+        "Not undone: award A-10482 could be undone until 13:32. Ask a manager.",
+    ),
+    (
+        Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T23:00:00.000Z"}),
+        422,
+        "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
+    ),
+    (
+        Failure(PRECONDITION, "REVERSAL_TOO_LATE", {"expire_time": "2026-11-21T12:32:00.000Z"}),
+        422,
+        "Not undone: award A-10482 could be undone until 21 Nov 2026. Ask a manager.",
+    ),
+    (
+        Failure(PRECONDITION, "REVERSAL_TOO_LATE"),
+        422,
+        "Not undone: award A-10482 could be undone for a short while only. Ask a manager.",
+    ),
+    (
+        Failure(PRECONDITION, "AWARD_IN_DOUBT", {"award_id": "A-7"}),
+        422,
+        "Not undone. We are still checking award A-7 for this customer. This can take 20 minutes or more.",
+    ),
+    (
+        Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "unknown"}),
+        422,
+        "Not undone. We are still checking award A-10482. This can take 20 minutes or more.",
+    ),
+    (
+        Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "rejected"}),
+        422,
+        "Not undone: award A-10482 changed no points, so there is nothing to undo.",
+    ),
+    (
+        Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "reversal"}),
+        422,
+        "Not undone: award A-10482 is an undo itself. Ask a manager.",
+    ),
+    (
+        Failure(PRECONDITION, "AWARD_STATE", {"award_id": "A-10482", "state": "sold"}),
+        422,
+        f"Not undone: award A-10482 cannot be undone now. {REFRESH}",
+    ),
+    (
+        Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND"),
+        404,
+        f"Not undone: award A-10482 is not on record. {REFRESH}",
+    ),
+    (
+        Failure(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", {"award_id": "A-7"}),
+        409,
+        f"Not undone: this panel was already used for award A-7. {REFRESH}",
+    ),
+    (
+        Failure(PRECONDITION, "PROVIDER_CREDENTIALS"),
+        502,
         (
-            pb.PROVIDER_REFUSED,
-            422,
-            (
-                "Not undone: TRIFFT refuses to take the points back. The balance may be too low. "
-                "Nothing was changed. Ask a manager."
-            ),
+            "Not undone. TRIFFT refuses our access, nothing was changed. "
+            "You cannot fix this. Please tell your administrator."
         ),
+    ),
+    (
+        Failure(grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND"),
+        404,
         (
-            pb.PROVIDER_UNAVAILABLE,
-            503,
-            "Not undone. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
+            "Not undone. The loyalty service does not know this shop. "
+            "You cannot fix this. Please tell your administrator."
         ),
+    ),
+]
+
+
+async def test_undo_refused_says_so(gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests) -> None:
+    for failure, status, message in REFUSED:
+        with subtests.test(failure=failure, status=status, message=message):
+            scripted.reversal = failure
+            response = await gateway.press_undo()
+            body = await response.json()
+            assert (response.status, body["message"], body["reason"]) == (status, message, failure.reason)
+            assert response.content_type == "application/problem+json"
+
+
+REJECTED: list[tuple[pb.ErrorReason.ValueType, int, str]] = [
+    (
+        pb.PROVIDER_REFUSED,
+        422,
         (
-            pb.PROVIDER_THROTTLED,
-            503,
-            "Not undone. TRIFFT is busy. Try again in 1 minute.",
+            "Not undone: TRIFFT refuses to take the points back. The balance may be too low. "
+            "Nothing was changed. Ask a manager."
         ),
-        (pb.MEMBER_NOT_FOUND, 404, f"Not undone: TRIFFT does not know this member any more. {REFRESH}"),
-    ],
-)
+    ),
+    (
+        pb.PROVIDER_UNAVAILABLE,
+        503,
+        "Not undone. TRIFFT is not answering, nothing was changed. Try again in a few minutes.",
+    ),
+    (
+        pb.PROVIDER_THROTTLED,
+        503,
+        "Not undone. TRIFFT is busy. Try again in 1 minute.",
+    ),
+    (pb.MEMBER_NOT_FOUND, 404, f"Not undone: TRIFFT does not know this member any more. {REFRESH}"),
+]
+
+
 async def test_undo_rejected_by_the_provider_has_its_reasons_status(
-    gateway: Gateway, scripted: ScriptedLoyalty, reason: pb.ErrorReason.ValueType, status: int, message: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.reversal = make_reversal(pb.AWARD_STATE_REJECTED, rejection_reason=reason)
-    response = await gateway.press_undo()
-    body = await response.json()
-    assert (response.status, body["message"], body["award_id"]) == (status, message, "A-10483")
+    for reason, status, message in REJECTED:
+        with subtests.test(reason=reason, status=status, message=message):
+            scripted.reversal = make_reversal(pb.AWARD_STATE_REJECTED, rejection_reason=reason)
+            response = await gateway.press_undo()
+            body = await response.json()
+            assert (response.status, body["message"], body["award_id"]) == (status, message, "A-10483")
 
 
 async def test_undo_that_never_took_points_back_is_refused(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -210,27 +209,28 @@ async def test_undo_that_never_took_points_back_is_refused(gateway: Gateway, scr
     )
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Failure(grpc.StatusCode.UNAVAILABLE),
-        Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
-        make_reversal(pb.AWARD_STATE_UNSPECIFIED),
-        make_reversal(pb.AWARD_STATE_REJECTED, rejection_reason=pb.ERROR_REASON_UNSPECIFIED),
-    ],
-)
+IN_DOUBT: list[pb.ReverseAwardResponse | Failure] = [
+    Failure(grpc.StatusCode.UNAVAILABLE),
+    Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR"),
+    make_reversal(pb.AWARD_STATE_UNSPECIFIED),
+    make_reversal(pb.AWARD_STATE_REJECTED, rejection_reason=pb.ERROR_REASON_UNSPECIFIED),
+]
+
+
 async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
-    gateway: Gateway, scripted: ScriptedLoyalty, outcome: pb.ReverseAwardResponse | Failure
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """Trying again is safe: the loyalty service takes an award back once, whatever happens here."""
-    scripted.reversal = outcome
-    response = await gateway.press_undo()
-    body = await response.json()
-    assert (response.status, body["status"]) == (200, "checking")
-    assert body["message"] == (
-        "We do not know yet whether award A-10482 was undone. "
-        "Add or remove a tag in a few minutes: the panel will say it."
-    )
+    for outcome in IN_DOUBT:
+        with subtests.test(outcome=outcome):
+            scripted.reversal = outcome
+            response = await gateway.press_undo()
+            body = await response.json()
+            assert (response.status, body["status"]) == (200, "checking")
+            assert body["message"] == (
+                "We do not know yet whether award A-10482 was undone. "
+                "Add or remove a tag in a few minutes: the panel will say it."
+            )
 
 
 async def test_undo_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
@@ -256,13 +256,19 @@ async def test_undo_double_click_is_one_request_id(gateway: Gateway, scripted: S
     assert len(set(ids)) == 3
 
 
-@pytest.mark.parametrize("token", ["", "None", "{{undo_token}}"])
-async def test_undo_where_nothing_can_be_undone(gateway: Gateway, scripted: ScriptedLoyalty, token: str) -> None:
-    response = await gateway.press_undo(undo_token=token)
-    body = await response.json()
-    assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
-    assert body["message"] == "Not undone: there is no award here that can be undone now."
-    assert scripted.reversal_requests == []
+NO_TOKENS: list[str] = ["", "None", "{{undo_token}}"]
+
+
+async def test_undo_where_nothing_can_be_undone(
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+) -> None:
+    for token in NO_TOKENS:
+        with subtests.test(token=token):
+            response = await gateway.press_undo(undo_token=token)
+            body = await response.json()
+            assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
+            assert body["message"] == "Not undone: there is no award here that can be undone now."
+            assert scripted.reversal_requests == []
 
 
 async def test_undo_foreign_forged_or_mixed_up_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

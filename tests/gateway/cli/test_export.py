@@ -1,5 +1,6 @@
 """Awards as files: whole or not at all, and safe to open."""
 
+import asyncio
 import csv
 import io
 import json
@@ -17,11 +18,13 @@ import pytest
 
 from gateway.cli.award.columns import COLUMNS
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.forked import run_forked
 from tests.gateway.cli.books import Refusal, make_award
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import COMMAND
 
 NAMES = tuple(column.name for column in COLUMNS)
+PATIENCE_S = 60.0
 DOWN = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR", "internal error")
 
 
@@ -64,25 +67,36 @@ def test_columns_of_an_export_stay_as_they_are() -> None:
     )
 
 
-@pytest.mark.parametrize("start_character", ["=", "+", "-", "@", "\t", "\r", "＝"])  # noqa: RUF001 - meant
-def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, start_character: str) -> None:
-    note = f'{start_character}HYPERLINK("http://evil.example")'
-    desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note, ticket_id=note)]
-    [_, row] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
-    assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
+FORMULA_STARTS: list[str] = ["=", "+", "-", "@", "\t", "\r", "＝"]  # noqa: RUF001 - meant
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", ","])
-@pytest.mark.parametrize("text", ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"=1+1"', "a{}b{}-1"])
-def test_csv_holds_no_formula_however_it_is_split(desk: Desk, delimiter: str, text: str) -> None:
+def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, subtests: pytest.Subtests) -> None:
+    for start_character in FORMULA_STARTS:
+        with subtests.test(start_character=start_character):
+            note = f'{start_character}HYPERLINK("http://evil.example")'
+            desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note, ticket_id=note)]
+            [_, row] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
+            assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
+
+
+DELIMITERS: list[str] = [";", "\t", ","]
+
+
+SPLIT_TEXTS: list[str] = ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"=1+1"', "a{}b{}-1"]
+
+
+def test_csv_holds_no_formula_however_it_is_split(desk: Desk, subtests: pytest.Subtests) -> None:
     """A comma is the decimal one in half of Europe, and lists are separated otherwise there."""
-    note = text.format(delimiter, delimiter)
-    desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note)]
-    out = desk.award("export", "--to", "-").out
-    with_quotes = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
-    without = [line.split(delimiter) for line in out.split("\n")]
-    cells = [cell.lstrip(' "') for row in [*with_quotes, *without] for cell in row]
-    assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
+    for delimiter in DELIMITERS:
+        for text in SPLIT_TEXTS:
+            with subtests.test(delimiter=delimiter, text=text):
+                note = text.format(delimiter, delimiter)
+                desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note)]
+                out = desk.award("export", "--to", "-").out
+                with_quotes = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
+                without = [line.split(delimiter) for line in out.split("\n")]
+                cells = [cell.lstrip(' "') for row in [*with_quotes, *without] for cell in row]
+                assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
 
 
 def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> None:
@@ -150,23 +164,26 @@ def test_export_that_fails_leaves_the_old_file_and_nothing_beside_it(desk: Desk,
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_export_that_is_interrupted_leaves_no_half_of_a_file(desk: Desk, path: Path, sent: signal.Signals) -> None:
+async def test_export_that_is_interrupted_leaves_no_half_of_a_file(
+    desk: Desk, path: Path, sent: signal.Signals
+) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
     is_asked, may_go = threading.Event(), threading.Event()
 
     def hold_second_page() -> None:
         if len(desk.books.requests) > 1:
             is_asked.set()
-            may_go.wait(10)
+            may_go.wait(PATIENCE_S)
 
     desk.books.on_page = hold_second_page
-    with start(desk, "--to", str(path)) as process:
-        assert is_asked.wait(10)
+    command = ("award", "export", "acme", "--to", str(path))
+    async with run_forked("gateway.cli:main", *command, env=desk.settings) as process:
+        assert await asyncio.to_thread(is_asked.wait, PATIENCE_S)
         process.send_signal(sent)
-        process.wait(10)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await process.wait() != 0
         may_go.set()
-    assert process.returncode != 0
-    assert not path.exists()
+    assert not path.exists()  # noqa: ASYNC240 - a test may block
     assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
 
 

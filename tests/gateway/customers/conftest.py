@@ -35,11 +35,11 @@ async def loyalty_target(scripted: ScriptedLoyalty) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def gateway(
-    tmp_path: Path, migrated_file: Path, loyalty_target: str, helpdesk: Helpdesk
+    tmp_path: Path, installed_file: Path, loyalty_target: str, helpdesk: Helpdesk
 ) -> AsyncIterator[Gateway]:
     """With an account that always has room, and all the time that it needs."""
     helpdesk.make_room()
-    shutil.copy(migrated_file, tmp_path / "gateway.db")
+    shutil.copy(installed_file, tmp_path / "gateway.db")
     async with run_gateway(
         tmp_path,
         loyalty_target,

@@ -105,7 +105,7 @@ def world(gateway: Gateway, helpdesk: Helpdesk, scripted: ScriptedLoyalty) -> Wo
 @example(email="o&m@example.com", send=send_as_requests, has_header=True)
 @example(email="{{x@evil.example}}", send=send_as_requests, has_header=True)
 @example(email="victim%40example.com@evil.example", send=send_all_encoded, has_header=True)
-@settings(ON_ONE_GATEWAY, max_examples=300)
+@settings(ON_ONE_GATEWAY, max_examples=100)
 async def test_panel_is_of_the_tickets_own_address(world: World, email: str, send: Sender, *, has_header: bool) -> None:
     """What a sender that decodes escapes makes of an address is all that it may be read as beside."""
     asked = await world.ask(email, send, has_header=has_header)
@@ -139,7 +139,7 @@ def decode_unreserved(email: str) -> str:
 @example(email="x&token=f@evil.example", send=send_as_requests, has_header=False)
 @example(email="victim@example.com&@evil.example", send=send_as_requests, has_header=True)
 @example(email="x&ticket_id=4711&customer_id=101&token=f#@evil.example", send=send_as_requests, has_header=True)
-@settings(ON_ONE_GATEWAY, max_examples=150)
+@settings(ON_ONE_GATEWAY, max_examples=50)
 async def test_old_url_shows_the_tickets_own_address_or_none(
     world: World, email: str, send: Sender, *, has_header: bool
 ) -> None:
@@ -159,31 +159,36 @@ async def test_old_url_shows_the_tickets_own_address_or_none(
 
 @given(email=ORDINARY, send=st.sampled_from(SENDERS))
 @example(email="jana.novakova+shop@mail.example.com", send=send_all_encoded)
-@settings(ON_ONE_GATEWAY, max_examples=150)
+@settings(ON_ONE_GATEWAY, max_examples=50)
 async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: str, send: Sender) -> None:
     asked = await world.ask(email, send)
     assert (asked.emails, asked.calls) == ([email], [])
 
 
-@pytest.mark.parametrize(
-    ("email", "send"),
-    [
-        *itertools.product(["", "None", "{{ticket.customer.email}}"], SENDERS),
-        *itertools.product([" "], [send_as_requests, send_all_encoded]),
-    ],
-)
-async def test_absent_address_asks_nobody(world: World, email: str, send: Sender) -> None:
-    asked = await world.ask(email, send)
-    assert (asked.status, asked.body["status"]) == (200, "no_identity")
-    assert asked.body["summary"] == "No e-mail on this ticket, so no member can be found."
-    assert (asked.emails, asked.calls) == ([], [])
+ABSENT: list[tuple[str, Sender]] = [
+    *itertools.product(["", "None", "{{ticket.customer.email}}"], SENDERS),
+    *itertools.product([" "], [send_as_requests, send_all_encoded]),
+]
 
 
-@pytest.mark.parametrize("target", ["", "?", "?email=victim@example.com", "?token={}&email=victim@example.com"])
-async def test_url_that_is_not_ours_is_not_read(world: World, target: str) -> None:
+async def test_absent_address_asks_nobody(world: World, subtests: pytest.Subtests) -> None:
+    for email, send in ABSENT:
+        with subtests.test(email=email, send=send):
+            asked = await world.ask(email, send)
+            assert (asked.status, asked.body["status"]) == (200, "no_identity")
+            assert asked.body["summary"] == "No e-mail on this ticket, so no member can be found."
+            assert (asked.emails, asked.calls) == ([], [])
+
+
+NOT_OURS: list[str] = ["", "?", "?email=victim@example.com", "?token={}&email=victim@example.com"]
+
+
+async def test_url_that_is_not_ours_is_not_read(world: World, subtests: pytest.Subtests) -> None:
     """Of a person who tries it by hand, or an integration that somebody edited."""
-    world.scripted.snapshot_requests.clear()
-    path = f"/gorgias/widget{target.format(world.gateway.credential)}"
-    status, body = await world.fetch(path, has_header=True)
-    assert (status, body["summary"]) == (200, UNREADABLE)
-    assert world.scripted.snapshot_requests == []
+    for target in NOT_OURS:
+        with subtests.test(target=target):
+            world.scripted.snapshot_requests.clear()
+            path = f"/gorgias/widget{target.format(world.gateway.credential)}"
+            status, body = await world.fetch(path, has_header=True)
+            assert (status, body["summary"]) == (200, UNREADABLE)
+            assert world.scripted.snapshot_requests == []

@@ -174,11 +174,11 @@ async def test_panel_of_a_chat_says_that_there_is_no_address(gateway: Gateway, s
 
 
 async def test_panel_does_not_wait_for_a_gorgias_that_hangs(
-    tmp_path: Path, migrated_file: Path, loyalty_target: str, helpdesk: Helpdesk
+    tmp_path: Path, installed_file: Path, loyalty_target: str, helpdesk: Helpdesk
 ) -> None:
     """The answer comes while Gorgias still holds the call."""
     helpdesk.account.faults.set(Fault(kind="hang", operation="get_ticket"))
-    shutil.copy(migrated_file, tmp_path / "gateway.db")
+    shutil.copy(installed_file, tmp_path / "gateway.db")
     async with run_gateway(tmp_path, loyalty_target, gorgias=helpdesk.make_target(), read_timeout_s=0.3) as gateway:
         response = await gateway.get_widget("a%20b@example.com")
         assert (response.status, (await response.json())["summary"]) == (200, SENTENCE)

@@ -14,16 +14,17 @@ PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
-def migrated(tmp_path: Path, migrated_file: Path) -> None:
+def installed(tmp_path: Path, installed_file: Path) -> None:
     """`run_gateway` finds its database there."""
-    shutil.copy(migrated_file, tmp_path / "gateway.db")
+    shutil.copy(installed_file, tmp_path / "gateway.db")
 
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no Gorgias that does not say."""
-    if "hang" not in request.node.name:
-        monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
+    """A busy machine is no Gorgias that does not say; one that hangs is not waited for long."""
+    monkeypatch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
+    patience_s = 0.2 if "hang" in request.node.name else PATIENCE_S
+    monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", patience_s)
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server
 
 @pytest.fixture
 async def gateway(tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
-    async with run_gateway(tmp_path, loyalty[1]) as running:
+    async with run_gateway(tmp_path, loyalty[1], gorgias_requests=1_000_000) as running:
         yield running
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-from cryptography.fernet import Fernet
 from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
@@ -16,23 +15,18 @@ from gateway.__main__ import listen, make_runner
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
 from gateway.config import Config
-from gateway.database import open_database
 from gateway.gorgias.widget_url import render_widget_url
-from gateway.installation.store import InstallationStore, Target
-from gateway.installation.webhook_secrets import WebhookSecrets
+from gateway.installation.store import Target
 from runtime.clock import SystemClock
-from runtime.encryption import SecretKeys
 from runtime.settings import Listen
+from tests.gateway.edge.shops import KEY, move_acme, read_secrets
 from tests.gateway.helpdesk import run_helpdesk
 
-# Nobody listens on the discard port, so a connection is refused at once.
-NOWHERE = "http://127.0.0.1:9"
 NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 # The customer of ticket 4711 in the stand-in of Gorgias.
 JANA = "jana@example.com"
 # The customer of two tickets, 4726 and 4727.
 PETER = "peter@example.com"
-# A busy machine is no Gorgias that does not say.
 # A busy machine is nobody who hangs: tests of time-outs set their own.
 ACTION_TIMEOUT_S = 30.0
 
@@ -118,30 +112,23 @@ def make_time(time: datetime) -> Timestamp:
 async def run_gateway(
     folder: Path, target: str, *, gorgias: Target | None = None, **settings: object
 ) -> AsyncIterator[Gateway]:
-    """A gateway on port 0 with `acme` and `bloom` on record; `gorgias`: where the former is, instead of a stand-in."""
-    keys = (Fernet.generate_key().decode(),)
-    url = f"sqlite:///{folder / 'gateway.db'}"
+    """A gateway on port 0, on the database that is in `folder`; `gorgias`: where `acme` is, instead of a stand-in."""
+    path = folder / "gateway.db"
     settings = {"widget_timeout_s": 20.0, "read_timeout_s": 18.0, "action_timeout_s": ACTION_TIMEOUT_S} | settings
-    config = Config(database_url=url, secret_keys=keys, loyalty_target=target, loyalty_key="inner-key", **settings)  # type: ignore[arg-type]
+    config = Config(
+        database_url=f"sqlite:///{path}",
+        secret_keys=(KEY,),
+        loyalty_target=target,
+        loyalty_key="inner-key",
+        **settings,  # type: ignore[arg-type]
+    )
     async with AsyncExitStack() as stack:
-        gorgias = gorgias or (await stack.enter_async_context(run_helpdesk())).make_target()
-        database = await stack.enter_async_context(open_database(url))
-        store = InstallationStore(database, SecretKeys(keys))
-        for merchant_id in ("acme", "bloom"):
-            nowhere = Target(
-                gorgias_url=f"{NOWHERE}/{merchant_id}",
-                gorgias_user="ops@shop.example",
-                gorgias_key="key",
-                template="list",
-                public_url="https://edge.example",
-            )
-            await store.add(merchant_id, gorgias if merchant_id == "acme" else nowhere)
-        for merchant_id in ("acme", "bloom"):
-            await WebhookSecrets(database, SecretKeys(keys)).make(merchant_id)
-        acme, bloom = await store.get("acme"), await store.get("bloom")
-        assert acme is not None
-        assert bloom is not None
-        assert acme.webhook_secret is not None
+        if gorgias is None:
+            helpdesk = await stack.enter_async_context(run_helpdesk())
+            helpdesk.make_room()
+            gorgias = helpdesk.make_target()
+        move_acme(path, gorgias)
+        secrets = read_secrets(path)
         runner = make_runner(create_app(config, StoppedClock()))
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -150,9 +137,9 @@ async def run_gateway(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Gateway(
             url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-            credential=acme.credential,
-            foreign_credential=bloom.credential,
-            webhook_secret=acme.webhook_secret,
+            credential=secrets["acme"][0],
+            foreign_credential=secrets["bloom"][0],
+            webhook_secret=secrets["acme"][1],
             session=session,
             tokens=PanelTokens(runner.app[TOKENS]),
         )

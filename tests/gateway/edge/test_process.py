@@ -13,9 +13,6 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.config import Config
-from gateway.database import open_database
-from gateway.installation.store import InstallationStore, Target
-from runtime.encryption import SecretKeys
 from runtime.proxy import parse_proxy_url
 from runtime.settings import ConfigError, Listen
 from tests.forked import Forked, run_forked
@@ -26,7 +23,7 @@ KEY = Fernet.generate_key().decode()
 def make_settings(folder: Path, **settings: str) -> dict[str, str]:
     return {
         "GATEWAY_LISTEN": "127.0.0.1:0",
-        "GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'gateway.db'}",
+        "GATEWAY_DATABASE_URL": f"sqlite:///{folder / 'new.db'}",
         "GATEWAY_SECRET_KEYS": KEY,
         **settings,
     }
@@ -109,17 +106,8 @@ async def test_process_names_a_taken_port(tmp_path: Path) -> None:
 
 async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -> None:
     """Before it takes a request, and before anything else is encrypted with them."""
-    async with open_database(make_settings(tmp_path)["GATEWAY_DATABASE_URL"]) as database:
-        target = Target(
-            gorgias_url="https://acme.gorgias.com",
-            gorgias_user="ops@acme.example",
-            gorgias_key="key",
-            template="list",
-            public_url="https://edge.example",
-        )
-        await InstallationStore(database, SecretKeys([KEY])).add("acme", target)
-    other_key = Fernet.generate_key().decode()
-    async with run_process(make_settings(tmp_path, GATEWAY_SECRET_KEYS=other_key)) as process:
+    installed = f"sqlite:///{tmp_path / 'gateway.db'}"
+    async with run_process(make_settings(tmp_path, GATEWAY_DATABASE_URL=installed)) as process:
         _, errors = await process.communicate()
     assert process.returncode == 2
     assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS lacks the key")

@@ -1,5 +1,5 @@
 """What every request passes, on a running gateway."""
 
-from tests.gateway.edge.fixtures import gateway, loyalty, migrated, patience, scripted
+from tests.gateway.edge.fixtures import gateway, installed, loyalty, patience, scripted
 
-__all__ = ["gateway", "loyalty", "migrated", "patience", "scripted"]
+__all__ = ["gateway", "installed", "loyalty", "patience", "scripted"]

@@ -84,71 +84,88 @@ async def test_body_that_is_cut_short_is_the_senders_fault(
     assert_no_failure_is_logged(logs)
 
 
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("chunks", [b"", b"10\r\n{}", b"2\r\n{}\r\n", b"zz\r\n", b"2\r\n{}xx0\r\n\r\n", b"-1\r\n\r\n"])
+BAD_CHUNKS: list[bytes] = [b"", b"10\r\n{}", b"2\r\n{}\r\n", b"zz\r\n", b"2\r\n{}xx0\r\n\r\n", b"-1\r\n\r\n"]
+
+
 async def test_chunks_that_end_badly_are_the_senders_fault(
-    gateway: Gateway, logs: list[Any], route: str, chunks: bytes
+    gateway: Gateway, logs: list[Any], subtests: pytest.Subtests
 ) -> None:
-    async with connect(gateway) as (reader, writer):
-        writer.write(make_head(gateway, route, "Transfer-Encoding: chunked"))
-        await writer.drain()
-        writer.write(chunks)
-        writer.write_eof()
-        status, problem = await read_answer(reader)
+    for route in ROUTES:
+        for chunks in BAD_CHUNKS:
+            with subtests.test(route=route, chunks=chunks):
+                async with connect(gateway) as (reader, writer):
+                    writer.write(make_head(gateway, route, "Transfer-Encoding: chunked"))
+                    await writer.drain()
+                    writer.write(chunks)
+                    writer.write_eof()
+                    status, problem = await read_answer(reader)
 
-    assert (status, problem["reason"]) in {(400, "BODY_INCOMPLETE"), (400, "BAD_VALUE")}
-    assert [line for line in logs if line["log_level"] == "error" or "exc_info" in line] == []
+                assert (status, problem["reason"]) in {(400, "BODY_INCOMPLETE"), (400, "BAD_VALUE")}
+                assert [line for line in logs if line["log_level"] == "error" or "exc_info" in line] == []
 
 
-@pytest.mark.parametrize("route", ROUTES)
-async def test_sender_who_goes_away_leaves_no_failure_behind(gateway: Gateway, logs: list[Any], route: str) -> None:
-    async with connect(gateway) as (_reader, writer):
-        writer.write(make_head(gateway, route, f"Content-Length: {len(BODY)}") + BODY[:5])
-        await writer.drain()
-        writer.transport.abort()
+async def test_sender_who_goes_away_leaves_no_failure_behind(
+    gateway: Gateway, logs: list[Any], subtests: pytest.Subtests
+) -> None:
+    for route in ROUTES:
+        with subtests.test(route=route):
+            async with connect(gateway) as (_reader, writer):
+                writer.write(make_head(gateway, route, f"Content-Length: {len(BODY)}") + BODY[:5])
+                await writer.drain()
+                writer.transport.abort()
 
-    async def is_answered() -> bool:
-        return any(line["event"] == "request" for line in logs)
+            async def is_answered() -> bool:
+                return any(line["event"] == "request" for line in logs)
 
-    await wait_until(is_answered)
-    assert [line["status"] for line in logs if line["event"] == "request"] == [400]
+            await wait_until(is_answered)
+            assert [line["status"] for line in logs if line["event"] == "request"] == [400]
+            assert_no_failure_is_logged(logs)
+            logs.clear()
+
+
+UNFINISHED = [
+    ("Content-Length: 1000", b" "),
+    ("Content-Length: 1000", b""),
+    ("Transfer-Encoding: chunked", b"1\r\n \r\n"),
+]
+
+
+async def test_body_that_does_not_come_is_answered_when_its_time_is_up(impatient: Gateway, logs: list[Any]) -> None:
+    """A byte now and then, or none at all."""
+    senders = [trickle(impatient, route, *unfinished) for route in ROUTES for unfinished in UNFINISHED]
+    assert set(await asyncio.gather(*senders)) == {(408, "BODY_TIMEOUT")}
     assert_no_failure_is_logged(logs)
 
 
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize(
-    ("header", "part"),
-    [("Content-Length: 1000", b" "), ("Content-Length: 1000", b""), ("Transfer-Encoding: chunked", b"1\r\n \r\n")],
-)
-async def test_body_that_does_not_come_is_answered_when_its_time_is_up(
-    impatient: Gateway, logs: list[Any], route: str, header: str, part: bytes
-) -> None:
-    """A byte now and then, or none at all."""
-    async with connect(impatient) as (reader, writer):
+async def trickle(gateway: Gateway, route: str, header: str, part: bytes) -> tuple[int, str]:
+    """What a sender is told who never comes to an end: the status and the reason."""
+    async with connect(gateway) as (reader, writer):
 
-        async def trickle() -> None:
+        async def go_on() -> None:
             while True:
                 writer.write(part)
                 await asyncio.sleep(0.02)
 
-        writer.write(make_head(impatient, route, header))
-        trickling = asyncio.create_task(trickle())
+        writer.write(make_head(gateway, route, header))
+        going_on = asyncio.create_task(go_on())
         status, problem = await read_answer(reader)
-        trickling.cancel()
-
-    assert (status, problem["reason"]) == (408, "BODY_TIMEOUT")
-    assert_no_failure_is_logged(logs)
+        going_on.cancel()
+    return status, problem["reason"]
 
 
-@pytest.mark.parametrize("route", ROUTES[:2])
-async def test_agent_reads_that_the_click_did_not_arrive(gateway: Gateway, route: str) -> None:
-    async with connect(gateway) as (reader, writer):
-        writer.write(make_head(gateway, route, "Content-Length: 100") + b"{")
-        writer.write_eof()
-        _, problem = await read_answer(reader)
+BUTTONS: list[str] = ROUTES[:2]
 
-    sentence = "Not all that Gorgias sent arrived, this click changed nothing. Try again."
-    assert problem["message"].endswith(f". {sentence}")
+
+async def test_agent_reads_that_the_click_did_not_arrive(gateway: Gateway, subtests: pytest.Subtests) -> None:
+    for route in BUTTONS:
+        with subtests.test(route=route):
+            async with connect(gateway) as (reader, writer):
+                writer.write(make_head(gateway, route, "Content-Length: 100") + b"{")
+                writer.write_eof()
+                _, problem = await read_answer(reader)
+
+            sentence = "Not all that Gorgias sent arrived, this click changed nothing. Try again."
+            assert problem["message"].endswith(f". {sentence}")
 
 
 async def test_sender_who_ends_after_the_whole_request_is_answered(gateway: Gateway) -> None:

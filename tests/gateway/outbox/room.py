@@ -25,7 +25,8 @@ from tests.gateway.waiting import wait_until
 REQUEST = "request-1"
 TICKET = 4711
 _TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
-_POLL_S = 0.05
+_POLL_S = 0.02
+PATIENCE_S = 30.0
 
 
 class TicketLoyalty(ScriptedLoyalty):
@@ -130,6 +131,15 @@ class Room:
 
         await wait_until(are_free)
 
+    async def wait_for_failures(self, count: int = 1) -> None:
+        """Until each row has been put off so often, and is nobody's."""
+
+        async def were_met() -> bool:
+            rows = await self.list_rows()
+            return all(row["lease_expire_time_ms"] is None and row["look_count"] == count for row in rows)
+
+        await wait_until(were_met)
+
     async def let_pass(self, seconds: float) -> None:
         """For the rows and for the process it is so much later."""
         await self.wait_for_return()
@@ -156,7 +166,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
     clock, registry = clock or Clock(), CollectorRegistry()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
-        merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
+        merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         opened = open_outbox(
             database,

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from gateway.actions.token import AwardTokens
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
-from gateway.outbox.store import LEASE_S
+from gateway.outbox.statements import LEASE_S
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from runtime.encryption import SecretKeys

@@ -5,10 +5,12 @@ from typing import Any
 import grpc
 import pytest
 
+from gateway.outbox.store import OutboxStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Failure
-from tests.gateway.outbox.room import REQUEST, TICKET, Room, make_award, make_snapshot
+from tests.gateway.outbox.room import REQUEST, TICKET, Room, let_pass, make_award, make_snapshot
 from tests.gateway.waiting import wait_until
 
 MINUTES_S = 60.0
@@ -30,6 +32,27 @@ async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
             "Award A-10482 · added",
         ]
     ]
+
+
+@pytest.mark.parametrize(("state", "asked"), [(pb.AWARD_STATE_APPLIED, []), (pb.AWARD_STATE_PENDING, [REQUEST])])
+async def test_award_that_its_press_was_told_is_asked_for_only_if_it_may_change(
+    room: Room, state: pb.AwardState.ValueType, asked: list[str]
+) -> None:
+    room.loyalty.awards[REQUEST] = make_award()
+    room.outbox.tell(make_award(state))
+    await room.press()
+    await room.wait_for_marks("Award A-10482 · added")
+    assert room.loyalty.asked == asked
+
+
+async def test_award_that_its_press_was_told_long_ago_is_asked_for(room: Room, database: Database) -> None:
+    """It may have been undone."""
+    room.loyalty.awards[REQUEST] = make_award()
+    room.outbox.tell(make_award())
+    await OutboxStore(database, first_look_s=60.0).enqueue("acme", REQUEST, TICKET)
+    await let_pass(database, 66.0)
+    await room.wait_for_marks("Award A-10482 · added")
+    assert room.loyalty.asked == [REQUEST]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
 from gateway.outbox.entries import Entry
-from gateway.outbox.store import LEASE_S, OutboxStore
+from gateway.outbox.statements import LEASE_S
+from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
@@ -20,6 +21,11 @@ from tests.gateway.waiting import wait_until
 
 ROWS = 8
 DAY_S = 86_400.0
+
+
+@pytest.fixture
+def database(each_database: Database) -> Database:
+    return each_database
 
 
 @pytest.fixture
@@ -175,7 +181,7 @@ async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
         await store.count_open()
         await store.count_failed()
     queries = [(statement, values) for statement, values in noted if "FROM ticket_notes" in statement]
-    plans = await database.read(lambda connection: [explain(connection, *query) for query in queries])
+    plans = await database.write(lambda connection: [explain(connection, *query) for query in queries])
     assert len(plans) == 4
     assert ["ticket_notes_due" in plan or "ticket_notes_problem" in plan for plan in plans] == [True] * 4
 

@@ -57,25 +57,28 @@ async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway,
     assert (panel.award_id, body["undo_token"]) == ("A-7", undo["undo_token"])
 
 
-@pytest.mark.parametrize(
-    ("stale_reason", "is_offered"),
-    [
-        (pb.ERROR_REASON_UNSPECIFIED, True),
-        (pb.PROVIDER_UNAVAILABLE, True),
-        (pb.PROVIDER_CREDENTIALS, False),
-        (pb.PROVIDER_CONTRACT, False),
-    ],
-)
+OFFERED: list[tuple[pb.ErrorReason.ValueType, bool]] = [
+    (pb.ERROR_REASON_UNSPECIFIED, True),
+    (pb.PROVIDER_UNAVAILABLE, True),
+    (pb.PROVIDER_CREDENTIALS, False),
+    (pb.PROVIDER_CONTRACT, False),
+]
+
+
 async def test_widget_offers_points_where_a_press_can_add_them(
-    gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType, *, is_offered: bool
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.snapshot = make_snapshot(stale_reason=stale_reason)
-    body = await (await gateway.get_widget()).json()
-    assert body["add_points"] == ([{"award_token": body["award_token"], "deduct_token": ""}] if is_offered else [])
-    assert body["award_token"]
-    scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
-    blocked = await (await gateway.get_widget()).json()
-    assert (blocked["add_points"], bool(blocked["award_token"])) == ([], True)
+    for stale_reason, is_offered in OFFERED:
+        with subtests.test(stale_reason=stale_reason, is_offered=is_offered):
+            scripted.snapshot = make_snapshot(stale_reason=stale_reason)
+            body = await (await gateway.get_widget()).json()
+            assert body["add_points"] == (
+                [{"award_token": body["award_token"], "deduct_token": ""}] if is_offered else []
+            )
+            assert body["award_token"]
+            scripted.snapshot.member.status = pb.MEMBER_STATUS_BLOCKED
+            blocked = await (await gateway.get_widget()).json()
+            assert (blocked["add_points"], bool(blocked["award_token"])) == ([], True)
 
 
 async def test_widget_after_an_undo_offers_no_older_award(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -112,16 +115,22 @@ async def test_widget_credential_in_the_header(
     assert (response.status, (await response.json())["status"]) == (200, "member")
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "tg_" + "A" * 43, "x" * 5000])
-async def test_widget_unknown_credential_is_401_with_the_same_words(gateway: Gateway, token: str) -> None:
-    wrong = await gateway.get_widget(token=token)
-    missing = await gateway.session.get(f"{gateway.url}/gorgias/widget")
-    assert wrong.status == missing.status == 401
-    bodies = [await wrong.json(), await missing.json()]
-    for body in bodies:
-        assert body.pop("request_id")
-    assert bodies[0] == bodies[1]
-    assert wrong.content_type == "application/problem+json"
+UNKNOWN_CREDENTIALS: list[str] = ["", "nonsense", "tg_" + "A" * 43, "x" * 5000]
+
+
+async def test_widget_unknown_credential_is_401_with_the_same_words(
+    gateway: Gateway, subtests: pytest.Subtests
+) -> None:
+    for token in UNKNOWN_CREDENTIALS:
+        with subtests.test(token=token):
+            wrong = await gateway.get_widget(token=token)
+            missing = await gateway.session.get(f"{gateway.url}/gorgias/widget")
+            assert wrong.status == missing.status == 401
+            bodies = [await wrong.json(), await missing.json()]
+            for body in bodies:
+                assert body.pop("request_id")
+            assert bodies[0] == bodies[1]
+            assert wrong.content_type == "application/problem+json"
 
 
 async def test_widget_merchant_is_the_credentials(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -130,38 +139,45 @@ async def test_widget_merchant_is_the_credentials(gateway: Gateway, scripted: Sc
     assert [request.merchant_id for request in scripted.snapshot_requests] == ["bloom"]
 
 
-@pytest.mark.parametrize("email", ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"])
-async def test_widget_without_identity_asks_nobody(gateway: Gateway, scripted: ScriptedLoyalty, email: str) -> None:
-    response = await gateway.get_widget(email)
-    body = await response.json()
-    assert (response.status, body["status"]) == (200, "no_identity")
-    assert body["summary"] == "No e-mail on this ticket, so no member can be found."
-    assert scripted.snapshot_requests == []
+NO_IDENTITIES: list[str] = ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"]
 
 
-@pytest.mark.parametrize(
-    "email",
-    [
-        "x" * 3000 + "@example.com",
-        "%C3%A9" * 3000,
-        "\"quotes'@example.com",
-        "%E2%80%AEevil@example.com",
-        "%FF%FE@example.com",
-        "a%00b@example.com",
-        "<script>@example.com",
-        "a@example.com%0d%0aX-Evil:1",
-        "%zz@example.com",
-    ],
-)
+async def test_widget_without_identity_asks_nobody(
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+) -> None:
+    for email in NO_IDENTITIES:
+        with subtests.test(email=email):
+            response = await gateway.get_widget(email)
+            body = await response.json()
+            assert (response.status, body["status"]) == (200, "no_identity")
+            assert body["summary"] == "No e-mail on this ticket, so no member can be found."
+            assert scripted.snapshot_requests == []
+
+
+IDENTITIES: list[str] = [
+    "x" * 3000 + "@example.com",
+    "%C3%A9" * 3000,
+    "\"quotes'@example.com",
+    "%E2%80%AEevil@example.com",
+    "%FF%FE@example.com",
+    "a%00b@example.com",
+    "<script>@example.com",
+    "a@example.com%0d%0aX-Evil:1",
+    "%zz@example.com",
+]
+
+
 async def test_widget_answers_200_for_every_identity_in_http(
-    gateway: Gateway, scripted: ScriptedLoyalty, email: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     """What may be another's address in another reading is asked of Gorgias, which is not there."""
-    scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity.email")
-    response = await gateway.get_widget(email)
-    body = await response.json()
-    assert (response.status, body["status"]) == (200, "no_identity")
-    assert body["summary"] == "The e-mail on this ticket cannot be read, so no member can be found."
+    for email in IDENTITIES:
+        with subtests.test(email=email):
+            scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity.email")
+            response = await gateway.get_widget(email)
+            body = await response.json()
+            assert (response.status, body["status"]) == (200, "no_identity")
+            assert body["summary"] == "The e-mail on this ticket cannot be read, so no member can be found."
 
 
 async def test_widget_many_requests_in_one_go_are_all_answered(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -193,55 +209,60 @@ async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
     return statuses
 
 
-@pytest.mark.parametrize("arrived", ["a+b@example.com", "a%2Bb%40example.com"])
+PLUSES: list[str] = ["a+b@example.com", "a%2Bb%40example.com"]
+
+
 async def test_widget_plus_is_a_plus_however_it_was_sent(
-    gateway: Gateway, scripted: ScriptedLoyalty, arrived: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.snapshot = make_snapshot()
-    await gateway.get_widget(arrived)
-    assert scripted.snapshot_requests[0].identity.email == "a+b@example.com"
+    for arrived in PLUSES:
+        with subtests.test(arrived=arrived):
+            scripted.snapshot = make_snapshot()
+            await gateway.get_widget(arrived)
+            assert scripted.snapshot_requests[-1].identity.email == "a+b@example.com"
 
 
-@pytest.mark.parametrize(
-    ("reason", "status", "summary"),
-    [
-        ("MEMBER_NOT_FOUND", "not_member", "No loyalty member with jana@example.com"),
-        ("MEMBER_AMBIGUOUS", "ambiguous", "2 members have jana@example.com. Points cannot be added here."),
-        ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
-        ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
+FAILURES: list[tuple[str, str, str]] = [
+    ("MEMBER_NOT_FOUND", "not_member", "No loyalty member with jana@example.com"),
+    ("MEMBER_AMBIGUOUS", "ambiguous", "2 members have jana@example.com. Points cannot be added here."),
+    ("PROVIDER_UNAVAILABLE", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
+    ("PROVIDER_TIMEOUT", "unavailable", "TRIFFT did not answer at 13:55. Add or remove a tag, then try again."),
+    (
+        "PROVIDER_THROTTLED",
+        "unavailable",
+        "TRIFFT was busy at 13:55. Add or remove a tag, then try again.",
+    ),
+    (
+        "PROVIDER_CREDENTIALS",
+        "unavailable",
+        "No loyalty data: TRIFFT refused our access at 13:55. You cannot fix this. Please tell your administrator.",
+    ),
+    (
+        "PROVIDER_CONTRACT",
+        "unavailable",
         (
-            "PROVIDER_THROTTLED",
-            "unavailable",
-            "TRIFFT was busy at 13:55. Add or remove a tag, then try again.",
+            "No loyalty data: TRIFFT's answer could not be read at 13:55. "
+            "You cannot fix this. Please tell your administrator."
         ),
-        (
-            "PROVIDER_CREDENTIALS",
-            "unavailable",
-            "No loyalty data: TRIFFT refused our access at 13:55. You cannot fix this. Please tell your administrator.",
-        ),
-        (
-            "PROVIDER_CONTRACT",
-            "unavailable",
-            (
-                "No loyalty data: TRIFFT's answer could not be read at 13:55. "
-                "You cannot fix this. Please tell your administrator."
-            ),
-        ),
-        (
-            "SOMETHING_NEWER",
-            "unavailable",
-            "The loyalty service did not answer at 13:55. Add or remove a tag, then try again.",
-        ),
-    ],
-)
+    ),
+    (
+        "SOMETHING_NEWER",
+        "unavailable",
+        "The loyalty service did not answer at 13:55. Add or remove a tag, then try again.",
+    ),
+]
+
+
 async def test_widget_failure_is_a_200_with_a_sentence(
-    gateway: Gateway, scripted: ScriptedLoyalty, reason: str, status: str, summary: str
+    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, reason, {"member_count": "2"})
-    response = await gateway.get_widget()
-    body = await response.json()
-    assert (response.status, body["status"], body["summary"]) == (200, status, summary)
-    assert "secret inner text" not in await response.text()
+    for reason, status, summary in FAILURES:
+        with subtests.test(reason=reason, status=status, summary=summary):
+            scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, reason, {"member_count": "2"})
+            response = await gateway.get_widget()
+            body = await response.json()
+            assert (response.status, body["status"], body["summary"]) == (200, status, summary)
+            assert "secret inner text" not in await response.text()
 
 
 async def test_widget_loyalty_service_gone(
@@ -291,14 +312,22 @@ async def test_metrics_count_what_the_widget_said(gateway: Gateway, scripted: Sc
     assert 'gateway_requests_total{method="other",route="unmatched",status="404"} 1.0' in text
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "reason"),
-    [("GET", "/nowhere", 404, "ROUTE_NOT_FOUND"), ("DELETE", "/gorgias/widget", 405, "METHOD_NOT_ALLOWED")],
-)
-async def test_wrong_route_is_a_problem(gateway: Gateway, method: str, path: str, status: int, reason: str) -> None:
-    response = await gateway.session.request(method, gateway.url + path)
-    body: dict[str, Any] = await response.json()
-    assert (response.status, body["reason"], response.content_type) == (status, reason, "application/problem+json")
+WRONG_ROUTES: list[tuple[str, str, int, str]] = [
+    ("GET", "/nowhere", 404, "ROUTE_NOT_FOUND"),
+    ("DELETE", "/gorgias/widget", 405, "METHOD_NOT_ALLOWED"),
+]
+
+
+async def test_wrong_route_is_a_problem(gateway: Gateway, subtests: pytest.Subtests) -> None:
+    for method, path, status, reason in WRONG_ROUTES:
+        with subtests.test(method=method, path=path, status=status, reason=reason):
+            response = await gateway.session.request(method, gateway.url + path)
+            body: dict[str, Any] = await response.json()
+            assert (response.status, body["reason"], response.content_type) == (
+                status,
+                reason,
+                "application/problem+json",
+            )
 
 
 async def test_request_id_is_the_callers_or_a_new_one(gateway: Gateway) -> None:

@@ -78,6 +78,27 @@ def test_snapshot_with_everything_loses_nothing() -> None:
     )
 
 
+def test_every_field_of_a_panel_is_written() -> None:
+    """A member and a coupon are written field by field: a new field needs its line."""
+    venue, tier = Venue(venue_id="v", display_name="Venue"), Tier(tier_id="gold", display_name="Gold")
+    segments, expire_time = (Segment(slug="vip", display_name="VIP"),), NOON
+    member = make_member("a", tier=tier, favorite_venue=venue, segments=segments, status_word="ok", join_time=NOON)
+    coupon = Coupon(
+        coupon_id="c",
+        display_name="C",
+        redeem_value="5",
+        code="5",
+        state=CouponState.ACTIVATED,
+        expire_time=expire_time,
+    )
+    snapshot = Snapshot(member=member, coupons=(coupon,), fetch_time=NOON)
+    message = write_snapshot(HeldSnapshot(snapshot=snapshot, stale_reason=None), ACME)
+    for written in (message.member, message.coupons[0]):
+        assert [field.name for field, _ in written.ListFields()] == [
+            field.name for field in sorted(written.DESCRIPTOR.fields, key=lambda field: field.number)
+        ]
+
+
 def test_what_a_member_lacks_is_absent() -> None:
     member = make_member(wallet=NoBalance.DISABLED, support_id="", full_name="")
     held = HeldSnapshot(snapshot=Snapshot(member=member, coupons=(), fetch_time=NOON), stale_reason=None)

@@ -1,5 +1,6 @@
 """The table of errors, against all classes and all reasons: one that is not mapped fails here."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,8 +74,8 @@ def test_status_carries_what_the_error_knows(error: errors.LoyaltyError) -> None
 def test_proto_says_the_same_code_in_the_comment_of_each_reason() -> None:
     """What callers read is what they get."""
     proto = Path(pb.__file__).with_name("loyalty.proto")
-    lines = [line.strip() for line in proto.read_text(encoding="utf-8").splitlines()]
-    comments = {lines[place].partition(" ")[0]: lines[place - 1].removeprefix("// ") for place in range(1, len(lines))}
+    found = re.findall(r"((?:^ *// .*\n)+) *([A-Z_]+) = \d+;", proto.read_text(encoding="utf-8"), re.MULTILINE)
+    comments = {name: comment.strip().removeprefix("// ") for comment, name in found}
     for error in EXAMPLES:
         if not isinstance(error, errors.ProviderRefusedError):
             assert comments[error.reason].startswith(CODES[type(error)].name), error.reason

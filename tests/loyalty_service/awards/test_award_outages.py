@@ -68,7 +68,7 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
 
     holders: list[asyncio.Future[None]] = []
     provider.on_credit = start_holding
-    async with run_service(new_postgres_url, provider, award_answer_s=0.3) as client:
+    async with run_service(new_postgres_url, provider, award_answer_s=1.0) as client:
         await client.add_merchant()
         answer = await client.award()
         free.set()

@@ -104,7 +104,7 @@ async def test_slow_provider_answers_the_caller_in_time_and_settles_later(
 ) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service(award_answer_s=0.2) as client:
+    async with start_service(award_answer_s=1.0) as client:
         await client.add_merchant()
         request_id = make_request_id()
         first = await client.award(request_id=request_id)
@@ -195,7 +195,7 @@ async def test_pending_award_of_another_process_is_waited_for(
     async with (
         start_service(award_answer_s=30.0) as one,
         start_service(award_answer_s=30.0) as other,
-        start_service(award_answer_s=0.1) as impatient,
+        start_service(award_answer_s=1.0) as impatient,
     ):
         await one.add_merchant()
         request_id = make_request_id()

@@ -16,13 +16,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member, make_merchant
 
-
-@pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: these are refused before the database is asked."""
-    return new_sqlite_url
-
-
 BAD_VALUES: list[tuple[str, Any]] = [
     ("points", 0),
     ("points", -5),

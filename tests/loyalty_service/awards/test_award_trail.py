@@ -24,7 +24,7 @@ GET_JANA_ANEW = pb.GetSnapshotRequest(
 async def read_given(client: Client) -> list[pb.Award]:
     """What a snapshot shows. One that was made while the ledger was slow shows nothing of it: another is made."""
     snapshot = (await client.loyalty.GetSnapshot(GET_JANA)).snapshot
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not snapshot.HasField("given_by_support"):
             snapshot = (await client.loyalty.GetSnapshot(GET_JANA_ANEW)).snapshot
     return list(snapshot.given_by_support.awards)

@@ -166,7 +166,7 @@ async def test_repeat_of_an_award_in_doubt_is_that_award_and_no_refusal(
     """The agent who clicks again under a newer panel learns what became of the first click."""
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service(award_answer_s=0.3) as client:
+    async with start_service(award_answer_s=1.0) as client:
         await client.add_merchant()
         await client.award(points=100, ticket_id="4711")
 

@@ -124,18 +124,19 @@ async def test_deduction_that_was_given_back_counts_for_no_limit(shop: Client, p
     assert [booking.points for booking in provider.credits] == [300] * 3
 
 
-@pytest.mark.parametrize("reasons", [[], ["Late delivery", "Given twice"]], ids=["any", "a list"])
-@pytest.mark.parametrize("typed", ["", " \n", '""', "\u201e \u201c"])
-async def test_deduction_without_a_reason_is_refused(
-    start_service: StartService, provider: ScriptedProvider, reasons: list[str], typed: str
-) -> None:
-    async with start_service() as client:
-        await client.add_merchant(max_points_per_deduction=300, award_reasons=reasons)
+async def test_deduction_without_a_reason_is_refused(shop: Client, provider: ScriptedProvider) -> None:
+    """Whether the shop has a list of reasons or not."""
+    await shop.add_merchant("bloom", max_points_per_deduction=300, award_reasons=["Late delivery", "Given twice"])
 
-        failure = await catch_failure(deduct(client, reason=typed))
+    failures = [
+        await catch_failure(deduct(shop, merchant_id=merchant_id, reason=typed))
+        for merchant_id in ("acme", "bloom")
+        for typed in ("", " \n", '""', "\u201e \u201c")
+    ]
 
-    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
-    assert failure.field == "reason"
+    assert {(failure.code, failure.reason, failure.field) for failure in failures} == {
+        (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", "reason")
+    }
     assert provider.debits == []
 
 

@@ -13,51 +13,44 @@ REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop", 
 
 
 @pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: reasons are matched before the database is asked."""
-    return new_sqlite_url
-
-
-@pytest.fixture
 async def shop(start_service: StartService) -> AsyncIterator[Client]:
     async with start_service() as client:
         await client.add_merchant(award_reasons=REASONS, max_points_per_ticket=0)
         yield client
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("Late delivery", "Late delivery"),
-        ("late", "Late delivery"),
-        ("  LATE   del", "Late delivery"),
-        ("damaged", "Damaged goods"),
-        ("D\u030cAKUJ", "Ďakujeme"),
-        ("l", "Late delivery"),
-        ('"Late delivery"', "Late delivery"),
-        (" \u201elate \u201c ", "Late delivery"),
-        ("\u00ab damaged \u00bb", "Damaged goods"),
-        ("'vip", "'VIP' gift"),
-    ],
-)
+KEPT = {
+    "Late delivery": "Late delivery",
+    "late": "Late delivery",
+    "  LATE   del": "Late delivery",
+    "damaged": "Damaged goods",
+    "D\u030cAKUJ": "Ďakujeme",
+    "l": "Late delivery",
+    '"Late delivery"': "Late delivery",
+    " \u201elate \u201c ": "Late delivery",
+    "\u00ab damaged \u00bb": "Damaged goods",
+    "'vip": "'VIP' gift",
+}
+
+
 async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider(
-    shop: Client, provider: ScriptedProvider, typed: str, kept: str
+    shop: Client, provider: ScriptedProvider
 ) -> None:
-    answer = await shop.award(reason=typed, note="sorry")
+    kept = {typed: (await shop.award(reason=typed, note="sorry")).award.reason for typed in KEPT}
 
-    assert answer.award.reason == kept
-    assert provider.credits[0].note == "sorry"
+    assert kept == KEPT
+    assert {credit.note for credit in provider.credits} == {"sorry"}
 
 
-@pytest.mark.parametrize("typed", ["", " ", '""', "damage", '"damage"', "Late delivery, again", "delivery", "None"])
 async def test_award_that_names_no_one_reason_is_refused_with_the_list(
-    shop: Client, provider: ScriptedProvider, typed: str
+    shop: Client, provider: ScriptedProvider
 ) -> None:
-    failure = await catch_failure(shop.award(reason=typed))
+    for typed in ("", " ", '""', "damage", '"damage"', "Late delivery, again", "delivery", "None"):
+        failure = await catch_failure(shop.award(reason=typed))
 
-    assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
-    assert failure.field == "reason"
-    assert all(reason in failure.message for reason in REASONS)
+        assert (failure.code, failure.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
+        assert failure.field == "reason"
+        assert all(reason in failure.message for reason in REASONS)
     assert provider.credits == []
 
 

@@ -36,16 +36,8 @@ async def do_nothing(_: object) -> None:
 
 
 @pytest.fixture
-async def client(start_service: StartService) -> AsyncIterator[Client]:
-    """With the merchant acme, and patient: a busy machine is no provider that hangs."""
-    async with start_service(award_answer_s=10.0) as client:
-        await client.add_merchant()
-        yield client
-
-
-@pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as opened:
+async def book(each_database_url: str) -> AsyncIterator[Book]:
+    async with open_book(each_database_url) as opened:
         yield opened
 
 
@@ -202,7 +194,7 @@ async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
         raise ProviderRefusedError("402")
 
     provider.on_credit = refuse
-    async with start_service(award_answer_s=0.3) as client:
+    async with start_service(award_answer_s=1.0) as client:
         await client.add_merchant()
         assert await press(client, 100, "panel-0002") == ("A-1", "pending", False)
         assert await press(client, 100) == ("A-1", "pending", True)

@@ -25,7 +25,7 @@ async def refuse(_: Booking) -> None:
 
 async def reverse(client: Client, award_id: str = "A-1", **fields: Any) -> pb.ReverseAwardResponse:  # noqa: ANN401  any field
     wanted: dict[str, Any] = {"merchant_id": "acme", "request_id": make_request_id(), "award_id": award_id} | fields
-    return await client.loyalty.ReverseAward(pb.ReverseAwardRequest(**wanted), timeout=8.0)
+    return await client.loyalty.ReverseAward(pb.ReverseAwardRequest(**wanted), timeout=60.0)
 
 
 async def get(client: Client, award_id: str = "A-1") -> pb.GetAwardResponse:

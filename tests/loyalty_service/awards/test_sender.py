@@ -178,7 +178,7 @@ class ReadBetween:
     async def invalidate(self, merchant: Merchant, member_id: str) -> None:
         await self._snapshots.invalidate(merchant, member_id)
         identity = Identity(kind="member_id", value=member_id)
-        await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=1.6)
+        await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=30.0)
 
 
 async def test_reading_that_begins_before_an_award_is_settled_is_not_kept(

@@ -76,8 +76,8 @@ async def test_value_that_was_put_under_another_key_is_read_anew(desk: Desk, sha
     assert desk.fetches == 3
 
 
-async def test_secret_is_made_once_and_outlives_a_rotation_of_keys(database_url: str) -> None:
-    async with open_database(database_url) as one, open_database(database_url) as other:
+async def test_secret_is_made_once_and_outlives_a_rotation_of_keys(each_database_url: str) -> None:
+    async with open_database(each_database_url) as one, open_database(each_database_url) as other:
         keys = SecretKeys((SECRET_KEY,))
         made = await asyncio.gather(*(load_secret(database, keys) for database in (one, other, one, other)))
         assert len(set(made)) == 1

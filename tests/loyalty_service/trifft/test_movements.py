@@ -35,10 +35,10 @@ async def test_movements_are_what_was_booked_in_points_with_our_reference(
 ) -> None:
     acme.state.settings = Settings(wrapped=True, point_scale=100, time_format=time_format)
     merchant = make_merchant(profile=BLOOM_PROFILE)
-    credit = await provider.credit(merchant, BOOKING, timeout_s=5)
-    await provider.debit(merchant, BOOKING, timeout_s=5)
+    credit = await provider.credit(merchant, BOOKING, timeout_s=30)
+    await provider.debit(merchant, BOOKING, timeout_s=30)
 
-    listed = await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=5)
+    listed = await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=30)
 
     assert listed is not None
     first, second = listed.items
@@ -52,8 +52,8 @@ async def test_movements_are_what_was_booked_in_points_with_our_reference(
 async def test_movements_from_before_are_not_asked_for(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
-    await provider.credit(merchant, BOOKING, timeout_s=5)
-    listed = await provider.list_movements(merchant, "jana", since=hours_ago(-1), timeout_s=5)
+    await provider.credit(merchant, BOOKING, timeout_s=30)
+    listed = await provider.list_movements(merchant, "jana", since=hours_ago(-1), timeout_s=30)
     assert listed is not None
     assert listed.items == ()
     assert acme.count_requests("movements") == 1
@@ -63,7 +63,7 @@ async def test_movements_from_before_are_not_asked_for(
 async def test_list_is_complete_only_where_the_shops_profile_says_so(
     provider: TrifftProvider, make_merchant: MakeMerchant, profile: str, *, is_complete: bool
 ) -> None:
-    listed = await provider.list_movements(make_merchant(profile=profile), "jana", since=hours_ago(1), timeout_s=5)
+    listed = await provider.list_movements(make_merchant(profile=profile), "jana", since=hours_ago(1), timeout_s=30)
     assert listed is not None
     assert listed.is_complete is is_complete
 
@@ -72,7 +72,7 @@ async def test_shop_without_such_a_list_is_not_asked(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(profile='[list_movements]\npath = ""')
-    assert await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=5) is None
+    assert await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=30) is None
     assert acme.count_requests() == 0
 
 
@@ -93,7 +93,7 @@ async def test_row_that_cannot_be_read_hides_no_other_and_makes_the_list_incompl
 ) -> None:
     url = await start_answering(web.json_response([row, ROW]))
     merchant = make_merchant(url, profile=COMPLETE)
-    listed = await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=5)
+    listed = await provider.list_movements(merchant, "jana", since=hours_ago(1), timeout_s=30)
     assert listed is not None
     assert [one.movement_id for one in listed.items] == ["m-1"]
     assert not listed.is_complete
@@ -103,7 +103,7 @@ async def test_fields_that_are_absent_are_empty(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     url = await start_answering(web.json_response([{"id": "m-1", "change": "12.5"}]))
-    listed = await provider.list_movements(make_merchant(url), "jana", since=hours_ago(1), timeout_s=5)
+    listed = await provider.list_movements(make_merchant(url), "jana", since=hours_ago(1), timeout_s=30)
     assert listed is not None
     [one] = listed.items
     assert (one.change, one.note, one.reference, one.create_time) == (Decimal("12.5"), "", "", None)
@@ -136,4 +136,4 @@ async def test_answer_that_is_no_list_is_not_what_the_profile_says(
 ) -> None:
     url = await start_answering(web.json_response({"items": []}))
     with pytest.raises(ProviderContractError):
-        await provider.list_movements(make_merchant(url), "jana", since=hours_ago(1), timeout_s=5)
+        await provider.list_movements(make_merchant(url), "jana", since=hours_ago(1), timeout_s=30)

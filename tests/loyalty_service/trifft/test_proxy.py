@@ -37,7 +37,7 @@ async def test_booking_and_read_go_through_the_proxy(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy, acme: Project
 ) -> None:
     snapshot = await fetch(provider, make_merchant(PLAIN), parse_identity("email", "jana@example.com"))
-    assert (await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=5)).balance is not None
+    assert (await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=30)).balance is not None
     assert snapshot.member is not None
     assert acme.count_requests("credit") == 1
     assert {line.split(" ")[1].partition("/v1")[0] for line in proxy.lines} == {PLAIN}
@@ -47,7 +47,7 @@ async def test_booking_and_read_go_through_the_proxy(
 async def test_what_is_on_the_loopback_does_not(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy
 ) -> None:
-    await provider.credit(make_merchant(), CREDIT, timeout_s=5)
+    await provider.credit(make_merchant(), CREDIT, timeout_s=30)
     assert proxy.lines == []
 
 
@@ -57,7 +57,7 @@ async def test_booking_without_a_tunnel_was_not_sent(
 ) -> None:
     proxy.refusal = status
     with pytest.raises(ProviderUnavailableError) as caught:
-        await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=5)
+        await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=30)
     assert caught.value.message == f"the proxy of LOYALTY_HTTP_PROXY refuses to connect ({status})"
     [head] = proxy.heads
     assert head.startswith("CONNECT trifft.test:443 HTTP/1.1\r\n")
@@ -69,7 +69,7 @@ async def test_booking_whose_tunnel_breaks_before_it_is_secure_was_not_sent(
 ) -> None:
     """What answers behind it speaks no TLS."""
     with pytest.raises(ProviderUnavailableError):
-        await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=5)
+        await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=30)
     assert len(proxy.lines) == 1
 
 
@@ -80,7 +80,7 @@ async def test_booking_was_not_sent_where_nobody_is_the_proxy(
     address = parse_proxy_url(f"http://clerk:s3cret@127.0.0.1:{unused_tcp_port}")
     async with TrifftProvider(SystemClock(), proxy=address) as provider:
         with pytest.raises(ProviderUnavailableError) as caught:
-            await provider.credit(make_merchant(url), CREDIT, timeout_s=5)
+            await provider.credit(make_merchant(url), CREDIT, timeout_s=30)
     assert caught.value.message == "the proxy of LOYALTY_HTTP_PROXY cannot be reached"
 
 
@@ -88,7 +88,7 @@ async def test_booking_was_not_sent_where_the_proxy_has_no_address(make_merchant
     address = parse_proxy_url("http://nowhere.invalid:3128")
     async with TrifftProvider(SystemClock(), proxy=address) as provider:
         with pytest.raises(ProviderUnavailableError) as caught:
-            await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=5)
+            await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=30)
     assert "LOYALTY_HTTP_PROXY" in caught.value.message
 
 
@@ -97,7 +97,7 @@ async def test_booking_in_clear_was_not_sent_where_the_proxy_wants_a_password(
 ) -> None:
     proxy.refusal = 407
     with pytest.raises(ProviderUnavailableError, match="LOYALTY_HTTP_PROXY refuses our user name or password"):
-        await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=5)
+        await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=30)
 
 
 @pytest.mark.parametrize("status", [502, 504])
@@ -107,10 +107,13 @@ async def test_booking_in_clear_that_the_proxy_lost_may_have_been_sent(
     """It is the proxy that says so, of what it had in its hands already."""
     proxy.refusal = status
     with pytest.raises(BookingUnknownError):
-        await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=5)
+        await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=30)
 
 
-async def test_booking_was_not_sent_through_a_proxy_that_hangs(make_merchant: MakeMerchant) -> None:
+async def test_booking_was_not_sent_through_a_proxy_that_hangs(
+    make_merchant: MakeMerchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 0.2)
     end = asyncio.Event()
 
     async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,6 +124,6 @@ async def test_booking_was_not_sent_through_a_proxy_that_hangs(make_merchant: Ma
     address = parse_proxy_url(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     async with TrifftProvider(SystemClock(), proxy=address) as provider:
         with pytest.raises(ProviderUnavailableError):
-            await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=5)
+            await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=30)
     end.set()
     server.close()

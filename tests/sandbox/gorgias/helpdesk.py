@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 AUTH = {"Authorization": aiohttp.encode_basic_auth("admin@acme.example", "sandbox-acme-gorgias-key")}
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 class Clock:

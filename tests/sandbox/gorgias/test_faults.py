@@ -9,7 +9,7 @@ import pytest
 from tests.sandbox.gorgias.helpdesk import AUTH, Helpdesk
 from tests.sandbox.gorgias.test_tickets_api import NOTE
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 async def misbehave(helpdesk: Helpdesk, **fault: object) -> Any:  # noqa: ANN401 - any JSON

@@ -1,14 +1,12 @@
 """`python -m sandbox`: start, stop, and what a restart keeps."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
 import stat
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +15,8 @@ import pytest
 
 from sandbox.app import create_app
 from sandbox.config import Config, ConfigError
+from tests.forked import Forked, run_forked
+from tests.gateway.waiting import wait_until
 from tests.sandbox.gorgias.helpdesk import AUTH
 
 INTEGRATION = {
@@ -29,37 +29,26 @@ INTEGRATION = {
         "response_content_type": "application/json",
     },
 }
-STOP_S = 2.0
+# As long as nothing waits for the page, which would take a minute.
+STOP_S = 20.0
 
 
-async def start(**settings: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "sandbox",
-        env={**os.environ, "SANDBOX_LISTEN": "127.0.0.1:0"} | settings,
-        stderr=asyncio.subprocess.PIPE,
-    )
+def start(**settings: str) -> AbstractAsyncContextManager[Forked]:
+    return run_forked("sandbox.__main__:main", env={"SANDBOX_LISTEN": "127.0.0.1:0"} | settings)
 
 
 @asynccontextmanager
 async def run(stop: signal.Signals = signal.SIGTERM, **settings: str) -> AsyncIterator[aiohttp.ClientSession]:
     """A running sandbox; at the end it must stop in time, with 0."""
-    process = await start(**settings)
-    assert process.stderr is not None
-    line = (await process.stderr.readline()).decode()
-    address = re.search(r"http://\S+", line)
-    assert address, line
-    try:
+    async with start(**settings) as process:
+        line = (await process.stderr.readline()).decode()
+        address = re.search(r"http://\S+", line)
+        assert address, line
         async with aiohttp.ClientSession(address[0]) as session:
             yield session
             process.send_signal(stop)
             assert await asyncio.wait_for(process.wait(), STOP_S) == 0
             assert await process.stderr.read() == b""
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
@@ -91,25 +80,27 @@ async def test_change_is_written_while_the_sandbox_runs(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     async with run(SANDBOX_STATE_FILE=str(file)) as session:
         await session.post("/sandbox/gorgias/acme/tickets/4711/events", json={"event": "add-tag", "value": "kept"})
-        async with asyncio.timeout(5):
-            while not file.exists():  # noqa: ASYNC110 - it is another process that makes it
-                await asyncio.sleep(0.02)
+
+        async def is_there() -> bool:
+            return file.exists()
+
+        await wait_until(is_there)
         assert b'"kept"' in file.read_bytes()
     assert [path.name for path in tmp_path.glob("*")] == ["state.json"]  # noqa: ASYNC240 - a test may block
 
 
 async def test_taken_port_is_one_line_that_names_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = await start(SANDBOX_LISTEN=f"127.0.0.1:{taken.getsockname()[1]}")
-        _, errors = await process.communicate()
+        async with start(SANDBOX_LISTEN=f"127.0.0.1:{taken.getsockname()[1]}") as process:
+            _, errors = await process.communicate()
     assert process.returncode == 2
     assert errors.decode().splitlines()[0].startswith("SANDBOX_LISTEN: cannot listen on 127.0.0.1:")
     assert errors.count(b"\n") == 1
 
 
 async def test_unusable_state_file_is_one_line_that_names_the_setting(tmp_path: Path) -> None:
-    process = await start(SANDBOX_STATE_FILE=str(tmp_path / "no-folder" / "state.json"))
-    _, errors = await process.communicate()
+    async with start(SANDBOX_STATE_FILE=str(tmp_path / "no-folder" / "state.json")) as process:
+        _, errors = await process.communicate()
     assert process.returncode == 2
     assert errors.startswith(b"SANDBOX_STATE_FILE: ")
     assert errors.count(b"\n") == 1

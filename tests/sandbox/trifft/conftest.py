@@ -53,7 +53,7 @@ def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Wait for a condition; the test fails if it does not come true."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not condition():  # noqa: ASYNC110 - what is waited for knows of no event
                 await asyncio.sleep(0.01)
 

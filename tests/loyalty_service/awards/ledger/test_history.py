@@ -1,9 +1,12 @@
 """Awards looked for over the wire: by filters, page by page, and added up, each against the plain list of them all."""
 
+import asyncio
 import random
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +28,8 @@ from tests.loyalty_service.ledgers import (
     make_request,
     open_book,
 )
-from tests.loyalty_service.running import Client, StartService
+from tests.loyalty_service.running import Client, StartService, run_service
+from tests.loyalty_service.scripted import ScriptedProvider
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STEP = timedelta(hours=5)
@@ -49,7 +53,10 @@ def make_time(step: float) -> Timestamp:
 
 
 async def fill(book: Book) -> None:
-    """Awards of several agents in every state, some taken back by others; one is tried every five hours."""
+    """Awards of several agents in every state, some taken back by others; one is tried every five hours.
+
+    What is full stays as it is.
+    """
     choices = random.Random(2)  # noqa: S311  the same awards in each run
     while (number := await count(book)) < COUNT:
         email, name = choices.choice(AGENTS)
@@ -81,9 +88,10 @@ async def count(book: Book) -> int:
 
 
 async def spread(book: Book) -> None:
-    """Give each award its time and its day, and let no worker look for those in doubt."""
+    """Give each award its time and its day, and let no worker look for those in doubt, nor a lease run out."""
     set_time = text(
-        "UPDATE awards SET attempt_time_ms = :ms, day = :day, next_check_time_ms = :never WHERE number = :of"
+        "UPDATE awards SET attempt_time_ms = :ms, day = :day, next_check_time_ms = :never, "
+        "lease_expire_time_ms = :never WHERE number = :of"
     )
     times = {number: BEGIN + number * STEP for number in range(1, COUNT + 2)}
     values = [
@@ -117,18 +125,47 @@ class Archive:
 
 
 @asynccontextmanager
-async def open_archive(start_service: StartService, database_url: str) -> AsyncIterator[Archive]:
+async def open_archive(database_url: str) -> AsyncIterator[Archive]:
     async with open_book(database_url) as book:
         await fill(book)
-    async with start_service() as client:
+    async with run_service(database_url, ScriptedProvider()) as client:
         await client.add_merchant()
         request = pb.ListAwardsRequest(merchant_id="acme", page_size=1000)
         yield Archive(client, (await client.loyalty.ListAwards(request)).awards)
 
 
+@pytest.fixture(scope="session")
+def filled_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("filled") / "filled.db"))
+
+    async def fill_file() -> None:
+        async with open_book(f"sqlite:///{path}") as book:
+            await fill(book)
+
+    asyncio.run(fill_file())
+    return path
+
+
 @pytest.fixture
-async def archive(start_service: StartService, database_url: str) -> AsyncIterator[Archive]:
-    async with open_archive(start_service, database_url) as archive:
+def filled_sqlite_url(filled_file: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}"
+
+
+@pytest.fixture
+async def archive(filled_sqlite_url: str) -> AsyncIterator[Archive]:
+    async with open_archive(filled_sqlite_url) as archive:
+        yield archive
+
+
+@pytest.fixture(params=["filled_sqlite_url", "new_postgres_url"])
+def each_archive_url(request: pytest.FixtureRequest) -> str:
+    """Once of each engine: what is found and added up is the database's work."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+async def each_archive(each_archive_url: str) -> AsyncIterator[Archive]:
+    async with open_archive(each_archive_url) as archive:
         yield archive
 
 
@@ -179,17 +216,17 @@ filters = st.builds(
     states=st.lists(st.sampled_from(pb.AwardState.values()[1:]), max_size=3),
     needs_person=st.sampled_from([False, False, False, True]),
 )
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @many
 @given(wanted=filters, page_size=st.integers(1, 20))
 async def test_pages_of_a_filtered_list_are_the_awards_it_lets_through_newest_first(
-    archive: Archive, wanted: pb.AwardFilter, page_size: int
+    each_archive: Archive, wanted: pb.AwardFilter, page_size: int
 ) -> None:
-    expected = [award.award_id for award in archive.everything if is_wanted(award, wanted)]
+    expected = [award.award_id for award in each_archive.everything if is_wanted(award, wanted)]
 
-    pages = await archive.list_pages(wanted, page_size)
+    pages = await each_archive.list_pages(wanted, page_size)
 
     assert [award_id for page in pages for award_id in page] == expected
     assert {len(page) for page in pages[:-1]} <= {page_size}
@@ -240,9 +277,9 @@ def add_up(
 @many
 @given(wanted=filters, grouping=st.sampled_from(pb.AwardGrouping.values()[1:]))
 async def test_sums_are_what_the_awards_come_to_and_a_reversal_counts_with_its_award(
-    archive: Archive, wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
+    each_archive: Archive, wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
 ) -> None:
-    assert await archive.add_up(wanted, grouping) == add_up(archive.everything, wanted, grouping)
+    assert await each_archive.add_up(wanted, grouping) == add_up(each_archive.everything, wanted, grouping)
 
 
 async def test_archive_has_every_kind_of_award(archive: Archive) -> None:

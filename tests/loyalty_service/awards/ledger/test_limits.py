@@ -26,7 +26,7 @@ from tests.loyalty_service.ledgers import (
     make_request,
     open_book,
 )
-from tests.loyalty_service.running import StartService, catch_failure, run_service
+from tests.loyalty_service.running import catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
 
 # A limit, whom or what it is about, and another one of the kind.
@@ -91,14 +91,14 @@ async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one:
     assert refusal["used"] == "100"
 
 
-@pytest.mark.parametrize(("one", "other"), LOOK_ALIKES)
-async def test_agents_who_look_alike_have_limits_of_their_own(book: Book, one: str, other: str) -> None:
+async def test_agents_who_look_alike_have_limits_of_their_own(book: Book) -> None:
     limits = limit_to(100, "per_agent_day")
-    for domain in ("", "@shop.example"):
-        field = "claimed_agent_email" if domain else "claimed_agent_name"
-        for name in (one, other):
-            wanted: dict[str, Any] = {"limits": limits, field: name + domain}
-            await book.give(100, **wanted)
+    for number, pair in enumerate(LOOK_ALIKES):
+        for field, end in (("claimed_agent_name", ""), ("claimed_agent_email", "@shop.example")):
+            for name in pair:
+                agent = f"{name}{number}{end}"
+                wanted: dict[str, Any] = {"limits": limits, field: agent, "member_id": f"of {field} {agent}"}
+                assert (await book.open(100, **wanted)).is_ours
 
 
 async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> None:
@@ -190,10 +190,9 @@ async def test_yesterday_does_not_count_today(book: Book) -> None:
     assert (await book.give(100, limits=limits)).number == 2
 
 
-@pytest.mark.parametrize("name", ["per_ticket", "per_merchant_day", "per_agent_day"])
-async def test_forty_at_once_against_a_limit_of_three_are_three(database_url: str, name: str) -> None:
+async def test_forty_at_once_against_a_limit_of_three_are_three(database_url: str) -> None:
     """In two processes, as far as the database can tell."""
-    limits = limit_to(300, name)
+    limits = limit_to(300, "per_ticket")
     async with open_book(database_url) as one, open_book(database_url) as other:
         openings = await asyncio.gather(
             *(
@@ -210,11 +209,12 @@ async def test_forty_at_once_against_a_limit_of_three_are_three(database_url: st
 
 
 async def test_forty_clicks_on_two_servers_against_a_limit_of_three_are_three(
-    database_url: str, start_service: StartService, provider: ScriptedProvider
+    new_sqlite_url: str, provider: ScriptedProvider
 ) -> None:
+    """Over the wire, which is the same on either engine."""
     members = [f"member-{number}" for number in range(40)]
     provider.members = {member_id: make_member(member_id) for member_id in members}
-    async with start_service() as one, run_service(database_url, provider) as other:
+    async with run_service(new_sqlite_url, provider) as one, run_service(new_sqlite_url, provider) as other:
         await one.add_merchant(max_points_per_merchant_day=300, max_points_per_ticket=0)
         calls = (
             client.award(member_id=member_id, ticket_id="4711")
@@ -227,8 +227,10 @@ async def test_forty_clicks_on_two_servers_against_a_limit_of_three_are_three(
     assert len(given) == len(provider.credits) == 3
 
 
-async def test_limit_that_is_changed_while_running_counts_from_then_on(start_service: StartService) -> None:
-    async with start_service() as client:
+async def test_limit_that_is_changed_while_running_counts_from_then_on(
+    new_sqlite_url: str, provider: ScriptedProvider
+) -> None:
+    async with run_service(new_sqlite_url, provider) as client:
         await client.add_merchant(max_points_per_ticket=100)
         await client.award(points=100, ticket_id="4711")
         refused = await catch_failure(client.award(points=50, ticket_id="4711"))

@@ -38,7 +38,7 @@ async def make_due(database_url: str, provider: ListingProvider) -> None:
 
 
 async def wait_for_state(client: Client, state: int) -> pb.Award:
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(60):
         while True:
             award = await get_award(client, "A-1")
             if award.state == state:

@@ -1,34 +1,18 @@
-"""Who gets no points: by their status, by their wallets, and by what is held of them."""
+"""Who gets no points: by their status, and by their wallets."""
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from loyalty_service.domain.errors import ProviderUnavailableError
-from loyalty_service.domain.member import Identity, MemberStatus
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Wallet
-from tests.loyalty_service.odd_shop import OddShop, open_odd_shop
-from tests.loyalty_service.running import Client, StartService, catch_failure
-from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+from tests.loyalty_service.odd_shop.shop import OddShop
+from tests.loyalty_service.running import catch_failure
+
+# One service serves all tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHOSEN = "[wallet]\nchosen = 'bonus'\n"
-
-
-@pytest.fixture
-def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: most are refused before the database is asked."""
-    return new_sqlite_url
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[OddShop]:
-    async with open_odd_shop(new_sqlite_url) as shop:
-        yield shop
 
 
 @pytest.mark.parametrize(
@@ -99,7 +83,7 @@ async def test_confirmed_credit_is_applied_whatever_else_cannot_be_read(shop: Od
     assert award.HasField("balance") == (odd != "balance")
     assert await shop.check() == {f"credit.answered_{odd}": 1}
     reversal = await shop.client.loyalty.ReverseAward(
-        pb.ReverseAwardRequest(merchant_id="acme", request_id="reversal-1", award_id=award.award_id)
+        pb.ReverseAwardRequest(merchant_id=shop.merchant_id, request_id="reversal-1", award_id=award.award_id)
     )
     assert reversal.award.state == pb.AWARD_STATE_APPLIED
     assert (await shop.check())[f"debit.answered_{odd}"] == 1
@@ -132,7 +116,7 @@ async def test_member_of_several_wallets_gets_no_points_until_the_profile_names_
     assert (award.state, award.balance.points_balance) == (pb.AWARD_STATE_APPLIED, 140)
     assert (shop.jana.points, shop.jana.more_wallets[0].points) == (Decimal(1240), Decimal(140))
     await shop.client.loyalty.ReverseAward(
-        pb.ReverseAwardRequest(merchant_id="acme", request_id="reversal-1", award_id=award.award_id)
+        pb.ReverseAwardRequest(merchant_id=shop.merchant_id, request_id="reversal-1", award_id=award.award_id)
     )
     assert (shop.jana.points, shop.jana.more_wallets[0].points) == (Decimal(1240), Decimal(40))
 
@@ -164,76 +148,3 @@ async def test_balance_is_the_members_or_that_of_the_chosen_wallet(
     shop.jana.overrides = {"wallets": wallets}
     member = (await shop.fetch()).member
     assert (member.wallet_state, member.wallet.points_balance_exact) == (state, exact)
-
-
-async def fetch_held(client: Client) -> pb.Snapshot:
-    request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
-    return (await client.loyalty.GetSnapshot(request)).snapshot
-
-
-def add_to(time: Timestamp, seconds: float) -> Timestamp:
-    moved = Timestamp()
-    moved.FromDatetime(time.ToDatetime() + timedelta(seconds=seconds))
-    return moved
-
-
-@pytest.mark.parametrize(
-    ("panel_is_newer_by_s", "settings", "is_read"),
-    [
-        (0, {}, False),
-        (-60, {}, False),
-        (0.001, {}, True),
-        (60, {}, True),
-        (None, {}, False),
-        (None, {"hold_time_s": 1e-6}, True),
-        (0, {"hold_time_s": 1e-6}, False),
-    ],
-)
-async def test_what_is_held_lets_a_press_through_only_if_it_is_as_new_as_the_panel(
-    start_service: StartService,
-    provider: ScriptedProvider,
-    panel_is_newer_by_s: float | None,
-    settings: dict[str, Any],
-    *,
-    is_read: bool,
-) -> None:
-    """The member is blocked after this process read them; a panel that another process made shows it."""
-    async with start_service(**settings) as client:
-        await client.add_merchant()
-        held = await fetch_held(client)
-        provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
-        seen: dict[str, Any] = {}
-        if panel_is_newer_by_s is not None:
-            seen["member_fetch_time"] = add_to(held.fetch_time, panel_is_newer_by_s)
-
-        if is_read:
-            assert (await catch_failure(client.award(**seen))).reason == "MEMBER_BLOCKED"
-            assert provider.credits == []
-        else:
-            assert (await client.award(**seen)).award.state == pb.AWARD_STATE_APPLIED
-        assert len(provider.fetches) == 1 + is_read
-
-
-async def test_older_data_lets_no_press_through_while_trifft_fails(client: Client, provider: ScriptedProvider) -> None:
-    async def fail(_: Identity) -> None:
-        raise ProviderUnavailableError("TRIFFT did not answer")
-
-    held = await fetch_held(client)
-    provider.on_fetch = fail
-    failure = await catch_failure(client.award(member_fetch_time=add_to(held.fetch_time, 1)))
-    assert failure.reason == "PROVIDER_UNAVAILABLE"
-    assert provider.credits == []
-
-
-async def test_award_on_record_is_answered_whatever_the_panel_shows(client: Client, provider: ScriptedProvider) -> None:
-    held = await fetch_held(client)
-    first = await client.award(request_id="request-1")
-    provider.members[JANA] = make_member(status=MemberStatus.UNKNOWN, status_word="suspended")
-    seen = add_to(held.fetch_time, 3600)
-    again = await client.award(request_id="request-1", member_fetch_time=seen)
-    assert (again.replayed, again.award.award_id) == (True, first.award.award_id)
-
-
-async def test_panel_of_no_year_is_refused(client: Client) -> None:
-    failure = await catch_failure(client.award(member_fetch_time=Timestamp(seconds=10**15)))
-    assert (failure.reason, failure.field) == ("BAD_VALUE", "member_fetch_time")

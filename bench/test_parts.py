@@ -1,12 +1,18 @@
 """Parts of the bench that its quick run leaves out."""
 
+import tempfile
+from pathlib import Path
+
 from bench.commits import commit_to_postgresql
+from bench.databases import open_databases
 from bench.day.events import DayScale, Kind, make_day
 
 
-async def test_bare_commits_to_postgresql_are_counted(empty_postgres_url: str) -> None:
+async def test_bare_commits_to_postgresql_are_counted() -> None:
     """All that the rows of awards do otherwise on PostgreSQL, which the quick bench leaves out for its time."""
-    assert await commit_to_postgresql(empty_postgres_url, clients=2, seconds=0.01) > 0
+    with tempfile.TemporaryDirectory() as folder:  # its path is short, as those of sockets must be
+        async with open_databases("postgresql", Path(folder)) as (url, _):
+            assert await commit_to_postgresql(url, clients=2, seconds=0.01) > 0
 
 
 def test_a_day_is_the_same_for_the_same_seed_and_in_the_order_of_time() -> None:

@@ -29,28 +29,33 @@ class OddShop:
     jana: Member
     url: str
 
+    @property
+    def merchant_id(self) -> str:
+        return self.project.project_id
+
     async def fetch(self, **identity: str) -> pb.Snapshot:
         """The member as TRIFFT has them now, by TRIFFT's id unless another identity is given."""
         named = pb.MemberIdentity(**(identity or {"member_id": self.jana.id}))
-        request = pb.GetSnapshotRequest(merchant_id="acme", identity=named, max_staleness=Duration())
+        request = pb.GetSnapshotRequest(merchant_id=self.merchant_id, identity=named, max_staleness=Duration())
         return (await self.client.loyalty.GetSnapshot(request)).snapshot
 
     async def award(self, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field of the request
-        return await self.client.award(member_id=self.jana.id, **fields)
+        known = {"merchant_id": self.merchant_id, "member_id": self.jana.id}
+        return await self.client.award(**(known | fields))
 
     async def check(self) -> dict[str, int]:
         """How often what could not be read, by the profile's line."""
-        response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id="acme"))
+        response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id=self.merchant_id))
         return {field.profile_line: field.count for field in response.unreadable_fields}
 
     async def write_profile(self, profile: str) -> None:
-        """As of a shop that is added anew: where a profile changes, no points are given until they were proven."""
-        await self.client.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id="acme"))
+        """Add the shop anew with this profile: it gives points, as one whose profile changes does not."""
+        await self.client.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id=self.merchant_id))
         await self.add(profile)
 
     async def add(self, profile: str = "") -> None:
         merchant = pb.Merchant(
-            merchant_id="acme",
+            merchant_id=self.merchant_id,
             provider_url=self.url,
             profile=_NEVER_ODD + profile,
             time_zone="Europe/Bratislava",
@@ -88,15 +93,29 @@ def make_jana() -> Member:
     )
 
 
+class OddShops:
+    """One service before one stand-in, which serves as many shops as tests open."""
+
+    def __init__(self, client: Client, trifft: Trifft, url: str) -> None:
+        self._client = client
+        self._trifft = trifft
+        self._url = url
+
+    async def open(self) -> OddShop:
+        jana = make_jana()
+        project = make_project(f"shop-{len(self._trifft.projects)}", [jana], Settings(rate_limit=False))
+        self._trifft.projects[project.project_id] = project
+        shop = OddShop(self._client, project, jana, self._url)
+        await shop.add()
+        return shop
+
+
 @asynccontextmanager
-async def open_odd_shop(database_url: str, **settings: Any) -> AsyncIterator[OddShop]:  # noqa: ANN401 - of Config
-    jana = make_jana()
-    project = make_project("acme", [jana], Settings(rate_limit=False))
+async def open_odd_shops(database_url: str, **settings: Any) -> AsyncIterator[OddShops]:  # noqa: ANN401 - of Config
+    trifft = Trifft([])
     async with (
-        TestServer(create_trifft_app(Trifft([project]))) as server,
+        TestServer(create_trifft_app(trifft)) as server,
         TrifftProvider(SystemClock()) as provider,
         run_service(database_url, provider, **settings) as client,
     ):
-        shop = OddShop(client, project, jana, str(server.make_url("")).rstrip("/"))
-        await shop.add()
-        yield shop
+        yield OddShops(client, trifft, str(server.make_url("")).rstrip("/"))

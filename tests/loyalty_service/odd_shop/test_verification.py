@@ -1,28 +1,27 @@
 """Proofs of a shop's points over gRPC: side by side, beside awards, and while the shop changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.odd_shop import OddShop, open_odd_shop
+from tests.loyalty_service.odd_shop.shop import OddShop
 from tests.loyalty_service.running import catch_failure, wait_until
 
+# One service serves all tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 VERIFIED = pb.VERIFICATION_OUTCOME_VERIFIED
 # Another profile than the one that was added, which reads the same.
 OTHER = '[member]\npoints = "points || points"\n'
 
 
-@pytest.fixture
-async def shop(new_sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OddShop]:
+@pytest.fixture(autouse=True)
+def _read_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loyalty_service.awards.verification.PAUSE_S", 0.0)
-    async with open_odd_shop(new_sqlite_url) as shop:
-        yield shop
 
 
 async def change_profile(shop: OddShop, profile: str) -> pb.Merchant:
-    merchant = pb.Merchant(merchant_id="acme", profile="[rate]\nrequests = 100000\n" + profile)
+    merchant = pb.Merchant(merchant_id=shop.merchant_id, profile="[rate]\nrequests = 100000\n" + profile)
     request = pb.UpdateMerchantRequest(merchant=merchant, skip_probe=True)
     request.update_mask.paths.append("profile")
     return (await shop.client.merchants.UpdateMerchant(request)).merchant
@@ -30,7 +29,7 @@ async def change_profile(shop: OddShop, profile: str) -> pb.Merchant:
 
 async def verify(shop: OddShop, **changes: object) -> pb.VerifyMerchantResponse:
     fields = {"member_id": "jana", "shown_balance": "1240", "give": 1, "verified_by": "jo@ops"} | changes
-    return await shop.client.merchants.VerifyMerchant(pb.VerifyMerchantRequest(merchant_id="acme", **fields))  # type: ignore[arg-type]
+    return await shop.client.merchants.VerifyMerchant(pb.VerifyMerchantRequest(merchant_id=shop.merchant_id, **fields))  # type: ignore[arg-type]
 
 
 async def test_two_proofs_at_once_come_one_after_the_other(shop: OddShop) -> None:
@@ -78,12 +77,12 @@ async def test_awards_beside_a_change_of_the_profile_go_out_as_proven_or_not_at_
 async def test_reversal_is_not_asked_for_a_proof(shop: OddShop) -> None:
     award = (await shop.award()).award
     await change_profile(shop, OTHER)
-    request = pb.ReverseAwardRequest(merchant_id="acme", request_id="request-undo", award_id=award.award_id)
+    request = pb.ReverseAwardRequest(merchant_id=shop.merchant_id, request_id="request-undo", award_id=award.award_id)
     assert (await shop.client.loyalty.ReverseAward(request)).award.state == pb.AWARD_STATE_APPLIED
 
 
 async def test_proof_keeps_to_the_shops_limits_and_asks_for_no_reason_of_its_agents(shop: OddShop) -> None:
-    merchant = pb.Merchant(merchant_id="acme", max_points_per_award=5, award_reasons=["Goodwill"])
+    merchant = pb.Merchant(merchant_id=shop.merchant_id, max_points_per_award=5, award_reasons=["Goodwill"])
     request = pb.UpdateMerchantRequest(merchant=merchant)
     request.update_mask.paths.extend(["max_points_per_award", "award_reasons"])
     await shop.client.merchants.UpdateMerchant(request)
@@ -111,7 +110,9 @@ async def test_odd_value_is_refused_before_anything_is_asked(
 
 async def test_inspection_says_by_which_line_each_field_was_read(shop: OddShop) -> None:
     shop.jana.overrides = {"tier": 7}
-    request = pb.InspectMemberRequest(merchant_id="acme", identity=pb.MemberIdentity(email="jana@example.com"))
+    request = pb.InspectMemberRequest(
+        merchant_id=shop.merchant_id, identity=pb.MemberIdentity(email="jana@example.com")
+    )
     inspected = await shop.client.merchants.InspectMember(request)
     lines = {line.profile_line: line for line in inspected.lines}
     assert (inspected.member_id, inspected.balance) == ("jana", "1240")

@@ -1,6 +1,5 @@
 """One odd field of TRIFFT's costs that field: the others are shown, and points are given where nothing forbids it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,8 +9,11 @@ from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft.faults import Fault, FaultKind
-from tests.loyalty_service.odd_shop import OddShop, make_jana, open_odd_shop
+from tests.loyalty_service.odd_shop.shop import OddShop, make_jana
 from tests.loyalty_service.running import catch_failure
+
+# One service serves all tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANY_JSON = st.recursive(
     st.none()
@@ -48,12 +50,6 @@ COUPON_FIELDS = {
     "coupon": ("display_name",),
 }
 ODDLY = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[OddShop]:
-    async with open_odd_shop(new_sqlite_url) as shop:
-        yield shop
 
 
 def make_odd(shop: OddShop, **overrides: Any) -> None:  # noqa: ANN401 - any JSON
@@ -240,7 +236,7 @@ async def test_what_cannot_be_read_is_counted_by_its_line_and_not_again_from_wha
     await shop.fetch()
     assert await shop.check() == {line: 1}
     await shop.client.loyalty.GetSnapshot(
-        pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id="jana"))
+        pb.GetSnapshotRequest(merchant_id=shop.merchant_id, identity=pb.MemberIdentity(member_id="jana"))
     )
     assert await shop.check() == {line: 1}
     await shop.fetch()
@@ -253,7 +249,7 @@ async def test_check_names_the_line_with_its_expression_most_often_first(shop: O
     for coupon in shop.jana.coupons:
         coupon.overrides = {"valid_until": "soon"}
     await shop.fetch()
-    response = await shop.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id="acme"))
+    response = await shop.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id=shop.merchant_id))
     found = [(one.profile_line, one.expression, one.count) for one in response.unreadable_fields]
     assert found == [("coupon.expire_time", "valid_until", 2), ("member.points", "points", 1)]
     assert all(earliest <= one.last_time.ToDatetime(UTC) <= datetime.now(UTC) for one in response.unreadable_fields)
@@ -308,7 +304,7 @@ async def test_number_as_an_id_is_found_and_given_points(shop: OddShop) -> None:
     del shop.project.members["jana"]
     assert (await shop.fetch(email="jana@example.com")).member.member_id == "4821"
     assert (await shop.fetch(member_id="4821")).member.support_id == "77"
-    assert (await shop.client.award(member_id="4821")).award.state == pb.AWARD_STATE_APPLIED
+    assert (await shop.award(member_id="4821")).award.state == pb.AWARD_STATE_APPLIED
 
 
 @pytest.mark.parametrize("member_id", [None, "", [], 7.5, True, "x" * 129, "a\nb"])

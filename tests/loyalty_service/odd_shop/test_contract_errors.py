@@ -1,23 +1,18 @@
 """A shop whose wire profile does not fit its TRIFFT is told which line it is, and nothing of what TRIFFT said."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft.faults import Fault
-from tests.loyalty_service.odd_shop import OddShop, open_odd_shop
+from tests.loyalty_service.odd_shop.shop import OddShop
 from tests.loyalty_service.running import catch_failure
+
+# One service serves all tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BY_ID = {"member_id": "jana"}
 BY_EMAIL = {"email": "jana@example.com"}
 NO_ID = "found no text of 1 to 128 printable characters"
-
-
-@pytest.fixture
-async def shop(new_sqlite_url: str) -> AsyncIterator[OddShop]:
-    async with open_odd_shop(new_sqlite_url) as shop:
-        yield shop
 
 
 @pytest.mark.parametrize(
@@ -98,7 +93,9 @@ async def test_line_by_which_nobody_can_be_read_is_among_what_check_names(shop: 
 async def test_award_whose_receipt_cannot_be_read_says_by_which_line(shop: OddShop) -> None:
     await shop.write_profile('[credit]\nanswered_reference = "uuid"')
     award = (await shop.award()).award
-    found = await shop.client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id=award.award_id))
+    found = await shop.client.loyalty.GetAward(
+        pb.GetAwardRequest(merchant_id=shop.merchant_id, award_id=award.award_id)
+    )
     assert award.state == pb.AWARD_STATE_UNKNOWN
     assert found.changes[-1].why == (
         f'sent, and TRIFFT\'s answer to credit cannot be read: [credit] answered_reference = "uuid" {NO_ID}'
@@ -108,7 +105,9 @@ async def test_award_whose_receipt_cannot_be_read_says_by_which_line(shop: OddSh
 async def test_award_that_was_booked_otherwise_says_by_which_line(shop: OddShop) -> None:
     await shop.write_profile('[credit]\nanswered_points = "balance"')
     award = (await shop.award()).award
-    found = await shop.client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id=award.award_id))
+    found = await shop.client.loyalty.GetAward(
+        pb.GetAwardRequest(merchant_id=shop.merchant_id, award_id=award.award_id)
+    )
     assert found.award.needs_person
     assert found.changes[-1].why == (
         'sent, and TRIFFT\'s answer names other points ([credit] answered_points = "balance")'

@@ -1,0 +1,152 @@
+"""Who of a fleet looks for which award, and when: the statements that keep workers apart, on both engines."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.errors import ProviderThrottledError
+from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
+
+UNKNOWN, APPLIED, NOT_APPLIED = AwardState.UNKNOWN, AwardState.APPLIED, AwardState.NOT_APPLIED
+
+
+@pytest.fixture
+def database_url(each_database_url: str) -> str:
+    return each_database_url
+
+
+@pytest.fixture
+def provider() -> ListingProvider:
+    return ListingProvider()
+
+
+@pytest.fixture
+async def worker(database_url: str, provider: ListingProvider) -> AsyncIterator[Worker]:
+    async with run_worker(database_url, provider) as worker:
+        yield worker
+
+
+async def test_award_is_not_looked_for_before_its_time(worker: Worker, provider: ListingProvider) -> None:
+    """Five seconds after it came in doubt; then ever more seldom."""
+    await worker.lose()
+    await worker.look()
+    assert provider.lists == 0
+    for seconds, lists in ((6, 1), (10, 1), (6, 2), (50, 2), (11, 3), (290, 3), (11, 4)):
+        await worker.look_after(seconds=seconds)
+        assert provider.lists == lists
+
+
+async def test_pending_award_of_a_dead_process_is_found_and_settled(worker: Worker, provider: ListingProvider) -> None:
+    opening = await worker.open()
+    provider.book(100, reference=opening.award.reference)
+
+    await worker.look_after(seconds=16)
+    assert await worker.read_state() is UNKNOWN
+    await worker.look_after(seconds=6)
+
+    assert await worker.read_state() is APPLIED
+    assert [state for state, _ in await worker.list_reasons()] == ["pending", "unknown", "applied"]
+
+
+async def test_movement_that_two_awards_in_doubt_may_have_made_settles_neither(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    """The first was taken for not applied, the second is unknown, and one of them is on the list."""
+    await worker.lose()
+    await worker.look_after(minutes=20)
+    await worker.look_after(minutes=6)
+    await worker.lose()
+    provider.book(100, note="Sorry")
+
+    for _ in range(4):
+        await worker.look_after(minutes=15)
+
+    assert [await worker.read_state(number) for number in (1, 2)] == [NOT_APPLIED, UNKNOWN]
+    assert (await worker.read(2)).needs_person
+
+
+async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_as_was_told(
+    worker: Worker, database_url: str, provider: ListingProvider
+) -> None:
+    async def throttle() -> None:
+        raise ProviderThrottledError("too many", 60.0)
+
+    await worker.lose()
+    provider.on_list = throttle
+    await worker.look_after(seconds=6)
+    async with run_worker(database_url, provider) as other:
+        await other.look_after(seconds=50)
+        assert provider.lists == 1
+        await other.look_after(seconds=11)
+        assert provider.lists == 2
+
+
+async def test_one_award_of_a_merchant_is_looked_for_at_a_time_by_the_whole_fleet(
+    worker: Worker, database_url: str, provider: ListingProvider
+) -> None:
+    """Once in a second, whatever the number of workers: its budget at the provider is for agents."""
+    async with run_worker(database_url, provider) as other:
+        await worker.lose()
+        await worker.lose(member_id="another")
+        await worker.let_pass(seconds=6)
+        await asyncio.gather(worker.look(), other.look())
+        await asyncio.gather(worker.look(), other.look())
+        assert provider.lists == 1
+        await worker.let_pass(seconds=1)
+        await asyncio.gather(worker.look(), other.look())
+        assert provider.lists == 2
+
+
+async def test_two_workers_of_a_fleet_look_for_an_award_once(
+    worker: Worker, database_url: str, provider: ListingProvider
+) -> None:
+    async with run_worker(database_url, provider) as other:
+        lost = await worker.lose()
+        provider.book(100, reference=lost.reference)
+        await worker.let_pass(seconds=6)
+
+        await asyncio.gather(worker.look(), other.look())
+
+    assert provider.lists == 1
+    assert [state for state, _ in await worker.list_reasons()] == ["pending", "unknown", "applied"]
+
+
+async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, provider: ListingProvider) -> None:
+    lost = await worker.lose()
+    provider.book(100, reference=lost.reference)
+    await worker.let_pass(seconds=6)
+    [claimed] = await worker.claims.claim(10, without=())
+    assert claimed.award.number == 1
+
+    await worker.look()
+    assert await worker.read_state() is UNKNOWN
+    await worker.look_after(seconds=16)
+
+    assert await worker.read_state() is APPLIED
+
+
+async def test_claim_that_was_overtaken_counts_no_absence(worker: Worker) -> None:
+    """Its list was read long ago: two such at once would be two lists of the same moment."""
+    await worker.lose()
+    await worker.let_pass(minutes=20)
+    [slow] = await worker.claims.claim(10, without=())
+    await worker.let_pass(seconds=16)
+    [_] = await worker.claims.claim(10, without=())
+
+    await worker.claims.plan(slow, UNKNOWN, after_s=300.0, absent_count=1)
+    await worker.let_pass(seconds=61)
+    [late] = await worker.claims.claim(10, without=())
+
+    assert late.absent_count == 0
+
+
+async def test_oldest_unknown_award_is_told_with_its_age(worker: Worker) -> None:
+    await worker.lose()
+    await worker.lose(member_id="another")
+    await worker.let_pass(minutes=2)
+    await worker.look()
+    metrics = worker.read_metrics()
+    assert metrics["loyalty_awards_unknown"] == 2
+    assert 119 <= metrics["loyalty_awards_oldest_unknown_seconds"] <= 150

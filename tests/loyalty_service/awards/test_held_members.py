@@ -1,0 +1,86 @@
+"""Who gets no points, by what is held of them: it must be as new as the panel that the agent saw."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.domain.member import Identity, MemberStatus
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.loyalty_service.running import Client, StartService, catch_failure
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+
+
+async def fetch_held(client: Client) -> pb.Snapshot:
+    request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
+    return (await client.loyalty.GetSnapshot(request)).snapshot
+
+
+def add_to(time: Timestamp, seconds: float) -> Timestamp:
+    moved = Timestamp()
+    moved.FromDatetime(time.ToDatetime() + timedelta(seconds=seconds))
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("panel_is_newer_by_s", "settings", "is_read"),
+    [
+        (0, {}, False),
+        (-60, {}, False),
+        (0.001, {}, True),
+        (60, {}, True),
+        (None, {}, False),
+        (None, {"hold_time_s": 1e-6}, True),
+        (0, {"hold_time_s": 1e-6}, False),
+    ],
+)
+async def test_what_is_held_lets_a_press_through_only_if_it_is_as_new_as_the_panel(
+    start_service: StartService,
+    provider: ScriptedProvider,
+    panel_is_newer_by_s: float | None,
+    settings: dict[str, Any],
+    *,
+    is_read: bool,
+) -> None:
+    """The member is blocked after this process read them; a panel that another process made shows it."""
+    async with start_service(**settings) as client:
+        await client.add_merchant()
+        held = await fetch_held(client)
+        provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
+        seen: dict[str, Any] = {}
+        if panel_is_newer_by_s is not None:
+            seen["member_fetch_time"] = add_to(held.fetch_time, panel_is_newer_by_s)
+
+        if is_read:
+            assert (await catch_failure(client.award(**seen))).reason == "MEMBER_BLOCKED"
+            assert provider.credits == []
+        else:
+            assert (await client.award(**seen)).award.state == pb.AWARD_STATE_APPLIED
+        assert len(provider.fetches) == 1 + is_read
+
+
+async def test_older_data_lets_no_press_through_while_trifft_fails(client: Client, provider: ScriptedProvider) -> None:
+    async def fail(_: Identity) -> None:
+        raise ProviderUnavailableError("TRIFFT did not answer")
+
+    held = await fetch_held(client)
+    provider.on_fetch = fail
+    failure = await catch_failure(client.award(member_fetch_time=add_to(held.fetch_time, 1)))
+    assert failure.reason == "PROVIDER_UNAVAILABLE"
+    assert provider.credits == []
+
+
+async def test_award_on_record_is_answered_whatever_the_panel_shows(client: Client, provider: ScriptedProvider) -> None:
+    held = await fetch_held(client)
+    first = await client.award(request_id="request-1")
+    provider.members[JANA] = make_member(status=MemberStatus.UNKNOWN, status_word="suspended")
+    seen = add_to(held.fetch_time, 3600)
+    again = await client.award(request_id="request-1", member_fetch_time=seen)
+    assert (again.replayed, again.award.award_id) == (True, first.award.award_id)
+
+
+async def test_panel_of_no_year_is_refused(client: Client) -> None:
+    failure = await catch_failure(client.award(member_fetch_time=Timestamp(seconds=10**15)))
+    assert (failure.reason, failure.field) == ("BAD_VALUE", "member_fetch_time")
