@@ -15,11 +15,12 @@ from gateway.config import CONFIG, Config
 from gateway.customers.lookup import CUSTOMERS, Customers
 from gateway.customers.ownership import OWNERSHIP, Ownership
 from gateway.database import open_database
+from gateway.events.service import EVENTS, Events
+from gateway.events.store import EventStore
 from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.http.authentication import CREDENTIALS
 from gateway.http.middlewares import answer_errors, make_observer
 from gateway.installation.accounts import Accounts
-from gateway.installation.activity import ACTIVITY, Activity
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
@@ -76,7 +77,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[WEBHOOK_SECRETS] = await stack.enter_async_context(
             Credentials(WebhookSecrets(database, keys), prefix=SECRET_PREFIX)
         )
-        app[ACTIVITY] = await stack.enter_async_context(Activity(store))
+        app[EVENTS] = await stack.enter_async_context(Events(EventStore(database, keys), store, registry))
         app[CLIENT] = client
         app[MERCHANTS] = merchants
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)

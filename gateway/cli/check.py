@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from gateway.cli.arguments import Json, MerchantId
-from gateway.cli.installation import make_client, open_session, open_stores
+from gateway.cli.check_output import print_checks, render_checks
+from gateway.cli.installation import make_client, make_ticket_client, open_session, open_stores
 from gateway.cli.loyalty import find_merchant
-from gateway.cli.output import print_json, print_table
+from gateway.cli.output import print_json
 from gateway.cli.settings import load_config
+from gateway.cli.ticket import check_ticket
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
 from gateway.customers.checks import check_buttons
-from gateway.gorgias.tickets import TicketClient
-from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
     Check,
@@ -35,7 +38,15 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 _EXIT_CHECK_FAILED = 1
 
 
-async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
+async def check(
+    merchant_id: MerchantId,
+    /,
+    *,
+    ticket: Annotated[str | None, Parameter(help="Tell the way of this ticket's panel instead: its number.")] = None,
+    json: Json = False,
+) -> int:
+    if ticket is not None:
+        return await check_ticket(merchant_id, ticket, as_json=json)
     config = load_config()
     async with open_stores(config) as stores:
         installation = await stores.installations.get(merchant_id)
@@ -53,7 +64,10 @@ async def check(merchant_id: MerchantId, /, *, json: Json = False) -> int:
         checks += await _check_account(installation, backlog, config, merchant, say_time)
     checks.append(awards)
     checks += check_activity(installation, say_time, datetime.now(UTC))
-    _print_checks(merchant_id, checks, as_json=json)
+    if json:
+        print_json({"merchant_id": merchant_id, "checks": render_checks(checks)})
+    else:
+        print_checks(merchant_id, checks)
     return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
 
 
@@ -68,20 +82,6 @@ async def _check_account(
     async with open_session() as session:
         client = make_client(session, installation, config)
         found = await check_gorgias(client, installation, config.public_url, buttons)
-        user, key = installation.gorgias_user, installation.gorgias_key
-        transport = Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy)
-        tickets = TicketClient(transport, installation.gorgias_user)
+        tickets = make_ticket_client(session, installation, config)
         found.append(await check_buttons(tickets, installation))
         return [*found, await check_notes(tickets, installation, backlog, say_time)]
-
-
-def _print_checks(merchant_id: str, checks: list[Check], *, as_json: bool) -> None:
-    if as_json:
-        rendered = [
-            {"name": one.name, "state": one.state.value, "detail": one.detail, "advice": one.advice or None}
-            for one in checks
-        ]
-        print_json({"merchant_id": merchant_id, "checks": rendered})
-    else:
-        rows = ((one.name, one.state.value, one.detail, one.advice) for one in checks)
-        print_table((merchant_id, "state", "what was found", "what to do"), rows)

@@ -15,8 +15,11 @@ from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
 from gateway.config import Config
 from gateway.database import open_database
+from gateway.events.store import EventStore
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasError
+from gateway.gorgias.tickets import TicketClient
+from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import find_buttons
 from gateway.installation.service import Changes, InstallError
 from gateway.installation.service import install as install_widget
@@ -34,6 +37,7 @@ class Stores(NamedTuple):
     installations: InstallationStore
     notes: OutboxStore
     webhook_secrets: WebhookSecrets
+    events: EventStore
 
 
 async def install(  # noqa: PLR0913 - one argument per option
@@ -101,7 +105,12 @@ async def open_stores(config: Config) -> AsyncGenerator[Stores]:
     keys = SecretKeys(config.secret_keys)
     try:
         async with open_database(config.database_url) as database:
-            yield Stores(InstallationStore(database, keys), OutboxStore(database), WebhookSecrets(database, keys))
+            yield Stores(
+                InstallationStore(database, keys),
+                OutboxStore(database),
+                WebhookSecrets(database, keys),
+                EventStore(database, keys),
+            )
     except DatabaseError as error:
         raise CommandError(str(error)) from error
     except SecretKeyError as error:
@@ -121,6 +130,11 @@ async def open_session() -> AsyncGenerator[aiohttp.ClientSession]:
 def make_client(session: aiohttp.ClientSession, account: Installation | Target, config: Config) -> GorgiasClient:
     user, key = account.gorgias_user, account.gorgias_key
     return GorgiasClient(session, account.gorgias_url, user, key, proxy=config.http_proxy)
+
+
+def make_ticket_client(session: aiohttp.ClientSession, installation: Installation, config: Config) -> TicketClient:
+    user, key = installation.gorgias_user, installation.gorgias_key
+    return TicketClient(Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy), user)
 
 
 def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None:

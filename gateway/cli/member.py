@@ -12,6 +12,7 @@ from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, find_merchant, get_login, open_loyalty
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.cli.output import print_fields, print_json, print_line, render_enum
+from gateway.cli.settings import load_config
 from gateway.cli.times import Zone, find_zone, render_timestamp, show_timestamp
 from gateway.errors import LoyaltyCallError, name_reason
 from gateway.loyalty_client import LoyaltyClient
@@ -133,11 +134,13 @@ async def forget(
         )
         done = await loyalty.erase_member(request, timeout_s=TIMEOUT_S)
         merchant = await find_merchant(loyalty, merchant_id) if done.kept_awards else None
+    event_count = await _forget_events(merchant_id, member_id) if member_id else None
     zone = find_zone(merchant.time_zone) if merchant else None
     if json:
-        print_json(_render(done, is_known=bool(member_id), zone=zone))
+        print_json({**_render(done, is_known=bool(member_id), zone=zone), "forgotten_event_count": event_count})
     else:
         _print(done, is_known=bool(member_id), zone=zone)
+        _print_end(event_count)
     return _EXIT_KEPT if done.kept_awards else 0
 
 
@@ -182,6 +185,14 @@ async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIde
     return found | {now.member.member_id}
 
 
+async def _forget_events(merchant_id: str, member_id: str) -> int:
+    """Delete what the gateway keeps of the person's ticket events. Returns how many. Raises CommandError."""
+    from gateway.cli.installation import open_stores  # noqa: PLC0415 - slow to load, and only this command needs it
+
+    async with open_stores(load_config()) as stores:
+        return await stores.events.forget_member(merchant_id, member_id)
+
+
 def _render(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> dict[str, object]:
     return {
         "is_known": is_known,
@@ -216,5 +227,12 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
     for one in done.kept_awards:
         until = f"it can be undone until {show_timestamp(one.until_time, zone)}: run this again after that"
         print_line(f"Kept: {one.award_id}, {_KEPT_WORDS.get(one.reason, until)}.")
+
+
+def _print_end(event_count: int | None) -> None:
+    """`event_count`: None if nobody is known by these names."""
+    if event_count is not None:
+        events = "1 ticket event" if event_count == 1 else f"{event_count or 'no'} ticket events"
+        print_line(f"Deleted: {events} of the last 7 days.")
     for line in _NOT_OURS.splitlines():
         print_line(line)

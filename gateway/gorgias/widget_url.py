@@ -4,6 +4,7 @@ The e-mail in it is text that the customer chose, and Gorgias may not encode it.
 and after it a mark that only the holder of the credential can make.
 """
 
+import enum
 import hmac
 import re
 
@@ -19,12 +20,23 @@ _OLD_START = "email="
 _OLD_PARTS = re.compile(r"email=.*&ticket_id=([^&]*)&customer_id=([^&]*)&token=([^&]*)", re.DOTALL)
 
 
+class UrlForm(enum.StrEnum):
+    """Whose URL a call has."""
+
+    CURRENT = "current"
+    # This version's, without the mark at its end: cut at a "#" in the e-mail, or changed by hand.
+    CUT = "cut"
+    OLD = "old"
+    OTHER = "other"
+
+
 class WidgetCall(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a call's target, undecoded. Ids are empty where they cannot be trusted.
 
     `email`: None if its end is not certain.
     """
 
+    form: UrlForm = UrlForm.OTHER
     ticket_id: str = ""
     customer_id: str = ""
     email: str | None = None
@@ -58,11 +70,13 @@ def parse_widget_call(target: str, credential: str) -> WidgetCall:
     if match := _PARTS.fullmatch(query):
         email, end = match[4], _render_end(credential)
         is_whole = email.endswith(end)
-        return WidgetCall(ticket_id=match[2], customer_id=match[3], email=email.removesuffix(end) if is_whole else None)
+        form = UrlForm.CURRENT if is_whole else UrlForm.CUT
+        email_or_none = email.removesuffix(end) if is_whole else None
+        return WidgetCall(form=form, ticket_id=match[2], customer_id=match[3], email=email_or_none)
     # The text after a "#" in the e-mail does not arrive. Then the customer wrote the last parameters, without a
     # credential.
     if (match := _OLD_PARTS.fullmatch(query)) and match[3] == credential:
-        return WidgetCall(ticket_id=match[1], customer_id=match[2])
+        return WidgetCall(form=UrlForm.OLD, ticket_id=match[1], customer_id=match[2])
     return WidgetCall()
 
 

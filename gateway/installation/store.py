@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.types import TypeDecorator
 
+from gateway.installation.activity import Activity
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 
@@ -92,17 +93,6 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         return f"Installation({self.merchant_id!r}, {self.gorgias_url!r})"
 
 
-class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """The last events of one merchant's widget; None: nothing new of that kind."""
-
-    event_time: datetime | None = None
-    status: str | None = None
-    error_time: datetime | None = None
-    error: str | None = None
-    webhook_time: datetime | None = None
-    webhook: str | None = None
-
-
 class _UtcDateTime(TypeDecorator[datetime]):
     """UTC in, UTC out: SQLite keeps no zone."""
 
@@ -145,8 +135,8 @@ INSTALLATIONS = Table(
     Column("update_time", _UtcDateTime),
 )
 _row = INSTALLATIONS.c
-# Notes belong to the installed account: another account has tickets with the same numbers.
-_NOTES = table("ticket_notes", column("merchant_id"))
+# Notes and events belong to the installed account: another account has tickets with the same numbers.
+_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events"))
 
 
 def make_credential() -> str:
@@ -245,11 +235,12 @@ class InstallationStore:
         await self._database.write(record)
 
     async def delete(self, merchant_id: str) -> None:
-        """Delete a merchant and its pending notes. Does nothing if there is no such merchant."""
+        """Delete a merchant, its pending notes and its ticket events. Does nothing if there is no such merchant."""
 
         def forget(connection: Connection) -> None:
             connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
-            connection.execute(delete(_NOTES).where(_NOTES.c.merchant_id == merchant_id))
+            for kept in _OF_ACCOUNT:
+                connection.execute(delete(kept).where(kept.c.merchant_id == merchant_id))
 
         await self._database.write(forget)
 

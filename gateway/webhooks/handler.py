@@ -14,10 +14,11 @@ from aiohttp import web
 
 from gateway.config import CONFIG
 from gateway.errors import GatewayError, LoyaltyCallError, NotDroppedError, RequestError, WebhookSecretError
+from gateway.events.service import EVENTS
 from gateway.http.authentication import MERCHANT_ID
 from gateway.http.body import read_body
 from gateway.http.problem import REQUEST_ID
-from gateway.installation.activity import ACTIVITY, IGNORED, MALFORMED
+from gateway.installation.activity import IGNORED, MALFORMED
 from gateway.installation.credentials import Credentials
 from gateway.loyalty_client import CLIENT
 from gateway.metrics import METRICS
@@ -79,14 +80,14 @@ def _read_secret(request: web.Request) -> str:
 
 async def _drop_member(request: web.Request, merchant_id: str) -> str:
     """Drop the member; returns "dropped" or "ignored". Raises RequestError, NotDroppedError."""
-    activity = request.app[ACTIVITY]
+    events = request.app[EVENTS]
     try:
         found = parse_event(await read_body(request, timeout_s=request.app[CONFIG].action_timeout_s / 2))
     except RequestError:
-        activity.note_webhook(merchant_id, MALFORMED)
+        events.note_webhook(merchant_id, MALFORMED)
         raise
     if found is None:
-        activity.note_webhook(merchant_id, IGNORED)
+        events.note_webhook(merchant_id, IGNORED)
         return IGNORED
     event, member_id = found
     try:
@@ -100,7 +101,7 @@ async def _drop_member(request: web.Request, merchant_id: str) -> str:
         if error.reason != "MERCHANT_NOT_FOUND":  # nothing is held for a removed shop
             _LOG.warning("webhook_not_handled", reason=error.reason, merchant_id=merchant_id)
             raise NotDroppedError(RETRY_AFTER_S) from error
-    activity.note_webhook(merchant_id, event)
+    events.note_webhook(merchant_id, event)
     return "dropped"
 
 

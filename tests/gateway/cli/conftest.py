@@ -32,6 +32,7 @@ async def run_loyalty(database: Path) -> AsyncIterator[int]:
         database_url=f"sqlite:///{database}",
         secret_keys=(make_key(),),
         api_key="inner-key",
+        read_timeout_s=30.0,  # a busy machine is no TRIFFT that hangs
     )
     async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
         yield port
@@ -71,9 +72,15 @@ def books() -> Iterator[Books]:
 
 
 @pytest.fixture
-def desk(books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(
+    books: Books,
+    tmp_path: Path,
+    migrated_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Desk:
     settings = {
-        "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'gateway.db'}",
+        "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'gateway.db')}",
         "GATEWAY_SECRET_KEYS": make_key(),
         "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{books.port}",
     }

@@ -4,7 +4,14 @@ import re
 
 import pytest
 
-from gateway.gorgias.widget_url import WidgetCall, find_token, is_old_widget_url, parse_widget_call, render_widget_url
+from gateway.gorgias.widget_url import (
+    UrlForm,
+    WidgetCall,
+    find_token,
+    is_old_widget_url,
+    parse_widget_call,
+    render_widget_url,
+)
 
 CREDENTIAL = "tg_" + "a" * 43
 OTHER = "tg_" + "b" * 43
@@ -39,14 +46,14 @@ def test_end_mark_is_of_the_credential_and_does_not_tell_it() -> None:
 )
 def test_email_is_all_that_stands_between_our_parameters_and_the_mark(email: str) -> None:
     found = parse_widget_call(make_target(email), CREDENTIAL)
-    assert found == WidgetCall(ticket_id="4711", customer_id="101", email=email)
+    assert found == WidgetCall(form=UrlForm.CURRENT, ticket_id="4711", customer_id="101", email=email)
 
 
 @pytest.mark.parametrize("change", [lambda target: target[:-1], lambda target: target.partition("@")[0]])
 def test_email_without_its_end_is_none_and_the_ticket_is_known(change: object) -> None:
     assert callable(change)
     found = parse_widget_call(change(make_target("jana@example.com")), CREDENTIAL)
-    assert found == WidgetCall(ticket_id="4711", customer_id="101")
+    assert found == WidgetCall(form=UrlForm.CUT, ticket_id="4711", customer_id="101")
 
 
 def test_mark_of_another_credential_is_none() -> None:
@@ -56,7 +63,8 @@ def test_mark_of_another_credential_is_none() -> None:
 @pytest.mark.parametrize("email", ["jana@example.com", "", f"x&ticket_id=4712&customer_id=102&token={OTHER}&@evil.com"])
 def test_last_parameters_of_an_old_url_are_ours(email: str) -> None:
     target = OLD.format(email, CREDENTIAL)
-    assert parse_widget_call(target, CREDENTIAL) == WidgetCall(ticket_id="4711", customer_id="101")
+    found = parse_widget_call(target, CREDENTIAL)
+    assert found == WidgetCall(form=UrlForm.OLD, ticket_id="4711", customer_id="101")
 
 
 @pytest.mark.parametrize("token", [OTHER, ""])

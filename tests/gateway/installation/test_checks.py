@@ -5,11 +5,11 @@ import msgspec
 import pytest
 
 from gateway.gorgias.client import GorgiasClient
-from gateway.installation.activity import IGNORED, MALFORMED
+from gateway.installation.activity import IGNORED, MALFORMED, Activity
 from gateway.installation.buttons import Buttons
 from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
 from gateway.installation.service import install
-from gateway.installation.store import Activity, Installation, InstallationStore, Target
+from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 

@@ -5,7 +5,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.database import open_database
-from gateway.installation.store import Activity, InstallationStore, Target, hash_credential
+from gateway.installation.activity import Activity
+from gateway.installation.store import InstallationStore, Target, hash_credential
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
 from tests.gateway.statements import execute, fetch_rows

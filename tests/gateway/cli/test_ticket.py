@@ -1,0 +1,204 @@
+"""`check ID --ticket N`: from Gorgias' call over HTTP to the operator's lines."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from gateway.__main__ import listen, make_runner
+from gateway.actions.token import TOKENS
+from gateway.app import STORE, create_app
+from gateway.config import Config
+from gateway.events.service import EVENTS
+from runtime.settings import Listen
+from sandbox.gorgias.faults import Fault as GorgiasFault
+from sandbox.trifft.faults import Fault
+from tests.gateway.cli.operating import Operator, Result
+from tests.gateway.edge.running import Gateway, PanelTokens
+from tests.gateway.helpdesk import Helpdesk
+
+SETTINGS = {"GATEWAY_MAX_STALENESS_S": "0", "GATEWAY_WIDGET_TIMEOUT_S": "20", "GATEWAY_READ_TIMEOUT_S": "18"}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An installed shop with its gateway. `call` is Gorgias, `check` the operator."""
+
+    gateway: Gateway
+    app: web.Application
+    operator: Operator
+    helpdesk: Helpdesk
+
+    async def call(self, ticket_id: int, customer_id: int, email: str, *, url: str = "") -> str:
+        """Call the widget, and wait until that is on record. Returns the panel's status."""
+        url = url or self.gateway.make_widget_url(email, ticket_id=str(ticket_id), customer_id=str(customer_id))
+        async with self.gateway.session.get(URL(url, encoded=True)) as response:
+            body = await response.json()
+        await self.app[EVENTS].flush()
+        return str(body["status"])
+
+    async def check(self, ticket_id: int | str, *options: str) -> Result:
+        return await self.operator.run("check", "acme", "--ticket", str(ticket_id), *options)
+
+    async def check_json(self, ticket_id: int) -> tuple[int, list[dict[str, Any]], dict[str, dict[str, Any]]]:
+        """The exit code, the events, and the checks by name."""
+        result = await self.check(ticket_id, "--json")
+        assert result.data["ticket_id"] == ticket_id
+        return result.code, result.data["events"], {check["name"]: check for check in result.data["checks"]}
+
+
+@asynccontextmanager
+async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
+    profile = helpdesk.account.profile
+    token, key = operator.write("token", "acme-write\n"), operator.write("key", profile.api_key)
+    await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
+    account = ("--gorgias-url", f"{helpdesk.url}/gorgias/acme", "--gorgias-user", profile.api_user)
+    installed = await operator.run("install", "acme", *account, "--gorgias-key-file", key)
+    assert installed.code == 0, installed.err
+    app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
+    runner = make_runner(app)
+    await runner.setup()
+    server = await listen(runner, Listen("127.0.0.1", 0))
+    installation = await app[STORE].get("acme")
+    assert installation is not None
+    async with aiohttp.ClientSession() as session:
+        gateway = Gateway(
+            url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            credential=installation.credential,
+            foreign_credential="",
+            webhook_secret="",
+            session=session,
+            tokens=PanelTokens(app[TOKENS]),
+        )
+        yield Shop(gateway, app, operator, helpdesk)
+    server.close()
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
+    helpdesk.make_room()
+    operator.settings.update(SETTINGS)
+    async with run_shop(operator, helpdesk) as running:
+        yield running
+
+
+async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
+    """Who was looked for and how, what was answered, and the verdict on it."""
+    for ticket_id, customer_id, email, source, status, state in (
+        (4711, 101, "jana@example.com", "url", "member", "ok"),
+        (4711, 101, "jana%40example.com", "encoded_url", "member", "ok"),
+        (4713, 103, "stranger@example.com", "url", "not_member", "ok"),
+        (4714, 104, "None", "url_has_none", "no_identity", "ok"),
+        (4715, 105, "twins@example.com", "url", "ambiguous", "failed"),
+        (4716, 106, "blocked@example.com", "url", "blocked", "ok"),
+        (4731, 117, "jana@example.com&@evil.example", "gorgias", "not_member", "ok"),
+    ):
+        assert await shop.call(ticket_id, customer_id, email) == status
+        code, [event, *_], checks = await shop.check_json(ticket_id)
+        assert (event["url"], event["source"], event["status"]) == ("current", source, status)
+        assert (event["customer_id"], event["lookup_ms"] is not None) == (customer_id, source == "gorgias")
+        assert (event["buttons"], event["is_stale"]) == (["add"] if status == "member" else [], False)
+        assert (checks["sidebar"]["state"], code) == (state, int(state == "failed")), checks
+    _, events, _ = await shop.check_json(4711)
+    assert [event["source"] for event in events] == ["encoded_url", "url"]
+    told = (await shop.check(4711)).out
+    for words in (
+        "called: by this version's URL, for customer 101",
+        "looked for: the address in the URL, decoded",
+        "TRIFFT: one member, read for this call (",
+        "answered: member in ",
+        "buttons: Add Loyalty Points",
+        "its customer 101 has an e-mail address",
+        "TRIFFT has one member with it",
+        "none is on record for this ticket",
+    ):
+        assert words in told
+    assert "jana" not in told.lower()
+
+
+async def test_ticket_that_gorgias_never_called_for(shop: Shop) -> None:
+    """And what would help; once another ticket was called for, it is not the integration."""
+    code, events, checks = await shop.check_json(4713)
+    assert (code, events, checks["integration"]["state"]) == (1, [], "ok")
+    words = "Gorgias has not called for ticket 4713 in the last 7 days"
+    assert checks["sidebar"]["detail"] == f"{words}, nor for any other"
+    assert checks["sidebar"]["advice"].startswith("opening a ticket calls nothing: add a tag to the ticket")
+    await shop.call(4711, 101, "jana@example.com")
+    _, _, checks = await shop.check_json(4713)
+    assert checks["sidebar"]["detail"].startswith(f"{words}; for others, last at ")
+    for ticket in ("4713a", "0", ""):
+        wrong = await shop.check(ticket)
+        assert (wrong.code, "--ticket must be the number of a ticket" in wrong.err) == (2, True)
+    code, _, checks = await shop.check_json(999_999)
+    assert (code, checks["ticket"]["detail"]) == (1, "Gorgias has no such ticket")
+
+
+async def test_trifft_that_fails_is_told_with_what_to_do(shop: Shop) -> None:
+    project = shop.helpdesk.projects["acme"]
+    await shop.call(4711, 101, "jana@example.com")
+    project.faults.set(Fault(kind="status", status=401))
+    assert await shop.call(4711, 101, "jana@example.com") == "member"
+    assert await shop.call(4713, 103, "stranger@example.com") == "unavailable"
+    code, [old, new], checks = await shop.check_json(4711)
+    assert (code, old["reason"], new["reason"], old["is_stale"]) == (1, "PROVIDER_CREDENTIALS", None, True)
+    assert (old["buttons"], new["buttons"]) == ([], ["add"])
+    assert (checks["sidebar"]["state"], checks["member"]["state"]) == ("warning", "failed")
+    code, [event], checks = await shop.check_json(4713)
+    assert (code, event["reason"], event["status"]) == (1, "PROVIDER_CREDENTIALS", "unavailable")
+    assert checks["sidebar"]["advice"] == checks["member"]["advice"]
+    assert "merchant update acme --trifft-token-file F" in checks["sidebar"]["advice"]
+    assert "TRIFFT: PROVIDER_CREDENTIALS: " in (await shop.check(4713)).out
+    project.faults.clear()
+    code, _, checks = await shop.check_json(4713)
+    assert (code, checks["member"]["state"], checks["sidebar"]["state"]) == (1, "ok", "failed")
+    assert checks["sidebar"]["detail"].endswith("a new event would be answered: not_member")
+    assert checks["sidebar"]["advice"].startswith("add a tag to the ticket")
+
+
+async def test_gorgias_that_does_not_say_is_told(shop: Shop) -> None:
+    """A URL without its end says nobody's address; old URLs are told from this version's."""
+    shop.helpdesk.account.faults.set(GorgiasFault(kind="status", operation="get_ticket", status=403))
+    url = shop.gateway.make_widget_url("jana@example.com")
+    assert await shop.call(4711, 101, "", url=url.partition("&end=")[0]) == "no_identity"
+    old = f"{shop.gateway.url}/gorgias/widget?email=x&ticket_id=4711&customer_id=101&token={shop.gateway.credential}"
+    assert await shop.call(4711, 101, "", url=old) == "no_identity"
+    code, events, checks = await shop.check_json(4711)
+    assert (code, [(event["url"], event["source"]) for event in events]) == (
+        1,
+        [("old", "not_said"), ("cut", "not_said")],
+    )
+    assert (checks["ticket"]["state"], checks["sidebar"]["state"]) == ("failed", "failed")
+    assert "Gorgias did not say whose the ticket is" in checks["sidebar"]["detail"]
+
+
+async def test_sidebar_shows_the_customers_newest_answer(shop: Shop) -> None:
+    """Gorgias keeps it with the customer: an event of another ticket of theirs fills this one's sidebar too."""
+    await shop.call(4726, 116, "peter@example.com")
+    code, events, checks = await shop.check_json(4727)
+    assert (code, events, checks["sidebar"]["state"]) == (0, [], "ok")
+    assert checks["sidebar"]["detail"].endswith(", by the customer's ticket 4726: member")
+    await shop.call(4727, 101, "jana@example.com")
+    code, [event], checks = await shop.check_json(4727)
+    assert (code, event["customer_id"]) == (0, 101)
+    assert checks["sidebar"]["detail"].endswith(", by the customer's ticket 4726: member")
+
+
+async def test_forgotten_member_is_in_no_event(shop: Shop) -> None:
+    await shop.call(4711, 101, "jana@example.com")
+    await shop.call(4713, 103, "stranger@example.com")
+    forgotten = await shop.operator.run("member", "forget", "acme", "--email", "jana@example.com", "--yes")
+    assert (forgotten.code, "Deleted: 1 ticket event of" in forgotten.out) == (0, True)
+    assert [len((await shop.check_json(ticket_id))[1]) for ticket_id in (4711, 4713)] == [0, 1]
+
+
+async def test_shop_that_is_not_installed_is_told(operator: Operator) -> None:
+    checked = await operator.run("check", "acme", "--ticket", "#4711", "--json")
+    assert (checked.code, checked.data["events"]) == (1, [])
+    assert [(check["name"], check["detail"]) for check in checked.data["checks"]] == [("Gorgias", "is not installed")]
