@@ -1,0 +1,30 @@
+"""What uses a limit up, and what does not: another day, and a reversal."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loyalty_service.domain.limits import Limits
+from tests.loyalty_service.books import execute
+from tests.loyalty_service.ledgers import Book, open_book
+
+
+@pytest.fixture
+async def book(new_sqlite_url: str) -> AsyncIterator[Book]:
+    async with open_book(new_sqlite_url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["per_member_day", "per_merchant_day", "per_agent_day"])
+async def test_day_before_uses_nothing_up(book: Book, name: str) -> None:
+    limits = Limits(**{"per_ticket": 0, name: 100})
+    await book.give(100, limits=limits)
+    await execute(book.database, "UPDATE awards SET day = '2026-01-01'")
+    assert (await book.open(100, limits=limits)).is_ours
+
+
+async def test_reversal_uses_no_deduction_up(book: Book) -> None:
+    """It takes points away, too."""
+    await book.take_back(await book.give(100))
+    limits = Limits(per_deduction=100, per_ticket=0, per_member_day=100)
+    assert (await book.open(100, limits=limits, is_debit=True)).is_ours

@@ -1,0 +1,40 @@
+"""The same points for the same member on the same ticket: when they are the award that is there, and when another."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from loyalty_service.awards.ledger.erase import Erasures
+from tests.loyalty_service.ledgers import APPLIED, NOT_REACHED, Book, open_book
+from tests.loyalty_service.scripted import JANA
+
+TICKET: Any = {"ticket_id": "4711"}
+
+
+@pytest.fixture
+async def book(new_sqlite_url: str) -> AsyncIterator[Book]:
+    async with open_book(new_sqlite_url) as opened:
+        yield opened
+
+
+async def test_window_runs_from_the_attempt_that_was_sent(book: Book) -> None:
+    """The first attempt, an hour ago, did not reach TRIFFT."""
+    await book.settle(await book.open(request_id="panel-0001", **TICKET), NOT_REACHED)
+    await book.let_pass(3_600.0)
+    await book.settle(await book.open(request_id="panel-0001", **TICKET), APPLIED)
+
+    repeat = await book.open(**TICKET)
+
+    assert (repeat.award.number, repeat.is_ours) == (1, False)
+
+
+async def test_answered_request_adds_on_another_ticket_after_its_member_was_forgotten(book: Book) -> None:
+    given = await book.give(**TICKET)
+    await book.open(request_id="repeated", **TICKET)
+    await book.take_back(given)
+    await Erasures(book.database, reversal_window_s=1800.0).erase("acme", JANA, "Eva")
+
+    elsewhere = await book.open(request_id="repeated", ticket_id="4712")
+
+    assert (elsewhere.award.number, elsewhere.is_ours) == (3, True)

@@ -1,0 +1,35 @@
+"""When lists without the award tell that it was not applied: late enough, and two in a row."""
+
+from sqlalchemy import select
+
+from loyalty_service.awards.ledger.tables import awards
+from loyalty_service.domain.award import AwardState
+from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
+
+
+async def count_absences(worker: Worker) -> int:
+    query = select(awards.c.absent_count)
+    return int(await worker.database.read(lambda connection: connection.execute(query).scalar_one()))
+
+
+async def test_list_tells_only_so_long_after_the_last_possible_send(new_sqlite_url: str) -> None:
+    """The attempt was opened 15 s, its lease, before that."""
+    async with run_worker(new_sqlite_url, ListingProvider()) as worker:
+        await worker.lose()
+        await worker.look_after(minutes=15, seconds=2)
+        early = await count_absences(worker)
+        await worker.look_after(seconds=20)
+        assert (early, await count_absences(worker)) == (0, 1)
+
+
+async def test_list_that_tells_nothing_between_two_begins_the_count_anew(new_sqlite_url: str) -> None:
+    provider = ListingProvider()
+    async with run_worker(new_sqlite_url, provider) as worker:
+        await worker.lose()
+        counts = []
+        for is_complete in (True, False, True):
+            provider.is_complete = is_complete
+            await worker.look_after(hours=1)
+            counts.append(await count_absences(worker))
+        assert counts == [1, 0, 1]
+        assert await worker.read_state() is AwardState.UNKNOWN

@@ -1,0 +1,34 @@
+"""What TRIFFT refused for good is the answer to that request, whatever is true by now."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.errors import ProviderRefusedError
+from loyalty_service.domain.member import MemberStatus
+from loyalty_service.domain.ports import Booking
+from tests.loyalty_service.ledgers import Desk, open_desk
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
+
+
+@pytest.fixture
+async def desk(new_sqlite_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with open_desk(new_sqlite_url, provider) as desk:
+        yield desk
+
+
+async def test_refusal_is_the_answer_though_the_member_is_blocked_by_now(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    async def refuse(_: Booking) -> None:
+        raise ProviderRefusedError("402")
+
+    provider.on_credit = refuse
+    first = await desk.award(request_id="panel-0001")
+    provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
+
+    again = await desk.award(request_id="panel-0001")
+
+    assert (again.award, again.replayed) == (first.award, True)
+    assert (first.award.state, len(provider.credits)) == (AwardState.REJECTED, 1)
