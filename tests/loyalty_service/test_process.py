@@ -173,7 +173,7 @@ async def test_award_that_the_proxy_refuses_is_rejected_and_may_be_tried_again(
         proxy.lead_to(trifft_url)
         proxy.refused = "/wallet/credit"
         async with running(settings | {"LOYALTY_HTTP_PROXY": proxy.url}) as (_, client):
-            await add_merchant(client, acme, "http://trifft.test")
+            await add_merchant(client, acme, "http://trifft.localhost")
             proxy.refusal = 407
             refused = await client.award(request_id=request_id, member_id=JANA)
             proxy.refusal = None
