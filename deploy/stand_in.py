@@ -32,6 +32,12 @@ def list_shops(sandbox_url: str) -> list[Shop]:
     return shops
 
 
+def list_members(sandbox_url: str, shop: Shop) -> list[dict[str, Any]]:
+    """The members of a shop as TRIFFT Admin shows them. Raises as ask_json."""
+    members: list[dict[str, Any]] = ask_json("GET", f"{sandbox_url}/sandbox/trifft/{shop['merchant_id']}/members")
+    return members
+
+
 def is_installed(sandbox_url: str, shop: Shop, public_url: str) -> bool:
     """Whether the account has an integration that calls the gateway at `public_url`, and a widget for it."""
     listed = _list(sandbox_url, shop, "integrations")

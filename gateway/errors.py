@@ -30,6 +30,7 @@ HTTP_STATUS = {
     "CALLER_UNKNOWN": HTTPStatus.UNAUTHORIZED,
     "MERCHANT_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "MERCHANT_EXISTS": HTTPStatus.CONFLICT,
+    "MERCHANT_UNVERIFIED": HTTPStatus.UNPROCESSABLE_ENTITY,
     "MEMBER_NOT_FOUND": HTTPStatus.NOT_FOUND,
     "MEMBER_AMBIGUOUS": HTTPStatus.UNPROCESSABLE_ENTITY,
     "MEMBER_BLOCKED": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -98,6 +99,7 @@ class NoTokenReason(enum.StrEnum):
     NO_EMAIL = "no-email"
     UNREADABLE_EMAIL = "unreadable-email"
     NO_POINTS = "no-points"
+    NOT_VERIFIED = "not-verified"
 
 
 class GatewayError(Exception):

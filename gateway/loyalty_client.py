@@ -167,6 +167,18 @@ class LoyaltyClient:
         request = pb.CheckMerchantRequest(merchant_id=merchant_id)
         return await self._call(self._merchants.CheckMerchant, request, timeout_s)
 
+    async def inspect_member(
+        self, merchant_id: str, identity: pb.MemberIdentity, *, timeout_s: float
+    ) -> pb.InspectMemberResponse:
+        """A member as TRIFFT has them now, line by line of the shop's profile."""
+        request = pb.InspectMemberRequest(merchant_id=merchant_id, identity=identity)
+        return await self._call(self._merchants.InspectMember, request, timeout_s)
+
+    async def verify_merchant(
+        self, request: pb.VerifyMerchantRequest, *, timeout_s: float
+    ) -> pb.VerifyMerchantResponse:
+        return await self._call(self._merchants.VerifyMerchant, request, timeout_s)
+
     async def _call(
         self,
         method: grpc.aio.UnaryUnaryMultiCallable[_Request, _Response],

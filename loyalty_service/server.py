@@ -21,6 +21,7 @@ from loyalty_service.awards.reconciliation.loop import ReconciliationLoop
 from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
+from loyalty_service.awards.verification import Verifier
 from loyalty_service.config import MEMORY_URL, Config
 from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
@@ -29,6 +30,7 @@ from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import SharedStore, open_snapshots
 from loyalty_service.snapshots.secret import load_secret
+from loyalty_service.trifft.fingerprint import make_fingerprint
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.valkey import Valkey, open_valkey
 from protos.loyalty.v1 import loyalty_pb2
@@ -90,7 +92,7 @@ async def serve(
         metrics = await stack.enter_async_context(_open_metrics(config, metrics or Metrics()))
         history = History(database, reversal_window_s=config.reversal_window_s)
         keys = SecretKeys(config.secret_keys)
-        store = MerchantStore(database, keys, clock)
+        store = MerchantStore(database, keys, clock, make_fingerprint=make_fingerprint)
         async with _checking_keys():
             await store.list_after("", 1)
             shared = None if valkey is None else SharedStore(valkey=valkey, secret=await load_secret(database, keys))
@@ -122,7 +124,14 @@ async def serve(
             read_timeout_s=config.read_timeout_s,
             award_answer_s=config.award_answer_s,
         )
-        server = create_server(config, loyalty, MerchantServicer(store, merchants))
+        verifier = Verifier(
+            provider,
+            awards,
+            store,
+            read_timeout_s=config.read_timeout_s,
+            answer_s=make_lease_s(config.award_timeout_s),
+        )
+        server = create_server(config, loyalty, MerchantServicer(store, merchants, verifier))
         yield await stack.enter_async_context(_start(config, server, awards, reconciliation))
 
 

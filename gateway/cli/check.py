@@ -29,6 +29,7 @@ from gateway.installation.checks import (
     make_not_installed,
 )
 from gateway.installation.store import Installation
+from gateway.installation.verification import check_verified
 from gateway.loyalty_client import LoyaltyClient
 from gateway.outbox.checks import check_notes
 from gateway.outbox.entries import Backlog
@@ -56,7 +57,7 @@ async def check(
         provider, awards = await asyncio.gather(
             check_provider(loyalty, merchant_id, say_time), check_awards(loyalty, merchant_id, say_time)
         )
-    checks = provider
+    checks = [*provider, check_verified(merchant_id, merchant, say_time)]
     if installation is None:
         checks += make_not_installed(merchant_id)
     else:

@@ -1,6 +1,7 @@
 """`trifft-gorgias member`: shows or erases one person of a shop's loyalty programme."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -73,24 +74,33 @@ class Who:
 
 
 NOBODY = Who()
+
+
+@contextmanager
+def expecting_one(merchant_id: str, identity: pb.MemberIdentity) -> Generator[None]:
+    """Raises CommandError if the call in the block finds nobody, or several members."""
+    words = _WORDS[identity.WhichOneof("identity") or ""]
+    try:
+        yield
+    except LoyaltyCallError as error:
+        if error.reason == "MEMBER_NOT_FOUND":
+            raise CommandError(f"{merchant_id} has no loyalty member with this {words}") from error
+        if error.reason == "MEMBER_AMBIGUOUS":
+            count = error.metadata.get("member_count", "several")
+            several = f"{count} members of {merchant_id} have this {words}: merge them in TRIFFT"
+            raise CommandError(several) from error
+        raise
+
+
 app = App(name="member")
 
 
 @app.command(help="Show a member as TRIFFT has them now.")
 async def show(merchant_id: MerchantId, /, *, who: Who = NOBODY, json: Json = False) -> None:
     identity = who.read()
-    words = _WORDS[identity.WhichOneof("identity") or ""]
     async with open_loyalty(merchant_id, WHO_OPTIONS) as loyalty:
-        try:
+        with expecting_one(merchant_id, identity):
             snapshot = await loyalty.find_member(merchant_id, identity, max_staleness_s=0, timeout_s=TIMEOUT_S)
-        except LoyaltyCallError as error:
-            if error.reason == "MEMBER_NOT_FOUND":
-                raise CommandError(f"{merchant_id} has no loyalty member with this {words}") from error
-            if error.reason == "MEMBER_AMBIGUOUS":
-                count = error.metadata.get("member_count", "several")
-                several = f"{count} members of {merchant_id} have this {words}: merge them in TRIFFT"
-                raise CommandError(several) from error
-            raise
         zone = await fetch_zone(loyalty, merchant_id)
     if json:
         print_json(render_snapshot(snapshot, zone))

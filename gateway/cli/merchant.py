@@ -23,6 +23,13 @@ from gateway.cli.merchant_settings import (
 from gateway.cli.output import print_json, print_line, print_table
 from gateway.cli.settings import load_config
 from gateway.cli.times import find_zone, render_timestamp, show_timestamp
+from gateway.cli.verify import (
+    ABOUT_VERIFY,
+    describe_verification,
+    print_unverified,
+    render_verification,
+    verify,
+)
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import render_install_command
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -36,13 +43,14 @@ _OPTIONS = {
     **SETTINGS_OPTIONS,
 }
 # The columns of a list for people.
-_COLUMNS = ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "held for", "since")
+_COLUMNS = ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "held for", "verified", "since")
 _AS_IT_IS = MerchantSettings()
 
 TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API: https://api.trifft.io")]
 TrifftTokenFile = Annotated[Path, Parameter(help="File whose first line is the project's API token.")]
 NoProbe = Annotated[bool, Parameter(negative="", help="Do not ask TRIFFT whether the token works.")]
 app = App(name="merchant")
+app.command(verify, help=ABOUT_VERIFY)
 
 
 @app.command(help="Add a shop. TRIFFT is asked at once whether the token works.")
@@ -66,9 +74,10 @@ async def add(  # noqa: PLR0913 - one argument per option
     )
     async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
         with _doubt_given():
-            await loyalty.create_merchant(request, timeout_s=_PROBE_TIMEOUT_S)
+            added = await loyalty.create_merchant(request, timeout_s=_PROBE_TIMEOUT_S)
     probed = "" if no_probe else ": TRIFFT accepts the token"
     print_line(f"{merchant_id} added{probed}. Next: {render_install_command(merchant_id)}")
+    print_unverified(added)
 
 
 @app.command(name="list", help="List the shops.")
@@ -109,8 +118,10 @@ async def update(  # noqa: PLR0913 - one argument per option
     install_command = await _find_install_command(merchant_id) if changes_buttons else ""
     async with open_loyalty(merchant_id, _OPTIONS) as loyalty:
         with _doubt_given():
-            await loyalty.update_merchant(request, fields, timeout_s=_PROBE_TIMEOUT_S)
+            changed = await loyalty.update_merchant(request, fields, timeout_s=_PROBE_TIMEOUT_S)
     print_line(f"{merchant_id} changed.")
+    if not {"provider_url", "profile"}.isdisjoint(fields) or request.provider_token:
+        print_unverified(changed)
     if install_command:
         _print_buttons(merchant, fields, install_command)
 
@@ -172,6 +183,7 @@ def _render(merchant: pb.Merchant) -> dict[str, object]:
         "locale": merchant.locale,
         "profile": merchant.profile or None,
         **render_settings(merchant),
+        **render_verification(merchant.verification, zone),
         "create_time": render_timestamp(merchant.create_time, zone),
         "update_time": render_timestamp(merchant.update_time, zone),
     }
@@ -186,5 +198,6 @@ def _list_cells(merchant: pb.Merchant) -> tuple[str, ...]:
         describe_limits(merchant),
         describe_reasons(merchant),
         describe_freshness(merchant),
+        describe_verification(merchant.verification),
         show_timestamp(merchant.create_time, find_zone(merchant.time_zone)),
     )

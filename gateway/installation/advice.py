@@ -7,6 +7,11 @@ _ADVICE = {
     "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
     "PROVIDER_CONTRACT": "correct that line: trifft-gorgias merchant update {id} --profile F (or --trifft-url)",
     "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
+    "MERCHANT_UNVERIFIED": "trifft-gorgias merchant verify {id} --email E --points N --give 1",
+    "MEMBER_BLOCKED": "name another member",
+    "STATUS_UNKNOWN": "name another member, or the status in the profile's active_states",
+    "SEVERAL_WALLETS": "name the wallet that counts in the profile: [wallet] chosen",
+    "WALLET_DISABLED": "name another member, or switch points on in TRIFFT",
     "MERCHANT_EXISTS": "to change it: trifft-gorgias merchant update {id}",
     "BAD_VALUE": "correct the value",
     "AWARD_NOT_FOUND": "the numbers are in: trifft-gorgias award list {id}",
@@ -27,6 +32,11 @@ def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "E
     variant = "" if template == "list" else f" --template {template}"
     options = f"--gorgias-url {url} --gorgias-user {user} --gorgias-key-file F{variant}"
     return f"trifft-gorgias install {merchant_id} {options}"
+
+
+def render_verify_command(merchant_id: str) -> str:
+    """The command that lets a shop give points."""
+    return get_advice("MERCHANT_UNVERIFIED", merchant_id)
 
 
 def get_advice(reason: str, merchant_id: str, award_id: str = "AWARD") -> str:

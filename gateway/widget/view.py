@@ -20,6 +20,7 @@ from gateway.wording.panel.summary import (
     ACTIVE,
     NO_EMAIL,
     UNREADABLE_EMAIL,
+    gets_points,
     say_not_member,
     say_several_members,
     say_summary,
@@ -105,7 +106,7 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     `deduct_token`: empty if the shop does not let support remove points; not shown if the member gets none.
     Awards by support are absent if there are none, and if they are not known.
     """
-    member, gets_points = snapshot.member, _gets_points(snapshot.member)
+    member, refusal = snapshot.member, _find_refusal(snapshot.member, shop)
     is_stale = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
     is_lasting = is_stale and is_lasting_failure(name_reason(snapshot.stale_reason))
     button = AddButton(award_token=award_token, deduct_token=deduct_token)
@@ -119,9 +120,9 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
         stale=is_stale,
         profile_url=member.profile_url,
         profile_label=PROFILE_LINK if member.profile_url else "",
-        award_token=award_token,
-        deduct_token=deduct_token if gets_points or not deduct_token else NoTokenReason.NO_POINTS,
-        add_points=(button,) if gets_points and not is_lasting else (),
+        award_token=refusal if refusal is NoTokenReason.NOT_VERIFIED else award_token,
+        deduct_token=refusal if deduct_token and refusal else deduct_token,
+        add_points=() if refusal or is_lasting else (button,),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
         support_awards=[Line(line) for line in awards],
         support_awards_text="\n".join(awards) or NONE,
@@ -179,7 +180,8 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTok
     )
 
 
-def _gets_points(member: pb.Member) -> bool:
-    """Whether points can be added, as the loyalty service decides: an unreadable balance forbids nothing."""
-    has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
-    return member.status in ACTIVE and has_wallet
+def _find_refusal(member: pb.Member, shop: Shop) -> NoTokenReason | None:
+    """Why nobody can change this member's points here; None where the loyalty service would."""
+    if not gets_points(member):
+        return NoTokenReason.NO_POINTS
+    return NoTokenReason.NOT_VERIFIED if shop.is_unverified else None

@@ -10,6 +10,8 @@ TAG_ADVICE = "Add or remove a tag, then try again."
 # Who can help if an agent cannot.
 ASK_MANAGER = "Ask a manager."
 TELL_ADMINISTRATOR = "You cannot fix this. Please tell your administrator."
+# The scale of the shop's points was not proven.
+NOT_VERIFIED = f"this shop is not verified. {TELL_ADMINISTRATOR}"
 INSTALL_AGAIN = "Please tell your administrator: the integration must be installed again."
 CHECKING_TIME = "This can take 20 minutes or more."
 _MAX_ECHO_CHARS = 80

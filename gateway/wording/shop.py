@@ -21,8 +21,11 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     award_reasons: tuple[str, ...] = ()
     search_url: str = ""
+    is_unverified: bool = False
 
 
+# A loyalty service of an older release does not tell.
+_UNVERIFIED = frozenset({pb.VERIFICATION_STATE_NEVER, pb.VERIFICATION_STATE_OUTDATED})
 DEFAULT_SHOP = Shop(zone=ZoneInfo("UTC"), locale=babel.Locale("en"))
 
 
@@ -34,6 +37,7 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
         limits=parse_limits(merchant),
         award_reasons=tuple(merchant.award_reasons),
         search_url=_parse_search_url(merchant.admin_member_url),
+        is_unverified=merchant.verification.state in _UNVERIFIED,
     )
 
 

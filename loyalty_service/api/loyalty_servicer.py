@@ -133,6 +133,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             merchant = await self._merchants.get(merchant_id)
             # After the ledger: later reads of it have the pseudonym.
             dropped_count = await self._snapshots.erase(merchant, member_id, identities)
+            await self._merchants.forget_member(merchant_id, member_id)
         return write_erasure(erasure, dropped_count)
 
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:

@@ -7,7 +7,10 @@ from typing import Any, TypeAlias
 import grpc
 
 from loyalty_service.api.convert.merchants import read_merchant_fields, write_merchant, write_unreadable
+from loyalty_service.api.convert.snapshots import read_identity
+from loyalty_service.api.convert.verifications import read_verification, write_inspection, write_proof
 from loyalty_service.api.pages import list_page
+from loyalty_service.awards.verification import Verifier
 from loyalty_service.merchants.parse import is_merchant_id
 from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
@@ -20,9 +23,10 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class MerchantServicer(pb_grpc.MerchantServiceServicer):
-    def __init__(self, store: MerchantStore, service: MerchantService) -> None:
+    def __init__(self, store: MerchantStore, service: MerchantService, verifier: Verifier) -> None:
         self._store = store
         self._service = service
+        self._verifier = verifier
 
     async def CreateMerchant(self, request: pb.CreateMerchantRequest, context: Context) -> pb.CreateMerchantResponse:
         merchant = await self._service.create(
@@ -65,3 +69,10 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
     async def CheckMerchant(self, request: pb.CheckMerchantRequest, context: Context) -> pb.CheckMerchantResponse:
         unreadable = await self._service.check(request.merchant_id)
         return pb.CheckMerchantResponse(unreadable_fields=map(write_unreadable, unreadable[:MAX_UNREADABLE]))
+
+    async def InspectMember(self, request: pb.InspectMemberRequest, context: Context) -> pb.InspectMemberResponse:
+        return write_inspection(await self._verifier.inspect(request.merchant_id, read_identity(request.identity)))
+
+    async def VerifyMerchant(self, request: pb.VerifyMerchantRequest, context: Context) -> pb.VerifyMerchantResponse:
+        proof = await self._verifier.verify(request.merchant_id, read_verification(request))
+        return write_proof(proof, await self._store.get(request.merchant_id))

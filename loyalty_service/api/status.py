@@ -17,6 +17,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.CallerUnknownError: grpc.StatusCode.UNAUTHENTICATED,
     errors.MerchantNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MerchantExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    errors.MerchantUnverifiedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.MemberNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MemberAmbiguousError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.MemberBlockedError: grpc.StatusCode.FAILED_PRECONDITION,

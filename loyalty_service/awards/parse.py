@@ -10,7 +10,7 @@ import msgspec
 
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
 from loyalty_service.domain.award_filter import AwardFilter
-from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.errors import BadValueError, MerchantUnverifiedError
 from loyalty_service.domain.limits import check_award
 from loyalty_service.domain.member import Member
 from loyalty_service.domain.merchant import Merchant
@@ -88,8 +88,11 @@ def read_content(given: GivenAward) -> Content:
 
 
 def parse_award(merchant: Merchant, given: GivenAward) -> AwardRequest:
-    """Raises BadValueError, and LimitExceededError for a limit of a single award."""
+    """Raises MerchantUnverifiedError, BadValueError, and LimitExceededError for a limit of a single award."""
     check_request_id(given.request_id)
+    # The award is sent by this value of the merchant's, so what was proven and what is sent cannot come apart.
+    if not merchant.is_verified:
+        raise MerchantUnverifiedError
     if given.points < 1:
         raise BadValueError("points", "must be whole points, 1 or more")
     member_id = _parse_printable("member_id", given.member_id, MAX_MEMBER_ID_CHARS)
@@ -165,6 +168,11 @@ def parse_finding(state: AwardState, settled_by: str, because: str) -> tuple[str
 def parse_eraser(text: str) -> str:
     """Parse who wants an erasure. Raises BadValueError."""
     return _parse_text("erased_by", text, MAX_AGENT_CHARS)
+
+
+def parse_verifier(text: str) -> str:
+    """Who proves a shop's points. Raises BadValueError."""
+    return _parse_text("verified_by", text, MAX_AGENT_CHARS)
 
 
 def parse_filter(given: AwardFilter) -> AwardFilter:

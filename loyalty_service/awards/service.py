@@ -86,9 +86,9 @@ class AwardService:
 
         Answers within about `answer_s`, if necessary with PENDING.
 
-        Raises BadValueError, RequestIdReusedError, LimitExceededError, AwardInDoubtError, MemberBlockedError,
-        MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and the errors of `Snapshots.get` if the
-        member must be read: in each case nothing was sent.
+        Raises BadValueError, RequestIdReusedError, MerchantUnverifiedError, LimitExceededError, AwardInDoubtError,
+        MemberBlockedError, MemberStatusUnknownError, WalletDisabledError, SeveralWalletsError, and the errors of
+        `Snapshots.get` if the member must be read: in each case nothing was sent.
         """
         answer_time = asyncio.get_running_loop().time() + answer_s
         check_request_id(given.request_id)
@@ -217,12 +217,12 @@ class AwardService:
             opened = await opening
             if opened.is_ours:
                 key = (merchant.merchant_id, opened.award.number)
-                self._sending[key] = task = self._start(self._sender.send(merchant, opened.award, deadline))
+                self._sending[key] = task = self.start(self._sender.send(merchant, opened.award, deadline))
                 task.add_done_callback(lambda _: self._sending.pop(key, None))
             return opened
 
         async with asyncio.timeout(self._opening_timeout_s):
-            opened = await asyncio.shield(self._start(open_and_send()))
+            opened = await asyncio.shield(self.start(open_and_send()))
         return await self._answer(opened.award, answer_time, member, replayed=not opened.is_ours)
 
     async def _replay(self, merchant: Merchant, award: Award, answer_time: float) -> AwardAnswer:
@@ -257,7 +257,8 @@ class AwardService:
             award = await self._ledger.find_number(merchant_id, award.number) or award
         return award
 
-    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """In a task that goes on though its caller leaves, and that `drain` waits for."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

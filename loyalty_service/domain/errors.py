@@ -3,7 +3,7 @@
 LoyaltyError
 ├── BadValueError
 ├── CallerUnknownError
-├── MerchantNotFoundError · MerchantExistsError
+├── MerchantNotFoundError · MerchantExistsError · MerchantUnverifiedError
 ├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · MemberStatusUnknownError
 ├── WalletDisabledError · SeveralWalletsError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
@@ -62,6 +62,13 @@ class MerchantExistsError(LoyaltyError):
 
     def __init__(self, merchant_id: str) -> None:
         super().__init__(f"shop {merchant_id} already exists")
+
+
+class MerchantUnverifiedError(LoyaltyError):
+    reason = "MERCHANT_UNVERIFIED"
+
+    def __init__(self) -> None:
+        super().__init__("this shop is not verified, so it gives no points: its point scale may be wrong")
 
 
 class MemberNotFoundError(LoyaltyError):

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from loyalty_service.domain.limits import Limits
+from loyalty_service.domain.verification import Verification
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,7 +14,7 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     `generation` is random, and new whenever the merchant is added or its provider URL, token or profile changes;
     snapshots held under an older generation are never shown again. `award_reasons`: where there are any, each award
     names one. `hold_time_s`: how long a held snapshot answers readers; `stale_if_error_s`: how long it does so while
-    the provider fails. 0: the service's setting.
+    the provider fails. 0: the service's setting. `verification`: None if its points were never proven.
     """
 
     merchant_id: str
@@ -30,6 +31,12 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     update_time: datetime
     hold_time_s: int = 0
     stale_if_error_s: int = 0
+    verification: Verification | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether points may be given, as far as its profile and its origin go."""
+        return self.verification is not None and self.verification.is_current
 
     def __repr__(self) -> str:
         """Leaves the token out, so that no log and no traceback shows it."""

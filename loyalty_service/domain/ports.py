@@ -12,6 +12,7 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.verification import Inspection
 
 
 class Clock(Protocol):
@@ -85,6 +86,10 @@ class LoyaltyProvider(Protocol):
 
         Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
         """
+        ...
+
+    async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
+        """Read a member now, with what each line of the merchant's profile finds. Raises as `fetch`."""
         ...
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from loyalty_service.domain.errors import BadValueError, MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.errors import BadValueError, MemberNotFoundError, MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.limits import LIMIT_FIELDS, Limits
+from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import LoyaltyProvider, UnreadableField
+from loyalty_service.domain.verification import Verification
 from loyalty_service.merchants.parse import (
     FIELD_NAMES,
     GivenFields,
@@ -18,7 +21,9 @@ from loyalty_service.merchants.parse import (
     parse_merchant_id,
     parse_token,
 )
+from loyalty_service.merchants.proofs import DROPPED_PROOF, LOOPBACK
 from loyalty_service.merchants.store import MerchantStore, make_generation
+from runtime.hosts import is_loopback
 
 # A change of one of these may point to another project at the provider: older held snapshots must not be shown.
 _WAY_TO_PROVIDER = frozenset({"provider_url", "provider_token", "profile"})
@@ -56,6 +61,8 @@ class MerchantService:
             limits=limits,
             **fields,
         )
+        if is_loopback(urlsplit(merchant.provider_url).hostname or ""):
+            merchant = msgspec.structs.replace(merchant, verification=_make_own_verification(now))
         if await self._exists(merchant_id):
             raise MerchantExistsError(merchant_id)
         if probe:
@@ -74,7 +81,9 @@ class MerchantService:
     ) -> Merchant:
         """Change the fields that `paths` names, and the token unless it is empty.
 
-        Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe fails; nothing is changed then.
+        What was proven of its points holds no more where a new token does not read the member by whom it was proven,
+        or is not tried. Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe or that read
+        fails: then nothing is changed.
         """
         names = parse_field_names(paths)
         if not names and not token:
@@ -85,10 +94,12 @@ class MerchantService:
             changes["provider_token"] = parse_token(token)
         if _WAY_TO_PROVIDER & changes.keys():
             changes["generation"] = make_generation()
+            way = {name: value for name, value in changes.items() if name in _WAY_TO_PROVIDER | {"generation"}}
+            changed = msgspec.structs.replace(current, **way)
             if probe:
-                way = {name: value for name, value in changes.items() if name in _WAY_TO_PROVIDER | {"generation"}}
-                changed = msgspec.structs.replace(current, **way)
                 await self._provider.probe(changed, timeout_s=self._probe_timeout_s)
+            if not await self._keeps_proof(current, changed, may_ask=probe):
+                changes |= DROPPED_PROOF
         return await self._store.change(merchant_id, changes)
 
     async def check(self, merchant_id: str) -> tuple[UnreadableField, ...]:
@@ -99,6 +110,25 @@ class MerchantService:
         merchant = await self._store.get(merchant_id)
         await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
         return self._provider.list_unreadable(merchant)
+
+    async def _keeps_proof(self, current: Merchant, changed: Merchant, *, may_ask: bool) -> bool:
+        """Whether what was proven holds as far as the token goes: a new one may be of another project.
+
+        A change of profile or URL alone is seen by the fingerprint, whenever the merchant is read, and may be undone.
+        Raises ProviderError.
+        """
+        proof = current.verification
+        if proof is None or changed.provider_token == current.provider_token or proof.verified_by == LOOPBACK:
+            return True
+        is_same_way = (changed.provider_url, changed.profile) == (current.provider_url, current.profile)
+        if proof.member is None or not may_ask or not is_same_way:
+            return False
+        identity = Identity(kind="member_id", value=proof.member.member_id)
+        try:
+            found = await self._provider.inspect(changed, identity, timeout_s=self._probe_timeout_s)
+        except MemberNotFoundError:
+            return False
+        return found.member.support_id == proof.member.support_id
 
     async def _exists(self, merchant_id: str) -> bool:
         try:
@@ -115,3 +145,8 @@ class MerchantService:
             except BadValueError as error:
                 raise BadValueError("merchant.profile", error.description) from error
         return fields
+
+
+def _make_own_verification(now: datetime) -> Verification:
+    """Of a provider on this machine: nobody's points are at stake, until its profile or its address changes."""
+    return Verification(verify_time=now, verified_by=LOOPBACK, member=None, is_current=True)

@@ -14,7 +14,9 @@ from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundE
 from loyalty_service.domain.limits import LIMIT_FIELDS, Limits
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
+from loyalty_service.domain.verification import VerifiedMember
 from loyalty_service.merchants.parse import is_merchant_id
+from loyalty_service.merchants.proofs import MakeFingerprint, ProofColumns
 from loyalty_service.merchants.table import merchants
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
@@ -34,10 +36,13 @@ class MerchantStore:
     While the database does not answer in time, a merchant in memory stays usable: a sidebar needs no ledger.
     """
 
-    def __init__(self, database: Database, keys: SecretKeys, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, keys: SecretKeys, clock: Clock, *, make_fingerprint: MakeFingerprint
+    ) -> None:
         self._database = database
         self._keys = keys
         self._clock = clock
+        self._proofs = ProofColumns(keys, make_fingerprint)
         self._held: dict[str, tuple[Merchant, float]] = {}
         self._lookups = SharedTasks[str, None]()
         self._writes = 0
@@ -88,6 +93,9 @@ class MerchantStore:
     async def add(self, merchant: Merchant) -> Merchant:
         """Raises MerchantExistsError. Times are the database's."""
         values = self._spell(msgspec.structs.asdict(merchant))
+        if merchant.verification is not None:
+            proven_by = merchant.verification.verified_by
+            values |= self._proofs.spell(merchant.provider_url, merchant.profile, verified_by=proven_by, member=None)
         values |= {"create_time_ms": now_ms(), "update_time_ms": now_ms()}
 
         def insert(connection: Connection) -> Row[Any] | None:
@@ -107,6 +115,27 @@ class MerchantStore:
         query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(values)
         await self._database.write(lambda connection: connection.execute(query))
         return await self._get_written(merchant_id)
+
+    async def verify(self, merchant: Merchant, *, verified_by: str, member: VerifiedMember) -> bool:
+        """Keep that the merchant's points were proven. False: its way to the provider has changed meanwhile."""
+        is_same = (merchants.c.merchant_id == merchant.merchant_id, merchants.c.generation == merchant.generation)
+        values = self._proofs.spell(merchant.provider_url, merchant.profile, verified_by=verified_by, member=member)
+        query = update(merchants).where(*is_same).values(values)
+        count = await self._database.write(lambda connection: connection.execute(query).rowcount)
+        self._forget(merchant.merchant_id)
+        return count > 0
+
+    async def forget_member(self, merchant_id: str, member_id: str) -> None:
+        """Of the member by whom the merchant was verified, if it is this one. What was proven stays so.
+
+        Raises MerchantNotFoundError.
+        """
+        held = (await self._ask(merchant_id)).verification
+        if held is None or held.member is None or held.member.member_id != member_id:
+            return
+        query = update(merchants).where(merchants.c.merchant_id == merchant_id).values(verified_member_encrypted="")
+        await self._database.write(lambda connection: connection.execute(query))
+        self._forget(merchant_id)
 
     async def remove(self, merchant_id: str) -> None:
         """Raises MerchantNotFoundError."""
@@ -142,7 +171,8 @@ class MerchantStore:
             values[name] = datetime.fromtimestamp(values.pop(f"{name}_ms") / 1000, UTC)
         limits = Limits(**{name: values.pop(field) for field, name in LIMIT_FIELDS.items()})
         values["award_reasons"] = msgspec.json.decode(values["award_reasons"], type=tuple[str, ...])
-        return Merchant(**values, limits=limits, provider_token=token)
+        verification = self._proofs.pop(values)
+        return Merchant(**values, limits=limits, provider_token=token, verification=verification)
 
 
 def make_generation() -> str:

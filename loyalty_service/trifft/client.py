@@ -14,6 +14,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, Movements, UnreadableField
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.verification import Inspection
 from loyalty_service.metrics import Metrics
 from loyalty_service.outbound.service import Outbound
 from loyalty_service.trifft.bookings import BookingKind, Bookings
@@ -71,6 +72,11 @@ class TrifftProvider:
         """See the port. Also raises BadValueError for a kind of identity that the profile cannot search for."""
         async with self._read(merchant, priority, timeout_s, count=_MEMBER_REQUESTS) as read:
             return await read.fetch(identity, remembered_member_id)
+
+    async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
+        """See the port. A person waits for it; as `probe` it goes past the circuit breaker, within the rate."""
+        async with self._read(merchant, Priority.AWARD, timeout_s, count=_MEMBER_REQUESTS, is_forced=True) as read:
+            return await read.inspect(identity)
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
         """See the port."""

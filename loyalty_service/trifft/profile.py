@@ -1,5 +1,6 @@
 """The wire profile: TRIFFT's paths, fields and units as data, with a merchant's own lines over the default."""
 
+import functools
 import json
 import re
 import tomllib
@@ -179,15 +180,8 @@ def parse_profile(overrides_toml: str) -> Profile:
     Raises BadValueError("profile", …) for text that is no TOML, an unknown line, a value of the wrong type, an
     expression that is no JMESPath, and a path without the placeholder that it needs.
     """
-    if len(overrides_toml) > MAX_PROFILE_CHARS:
-        raise BadValueError("profile", f"must have at most {MAX_PROFILE_CHARS} characters")
     try:
-        overrides = tomllib.loads(overrides_toml)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadValueError("profile", f"is not TOML: {error}") from error
-    try:
-        lines = _merge(_default_lines(), _inherit(overrides))
-        profile = msgspec.convert(lines, Profile, dec_hook=_parse_line)
+        profile = msgspec.convert(merge_lines(overrides_toml), Profile, dec_hook=_parse_line)
     except msgspec.ValidationError as error:
         raise BadValueError("profile", f"has a bad line: {error}") from error
     _check_paths(profile)
@@ -195,6 +189,18 @@ def parse_profile(overrides_toml: str) -> Profile:
     return profile
 
 
+def merge_lines(overrides_toml: str) -> dict[str, Any]:
+    """The lines as they are written, the merchant's over the default ones. Raises BadValueError for no TOML."""
+    if len(overrides_toml) > MAX_PROFILE_CHARS:
+        raise BadValueError("profile", f"must have at most {MAX_PROFILE_CHARS} characters")
+    try:
+        overrides = tomllib.loads(overrides_toml)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadValueError("profile", f"is not TOML: {error}") from error
+    return _merge(_default_lines(), _inherit(overrides))
+
+
+@functools.cache
 def _default_lines() -> dict[str, Any]:
     return tomllib.loads(resources.files(__package__).joinpath("profile.toml").read_text(encoding="utf-8"))
 

@@ -16,9 +16,11 @@ from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.verification import Inspection
 from loyalty_service.outbound.retry import ReadRequests
 from loyalty_service.outbound.transport import Request
 from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
+from loyalty_service.trifft.inspection import Inspector
 from loyalty_service.trifft.mapping.coupons import parse_coupons
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_list, parse_rows, read_required
 from loyalty_service.trifft.mapping.member import (
@@ -73,6 +75,16 @@ class Read:
                 await asyncio.gather(guessed, return_exceptions=True)
         return Snapshot(member=member, coupons=coupons, fetch_time=self._fetch_time)
 
+    async def inspect(self, identity: Identity) -> Inspection:
+        """A member, and what each line of the profile finds in the answers."""
+        request, candidate = await self._fetch_candidate(identity)
+        try:
+            coupons = await self._ask(self._make_coupons_request(candidate.member_id))
+        except WireError:
+            coupons = None
+        inspector = Inspector(self._profile, self._zone, self._fetch_time)
+        return self._parse(request, lambda reader: inspector.inspect(candidate, coupons, reader))
+
     async def list_movements(self, member_id: str, since: datetime) -> Movements:
         """Call this only if the profile has such a list."""
         operation = self._profile.list_movements
@@ -110,6 +122,11 @@ class Read:
         return parse_data(answer, self._profile)
 
     async def _fetch_member(self, identity: Identity) -> Member:
+        request, candidate = await self._fetch_candidate(identity)
+        return self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+
+    async def _fetch_candidate(self, identity: Identity) -> tuple[Request, Candidate]:
+        """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError."""
         if identity.kind == "member_id":
             request, candidates = await self._get_candidates(identity.value)
         else:
@@ -118,7 +135,7 @@ class Read:
             raise MemberNotFoundError(self._fetch_time)
         if len(candidates) > 1:
             raise MemberAmbiguousError(len(candidates), self._fetch_time)
-        return self._parse(request, lambda reader: parse_member(candidates[0], self._profile, self._zone, reader))
+        return request, candidates[0]
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
         operation = self._profile.get_member
@@ -164,8 +181,7 @@ class Read:
     async def _list_coupons(self, member_id: str) -> tuple[Coupon, ...] | None:
         """None: the list cannot be read; the member is shown without it."""
         operation = self._profile.list_coupons
-        path = operation.make_path(member_id, self._fetch_time)
-        request = Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
+        request = self._make_coupons_request(member_id)
         try:
             data = await self._ask(request)
         except WireError as error:
@@ -180,6 +196,11 @@ class Read:
             return parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
 
         return self._parse(request, parse)
+
+    def _make_coupons_request(self, member_id: str) -> Request:
+        operation = self._profile.list_coupons
+        path = operation.make_path(member_id, self._fetch_time)
+        return Request(operation="list_coupons", method=operation.method, path=path, query=operation.query)
 
     def _parse(self, request: Request, parse: Callable[[FieldReader], T]) -> T:
         reader = FieldReader()

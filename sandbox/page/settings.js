@@ -48,6 +48,7 @@ const TRIFFT = [
   { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },
   { key: "time_format", kind: "choice", label: "Times are", choices: [["unix", "UNIX seconds"], ["iso", "ISO-8601"]] },
   { key: "point_scale", kind: "choice", label: "One point on the wire is", choices: [[1, "1"], [100, "100"]] },
+  { key: "balance_scale", kind: "choice", label: "One point of a balance is", choices: [[1, "1"], [100, "100"]] },
   { key: "tiers", kind: "flag", label: "Tiers are in use" },
   { key: "wallets", kind: "flag", label: "Wallets are in use" },
   {

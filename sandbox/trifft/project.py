@@ -23,15 +23,16 @@ _Slug = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The form of a project's answers, and its switches.
 
-    `point_scale`: the wire value of one point in the bodies of credit, debit and movements; a member's own `points` are
-    not scaled. `wrapped`: success comes as {"status", "success", "data"}. `movements`: the list's content. complete:
-    pending ones included; without_reference: no references; incomplete: without all that have a reference; unavailable:
-    404.
+    `point_scale`: the wire value of one point in the bodies of credit, debit and movements; `balance_scale`: in a
+    member's own `points`. `wrapped`: success comes as {"status", "success", "data"}. `movements`: the list's content.
+    complete: pending ones included; without_reference: no references; incomplete: without all that have a reference;
+    unavailable: 404.
     """
 
     wrapped: bool = False
     time_format: Literal["unix", "iso"] = "unix"
     point_scale: Literal[1, 100] = 1
+    balance_scale: Literal[1, 100] = 1
     first_name_slug: _Slug = "first_name"
     last_name_slug: _Slug = "last_name"
     tiers: bool = True

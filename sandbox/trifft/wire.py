@@ -43,7 +43,7 @@ def render_member(member: Member, project: Project) -> Json:
         "email": "" if gone else member.email,
         "phone": None if gone else member.phone,
         "support_id": None if gone else member.support_id,
-        "points": _number(member.points) if project.has_wallet(member) else None,
+        "points": _balance(member.points, settings) if project.has_wallet(member) else None,
         "tier": tier,
         "segments": [] if gone else member.segments,
         "favorite_venue": None if gone else member.favorite_venue,
@@ -53,14 +53,16 @@ def render_member(member: Member, project: Project) -> Json:
         "created_at": _time(member.created_at, settings),
     }
     if member.more_wallets and project.has_wallet(member):
-        fields["wallets"] = _render_wallets(member)
+        fields["wallets"] = _render_wallets(member, settings)
     return _lay_over(fields, member)
 
 
-def _render_wallets(member: Member) -> list[Json]:
+def _render_wallets(member: Member, settings: Settings) -> list[Json]:
     """Render all wallets, the primary one first; a member with one wallet has no such list."""
-    primary: Json = {"id": PRIMARY_WALLET, "name": "Points", "points": _number(member.points)}
-    more: list[Json] = [{"id": one.id, "name": one.name, "points": _number(one.points)} for one in member.more_wallets]
+    primary: Json = {"id": PRIMARY_WALLET, "name": "Points", "points": _balance(member.points, settings)}
+    more: list[Json] = [
+        {"id": one.id, "name": one.name, "points": _balance(one.points, settings)} for one in member.more_wallets
+    ]
     return [primary, *more]
 
 
@@ -137,6 +139,10 @@ def spoil_types(value: object) -> object:
 
 def _scaled(points: Decimal, settings: Settings) -> Decimal | int:
     return _number(points * settings.point_scale)
+
+
+def _balance(points: Decimal, settings: Settings) -> Decimal | int:
+    return _number(points * settings.balance_scale)
 
 
 def _number(points: Decimal) -> Decimal | int:

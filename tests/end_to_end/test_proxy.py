@@ -30,6 +30,7 @@ from tests.proxies import Proxy, run_proxy
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 30.0
 KEY = "key-between-the-processes"
+JANA = ("--email", "jana@example.com", "--points", "1240")
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,12 @@ async def test_proxy_of_the_settings_is_the_way_to_trifft_and_gorgias_alone(tmp_
         address = proxy.url.replace("://", "://clerk:s3cret@")
         async with run_shop(tmp_path, LOYALTY_HTTP_PROXY=address, GATEWAY_HTTP_PROXY=address) as shop:
             proxy.lead_to(shop.helpdesk.url)
-            said = [await shop.add("http://trifft.test"), await shop.install("http://gorgias.test")]
-            assert [code for code, _ in said] == [0, 0], said
+            said = [
+                await shop.add("http://trifft.test"),
+                await shop.run("merchant", "verify", "acme", *JANA, "--give", "1"),
+                await shop.install("http://gorgias.test"),
+            ]
+            assert [code for code, _ in said] == [0, 0, 0], said
             assert (await shop.ask_widget())["status"] == "member"
             said.append(await shop.run("check", "acme"))
             assert said[-1][0] == 0, said
@@ -206,6 +211,10 @@ async def test_trifft_over_https_is_reached_by_a_tunnel_that_the_proxy_cannot_re
                     merchant=merchant, provider_token="acme-write", allow_private_url=True
                 )
                 await client.create_merchant(request, timeout_s=10)
+                proof = pb.VerifyMerchantRequest(
+                    merchant_id="acme", member_id="jana", shown_balance="0", give=1, verified_by="ops"
+                )
+                await client.verify_merchant(proof, timeout_s=30)
                 identity = pb.MemberIdentity(email="jana@example.com")
                 snapshot = await client.find_member("acme", identity, timeout_s=10)
                 award = pb.AwardPointsRequest(

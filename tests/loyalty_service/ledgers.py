@@ -29,6 +29,7 @@ from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
+from loyalty_service.trifft.fingerprint import make_fingerprint
 from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -155,7 +156,9 @@ class Desk(Book):
         self.merchant: Merchant = make_merchant()
         self.snapshots = snapshots
         self.sender = Sender(self.ledger, provider, snapshots, timeout_s=10.0, clock=clock)
-        self.merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), SystemClock())
+        self.merchants = MerchantStore(
+            database, SecretKeys((SECRET_KEY,)), SystemClock(), make_fingerprint=make_fingerprint
+        )
         self.awards = AwardService(
             self.ledger,
             self.sender,

@@ -26,6 +26,7 @@ from loyalty_service.domain.ports import LoyaltyProvider, Movement, Movements
 from loyalty_service.merchants.store import MerchantStore
 from loyalty_service.metrics import Metrics
 from loyalty_service.snapshots import open_snapshots
+from loyalty_service.trifft.fingerprint import make_fingerprint
 from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -150,7 +151,7 @@ async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncItera
         database = await stack.enter_async_context(open_database(database_url))
         history = History(database, reversal_window_s=1800.0)
         opening = open_snapshots(provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=100, recent=history)
-        merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock)
+        merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock, make_fingerprint=make_fingerprint)
         if not await merchants.list_after("", 1):
             await merchants.add(make_merchant())
         metrics = Metrics()

@@ -25,6 +25,8 @@ from runtime.clock import SystemClock
 from runtime.settings import Listen
 from tests.loyalty_service.scripted import JANA
 
+# A shop whose TRIFFT is here gives points without a proof.
+ON_THIS_MACHINE = "http://127.0.0.1:8090"
 SECRET_KEY = Fernet.generate_key().decode()
 # Long enough that a busy machine does not look like a hanging provider or an unknown outcome.
 PATIENT = {"read_timeout_s": 30.0, "award_answer_s": 30.0}
@@ -39,7 +41,7 @@ class Client:
         self.merchants = pb_grpc.MerchantServiceStub(channel)
 
     async def add_merchant(self, merchant_id: str = "acme", **fields: Any) -> pb.Merchant:  # noqa: ANN401  any field
-        merchant = pb.Merchant(merchant_id=merchant_id, provider_url="https://api.trifft.io", **fields)
+        merchant = pb.Merchant(**({"merchant_id": merchant_id, "provider_url": ON_THIS_MACHINE} | fields))
         request = pb.CreateMerchantRequest(merchant=merchant, provider_token="made-up-token")
         return (await self.merchants.CreateMerchant(request)).merchant
 

@@ -14,6 +14,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movement, Movements, UnreadableField
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.verification import Inspection, Verification
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -47,6 +48,7 @@ def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noq
         generation="1",
         create_time=NOON,
         update_time=NOON,
+        verification=Verification(verify_time=NOON, verified_by="jo@ops", member=None, is_current=True),
     )
     return msgspec.structs.replace(merchant, **changes)
 
@@ -91,6 +93,13 @@ class ScriptedProvider:
         if member is None:
             raise MemberNotFoundError(fetch_time)
         return Snapshot(member=member, coupons=(), fetch_time=fetch_time)
+
+    async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
+        """The member, and no line."""
+        snapshot = await self.fetch(
+            merchant, identity, remembered_member_id=None, priority=Priority.AWARD, timeout_s=timeout_s
+        )
+        return Inspection(member=snapshot.member, lines=(), unread_fields=(), scales={}, fetch_time=snapshot.fetch_time)
 
     async def credit(self, merchant: Merchant, booking: Booking, *, timeout_s: float) -> Receipt:  # noqa: ARG002
         self.credits.append(booking)

@@ -16,6 +16,7 @@ from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import MerchantExistsError, MerchantNotFoundError
 from loyalty_service.domain.limits import Limits
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
+from loyalty_service.trifft.fingerprint import make_fingerprint
 from runtime.clock import SystemClock
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
@@ -106,7 +107,7 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(e
 
 async def test_merchants_live_and_go_alike_on_both_engines(each_database_url: str) -> None:
     async with open_database(each_database_url) as database:
-        store = MerchantStore(database, SecretKeys([SECRET_KEY]), SystemClock())
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), SystemClock(), make_fingerprint=make_fingerprint)
         acme, bloom = make_merchant("acme"), make_merchant("bloom")
         added = [await store.add(merchant) for merchant in (bloom, acme)]
         with pytest.raises(MerchantExistsError):
@@ -129,7 +130,7 @@ async def test_known_merchant_stays_known_while_the_database_fails(each_database
     """A sidebar needs no ledger; only who was never asked for cannot be told."""
     async with open_database(each_database_url) as database:
         clock = FakeClock()
-        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock)
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
         acme = await store.add(make_merchant("acme"))
         assert await store.get("acme") == acme
         await execute(database, "ALTER TABLE merchants RENAME TO lost")
@@ -146,7 +147,7 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         clock = FakeClock()
-        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock)
+        store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
         acme = await store.add(make_merchant("acme"))
         wire.silent.set()
         clock.advance(REVALIDATE_S)

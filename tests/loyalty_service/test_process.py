@@ -174,12 +174,18 @@ async def test_award_that_the_proxy_refuses_is_rejected_and_may_be_tried_again(
         proxy.refused = "/wallet/credit"
         async with running(settings | {"LOYALTY_HTTP_PROXY": proxy.url}) as (_, client):
             await add_merchant(client, acme, "http://trifft.test")
+            balance = str(acme.get_member(JANA).points)
+            proof = pb.VerifyMerchantRequest(
+                merchant_id="acme", member_id=JANA, shown_balance=balance, give=1, verified_by="ops"
+            )
+            await client.merchants.VerifyMerchant(proof)
+            sent = acme.count_requests("credit")
             proxy.refusal = 407
             refused = await client.award(request_id=request_id, member_id=JANA)
             proxy.refusal = None
             again = await client.award(request_id=request_id, member_id=JANA)
     assert (refused.award.state, refused.award.retryable) == (pb.AWARD_STATE_REJECTED, True)
-    assert (again.award.state, acme.count_requests("credit")) == (pb.AWARD_STATE_APPLIED, 1)
+    assert (again.award.state, acme.count_requests("credit")) == (pb.AWARD_STATE_APPLIED, sent + 1)
 
 
 @pytest.mark.parametrize(

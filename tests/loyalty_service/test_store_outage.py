@@ -39,6 +39,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "UpdateMerchant": {"merchant": pb.Merchant(merchant_id="bloom"), "update_mask": {"paths": ["locale"]}},
     "DeleteMerchant": BLOOM,
     "CheckMerchant": BLOOM,
+    "InspectMember": BLOOM | {"identity": JANA_BY_ID},
+    "VerifyMerchant": BLOOM | {"member_id": JANA, "shown_balance": "1240.5", "give": 1, "verified_by": "jo@ops"},
 }
 TakeAway = Callable[[], Awaitable[None]]
 

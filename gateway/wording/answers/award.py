@@ -16,7 +16,7 @@ from gateway.wording.answers.refusals import say_refusal
 from gateway.wording.directions import ADD, REMOVE, Direction, find_direction
 from gateway.wording.limits import LIMITS, MAX_NOTE_CHARS, MAX_REASON_CHARS, PER_DEDUCTION
 from gateway.wording.numbers import format_number, format_points
-from gateway.wording.phrases import ASK_MANAGER, INSTALL_AGAIN, TAG_ADVICE, format_echo
+from gateway.wording.phrases import ASK_MANAGER, INSTALL_AGAIN, NOT_VERIFIED, TAG_ADVICE, format_echo
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 from gateway.wording.times import format_clock, format_time, is_today
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -28,6 +28,7 @@ _NO_MEMBER = {
     NoTokenReason.NO_EMAIL: "there is no e-mail on this ticket, so no member can be found.",
     NoTokenReason.UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
     NoTokenReason.NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
+    NoTokenReason.NOT_VERIFIED: NOT_VERIFIED,
 }
 # The panel has no token, since TRIFFT did not answer or the panel is old. The press does not know why; the panel says
 # it.

@@ -5,13 +5,21 @@ from datetime import datetime
 from gateway.errors import name_reason
 from gateway.wording.panel.failures import capitalize, say_failure_beside_data
 from gateway.wording.panel.member import is_switched_off, say_points
-from gateway.wording.phrases import NO_POINTS_HERE, format_echo, say_several_wallets, say_status
+from gateway.wording.phrases import (
+    NO_POINTS_HERE,
+    NOT_VERIFIED,
+    TELL_ADMINISTRATOR,
+    format_echo,
+    say_several_wallets,
+    say_status,
+)
 from gateway.wording.shop import Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import drop_mark, join, make_line
 
 # The statuses of members who may get points; an older loyalty service may not set one.
 ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
+_NOT_VERIFIED = f"Points cannot be added yet: {NOT_VERIFIED}"
 NO_EMAIL = "No e-mail on this ticket, so no member can be found."
 # There may be an e-mail, but it cannot be read.
 UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
@@ -21,10 +29,18 @@ def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
     """The first line of one member. `now`: the time of the failure, if the snapshot is stale."""
     is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
     summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
-    if not is_old:
-        return summary
-    failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
-    return f"OLD DATA: {drop_mark(summary).removesuffix('.')}. {failure}"
+    if is_old:
+        failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
+        summary = f"OLD DATA: {_end(summary)} {failure}"
+    if shop.is_unverified and gets_points(snapshot.member) and TELL_ADMINISTRATOR not in summary:
+        summary = f"{_end(summary)} {_NOT_VERIFIED}"
+    return summary
+
+
+def gets_points(member: pb.Member) -> bool:
+    """Whether points can be added, as the loyalty service decides: an unreadable balance forbids nothing."""
+    has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
+    return member.status in ACTIVE and has_wallet
 
 
 def say_not_member(email: str) -> str:
@@ -34,6 +50,10 @@ def say_not_member(email: str) -> str:
 def say_several_members(count: str, email: str) -> str:
     """`count`: a number, or empty if it is not known."""
     return f"{count or 'Several'} members have {format_echo(email)}. {NO_POINTS_HERE}"
+
+
+def _end(sentence: str) -> str:
+    return f"{drop_mark(sentence).removesuffix('.')}."
 
 
 def _say_obstacle(member: pb.Member) -> str:

@@ -1,9 +1,10 @@
 """Converts merchants, and the fields of their members that could not be read."""
 
-from loyalty_service.api.convert.values import spell, spell_fields
+from loyalty_service.api.convert.values import spell, spell_fields, write_time
 from loyalty_service.domain.limits import LIMIT_FIELDS
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import UnreadableField
+from loyalty_service.domain.verification import Verification
 from loyalty_service.merchants.parse import GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -18,7 +19,20 @@ def read_merchant_fields(message: pb.Merchant) -> GivenFields:
 def write_merchant(merchant: Merchant) -> pb.Merchant:
     """Write a merchant without its token: the message has no field for it."""
     limits = {field: getattr(merchant.limits, name) for field, name in LIMIT_FIELDS.items()}
-    return pb.Merchant(**spell_fields(pb.Merchant, merchant), **limits)
+    fields = spell_fields(pb.Merchant, merchant) | {"verification": _write_verification(merchant.verification)}
+    return pb.Merchant(**fields, **limits)
+
+
+def _write_verification(verification: Verification | None) -> pb.Verification:
+    """Without the member by whom it was made."""
+    if verification is None:
+        return pb.Verification(state=pb.VERIFICATION_STATE_NEVER)
+    is_current = verification.is_current
+    return pb.Verification(
+        state=pb.VERIFICATION_STATE_CURRENT if is_current else pb.VERIFICATION_STATE_OUTDATED,
+        verify_time=write_time(verification.verify_time),
+        verified_by=verification.verified_by,
+    )
 
 
 def write_unreadable(field: UnreadableField) -> pb.UnreadableField:

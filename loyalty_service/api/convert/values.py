@@ -15,6 +15,7 @@ from loyalty_service.domain.award_filter import AwardGrouping
 from loyalty_service.domain.erasure import KeptReason
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import CouponState, MemberStatus, NoBalance, Wallet
+from loyalty_service.domain.verification import VerificationOutcome
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,6 +28,7 @@ _PREFIXES: dict[type[Enum], str] = {
     KeptReason: "KEPT_REASON",
     MemberStatus: "MEMBER_STATUS",
     NoBalance: "WALLET_STATE",
+    VerificationOutcome: "VERIFICATION_OUTCOME",
 }
 
 

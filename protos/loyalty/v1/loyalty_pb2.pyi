@@ -96,13 +96,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     SNAPSHOTS_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The store that the fleet shares does not answer, so what is held is not known."""
     STATUS_UNKNOWN: _ErrorReason.ValueType  # 23
-    """FAILED_PRECONDITION. The merchant's profile does not know the member's status; the metadata's `status` has its
-    word.
-    """
+    """FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
     SEVERAL_WALLETS: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
     STORE_UNAVAILABLE: _ErrorReason.ValueType  # 25
     """UNAVAILABLE with RetryInfo. The service's own database does not answer, or fails."""
+    MERCHANT_UNVERIFIED: _ErrorReason.ValueType  # 26
+    """FAILED_PRECONDITION. The merchant's points were not proven for its present profile and URL: see VerifyMerchant."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -153,13 +153,13 @@ REVERSAL_TOO_LATE: ErrorReason.ValueType  # 21
 SNAPSHOTS_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The store that the fleet shares does not answer, so what is held is not known."""
 STATUS_UNKNOWN: ErrorReason.ValueType  # 23
-"""FAILED_PRECONDITION. The merchant's profile does not know the member's status; the metadata's `status` has its
-word.
-"""
+"""FAILED_PRECONDITION. The merchant's profile does not know the member's status; its word is in `status`."""
 SEVERAL_WALLETS: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION. The member has several wallets, and the merchant's profile does not name one."""
 STORE_UNAVAILABLE: ErrorReason.ValueType  # 25
 """UNAVAILABLE with RetryInfo. The service's own database does not answer, or fails."""
+MERCHANT_UNVERIFIED: ErrorReason.ValueType  # 26
+"""FAILED_PRECONDITION. The merchant's points were not proven for its present profile and URL: see VerifyMerchant."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -323,6 +323,89 @@ AWARD_GROUPING_REASON: AwardGrouping.ValueType  # 2
 AWARD_GROUPING_DAY: AwardGrouping.ValueType  # 3
 """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
 Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
+
+class _VerificationState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerificationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerificationState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERIFICATION_STATE_UNSPECIFIED: _VerificationState.ValueType  # 0
+    VERIFICATION_STATE_CURRENT: _VerificationState.ValueType  # 1
+    """It holds: AwardPoints gives points."""
+    VERIFICATION_STATE_OUTDATED: _VerificationState.ValueType  # 2
+    """It was proven for another profile or URL, or before a token that was not seen to read the same member. Where
+    profile and URL are set back, the proof holds again.
+    """
+    VERIFICATION_STATE_NEVER: _VerificationState.ValueType  # 3
+
+class VerificationState(_VerificationState, metaclass=_VerificationStateEnumTypeWrapper): ...
+
+VERIFICATION_STATE_UNSPECIFIED: VerificationState.ValueType  # 0
+VERIFICATION_STATE_CURRENT: VerificationState.ValueType  # 1
+"""It holds: AwardPoints gives points."""
+VERIFICATION_STATE_OUTDATED: VerificationState.ValueType  # 2
+"""It was proven for another profile or URL, or before a token that was not seen to read the same member. Where
+profile and URL are set back, the proof holds again.
+"""
+VERIFICATION_STATE_NEVER: VerificationState.ValueType  # 3
+Global___VerificationState: _TypeAlias = VerificationState  # noqa: Y015
+
+class _VerificationOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerificationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VerificationOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERIFICATION_OUTCOME_UNSPECIFIED: _VerificationOutcome.ValueType  # 0
+    VERIFICATION_OUTCOME_VERIFIED: _VerificationOutcome.ValueType  # 1
+    VERIFICATION_OUTCOME_READ_DIFFERS: _VerificationOutcome.ValueType  # 2
+    """The balance that is read is not `shown_balance`. Nothing was given."""
+    VERIFICATION_OUTCOME_NOT_GIVEN: _VerificationOutcome.ValueType  # 3
+    """The award is REJECTED: nothing was given."""
+    VERIFICATION_OUTCOME_GIVEN_UNKNOWN: _VerificationOutcome.ValueType  # 4
+    """The award is PENDING or UNKNOWN: nobody can say yet whether it was given, and it was not taken back."""
+    VERIFICATION_OUTCOME_GIVEN_LATER: _VerificationOutcome.ValueType  # 5
+    """The provider books the award later: the balance does not show it yet."""
+    VERIFICATION_OUTCOME_CREDIT_DIFFERS: _VerificationOutcome.ValueType  # 6
+    """The balance has changed otherwise than by `give`."""
+    VERIFICATION_OUTCOME_ANSWER_DIFFERS: _VerificationOutcome.ValueType  # 7
+    """The balance that the provider answered the award with is not the one that is read."""
+    VERIFICATION_OUTCOME_NOT_TAKEN_BACK: _VerificationOutcome.ValueType  # 8
+    """The award was given as it was meant, and could not be taken back for certain."""
+    VERIFICATION_OUTCOME_DEBIT_DIFFERS: _VerificationOutcome.ValueType  # 9
+    """After the award was taken back the balance is not what it was before."""
+    VERIFICATION_OUTCOME_NOT_READ: _VerificationOutcome.ValueType  # 10
+    """A balance could not be read in between: the provider failed."""
+    VERIFICATION_OUTCOME_MERCHANT_CHANGED: _VerificationOutcome.ValueType  # 11
+    """All agreed, and meanwhile the merchant's profile, URL or token has changed."""
+
+class VerificationOutcome(_VerificationOutcome, metaclass=_VerificationOutcomeEnumTypeWrapper):
+    """What a proof came to. But for VERIFIED, the merchant is as it was before."""
+
+VERIFICATION_OUTCOME_UNSPECIFIED: VerificationOutcome.ValueType  # 0
+VERIFICATION_OUTCOME_VERIFIED: VerificationOutcome.ValueType  # 1
+VERIFICATION_OUTCOME_READ_DIFFERS: VerificationOutcome.ValueType  # 2
+"""The balance that is read is not `shown_balance`. Nothing was given."""
+VERIFICATION_OUTCOME_NOT_GIVEN: VerificationOutcome.ValueType  # 3
+"""The award is REJECTED: nothing was given."""
+VERIFICATION_OUTCOME_GIVEN_UNKNOWN: VerificationOutcome.ValueType  # 4
+"""The award is PENDING or UNKNOWN: nobody can say yet whether it was given, and it was not taken back."""
+VERIFICATION_OUTCOME_GIVEN_LATER: VerificationOutcome.ValueType  # 5
+"""The provider books the award later: the balance does not show it yet."""
+VERIFICATION_OUTCOME_CREDIT_DIFFERS: VerificationOutcome.ValueType  # 6
+"""The balance has changed otherwise than by `give`."""
+VERIFICATION_OUTCOME_ANSWER_DIFFERS: VerificationOutcome.ValueType  # 7
+"""The balance that the provider answered the award with is not the one that is read."""
+VERIFICATION_OUTCOME_NOT_TAKEN_BACK: VerificationOutcome.ValueType  # 8
+"""The award was given as it was meant, and could not be taken back for certain."""
+VERIFICATION_OUTCOME_DEBIT_DIFFERS: VerificationOutcome.ValueType  # 9
+"""After the award was taken back the balance is not what it was before."""
+VERIFICATION_OUTCOME_NOT_READ: VerificationOutcome.ValueType  # 10
+"""A balance could not be read in between: the provider failed."""
+VERIFICATION_OUTCOME_MERCHANT_CHANGED: VerificationOutcome.ValueType  # 11
+"""All agreed, and meanwhile the merchant's profile, URL or token has changed."""
+Global___VerificationOutcome: _TypeAlias = VerificationOutcome  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
@@ -1709,6 +1792,7 @@ class Merchant(_message.Message):
     HOLD_TIME_S_FIELD_NUMBER: _builtins.int
     STALE_IF_ERROR_S_FIELD_NUMBER: _builtins.int
     MAX_POINTS_PER_DEDUCTION_FIELD_NUMBER: _builtins.int
+    VERIFICATION_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     """One DNS label: 1 to 63 of a-z 0-9 -, with no dash at its beginning or end."""
     provider_url: _builtins.str
@@ -1755,6 +1839,10 @@ class Merchant(_message.Message):
         another. Where there are any, each award must name one.
         """
 
+    @_builtins.property
+    def verification(self) -> Global___Verification:
+        """Whether points may be given. Ignored in a request: VerifyMerchant sets it. An older service does not send it."""
+
     def __init__(
         self,
         *,
@@ -1775,10 +1863,11 @@ class Merchant(_message.Message):
         hold_time_s: _builtins.int = ...,
         stale_if_error_s: _builtins.int = ...,
         max_points_per_deduction: _builtins.int = ...,
+        verification: Global___Verification | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_deduction", b"max_points_per_deduction", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_deduction", b"max_points_per_deduction", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_points_per_agent_day: _TypeAlias = _typing.Literal["max_points_per_agent_day"]  # noqa: Y015
     _WhichOneofArgType__max_points_per_agent_day: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day"]  # noqa: Y015
@@ -2112,3 +2201,250 @@ class UnreadableField(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnreadableField: _TypeAlias = UnreadableField  # noqa: Y015
+
+@_typing.final
+class Verification(_message.Message):
+    """What is known of a merchant's proof that points arrive as they are meant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    VERIFY_TIME_FIELD_NUMBER: _builtins.int
+    VERIFIED_BY_FIELD_NUMBER: _builtins.int
+    state: Global___VerificationState.ValueType
+    verified_by: _builtins.str
+    """Who said so: a claim. "the loopback": the provider is on this machine, where nobody needs to prove anything."""
+    @_builtins.property
+    def verify_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was proven last. Absent: never."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___VerificationState.ValueType = ...,
+        verify_time: _timestamp_pb2.Timestamp | None = ...,
+        verified_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["verify_time", b"verify_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state", "verified_by", b"verified_by", "verify_time", b"verify_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Verification: _TypeAlias = Verification  # noqa: Y015
+
+@_typing.final
+class InspectMemberRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    @_builtins.property
+    def identity(self) -> Global___MemberIdentity: ...
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        identity: Global___MemberIdentity | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "merchant_id", b"merchant_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectMemberRequest: _TypeAlias = InspectMemberRequest  # noqa: Y015
+
+@_typing.final
+class InspectMemberResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ScalesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    SCALES_FIELD_NUMBER: _builtins.int
+    FETCH_TIME_FIELD_NUMBER: _builtins.int
+    member_id: _builtins.str
+    """The provider's id."""
+    balance: _builtins.str
+    """Exact decimal text. Empty: it cannot be read, or there is none."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProfileLine]:
+        """Each line of the profile that shows something of a member, and what it found."""
+
+    @_builtins.property
+    def unread_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the fields in the provider's answers that no line reads, "params.nickname", "coupons[].type"; at most 100.
+        Never values.
+        """
+
+    @_builtins.property
+    def scales(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """What one point is on the wire, by the profile's line: "member.points_scale", "credit.point_scale",
+        "credit.answered_balance_scale", "debit.point_scale".
+        """
+
+    @_builtins.property
+    def fetch_time(self) -> _timestamp_pb2.Timestamp:
+        """When the read of the provider began."""
+
+    def __init__(
+        self,
+        *,
+        member_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___ProfileLine] | None = ...,
+        unread_fields: _abc.Iterable[_builtins.str] | None = ...,
+        balance: _builtins.str = ...,
+        scales: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        fetch_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch_time", b"fetch_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "fetch_time", b"fetch_time", "lines", b"lines", "member_id", b"member_id", "scales", b"scales", "unread_fields", b"unread_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InspectMemberResponse: _TypeAlias = InspectMemberResponse  # noqa: Y015
+
+@_typing.final
+class ProfileLine(_message.Message):
+    """One line of the wire profile, and what it found in the provider's answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_LINE_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    IS_UNREADABLE_FIELD_NUMBER: _builtins.int
+    profile_line: _builtins.str
+    """"member.points"."""
+    expression: _builtins.str
+    """Its JMESPath expression, "points"."""
+    text: _builtins.str
+    """What was read, for people. Empty: nothing."""
+    is_unreadable: _builtins.bool
+    """Something is there, and it cannot be read."""
+    def __init__(
+        self,
+        *,
+        profile_line: _builtins.str = ...,
+        expression: _builtins.str = ...,
+        text: _builtins.str = ...,
+        is_unreadable: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expression", b"expression", "is_unreadable", b"is_unreadable", "profile_line", b"profile_line", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProfileLine: _TypeAlias = ProfileLine  # noqa: Y015
+
+@_typing.final
+class VerifyMerchantRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    MEMBER_ID_FIELD_NUMBER: _builtins.int
+    SHOWN_BALANCE_FIELD_NUMBER: _builtins.int
+    GIVE_FIELD_NUMBER: _builtins.int
+    VERIFIED_BY_FIELD_NUMBER: _builtins.int
+    merchant_id: _builtins.str
+    member_id: _builtins.str
+    """The provider's id of the member, as InspectMember has it."""
+    shown_balance: _builtins.str
+    """The member's balance as a person sees it in the provider's admin: decimal text, "1240.5"."""
+    give: _builtins.int
+    """Whole points to give and to take back, 1 to 100. More than 1 only where the provider's balance is rounded."""
+    verified_by: _builtins.str
+    """Who verifies: 1 to 320 characters. A claim, kept."""
+    def __init__(
+        self,
+        *,
+        merchant_id: _builtins.str = ...,
+        member_id: _builtins.str = ...,
+        shown_balance: _builtins.str = ...,
+        give: _builtins.int = ...,
+        verified_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["give", b"give", "member_id", b"member_id", "merchant_id", b"merchant_id", "shown_balance", b"shown_balance", "verified_by", b"verified_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyMerchantRequest: _TypeAlias = VerifyMerchantRequest  # noqa: Y015
+
+@_typing.final
+class VerifyMerchantResponse(_message.Message):
+    """Balances are exact decimal text; empty: not read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    BALANCE_BEFORE_FIELD_NUMBER: _builtins.int
+    BALANCE_GIVEN_FIELD_NUMBER: _builtins.int
+    BALANCE_AFTER_FIELD_NUMBER: _builtins.int
+    AWARD_FIELD_NUMBER: _builtins.int
+    REVERSAL_FIELD_NUMBER: _builtins.int
+    REVERSAL_REFUSAL_FIELD_NUMBER: _builtins.int
+    MERCHANT_FIELD_NUMBER: _builtins.int
+    outcome: Global___VerificationOutcome.ValueType
+    balance_before: _builtins.str
+    balance_given: _builtins.str
+    balance_after: _builtins.str
+    reversal_refusal: Global___ErrorReason.ValueType
+    """Why taking back was refused before it was on record, as in ReverseAward. Unspecified: it was not."""
+    @_builtins.property
+    def award(self) -> Global___Award:
+        """Absent: nothing was asked for."""
+
+    @_builtins.property
+    def reversal(self) -> Global___Award:
+        """Absent: taking back was not asked for, since the award is not APPLIED, or was refused."""
+
+    @_builtins.property
+    def merchant(self) -> Global___Merchant:
+        """As it is after the call."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___VerificationOutcome.ValueType = ...,
+        balance_before: _builtins.str = ...,
+        balance_given: _builtins.str = ...,
+        balance_after: _builtins.str = ...,
+        award: Global___Award | None = ...,
+        reversal: Global___Award | None = ...,
+        reversal_refusal: Global___ErrorReason.ValueType = ...,
+        merchant: Global___Merchant | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "merchant", b"merchant", "reversal", b"reversal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award", b"award", "balance_after", b"balance_after", "balance_before", b"balance_before", "balance_given", b"balance_given", "merchant", b"merchant", "outcome", b"outcome", "reversal", b"reversal", "reversal_refusal", b"reversal_refusal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyMerchantResponse: _TypeAlias = VerifyMerchantResponse  # noqa: Y015

@@ -173,8 +173,9 @@ class LoyaltyServiceServicer:
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: an award with other content binds this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
-        member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, MERCHANT_UNVERIFIED, AWARD_IN_DOUBT: an earlier
+        award of this member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be
+        looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
         LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
@@ -644,6 +645,16 @@ class MerchantServiceStub:
                 request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantRequest.SerializeToString,
                 response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantResponse.FromString,
                 _registered_method=True)
+        self.InspectMember = channel.unary_unary(
+                '/loyalty.v1.MerchantService/InspectMember',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberResponse.FromString,
+                _registered_method=True)
+        self.VerifyMerchant = channel.unary_unary(
+                '/loyalty.v1.MerchantService/VerifyMerchant',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantResponse.FromString,
+                _registered_method=True)
 
 
 class MerchantServiceServicer:
@@ -676,7 +687,9 @@ class MerchantServiceServicer:
     def UpdateMerchant(self, request, context):
         """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
         is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-        wait for a person: they may have been sent to another project.
+        wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+        lines of its profile that find members and points; after a new token, only if that was tried and read the same
+        member.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -697,6 +710,31 @@ class MerchantServiceServicer:
         """Asks the provider now whether the merchant's token works. OK means that it does.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InspectMember(self, request, context):
+        """Reads one member anew, and says for each line of the wire profile what it found: a person compares that with what
+        the provider's admin shows. Changes nothing, also not what is held.
+        Errors: as GetSnapshot. The provider's errors are never hidden by what is held.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyMerchant(self, request, context):
+        """Proves that points arrive as they are meant: compares the balance that is read with what a person sees in the
+        provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
+        agree the merchant is verified for its present profile, URL and token. Read `outcome`.
+
+        The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+        "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+        back once more.
+
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
+        but for MERCHANT_UNVERIFIED: nothing was given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -734,6 +772,16 @@ def add_MerchantServiceServicer_to_server(servicer, server):
                     servicer.CheckMerchant,
                     request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantRequest.FromString,
                     response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantResponse.SerializeToString,
+            ),
+            'InspectMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.InspectMember,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberResponse.SerializeToString,
+            ),
+            'VerifyMerchant': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyMerchant,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -899,6 +947,60 @@ class MerchantService:
             '/loyalty.v1.MerchantService/CheckMerchant',
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantRequest.SerializeToString,
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CheckMerchantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InspectMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.MerchantService/InspectMember',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.InspectMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyMerchant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.MerchantService/VerifyMerchant',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -111,8 +111,9 @@ class LoyaltyServiceStub:
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: an award with other content binds this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
-    member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, MERCHANT_UNVERIFIED, AWARD_IN_DOUBT: an earlier
+    award of this member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be
+    looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
     LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
@@ -212,8 +213,9 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
     (REQUEST_ID_REUSED: an award with other content binds this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
-    member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+    MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, MERCHANT_UNVERIFIED, AWARD_IN_DOUBT: an earlier
+    award of this member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be
+    looked up first.
     ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
     `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
     LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
@@ -346,8 +348,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT (BAD_VALUE), NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), ALREADY_EXISTS
         (REQUEST_ID_REUSED: an award with other content binds this id), FAILED_PRECONDITION (LIMIT_EXCEEDED,
-        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, AWARD_IN_DOUBT: an earlier award of this
-        member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be looked up first.
+        MEMBER_BLOCKED, STATUS_UNKNOWN, WALLET_DISABLED, SEVERAL_WALLETS, MERCHANT_UNVERIFIED, AWARD_IN_DOUBT: an earlier
+        award of this member is not settled yet), and the provider's errors as in GetSnapshot where the member had to be
+        looked up first.
         ErrorInfo metadata: `award_id` with REQUEST_ID_REUSED and AWARD_IN_DOUBT, with the latter also that award's
         `award_request_id`, `attempt_time` (RFC 3339, UTC) and, if any, `ticket_id`; `status` with STATUS_UNKNOWN; with
         LIMIT_EXCEEDED `limit` (per_award, per_deduction, per_ticket, per_member_day, per_merchant_day or per_agent_day)
@@ -436,7 +439,9 @@ class MerchantServiceStub:
     UpdateMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]
     """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
     is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-    wait for a person: they may have been sent to another project.
+    wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+    lines of its profile that find members and points; after a new token, only if that was tried and read the same
+    member.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]
@@ -449,6 +454,23 @@ class MerchantServiceStub:
     """Asks the provider now whether the merchant's token works. OK means that it does.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
+    """
+    InspectMember: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.InspectMemberRequest, _loyalty_pb2.InspectMemberResponse]
+    """Reads one member anew, and says for each line of the wire profile what it found: a person compares that with what
+    the provider's admin shows. Changes nothing, also not what is held.
+    Errors: as GetSnapshot. The provider's errors are never hidden by what is held.
+    """
+    VerifyMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.VerifyMerchantRequest, _loyalty_pb2.VerifyMerchantResponse]
+    """Proves that points arrive as they are meant: compares the balance that is read with what a person sees in the
+    provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
+    agree the merchant is verified for its present profile, URL and token. Read `outcome`.
+
+    The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+    "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+    back once more.
+
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
+    but for MERCHANT_UNVERIFIED: nothing was given.
     """
 
 @_typing.type_check_only
@@ -468,7 +490,9 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     UpdateMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.UpdateMerchantRequest, _loyalty_pb2.UpdateMerchantResponse]  # type: ignore[assignment]
     """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
     is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-    wait for a person: they may have been sent to another project.
+    wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+    lines of its profile that find members and points; after a new token, only if that was tried and read the same
+    member.
     Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     DeleteMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteMerchantRequest, _loyalty_pb2.DeleteMerchantResponse]  # type: ignore[assignment]
@@ -481,6 +505,23 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     """Asks the provider now whether the merchant's token works. OK means that it does.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
+    """
+    InspectMember: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.InspectMemberRequest, _loyalty_pb2.InspectMemberResponse]  # type: ignore[assignment]
+    """Reads one member anew, and says for each line of the wire profile what it found: a person compares that with what
+    the provider's admin shows. Changes nothing, also not what is held.
+    Errors: as GetSnapshot. The provider's errors are never hidden by what is held.
+    """
+    VerifyMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.VerifyMerchantRequest, _loyalty_pb2.VerifyMerchantResponse]  # type: ignore[assignment]
+    """Proves that points arrive as they are meant: compares the balance that is read with what a person sees in the
+    provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
+    agree the merchant is verified for its present profile, URL and token. Read `outcome`.
+
+    The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+    "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+    back once more.
+
+    Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
+    but for MERCHANT_UNVERIFIED: nothing was given.
     """
 
 class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -521,7 +562,9 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_loyalty_pb2.UpdateMerchantResponse, _abc.Awaitable[_loyalty_pb2.UpdateMerchantResponse]]:
         """Changes the named fields; a named field that is empty gets its default. A new token, URL or profile drops all that
         is held for the merchant, and is tried at the provider first, as in CreateMerchant. Awards that are UNKNOWN then
-        wait for a person: they may have been sent to another project.
+        wait for a person: they may have been sent to another project. A proof by VerifyMerchant holds for its URL and the
+        lines of its profile that find members and points; after a new token, only if that was tried and read the same
+        member.
         Errors: as CreateMerchant, and NOT_FOUND (MERCHANT_NOT_FOUND).
         """
 
@@ -546,6 +589,35 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         """Asks the provider now whether the merchant's token works. OK means that it does.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
+        """
+
+    @_abc_1.abstractmethod
+    def InspectMember(
+        self,
+        request: _loyalty_pb2.InspectMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.InspectMemberResponse, _abc.Awaitable[_loyalty_pb2.InspectMemberResponse]]:
+        """Reads one member anew, and says for each line of the wire profile what it found: a person compares that with what
+        the provider's admin shows. Changes nothing, also not what is held.
+        Errors: as GetSnapshot. The provider's errors are never hidden by what is held.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyMerchant(
+        self,
+        request: _loyalty_pb2.VerifyMerchantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.VerifyMerchantResponse, _abc.Awaitable[_loyalty_pb2.VerifyMerchantResponse]]:
+        """Proves that points arrive as they are meant: compares the balance that is read with what a person sees in the
+        provider's admin, gives the member some points, compares again, takes them back, and compares again. Where all three
+        agree the merchant is verified for its present profile, URL and token. Read `outcome`.
+
+        The points are given by an award and taken back by its reversal, under the ordinary limits; its reason is
+        "Verification". A caller that goes away stops nothing. Allow 60 s. Not safe to repeat: each call gives and takes
+        back once more.
+
+        Errors: NOT_FOUND (MERCHANT_NOT_FOUND, MEMBER_NOT_FOUND), INVALID_ARGUMENT (BAD_VALUE), and those of AwardPoints
+        but for MERCHANT_UNVERIFIED: nothing was given.
         """
 
 def add_MerchantServiceServicer_to_server(servicer: MerchantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -54,6 +54,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert {check["name"]: check["state"] for check in checked.data["checks"]} == {
         "TRIFFT": "ok",
         "fields": "ok",
+        "verified": "ok",
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",

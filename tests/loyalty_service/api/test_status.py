@@ -19,6 +19,7 @@ EXAMPLES = [
     errors.CallerUnknownError("who?"),
     errors.MerchantNotFoundError(),
     errors.MerchantExistsError("acme"),
+    errors.MerchantUnverifiedError(),
     errors.MemberNotFoundError(NOW),
     errors.MemberAmbiguousError(2, NOW),
     errors.MemberBlockedError(),

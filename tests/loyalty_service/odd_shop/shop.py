@@ -27,6 +27,7 @@ class OddShop:
     client: Client
     project: Project
     jana: Member
+    url: str
 
     @property
     def merchant_id(self) -> str:
@@ -48,10 +49,20 @@ class OddShop:
         return {field.profile_line: field.count for field in response.unreadable_fields}
 
     async def write_profile(self, profile: str) -> None:
-        merchant = pb.Merchant(merchant_id=self.merchant_id, profile=_NEVER_ODD + profile)
-        request = pb.UpdateMerchantRequest(merchant=merchant, skip_probe=True)
-        request.update_mask.paths.append("profile")
-        await self.client.merchants.UpdateMerchant(request)
+        """Add the shop anew with this profile: it gives points, as one whose profile changes does not."""
+        await self.client.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id=self.merchant_id))
+        await self.add(profile)
+
+    async def add(self, profile: str = "") -> None:
+        merchant = pb.Merchant(
+            merchant_id=self.merchant_id,
+            provider_url=self.url,
+            profile=_NEVER_ODD + profile,
+            time_zone="Europe/Bratislava",
+        )
+        await self.client.merchants.CreateMerchant(
+            pb.CreateMerchantRequest(merchant=merchant, provider_token=self.project.get_token(), skip_probe=True)
+        )
 
 
 def make_jana() -> Member:
@@ -94,16 +105,9 @@ class OddShops:
         jana = make_jana()
         project = make_project(f"shop-{len(self._trifft.projects)}", [jana], Settings(rate_limit=False))
         self._trifft.projects[project.project_id] = project
-        merchant = pb.Merchant(
-            merchant_id=project.project_id,
-            provider_url=self._url,
-            profile=_NEVER_ODD,
-            time_zone="Europe/Bratislava",
-        )
-        await self._client.merchants.CreateMerchant(
-            pb.CreateMerchantRequest(merchant=merchant, provider_token=project.get_token(), skip_probe=True)
-        )
-        return OddShop(self._client, project, jana)
+        shop = OddShop(self._client, project, jana, self._url)
+        await shop.add()
+        return shop
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movements, UnreadableField
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.domain.verification import Inspection
 
 _START = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 
@@ -116,6 +117,9 @@ class ScriptedProvider:
     async def list_movements(
         self, merchant: Merchant, member_id: str, *, since: datetime, timeout_s: float
     ) -> Movements | None:
+        raise NotImplementedError
+
+    async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
         raise NotImplementedError
 
     def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
