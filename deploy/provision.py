@@ -1,21 +1,20 @@
-"""Adds and installs the stand-in's shops through the operator's command. Can be repeated.
+"""Adds and installs the stand-in's shops by the operator's commands, run in this process. Can be repeated.
 
 `python -m deploy.provision SANDBOX_URL`; the settings are the environment's.
 """
 
 import argparse
+import io
 import json
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.stand_in import Shop, list_members, list_shops, remove_installed, set_webhook
+from gateway.cli import main as operate
 
-COMMAND = Path(sys.executable).with_name("trifft-gorgias")
-TIMEOUT_S = 60.0
 INSTALLED_ELSEWHERE = "is installed in"
 UNVERIFIED = "is not verified"
 # One demo shop is set as TRIFFT's page on its integration shows; the other has reasons, a low limit, and a button that
@@ -58,13 +57,11 @@ def main() -> int:
 
 
 def provision_all(places: Places) -> None:
-    """Provision all shops at once. Raises ProvisionError, OSError, HTTPException, ValueError."""
+    """Raises ProvisionError, OSError, HTTPException, ValueError."""
     shops = list_shops(places.sandbox_url)
     listed = {merchant["merchant_id"] for merchant in json.loads(run_command("merchant", "list", "--json"))}
-    with ThreadPoolExecutor(max_workers=len(shops)) as pool:
-        steps = [pool.submit(provision, shop, places, is_listed=shop["merchant_id"] in listed) for shop in shops]
-    for step in steps:
-        print(step.result(), flush=True)
+    for shop in shops:
+        print(provision(shop, places, is_listed=shop["merchant_id"] in listed), flush=True)
 
 
 def provision(shop: Shop, places: Places, *, is_listed: bool) -> str:
@@ -127,13 +124,16 @@ def write_private(path: Path, secret: str) -> str:
 
 
 def run_command(*arguments: str) -> str:
-    """Run `trifft-gorgias`; returns its output. Raises ProvisionError."""
-    done = subprocess.run(  # noqa: S603 - our own command beside this interpreter
-        [COMMAND, *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    if done.returncode != 0:
-        raise ProvisionError(" ".join((done.stderr.strip() or done.stdout.strip()).split()))
-    return done.stdout
+    """Run `trifft-gorgias` without a new interpreter, which takes longer than most commands; returns its output.
+
+    Raises ProvisionError.
+    """
+    out, errors = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(errors):
+        code = operate(arguments)
+    if code != 0:
+        raise ProvisionError(" ".join((errors.getvalue().strip() or out.getvalue().strip()).split()))
+    return out.getvalue()
 
 
 if __name__ == "__main__":

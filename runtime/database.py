@@ -46,7 +46,10 @@ class Engine(Protocol):
 
 
 class Database:
-    """Transactions on one database. A transaction runs to its end even if its caller is cancelled.
+    """Transactions on one database.
+
+    If its caller is cancelled, a write still runs to its end on SQLite; on PostgreSQL it is rolled back, unless its
+    commit is under way.
 
     Raises DatabaseError. An IntegrityError or a DataError is passed on: it is about the statement's values.
     """

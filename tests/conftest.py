@@ -1,5 +1,6 @@
 """The databases that the processes run on, real ones: SQLite files, and PostgreSQL started for the session."""
 
+import gc
 import os
 import shutil
 import socket
@@ -27,6 +28,13 @@ LONGEST = ("test_day.py", "test_local.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """All modules and tests stay alive to the end: garbage is collected without them, and less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(autouse=True)

@@ -218,7 +218,8 @@ class InstallationStore:
         """Store the last events by merchant. An older event never replaces a newer one."""
 
         def record(connection: Connection) -> None:
-            for merchant_id, activity in activities.items():
+            # In a fixed order, so that two processes cannot deadlock.
+            for merchant_id, activity in sorted(activities.items()):
                 for time_column, time, values in (
                     (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
                     (_row.last_error_time, activity.error_time, {"last_error": activity.error}),

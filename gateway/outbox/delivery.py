@@ -48,9 +48,7 @@ _NOT_THERE = frozenset({"AWARD_NOT_FOUND", "MERCHANT_NOT_FOUND"})
 _CREDENTIALS_WAIT_S = 3600.0
 _FIRST_RETRY_S = 2.0
 _MAX_RETRY_S = 600.0
-# Of awards that are told, the oldest are forgotten first; their notes ask for them.
-_MAX_TOLD = 1_000
-# Later, the award may be undone.
+# How long an award that was told counts. Later, it may be undone, or its member erased.
 _TOLD_S = 5.0
 # How long a failing account's other rows wait.
 _MAX_REST_S = 10.0
@@ -80,15 +78,16 @@ class Delivery:
         self._client = client
         self._notes = notes
         self._metrics = metrics
-        self._told: dict[tuple[str, str], pb.Award] = {}
+        # Awards by merchant and request, each with the time when it was told, oldest first.
+        self._told: dict[tuple[str, str], tuple[pb.Award, float]] = {}
         self._late_s = late_s
         self._clock = clock
 
     def tell(self, award: pb.Award) -> None:
         """Keep an award that has just become APPLIED, its last state, so that its note does not ask for it."""
-        self._told[award.merchant_id, award.request_id] = award
-        if len(self._told) > _MAX_TOLD:
-            del self._told[next(iter(self._told))]
+        self._forget_old()
+        self._told.pop((award.merchant_id, award.request_id), None)
+        self._told[award.merchant_id, award.request_id] = award, self._clock()
 
     async def deliver(self, entry: Entry) -> float:
         """Take the next step of a claimed row. Returns the seconds for which its shop's account must not be called."""
@@ -98,8 +97,10 @@ class Delivery:
             if account is None or not account.writes_notes:
                 await self._reschedule(entry, None)
                 return 0.0
-            award = self._told.pop((entry.merchant_id, entry.request_id), None)
-            if award is None or entry.press_age_s > _TOLD_S:
+            # Another process may have taken the row that it was told for, and a later press opened it again.
+            self._forget_old()
+            award, _ = self._told.pop((entry.merchant_id, entry.request_id), (None, 0.0))
+            if award is None:
                 request = pb.GetAwardRequest(merchant_id=entry.merchant_id, request_id=entry.request_id)
                 award = await self._fetch_award(request)
             return await self._advance(_move(entry, award), award, account, log)
@@ -107,6 +108,11 @@ class Delivery:
             log.warning("note_delayed", error=type(error).__name__)
             await self._reschedule(entry, _make_retry_s(entry))
             return 0.0
+
+    def _forget_old(self) -> None:
+        oldest_s = self._clock() - _TOLD_S
+        while self._told and next(iter(self._told.values()))[1] < oldest_s:
+            del self._told[next(iter(self._told))]
 
     async def _advance(self, entry: Entry, award: pb.Award | None, account: Account, log: _Log) -> float:
         log = log.bind(award_id=award.award_id if award else "")

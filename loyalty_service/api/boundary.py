@@ -1,4 +1,4 @@
-"""Interceptors of every call: authentication, request id, log line and error status."""
+"""Surrounds every call: authentication, request id, log line and error status."""
 
 import hmac
 import re

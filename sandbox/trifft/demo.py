@@ -2,6 +2,7 @@
 
 import uuid
 from decimal import Decimal
+from functools import cache
 
 from sandbox.trifft.member import Coupon, CouponState, Member, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, make_project
@@ -251,6 +252,7 @@ def _make_bloom() -> Project:
     return make_project("bloom", members, settings, display_name="Bloom & Co", coupons=coupons)
 
 
+@cache
 def _id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.demo.trifft.example"))
 

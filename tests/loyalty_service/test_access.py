@@ -39,6 +39,17 @@ async def test_caller_without_the_key_is_refused_with_the_same_words(guarded: Cl
     }
 
 
+async def test_every_call_needs_the_key_before_its_request_is_looked_at(guarded: Client) -> None:
+    services = pb.DESCRIPTOR.services_by_name.values()
+    methods = [f"/{service.full_name}/{method.name}" for service in services for method in service.methods]
+    calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]
+    calls = [guarded.channel.unary_unary(name) for name in methods]
+
+    reasons = [(await catch_failure(call(sent))).reason for call in calls for sent in (b"", b"\xff\xff")]
+
+    assert reasons == ["CALLER_UNKNOWN"] * 2 * len(methods)
+
+
 async def test_caller_with_the_key_comes_in(guarded: Client) -> None:
     request = pb.ListMerchantsRequest()
 

@@ -59,6 +59,27 @@ async def test_no_statement_stays_prepared_where_the_url_says_so(
         assert bool(await fetch(database, "SELECT count(*) FROM pg_prepared_statements")) is is_kept
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_write_after_a_read_is_a_transaction(empty_postgres_url: str, *, is_cancelled: bool) -> None:
+    """Reads have none, on the same connections."""
+
+    def write_half(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO award_numbers VALUES ('acme', 1)"))
+        raise LookupError
+
+    async with open_database(empty_postgres_url, loyalty_service.database.SCHEMA) as database:
+        reading = asyncio.create_task(fetch(database, "SELECT pg_sleep(60)" if is_cancelled else "SELECT 1"))
+        if is_cancelled:
+            async with open_connection(empty_postgres_url) as server:
+                while not await server.fetchval("SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"):
+                    pass
+            reading.cancel()
+        await asyncio.wait({reading})
+        with pytest.raises(LookupError):
+            await database.write(write_half)
+        assert await fetch(database, "SELECT count(*) FROM award_numbers") == 0
+
+
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str, schema: Schema) -> None:
     with pytest.raises(DatabaseError, match="has synchronous_commit off, so a crash"):
