@@ -56,3 +56,15 @@ async def test_request_is_found_by_the_award_that_keeps_it_though_a_newer_one_wa
     found = await book.ledger.find("acme", "panel-0001")
     assert found is not None
     assert (found.number, found.state) == (1, AwardState.APPLIED)
+
+
+async def test_every_attempt_is_answered_as_it_is_on_record(book: Book) -> None:
+    first = await book.open(request_id="panel-0001")
+    assert first.award == await book.read(1)
+    assert await book.settle(first, NOT_REACHED) == await book.read(1)
+    await book.let_pass(60)
+
+    second = await book.open(request_id="panel-0001")
+
+    assert second.award == await book.read(1)
+    assert await book.settle(second, APPLIED) == await book.read(1)

@@ -29,6 +29,16 @@ async def test_window_runs_from_the_attempt_that_was_sent(book: Book) -> None:
     assert (repeat.award.number, repeat.is_ours) == (1, False)
 
 
+async def test_request_that_is_on_record_takes_no_number(book: Book) -> None:
+    await book.give(request_id="panel-0001", **TICKET)
+
+    again = await book.open(request_id="panel-0001", **TICKET)
+    next_one = await book.open(ticket_id="4712")
+
+    assert (again.award.number, again.is_ours) == (1, False)
+    assert (next_one.award.number, next_one.is_ours) == (2, True)
+
+
 async def test_answered_request_adds_on_another_ticket_after_its_member_was_forgotten(book: Book) -> None:
     given = await book.give(**TICKET)
     await book.open(request_id="repeated", **TICKET)
