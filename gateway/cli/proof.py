@@ -7,26 +7,26 @@ from decimal import Decimal
 from gateway.cli.errors import UsageError
 from gateway.cli.output import render_enum
 from gateway.errors import name_reason
+from gateway.wording.numbers import format_points
+from gateway.wording.panel import labels
+from gateway.wording.panel.member import MEMBER_FIELDS
+from gateway.wording.shop import DEFAULT_SHOP
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import enclose
 
 _BALANCE = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 # Powers of ten by which a point scale may be wrong.
 _FACTORS = tuple(Decimal(10) ** power for power in (-4, -3, -2, -1, 1, 2, 3, 4))
+_PANEL = {field.key: field.label for field in MEMBER_FIELDS}
 _LABELS = {
-    "member.full_name": "Full name",
+    **{f"member.{key}": label for key, label in _PANEL.items()},
+    "member.join_time": _PANEL["member_since"],
+    "wallet.points": _PANEL["points"],
     "member.email": "E-mail",
     "member.phone": "Phone",
-    "member.support_id": "Referral / support ID",
     "member.status": "Status",
-    "member.points": "Points",
-    "wallet.points": "Points",
-    "member.tier": "Tier",
-    "member.favorite_venue": "Favorite location",
-    "member.join_time": "Member since",
-    "member.segments": "Segments",
     "member.member_id": "TRIFFT's id",
-    "list_coupons.items": "Coupons",
+    "list_coupons.items": labels.COUPONS,
     "coupon.display_name": "Coupon names",
     "coupon.redeem_value": "Coupon values",
     "coupon.expire_time": "Coupon ends",
@@ -110,7 +110,7 @@ def say_read(inspection: pb.InspectMemberResponse, shown: Decimal) -> str:
 
 
 def say_proof(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberResponse) -> list[str]:
-    """What came of giving and taking back."""
+    """Say whether the points were given and taken back as meant."""
     said = [_say_outcome(proof, inspection)]
     if proof.HasField("award") and proof.award.state == pb.AWARD_STATE_APPLIED:
         said.append(_say_taken_back(proof))
@@ -145,7 +145,7 @@ def _say_outcome(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberR
     )
     return sentence.format(
         number=proof.award.award_id,
-        points=_count(proof.award.points),
+        points=_count(proof),
         before=proof.balance_before or "not readable",
         after=proof.balance_after,
         reason=name_reason(proof.award.rejection_reason),
@@ -155,7 +155,7 @@ def _say_outcome(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberR
 
 def _say_credit(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberResponse) -> str:
     points, risen = proof.award.points, Decimal(proof.balance_given) - Decimal(proof.balance_before)
-    said = f"{_count(points)} given (award {proof.award.award_id}), and the balance went from {proof.balance_before} to"
+    said = f"{_count(proof)} given (award {proof.award.award_id}), and the balance went from {proof.balance_before} to"
     if risen == 0:
         return f"{said} {proof.balance_given}: another wallet may have it, or a later hour. Look in TRIFFT Admin."
     factor = find_factor(risen, Decimal(points))
@@ -167,7 +167,7 @@ def _say_credit(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberRe
 
 def _say_answer(proof: pb.VerifyMerchantResponse, inspection: pb.InspectMemberResponse) -> str:
     answered, given = Decimal(proof.award.balance.points_balance_exact), Decimal(proof.balance_given)
-    said = f"{_count(proof.award.points)} arrived as meant, and TRIFFT's answer to it names a balance of {answered:f}"
+    said = f"{_count(proof)} arrived as meant, and TRIFFT's answer to it names a balance of {answered:f}"
     factor = find_factor(answered, given)
     if factor is None:
         return f"{said}, where {given:f} is read: does [credit] answered_balance name the right field?"
@@ -185,7 +185,7 @@ def _say_taken_back(proof: pb.VerifyMerchantResponse) -> str:
         why = name_reason(proof.reversal_refusal)
     return (
         f"TAKING BACK FAILED ({why}): award {number} may still be in the balance. Look in TRIFFT Admin, and take "
-        f"{_count(proof.award.points)} away there if need be."
+        f"{_count(proof)} away there if need be."
     )
 
 
@@ -211,5 +211,5 @@ def _label(line: pb.ProfileLine) -> str:
     return _LABELS.get(line.profile_line, line.profile_line)
 
 
-def _count(points: int) -> str:
-    return "1 point" if points == 1 else f"{points} points"
+def _count(proof: pb.VerifyMerchantResponse) -> str:
+    return format_points(proof.award.points, DEFAULT_SHOP)
