@@ -87,7 +87,7 @@ def put_merchant(shop: Shop, places: Places, folder: Path, *, is_listed: bool) -
 
 
 def verify_merchant(shop: Shop, places: Places) -> str:
-    """What a person does who looks at a member in TRIFFT Admin: the stand-in's own API shows the same."""
+    """Verify the shop with the balance that the stand-in's own API shows; a person would read it in TRIFFT Admin."""
     member = list_members(places.sandbox_url, shop)[0]
     who = ["--member", member["id"], "--points", str(member["points"])]
     return run_command("merchant", "verify", shop["merchant_id"], *who, "--give", "1")

@@ -1,4 +1,4 @@
-"""What an operator can do about each reason of an error."""
+"""Advice to operators for each error reason."""
 
 _ADVICE = {
     "PROVIDER_CREDENTIALS": "make a new token in TRIFFT: trifft-gorgias merchant update {id} --trifft-token-file F",

@@ -7,7 +7,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class Buttons(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shop allows its agents. `reasons`: an award must name one of them; empty: awards need no reason.
+    """The buttons that a shop allows. `reasons`: an award must name one of them; empty: awards need no reason.
 
     `removes_points`: there is a button for removing points, which always needs a reason.
     """

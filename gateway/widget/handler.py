@@ -48,7 +48,7 @@ _GORGIAS_SHARE = 0.4
 
 
 class _Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose panel is asked for: a shop, and a customer's `email`."""
+    """The shop and the customer's `email` that a panel is for."""
 
     merchant_id: str
     shop: Shop

@@ -7,7 +7,7 @@ UNREADABLE = "Cannot be read"
 NO_POINTS_HERE = "Points cannot be added here."
 # A change of the ticket's tags draws a new panel.
 TAG_ADVICE = "Add or remove a tag, then try again."
-# Who can help if an agent cannot.
+# These name the person who can help if an agent cannot.
 ASK_MANAGER = "Ask a manager."
 TELL_ADMINISTRATOR = "You cannot fix this. Please tell your administrator."
 # The scale of the shop's points was not proven.

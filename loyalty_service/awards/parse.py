@@ -171,7 +171,7 @@ def parse_eraser(text: str) -> str:
 
 
 def parse_verifier(text: str) -> str:
-    """Who proves a shop's points. Raises BadValueError."""
+    """Parse the name of the person who verifies a shop. Raises BadValueError."""
     return _parse_text("verified_by", text, MAX_AGENT_CHARS)
 
 

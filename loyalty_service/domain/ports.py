@@ -131,7 +131,7 @@ class HeldSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is held for an identity: a snapshot, or the answer that `member_count` members have it (0, or 2 and more).
+    """The held answer for an identity: a snapshot, or that `member_count` members have it (0, or 2 and more).
 
     `fetch_time`: when the read began. `age_s`: seconds since then. Up to the age of `hold_time_s` it answers a reader
     who names no staleness; up to `stale_if_error_s` it answers any reader while the provider fails.

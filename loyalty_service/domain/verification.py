@@ -65,7 +65,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerificationOutcome(enum.Enum):
-    """What a proof came to. The contract says what each means."""
+    """The result of a proof. The contract explains each one."""
 
     VERIFIED = "verified"
     READ_DIFFERS = "read_differs"

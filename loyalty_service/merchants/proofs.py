@@ -10,7 +10,7 @@ from loyalty_service.domain.verification import Verification, VerifiedMember
 from runtime.encryption import SecretKeys
 from runtime.sql import now_ms
 
-# Who is said to have proven what needs no proof.
+# The recorded verifier of a provider on this machine, which needs no proof.
 LOOPBACK = "the loopback"
 DROPPED_PROOF = {"verified_fingerprint": ""}
 # Of a provider's URL and a profile; empty: no proof holds for them.

@@ -1,4 +1,4 @@
-"""What a shop's proof holds for: the origin, and the lines of the merged profile that find members and points.
+"""The fingerprint of a shop's origin and of the lines of its merged profile that find members and points.
 
 A proof that was made under another fingerprint is outdated. A line that is added to one of these sections of the
 default profile, or changed there, outdates the proof of every shop.

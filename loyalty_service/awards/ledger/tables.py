@@ -87,7 +87,7 @@ award_changes = Table(
     Column("change_time_ms", BigInteger),
 )
 
-# Who wanted an erasure, and when, without the erased person. Triggers refuse to change or delete a row.
+# Each erasure: its requester and its time, without the erased person. Triggers refuse to change or delete a row.
 erasures = Table(
     "erasures",
     _metadata,
