@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,8 @@ _STRAY_SHARE = 0.1
 _STRAY_START = 10**9
 _TRY_AGAIN = "TICKET_NOT_CHECKED"
 _BEFORE_UNDO_S = (0.5, 3.0)
+# An award that a new panel asks for again within 10 minutes is the same award; later, it is one more.
+_SAME_AWARD_S = 300.0
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -86,17 +89,17 @@ class Agents:
             return
         if self._chance.random() < _STRAY_SHARE:
             await self._stray(session, intent, panel["award_token"])
-        clicks = self._chance.choice((1, 1, 2, 2, 3))
+        clicks, start = self._chance.choice((1, 1, 2, 2, 3)), time.monotonic()
         await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
         if intent.is_refused:
             await self._try_other_numbers(session, intent, panel["award_token"])
-        # A click that was refused or not answered may have added points: with other points, a new panel would make a
-        # second award.
-        recorded = intent.recorded_points
-        if not intent.is_refused and recorded is not None and self._chance.random() < 0.3:  # noqa: PLR2004 - a share
-            intent.points = recorded
+        if not intent.is_refused and self._chance.random() < 0.3:  # noqa: PLR2004 - a share
             refreshed = await self._look(session, intent, email)
-            if refreshed.get("award_token"):
+            # A click that was refused or not answered may have added points: with other points, a new panel would make
+            # a second award.
+            recorded, is_recent = intent.recorded_points, time.monotonic() - start < _SAME_AWARD_S
+            if refreshed.get("award_token") and recorded is not None and is_recent:
+                intent.points = recorded
                 await self._click(session, intent, refreshed["award_token"])
         if self._chance.random() < _UNDO_SHARE:
             await self._take_back(session, intent, email)
