@@ -15,15 +15,16 @@ from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
 from gateway.customers.checks import check_buttons
 from gateway.errors import LoyaltyCallError
+from gateway.gorgias.errors import GorgiasError
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import (
     Check,
-    check_activity,
     check_awards,
     check_gorgias,
     check_provider,
     make_not_installed,
 )
+from gateway.installation.last_events import Tickets, check_activity, is_recent
 from gateway.installation.probe import ProbeKeys
 from gateway.installation.public_url import judge_reach, probe_public_url
 from gateway.installation.store import Installation
@@ -49,12 +50,14 @@ class Checker:
         installation = await self.stores.installations.get(merchant_id)
         merchant = await self._find_merchant(merchant_id)
         say_time = partial(show_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
-        provider, awards, account = await asyncio.gather(
+        now = datetime.now(UTC)
+        provider, awards, account, tickets = await asyncio.gather(
             check_provider(self.loyalty, merchant_id, say_time),
             check_awards(self.loyalty, merchant_id, say_time),
             self._check_account(merchant_id, installation, merchant, say_time),
+            self._fetch_tickets(installation, now),
         )
-        activity = check_activity(installation, say_time, datetime.now(UTC))
+        activity = check_activity(installation, say_time, now, tickets)
         return [*provider, check_verified(merchant_id, merchant, say_time), *account, awards, *activity]
 
     async def _find_merchant(self, merchant_id: str) -> pb.Merchant | None:
@@ -78,10 +81,20 @@ class Checker:
         tickets = make_ticket_client(self.session, installation, self.config)
         return [
             judge_reach(self.public_url, self.config.public_url, installation.gorgias_url),
-            *await check_gorgias(client, installation, self.config.public_url, buttons),
+            *await check_gorgias(self.stores.installations, client, installation, self.config.public_url, buttons),
             await check_buttons(tickets, installation),
             await check_notes(tickets, installation, backlog, say_time),
         ]
+
+    async def _fetch_tickets(self, installation: Installation | None, now: datetime) -> Tickets:
+        """Whether the account has had tickets, where that tells something."""
+        if installation is None or is_recent(installation, now):
+            return Tickets()
+        try:
+            client = make_ticket_client(self.session, installation, self.config)
+            return Tickets(update_time=await client.fetch_last_update(), is_known=True)
+        except GorgiasError:  # why, other checks say
+            return Tickets()
 
 
 @asynccontextmanager

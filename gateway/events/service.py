@@ -26,6 +26,7 @@ FLUSH_INTERVAL_S = 2.0
 CAPACITY = 10_000
 MAX_MESSAGE_CHARS = 500
 _BATCH = 500
+_MOST_CLAIMED = 100
 _CLOSE_TIMEOUT_S = 2.0
 _TIDY_INTERVAL_S = 600.0
 # A shop that got so many events is tidied before that.
@@ -84,6 +85,14 @@ class Events:
     def note_webhook(self, merchant_id: str, words: str) -> None:
         """Note a webhook. `words`: the name of its event, MALFORMED or IGNORED."""
         self._update_latest(merchant_id, Activity(webhook_time=self._now(), webhook=words))
+
+    def note_refused_webhook(self, claimed_id: str) -> None:
+        """Note a webhook without the secret of the shop that its address names, if there is such a shop.
+
+        Strangers may invent shops: of those that nothing else was noted of, 100 wait at most.
+        """
+        if claimed_id in self._latest or len(self._latest) < _MOST_CLAIMED:
+            self._update_latest(claimed_id, Activity(refused_time=self._now(), refused_count=1))
 
     async def flush(self) -> None:
         """Write what is noted. What cannot be written is kept for the next time."""
@@ -147,10 +156,7 @@ class Events:
 
     def _update_latest(self, merchant_id: str, activity: Activity) -> None:
         known = self._latest.get(merchant_id)
-        if known is not None:
-            changes = {name: value for name, value in msgspec.structs.asdict(activity).items() if value is not None}
-            activity = msgspec.structs.replace(known, **changes)
-        self._latest[merchant_id] = activity
+        self._latest[merchant_id] = activity if known is None else known.add(activity)
 
     def _bound(self) -> None:
         while len(self._noted) > self._capacity:

@@ -53,7 +53,7 @@ class Shop:
 
     async def check(self) -> str:
         """What was found, in one text."""
-        checks = await check_gorgias(self.client, self.installation, PUBLIC_URL, Buttons())
+        checks = await check_gorgias(self.store, self.client, self.installation, PUBLIC_URL, Buttons())
         return "; ".join(f"{check.state.value}: {check.detail}" for check in checks)
 
     def read_back(self, how: ReadBack) -> None:
@@ -299,7 +299,7 @@ async def live_through(migrated_file: Path, foreign: ForeignRecords, how: ReadBa
         assert installed is not None
         helpdesk.clear()
         assert (await install(store, client, "acme", target, Buttons())).words == ()
-        checks = await check_gorgias(client, installed, PUBLIC_URL, Buttons())
+        checks = await check_gorgias(store, client, installed, PUBLIC_URL, Buttons())
         assert [check.state.value for check in checks] == ["ok", "ok", "ok"]
         assert helpdesk.writes == []
         await uninstall(store, client, installed)

@@ -21,6 +21,8 @@ from gateway.webhooks.events import EVENTS, SECRET_HEADER, parse_event, render_t
 from runtime.encryption import SecretKeys
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.statements import fetch_rows
+from tests.gateway.waiting import wait_until
 
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 CREDITED = {"event": "wallet_credited", "member_id": JANA, "occurred_at": "1796040000"}
@@ -197,3 +199,16 @@ def test_any_body_is_an_event_or_refused(body: bytes) -> None:
     with suppress(RequestError):
         found = parse_event(body)
         assert found is None or found[0] in EVENTS
+
+
+async def test_refused_webhooks_are_on_record_for_installed_shops_alone(gateway: Gateway, tmp_path: Path) -> None:
+    """A flood of invented shops costs one read each two seconds, and the shop that is installed is not crowded out."""
+    for shop in ("acme", *(f"shop-{number}" for number in range(150)), "acme", "jana%40example.com"):
+        await send(gateway, headers={}, shop=shop)
+    query = "SELECT refused_webhook_count AS refused FROM installations ORDER BY merchant_id"
+    async with open_database(f"sqlite:///{tmp_path / 'gateway.db'}") as database:
+
+        async def is_on_record() -> bool:
+            return [row["refused"] for row in await fetch_rows(database, query)] == [2, 0]
+
+        await wait_until(is_on_record)
