@@ -18,9 +18,9 @@ _GORGIAS_DOMAIN = ".gorgias.com"
 _MAX_FILE_BYTES = 64 * 1024
 
 
-def check_merchant_id(_type: Any, text: str) -> None:  # noqa: ANN401 - as cyclopts calls a validator
-    """One DNS label. Raises UsageError."""
-    if not _LABEL.fullmatch(text):
+def check_merchant_id(_type: Any, text: str | None) -> None:  # noqa: ANN401 - as cyclopts calls a validator
+    """One DNS label; None where a command can do without. Raises UsageError."""
+    if text is not None and not _LABEL.fullmatch(text):
         raise UsageError(
             f"ID must be 1 to 63 of a-z, 0-9 and -, with no dash at its beginning or end: not {text[:80]!r}"
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -35,6 +35,10 @@ class CheckState(enum.Enum):
     OFF = "off"
 
 
+# Worst first. What could not be asked may be broken; a warning works.
+WORST_FIRST = (CheckState.FAILED, CheckState.UNKNOWN, CheckState.WARNING, CheckState.OK)
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. `advice` says what to do; empty: nothing to do."""
 
@@ -42,6 +46,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     state: CheckState
     detail: str
     advice: str = ""
+
+
+def find_worst(checks: Iterable[Check]) -> CheckState:
+    """The worst state; OK where nothing is worse, or all is off."""
+    states = {one.state for one in checks}
+    return next((state for state in WORST_FIRST if state in states), CheckState.OK)
 
 
 def render_reinstall_command(installation: Installation) -> str:

@@ -67,7 +67,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "last error": "ok",
         "webhooks": "off",
     }
-    assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (1, True)
+    assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (3, True)
     [merchant] = listed.data
     assert (merchant["merchant_id"], merchant["time_zone"], merchant["locale"]) == ("acme", "Europe/Bratislava", "en")
 
