@@ -23,6 +23,9 @@ from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
 from gateway.customers.checks import check_buttons
 from gateway.errors import LoyaltyCallError
+from gateway.events.contract import FOLLOWED_WITHIN_MS, check_contract, count_note_events
+from gateway.events.contract import NAME as CONTRACT
+from gateway.events.store import KEPT
 from gateway.gorgias.errors import GorgiasError
 from gateway.installation.buttons import Buttons, find_buttons
 from gateway.installation.checks import (
@@ -48,6 +51,8 @@ from runtime.encryption import SecretKeys
 
 # The errors of the loyalty service itself: then nothing is known of the shop's TRIFFT.
 _AWAY = frozenset({"LOYALTY_UNAVAILABLE", "LOYALTY_TIMEOUT", "CALLER_UNKNOWN", "STORE_UNAVAILABLE", "INTERNAL_ERROR"})
+# How many notes are looked at for the event that should follow each.
+_NOTES = 5
 # The checks of what `install` makes.
 _OF_INSTALL = frozenset({"integration", "widget"})
 
@@ -122,11 +127,12 @@ class Checker:
 
     async def _check(self, shop: _Shop) -> ShopChecks:
         now = datetime.now(UTC)
-        provider, awards, account, tickets = await asyncio.gather(
+        provider, awards, account, tickets, contract = await asyncio.gather(
             check_provider(self.loyalty, shop.merchant_id, shop.say_time),
             check_awards(self.loyalty, shop.merchant_id, shop.say_time),
             self._check_account(shop),
             self._fetch_tickets(shop, now),
+            self._check_contract(shop),
         )
         checks = (
             *provider,
@@ -134,6 +140,7 @@ class Checker:
             *account,
             awards,
             *check_activity(shop.installation, shop.say_time, now, tickets),
+            contract,
         )
         return ShopChecks(merchant_id=shop.merchant_id, checks=checks, is_whole=not shop.is_away)
 
@@ -159,6 +166,16 @@ class Checker:
             return Tickets(update_time=await client.fetch_last_update(), is_known=True)
         except GorgiasError:  # why, other checks say
             return Tickets()
+
+    async def _check_contract(self, shop: _Shop) -> Check:
+        if shop.installation is None:
+            return Check(name=CONTRACT, state=CheckState.UNKNOWN, detail="is not installed")
+        merchant_id, events = shop.merchant_id, self.stores.events
+        sends = await self.stores.notes.list_sends(
+            merchant_id, after_s=FOLLOWED_WITHIN_MS / 1000, before_s=KEPT.total_seconds(), limit=_NOTES
+        )
+        times = await events.list_times(merchant_id, {ticket_id for ticket_id, _ in sends}) if sends else []
+        return check_contract(await events.sights.list_all(merchant_id), count_note_events(sends, times))
 
     async def _mend(self, shop: _Shop, failed: set[str]) -> list[str]:
         """Mend what failed, as far as what is stored is enough. Returns what was done, or why it could not be."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from gateway.events.event import Event
+from gateway.events.sights import Sight
 from gateway.events.store import EventStore
 from gateway.installation.activity import Activity
 from gateway.installation.store import InstallationStore
@@ -59,6 +60,7 @@ class Events:
         self._now = now
         self._noted = deque[Event]()
         self._latest: dict[str, Activity] = {}
+        self._seen, self._new_sights = set[tuple[str, Sight]](), set[tuple[str, Sight]]()
         # How many events each shop got since it was tidied.
         self._added = Counter[str]()
         self._tidy_time = time.monotonic()
@@ -86,6 +88,14 @@ class Events:
         """Note a webhook. `words`: the name of its event, MALFORMED or IGNORED."""
         self._update_latest(merchant_id, Activity(webhook_time=self._now(), webhook=words))
 
+    def note_sights(self, merchant_id: str, sights: Iterable[Sight]) -> None:
+        """Note what a call shows of Gorgias' contract. What was noted in the last 10 min is not noted again."""
+        for sight in sights:
+            seen = merchant_id, sight
+            if seen not in self._seen:
+                self._seen.add(seen)
+                self._new_sights.add(seen)
+
     def note_refused_webhook(self, claimed_id: str) -> None:
         """Note a webhook without the secret of the shop that its address names, if there is such a shop.
 
@@ -100,6 +110,7 @@ class Events:
             while self._noted:
                 await self._write([self._noted.popleft() for _ in range(min(_BATCH, len(self._noted)))])
             await self._write_latest()
+            await self._write_sights()
             await self._tidy()
         except DatabaseError:
             _LOG.warning("events_not_written", reason="the database does not answer", waiting_count=len(self._noted))
@@ -144,6 +155,17 @@ class Events:
                 self._update_latest(merchant_id, activity)
             raise
 
+    async def _write_sights(self) -> None:
+        """Raises DatabaseError; then they wait again."""
+        writing, self._new_sights = self._new_sights, set()
+        if not writing:
+            return
+        try:
+            await self._store.sights.add(writing, round(self._now().timestamp() * 1000))
+        except (DatabaseError, asyncio.CancelledError):
+            self._new_sights |= writing
+            raise
+
     async def _tidy(self) -> None:
         is_time = time.monotonic() >= self._tidy_time
         for merchant_id, count in list(self._added.items()):
@@ -152,6 +174,7 @@ class Events:
                 del self._added[merchant_id]
         if is_time:
             await self._store.expire()
+            self._seen.clear()
             self._tidy_time = time.monotonic() + _TIDY_INTERVAL_S
 
     def _update_latest(self, merchant_id: str, activity: Activity) -> None:

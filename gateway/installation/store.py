@@ -141,7 +141,7 @@ INSTALLATIONS = Table(
 )
 _row = INSTALLATIONS.c
 # Notes and events belong to the installed account: another account has tickets with the same numbers.
-_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events"))
+_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events", "gorgias_sights"))
 
 
 def make_credential() -> str:

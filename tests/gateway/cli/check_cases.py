@@ -194,6 +194,16 @@ async def settle_award(shop: WholeShop) -> None:
     assert done.code == 0, done.err
 
 
+async def press_as_json(shop: WholeShop) -> None:
+    assert (await shop.press(21, as_json=True))["status"] == "applied"
+    await shop.flush()
+
+
+async def press_as_form(shop: WholeShop) -> None:
+    assert (await shop.press(22))["status"] == "applied"
+    await shop.flush()
+
+
 NO_GORGIAS = {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
 Lines = dict[str, tuple[Case | str, Case | str, Case | str]]
 OF_TRIFFT: Lines = {
@@ -265,6 +275,11 @@ OF_GORGIAS: Lines = {
         "a shop may have none: that is off, and no line is red",
         Case(send_malformed_webhook, {"webhooks": "failed"}, send_right_webhook),
         Case(send_refused_webhook, {"webhooks": "warning"}, send_right_webhook),
+    ),
+    "Gorgias' contract": (
+        "what was not seen is no fault: a shop may have no such call",
+        Case(press_as_json, {"Gorgias' contract": "warning"}, press_as_form),
+        "what Gorgias refuses is told by the other lines",
     ),
 }
 LINES: Lines = OF_TRIFFT | OF_GORGIAS

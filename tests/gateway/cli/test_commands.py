@@ -66,6 +66,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "last event": "unknown",
         "last error": "ok",
         "webhooks": "off",
+        "Gorgias' contract": "ok",
     }
     assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (3, True)
     [merchant] = listed.data

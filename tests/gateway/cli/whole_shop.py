@@ -144,14 +144,18 @@ class WholeShop:
         body: dict[str, Any] = held.body
         return body
 
-    async def press(self, points: int = 10) -> dict[str, Any]:
+    async def flush(self) -> None:
+        await self.app[EVENTS].flush()
+
+    async def press(self, points: int = 10, *, as_json: bool = False) -> dict[str, Any]:
         """Press "Add Loyalty Points" in Jana's panel, drawn anew."""
         await self.tag()
         token = (await self.open_panel())["add_points"][0]["award_token"]
         form = {"award_token": token, "points": str(points), "ticket_id": "4711"}
         headers = {"Authorization": f"Bearer {(await self.get_installation()).credential}"}
         url = f"{self.operator.settings['GATEWAY_PUBLIC_URL']}/gorgias/actions/award-points"
-        async with self.session.post(url, data=form, headers=headers) as response:
+        body: dict[str, Any] = {"json": form} if as_json else {"data": form}
+        async with self.session.post(url, headers=headers, **body) as response:
             reply: dict[str, Any] = await response.json(content_type=None)
             return reply
 
