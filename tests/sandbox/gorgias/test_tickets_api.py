@@ -37,7 +37,7 @@ async def test_customer_lists_the_channels(helpdesk: Helpdesk) -> None:
 
 
 async def test_tickets_come_newest_first_unless_asked_otherwise(helpdesk: Helpdesk) -> None:
-    await helpdesk.rest("PUT", "tickets/4713", {"tags": [{"name": "late"}]})
+    await helpdesk.rest("PUT", "tickets/4713", json={"tags": [{"name": "late"}]})
     _, [last] = await list_tickets(helpdesk, "limit=1&order_by=updated_datetime:desc")
     assert last == 4713
     _, created = await list_tickets(helpdesk, "")
