@@ -44,9 +44,10 @@ class LineFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperationFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the provider let the token do one operation. `refuse_status`: 401 or 403 where it last did not, else 0.
+    """How one operation fares, since it was last accepted.
 
-    `missing_role`: the role that the refusal named, or empty.
+    `refuse_status`: 401 or 403 where the token was refused, else 0. `missing_role`: the role that the refusal named, or
+    empty. `fail_count`: 5xx and answers that never came, 0 if the last one was an hour ago.
     """
 
     operation: str
@@ -54,6 +55,8 @@ class OperationFinding(msgspec.Struct, frozen=True, kw_only=True):
     refuse_status: int = 0
     refuse_time: datetime | None = None
     missing_role: str = ""
+    fail_count: int = 0
+    fail_time: datetime | None = None
 
 
 class StatusCount(msgspec.Struct, frozen=True, kw_only=True):

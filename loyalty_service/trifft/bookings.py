@@ -41,7 +41,11 @@ class Bookings:
         Raises what the port's `credit` raises.
         """
         request = _make_request(kind, profile, booking, self._clock.now())
-        answer = await self._outbound.book(merchant, profile.rate, request, timeout_s=timeout_s)
+        try:
+            answer = await self._outbound.book(merchant, profile.rate, request, timeout_s=timeout_s)
+        except BookingUnknownError:
+            self._observations.open(merchant).fail(kind)
+            raise
         if refusal := read_refusal(answer, profile, merchant, request):
             self._observations.open(merchant).refuse(refusal, profile)
             raise_for_booking(refusal, profile, self._clock.now())

@@ -8,7 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.errors import BadValueError, ProviderContractError, ProviderRefusedError
+from loyalty_service.domain.errors import (
+    BadValueError,
+    ProviderContractError,
+    ProviderRefusedError,
+    ProviderTimeoutError,
+)
 from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
@@ -113,11 +118,17 @@ class TrifftProvider:
         self, merchant: Merchant, priority: Priority, timeout_s: float, *, count: int = 1, is_forced: bool = False
     ) -> AsyncIterator[Read]:
         """Wrap a read that begins now."""
-        profile = self._get_profile(merchant)
-        async with self._outbound.open_read(
-            merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced
-        ) as requests:
-            yield Read(requests, profile, merchant, self._clock.now(), self._observations.open(merchant))
+        profile, observed, read = self._get_profile(merchant), self._observations.open(merchant), None
+        try:
+            async with self._outbound.open_read(
+                merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced
+            ) as requests:
+                read = Read(requests, profile, merchant, self._clock.now(), observed)
+                yield read
+        except ProviderTimeoutError:
+            if read and read.asked:
+                observed.fail(read.asked)
+            raise
 
     async def _book(self, merchant: Merchant, kind: BookingKind, booking: Booking, timeout_s: float) -> Receipt:
         try:

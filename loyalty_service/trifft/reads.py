@@ -11,6 +11,7 @@ from loyalty_service.domain.errors import (
     MemberAmbiguousError,
     MemberNotFoundError,
     ProviderContractError,
+    ProviderUnavailableError,
 )
 from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
@@ -38,7 +39,10 @@ T = TypeVar("T")
 
 
 class Read:
-    """One read of a merchant's project, which began at `fetch_time`. `observed` notes what the answers show."""
+    """One read of a merchant's project, which began at `fetch_time`.
+
+    `observed` notes what the answers show. `asked`: the operation that was asked last.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Read:
         self._fetch_time = fetch_time
         self._observed = observed
         self._zone = ZoneInfo(merchant.time_zone)
+        self.asked = ""
 
     async def fetch(self, identity: Identity, remembered_member_id: str | None) -> Snapshot:
         guess = identity.value if identity.kind == "member_id" else remembered_member_id
@@ -117,7 +122,12 @@ class Read:
 
     async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """As `_request`, but raises WireError for a successful answer that cannot be read."""
-        answer = await self._requests.send(request)
+        self.asked = request.operation
+        try:
+            answer = await self._requests.send(request)
+        except ProviderUnavailableError:
+            self._observed.fail(request.operation)
+            raise
         if refusal := read_refusal(answer, self._profile, self._merchant, request):
             self._observed.refuse(refusal, self._profile)
             raise_for_read(refusal, self._profile, self._fetch_time)

@@ -44,12 +44,18 @@ class Observed:
         one, now = self.operations[refusal.operation], self._clock.now()
         self._note_form(refusal, profile)
         problem = explain_contract(profile, refusal.operation, WireError(f"HTTP {refusal.status}"))
-        if refusal.is_of_token:
+        if refusal.is_failure:
+            one.fail(now)
+        elif refusal.is_of_token:
             one.refuse(refusal, now)
         elif refusal.may_be_of_member:
             one.evidence.miss(problem, now)
-        elif not (refusal.is_failure or refusal.status in _RIGHT):
+        elif refusal.status not in _RIGHT:
             one.evidence.contradict(problem, now)
+
+    def fail(self, operation: str) -> None:
+        """Note that no answer came, or a 5xx."""
+        self.operations[operation].fail(self._clock.now())
 
     def note_member(self, member: Member) -> None:
         if member.status is MemberStatus.UNKNOWN and member.status_word:

@@ -43,7 +43,7 @@ class Observations:
             unreadable_fields=observed.lines.list_unreadable(profile),
             line_findings=lines,
             operation_findings=tuple(
-                one.describe(name)
+                one.describe(name, self._clock.now())
                 for name, one in observed.operations.items()
                 if name != "list_movements" or profile.list_movements.path
             ),

@@ -2229,7 +2229,7 @@ class CheckMerchantResponse(_message.Message):
 
     @_builtins.property
     def operation_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___OperationFinding]:
-        """What the provider let the token do."""
+        """Each operation, and whether the provider let the token do it."""
 
     @_builtins.property
     def rate(self) -> Global___RateFinding: ...
@@ -2342,7 +2342,7 @@ Global___LineFinding: _TypeAlias = LineFinding  # noqa: Y015
 
 @_typing.final
 class OperationFinding(_message.Message):
-    """Whether the provider let the token do one operation of the wire profile."""
+    """How one operation of the wire profile fares."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2351,18 +2351,24 @@ class OperationFinding(_message.Message):
     REFUSE_STATUS_FIELD_NUMBER: _builtins.int
     REFUSE_TIME_FIELD_NUMBER: _builtins.int
     MISSING_ROLE_FIELD_NUMBER: _builtins.int
+    FAIL_COUNT_FIELD_NUMBER: _builtins.int
+    FAIL_TIME_FIELD_NUMBER: _builtins.int
     operation: _builtins.str
     """"find_member"."""
     refuse_status: _builtins.int
     """401 or 403, if it was refused since. 0: it was not."""
     missing_role: _builtins.str
     """The role that the refusal named. Empty: none."""
+    fail_count: _builtins.int
+    """How often the provider failed, or did not answer, since it was accepted. 0 an hour after the last time."""
     @_builtins.property
     def accept_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last accepted. Absent: never."""
 
     @_builtins.property
     def refuse_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def fail_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -2371,10 +2377,12 @@ class OperationFinding(_message.Message):
         refuse_status: _builtins.int = ...,
         refuse_time: _timestamp_pb2.Timestamp | None = ...,
         missing_role: _builtins.str = ...,
+        fail_count: _builtins.int = ...,
+        fail_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "refuse_time", b"refuse_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_time", b"fail_time", "refuse_time", b"refuse_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "missing_role", b"missing_role", "operation", b"operation", "refuse_status", b"refuse_status", "refuse_time", b"refuse_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_count", b"fail_count", "fail_time", b"fail_time", "missing_role", b"missing_role", "operation", b"operation", "refuse_status", b"refuse_status", "refuse_time", b"refuse_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
