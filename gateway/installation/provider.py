@@ -53,14 +53,15 @@ async def check_provider(
 
 
 def _check_reach(response: pb.CheckMerchantResponse, merchant_id: str, say_time: SayTime) -> Check:
-    """A refused token and a used-up rate have lines of their own."""
+    """A refused token and a used-up rate have lines of their own. What failed before may work again by now."""
     failure = response.probe_failure
     failing = [one for one in response.operation_findings if one.fail_count >= _FAILED_IN_A_ROW]
     detail, state, advice = "answers, and accepts the token", CheckState.OK, ""
     match failure.reason:
         case pb.ERROR_REASON_UNSPECIFIED if failing:
             named = ", ".join(f"{one.operation} {one.fail_count}x, last {say_time(one.fail_time)}" for one in failing)
-            detail, state = f"answers the probe, but failed others in a row: {named}", CheckState.FAILED
+            detail = f"answers the probe; before that it failed in a row, and was not asked since: {named}"
+            state = CheckState.WARNING
             advice = get_advice("PROVIDER_UNAVAILABLE", merchant_id)
         case pb.ERROR_REASON_UNSPECIFIED:
             pass
