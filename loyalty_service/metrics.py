@@ -62,7 +62,7 @@ class Metrics:
         )
         self._refused_calls = Counter(
             "loyalty_calls_refused",
-            "Calls refused to their caller: no_key, wrong_key, role (too low), merchant (another shop's).",
+            "Calls refused to their caller: no_key, wrong_key, role (too low), shop (not the key's).",
             ("why",),
             registry=self.registry,
         )

@@ -76,7 +76,7 @@ class Access:
     def check_merchant(self, caller: Caller, method: str, request: Message) -> None:
         """A call that names no shop is about all of them. Raises CallerForbiddenError."""
         if caller.merchant_id and find_merchant_id(request) != caller.merchant_id:
-            self._count_refusal("merchant")
+            self._count_refusal("shop")
             raise CallerForbiddenError(role=_spell_role(method), merchant_id=caller.merchant_id)
 
 
