@@ -1,6 +1,7 @@
 """Callers in the database, with the hashes of their keys; all of them are also kept in memory."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +58,8 @@ class CallerStore:
             return None
         digest = hash_key(key)
         if self._age_s >= BELIEVED_S:
-            read, is_known = self._reads.join(None, self._read), digest in self._held and self._age_s < OUTAGE_S
+            read = self._reads.join(None, self._begin_read)
+            is_known = digest in self._held and self._age_s < OUTAGE_S
             await asyncio.wait({read}, timeout=self._left_s if is_known else None)
         age_s, caller = self._age_s, self._held.get(digest)
         if age_s < BELIEVED_S or (caller is not None and age_s < OUTAGE_S):
@@ -110,11 +112,14 @@ class CallerStore:
         """How much longer a known caller waits for the read that runs."""
         return max(0.0, WAIT_S - (self._clock.monotonic() - self._begin_time_s))
 
+    def _begin_read(self) -> Coroutine[Any, Any, None]:
+        self._begin_time_s = self._clock.monotonic()
+        return self._read()
+
     async def _read(self) -> None:
         """Read the table, unless that has just failed."""
         if self._clock.monotonic() - self._failure_time_s < PAUSE_S:
             return
-        self._begin_time_s = self._clock.monotonic()
         try:
             writes = -1
             while writes != self._writes:  # a read beside an own write may have missed it
