@@ -14,7 +14,7 @@ from loyalty_service.domain.errors import CallerForbiddenError, CallerUnknownErr
 
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
-# The least role of each call. A call that is not here is refused to all.
+# The least role of each call. A call that is missing here fails for every caller.
 ROLES = {
     "GetSnapshot": Role.READ,
     "BatchGetSnapshots": Role.READ,

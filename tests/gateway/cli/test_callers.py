@@ -1,5 +1,11 @@
 """`trifft-gorgias caller`, with the real loyalty service; and what a command says when its own key may not."""
 
+import csv
+import io
+import re
+
+from tests.gateway.cli.books import make_award
+from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
 
@@ -30,7 +36,8 @@ async def test_operator_adds_a_caller_sees_it_and_removes_it(operator: Operator,
         ("crm", "award", "acme"),
         ("reports", "read", None),
     ]
-    assert [line.split()[:3] for line in shown.out.splitlines() if line.startswith(("crm", "reports"))] == [
+    rows = [line.split()[:3] for line in shown.out.splitlines()]
+    assert [row for row in rows if row[:1] in (["crm"], ["reports"])] == [
         ["crm", "award", "acme"],
         ["reports", "read", "all"],
     ]
@@ -71,3 +78,15 @@ async def test_command_with_a_key_of_too_low_a_role_says_which_key_it_needs(oper
     assert "this key's role is too low: the call needs admin (CALLER_FORBIDDEN)" in refused.err
     assert "GATEWAY_LOYALTY_KEY" in refused.err
     assert key not in refused.err
+
+
+def test_award_says_with_whose_key_it_was_asked_for(desk: Desk) -> None:
+    desk.books.awards = [make_award(2, caller="till"), make_award(1)]
+    shown, without = desk.award("show", "A-2"), desk.award("show", "A-1")
+    listed = desk.award("list", "--json").data
+    rows = list(csv.reader(io.StringIO(desk.award("export", "--to", "-").out)))
+
+    assert re.search(r"^With the key of +till *$", shown.out, re.MULTILINE)
+    assert "With the key of" not in without.out
+    assert [one["caller"] for one in listed] == ["till", None]
+    assert [row[-1] for row in rows] == ["caller", "till", ""]
