@@ -54,14 +54,17 @@ class Access:
         self._callers = callers
         self._count_refusal = count_refusal
 
-    async def find_caller(self, metadata: Metadata) -> Caller:
+    async def find_caller(self, metadata: Metadata, method: str) -> Caller:
         """Find the caller of `authorization: Bearer <key>`. Raises CallerUnknownError, StoreUnavailableError."""
         if self._expected is None:
             return OWNER
         given = find_value(metadata, "authorization")
         if hmac.compare_digest(given.encode(), self._expected):  # first: it must not need the database
             return OWNER
-        caller = await self._callers.find(given.removeprefix(_SCHEME)) if given.startswith(_SCHEME) else None
+        caller = None
+        if given.startswith(_SCHEME):
+            is_reader = ROLES[method] is Role.READ
+            caller = await self._callers.find(given.removeprefix(_SCHEME), is_reader=is_reader)
         if caller is None:
             self._count_refusal("wrong_key" if given else "no_key")
             raise CallerUnknownError

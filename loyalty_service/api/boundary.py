@@ -76,13 +76,13 @@ class Boundary:
 
     async def _check_caller(self, metadata: Metadata, method: str, request: Any) -> None:  # noqa: ANN401  any message
         """Check the key and the role first: a stranger's request is not looked at. Raises LoyaltyError."""
-        caller = await self._access.find_caller(metadata)
+        caller = await self._access.find_caller(metadata, method)
+        if caller.name:
+            structlog.contextvars.bind_contextvars(caller=caller.name)
         self._access.check_role(caller, method)
         _check_parsed(request)
         self._access.check_merchant(caller, method, request)
         set_caller(caller)
-        if caller.name:
-            structlog.contextvars.bind_contextvars(caller=caller.name)
 
 
 def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:

@@ -25,9 +25,9 @@ from runtime.sql import make_insert, now_ms
 MAX_CALLERS = 500
 # A copy of the table counts for this time. A removed caller is refused after it.
 BELIEVED_S = 5.0
-# While the database does not answer, the callers of the last copy are still known for this time.
+# While the database does not answer, an older copy still counts for this time, for reads only.
 OUTAGE_S = 600.0
-# A read of the table that takes longer is taken for an outage: known callers wait for it no longer.
+# A read of the table that takes longer is taken for an outage: calls that may use the older copy wait no longer.
 WAIT_S = 1.0
 # The pause after a failed read: a flood of calls must not become a flood of queries.
 PAUSE_S = 1.0
@@ -38,8 +38,8 @@ logger = structlog.get_logger()
 class CallerStore:
     """Finds callers in a copy of the table that is at most 5 s old. Own writes show at once.
 
-    However many wrong keys come, the table is read once in 5 s. While the database does not answer, a caller of the
-    last copy is known for 10 min; of any other key, nobody can tell whose it is.
+    However many wrong keys come, the table is read once in 5 s. While the database does not answer, nobody can tell
+    whose a key is; a reader may go by an older copy.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -52,17 +52,21 @@ class CallerStore:
         self._reads = SharedTasks[None, None]()
         self._writes = 0
 
-    async def find(self, key: str) -> Caller | None:
-        """Find the caller whose key it is; None: it is nobody's. Raises StoreUnavailableError if that is not known."""
+    async def find(self, key: str, *, is_reader: bool) -> Caller | None:
+        """Find the caller whose key it is; None: it is nobody's. Raises StoreUnavailableError if that is not known.
+
+        `is_reader`: a copy of up to 10 min counts while the database does not answer, since a sidebar needs no
+        database. What gives points needs it anyway.
+        """
         if not is_key(key):
             return None
         digest = hash_key(key)
         if self._age_s >= BELIEVED_S:
             read = self._reads.join(None, self._begin_read)
-            is_known = digest in self._held and self._age_s < OUTAGE_S
+            is_known = is_reader and digest in self._held and self._age_s < OUTAGE_S
             await asyncio.wait({read}, timeout=self._left_s if is_known else None)
         age_s, caller = self._age_s, self._held.get(digest)
-        if age_s < BELIEVED_S or (caller is not None and age_s < OUTAGE_S):
+        if age_s < BELIEVED_S or (is_reader and caller is not None and age_s < OUTAGE_S):
             return caller
         raise StoreUnavailableError
 
@@ -109,7 +113,7 @@ class CallerStore:
 
     @property
     def _left_s(self) -> float:
-        """How much longer a known caller waits for the read that runs."""
+        """How much longer a known reader waits for the read that runs."""
         return max(0.0, WAIT_S - (self._clock.monotonic() - self._begin_time_s))
 
     def _begin_read(self) -> Coroutine[Any, Any, None]:

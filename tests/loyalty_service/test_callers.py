@@ -193,12 +193,14 @@ async def test_text_that_is_no_key_and_the_api_key_ask_no_database(guarded: Clie
 async def test_outage_leaves_a_known_key_its_time_and_calls_no_key_wrong(
     guarded: Client, database_url: str, clock: FakeClock
 ) -> None:
-    key = (await add(guarded)).key
+    key = (await add(guarded, role=pb.CALLER_ROLE_AWARD)).key
     assert await read(guarded, key) == "OK"
+    award = pb.AwardPointsRequest(merchant_id="acme", request_id="request-1", member_id=JANA, points=1)
     async with open_database(database_url) as database:
         await execute(database, "ALTER TABLE callers RENAME TO lost")
         clock.advance(BELIEVED_S)
         in_outage = [await read(guarded, one) for one in (key, make_wrong_key(), API_KEY, "wrong")]
+        not_given = await catch_failure(guarded.loyalty.AwardPoints(award, metadata=bear(key)))
         with note_statements() as noted:
             flooded = {await read(guarded, make_wrong_key(number)) for number in range(50)}
         clock.advance(OUTAGE_S - BELIEVED_S - 1)
@@ -211,6 +213,7 @@ async def test_outage_leaves_a_known_key_its_time_and_calls_no_key_wrong(
         again = [await read(guarded, one) for one in (key, make_wrong_key())]
 
     assert in_outage == ["OK", "STORE_UNAVAILABLE", "OK", "CALLER_UNKNOWN"]
+    assert not_given.reason == "STORE_UNAVAILABLE"
     assert (flooded, [one for one in noted if "callers" in one[0]]) == ({"STORE_UNAVAILABLE"}, [])
     assert (at_last, too_long) == ("OK", ["STORE_UNAVAILABLE", "OK"])
     assert (refused.code, refused.retry_s) == (grpc.StatusCode.UNAVAILABLE, 2.0)
@@ -225,12 +228,12 @@ async def test_known_key_is_not_waited_for_while_the_database_hangs(
         clock = FakeClock()
         store = CallerStore(database, clock)
         caller, key = await store.add("crm", Role.READ, "")
-        assert await store.find(key) == caller
+        assert await store.find(key, is_reader=True) == caller
         wire.silent.set()
         clock.advance(BELIEVED_S)
 
         async with asyncio.timeout(9):  # less than a statement's own time-out
-            assert [await store.find(key) for _ in range(2)] == [caller, caller]
+            assert [await store.find(key, is_reader=True) for _ in range(2)] == [caller, caller]
 
 
 async def test_write_beside_a_read_of_the_table_is_not_undone_by_it(each_database_url: str) -> None:
@@ -241,8 +244,8 @@ async def test_write_beside_a_read_of_the_table_is_not_undone_by_it(each_databas
         keys = [(await store.add(f"c{number}", Role.READ, ""))[1] for number in range(20)]
         for number, key in enumerate(keys):
             clock.advance(BELIEVED_S)
-            await asyncio.gather(store.find(key), store.remove(f"c{number}"))
-            assert await store.find(key) is None
+            await asyncio.gather(store.find(key, is_reader=True), store.remove(f"c{number}"))
+            assert await store.find(key, is_reader=True) is None
 
 
 async def test_service_without_an_api_key_looks_at_no_key(client: Client) -> None:
@@ -283,13 +286,15 @@ def log() -> Iterator[LogCapture]:
 async def test_log_names_the_caller_and_no_key(log: LogCapture, guarded: Client) -> None:
     key = (await add(guarded)).key
     await read(guarded, key)
+    await catch_failure(guarded.callers.ListCallers(pb.ListCallersRequest(), metadata=bear(key)))
     await read(guarded, make_wrong_key())
     await remove(guarded)
     await read(guarded, key)
 
-    lines = [line for line in log.entries if line["event"] == "call" and line["method"] == "ListMerchants"]
+    lines = [line for line in log.entries if line["event"] == "call" and line["method"].startswith("List")]
     assert [(line["code"], line.get("caller")) for line in lines] == [
         ("OK", "crm"),
+        ("PERMISSION_DENIED", "crm"),
         ("UNAUTHENTICATED", None),
         ("UNAUTHENTICATED", None),
     ]
