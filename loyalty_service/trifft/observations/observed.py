@@ -75,7 +75,7 @@ class Observed:
             return
         if refusal.has_message:
             self.errors.confirm(now)
-        else:
+        elif not refusal.is_failure:  # a proxy may answer 5xx in a JSON of its own
             self.errors.contradict(f"{profile.quote_line('error.message')} found nothing in HTTP {refusal.status}", now)
         if refusal.missing_role:
             self.roles.confirm(now)

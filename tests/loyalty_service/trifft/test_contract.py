@@ -160,10 +160,18 @@ async def test_other_shape_of_errors_contradicts_it(
     assert contract["role"].problem == '[error] message = "error.text" named no role in HTTP 403'
 
 
-async def test_refusal_that_is_no_json_says_nothing_of_errors(
-    provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=403, text="Forbidden"),
+        web.Response(status=502, text='{"message": "Bad Gateway"}', content_type="application/json"),
+    ],
+    ids=["no JSON", "a proxy's"],
+)
+async def test_refusal_that_is_not_of_trifft_says_nothing_of_errors(
+    provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, answer: web.Response
 ) -> None:
-    merchant = make_merchant(await start_answering(web.Response(status=403, text="Forbidden")))
+    merchant = make_merchant(await start_answering(answer))
     await call(provider, merchant, "find_member")
     assert {read_contract(provider, merchant)[name].state for name in ("error", "role")} == {NOT_SEEN}
 
