@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from loyalty_service.api.access import get_caller_name
 from loyalty_service.api.convert.merchants import read_merchant_fields, write_merchant, write_unreadable
 from loyalty_service.api.convert.snapshots import read_identity
 from loyalty_service.api.convert.verifications import read_verification, write_inspection, write_proof
@@ -74,5 +75,5 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
         return write_inspection(await self._verifier.inspect(request.merchant_id, read_identity(request.identity)))
 
     async def VerifyMerchant(self, request: pb.VerifyMerchantRequest, context: Context) -> pb.VerifyMerchantResponse:
-        proof = await self._verifier.verify(request.merchant_id, read_verification(request))
+        proof = await self._verifier.verify(request.merchant_id, read_verification(request, get_caller_name()))
         return write_proof(proof, await self._store.get(request.merchant_id))

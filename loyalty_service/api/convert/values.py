@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardGrouping
+from loyalty_service.domain.caller import Role
 from loyalty_service.domain.erasure import KeptReason
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import CouponState, MemberStatus, NoBalance, Wallet
@@ -28,6 +29,7 @@ _PREFIXES: dict[type[Enum], str] = {
     KeptReason: "KEPT_REASON",
     MemberStatus: "MEMBER_STATUS",
     NoBalance: "WALLET_STATE",
+    Role: "CALLER_ROLE",
     VerificationOutcome: "VERIFICATION_OUTCOME",
 }
 

@@ -337,9 +337,8 @@ async def test_sums_tell_what_was_removed_apart_from_what_was_given(shop: Client
     by_agent = await sum_up(shop)
     by_reason = await sum_up(shop, pb.AWARD_GROUPING_REASON)
 
-    of_ana = {"award_count": 2, "points": 230, "reversed_points": 200, "removed_points": 100}
-    of_eva = {"removed_points": 7, "in_doubt_points": 5}
-    assert by_agent == [pb.AwardSum(key="ana", **of_ana), pb.AwardSum(key="eva", **of_eva)]
+    of_ana = pb.AwardSum(key="ana", award_count=2, points=230, reversed_points=200, removed_points=100)
+    assert by_agent == [of_ana, pb.AwardSum(key="eva", removed_points=7, in_doubt_points=5)]
     assert [(one.key, one.points, one.removed_points) for one in by_reason] == [("", 230, 0), ("Given twice", 0, 107)]
 
 

@@ -149,6 +149,7 @@ async def test_database_lets_nothing_else_through(erasable: Book) -> None:
         f"{name} = 'x'" for name in ("reason", "day", "movement_id", "provider_reference", "merchant_generation")
     ]
     others += [f"{name} = 'x'" for name in ("claimed_agent_email", "claimed_agent_name", "agent_key", "agent_name_key")]
+    others += ["caller = 'x'"]
     others += [f"{name} = 7" for name in ("attempt_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")]
     others += ["lease_expire_time_ms = 7", "check_count = 7", "absent_count = 7"]
     others += ["needs_person = true", "is_ticket_verified = true"]
