@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from sqlalchemy import text
 from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.limits import NO_LIMITS
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.databases import LentDatabase
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
@@ -30,6 +32,9 @@ from tests.loyalty_service.ledgers import (
 )
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
+
+# The archive stays open for several tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STEP = timedelta(hours=5)
@@ -146,26 +151,26 @@ def filled_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-@pytest.fixture
-def filled_sqlite_url(filled_file: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}"
-
-
-@pytest.fixture
-async def archive(filled_sqlite_url: str) -> AsyncIterator[Archive]:
-    async with open_archive(filled_sqlite_url) as archive:
+@pytest_asyncio.fixture(loop_scope="session")
+async def archive(filled_file: Path, tmp_path: Path) -> AsyncIterator[Archive]:
+    """An archive of the test's own."""
+    async with open_archive(f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}") as archive:
         yield archive
 
 
-@pytest.fixture(params=["filled_sqlite_url", "new_postgres_url"])
-def each_archive_url(request: pytest.FixtureRequest) -> str:
-    """Once of each engine: what is found and added up is the database's work."""
-    return str(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-async def each_archive(each_archive_url: str) -> AsyncIterator[Archive]:
-    async with open_archive(each_archive_url) as archive:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "postgres"])
+async def each_archive(
+    request: pytest.FixtureRequest,
+    filled_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    lent_postgres: LentDatabase,
+) -> AsyncIterator[Archive]:
+    """Only read. Once of each engine: what is found and added up is the database's work."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{shutil.copy(filled_file, tmp_path_factory.mktemp('archive') / 'archive.db')}"
+    else:
+        url = await lent_postgres.copy("archive")
+    async with open_archive(url) as archive:
         yield archive
 
 
