@@ -16,7 +16,7 @@ from gateway.installation.store import InstallationStore, Target
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import LentDatabase
-from tests.gateway.edge.shops import install_shops
+from tests.gateway.edge.shops import install_acme
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
 
@@ -31,7 +31,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
     path = tmp_path_factory.mktemp("installed") / "installed.db"
-    asyncio.run(install_shops(Path(shutil.copy(migrated_file, path))))
+    asyncio.run(install_acme(Path(shutil.copy(migrated_file, path))))
     return path
 
 
