@@ -15,6 +15,7 @@ from tests.gateway.actions.outcomes import make_deduction, make_reversal
 from tests.gateway.actions.test_award_limits import make_limit
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Shop
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_answers import CODE, MAX_CHARS, make_error
 
@@ -25,9 +26,11 @@ _DOUBT = "We do not know yet whether the 50 points were removed. Do not remove t
 _OFF = "Not removed: this shop does not let support remove points. Ask a manager."
 
 
-@pytest.fixture(autouse=True)
-def removes_points(scripted: ScriptedLoyalty) -> None:
-    scripted.merchant.max_points_per_deduction = 200
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """One that lets support remove points."""
+    shop.scripted.merchant.max_points_per_deduction = 200
+    return shop
 
 
 async def test_deduction_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

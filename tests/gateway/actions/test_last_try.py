@@ -18,7 +18,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.actions.outcomes import APPLIED, UNDONE, make_response
 from tests.gateway.edge.running import NOW, PETER, Gateway, make_time, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
-from tests.gateway.edge.shared import Edge
+from tests.gateway.edge.shared import Edge, Shop
 
 Loyalty: TypeAlias = "tuple[ScriptedLoyalty, str, grpc.aio.Server]"
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -26,9 +26,11 @@ BUSY = Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_THROTTLED")
 SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"))
 
 
-@pytest.fixture(autouse=True)
-def member(scripted: ScriptedLoyalty) -> None:
-    scripted.snapshot = make_snapshot("member-1")
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """One with a member."""
+    shop.scripted.snapshot = make_snapshot("member-1")
+    return shop
 
 
 def make_snapshot(member_id: str) -> pb.Snapshot:

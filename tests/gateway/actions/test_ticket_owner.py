@@ -37,9 +37,11 @@ OTHER_CUSTOMER = ": this ticket now belongs to another customer. Add or remove a
 NOT_CHECKED = ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
 
 
-@pytest.fixture(autouse=True)
-def applied(scripted: ScriptedLoyalty) -> None:
-    scripted.award, scripted.reversal = APPLIED, UNDONE
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """Where a press that gets through succeeds."""
+    shop.scripted.award, shop.scripted.reversal = APPLIED, UNDONE
+    return shop
 
 
 class Button:
