@@ -252,6 +252,8 @@ KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
     pb.AWARD_GROUPING_AGENT: lambda award: fold(award.claimed_agent_email or award.claimed_agent_name),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
     pb.AWARD_GROUPING_DAY: lambda award: award.attempt_time.ToDatetime().date().isoformat(),
+    pb.AWARD_GROUPING_WEEK: lambda award: award.attempt_time.ToDatetime().strftime("%G-W%V"),
+    pb.AWARD_GROUPING_MEMBER: lambda award: award.member_id,
 }
 
 
@@ -267,6 +269,8 @@ def add_up(
             continue
         key = KEYS[grouping](original)
         one = sums.setdefault(key, pb.AwardSum(key=key))
+        if grouping == pb.AWARD_GROUPING_MEMBER:
+            one.member_support_id = max(one.member_support_id, original.member_support_id)
         if award.state in DOUBT:
             one.in_doubt_points += award.points
         elif original.debit:
@@ -276,7 +280,10 @@ def add_up(
         else:
             one.award_count += 1
             one.points += award.points
-    return sorted(sums.values(), key=lambda one: one.key, reverse=grouping == pb.AWARD_GROUPING_DAY)
+    if grouping == pb.AWARD_GROUPING_MEMBER:
+        return sorted(sums.values(), key=lambda one: (-one.points, one.key))
+    newest_first = grouping in {pb.AWARD_GROUPING_DAY, pb.AWARD_GROUPING_WEEK}
+    return sorted(sums.values(), key=lambda one: one.key, reverse=newest_first)
 
 
 @many
