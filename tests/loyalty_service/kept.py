@@ -1,4 +1,4 @@
-"""A database and a service that stay open for all tests of a worker: to open them takes longer than most tests."""
+"""A database and a service that stay open for many tests: to open them takes longer than most tests."""
 
 import shutil
 import sqlite3
@@ -11,7 +11,7 @@ from loyalty_service.database import open_database
 from loyalty_service.domain.ports import LoyaltyProvider
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
-from tests.databases import LentDatabase, delete_rows, open_connection
+from tests.databases import delete_rows, open_connection
 from tests.loyalty_service.running import Client, run_service, wait_until
 
 
@@ -40,8 +40,7 @@ async def empty_sqlite(migrated_file: Path, path: Path) -> None:
 
 
 @asynccontextmanager
-async def keep_postgres(lent: LentDatabase) -> AsyncIterator[KeptDatabase]:
-    url = await lent.copy("kept")
+async def keep_postgres(url: str) -> AsyncIterator[KeptDatabase]:
     async with open_database(url) as database, open_connection(url) as connection:
         yield KeptDatabase(url, database, lambda: delete_rows(connection))
 
