@@ -196,6 +196,11 @@ async def test_check_says_whether_the_token_works(client: Client, provider: Scri
     assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "PROVIDER_THROTTLED")
     assert failure.retry_s == 30.0
 
+    tolerant = pb.CheckMerchantRequest(merchant_id="acme", tolerate_failure=True)
+    answer = await client.merchants.CheckMerchant(tolerant)
+    assert answer.probe_failure == pb.ProbeFailure(reason=pb.PROVIDER_THROTTLED, message="TRIFFT throttles")
+    assert (answer.rate.permits_limit, answer.HasField("breaker")) == (50, False)
+
 
 async def test_merchants_are_listed_by_id_page_by_page(client: Client) -> None:
     for merchant_id in ("zeta", "bloom"):

@@ -350,6 +350,50 @@ AWARD_GROUPING_WEEK: AwardGrouping.ValueType  # 5
 """By the ISO week of that day: "2026-W48". Its year is the week's: 2027-01-01 is in "2026-W53"."""
 Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
 
+class _LineVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINE_VERDICT_UNSPECIFIED: _LineVerdict.ValueType  # 0
+    LINE_VERDICT_OK: _LineVerdict.ValueType  # 1
+    """It fits, or was read too seldom to tell."""
+    LINE_VERDICT_EMPTY: _LineVerdict.ValueType  # 2
+    """It finds nothing: a line that agents need, for most members; another that should find something, for all."""
+    LINE_VERDICT_UNREADABLE: _LineVerdict.ValueType  # 3
+    """It finds what cannot be read, too often for a few odd members."""
+
+class LineVerdict(_LineVerdict, metaclass=_LineVerdictEnumTypeWrapper): ...
+
+LINE_VERDICT_UNSPECIFIED: LineVerdict.ValueType  # 0
+LINE_VERDICT_OK: LineVerdict.ValueType  # 1
+"""It fits, or was read too seldom to tell."""
+LINE_VERDICT_EMPTY: LineVerdict.ValueType  # 2
+"""It finds nothing: a line that agents need, for most members; another that should find something, for all."""
+LINE_VERDICT_UNREADABLE: LineVerdict.ValueType  # 3
+"""It finds what cannot be read, too often for a few odd members."""
+Global___LineVerdict: _TypeAlias = LineVerdict  # noqa: Y015
+
+class _ContractState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContractStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContractState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTRACT_STATE_UNSPECIFIED: _ContractState.ValueType  # 0
+    CONTRACT_STATE_CONFIRMED: _ContractState.ValueType  # 1
+    CONTRACT_STATE_CONTRADICTED: _ContractState.ValueType  # 2
+    CONTRACT_STATE_NOT_SEEN: _ContractState.ValueType  # 3
+
+class ContractState(_ContractState, metaclass=_ContractStateEnumTypeWrapper): ...
+
+CONTRACT_STATE_UNSPECIFIED: ContractState.ValueType  # 0
+CONTRACT_STATE_CONFIRMED: ContractState.ValueType  # 1
+CONTRACT_STATE_CONTRADICTED: ContractState.ValueType  # 2
+CONTRACT_STATE_NOT_SEEN: ContractState.ValueType  # 3
+Global___ContractState: _TypeAlias = ContractState  # noqa: Y015
+
 class _VerificationState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -2208,15 +2252,19 @@ class CheckMerchantRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    TOLERATE_FAILURE_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
+    tolerate_failure: _builtins.bool
+    """Answer OK also where the provider could not be asked, or refused: `probe_failure` then says why."""
     def __init__(
         self,
         *,
         merchant_id: _builtins.str = ...,
+        tolerate_failure: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant_id", b"merchant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant_id", b"merchant_id", "tolerate_failure", b"tolerate_failure"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2224,25 +2272,331 @@ Global___CheckMerchantRequest: _TypeAlias = CheckMerchantRequest  # noqa: Y015
 
 @_typing.final
 class CheckMerchantResponse(_message.Message):
+    """All but `probe_failure` is known to the process that answers, and to no other one of the fleet."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     UNREADABLE_FIELDS_FIELD_NUMBER: _builtins.int
+    PROBE_FAILURE_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    LINE_FINDINGS_FIELD_NUMBER: _builtins.int
+    OPERATION_FINDINGS_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    UNKNOWN_STATUSES_FIELD_NUMBER: _builtins.int
+    CONTRACT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def unreadable_fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnreadableField]:
-        """Fields of the provider's that could not be read since this process started, most often first; at most 100."""
+        """Fields of the provider's that could not be read since `since_time`, most often first; at most 100."""
+
+    @_builtins.property
+    def probe_failure(self) -> Global___ProbeFailure:
+        """Absent: the provider answered, and accepted the token."""
+
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the others are counted: the merchant's first use in this process, or the last change of its URL, token
+        or profile. Absent: an older service, which tells nothing of what follows.
+        """
+
+    @_builtins.property
+    def line_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineFinding]:
+        """The lines of the wire profile that were read."""
+
+    @_builtins.property
+    def operation_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___OperationFinding]:
+        """Each operation, and whether the provider let the token do it."""
+
+    @_builtins.property
+    def rate(self) -> Global___RateFinding: ...
+    @_builtins.property
+    def breaker(self) -> Global___BreakerFinding:
+        """Absent: the circuit breaker is closed."""
+
+    @_builtins.property
+    def unknown_statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCount]:
+        """Statuses of members that no line of the profile knows, most often first; at most 21."""
+
+    @_builtins.property
+    def contract(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContractLine]:
+        """Each assumption about the provider, by its id in docs/assumptions.md."""
 
     def __init__(
         self,
         *,
         unreadable_fields: _abc.Iterable[Global___UnreadableField] | None = ...,
+        probe_failure: Global___ProbeFailure | None = ...,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        line_findings: _abc.Iterable[Global___LineFinding] | None = ...,
+        operation_findings: _abc.Iterable[Global___OperationFinding] | None = ...,
+        rate: Global___RateFinding | None = ...,
+        breaker: Global___BreakerFinding | None = ...,
+        unknown_statuses: _abc.Iterable[Global___StatusCount] | None = ...,
+        contract: _abc.Iterable[Global___ContractLine] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "probe_failure", b"probe_failure", "rate", b"rate", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["unreadable_fields", b"unreadable_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "contract", b"contract", "line_findings", b"line_findings", "operation_findings", b"operation_findings", "probe_failure", b"probe_failure", "rate", b"rate", "since_time", b"since_time", "unknown_statuses", b"unknown_statuses", "unreadable_fields", b"unreadable_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMerchantResponse: _TypeAlias = CheckMerchantResponse  # noqa: Y015
+
+@_typing.final
+class ProbeFailure(_message.Message):
+    """Why the provider could not be asked: the error that GetSnapshot would have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: Global___ErrorReason.ValueType
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: Global___ErrorReason.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeFailure: _TypeAlias = ProbeFailure  # noqa: Y015
+
+@_typing.final
+class LineFinding(_message.Message):
+    """How often one line of the wire profile was read lately, once for each answer; older counts weigh less and less."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_LINE_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    READ_COUNT_FIELD_NUMBER: _builtins.int
+    EMPTY_COUNT_FIELD_NUMBER: _builtins.int
+    UNREADABLE_COUNT_FIELD_NUMBER: _builtins.int
+    UNREADABLE_TIME_FIELD_NUMBER: _builtins.int
+    IS_NEEDED_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    profile_line: _builtins.str
+    """"member.points"."""
+    expression: _builtins.str
+    """The line's expression, "points"."""
+    read_count: _builtins.int
+    empty_count: _builtins.int
+    """Answers in which it found nothing."""
+    unreadable_count: _builtins.int
+    """Answers in which it found what cannot be read."""
+    is_needed: _builtins.bool
+    """Agents cannot do without it."""
+    verdict: Global___LineVerdict.ValueType
+    @_builtins.property
+    def unreadable_time(self) -> _timestamp_pb2.Timestamp:
+        """Absent: never."""
+
+    def __init__(
+        self,
+        *,
+        profile_line: _builtins.str = ...,
+        expression: _builtins.str = ...,
+        read_count: _builtins.int = ...,
+        empty_count: _builtins.int = ...,
+        unreadable_count: _builtins.int = ...,
+        unreadable_time: _timestamp_pb2.Timestamp | None = ...,
+        is_needed: _builtins.bool = ...,
+        verdict: Global___LineVerdict.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unreadable_time", b"unreadable_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_count", b"empty_count", "expression", b"expression", "is_needed", b"is_needed", "profile_line", b"profile_line", "read_count", b"read_count", "unreadable_count", b"unreadable_count", "unreadable_time", b"unreadable_time", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineFinding: _TypeAlias = LineFinding  # noqa: Y015
+
+@_typing.final
+class OperationFinding(_message.Message):
+    """How one operation of the wire profile fares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    ACCEPT_TIME_FIELD_NUMBER: _builtins.int
+    REFUSE_STATUS_FIELD_NUMBER: _builtins.int
+    REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    MISSING_ROLE_FIELD_NUMBER: _builtins.int
+    FAIL_COUNT_FIELD_NUMBER: _builtins.int
+    FAIL_TIME_FIELD_NUMBER: _builtins.int
+    operation: _builtins.str
+    """"find_member"."""
+    refuse_status: _builtins.int
+    """401 or 403, if it was refused since. 0: it was not."""
+    missing_role: _builtins.str
+    """The role that the refusal named. Empty: none."""
+    fail_count: _builtins.int
+    """How often the provider failed, or did not answer, since it was accepted. 0 an hour after the last time."""
+    @_builtins.property
+    def accept_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last accepted. Absent: never."""
+
+    @_builtins.property
+    def refuse_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def fail_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        operation: _builtins.str = ...,
+        accept_time: _timestamp_pb2.Timestamp | None = ...,
+        refuse_status: _builtins.int = ...,
+        refuse_time: _timestamp_pb2.Timestamp | None = ...,
+        missing_role: _builtins.str = ...,
+        fail_count: _builtins.int = ...,
+        fail_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_time", b"fail_time", "refuse_time", b"refuse_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_count", b"fail_count", "fail_time", b"fail_time", "missing_role", b"missing_role", "operation", b"operation", "refuse_status", b"refuse_status", "refuse_time", b"refuse_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationFinding: _TypeAlias = OperationFinding  # noqa: Y015
+
+@_typing.final
+class RateFinding(_message.Message):
+    """The rate of the merchant's token. "Lately": in the running hour and the one before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMITS_USED_FIELD_NUMBER: _builtins.int
+    PERMITS_LIMIT_FIELD_NUMBER: _builtins.int
+    PERIOD_S_FIELD_NUMBER: _builtins.int
+    CLOSED_UNTIL_FIELD_NUMBER: _builtins.int
+    THROTTLED_COUNT_FIELD_NUMBER: _builtins.int
+    THROTTLE_TIME_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    permits_used: _builtins.int
+    """Requests that count now, and how many may."""
+    permits_limit: _builtins.int
+    period_s: _builtins.float
+    throttled_count: _builtins.int
+    """429s lately."""
+    refused_count: _builtins.int
+    """Reads for tickets and awards that had no permit in time, lately."""
+    @_builtins.property
+    def closed_until(self) -> _timestamp_pb2.Timestamp:
+        """After a 429 nothing is sent until then. Absent: it is not closed."""
+
+    @_builtins.property
+    def throttle_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def refuse_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        permits_used: _builtins.int = ...,
+        permits_limit: _builtins.int = ...,
+        period_s: _builtins.float = ...,
+        closed_until: _timestamp_pb2.Timestamp | None = ...,
+        throttled_count: _builtins.int = ...,
+        throttle_time: _timestamp_pb2.Timestamp | None = ...,
+        refused_count: _builtins.int = ...,
+        refuse_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_until", b"closed_until", "refuse_time", b"refuse_time", "throttle_time", b"throttle_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_until", b"closed_until", "period_s", b"period_s", "permits_limit", b"permits_limit", "permits_used", b"permits_used", "refuse_time", b"refuse_time", "refused_count", b"refused_count", "throttle_time", b"throttle_time", "throttled_count", b"throttled_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateFinding: _TypeAlias = RateFinding  # noqa: Y015
+
+@_typing.final
+class BreakerFinding(_message.Message):
+    """A circuit breaker that is open: the provider failed several times in a row, and is not called until `retry_time`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_SINCE_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def open_since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        open_since: _timestamp_pb2.Timestamp | None = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_since", b"open_since", "retry_time", b"retry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_since", b"open_since", "retry_time", b"retry_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakerFinding: _TypeAlias = BreakerFinding  # noqa: Y015
+
+@_typing.final
+class StatusCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """As the provider spells it. Empty: all that are more than a word or two, or too many different ones."""
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusCount: _TypeAlias = StatusCount  # noqa: Y015
+
+@_typing.final
+class ContractLine(_message.Message):
+    """One assumption about the provider, and what this merchant's traffic says of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSUMPTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    assumption: _builtins.str
+    """Its id in docs/assumptions.md, "find_member"."""
+    state: Global___ContractState.ValueType
+    problem: _builtins.str
+    """What contradicts it, with the line of the wire profile. No text of the provider's."""
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """Of the last evidence. Absent: none, or it is not kept."""
+
+    def __init__(
+        self,
+        *,
+        assumption: _builtins.str = ...,
+        state: Global___ContractState.ValueType = ...,
+        problem: _builtins.str = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumption", b"assumption", "last_time", b"last_time", "problem", b"problem", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContractLine: _TypeAlias = ContractLine  # noqa: Y015
 
 @_typing.final
 class UnreadableField(_message.Message):

@@ -707,7 +707,8 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckMerchant(self, request, context):
-        """Asks the provider now whether the merchant's token works. OK means that it does.
+        """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+        since this process started. OK means that the token works, unless the request tolerates a failure.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
         """

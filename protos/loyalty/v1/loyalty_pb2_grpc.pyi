@@ -453,7 +453,8 @@ class MerchantServiceStub:
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]
-    """Asks the provider now whether the merchant's token works. OK means that it does.
+    """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+    since this process started. OK means that the token works, unless the request tolerates a failure.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
     """
@@ -504,7 +505,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]  # type: ignore[assignment]
-    """Asks the provider now whether the merchant's token works. OK means that it does.
+    """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+    since this process started. OK means that the token works, unless the request tolerates a failure.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
     """
@@ -588,7 +590,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.CheckMerchantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.CheckMerchantResponse, _abc.Awaitable[_loyalty_pb2.CheckMerchantResponse]]:
-        """Asks the provider now whether the merchant's token works. OK means that it does.
+        """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+        since this process started. OK means that the token works, unless the request tolerates a failure.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
         """
