@@ -110,9 +110,15 @@ async def kept_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFact
         yield kept
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def kept_postgres(lent_postgres: LentDatabase) -> AsyncIterator[KeptDatabase]:
-    async with keep_postgres(lent_postgres) as kept:
+@pytest.fixture(scope="session")
+def kept_postgres_url(lent_postgres: LentDatabase) -> str:
+    return asyncio.run(lent_postgres.copy("kept"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kept_postgres(kept_postgres_url: str) -> AsyncIterator[KeptDatabase]:
+    """Open for a file: another one may restart the server."""
+    async with keep_postgres(kept_postgres_url) as kept:
         yield kept
 
 

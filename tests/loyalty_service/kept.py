@@ -1,4 +1,4 @@
-"""A database and a service that stay open for all tests of a worker: to open them takes longer than most tests."""
+"""A database and a service that stay open for many tests: to open them takes longer than most tests."""
 
 import shutil
 import sqlite3
@@ -11,7 +11,7 @@ from loyalty_service.database import open_database
 from loyalty_service.domain.ports import LoyaltyProvider
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
-from tests.databases import LentDatabase, delete_rows, open_connection
+from tests.databases import delete_rows, open_connection
 from tests.loyalty_service.running import Client, run_service, wait_until
 
 
@@ -40,8 +40,7 @@ async def empty_sqlite(migrated_file: Path, path: Path) -> None:
 
 
 @asynccontextmanager
-async def keep_postgres(lent: LentDatabase) -> AsyncIterator[KeptDatabase]:
-    url = await lent.copy("kept")
+async def keep_postgres(url: str) -> AsyncIterator[KeptDatabase]:
     async with open_database(url) as database, open_connection(url) as connection:
         yield KeptDatabase(url, database, lambda: delete_rows(connection))
 
@@ -67,20 +66,26 @@ class KeptService:
 
     @asynccontextmanager
     async def lend(self, provider: LoyaltyProvider) -> AsyncIterator[Client]:
-        await self._forget_merchants()
-        await empty_sqlite(self._migrated_file, self._path)
         self._of_the_test.provider = provider
-        yield self._client
-        with closing(sqlite3.connect(self._path)) as connection:  # no award of this test is booked in the next one
-            pending = "SELECT 1 FROM awards WHERE state = 'pending'"
+        try:
+            yield self._client
+            await self._wait_for_awards()
+        finally:
+            await self._forget_all()
+
+    async def _wait_for_awards(self) -> None:
+        """So that none is booked in the next test."""
+        pending = "SELECT 1 FROM awards WHERE state = 'pending'"
+        with closing(sqlite3.connect(self._path)) as connection:
             await wait_until(lambda: connection.execute(pending).fetchone() is None)
 
-    async def _forget_merchants(self) -> None:
-        """The service keeps some in memory, too."""
+    async def _forget_all(self) -> None:
+        """The service keeps merchants in memory, too. It must not look for this test's awards in doubt later on."""
         listed = await self._client.merchants.ListMerchants(pb.ListMerchantsRequest())
         for merchant in listed.merchants:
             request = pb.DeleteMerchantRequest(merchant_id=merchant.merchant_id)
             await self._client.merchants.DeleteMerchant(request)
+        await empty_sqlite(self._migrated_file, self._path)
 
 
 @asynccontextmanager

@@ -248,13 +248,14 @@ async def test_time_begins_with_its_first_instant_and_ends_before_its_last(archi
     assert pages == [[["A-8", "A-7"]], [["A-8"]], [["A-7"]]]
 
 
+# By member there are pages and another order: test_sums.py.
 KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
     pb.AWARD_GROUPING_AGENT: lambda award: fold(award.claimed_agent_email or award.claimed_agent_name),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
     pb.AWARD_GROUPING_DAY: lambda award: award.attempt_time.ToDatetime().date().isoformat(),
     pb.AWARD_GROUPING_WEEK: lambda award: award.attempt_time.ToDatetime().strftime("%G-W%V"),
-    pb.AWARD_GROUPING_MEMBER: lambda award: award.member_id,
 }
+NEWEST_FIRST = {pb.AWARD_GROUPING_DAY, pb.AWARD_GROUPING_WEEK}
 
 
 def add_up(
@@ -269,8 +270,6 @@ def add_up(
             continue
         key = KEYS[grouping](original)
         one = sums.setdefault(key, pb.AwardSum(key=key))
-        if grouping == pb.AWARD_GROUPING_MEMBER:
-            one.member_support_id = max(one.member_support_id, original.member_support_id)
         if award.state in DOUBT:
             one.in_doubt_points += award.points
         elif original.debit:
@@ -280,14 +279,11 @@ def add_up(
         else:
             one.award_count += 1
             one.points += award.points
-    if grouping == pb.AWARD_GROUPING_MEMBER:
-        return sorted(sums.values(), key=lambda one: (-one.points, one.key))
-    newest_first = grouping in {pb.AWARD_GROUPING_DAY, pb.AWARD_GROUPING_WEEK}
-    return sorted(sums.values(), key=lambda one: one.key, reverse=newest_first)
+    return sorted(sums.values(), key=lambda one: one.key, reverse=grouping in NEWEST_FIRST)
 
 
 @many
-@given(wanted=filters, grouping=st.sampled_from(pb.AwardGrouping.values()[1:]))
+@given(wanted=filters, grouping=st.sampled_from(sorted(KEYS)))
 async def test_sums_are_what_the_awards_come_to_and_a_reversal_counts_with_its_award(
     each_archive: Archive, wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
 ) -> None:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, Engine, event
 
 from loyalty_service.awards.ledger.read import History
@@ -14,7 +13,7 @@ from loyalty_service.awards.reconciliation.claim import Claims
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.limits import Limits
-from tests.loyalty_service.ledgers import LOST, NOT_REACHED, Book
+from tests.loyalty_service.ledgers import LOST, NOT_REACHED, Book, open_book
 from tests.loyalty_service.scripted import JANA
 
 ALL_LIMITS = Limits(per_ticket=10_000, per_member_day=10_000, per_merchant_day=10_000, per_agent_day=10_000)
@@ -24,11 +23,6 @@ WALK = re.compile(
     r"|SEARCH (awards|reversal) USING INDEX (?!awards_for_a_person)\w+ \(merchant_id=\?\)"
 )
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def book(sqlite_book: Book) -> Book:
-    return sqlite_book
 
 
 @contextmanager
@@ -102,8 +96,9 @@ async def explain(book: Book, use: Callable[[Book], Awaitable[None]]) -> dict[st
     return await book.database.read(read)
 
 
-async def test_every_statement_finds_its_rows_by_an_index(book: Book) -> None:
-    plans = await explain(book, use_ledger) | await explain(book, use_claims) | await explain(book, use_history)
+async def test_every_statement_finds_its_rows_by_an_index(new_sqlite_url: str) -> None:
+    async with open_book(new_sqlite_url) as book:
+        plans = await explain(book, use_ledger) | await explain(book, use_claims) | await explain(book, use_history)
 
     assert len(plans) > 20
     assert [(statement, step) for statement, plan in plans.items() for step in plan if WALK.match(step)] == []
@@ -111,13 +106,14 @@ async def test_every_statement_finds_its_rows_by_an_index(book: Book) -> None:
     assert of_reversals == {"SEARCH reversal USING INDEX awards_by_reversed (merchant_id=? AND reverses=?)"}
 
 
-async def test_what_is_on_record_under_a_request_is_found_by_it(book: Book) -> None:
+async def test_what_is_on_record_under_a_request_is_found_by_it(new_sqlite_url: str) -> None:
     async def use(book: Book) -> None:
         await book.ledger.find("acme", "panel-001")
         await book.ledger.find_replay("acme", "panel-001", (JANA, 60, False, "4711"))
 
-    opened = (await explain(book, use_request)).values()
-    found, record = (await explain(book, use)).values()
+    async with open_book(new_sqlite_url) as book:
+        opened = (await explain(book, use_request)).values()
+        found, record = (await explain(book, use)).values()
 
     by_request = "SEARCH awards USING INDEX awards_by_request (merchant_id=? AND request_id=?)"
     answered = "SEARCH awards USING INDEX sqlite_autoindex_awards_1 (merchant_id=? AND number=?)"
@@ -126,12 +122,13 @@ async def test_what_is_on_record_under_a_request_is_found_by_it(book: Book) -> N
     assert any(set(record) <= set(plan) for plan in opened)
 
 
-async def test_page_of_awards_is_read_by_number_from_where_the_one_before_ended(book: Book) -> None:
+async def test_page_of_awards_is_read_by_number_from_where_the_one_before_ended(new_sqlite_url: str) -> None:
     async def use(book: Book) -> None:
         history = History(book.database, reversal_window_s=1800.0)
         await history.list_page("acme", AwardFilter(from_time=NOON), 7, 10)
 
-    [plan] = (await explain(book, use)).values()
+    async with open_book(new_sqlite_url) as book:
+        [plan] = (await explain(book, use)).values()
 
     assert plan[0] == "SEARCH awards USING INDEX sqlite_autoindex_awards_1 (merchant_id=? AND number<?)"
     assert not any("TEMP B-TREE" in step for step in plan)
