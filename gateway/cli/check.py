@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.cli.arguments import Json, MerchantId
+from gateway.cli.arguments import Json, OptionalMerchantId
 from gateway.cli.check_all import check_all
 from gateway.cli.check_output import print_shop, print_shops, write_metrics
 from gateway.cli.check_shop import ShopChecks, open_checker
@@ -21,7 +21,7 @@ _EXIT_NOT_CHECKED = 3
 
 
 async def check(  # noqa: PLR0913 - one argument per option
-    merchant_id: MerchantId | None = None,
+    merchant_id: OptionalMerchantId = None,
     /,
     *,
     every: Annotated[bool, Parameter(name="--all", negative="", help="Check all shops, worst first.")] = False,

@@ -33,12 +33,12 @@ from gateway.installation.checks import (
     CheckState,
     check_awards,
     check_gorgias,
-    check_provider,
     find_worst,
     make_not_installed,
 )
 from gateway.installation.last_events import Tickets, check_activity, is_recent
 from gateway.installation.probe import ProbeKeys
+from gateway.installation.provider import check_provider
 from gateway.installation.public_url import judge_reach, probe_public_url
 from gateway.installation.service import InstallError, install
 from gateway.installation.store import Installation
@@ -49,8 +49,13 @@ from gateway.outbox.entries import Backlog
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeys
 
-# The errors of the loyalty service itself: then nothing is known of the shop's TRIFFT.
-_AWAY = frozenset({"LOYALTY_UNAVAILABLE", "LOYALTY_TIMEOUT", "CALLER_UNKNOWN", "STORE_UNAVAILABLE", "INTERNAL_ERROR"})
+# The errors of the loyalty service itself, and of our key there: then nothing is known of the shop's TRIFFT.
+_AWAY = frozenset(
+    {
+        *("LOYALTY_UNAVAILABLE", "LOYALTY_TIMEOUT", "STORE_UNAVAILABLE", "INTERNAL_ERROR"),
+        *("CALLER_UNKNOWN", "CALLER_FORBIDDEN"),
+    }
+)
 # How many notes are looked at for the event that should follow each.
 _NOTES = 5
 # The checks of what `install` makes.

@@ -11,7 +11,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasNotFoundError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
-from gateway.installation.advice import get_advice, render_install_command
+from gateway.installation.advice import render_install_command
 from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import find_ours, render_installed_template
@@ -21,7 +21,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
-_NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
 
 
@@ -57,21 +56,6 @@ def find_worst(checks: Iterable[Check]) -> CheckState:
 def render_reinstall_command(installation: Installation) -> str:
     """The command that brings an installation up to date, with what is stored of it."""
     return f"trifft-gorgias install {installation.merchant_id}"
-
-
-async def check_provider(
-    loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]
-) -> list[Check]:
-    """Check that the loyalty service reaches TRIFFT with the shop's token, and can read TRIFFT's answers."""
-    try:
-        response = await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
-    except LoyaltyCallError as error:
-        advice = get_advice(error.reason, merchant_id)
-        detail = f"{error.reason}: {error.message}"
-        failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
-        return [failed, _make_unknown("fields", "TRIFFT could not be asked")]
-    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and accepts the token")
-    return [answers, _check_fields(response.unreadable_fields, merchant_id, render_time)]
 
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
@@ -134,25 +118,6 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
     return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
-
-
-def _check_fields(
-    fields: Sequence[pb.UnreadableField], merchant_id: str, render_time: Callable[[datetime], str]
-) -> Check:
-    """Only a warning: members are shown without the unreadable fields."""
-    if not fields:
-        return Check(name="fields", state=CheckState.OK, detail="all of TRIFFT's answers could be read")
-    named = [
-        f"{field.profile_line} ({field.expression}) {field.count}x, last {render_time(field.last_time.ToDatetime(UTC))}"
-        for field in fields[:_NAMED_FIELDS]
-    ]
-    more = f"; and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
-    advice = (
-        f"correct {fields[0].profile_line} in the wire profile, or the value in TRIFFT: "
-        f"trifft-gorgias merchant update {merchant_id} --profile F"
-    )
-    detail = f"could not be read: {'; '.join(named)}{more}"
-    return Check(name="fields", state=CheckState.WARNING, detail=detail, advice=advice)
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:

@@ -1,6 +1,7 @@
 """What is broken on purpose for each line of `check`: the thing missing, wrong, and refused by the other side.
 
 Where a case cannot exist, its reason stands instead. A new line needs its three: `test_check_lines.py` fails without.
+What TRIFFT's answers show has its own table, in `test_trifft_lines.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -150,22 +151,6 @@ async def send_right_webhook(shop: WholeShop) -> None:
     assert await shop.send_webhook() == 202
 
 
-def fail_trifft(fault: Fault) -> Step:
-    async def breaks(shop: WholeShop) -> None:
-        shop.project.faults.set(fault)
-
-    return breaks
-
-
-async def read_odd_member(shop: WholeShop) -> None:
-    await shop.run("member", "show", "acme", "--email", "unreadable@example.com")
-
-
-async def give_profile(shop: WholeShop) -> None:
-    done = await shop.follow_advice("fields", F=f"{PROFILE}[member]\nactive_states = ['active', 'gold']\n")
-    assert done.code == 0, done.err
-
-
 async def change_profile(shop: WholeShop) -> None:
     lines = shop.operator.write("other", f'{PROFILE}[member]\npoints = "points || points"\n')
     assert (await shop.run("merchant", "update", "acme", "--profile", lines)).code == 0
@@ -206,17 +191,7 @@ async def press_as_form(shop: WholeShop) -> None:
 
 NO_GORGIAS = {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
 Lines = dict[str, tuple[Case | str, Case | str, Case | str]]
-OF_TRIFFT: Lines = {
-    "TRIFFT": (
-        Case(fail_trifft(Fault(kind="refuse")), {"TRIFFT": "failed", "fields": "unknown"}, answer_again),
-        Case(fail_trifft(Fault(kind="html")), {"TRIFFT": "failed", "fields": "unknown"}, answer_again),
-        Case(fail_trifft(Fault(kind="status", status=401)), {"TRIFFT": "failed", "fields": "unknown"}, answer_again),
-    ),
-    "fields": (
-        "a field that is missing is absent, which a member may rightly be without",
-        Case(read_odd_member, {"fields": "warning"}, give_profile),
-        "TRIFFT refuses whole answers, no fields: that is the line TRIFFT",
-    ),
+LINES: Lines = {
     "verified": (
         "a shop on the loopback is verified when it is added; elsewhere it is as a proof that is outdated",
         Case(change_profile, {"verified": "failed"}, verify),
@@ -227,8 +202,6 @@ OF_TRIFFT: Lines = {
         Case(lose_award, {"awards": "failed"}, settle_award),
         "an award that TRIFFT refused is settled, and waits for nobody",
     ),
-}
-OF_GORGIAS: Lines = {
     "public URL": (
         Case(stand_in_front("hang up"), {"public URL": "failed"}, answer_again),
         Case(stand_in_front("another server"), {"public URL": "failed"}, answer_again),
@@ -282,4 +255,3 @@ OF_GORGIAS: Lines = {
         "what Gorgias refuses is told by the other lines",
     ),
 }
-LINES: Lines = OF_TRIFFT | OF_GORGIAS
