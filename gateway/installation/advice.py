@@ -30,10 +30,9 @@ _ADVICE = {
 }
 
 
-def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "EMAIL", template: str = "list") -> str:
-    """The command that installs a shop, filled in as far as its values are known."""
-    variant = "" if template == "list" else f" --template {template}"
-    options = f"--gorgias-url {url} --gorgias-user {user} --gorgias-key-file F{variant}"
+def render_install_command(merchant_id: str) -> str:
+    """The command that installs a shop for the first time."""
+    options = "--gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
     return f"trifft-gorgias install {merchant_id} {options}"
 
 

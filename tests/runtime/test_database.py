@@ -14,6 +14,7 @@ from sqlalchemy import Connection, MetaData, inspect, select, text
 
 import gateway.database
 import loyalty_service.database
+from gateway.events.sights import SIGHTS
 from gateway.events.store import EVENTS
 from gateway.installation.store import INSTALLATIONS
 from gateway.outbox.entries import NOTES
@@ -47,7 +48,7 @@ async def fetch_version(url: str, schema: Schema) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("schema", "tables"),
-    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS]), (LOYALTY, LOYALTY_TABLES)],
+    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS, SIGHTS]), (LOYALTY, LOYALTY_TABLES)],
     ids=["gateway", "loyalty_service"],
 )
 async def test_tables_are_as_the_migrations_make_them(

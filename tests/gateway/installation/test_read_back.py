@@ -44,7 +44,7 @@ class Shop:
 
     async def check(self) -> str:
         """What was found, in one text."""
-        checks = await check_gorgias(self.client, self.installation, PUBLIC_URL, Buttons())
+        checks = await check_gorgias(self.store, self.client, self.installation, PUBLIC_URL, Buttons())
         return "; ".join(f"{check.state.value}: {check.detail}" for check in checks)
 
     def read_back(self, how: ReadBack) -> None:
@@ -283,7 +283,7 @@ async def test_others_records_of_any_shape_cost_nothing_and_are_left_alone(
     assert installed is not None
     helpdesk.clear()
     assert (await install(store, gorgias, "acme", target, Buttons())).words == ()
-    checks = await check_gorgias(gorgias, installed, PUBLIC_URL, Buttons())
+    checks = await check_gorgias(store, gorgias, installed, PUBLIC_URL, Buttons())
     assert [check.state.value for check in checks] == ["ok", "ok", "ok"]
     assert helpdesk.writes == []
     await uninstall(store, gorgias, installed)

@@ -23,6 +23,8 @@ from runtime.encryption import SecretKeys
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Edge, Shop
+from tests.gateway.statements import fetch_rows
+from tests.gateway.waiting import wait_until
 
 ReadCounts: TypeAlias = "Callable[[], Awaitable[Counter[str]]]"
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -216,3 +218,17 @@ def test_any_body_is_an_event_or_refused(body: bytes) -> None:
     with suppress(RequestError):
         found = parse_event(body)
         assert found is None or found[0] in EVENTS
+
+
+async def test_refused_webhooks_are_on_record_for_installed_shops_alone(gateway: Gateway, shop: Shop) -> None:
+    """A flood of invented shops costs one read each two seconds, and the shop that is installed is not crowded out."""
+    ours = gateway.merchant_id
+    for claimed in (ours, *(f"nobody-{number}" for number in range(150)), ours, "jana%40example.com"):
+        await send(gateway, headers={}, shop=claimed)
+    query = "SELECT merchant_id, refused_webhook_count FROM installations WHERE refused_webhook_count > 0"
+
+    async def is_on_record() -> bool:
+        rows = await fetch_rows(shop.database, query)
+        return {"merchant_id": ours, "refused_webhook_count": 2} in rows
+
+    await wait_until(is_on_record)
