@@ -11,12 +11,13 @@ import pytest
 
 from gateway.app import create_app
 from gateway.config import Config
+from gateway.database import open_database
 from loyalty_service.api.access import ROLES
 from loyalty_service.domain.caller import Role
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.edge.running import Gateway, run_gateway
-from tests.gateway.edge.scripted import ScriptedLoyalty
-from tests.gateway.edge.shops import KEY, install_shops, read_secrets
+from tests.gateway.edge.running import Gateway
+from tests.gateway.edge.shared import Shop, run_edge
+from tests.gateway.edge.shops import KEY
 from tests.loyalty_service.running import Client, catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
 
@@ -124,34 +125,32 @@ async def test_every_call_says_to_every_key_what_the_table_says(client: Client) 
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Gateway, ScriptedLoyalty]]:
-    await install_shops(tmp_path / "gateway.db")
-    loyalty, server = ScriptedLoyalty(), grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    loyalty.add_to_server(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with run_gateway(tmp_path, f"127.0.0.1:{port}") as running:
-        yield running, loyalty
-    await server.stop(None)
+async def shops(tmp_path: Path) -> AsyncIterator[tuple[Shop, Shop]]:
+    """Two shops of one gateway."""
+    path = tmp_path / "gateway.db"
+    async with open_database(f"sqlite:///{path}"):
+        pass
+    async with run_edge(path) as edge, edge.open_shop() as own, edge.open_shop() as foreign:
+        yield own, foreign
 
 
-async def ask(gateway: Gateway, route: str, kind: str, foreign_secret: str) -> aiohttp.ClientResponse:
-    """`kind`: a column of the table. `foreign_secret`: of another shop's webhooks."""
-    method, path = route.split()
-    credential = {"nothing": "", "a wrong one": WRONG_CREDENTIAL, "another shop's": gateway.foreign_credential}[kind]
+async def ask(gateway: Gateway, route: str, kind: str, foreign: Gateway) -> aiohttp.ClientResponse:
+    """`kind`: a column of the table. `foreign`: as another shop sees it."""
+    method, path = route.replace("/acme", f"/{gateway.merchant_id}").split()
+    credential = {"nothing": "", "a wrong one": WRONG_CREDENTIAL, "another shop's": foreign.credential}[kind]
     if path.startswith("/gorgias/widget"):
         return await gateway.get_widget(token=credential)
     headers = {"Authorization": f"Bearer {credential}"} if credential else {}
     form = {
-        "award_token": gateway.tokens.make("acme", "member-1"),
-        "deduct_token": gateway.tokens.make("acme", "member-1", debit=True),
-        "undo_token": gateway.tokens.make_undo("acme", "A-10482"),
+        "award_token": gateway.tokens.make("member-1"),
+        "deduct_token": gateway.tokens.make("member-1", debit=True),
+        "undo_token": gateway.tokens.make_undo("A-10482"),
         "points": "50",
         "reason": "Correction",
         "ticket_id": "4711",
     }
     if "webhooks" in path:
-        secret = {"another shop's": foreign_secret, "a wrong one": f"tgw_{'x' * 43}"}.get(kind, "")
+        secret = {"another shop's": foreign.webhook_secret, "a wrong one": f"tgw_{'x' * 43}"}.get(kind, "")
         headers = {"X-Webhook-Secret": secret} if secret else {}
     return await gateway.session.request(
         method, f"{gateway.url}{path}", headers=headers, data=form if method == "POST" else None
@@ -165,17 +164,15 @@ def test_table_has_every_route() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-async def test_every_route_answers_as_the_table_says(
-    gateway: tuple[Gateway, ScriptedLoyalty], tmp_path: Path, route: str
-) -> None:
-    running, loyalty = gateway
-    foreign_secret = read_secrets(tmp_path / "gateway.db")["bloom"][1]
+async def test_every_route_answers_as_the_table_says(shops: tuple[Shop, Shop], route: str) -> None:
+    own, foreign = shops
     reasons = {"401": "CREDENTIAL", "400": "AWARD_TOKEN"}
     for kind in ("nothing", "a wrong one", "another shop's"):
-        answer = await ask(running, route, kind, foreign_secret)
+        answer = await ask(own.gateway, route, kind, foreign.gateway)
         status = ROUTES[route][kind][:3]
         assert str(answer.status) == status, kind
         if status in reasons:
             assert (await answer.json())["reason"] == reasons[status]
-    assert {request.merchant_id for request in loyalty.snapshot_requests} <= {"bloom"}
-    assert [*loyalty.award_requests, *loyalty.reversal_requests, *loyalty.invalidations] == []
+    loyalty = own.scripted
+    assert [*loyalty.snapshot_requests, *loyalty.award_requests, *loyalty.reversal_requests] == []
+    assert loyalty.invalidations == []
