@@ -158,20 +158,24 @@ async def archive(filled_file: Path, tmp_path: Path) -> AsyncIterator[Archive]:
         yield archive
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "postgres"])
-async def each_archive(
-    request: pytest.FixtureRequest,
-    filled_file: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    lent_postgres: LentDatabase,
-) -> AsyncIterator[Archive]:
-    """Only read. Once of each engine: what is found and added up is the database's work."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{shutil.copy(filled_file, tmp_path_factory.mktemp('archive') / 'archive.db')}"
-    else:
-        url = await lent_postgres.copy("archive")
-    async with open_archive(url) as archive:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def sqlite_archive(filled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Archive]:
+    path = shutil.copy(filled_file, tmp_path_factory.mktemp("archive") / "archive.db")
+    async with open_archive(f"sqlite:///{path}") as archive:
         yield archive
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def postgres_archive(lent_postgres: LentDatabase) -> AsyncIterator[Archive]:
+    async with open_archive(await lent_postgres.copy("archive")) as archive:
+        yield archive
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_archive(request: pytest.FixtureRequest) -> Archive:
+    """Only read. Once of each engine: what is found and added up is the database's work."""
+    archive: Archive = request.getfixturevalue(f"{request.param}_archive")
+    return archive
 
 
 def fold(text: str) -> str:
