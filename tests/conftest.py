@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
+gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
+
 # Begun last, these would delay the end.
 LONGEST = ("test_day.py", "test_local.py")
 
@@ -35,12 +37,23 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+    gc.enable()
 
 
-@pytest.fixture(autouse=True)
-def _patient_dispose(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Nobody reads the keywords of a report, and they are half of what a worker sends of each test."""
+    report = yield
+    report.keywords = {}
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_dispose() -> Iterator[None]:
     """Without it, a busy machine may leave connections open, and the warning fails a later test."""
-    monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 30.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 30.0)
+        yield
 
 
 @pytest.fixture(scope="session")

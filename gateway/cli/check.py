@@ -25,9 +25,9 @@ from gateway.installation.checks import (
     check_activity,
     check_awards,
     check_gorgias,
-    check_provider,
     make_not_installed,
 )
+from gateway.installation.provider import check_provider
 from gateway.installation.store import Installation
 from gateway.installation.verification import check_verified
 from gateway.loyalty_client import LoyaltyClient

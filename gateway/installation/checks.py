@@ -22,7 +22,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
-_NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
 # The age of the last event that is suspicious: a shop's agents work every week.
 OLD_AFTER = timedelta(days=7)
@@ -57,21 +56,6 @@ def render_reinstall_command(installation: Installation) -> str:
         user=installation.gorgias_user,
         template=installation.template,
     )
-
-
-async def check_provider(
-    loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]
-) -> list[Check]:
-    """Check that the loyalty service reaches TRIFFT with the shop's token, and can read TRIFFT's answers."""
-    try:
-        response = await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
-    except LoyaltyCallError as error:
-        advice = get_advice(error.reason, merchant_id)
-        detail = f"{error.reason}: {error.message}"
-        failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
-        return [failed, _make_unknown("fields", "TRIFFT could not be asked")]
-    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and accepts the token")
-    return [answers, _check_fields(response.unreadable_fields, merchant_id, render_time)]
 
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
@@ -167,25 +151,6 @@ def _has_failed_last(installation: Installation) -> bool:
 def _advise(error: str, installation: Installation) -> str:
     """`error`: as noted, a reason or "REASON: message"."""
     return get_advice(error.partition(":")[0], installation.merchant_id)
-
-
-def _check_fields(
-    fields: Sequence[pb.UnreadableField], merchant_id: str, render_time: Callable[[datetime], str]
-) -> Check:
-    """Only a warning: members are shown without the unreadable fields."""
-    if not fields:
-        return Check(name="fields", state=CheckState.OK, detail="all of TRIFFT's answers could be read")
-    named = [
-        f"{field.profile_line} ({field.expression}) {field.count}x, last {render_time(field.last_time.ToDatetime(UTC))}"
-        for field in fields[:_NAMED_FIELDS]
-    ]
-    more = f"; and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
-    advice = (
-        f"correct {fields[0].profile_line} in the wire profile, or the value in TRIFFT: "
-        f"trifft-gorgias merchant update {merchant_id} --profile F"
-    )
-    detail = f"could not be read: {'; '.join(named)}{more}"
-    return Check(name="fields", state=CheckState.WARNING, detail=detail, advice=advice)
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:

@@ -1,22 +1,39 @@
 """One running product and one browser for all tests here."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, WebError, async_playwright, expect
 
+from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.end_to_end.stack import Stack, find_chromium, run_stack
 
+SHOPS = ("acme", "bloom")
+WIDE = ViewportSize(width=1280, height=900)
 # A busy machine is no page that shows nothing.
 expect.set_options(timeout=30_000)
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with run_stack(tmp_path_factory.mktemp("var")) as running:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    with run_stack(tmp_path_factory.mktemp("var"), GATEWAY_GORGIAS_REQUESTS="100000") as running:
+        async with running.connect() as loyalty:
+            for shop in SHOPS:
+                await lift_rates(running, loyalty, shop)
         yield running
+
+
+async def lift_rates(stack: Stack, loyalty: LoyaltyClient, shop: str) -> None:
+    """A browser is faster than people: otherwise the tests would take more than TRIFFT and Gorgias allow."""
+    stack.ask("PATCH", f"trifft/{shop}/settings", {"rate_limit": False})
+    switches = stack.ask("GET", f"gorgias/{shop}/switches")
+    stack.ask("PUT", f"gorgias/{shop}/switches", switches | {"rate_limit": False})
+    merchant = await loyalty.get_merchant(shop, timeout_s=5)
+    merchant.profile += "\n[rate]\nrequests = 100000"
+    await loyalty.update_merchant(pb.UpdateMerchantRequest(merchant=merchant), ["profile"], timeout_s=5)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -33,15 +50,36 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
-    """A tab in a fresh browser context, 1280 pixels wide. Any error in its console fails the test."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tab(stack: Stack, browser: Browser) -> AsyncIterator[Page]:
+    """The agent's tab, one for all tests: a new one costs more CPU than most of them."""
+    context = await browser.new_context(reduced_motion="reduce")
     await context.grant_permissions(["clipboard-read", "clipboard-write"], origin=stack.url)
-    opened = await context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
+    yield await context.new_page()
     await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(tab: Page, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """The tab, 1280 pixels wide and light. Any error in its console, or in that of a tab it opens, fails the test."""
+    if request.session.testsfailed:
+        await tab.goto("about:blank")  # whatever a failed test has left open
+    await tab.set_viewport_size(WIDE)
+    await tab.emulate_media(color_scheme="light", reduced_motion="reduce")
+    errors: list[str] = []
+
+    def note_message(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    def note_error(error: WebError) -> None:
+        errors.append(str(error.error))
+
+    tab.context.on("console", note_message)
+    tab.context.on("weberror", note_error)
+    yield tab
+    for opened in tab.context.pages[1:]:
+        await opened.close()
+    tab.context.remove_listener("console", note_message)
+    tab.context.remove_listener("weberror", note_error)
     assert errors == []

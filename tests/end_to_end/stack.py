@@ -16,6 +16,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from deploy.settings import LISTENS
+from gateway.loyalty_client import LoyaltyClient
+from tests.forked import run_forked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -37,15 +39,18 @@ class Stack:
         lines = (self.folder / "settings.env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
-    @property
-    def loyalty_key(self) -> str:
-        return Path(self.settings["GATEWAY_LOYALTY_KEY_FILE"]).read_text().strip()
+    def connect(self) -> LoyaltyClient:
+        """A client of the loyalty service."""
+        key = Path(self.settings["GATEWAY_LOYALTY_KEY_FILE"]).read_text().strip()
+        return LoyaltyClient(self.settings["GATEWAY_LOYALTY_TARGET"], key)
 
-    def operate(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
+    async def operate(self, *arguments: str) -> Any:  # noqa: ANN401 - JSON
         """Run `trifft-gorgias … --json`; return its output."""
-        command = [str(Path(sys.executable).with_name("trifft-gorgias")), *arguments, "--json"]
         environ = {"PATH": os.environ["PATH"], **self.settings}
-        return json.loads(subprocess.run(command, env=environ, check=True, capture_output=True).stdout)  # noqa: S603 - ours
+        async with run_forked("gateway.cli:main", *arguments, "--json", env=environ) as process:
+            out, errors = await process.communicate()
+        assert process.returncode == 0, errors
+        return json.loads(out)
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Call the page's JSON API."""
@@ -73,13 +78,13 @@ class Stack:
 
 
 @contextmanager
-def run_stack(folder: Path) -> Iterator[Stack]:
+def run_stack(folder: Path, **settings: str) -> Iterator[Stack]:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
     }
     environ |= dict.fromkeys(LISTENS, "127.0.0.1:0")
     # A browser is faster than a person: otherwise two events within a second would correctly get one answer.
-    environ["GATEWAY_MAX_STALENESS_S"] = "0.001"
+    environ |= {"GATEWAY_MAX_STALENESS_S": "0.001", **settings}
     command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]
     process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
     try:

@@ -7,7 +7,6 @@ from typing import Literal
 import pytest
 from playwright.async_api import Locator, Page, ViewportSize, expect
 
-from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.end_to_end.desk import JANA, action, expect_accessible, notes, open_ticket, press, row
 from tests.end_to_end.stack import Stack
@@ -182,13 +181,14 @@ async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack
     await page.get_by_test_id("event-add-tag").click()
     await expect(await press(page, "Add Loyalty Points", {"Points to add": "ten"})).not_to_be_empty()
     await page.keyboard.press("Escape")
-    await expect(page.get_by_test_id("toast")).to_be_visible()
+    toast = page.get_by_test_id("toast").last
+    await expect(toast).to_be_visible()
     await open_ticket(page, stack, "acme", 4714)
     await expect(tags.last).to_have_text(names[-1])
     head, messages = page.locator(".ticket-head"), page.locator(".messages")
     (head_x, head_height), (_, messages_height) = await measure(head), await measure(messages)
     assert messages_height > head_height
-    assert (await page.get_by_test_id("toast").evaluate("toast => toast.getBoundingClientRect().right")) <= head_x
+    assert (await toast.evaluate("toast => toast.getBoundingClientRect().right")) <= head_x
     await expect_accessible(page)
 
 
@@ -216,7 +216,7 @@ async def test_page_is_accessible(page: Page, stack: Stack, path: str) -> None:
 async def test_change_in_trifft_admin_reaches_a_reader_who_would_take_what_is_held(stack: Stack) -> None:
     """By the webhook that `make run` has pasted into the stand-in: without it the reader would wait for 15 min."""
     identity = pb.MemberIdentity(email="a+b@example.com")
-    async with LoyaltyClient(stack.settings["GATEWAY_LOYALTY_TARGET"], stack.loyalty_key) as loyalty:
+    async with stack.connect() as loyalty:
 
         async def read() -> pb.Member:
             return (await loyalty.find_member("acme", identity, timeout_s=5)).member
@@ -270,7 +270,7 @@ async def test_an_award_is_noted_and_shown_by_itself_and_can_be_undone(page: Pag
 
     movements = stack.ask("GET", "trifft/acme/members?q=jana@example.com")
     assert movements[0]["points"] == 1240
-    listed = stack.operate("award", "list", "acme")
+    listed = await stack.operate("award", "list", "acme")
     assert [(award["award_id"], award["state"]) for award in listed] == [("A-2", "applied"), ("A-1", "applied")]
 
 
@@ -333,6 +333,7 @@ async def test_points_that_are_spent_cannot_be_taken_back(page: Page, stack: Sta
     await page.bring_to_front()
     answer = await press(page, UNDO)
     await expect(answer).to_contain_text("Not undone: TRIFFT refuses to take the points back")
+    await page.keyboard.press("Escape")
     [peter] = stack.ask("GET", "trifft/acme/members?q=peter@example.com")
     assert peter["points"] == 20
 
@@ -350,6 +351,7 @@ async def test_an_answer_that_is_lost_is_being_checked_and_then_settled(page: Pa
     await expect(await press(page, AWARD, {"Points to add": "5"})).to_contain_text("Not added")
     await page.keyboard.press("Escape")
     await page.set_viewport_size(NARROW)
+    await page.get_by_role("button", name="Conversation", exact=True).click()
     await expect_accessible(page)
 
     await expect(notes(page)).to_have_count(2, timeout=SETTLED_MS)
@@ -415,6 +417,6 @@ async def test_points_are_removed_where_the_shop_allows_it_and_given_back(page: 
     await expect(notes(page).filter(has_text="Gives back award A-")).to_have_count(1)
     await expect(row(page, "Points")).to_contain_text(before)
     await expect(given).to_contain_text(re.compile(r"\+50, undoes A-\d+"))
-    newest, deduction = stack.operate("award", "list", "bloom")[:2]
+    newest, deduction = (await stack.operate("award", "list", "bloom"))[:2]
     assert (newest["points"], newest["debit"], newest["reverses"]) == (50, False, deduction["award_id"])
     assert (deduction["points"], deduction["debit"], deduction["state"]) == (-50, True, "applied")

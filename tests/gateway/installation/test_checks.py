@@ -7,7 +7,8 @@ import pytest
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.activity import IGNORED, MALFORMED, Activity
 from gateway.installation.buttons import Buttons
-from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
+from gateway.installation.checks import Check, check_activity, check_gorgias, make_not_installed
+from gateway.installation.provider import check_provider
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
@@ -202,6 +203,7 @@ async def test_check_of_webhooks_says_what_came_last(
 
 async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:
     async with LoyaltyClient("127.0.0.1:1", "inner-key") as loyalty:
-        check, fields = await check_provider(loyalty, "acme", datetime.isoformat)
+        check, *others = await check_provider(loyalty, "acme", datetime.isoformat)
     assert (check.state.value, "GATEWAY_LOYALTY_TARGET" in check.advice) == ("failed", True)
-    assert (fields.name, fields.state.value) == ("fields", "unknown")
+    names = ("token", "rate", "breaker", "fields", "statuses", "contract")
+    assert list_states(others) == dict.fromkeys(names, "unknown")
