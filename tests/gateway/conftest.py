@@ -76,12 +76,13 @@ async def open_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_file: P
 
 
 @pytest.fixture
-def database(open_sqlite: OpenSqlite, migrated_file: Path) -> Database:
+async def database(open_sqlite: OpenSqlite, migrated_file: Path) -> AsyncIterator[Database]:
     """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
     path, opened = open_sqlite
     with closing(sqlite3.connect(migrated_file)) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)
-    return opened
+    yield opened
+    await opened.write(lambda _: None)  # after all writes whose callers were cancelled
 
 
 @pytest.fixture
