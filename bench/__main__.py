@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from bench.awards import QUICK_AWARDS, AwardScale, measure_awards
+from bench.checks import MANY, QUICK_MANY, measure_checks
 from bench.machine import read_machine
 from bench.process import ProcessError
 from bench.report import Report, make_report, render_report
@@ -31,7 +32,8 @@ def main() -> int:
     parser.add_argument("--widgets", action="store_true", help="only the widget's rows, printed and not kept")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the report")
     arguments = parser.parse_args()
-    scales = (QUICK, QUICK_AWARDS, QUICK_SNAPSHOTS) if arguments.quick else (Scale(), AwardScale(), SnapshotScale())
+    quick, whole = (QUICK, QUICK_AWARDS, QUICK_SNAPSHOTS, QUICK_MANY), (Scale(), AwardScale(), SnapshotScale(), MANY)
+    scales = quick if arguments.quick else whole
     try:
         report = asyncio.run(run(*scales, only_widgets=arguments.widgets))
     except (MeasureError, ProcessError, aiohttp.ClientError) as error:
@@ -51,8 +53,13 @@ def main() -> int:
     return 0
 
 
-async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale, *, only_widgets: bool) -> Report:
-    """Run the bench. Raises MeasureError, ProcessError and aiohttp.ClientError. No process is left when it ends."""
+async def run(
+    scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotScale, shops: int, *, only_widgets: bool
+) -> Report:
+    """Run the bench. `shops`: how many are checked at once.
+
+    Raises MeasureError, ProcessError and aiohttp.ClientError. No process is left when it ends.
+    """
     running = asyncio.current_task()
     if running is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -66,14 +73,15 @@ async def run(scale: Scale, award_scale: AwardScale, snapshot_scale: SnapshotSca
         async with run_stack(Path(folder)) as stack:
             measured = await measure(stack, scale, note)
             body_bytes = len(stack.body)
-        awards, snapshots = None, None
+        awards, snapshots, checks = None, None, None
         if not only_widgets:
             awards = await measure_awards(Path(folder), award_scale, note)
             snapshots = make_snapshot_report(
                 await measure_snapshots(Path(folder), snapshot_scale, note), snapshot_scale
             )
+            checks = await measure_checks(Path(folder), shops, note)
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return make_report(measured, awards, snapshots, scale, machine, date=date, body_bytes=body_bytes)
+    return make_report(measured, awards, snapshots, checks, scale, machine, date=date, body_bytes=body_bytes)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,9 @@ class Fleet:
         self._running[part.name] = stack, process
         await process.wait_for_line('"listening"')
 
+    def get_process(self, part: Part) -> Process:
+        return self._running[part.name][1]
+
     async def kill(self, part: Part) -> None:
         """SIGKILL: nothing is drained, and open transactions are lost."""
         stack, process = self._running.pop(part.name)

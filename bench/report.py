@@ -9,6 +9,7 @@ import msgspec
 from bench.aims import Aim
 from bench.award_report import AwardReport, make_award_report, render_awards
 from bench.awards import MeasuredAwards
+from bench.checks import ChecksReport, render_checks
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
 from bench.machine import Machine
@@ -118,13 +119,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     live: list[LiveRow]
     awards: AwardReport | None
     snapshots: SnapshotReport | None
+    checks: ChecksReport | None
     aims: list[Aim]
 
 
-def make_report(  # noqa: PLR0913 - one argument per part of a report
+def make_report(  # noqa: PLR0913, PLR0917 - one argument per part of a report
     measured: Measured,
     measured_awards: MeasuredAwards | None,
     snapshots: SnapshotReport | None,
+    checks: ChecksReport | None,
     scale: Scale,
     machine: Machine,
     *,
@@ -144,6 +147,7 @@ def make_report(  # noqa: PLR0913 - one argument per part of a report
         ),
         *(awards.aims if awards else ()),
         *(snapshots.aims if snapshots else ()),
+        *(checks.aims if checks else ()),
     ]
     rows = [_make_floor_row(key, measured) for key in (*FLOOR_KEYS, *UNSEEN_KEYS)]
     return Report(
@@ -156,6 +160,7 @@ def make_report(  # noqa: PLR0913 - one argument per part of a report
         live=live,
         awards=awards,
         snapshots=snapshots,
+        checks=checks,
         aims=aims,
     )
 
@@ -187,6 +192,7 @@ def render_report(report: Report) -> str:
         ),
         *(render_awards(report.awards) if report.awards else ()),
         *(render_snapshots(report.snapshots) if report.snapshots else ()),
+        *(render_checks(report.checks) if report.checks else ()),
         "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
         _READING,
     ]

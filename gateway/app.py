@@ -20,8 +20,10 @@ from gateway.events.store import EventStore
 from gateway.gorgias.widget_url import WIDGET_ROUTE
 from gateway.http.authentication import CREDENTIALS
 from gateway.http.middlewares import answer_errors, make_observer
+from gateway.http.probe import PROBE_KEYS, handle_probe
 from gateway.installation.accounts import Accounts
 from gateway.installation.credentials import Credentials
+from gateway.installation.probe import PROBE_ROUTE, ProbeKeys
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
 from gateway.loyalty_client import CLIENT, LoyaltyClient
@@ -56,6 +58,7 @@ def create_app(config: Config, clock: SystemClock | None = None) -> web.Applicat
     app.router.add_post(DEDUCT_ROUTE, handle_deduct_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
+    app.router.add_get(PROBE_ROUTE, handle_probe)
     app.router.add_get("/healthz", _handle_health)
     app.router.add_get("/readyz", _handle_ready)
     app.router.add_get(METRICS_ROUTE, _handle_metrics)
@@ -73,6 +76,7 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         client = await stack.enter_async_context(LoyaltyClient(config.loyalty_target, config.loyalty_key))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=_MERCHANT_TIMEOUT_S))
         app[STORE] = store
+        app[PROBE_KEYS] = ProbeKeys(keys)
         app[CREDENTIALS] = await stack.enter_async_context(Credentials(store))
         app[WEBHOOK_SECRETS] = await stack.enter_async_context(
             Credentials(WebhookSecrets(database, keys), prefix=SECRET_PREFIX)

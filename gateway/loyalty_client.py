@@ -11,14 +11,15 @@ from grpc_status import rpc_status
 
 from gateway.errors import LoyaltyCallError
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from protos.loyalty.v1.loyalty_pb2_grpc import (
-    LoyaltyServiceStub,
-    MerchantServiceStub,
-)
+from protos.loyalty.v1.loyalty_pb2_grpc import CallerServiceStub, LoyaltyServiceStub, MerchantServiceStub
 from runtime.channels import DIRECT
 
 if TYPE_CHECKING:  # they exist in the stubs' .pyi only
-    from protos.loyalty.v1.loyalty_pb2_grpc import LoyaltyServiceAsyncStub, MerchantServiceAsyncStub
+    from protos.loyalty.v1.loyalty_pb2_grpc import (
+        CallerServiceAsyncStub,
+        LoyaltyServiceAsyncStub,
+        MerchantServiceAsyncStub,
+    )
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
@@ -53,6 +54,7 @@ class LoyaltyClient:
         self._channel = grpc.aio.insecure_channel(self._target, options=_CHANNEL_OPTIONS)
         self._loyalty: LoyaltyServiceAsyncStub = LoyaltyServiceStub(self._channel)
         self._merchants: MerchantServiceAsyncStub = MerchantServiceStub(self._channel)
+        self._callers: CallerServiceAsyncStub = CallerServiceStub(self._channel)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -164,7 +166,8 @@ class LoyaltyClient:
         await self._call(self._merchants.DeleteMerchant, pb.DeleteMerchantRequest(merchant_id=merchant_id), timeout_s)
 
     async def check_merchant(self, merchant_id: str, *, timeout_s: float) -> pb.CheckMerchantResponse:
-        request = pb.CheckMerchantRequest(merchant_id=merchant_id)
+        """Also answers where TRIFFT could not be asked: see `probe_failure`."""
+        request = pb.CheckMerchantRequest(merchant_id=merchant_id, tolerate_failure=True)
         return await self._call(self._merchants.CheckMerchant, request, timeout_s)
 
     async def inspect_member(
@@ -178,6 +181,16 @@ class LoyaltyClient:
         self, request: pb.VerifyMerchantRequest, *, timeout_s: float
     ) -> pb.VerifyMerchantResponse:
         return await self._call(self._merchants.VerifyMerchant, request, timeout_s)
+
+    async def create_caller(self, caller: pb.Caller, *, timeout_s: float) -> pb.CreateCallerResponse:
+        return await self._call(self._callers.CreateCaller, pb.CreateCallerRequest(caller=caller), timeout_s)
+
+    async def list_callers(self, *, timeout_s: float) -> Sequence[pb.Caller]:
+        response = await self._call(self._callers.ListCallers, pb.ListCallersRequest(), timeout_s)
+        return response.callers
+
+    async def delete_caller(self, name: str, *, timeout_s: float) -> None:
+        await self._call(self._callers.DeleteCaller, pb.DeleteCallerRequest(name=name), timeout_s)
 
     async def _call(
         self,

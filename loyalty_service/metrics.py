@@ -60,6 +60,12 @@ class Metrics:
             "Awards found not applied whose points turned up after all.",
             registry=self.registry,
         )
+        self._refused_calls = Counter(
+            "loyalty_calls_refused",
+            "Calls refused to their caller: no_key, wrong_key, role (too low), shop (not the key's).",
+            ("why",),
+            registry=self.registry,
+        )
         self._unknown = Gauge("loyalty_awards_unknown", "Awards whose outcome is not known.", registry=self.registry)
         self._waiting_for_person = Gauge(
             "loyalty_awards_waiting_for_person", "Unknown awards that a person must settle.", registry=self.registry
@@ -105,6 +111,10 @@ class Metrics:
         if award.request.reverses is not None:
             kind = "reversal"
         self._awards.labels(kind, award.state.value).inc()
+
+    def count_refused_call(self, why: str) -> None:
+        """`why`: as Access names it."""
+        self._refused_calls.labels(why).inc()
 
     def show_unknown(self, unknown: int, waiting_for_person: int, oldest_s: float) -> None:
         """Set the gauges of unknown awards; the oldest was sent `oldest_s` ago."""

@@ -10,7 +10,9 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from loyalty_service.api.access import Access
 from loyalty_service.api.boundary import Boundary
+from loyalty_service.api.caller_servicer import CallerServicer
 from loyalty_service.api.loyalty_servicer import LoyaltyServicer
 from loyalty_service.api.merchant_servicer import MerchantServicer
 from loyalty_service.awards.ledger.erase import Erasures
@@ -22,6 +24,7 @@ from loyalty_service.awards.reconciliation.reconcile import Reconciler
 from loyalty_service.awards.sender import Sender, make_lease_s
 from loyalty_service.awards.service import AwardService
 from loyalty_service.awards.verification import Verifier
+from loyalty_service.callers.store import CallerStore
 from loyalty_service.config import MEMORY_URL, Config
 from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Clock, LoyaltyProvider, Snapshots
@@ -54,12 +57,15 @@ OPTIONS = (
 logger = structlog.get_logger()
 
 
-def create_server(config: Config, loyalty: LoyaltyServicer, merchants: MerchantServicer) -> grpc.aio.Server:
-    """A server with both services and reflection, neither bound nor started. Call it in the running loop."""
+def create_server(
+    access: Access, loyalty: LoyaltyServicer, merchants: MerchantServicer, callers: CallerServicer
+) -> grpc.aio.Server:
+    """A server with our services and reflection, neither bound nor started. Call it in the running loop."""
     server = grpc.aio.server(options=OPTIONS)
-    boundary, services = Boundary(config.api_key), loyalty_pb2.DESCRIPTOR.services_by_name
+    boundary, services = Boundary(access), loyalty_pb2.DESCRIPTOR.services_by_name
     boundary.add(server, services["LoyaltyService"], loyalty)
     boundary.add(server, services["MerchantService"], merchants)
+    boundary.add(server, services["CallerService"], callers)
     reflection.enable_server_reflection([*OWN_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     return server
 
@@ -131,7 +137,10 @@ async def serve(
             read_timeout_s=config.read_timeout_s,
             answer_s=make_lease_s(config.award_timeout_s),
         )
-        server = create_server(config, loyalty, MerchantServicer(store, merchants, verifier))
+        callers = CallerStore(database, clock)
+        access = Access(config.api_key, callers, count_refusal=metrics.count_refused_call)
+        servicers = loyalty, MerchantServicer(store, merchants, verifier), CallerServicer(callers, store)
+        server = create_server(access, *servicers)
         yield await stack.enter_async_context(_start(config, server, awards, reconciliation))
 
 

@@ -41,6 +41,11 @@ class LentDatabase:
         async with open_connection(url) as connection:
             self._shape = await connection.fetchrow(_SHAPE)
 
+    async def copy(self, name: str) -> str:
+        """The URL of a new database, migrated as well, which stays."""
+        await _execute(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._model} STRATEGY FILE_COPY")
+        return _name_database(self._server_url, name)
+
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[str]:
         url = _name_database(self._server_url, self._name)
@@ -52,11 +57,11 @@ class LentDatabase:
         async with open_connection(url) as connection:
             await connection.execute(_END_OTHERS)
             if await connection.fetchrow(_SHAPE) == self._shape:
-                await _delete_rows(connection)
+                await delete_rows(connection)
                 self._is_made = True
 
 
-async def _delete_rows(connection: asyncpg.Connection) -> None:
+async def delete_rows(connection: asyncpg.Connection) -> None:
     """Delete all rows, with the triggers off that refuse it."""
     tables = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"

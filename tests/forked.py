@@ -23,10 +23,10 @@ _CONTEXT.set_forkserver_preload(["tests.forked_preload"])
 class Forked:
     """One process, with the methods of asyncio's. `pipes`: of its stdout and stderr."""
 
-    def __init__(self, process: BaseProcess, pipes: list[asyncio.StreamReader]) -> None:
+    def __init__(self, process: BaseProcess, pipes: list[tuple[asyncio.StreamReader, asyncio.ReadTransport]]) -> None:
         self._process = process
         self._code: int | None = None
-        self.stdout, self.stderr = pipes
+        (self.stdout, self._stdout_pipe), (self.stderr, _) = pipes
 
     @property
     def returncode(self) -> int | None:
@@ -43,6 +43,10 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def close_stdout(self) -> None:
+        """Read no more of it."""
+        self._stdout_pipe.close()
 
     async def wait(self) -> int:
         """Wait for its end; return the exit code."""
@@ -78,7 +82,7 @@ async def run_forked(
     for end in theirs:
         end.close()
     pipes = [await _open_pipe(ours) for ours, _ in outputs]
-    forked = Forked(process, [reader for reader, _ in pipes])
+    forked = Forked(process, pipes)
     try:
         yield forked
     finally:

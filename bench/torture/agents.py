@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import aiohttp
@@ -21,24 +22,43 @@ _STRAY_SHARE = 0.1
 _STRAY_START = 10**9
 _TRY_AGAIN = "TICKET_NOT_CHECKED"
 _BEFORE_UNDO_S = (0.5, 3.0)
+# An award that a new panel asks for again within 10 minutes is the same award; later, it is one more.
+_SAME_AWARD_S = 300.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """To a click with these points: `refused`, `unanswered`, or the status in the body."""
+
+    points: int
+    status: str
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.status not in {"refused", "unanswered"}
 
 
 class Intent(msgspec.Struct, kw_only=True):
     """One award that an agent wants to give, on a ticket of its own, and every answer to their clicks.
 
-    `points`: the number that was typed last; after a refusal it is another one. `answers`: the status in the body, with
-    the award's number. However often they click, it is one award.
+    `points`: the number that was typed last; after a refusal it is another one. However often they click, it is one
+    award.
     """
 
     shop: str
     ticket_id: str
     points: int
-    answers: list[tuple[str, str]] = []
-    undo_answers: list[tuple[str, str]] = []
+    answers: list[Answer] = []
 
     @property
     def is_refused(self) -> bool:
-        return all(status == "refused" for status, _ in self.answers)
+        return all(answer.status == "refused" for answer in self.answers)
+
+    @property
+    def recorded_points(self) -> int | None:
+        """The number that is on record if any is; None where one of several may be."""
+        accepted = {answer.points for answer in self.answers if answer.is_accepted}
+        possible = accepted or {answer.points for answer in self.answers}
+        return possible.pop() if len(possible) == 1 else None
 
 
 class Agents:
@@ -69,15 +89,17 @@ class Agents:
             return
         if self._chance.random() < _STRAY_SHARE:
             await self._stray(session, intent, panel["award_token"])
-        clicks = self._chance.choice((1, 1, 2, 2, 3))
+        clicks, start = self._chance.choice((1, 1, 2, 2, 3)), time.monotonic()
         await asyncio.gather(*(self._click(session, intent, panel["award_token"]) for _ in range(clicks)))
         if intent.is_refused:
             await self._try_other_numbers(session, intent, panel["award_token"])
-        # A refused award may have been added without an answer: with other points, a new panel would make a second
-        # award.
         if not intent.is_refused and self._chance.random() < 0.3:  # noqa: PLR2004 - a share
             refreshed = await self._look(session, intent, email)
-            if refreshed.get("award_token"):
+            # A click that was refused or not answered may have added points: with other points, a new panel would make
+            # a second award.
+            recorded, is_recent = intent.recorded_points, time.monotonic() - start < _SAME_AWARD_S
+            if refreshed.get("award_token") and recorded is not None and is_recent:
+                intent.points = recorded
                 await self._click(session, intent, refreshed["award_token"])
         if self._chance.random() < _UNDO_SHARE:
             await self._take_back(session, intent, email)
@@ -91,9 +113,8 @@ class Agents:
             await asyncio.gather(*(self._click(session, intent, token) for _ in range(clicks)))
             if not intent.is_refused:
                 break
-        intent.points, accepted = first, intent.points
+        intent.points = first
         await self._click(session, intent, token)
-        intent.points = accepted
 
     def _draw_points(self) -> int:
         return self._chance.randint(1, 500)
@@ -103,8 +124,7 @@ class Agents:
         panel = await self._look(session, intent, email)
         for offer in panel.get("undo", [])[:1]:
             fields = {"undo_token": offer["undo_token"], "ticket_id": intent.ticket_id}
-            clicks = (self._post(session, intent, "actions/undo-award", fields) for _ in range(2))
-            intent.undo_answers += await asyncio.gather(*clicks)
+            await asyncio.gather(*(self._post(session, intent, "actions/undo-award", fields) for _ in range(2)))
 
     async def _look(self, session: aiohttp.ClientSession, intent: Intent, email: str) -> dict[str, Any]:
         path = make_widget_path(self._credentials[intent.shop], email, intent.ticket_id)
@@ -120,20 +140,18 @@ class Agents:
         return {}
 
     async def _click(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
-        fields = _make_form(intent, token, intent.ticket_id)
-        intent.answers.append(await self._post(session, intent, "actions/award-points", fields))
+        points, fields = intent.points, _make_form(intent, token, intent.ticket_id)
+        intent.answers.append(Answer(points, await self._post(session, intent, "actions/award-points", fields)))
 
     async def _stray(self, session: aiohttp.ClientSession, intent: Intent, token: str) -> None:
         """Press in another customer's ticket: it may only add points if that customer is the panel's by chance."""
         fields = _make_form(intent, token, str(_STRAY_START + int(intent.ticket_id)))
         await self._post(session, intent, "actions/award-points", fields)
 
-    async def _post(
-        self, session: aiohttp.ClientSession, intent: Intent, route: str, fields: dict[str, str]
-    ) -> tuple[str, str]:
+    async def _post(self, session: aiohttp.ClientSession, intent: Intent, route: str, fields: dict[str, str]) -> str:
         """Send a press, again while no answer comes (as Gorgias does) or the ticket is not checked.
 
-        Returns the last status and award.
+        Returns the status of the last answer.
         """
         for _ in range(_TRIES):
             try:
@@ -147,10 +165,9 @@ class Agents:
             if answer.get("reason") == _TRY_AGAIN:
                 await self._pause()
                 continue
-            if "status" in answer and isinstance(answer["status"], str):
-                return answer["status"], answer.get("award_id", "")
-            return "refused", answer.get("award_id", "")
-        return "unanswered", ""
+            status = answer.get("status")  # of an error, a number
+            return status if isinstance(status, str) else "refused"
+        return "unanswered"
 
     def _make_url(self, path: str) -> str:
         return f"http://{HOST}:{self._chance.choice(self._ports)}{path}"

@@ -46,7 +46,7 @@ def judge(intents: Sequence[Intent], ledger: Sequence[pb.Award], truth: Truth) -
         strayed=[_name(award) for award in ledger if award.member_id != make_member_id(award.ticket_id)],
         untraced=list(_find_untraced(ledger, truth)),
         open=[_name(award) for award in ledger if _get_state(award) in {"pending", "unknown"}],
-        unheard=[f"{one.shop} ticket {one.ticket_id}" for one in intents if ("unanswered", "") in one.answers],
+        unheard=[f"{one.shop} ticket {one.ticket_id}" for one in intents if _has_unanswered(one)],
     )
 
 
@@ -86,7 +86,7 @@ def _find_broken_promises(
     booked: Counter[tuple[str, str]],
 ) -> Iterable[str]:
     for intent in intents:
-        was_told = any(status in _TOLD for status, _ in intent.answers)
+        was_told = any(answer.status in _TOLD for answer in intent.answers)
         awards = by_ticket[intent.shop, intent.ticket_id]
         if was_told and not any(booked[make_reference(award)] for award in awards if not award.reverses):
             yield f"{intent.shop} ticket {intent.ticket_id}: the agent was told that points were added, none were"
@@ -111,7 +111,18 @@ def _find_doubled_intents(
         ):
             count = sum(booked[make_reference(award)] for award in chosen)
             if count > 1:
-                yield f"{intent.shop} ticket {intent.ticket_id}: {kind} {count} times"
+                yield f"{intent.shop} ticket {intent.ticket_id}: {kind} {count} times. {_tell_all(intent, chosen)}"
+
+
+def _tell_all(intent: Intent, chosen: Sequence[pb.Award]) -> str:
+    """What a person needs to see how it came about."""
+    answers = ", ".join(f"{answer.points} {answer.status}" for answer in intent.answers)
+    awards = "; ".join(
+        f"{award.award_id} {award.points} points {_get_state(award)} {award.request_id}"
+        f" {award.create_time.ToJsonString()}"
+        for award in chosen
+    )
+    return f"Clicks: {answers}. Awards: {awards}"
 
 
 def _find_untrue(ledger: Sequence[pb.Award], booked: Counter[tuple[str, str]]) -> Iterable[str]:
@@ -157,6 +168,10 @@ def make_marks(award: pb.Award) -> tuple[str, ...]:
         pb.AWARD_STATE_NOT_APPLIED: (f"checked: not {said}",),
     }.get(award.state, ())
     return tuple(f"Award {award.award_id} · {kind}" for kind in kinds)
+
+
+def _has_unanswered(intent: Intent) -> bool:
+    return any(answer.status == "unanswered" for answer in intent.answers)
 
 
 def _get_state(award: pb.Award) -> str:

@@ -17,6 +17,8 @@ from gateway.actions.reply import Reply
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.errors import AwardTokenError, CredentialError, GatewayError, LoyaltyCallError
+from gateway.events.service import EVENTS
+from gateway.events.sights import read_press
 from gateway.http.authentication import authenticate
 from gateway.http.problem import REQUEST_ID, render_error
 from gateway.merchants import MERCHANTS
@@ -95,6 +97,7 @@ async def answer_press(request: web.Request, action: Action) -> web.Response:
             app[LIMITER].take(press.merchant_id)
             press.shop = await app[MERCHANTS].get(press.merchant_id)
             parameters = await fetch_parameters(request, timeout_s=press.body_timeout_s)
+            app[EVENTS].note_sights(press.merchant_id, read_press(request.content_type))
             reply = await action.act(press, parameters)
             _remember(press, parameters, reply, "")
             return _respond(request, action, reply, None)

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, checked before any server is called."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -18,17 +19,21 @@ _GORGIAS_DOMAIN = ".gorgias.com"
 _MAX_FILE_BYTES = 64 * 1024
 
 
-def check_merchant_id(_type: Any, text: str) -> None:  # noqa: ANN401 - as cyclopts calls a validator
-    """One DNS label. Raises UsageError."""
-    if not _LABEL.fullmatch(text):
-        raise UsageError(
-            f"ID must be 1 to 63 of a-z, 0-9 and -, with no dash at its beginning or end: not {text[:80]!r}"
-        )
+def make_label_check(argument: str) -> Callable[[Any, str | None], None]:
+    """A validator for cyclopts: one DNS label. It raises UsageError, which names the argument."""
+
+    def check(_type: Any, text: str | None) -> None:  # noqa: ANN401 - as cyclopts calls a validator
+        if text is not None and not _LABEL.fullmatch(text):
+            words = "must be 1 to 63 of a-z, 0-9 and -, with no dash at its beginning or end"
+            raise UsageError(f"{argument} {words}: not {text[:80]!r}")
+
+    return check
 
 
-MerchantId = Annotated[
-    str, Parameter(name="ID", help="The shop: one DNS label, for example acme.", validator=check_merchant_id)
-]
+check_merchant_id = make_label_check("ID")
+_MERCHANT_ID = Parameter(name="ID", help="The shop: one DNS label, for example acme.", validator=check_merchant_id)
+MerchantId = Annotated[str, _MERCHANT_ID]
+OptionalMerchantId = Annotated[str | None, _MERCHANT_ID]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 AllowPrivateUrl = Annotated[bool, Parameter(negative="", help="Allow a URL that is not https with a public host name.")]
 

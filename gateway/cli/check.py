@@ -1,87 +1,63 @@
 """`trifft-gorgias check`: why a widget is empty, and what waits for a person."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.cli.arguments import Json, MerchantId
-from gateway.cli.check_output import print_checks, render_checks
-from gateway.cli.installation import make_client, make_ticket_client, open_session, open_stores
-from gateway.cli.loyalty import find_merchant
-from gateway.cli.output import print_json
+from gateway.cli.arguments import Json, OptionalMerchantId
+from gateway.cli.check_all import check_all
+from gateway.cli.check_output import print_shop, print_shops, write_metrics
+from gateway.cli.check_shop import ShopChecks, open_checker
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.settings import load_config
 from gateway.cli.ticket import check_ticket
-from gateway.cli.times import find_zone, show_time
-from gateway.config import Config
-from gateway.customers.checks import check_buttons
-from gateway.installation.buttons import find_buttons
-from gateway.installation.checks import (
-    Check,
-    CheckState,
-    check_activity,
-    check_awards,
-    check_gorgias,
-    check_provider,
-    make_not_installed,
-)
-from gateway.installation.store import Installation
-from gateway.installation.verification import check_verified
-from gateway.loyalty_client import LoyaltyClient
-from gateway.outbox.checks import check_notes
-from gateway.outbox.entries import Backlog
-from protos.loyalty.v1 import loyalty_pb2 as pb
+from gateway.installation.checks import CheckState
+from runtime.settings import ConfigError
 
 _EXIT_CHECK_FAILED = 1
+_EXIT_NOT_CHECKED = 3
 
 
-async def check(
-    merchant_id: MerchantId,
+async def check(  # noqa: PLR0913 - one argument per option
+    merchant_id: OptionalMerchantId = None,
     /,
     *,
+    every: Annotated[bool, Parameter(name="--all", negative="", help="Check all shops, worst first.")] = False,
+    fix: Annotated[
+        bool, Parameter(negative="", help="Mend what can be mended with what is stored, and check again.")
+    ] = False,
     ticket: Annotated[str | None, Parameter(help="Tell the way of this ticket's panel instead: its number.")] = None,
+    metrics: Annotated[
+        Path | None, Parameter(help="With --all: also write the findings to this file, in Prometheus' text format.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    if ticket is not None:
-        return await check_ticket(merchant_id, ticket, as_json=json)
-    config = load_config()
-    async with open_stores(config) as stores:
-        installation = await stores.installations.get(merchant_id)
-        backlog = await stores.notes.get_backlog(merchant_id)
-    async with LoyaltyClient(config.loyalty_target, config.loyalty_key) as loyalty:
-        merchant = await find_merchant(loyalty, merchant_id)
-        say_time = partial(show_time, zone=find_zone(merchant.time_zone) if merchant else UTC)
-        provider, awards = await asyncio.gather(
-            check_provider(loyalty, merchant_id, say_time), check_awards(loyalty, merchant_id, say_time)
-        )
-    checks = [*provider, check_verified(merchant_id, merchant, say_time)]
-    if installation is None:
-        checks += make_not_installed(merchant_id)
-    else:
-        checks += await _check_account(installation, backlog, config, merchant, say_time)
-    checks.append(awards)
-    checks += check_activity(installation, say_time, datetime.now(UTC))
-    if json:
-        print_json({"merchant_id": merchant_id, "checks": render_checks(checks)})
-    else:
-        print_checks(merchant_id, checks)
-    return _EXIT_CHECK_FAILED if any(one.state is CheckState.FAILED for one in checks) else 0
+    if (merchant_id is None) != every:
+        raise UsageError("name one shop, or --all" if merchant_id is None else "--all takes no shop: leave one out")
+    if ticket is not None and (every or fix):
+        raise UsageError("--ticket is for one shop, and mends nothing: leave out --all and --fix")
+    if metrics is not None and not every:
+        raise UsageError("--metrics is for all shops: add --all")
+    try:
+        if ticket is not None and merchant_id is not None:
+            return await check_ticket(merchant_id, ticket, as_json=json)
+        async with open_checker(load_config()) as checker:
+            if merchant_id is not None:
+                shops = [await checker.check(merchant_id, mends=fix)]
+                print_shop(shops[0], as_json=json)
+            else:
+                shops = await check_all(checker, mends=fix)
+                print_shops(shops, as_json=json)
+        if metrics is not None:
+            write_metrics(shops, metrics)
+    except (ConfigError, CommandError) as error:
+        raise CommandError(str(error), code=_EXIT_NOT_CHECKED) from error
+    return _find_code(shops)
 
 
-async def _check_account(
-    installation: Installation,
-    backlog: Backlog,
-    config: Config,
-    merchant: pb.Merchant | None,
-    say_time: Callable[[datetime], str],
-) -> list[Check]:
-    buttons = None if merchant is None else find_buttons(merchant)
-    async with open_session() as session:
-        client = make_client(session, installation, config)
-        found = await check_gorgias(client, installation, config.public_url, buttons)
-        tickets = make_ticket_client(session, installation, config)
-        found.append(await check_buttons(tickets, installation))
-        return [*found, await check_notes(tickets, installation, backlog, say_time)]
+def _find_code(shops: Sequence[ShopChecks]) -> int:
+    if not all(shop.is_whole for shop in shops):
+        return _EXIT_NOT_CHECKED
+    return _EXIT_CHECK_FAILED if any(shop.state is CheckState.FAILED for shop in shops) else 0

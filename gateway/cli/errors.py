@@ -6,4 +6,8 @@ class UsageError(Exception):
 
 
 class CommandError(Exception):
-    """The command could not do its work. The message has one or two lines."""
+    """The command could not do its work. The message has one or two lines; `code` is the exit code."""
+
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code

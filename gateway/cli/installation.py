@@ -1,15 +1,16 @@
 """`trifft-gorgias install` and `uninstall`, and the gateway's database for other commands."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import aiohttp
+import msgspec
 from cyclopts import Parameter
 
 from gateway.cli.arguments import AllowPrivateUrl, MerchantId, parse_gorgias_url, parse_gorgias_user, read_secret
-from gateway.cli.errors import CommandError
+from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.output import print_line
 from gateway.cli.settings import load_config
@@ -30,6 +31,13 @@ from gateway.outbox.store import OutboxStore
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
 
+# The options that the first install needs, by field of the target.
+_ACCOUNT_OPTIONS = {
+    "gorgias_url": "--gorgias-url",
+    "gorgias_user": "--gorgias-user",
+    "gorgias_key": "--gorgias-key-file",
+}
+
 
 class Stores(NamedTuple):
     """The stores in the gateway's own database."""
@@ -44,36 +52,35 @@ async def install(  # noqa: PLR0913 - one argument per option
     merchant_id: MerchantId,
     /,
     *,
-    gorgias_url: Annotated[str, Parameter(help="The account: https://ACCOUNT.gorgias.com")],
-    gorgias_user: Annotated[str, Parameter(help="E-mail address of the user whom the API key belongs to.")],
-    gorgias_key_file: Annotated[Path, Parameter(help="File whose first line is the user's API key.")],
+    gorgias_url: Annotated[str | None, Parameter(help="The account: https://ACCOUNT.gorgias.com")] = None,
+    gorgias_user: Annotated[
+        str | None, Parameter(help="E-mail address of the user whom the API key belongs to.")
+    ] = None,
+    gorgias_key_file: Annotated[Path | None, Parameter(help="File whose first line is the user's API key.")] = None,
     template: Annotated[
-        Template, Parameter(help="conservative: plain lines only, for an account that does not draw lists.")
-    ] = "list",
-    notes: Annotated[
-        bool | None,
+        Template | None,
         Parameter(
-            help="Whether awards leave a note in their ticket. If not given: as before, and yes at the first install."
+            help="list, or conservative: plain lines only, for an account that does not draw lists. At first: list."
         ),
+    ] = None,
+    notes: Annotated[
+        bool | None, Parameter(help="Whether awards leave a note in their ticket. At first: they do.")
     ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     config = load_config()
-    account = {
-        "gorgias_url": parse_gorgias_url(gorgias_url, allow_private=allow_private_url),
-        "gorgias_user": parse_gorgias_user(gorgias_user),
-        "gorgias_key": read_secret(gorgias_key_file, "--gorgias-key-file"),
-    }
+    given: dict[str, Any] = {"template": template, "writes_notes": notes}
+    if gorgias_url is not None:
+        given["gorgias_url"] = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
+    if gorgias_user is not None:
+        given["gorgias_user"] = parse_gorgias_user(gorgias_user)
+    if gorgias_key_file is not None:
+        given["gorgias_key"] = read_secret(gorgias_key_file, "--gorgias-key-file")
     async with open_loyalty(merchant_id) as loyalty:
         merchant = await loyalty.get_merchant(merchant_id, timeout_s=TIMEOUT_S)
     async with open_stores(config) as stores, open_session() as session:
         installed = await stores.installations.get(merchant_id)
-        target = Target(
-            **account,
-            template=template,
-            public_url=config.public_url,
-            writes_notes=(installed is None or installed.writes_notes) if notes is None else notes,
-        )
+        target = _make_target(merchant_id, installed, config, given)
         client = make_client(session, target, config)
         changes = await install_widget(stores.installations, client, merchant_id, target, find_buttons(merchant))
         await stores.notes.retry_failed(merchant_id)  # the cause of their failure may be corrected now
@@ -97,6 +104,12 @@ async def uninstall(
         else:
             await uninstall_widget(stores.installations, make_client(session, installation, config), installation)
     print_line(f"{merchant_id} is uninstalled from {installation.gorgias_url}.")
+
+
+def make_present_target(installation: Installation, config: Config) -> Target:
+    """What is stored, at the present public URL."""
+    fields = {name: getattr(installation, name) for name in Target.__struct_fields__}
+    return Target(**fields | {"public_url": config.public_url})
 
 
 @asynccontextmanager
@@ -135,6 +148,17 @@ def make_client(session: aiohttp.ClientSession, account: Installation | Target, 
 def make_ticket_client(session: aiohttp.ClientSession, installation: Installation, config: Config) -> TicketClient:
     user, key = installation.gorgias_user, installation.gorgias_key
     return TicketClient(Transport(session, installation.gorgias_url, user, key, proxy=config.http_proxy), user)
+
+
+def _make_target(merchant_id: str, installed: Installation | None, config: Config, given: Mapping[str, Any]) -> Target:
+    """`given`: what the options say, by field; None: not given, so what is stored stays. Raises UsageError."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    if installed is not None:
+        return msgspec.structs.replace(make_present_target(installed, config), **fields)
+    missing = [option for name, option in _ACCOUNT_OPTIONS.items() if name not in fields]
+    if missing:
+        raise UsageError(f"{merchant_id} is not installed yet: its first install also needs {', '.join(missing)}")
+    return Target(**{"template": "list", "public_url": config.public_url} | fields)
 
 
 def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None:

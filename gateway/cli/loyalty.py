@@ -44,8 +44,13 @@ async def open_loyalty(
             if error.reason == "BAD_VALUE" and error.field:
                 words = error.message.removeprefix(error.field).strip()
                 raise UsageError(f"{options.get(error.field) or _read_field(error.field)} {words}") from error
-            advice = get_advice(error.reason, merchant_id, error.metadata.get("award_id", "AWARD"))
-            raise CommandError(f"{error.message} ({error.reason}): {advice}") from error
+            raise CommandError(explain(error, merchant_id)) from error
+
+
+def explain(error: LoyaltyCallError, merchant_id: str) -> str:
+    """What happened, and what to do."""
+    advice = get_advice(error.reason, merchant_id, error.metadata.get("award_id", "AWARD"))
+    return f"{error.message} ({error.reason}): {advice}"
 
 
 async def list_pages(fetch: Callable[[str], Awaitable[_PageT]]) -> AsyncGenerator[_PageT]:

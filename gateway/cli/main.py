@@ -1,6 +1,7 @@
 """Parses the command line, runs one command, and turns an error into one line and an exit code.
 
-0: done. 1: the command could not do its work, or a check failed. 2: wrong usage or settings.
+0: done. 1: the command could not do its work, or a check failed. 2: wrong usage or settings. 3: `check` itself could
+not do its work.
 """
 
 import asyncio
@@ -25,13 +26,20 @@ _EXIT_INTERRUPTED = 130
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # The module of each command or group. A module is loaded only when it is needed.
 _COMMANDS = {
-    "install": ("installation:install", "Install a widget, or bring it up to date. Safe to repeat."),
+    "install": (
+        "installation:install",
+        "Install a widget, or bring it up to date. Safe to repeat.",
+    ),
     "uninstall": ("installation:uninstall", "Remove what install has made in Gorgias. The shop itself stays."),
-    "check": ("check:check", "Say why a widget is empty, and what to do. Exit code 1 if a check fails."),
+    "check": (
+        "check:check",
+        "Say why a widget is empty, and what to do; of one shop or all. Exit code 1 if a check fails.",
+    ),
     "merchant": ("merchant:app", "Shops: one TRIFFT project each."),
     "member": ("member:app", "Members of a shop's loyalty programme."),
     "snapshot": ("snapshot:app", "Snapshots of members that are held between reads of TRIFFT."),
     "award": ("award.commands:app", "Points given by support."),
+    "caller": ("caller:app", "Services that call the loyalty service with keys of their own."),
     "webhook": ("webhook:app", "TRIFFT's webhooks, which tell of changes of a member."),
 }
 
@@ -81,7 +89,7 @@ async def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost boundary: an operator gets a line, not a traceback
         if _is_full(error):
             _drop_output()
-        return _fail(_explain(error), _EXIT_FAILED)
+        return _fail(_explain(error), error.code if isinstance(error, CommandError) else _EXIT_FAILED)
     return code if isinstance(code, int) else 0
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich import box
 from rich.console import Console, ConsoleOptions
@@ -62,6 +62,22 @@ def print_hint(text: str) -> None:
 
 def print_json(value: object) -> None:
     print(json.dumps(value, indent=2))  # noqa: T201 - the output for scripts, escaped for any encoding
+
+
+class JsonArray:
+    """Prints an array item by item, so that a long one is never held as a whole. Use with `with`."""
+
+    def __enter__(self) -> Self:
+        self._before = "["
+        return self
+
+    def add(self, item: object) -> None:
+        print(f"{self._before}\n  {json.dumps(item)}", end="")  # noqa: T201 - as print_json
+        self._before = ","
+
+    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        if kind is None:
+            print("[]" if self._before == "[" else "\n]")  # noqa: T201 - as print_json
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -82,7 +82,8 @@ class _Panel:
         buttons = None if self.merchant is None else find_buttons(self.merchant)
         async with open_session() as session:
             client = make_client(session, installation, self.config)
-            account = await check_gorgias(client, installation, self.config.public_url, buttons)
+            store, public_url = self.stores.installations, self.config.public_url
+            account = await check_gorgias(store, client, installation, public_url, buttons)
             ask = Questions(
                 tickets=make_ticket_client(session, installation, self.config),
                 loyalty=self.loyalty,

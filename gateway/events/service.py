@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from gateway.events.event import Event
+from gateway.events.sights import Sight
 from gateway.events.store import EventStore
 from gateway.installation.activity import Activity
 from gateway.installation.store import InstallationStore
@@ -26,6 +27,7 @@ FLUSH_INTERVAL_S = 2.0
 CAPACITY = 10_000
 MAX_MESSAGE_CHARS = 500
 _BATCH = 500
+_MOST_CLAIMED = 100
 _CLOSE_TIMEOUT_S = 2.0
 _TIDY_INTERVAL_S = 600.0
 # A shop that got so many events is tidied before that.
@@ -58,6 +60,7 @@ class Events:
         self._now = now
         self._noted = deque[Event]()
         self._latest: dict[str, Activity] = {}
+        self._seen, self._new_sights = set[tuple[str, Sight]](), set[tuple[str, Sight]]()
         # How many events each shop got since it was tidied.
         self._added = Counter[str]()
         self._tidy_time = time.monotonic()
@@ -85,12 +88,29 @@ class Events:
         """Note a webhook. `words`: the name of its event, MALFORMED or IGNORED."""
         self._update_latest(merchant_id, Activity(webhook_time=self._now(), webhook=words))
 
+    def note_sights(self, merchant_id: str, sights: Iterable[Sight]) -> None:
+        """Note what a call shows of Gorgias' contract. What was noted in the last 10 min is not noted again."""
+        for sight in sights:
+            seen = merchant_id, sight
+            if seen not in self._seen:
+                self._seen.add(seen)
+                self._new_sights.add(seen)
+
+    def note_refused_webhook(self, claimed_id: str) -> None:
+        """Note a webhook without the secret of the shop that its address names, if there is such a shop.
+
+        Strangers may invent shops: of those that nothing else was noted of, 100 wait at most.
+        """
+        if claimed_id in self._latest or len(self._latest) < _MOST_CLAIMED:
+            self._update_latest(claimed_id, Activity(refused_time=self._now(), refused_count=1))
+
     async def flush(self) -> None:
         """Write what is noted. What cannot be written is kept for the next time."""
         try:
             while self._noted:
                 await self._write([self._noted.popleft() for _ in range(min(_BATCH, len(self._noted)))])
             await self._write_latest()
+            await self._write_sights()
             await self._tidy()
         except DatabaseError:
             _LOG.warning("events_not_written", reason="the database does not answer", waiting_count=len(self._noted))
@@ -135,6 +155,17 @@ class Events:
                 self._update_latest(merchant_id, activity)
             raise
 
+    async def _write_sights(self) -> None:
+        """Raises DatabaseError; then they wait again."""
+        writing, self._new_sights = self._new_sights, set()
+        if not writing:
+            return
+        try:
+            await self._store.sights.add(writing, round(self._now().timestamp() * 1000))
+        except (DatabaseError, asyncio.CancelledError):
+            self._new_sights |= writing
+            raise
+
     async def _tidy(self) -> None:
         is_time = time.monotonic() >= self._tidy_time
         for merchant_id, count in list(self._added.items()):
@@ -143,14 +174,12 @@ class Events:
                 del self._added[merchant_id]
         if is_time:
             await self._store.expire()
+            self._seen.clear()
             self._tidy_time = time.monotonic() + _TIDY_INTERVAL_S
 
     def _update_latest(self, merchant_id: str, activity: Activity) -> None:
         known = self._latest.get(merchant_id)
-        if known is not None:
-            changes = {name: value for name, value in msgspec.structs.asdict(activity).items() if value is not None}
-            activity = msgspec.structs.replace(known, **changes)
-        self._latest[merchant_id] = activity
+        self._latest[merchant_id] = activity if known is None else known.add(activity)
 
     def _bound(self) -> None:
         while len(self._noted) > self._capacity:

@@ -1,7 +1,7 @@
 """The table of ticket events: bounded, without a member's name."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from gateway.events.event import Event
+from gateway.events.sights import SightStore
 from gateway.installation.store import INSTALLATIONS
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -50,12 +51,13 @@ _DECODER = msgspec.json.Decoder(Event)
 
 
 class EventStore:
-    """Every method raises DatabaseError if the database does not answer."""
+    """Every method raises DatabaseError if the database does not answer. `sights`: what the events show of Gorgias."""
 
     def __init__(
         self, database: Database, keys: SecretKeys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._database = database
+        self.sights = SightStore(database)
         self._hash_keys = keys.derive(_PURPOSE)
         self._now = now
 
@@ -86,6 +88,14 @@ class EventStore:
         query = query.order_by(_row.time_ms.desc(), _row.id.desc()).limit(limit)
         found = await self._database.read(lambda connection: connection.scalars(query).all())
         return [_DECODER.decode(event) for event in found]
+
+    async def list_times(self, merchant_id: str, ticket_ids: Collection[int]) -> list[tuple[int, int]]:
+        """List the events of some tickets: the ticket, and the time in ms."""
+        query = select(_row.ticket_id, _row.time_ms).where(
+            _row.merchant_id == merchant_id, _row.ticket_id.in_(ticket_ids)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [(ticket_id, time_ms) for ticket_id, time_ms in rows]
 
     async def forget_member(self, merchant_id: str, member_id: str) -> int:
         """Delete the events that found this member, and all of the same Gorgias customers. Returns how many."""

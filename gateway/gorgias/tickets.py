@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import UTC, datetime
 from http import HTTPMethod
 from typing import Any
 
@@ -11,12 +12,14 @@ import msgspec
 
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
-from gateway.gorgias.wire import Node
+from gateway.gorgias.wire import Node, parse_page
 
 # The ticket that `has_ticket` reads. It need not exist: a key without permission is refused either way.
 ANY_TICKET = 1
 INTERNAL_NOTE = "internal-note"
 _EMAIL_CHANNEL = "email"
+# The order of the list of tickets as others' public code asks for it (seen).
+_LAST_UPDATED_FIRST = "updated_datetime:desc"
 # 1,000 messages. Gorgias does not document their order, so all messages of a ticket are read.
 _MAX_PAGES = 10
 # The form of a ticket's number. Other spellings are refused: the limits would count each as another ticket.
@@ -59,6 +62,13 @@ class TicketClient:
         ticket = parse_answer(parse_ticket, body)
         _check_id(ticket.ticket_id, ticket_id)
         return ticket
+
+    async def fetch_last_update(self) -> datetime | None:
+        """When the ticket that was changed last was changed; None: the account has no ticket."""
+        query = {"limit": "1", "order_by": _LAST_UPDATED_FIRST}
+        body = await self._transport.request(HTTPMethod.GET, "/api/tickets", query=query)
+        page = parse_answer(parse_page, body)
+        return parse_answer(parse_update_time, page.items[0]) if page.items else None
 
     async def fetch_emails(self, customer_id: int) -> list[str]:
         """All e-mail addresses of a customer. Raises GorgiasNotFoundError if there is no such customer."""
@@ -118,6 +128,12 @@ def parse_ticket(body: object) -> Ticket:
     return Ticket(ticket_id=found.id, customer_id=customer.id, customer_email=customer.email or "")
 
 
+def parse_update_time(body: object) -> datetime:
+    """Gorgias leaves out the zone at times; then it is UTC. Raises msgspec.ValidationError."""
+    time = msgspec.convert(body, _Changed).updated_datetime
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
 def parse_emails(body: object) -> list[str]:
     """A customer's own address first, then those of the channels; an unreadable channel is skipped.
 
@@ -138,6 +154,10 @@ class _Customer(msgspec.Struct):
 class _Ticket(msgspec.Struct):
     id: int
     customer: _Customer | None = None
+
+
+class _Changed(msgspec.Struct):
+    updated_datetime: datetime
 
 
 class _Message(msgspec.Struct):

@@ -56,7 +56,8 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP integration as Gorgias has it; a field that cannot be read is empty.
 
     `url` with unencoded braces; `content_types` of request and answer, without parameters; `headers` by lower-case
-    name, None where they are not shown; `triggers` hyphenated, only those that are set.
+    name, None where they are not shown; `triggers` hyphenated, only those that are set. `deactivate_time`: Gorgias'
+    text.
     """
 
     integration_id: int
@@ -67,6 +68,7 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] | None
     triggers: frozenset[str]
     is_deactivated: bool
+    deactivate_time: str = ""
 
     def __repr__(self) -> str:
         """Leaves out the URL and the headers: both contain the credential."""
@@ -236,6 +238,7 @@ def parse_integration(body: object) -> Integration:
         headers=read_headers(http.get("headers")),
         triggers=read_triggers(http.get("triggers")),
         is_deactivated=bool(found.get("deactivated_datetime")),
+        deactivate_time=read_text(found.get("deactivated_datetime")).strip(),
     )
 
 

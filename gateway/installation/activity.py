@@ -9,7 +9,10 @@ MALFORMED, IGNORED = "malformed", "ignored"
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """None: nothing new of that kind. `error`: a reason, or "REASON: message"; it names no person."""
+    """None: nothing new of that kind. `error`: a reason, or "REASON: message"; it names no person.
+
+    `refused_count`: webhooks whose secret was missing or wrong, after the one of `webhook_time`.
+    """
 
     event_time: datetime | None = None
     status: str | None = None
@@ -17,3 +20,12 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     webhook_time: datetime | None = None
     webhook: str | None = None
+    refused_time: datetime | None = None
+    refused_count: int = 0
+
+    def add(self, later: "Activity") -> "Activity":
+        """Both, with the later one's values where it has any."""
+        changes = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}
+        is_answered = later.webhook_time is not None
+        changes["refused_count"] = later.refused_count + (0 if is_answered else self.refused_count)
+        return msgspec.structs.replace(self, **changes)

@@ -21,16 +21,18 @@ _ADVICE = {
     "LIMIT_EXCEEDED": "its limits: trifft-gorgias merchant list; another: trifft-gorgias merchant update {id} --help",
     "SNAPSHOTS_UNAVAILABLE": "see that the server of LOYALTY_SNAPSHOTS_URL runs, then do it again",
     "STORE_UNAVAILABLE": "see that the database of LOYALTY_DATABASE_URL runs, then do it again",
-    "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service",
+    "CALLER_UNKNOWN": "set GATEWAY_LOYALTY_KEY to the LOYALTY_API_KEY of the loyalty service, or to a caller's key",
+    "CALLER_FORBIDDEN": "set GATEWAY_LOYALTY_KEY to a key that may do this: LOYALTY_API_KEY, or an admin's key",
+    "CALLER_EXISTS": "for a new key: trifft-gorgias caller remove NAME, then add it again",
+    "CALLER_NOT_FOUND": "their names: trifft-gorgias caller list",
     "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
     "LOYALTY_TIMEOUT": "look at the loyalty service: it is slow, or GATEWAY_LOYALTY_TARGET names something else",
 }
 
 
-def render_install_command(merchant_id: str, *, url: str = "URL", user: str = "EMAIL", template: str = "list") -> str:
-    """The command that installs a shop, filled in as far as its values are known."""
-    variant = "" if template == "list" else f" --template {template}"
-    options = f"--gorgias-url {url} --gorgias-user {user} --gorgias-key-file F{variant}"
+def render_install_command(merchant_id: str) -> str:
+    """The command that installs a shop for the first time."""
+    options = "--gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
     return f"trifft-gorgias install {merchant_id} {options}"
 
 

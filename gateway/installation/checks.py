@@ -2,32 +2,26 @@
 
 import asyncio
 import enum
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient
-from gateway.gorgias.errors import GorgiasError
+from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasNotFoundError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
-from gateway.installation.activity import MALFORMED
-from gateway.installation.advice import get_advice, render_install_command
+from gateway.installation.advice import render_install_command
 from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
-from gateway.installation.service import render_installed_template
-from gateway.installation.store import Installation
+from gateway.installation.service import find_ours, render_installed_template
+from gateway.installation.store import Installation, InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _TIMEOUT_S = 10.0
 _NAMED_AWARDS = 5
-_NAMED_FIELDS = 5
 _MOST_DOUBTS = 1000
-# The age of the last event that is suspicious: a shop's agents work every week.
-OLD_AFTER = timedelta(days=7)
-# The statuses of a widget without data.
-_UNAVAILABLE = "unavailable"
 
 
 class CheckState(enum.Enum):
@@ -40,6 +34,10 @@ class CheckState(enum.Enum):
     OFF = "off"
 
 
+# Worst first. What could not be asked may be broken; a warning works.
+WORST_FIRST = (CheckState.FAILED, CheckState.UNKNOWN, CheckState.WARNING, CheckState.OK)
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. `advice` says what to do; empty: nothing to do."""
 
@@ -49,29 +47,15 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
+def find_worst(checks: Iterable[Check]) -> CheckState:
+    """The worst state; OK where nothing is worse, or all is off."""
+    states = {one.state for one in checks}
+    return next((state for state in WORST_FIRST if state in states), CheckState.OK)
+
+
 def render_reinstall_command(installation: Installation) -> str:
-    """The command that brings an installation up to date."""
-    return render_install_command(
-        installation.merchant_id,
-        url=installation.gorgias_url,
-        user=installation.gorgias_user,
-        template=installation.template,
-    )
-
-
-async def check_provider(
-    loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]
-) -> list[Check]:
-    """Check that the loyalty service reaches TRIFFT with the shop's token, and can read TRIFFT's answers."""
-    try:
-        response = await loyalty.check_merchant(merchant_id, timeout_s=_TIMEOUT_S)
-    except LoyaltyCallError as error:
-        advice = get_advice(error.reason, merchant_id)
-        detail = f"{error.reason}: {error.message}"
-        failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
-        return [failed, _make_unknown("fields", "TRIFFT could not be asked")]
-    answers = Check(name="TRIFFT", state=CheckState.OK, detail="answers, and accepts the token")
-    return [answers, _check_fields(response.unreadable_fields, merchant_id, render_time)]
+    """The command that brings an installation up to date, with what is stored of it."""
+    return f"trifft-gorgias install {installation.merchant_id}"
 
 
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
@@ -100,25 +84,32 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
 
 
 async def check_gorgias(
-    client: GorgiasClient, installation: Installation, public_url: str, buttons: Buttons | None
+    store: InstallationStore,
+    client: GorgiasClient,
+    installation: Installation,
+    public_url: str,
+    buttons: Buttons | None,
 ) -> list[Check]:
     """Check Gorgias, the integration and the widget. `public_url`: where Gorgias reaches this gateway now.
 
-    `buttons`: the shop's; None: they could not be read.
+    `buttons`: the shop's; None: they could not be read. Raises DatabaseError.
     """
     again = render_reinstall_command(installation)
     try:
         listed = await client.list_integrations()
         gorgias = Check(name="Gorgias", state=CheckState.OK, detail=f"{installation.gorgias_url} accepts the API key")
-        found = next((one for one in listed if one.integration_id == installation.integration_id), None)
+        ours = await find_ours(store, installation, listed)
+        found = next((one for one in ours if one.integration_id == installation.integration_id), None)
         if found is None:
             missing = Check(name="integration", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
             return [gorgias, missing, _make_unknown("widget", "cannot work without the integration")]
-        integration = _check_integration(found, installation, public_url, again)
+        doubles = [one.integration_id for one in ours if one is not found]
+        integration = _check_integration(found, doubles, installation, public_url)
         listed_widgets = await client.list_widgets(found.integration_id)
-        return [gorgias, integration, _check_widget(found, listed_widgets, installation, buttons, again)]
+        return [gorgias, integration, _check_widget(found, listed_widgets, installation, buttons)]
     except GorgiasError as error:
-        gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=error.advice)
+        advice = _advise_on_account(error, installation)
+        gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=advice)
         return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
 
 
@@ -127,65 +118,6 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
     return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
-
-
-def check_activity(
-    installation: Installation | None, render_time: Callable[[datetime], str], now: datetime
-) -> list[Check]:
-    """Check the last call of Gorgias and its answer, the last error, and the last webhook."""
-    event = _check_last_event(installation, render_time, now)
-    return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
-
-
-def _check_last_event(
-    installation: Installation | None, render_time: Callable[[datetime], str], now: datetime
-) -> Check:
-    again = "add a tag to a ticket of a known member, wait some seconds, and check again"
-    if installation is None or installation.last_event_time is None:
-        return Check(name="last event", state=CheckState.UNKNOWN, detail="Gorgias has not called yet", advice=again)
-    age, status = now - installation.last_event_time, installation.last_status
-    ago = f", {age.days} days ago" if age > OLD_AFTER else ""
-    detail = f"{render_time(installation.last_event_time)}{ago}, answered: {status}"
-    if status == _UNAVAILABLE or _has_failed_last(installation):
-        state = CheckState.FAILED if status == _UNAVAILABLE else CheckState.WARNING
-        reason = (installation.last_error or "") if _has_failed_last(installation) else ""
-        why = f" ({reason})" if reason else ""
-        old_data = "" if status == _UNAVAILABLE else ", with old data"
-        advice = _advise(reason, installation)
-        return Check(name="last event", state=state, detail=f"{detail}{old_data}{why}", advice=advice)
-    if ago:
-        return Check(name="last event", state=CheckState.WARNING, detail=f"{detail}; none since", advice=again)
-    return Check(name="last event", state=CheckState.OK, detail=detail)
-
-
-def _has_failed_last(installation: Installation) -> bool:
-    """Whether the last error came with the last event, so that nothing has worked since."""
-    event_time, error_time = installation.last_event_time, installation.last_error_time
-    return error_time is not None and (event_time is None or error_time >= event_time)
-
-
-def _advise(error: str, installation: Installation) -> str:
-    """`error`: as noted, a reason or "REASON: message"."""
-    return get_advice(error.partition(":")[0], installation.merchant_id)
-
-
-def _check_fields(
-    fields: Sequence[pb.UnreadableField], merchant_id: str, render_time: Callable[[datetime], str]
-) -> Check:
-    """Only a warning: members are shown without the unreadable fields."""
-    if not fields:
-        return Check(name="fields", state=CheckState.OK, detail="all of TRIFFT's answers could be read")
-    named = [
-        f"{field.profile_line} ({field.expression}) {field.count}x, last {render_time(field.last_time.ToDatetime(UTC))}"
-        for field in fields[:_NAMED_FIELDS]
-    ]
-    more = f"; and {len(fields) - _NAMED_FIELDS} more" if len(fields) > _NAMED_FIELDS else ""
-    advice = (
-        f"correct {fields[0].profile_line} in the wire profile, or the value in TRIFFT: "
-        f"trifft-gorgias merchant update {merchant_id} --profile F"
-    )
-    detail = f"could not be read: {'; '.join(named)}{more}"
-    return Check(name="fields", state=CheckState.WARNING, detail=detail, advice=advice)
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:
@@ -197,34 +129,27 @@ def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetim
     return f"; {least}{len(times)} in doubt, since {render_time(min(times))}"
 
 
-def _check_last_error(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:
-    if installation is None or installation.last_error_time is None:
-        return Check(name="last error", state=CheckState.OK, detail="none")
-    detail = f"{render_time(installation.last_error_time)}: {installation.last_error}"
-    if not _has_failed_last(installation):
-        return Check(name="last error", state=CheckState.OK, detail=f"{detail} (it has worked since then)")
-    advice = _advise(installation.last_error or "", installation)
-    return Check(name="last error", state=CheckState.FAILED, detail=detail, advice=advice)
+def _advise_on_account(error: GorgiasError, installation: Installation) -> str:
+    """What is stored is used again, so a command that corrects it names only what changes."""
+    merchant_id = installation.merchant_id
+    if isinstance(error, GorgiasCredentialsError):
+        again = render_reinstall_command(installation)
+        return f"make a new key of an administrator in Gorgias, then: {again} --gorgias-key-file F"
+    if isinstance(error, GorgiasNotFoundError):
+        again = render_install_command(merchant_id)
+        return f"if the account has another address: trifft-gorgias uninstall {merchant_id} --forget, then {again}"
+    return error.advice
 
 
-def _check_webhooks(installation: Installation | None, render_time: Callable[[datetime], str]) -> Check:
-    """A shop without webhooks is no warning: each ticket event reads TRIFFT anyway."""
-    if installation is None:
-        return _make_unknown("webhooks", "is not installed")
-    advice = f"paste what this prints into TRIFFT's Admin: trifft-gorgias webhook show {installation.merchant_id}"
-    if installation.last_webhook_time is None:
-        detail = "none yet: the sidebar still refreshes with each ticket event"
-        return Check(name="webhooks", state=CheckState.OFF, detail=detail, advice=advice)
-    detail = f"{render_time(installation.last_webhook_time)}: {installation.last_webhook}"
-    if installation.last_webhook == MALFORMED:
-        return Check(name="webhooks", state=CheckState.FAILED, detail=detail, advice=advice)
-    return Check(name="webhooks", state=CheckState.OK, detail=detail)
-
-
-def _check_integration(found: Integration, installation: Installation, public_url: str, again: str) -> Check:
-    differences = find_integration_differences(found, public_url=public_url, credential=installation.credential)
+def _check_integration(
+    found: Integration, doubles: Sequence[int], installation: Installation, public_url: str
+) -> Check:
+    """`doubles`: other integrations of this shop, which call for each event once more."""
+    differences = list(find_integration_differences(found, public_url=public_url, credential=installation.credential))
+    differences += [f"{one} is a duplicate of it" for one in doubles]
     if differences:
         detail = f"{found.integration_id} is not as installed: {', '.join(differences)}"
+        again = render_reinstall_command(installation)
         return Check(name="integration", state=CheckState.FAILED, detail=detail, advice=again)
     return Check(name="integration", state=CheckState.OK, detail=f"{found.integration_id} calls {public_url}")
 
@@ -234,10 +159,10 @@ def _check_widget(
     listed: Sequence[Widget],
     installation: Installation,
     buttons: Buttons | None,
-    again: str,
 ) -> Check:
-    ours = (one for one in listed if one.context == TICKET_CONTEXT and one.widget_id == installation.widget_id)
-    found = next(ours, None)
+    again = render_reinstall_command(installation)
+    ours = [one for one in listed if one.context == TICKET_CONTEXT]
+    found = next((one for one in ours if one.widget_id == installation.widget_id), None)
     if found is None:
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
     if buttons is None:
@@ -247,6 +172,7 @@ def _check_widget(
         template=render_installed_template(installation, buttons),
         is_credential_ours=integration.credential == installation.credential,
     )
+    differences += tuple(f"{one.widget_id} is a duplicate of it" for one in ours if one is not found)
     if differences:
         detail = f"{found.widget_id} is not as installed: {', '.join(differences)}"
         return Check(name="widget", state=CheckState.FAILED, detail=detail, advice=again)

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from gateway.gorgias.fields import contains_headers, normalize_braces, read_content_type, read_headers
 from gateway.gorgias.widget_url import is_old_widget_url
 from gateway.gorgias.wire import Integration, Widget, parse_integration, render_integration
+from runtime.text import cut, make_line
 
 # A card without this field is shown, so "absent" and "false" differ here.
 _TRUE_IF_ABSENT = frozenset({"displayCard"})
+_TIME_CHARS = 32
 
 
 def find_integration_differences(found: Integration, *, public_url: str, credential: str) -> tuple[str, ...]:
@@ -22,7 +24,7 @@ def find_integration_differences(found: Integration, *, public_url: str, credent
     # If a header is masked, compare the credential in the URL.
     has_headers = contains_headers(found.headers, meant.headers, trusts_masks=found.credential == credential)
     differs = {
-        "it is switched off": found.is_deactivated,
+        f"it is switched off{_say_since(found)}": found.is_deactivated,
         "its name": found.name != meant.name,
         _name_url(found): found.url != meant.url,
         "its method": found.method != meant.method,
@@ -36,6 +38,11 @@ def find_integration_differences(found: Integration, *, public_url: str, credent
 def _name_url(found: Integration) -> str:
     """An old URL costs one call of Gorgias' API for each widget call."""
     return "its URL is from an older version" if is_old_widget_url(found.url) else "its URL"
+
+
+def _say_since(found: Integration) -> str:
+    time = cut(make_line(found.deactivate_time), _TIME_CHARS)
+    return f" since {time}" if time else ""
 
 
 def find_widget_differences(

@@ -65,7 +65,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     `gorgias_key`, `credential` and `webhook_secret` are unencrypted here. `integration_id` and `widget_id` are Gorgias'
     numbers, None until they are known. `webhook_secret` is None until one is made. `last_event_time` is when Gorgias
     last called the widget, `last_status` the answer's status; `last_webhook_time` is when the last webhook came,
-    `last_webhook` its event.
+    `last_webhook` its event. `refused_webhook_count`: webhooks with a missing or wrong secret since then, the last at
+    `refused_webhook_time`.
     """
 
     merchant_id: str
@@ -85,6 +86,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     last_error: str | None
     last_webhook_time: datetime | None
     last_webhook: str | None
+    refused_webhook_time: datetime | None
+    refused_webhook_count: int
     create_time: datetime
     update_time: datetime
 
@@ -131,12 +134,14 @@ INSTALLATIONS = Table(
     Column("webhook_former_expire_time", _UtcDateTime),
     Column("last_webhook_time", _UtcDateTime),
     Column("last_webhook", String),
+    Column("refused_webhook_time", _UtcDateTime),
+    Column("refused_webhook_count", BigInteger),
     Column("create_time", _UtcDateTime),
     Column("update_time", _UtcDateTime),
 )
 _row = INSTALLATIONS.c
 # Notes and events belong to the installed account: another account has tickets with the same numbers.
-_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events"))
+_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events", "gorgias_sights"))
 
 
 def make_credential() -> str:
@@ -175,6 +180,11 @@ class InstallationStore:
         query = select(INSTALLATIONS).where(_row.merchant_id == merchant_id)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else self._parse(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name for it
+
+    async def list_ids(self) -> list[str]:
+        """List all merchants that are installed."""
+        query = select(_row.merchant_id).order_by(_row.merchant_id)
+        return list(await self._database.read(lambda connection: connection.scalars(query).all()))
 
     async def find_merchant_id(self, credential_sha256: bytes) -> str | None:
         """Find the merchant whose credential has this hash."""
@@ -216,14 +226,25 @@ class InstallationStore:
 
     async def record_activity(self, activities: dict[str, Activity]) -> None:
         """Store the last events by merchant. An older event never replaces a newer one."""
+        installed = select(_row.merchant_id).where(_row.merchant_id.in_(activities))
 
         def record(connection: Connection) -> None:
             # In a fixed order, so that two processes cannot deadlock.
-            for merchant_id, activity in sorted(activities.items()):
+            for merchant_id in sorted(connection.scalars(installed)):
+                activity = activities[merchant_id]
                 for time_column, time, values in (
                     (_row.last_event_time, activity.event_time, {"last_status": activity.status}),
                     (_row.last_error_time, activity.error_time, {"last_error": activity.error}),
-                    (_row.last_webhook_time, activity.webhook_time, {"last_webhook": activity.webhook}),
+                    (
+                        _row.last_webhook_time,
+                        activity.webhook_time,
+                        {"last_webhook": activity.webhook, "refused_webhook_count": 0},
+                    ),
+                    (
+                        _row.refused_webhook_time,
+                        activity.refused_time,
+                        {"refused_webhook_count": _row.refused_webhook_count + activity.refused_count},
+                    ),
                 ):
                     if time is not None:
                         newer = or_(time_column.is_(None), time_column <= time)

@@ -177,6 +177,20 @@ class OutboxStore:
             gone_count=sum(count for is_open, problem, count, _ in rows if not is_open and problem == _GONE),
         )
 
+    async def list_sends(
+        self, merchant_id: str, *, after_s: float, before_s: float, limit: int
+    ) -> list[tuple[int, int]]:
+        """List the last notes that were written so many seconds ago: the ticket, and when it was sent, in ms."""
+        query = (
+            select(_row.ticket_id, _row.send_time_ms)
+            .where(_row.merchant_id == merchant_id, _row.last_note != "")
+            .where(_row.send_time_ms.between(_after(-before_s), _after(-after_s)))
+            .order_by(_row.send_time_ms.desc())
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [(ticket_id, send_time_ms) for ticket_id, send_time_ms in rows]
+
     async def retry_failed(self, merchant_id: str) -> None:
         """Retry at once a shop's notes that could not be written: its key is new, or its account works again.
 

@@ -106,9 +106,12 @@ async def _drop_member(request: web.Request, merchant_id: str) -> str:
 
 
 def _note_refused(request: web.Request) -> None:
-    """Log it for the operator of a shop that still sends an old secret: `check` cannot show a refused webhook."""
+    """Log and note it for the operator of a shop that still sends an old secret."""
     claimed = request.match_info["merchant"]
-    _LOG.warning("webhook_refused", claimed_merchant_id=claimed if _SHOP_ID.fullmatch(claimed) else None)
+    is_shop_id = _SHOP_ID.fullmatch(claimed) is not None
+    _LOG.warning("webhook_refused", claimed_merchant_id=claimed if is_shop_id else None)
+    if is_shop_id:
+        request.app[EVENTS].note_refused_webhook(claimed)
 
 
 def _name_outcome(error: GatewayError) -> str:

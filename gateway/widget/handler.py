@@ -19,6 +19,7 @@ from gateway.customers.lookup import CUSTOMERS
 from gateway.errors import CredentialError, GatewayError, LoyaltyCallError, name_reason
 from gateway.events.event import UNAVAILABLE, Event, Source
 from gateway.events.service import EVENTS
+from gateway.events.sights import read_call, read_email
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.gorgias.widget_url import WidgetCall, parse_widget_call
 from gateway.http.authentication import authenticate, find_credential
@@ -101,18 +102,21 @@ def _render_failure(event: Event, reason: str, app: web.Application) -> View:
 
 async def _find_customer(event: Event, request: web.Request) -> Customer | None:
     """Find the customer; None: it cannot be known."""
-    call = parse_widget_call(request.raw_path, find_credential(request))
+    call, note_sights = parse_widget_call(request.raw_path, find_credential(request)), request.app[EVENTS].note_sights
+    note_sights(event.merchant_id, read_call(call, has_header=hdrs.AUTHORIZATION in request.headers))
     event.url = call.form
     event.ticket_id, event.customer_id = parse_ticket_id(call.ticket_id), parse_ticket_id(call.customer_id)
     customer = parse_customer(call)
     if isinstance(customer, Customer):
         event.source = _name_source(customer, call)
+        note_sights(event.merchant_id, read_email(call.email, customer.email))
         return customer
     event.source, began = Source.NOT_SAID, time.monotonic()
     timeout_s = request.app[CONFIG].read_timeout_s * _GORGIAS_SHARE
     said = await request.app[CUSTOMERS].find(event.merchant_id, customer, timeout_s=timeout_s)
     event.lookup_ms = _count_ms(began)
     if said is not None:
+        note_sights(event.merchant_id, read_email(call.email, said.email))
         event.source = Source.GORGIAS_HAS_NONE if said.email is None else Source.GORGIAS
     return said
 

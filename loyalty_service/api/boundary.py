@@ -1,10 +1,9 @@
 """Surrounds every call: authentication, request id, log line and error status."""
 
-import hmac
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import grpc
@@ -15,8 +14,9 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 from grpc_status.rpc_status import to_status
 
+from loyalty_service.api.access import Access, Metadata, find_merchant_id, find_value, set_caller
 from loyalty_service.api.status import INTERNAL_REASON, make_internal_status, make_status
-from loyalty_service.domain.errors import BadValueError, CallerUnknownError, LoyaltyError, StoreUnavailableError
+from loyalty_service.domain.errors import BadValueError, LoyaltyError, StoreUnavailableError
 from loyalty_service.merchants.parse import is_merchant_id
 from runtime.database import DatabaseError
 
@@ -25,16 +25,15 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Parse: TypeAlias = Callable[[bytes], Any]
 Handler: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
-Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 logger = structlog.get_logger()
 
 
 class Boundary:
-    """Surrounds each method of our own services. Without a key every caller may call."""
+    """Surrounds each method of our own services."""
 
-    def __init__(self, api_key: str | None) -> None:
-        self._expected = None if api_key is None else f"Bearer {api_key}".encode()
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     def add(self, server: grpc.aio.Server, service: ServiceDescriptor, servicer: object) -> None:
         """Each method of the service, all of them unary. gRPC's interceptors would cost each call more."""
@@ -58,8 +57,7 @@ class Boundary:
             structlog.contextvars.bind_contextvars(request_id=request_id)
             code, reason, status = "CANCELLED", None, None
             try:
-                self._check_caller(metadata)
-                _check_parsed(request)
+                await self._check_caller(metadata, method, request)
                 response = await handler(request, context)
                 code = "OK"
             except LoyaltyError as error:
@@ -76,12 +74,15 @@ class Boundary:
 
         return call
 
-    def _check_caller(self, metadata: Metadata) -> None:
-        """Require `authorization: Bearer <key>`. Raises CallerUnknownError."""
-        if self._expected is None:
-            return
-        if not hmac.compare_digest(_find_value(metadata, "authorization").encode(), self._expected):
-            raise CallerUnknownError("the bearer key is missing or wrong")
+    async def _check_caller(self, metadata: Metadata, method: str, request: Any) -> None:  # noqa: ANN401  any message
+        """Check the key and the role first: a stranger's request is not looked at. Raises LoyaltyError."""
+        caller = await self._access.find_caller(metadata, method)
+        if caller.name:
+            structlog.contextvars.bind_contextvars(caller=caller.name)
+        self._access.check_role(caller, method)
+        _check_parsed(request)
+        self._access.check_merchant(caller, method, request)
+        set_caller(caller)
 
 
 def _make_status(error: Exception, request_id: str) -> tuple[Status, str]:
@@ -108,16 +109,8 @@ def _check_parsed(request: object) -> None:
         raise BadValueError("request", "must be a message of this call's type, its texts UTF-8")
 
 
-def _find_value(metadata: Metadata, name: str) -> str:
-    """The first value under `name`, or an empty text."""
-    for key, value in metadata:
-        if key == name and isinstance(value, str):
-            return value
-    return ""
-
-
 def _find_request_id(metadata: Metadata) -> str:
-    given = _find_value(metadata, "x-request-id")
+    given = find_value(metadata, "x-request-id")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
@@ -126,7 +119,7 @@ def _name_code(status: Status) -> str:
 
 
 def _log_call(method: str, request: Any, code: str, reason: str | None, began: float) -> None:  # noqa: ANN401  any message
-    merchant_id = getattr(request, "merchant_id", "") or getattr(getattr(request, "merchant", None), "merchant_id", "")
+    merchant_id = find_merchant_id(request)
     logger.info(
         "call",
         method=method,

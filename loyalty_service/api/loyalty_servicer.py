@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from loyalty_service.api.access import get_caller_name
 from loyalty_service.api.convert.awards import (
     read_award,
     read_filter,
@@ -34,6 +35,7 @@ from loyalty_service.awards.ledger.read import History
 from loyalty_service.awards.parse import is_award_number, parse_eraser
 from loyalty_service.awards.service import AwardService
 from loyalty_service.domain.award import Award
+from loyalty_service.domain.award_filter import AwardGrouping, AwardSum
 from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantNotFoundError, ProviderTimeoutError
 from loyalty_service.domain.merchant import Merchant
@@ -139,7 +141,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def AwardPoints(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         answer_s = self._get_answer_s(context)
         merchant = await self._merchants.get(request.merchant_id)
-        answer = await self._awards.award(merchant, read_award(request), answer_s=answer_s)
+        answer = await self._awards.award(merchant, read_award(request, get_caller_name()), answer_s=answer_s)
         response = pb.AwardPointsResponse(
             award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
         )
@@ -151,7 +153,7 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def ReverseAward(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
         answer_s = self._get_answer_s(context)
         merchant = await self._merchants.get(request.merchant_id)
-        answer = await self._awards.reverse(merchant, read_reversal(request), answer_s=answer_s)
+        answer = await self._awards.reverse(merchant, read_reversal(request, get_caller_name()), answer_s=answer_s)
         return pb.ReverseAwardResponse(
             award=write_award(answer.award), replayed=answer.replayed, member_name=answer.member_name
         )
@@ -189,8 +191,18 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def SumAwards(self, request: pb.SumAwardsRequest, context: Context) -> pb.SumAwardsResponse:
         merchant_id = await self._find_books(request.merchant_id)
         wanted, grouping = read_filter(request.filter), read_grouping(request.group_by)
-        sums = await self._history.sum_awards(merchant_id, wanted, grouping)
-        return pb.SumAwardsResponse(sums=map(write_sum, sums))
+        if grouping is not AwardGrouping.MEMBER:
+            sums = await self._history.sum_awards(merchant_id, wanted, grouping)
+            return pb.SumAwardsResponse(sums=map(write_sum, sums))
+
+        async def fetch(last: str, count: int) -> list[tuple[int, AwardSum]]:
+            members = await self._history.sum_members(merchant_id, wanted, int(last or 0), count)
+            return list(enumerate(members, start=int(last or 0) + 1))
+
+        found, token = await list_page(
+            f"member-sums/{merchant_id}", request, fetch, get_key=lambda one: str(one[0]), is_key=is_award_number
+        )
+        return pb.SumAwardsResponse(sums=[write_sum(one) for _, one in found], next_page_token=token)
 
     async def _find_books(self, merchant_id: str) -> str:
         """The id of a merchant that exists or has awards on record. Raises MerchantNotFoundError."""

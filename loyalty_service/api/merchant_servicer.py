@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from loyalty_service.api.convert.merchants import read_merchant_fields, write_merchant, write_unreadable
+from loyalty_service.api.access import get_caller_name
+from loyalty_service.api.convert.merchants import read_merchant_fields, write_findings, write_merchant
 from loyalty_service.api.convert.snapshots import read_identity
 from loyalty_service.api.convert.verifications import read_verification, write_inspection, write_proof
 from loyalty_service.api.pages import list_page
@@ -16,8 +17,6 @@ from loyalty_service.merchants.service import MerchantService
 from loyalty_service.merchants.store import MerchantStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
-
-MAX_UNREADABLE = 100
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -67,12 +66,11 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
         return pb.DeleteMerchantResponse()
 
     async def CheckMerchant(self, request: pb.CheckMerchantRequest, context: Context) -> pb.CheckMerchantResponse:
-        unreadable = await self._service.check(request.merchant_id)
-        return pb.CheckMerchantResponse(unreadable_fields=map(write_unreadable, unreadable[:MAX_UNREADABLE]))
+        return write_findings(*await self._service.check(request.merchant_id, tolerates=request.tolerate_failure))
 
     async def InspectMember(self, request: pb.InspectMemberRequest, context: Context) -> pb.InspectMemberResponse:
         return write_inspection(await self._verifier.inspect(request.merchant_id, read_identity(request.identity)))
 
     async def VerifyMerchant(self, request: pb.VerifyMerchantRequest, context: Context) -> pb.VerifyMerchantResponse:
-        proof = await self._verifier.verify(request.merchant_id, read_verification(request))
+        proof = await self._verifier.verify(request.merchant_id, read_verification(request, get_caller_name()))
         return write_proof(proof, await self._store.get(request.merchant_id))

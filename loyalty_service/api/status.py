@@ -15,6 +15,9 @@ INTERNAL_REASON = "INTERNAL_ERROR"
 CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.BadValueError: grpc.StatusCode.INVALID_ARGUMENT,
     errors.CallerUnknownError: grpc.StatusCode.UNAUTHENTICATED,
+    errors.CallerForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
+    errors.CallerExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    errors.CallerNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MerchantNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MerchantExistsError: grpc.StatusCode.ALREADY_EXISTS,
     errors.MerchantUnverifiedError: grpc.StatusCode.FAILED_PRECONDITION,

@@ -34,7 +34,7 @@ _QUOTES = " \"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     """An award or a deduction (`debit`) as requested, unchecked.
 
-    `member_fetch_time`: of the snapshot that the agent was looking at.
+    `member_fetch_time`: of the snapshot that the agent was looking at. `caller`: as in AwardRequest.
     """
 
     request_id: str
@@ -48,10 +48,11 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     ticket_verified: bool = False
     member_fetch_time: datetime | None = None
     debit: bool = False
+    caller: str = ""
 
 
 class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
-    """A reversal as requested, unchecked."""
+    """A reversal as requested, unchecked. `caller`: as in AwardRequest."""
 
     request_id: str
     award_id: str
@@ -60,6 +61,7 @@ class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
     claimed_agent_email: str = ""
     claimed_agent_name: str = ""
     ticket_verified: bool = False
+    caller: str = ""
 
 
 def parse_award_number(award_id: str) -> int | None:
@@ -195,6 +197,7 @@ def _parse_common(given: GivenAward | GivenReversal) -> dict[str, Any]:
         "claimed_agent_email": _parse_agent("claimed_agent_email", given.claimed_agent_email),
         "claimed_agent_name": _parse_agent("claimed_agent_name", given.claimed_agent_name),
         "is_ticket_verified": given.ticket_verified,
+        "caller": given.caller,
     }
 
 

@@ -43,12 +43,16 @@ logger = structlog.get_logger()
 
 
 class GivenVerification(msgspec.Struct, frozen=True, kw_only=True):
-    """As it was asked for, unchecked. `shown_balance`: as a person sees it in the provider's admin."""
+    """As it was asked for, unchecked. `shown_balance`: as a person sees it in the provider's admin.
+
+    `caller`: as in AwardRequest.
+    """
 
     member_id: str
     shown_balance: str
     give: int
     verified_by: str
+    caller: str
 
 
 class Verifier:
@@ -81,71 +85,73 @@ class Verifier:
         Raises BadValueError, MerchantNotFoundError, MemberNotFoundError, ProviderError, and what AwardService.award
         raises: in each case nothing was given.
         """
-        shown, verified_by = _parse_balance(given.shown_balance), parse_verifier(given.verified_by)
+        shown = _parse_balance(given.shown_balance)
+        given = msgspec.structs.replace(given, verified_by=parse_verifier(given.verified_by))
         check_give(given.give)
         identity = parse_identity("member_id", given.member_id)
         merchant = await self._merchants.get(merchant_id)
-        return await asyncio.shield(
-            self._awards.start(self._prove_in_turn(merchant, identity, shown, given.give, verified_by))
-        )
+        return await asyncio.shield(self._awards.start(self._prove_in_turn(merchant, identity, shown, given)))
 
     async def _prove_in_turn(
-        self, merchant: Merchant, identity: Identity, shown: Decimal, give: int, verified_by: str
+        self, merchant: Merchant, identity: Identity, shown: Decimal, given: GivenVerification
     ) -> Proof:
         """Two proofs at once would see each other's points in the balances."""
         turn = self._turns.setdefault(merchant.merchant_id, asyncio.Lock())
         async with turn:
-            proof = await self._prove(merchant, identity, shown, give, verified_by)
+            proof = await self._prove(merchant, identity, shown, given)
         logger.info("merchant_proof", merchant_id=merchant.merchant_id, outcome=proof.outcome.value)
         return proof
 
-    async def _prove(
-        self, merchant: Merchant, identity: Identity, shown: Decimal, give: int, verified_by: str
-    ) -> Proof:
+    async def _prove(self, merchant: Merchant, identity: Identity, shown: Decimal, given: GivenVerification) -> Proof:
         member = await self._fetch(merchant, identity)
         before = read_exact_balance(member)
         if before is None or before != shown:
             return Proof(outcome=VerificationOutcome.READ_DIFFERS, before=before)
-        proof = await self._give_and_take(merchant, identity, before, give, verified_by)
+        proof = await self._give_and_take(merchant, identity, before, given)
         if proof.outcome is not VerificationOutcome.VERIFIED:
             return proof
         by = VerifiedMember(member_id=member.member_id, support_id=member.support_id)
-        if await self._merchants.verify(merchant, verified_by=verified_by, member=by):
+        if await self._merchants.verify(merchant, verified_by=given.verified_by, member=by):
             return proof
         return msgspec.structs.replace(proof, outcome=VerificationOutcome.MERCHANT_CHANGED)
 
     async def _give_and_take(
-        self, merchant: Merchant, identity: Identity, before: Decimal, give: int, verified_by: str
+        self, merchant: Merchant, identity: Identity, before: Decimal, given: GivenVerification
     ) -> Proof:
-        proving = _let_give(merchant, verified_by)
+        proving = _let_give(merchant, given.verified_by)
         wanted = GivenAward(
             request_id=_make_request_id(),
             member_id=identity.value,
-            points=give,
+            points=given.give,
             note=NOTE,
             reason=REASON,
-            claimed_agent_name=verified_by,
+            claimed_agent_name=given.verified_by,
+            caller=given.caller,
         )
         award = (await self._awards.award(proving, wanted, answer_s=self._answer_s)).award
         if (why := judge_award(award)) is not None:
             return Proof(outcome=why, before=before, award=award)
-        given = await self._read_changed(merchant, identity, before)
-        reversal, refusal = await self._take_back(proving, award, verified_by)
-        after = await self._read_changed(merchant, identity, given) if reversal else None
+        balance_given = await self._read_changed(merchant, identity, before)
+        reversal, refusal = await self._take_back(proving, award)
+        after = await self._read_changed(merchant, identity, balance_given) if reversal else None
         return Proof(
-            outcome=judge_balances(award, reversal, before=before, given=given, after=after),
+            outcome=judge_balances(award, reversal, before=before, given=balance_given, after=after),
             before=before,
-            given=given,
+            given=balance_given,
             after=after,
             award=award,
             reversal=reversal,
             reversal_refusal=refusal,
         )
 
-    async def _take_back(self, merchant: Merchant, award: Award, verified_by: str) -> tuple[Award | None, str | None]:
+    async def _take_back(self, merchant: Merchant, award: Award) -> tuple[Award | None, str | None]:
         """The reversal; or why it did not get on record."""
         wanted = GivenReversal(
-            request_id=_make_request_id(), award_id=award.award_id, note=NOTE, claimed_agent_name=verified_by
+            request_id=_make_request_id(),
+            award_id=award.award_id,
+            note=NOTE,
+            claimed_agent_name=award.request.claimed_agent_name,
+            caller=award.request.caller,
         )
         try:
             return (await self._awards.reverse(merchant, wanted, answer_s=self._answer_s)).award, None

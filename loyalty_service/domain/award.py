@@ -47,6 +47,7 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     put on it. `reverses`: number of the award or deduction that this one takes back. `tier_before`,
     `member_support_id`: the tier's name and the support ID in the member's held snapshot; empty: none, or not known.
     `is_ticket_verified`: the helpdesk says that the ticket is the member's. `merchant_generation`: see Merchant.
+    `caller`: the name of the caller with whose key it was asked for; empty: LOYALTY_API_KEY.
     """
 
     merchant_id: str
@@ -62,6 +63,7 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     tier_before: str = ""
     member_support_id: str = ""
     merchant_generation: str = ""
+    caller: str = ""
     reverses: int | None = None
     is_debit: bool = False
 

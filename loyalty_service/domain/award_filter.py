@@ -27,20 +27,22 @@ class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardGrouping(enum.Enum):
-    """By claimed agent, by the shop's reason, or by the shop's day on which it was sent."""
+    """By claimed agent, by the shop's reason, by the shop's day on which it was sent, by its ISO week, or by member."""
 
     AGENT = "agent"
     REASON = "reason"
     DAY = "day"
+    WEEK = "week"
+    MEMBER = "member"
 
 
 class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
-    """The sums of one agent's, reason's or day's awards. A reversal counts in its award's group.
+    """The sums of one group of awards. A reversal counts in its award's group.
 
     `key`: empty where the awards name none. `award_count` and `points`: of APPLIED awards, without reversals;
     `reversed_points`: the part of `points` that was taken back. `removed_points`: of APPLIED deductions, without the
     points that were given back. `in_doubt_points`: of all that is PENDING or UNKNOWN, deductions and reversals
-    included.
+    included. `member_support_id`: of a member, as one of their awards names it.
     """
 
     key: str
@@ -49,3 +51,4 @@ class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
     reversed_points: int
     in_doubt_points: int
     removed_points: int
+    member_support_id: str = ""

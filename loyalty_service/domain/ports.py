@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from loyalty_service.domain.award import Award, Receipt
+from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.priority import Priority
@@ -53,18 +54,6 @@ class Movements(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[Movement, ...]
     is_complete: bool
-
-
-class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
-    """A field of the provider's that was left out `count` times because its value had another type or was out of range.
-
-    `profile_line` is the line of the wire profile that finds it, `expression` that line's text.
-    """
-
-    profile_line: str
-    expression: str
-    count: int
-    last_time: datetime
 
 
 class LoyaltyProvider(Protocol):
@@ -118,8 +107,8 @@ class LoyaltyProvider(Protocol):
         """Ask whether the merchant's token works. Raises ProviderError."""
         ...
 
-    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
-        """List the merchant's fields that this process could not read since it started, most frequent first."""
+    def get_findings(self, merchant: Merchant) -> Findings:
+        """Get what the provider's answers have shown so far. Asks nobody. Raises ProviderContractError."""
         ...
 
 

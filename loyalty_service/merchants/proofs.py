@@ -10,8 +10,6 @@ from loyalty_service.domain.verification import Verification, VerifiedMember
 from runtime.encryption import SecretKeys
 from runtime.sql import now_ms
 
-# The recorded verifier of a provider on this machine, which needs no proof.
-LOOPBACK = "the loopback"
 DROPPED_PROOF = {"verified_fingerprint": ""}
 # Of a provider's URL and a profile; empty: no proof holds for them.
 MakeFingerprint: TypeAlias = Callable[[str, str], str]

@@ -7,12 +7,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loyalty_service.domain.errors import BadValueError, MemberNotFoundError, MerchantExistsError, MerchantNotFoundError
+from loyalty_service.domain.errors import (
+    BadValueError,
+    MemberNotFoundError,
+    MerchantExistsError,
+    MerchantNotFoundError,
+    ProviderError,
+)
+from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.limits import LIMIT_FIELDS, Limits
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import LoyaltyProvider, UnreadableField
-from loyalty_service.domain.verification import Verification
+from loyalty_service.domain.ports import LoyaltyProvider
+from loyalty_service.domain.verification import LOOPBACK, Verification
 from loyalty_service.merchants.parse import (
     FIELD_NAMES,
     GivenFields,
@@ -21,7 +28,7 @@ from loyalty_service.merchants.parse import (
     parse_merchant_id,
     parse_token,
 )
-from loyalty_service.merchants.proofs import DROPPED_PROOF, LOOPBACK
+from loyalty_service.merchants.proofs import DROPPED_PROOF
 from loyalty_service.merchants.store import MerchantStore, make_generation
 from runtime.hosts import is_loopback
 
@@ -102,14 +109,20 @@ class MerchantService:
                 changes |= DROPPED_PROOF
         return await self._store.change(merchant_id, changes)
 
-    async def check(self, merchant_id: str) -> tuple[UnreadableField, ...]:
-        """Ask the provider whether the token works; returns the fields that could not be read so far.
+    async def check(self, merchant_id: str, *, tolerates: bool = False) -> tuple[Findings, ProviderError | None]:
+        """Ask the provider whether the token works; returns what its answers have shown so far.
 
-        Raises MerchantNotFoundError, ProviderError.
+        `tolerates`: where the provider could not be asked, the error is returned beside it, not raised. Raises
+        MerchantNotFoundError, ProviderError.
         """
-        merchant = await self._store.get(merchant_id)
-        await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
-        return self._provider.list_unreadable(merchant)
+        merchant, failure = await self._store.get(merchant_id), None
+        try:
+            await self._provider.probe(merchant, timeout_s=self._probe_timeout_s)
+        except ProviderError as error:
+            if not tolerates:
+                raise
+            failure = error
+        return self._provider.get_findings(merchant), failure
 
     async def _keeps_proof(self, current: Merchant, changed: Merchant, *, may_ask: bool) -> bool:
         """Whether what was proven holds as far as the token goes: a new one may be of another project.

@@ -8,10 +8,12 @@ doubles, up to MAX_WAIT_S.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import msgspec
 
 from loyalty_service.domain.errors import ProviderUnavailableError
+from loyalty_service.domain.findings import BreakerFinding
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
 
@@ -42,10 +44,11 @@ class Attempt:
 
 
 class _Circuit(msgspec.Struct, kw_only=True):
-    """The state of one shop since its last success. Closed while `open_until_s` is None."""
+    """The state of one shop since its last success. Closed while `open_until_s` is None; `open_s`: when it opened."""
 
     failures: int = 0
     first_s: float = 0.0
+    open_s: float = 0.0
     open_until_s: float | None = None
     wait_s: float = FIRST_WAIT_S
     is_probed: bool = False
@@ -75,6 +78,17 @@ class CircuitBreaker:
         ends = [circuit.open_until_s for circuit in self._circuits.values() if circuit.open_until_s is not None]
         is_open = sum(end_s > now_s for end_s in ends)
         return is_open, len(ends) - is_open
+
+    def describe(self, merchant: Merchant) -> BreakerFinding | None:
+        """None: it is closed."""
+        circuit = self._circuits.get((merchant.merchant_id, merchant.generation))
+        if circuit is None or circuit.open_until_s is None:
+            return None
+        now, now_s = self._clock.now(), self._clock.monotonic()
+        return BreakerFinding(
+            open_since=now - timedelta(seconds=now_s - circuit.open_s),
+            retry_time=now + timedelta(seconds=max(0.0, circuit.open_until_s - now_s)),
+        )
 
     def _enter(self, key: tuple[str, str], *, is_forced: bool) -> bool:
         """Return whether this attempt is the probe."""
@@ -117,4 +131,5 @@ class CircuitBreaker:
             circuit.failures, circuit.first_s = 0, now_s
         circuit.failures += 1
         if circuit.failures >= FAILURES:
+            circuit.open_s = now_s
             circuit.open_until_s = now_s + circuit.wait_s

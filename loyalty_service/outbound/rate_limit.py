@@ -11,11 +11,14 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from loyalty_service.domain.errors import ProviderThrottledError
+from loyalty_service.domain.findings import RateFinding
 from loyalty_service.domain.ports import Clock
 from loyalty_service.domain.priority import Priority
 from loyalty_service.metrics import Metrics
+from loyalty_service.outbound.recent import RecentCount
 from loyalty_service.outbound.shared_window import SharedWindow
 from loyalty_service.outbound.sliding_window import FORGET_S, Grant, Rate, Refusal, SlidingWindow
 from loyalty_service.outbound.transport import Answer, NoAnswerError
@@ -57,11 +60,11 @@ class RateLimiter:
 
         Unused permits are returned. Raises ProviderThrottledError, at once if no permit will be free in time.
         """
-        key = hashlib.blake2b(provider_token.encode(), digest_size=_DIGEST_BYTES, key=_HASH_KEY).hexdigest()
+        key = _make_key(provider_token)
         token = self._tokens.get(key)
         if token is None:
             self._forget_idle()
-            token = self._tokens[key] = _Token(key, SlidingWindow(self._clock), self._shared, self._replicas)
+            token = self._tokens[key] = self._make_token(key)
         permits = Permits(token, rate, priority, timeout_s, self._metrics)
         try:
             await permits.add(count, wait_s=wait_s)
@@ -73,6 +76,14 @@ class RateLimiter:
         """The number of tokens that a 429 has closed, as far as this process knows."""
         self._forget_idle()
         return sum(not token.window.is_open for token in self._tokens.values())
+
+    def describe(self, provider_token: str, rate: Rate) -> RateFinding:
+        limit = rate.get_limit(Priority.AWARD, self._replicas if self._shared is None else 1)
+        token = self._tokens.get(_make_key(provider_token)) or self._make_token("")
+        return token.describe(limit, rate.period_s)
+
+    def _make_token(self, key: str) -> "_Token":
+        return _Token(key, self._clock, self._shared, self._replicas)
 
     def _forget_idle(self) -> None:
         """Forget the tokens that are no longer used."""
@@ -101,6 +112,7 @@ class Permits:
         answer = await self._token.wait(self, ids, wait_s)
         if isinstance(answer, Refusal):
             self._metrics.budget_refused.labels(self.priority.name.lower()).inc()
+            self._token.note_refusal(answer, self.priority)
             raise _make_error(answer)
         self.ids += ids
         self._is_probe = self._is_probe or answer.is_probe
@@ -126,6 +138,7 @@ class Permits:
         if status == _TOO_MANY_REQUESTS:
             closed_s = self.rate.block_s + MARGIN_S
             self._metrics.provider_throttled.inc()
+            self._token.throttled.add()
         elif status is not None and self._is_probe:
             closed_s = 0.0
         if closed_s is not None:
@@ -138,8 +151,10 @@ class Permits:
 class _Token:
     """One token's windows, and the queue for its permits."""
 
-    def __init__(self, key: str, window: SlidingWindow, shared: SharedWindow | None, replicas: int) -> None:
-        self.window = window
+    def __init__(self, key: str, clock: Clock, shared: SharedWindow | None, replicas: int) -> None:
+        self._clock = clock
+        self.window = SlidingWindow(clock)
+        self.throttled, self._refused = RecentCount(clock), RecentCount(clock)
         self._key = key
         self._shared = shared
         self._replicas = replicas
@@ -173,6 +188,25 @@ class _Token:
     def is_idle(self) -> bool:
         return not self._queue and self.window.is_idle()
 
+    def describe(self, limit: int, period_s: float) -> RateFinding:
+        closed = self.window.find_closed()
+        closed_s = closed.earliest_s if closed else 0.0
+        return RateFinding(
+            permits_used=self.window.count_taken(),
+            permits_limit=limit,
+            period_s=period_s,
+            closed_until=self._clock.now() + timedelta(seconds=closed_s) if closed_s else None,
+            throttled_count=self.throttled.count,
+            throttle_time=self.throttled.last_time,
+            refused_count=self._refused.count,
+            refuse_time=self._refused.last_time,
+        )
+
+    def note_refusal(self, refusal: Refusal, priority: Priority) -> None:
+        """Batch reads are refused on purpose; those that somebody waits for should not be."""
+        if not refusal.is_closed and priority is not Priority.BATCH:
+            self._refused.add()
+
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """As SlidingWindow.end; without `busy_s`, the permits are returned."""
         if ids:
@@ -197,6 +231,10 @@ class _Token:
         if self._queue:
             _, changed = self._queue[0]
             changed.set()
+
+
+def _make_key(provider_token: str) -> str:
+    return hashlib.blake2b(provider_token.encode(), digest_size=_DIGEST_BYTES, key=_HASH_KEY).hexdigest()
 
 
 def _make_error(refusal: Refusal) -> ProviderThrottledError:

@@ -16,6 +16,7 @@ from loyalty_service.domain.errors import (
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
+from loyalty_service.domain.findings import BreakerFinding, RateFinding
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock
 from loyalty_service.domain.priority import Priority
@@ -101,6 +102,14 @@ class Outbound:
             except TimeoutError as error:
                 attempt.fail()
                 raise ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s") from error
+
+    def describe_rate(self, merchant: Merchant, rate: Rate) -> RateFinding:
+        """How the merchant's token stands, in this process."""
+        return self._limiter.describe(merchant.provider_token, rate)
+
+    def describe_breaker(self, merchant: Merchant) -> BreakerFinding | None:
+        """None: the merchant's breaker is closed."""
+        return self._breaker.describe(merchant)
 
     async def book(self, merchant: Merchant, rate: Rate, request: Request, *, timeout_s: float) -> Answer:
         """Send a request with a body once, on a connection of its own; none of its bytes leaves after `timeout_s`.

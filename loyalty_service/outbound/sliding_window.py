@@ -99,11 +99,14 @@ class SlidingWindow:
         left_s = max(0.0, self._closed_until_s - now_s)
         return Refusal(earliest_s=left_s, is_closed=True)
 
+    def count_taken(self) -> int:
+        """The number of permits that are taken now."""
+        self._forget_free(self._clock.monotonic(), most=0)
+        return len(self._ends)
+
     def is_idle(self) -> bool:
         """Whether this window can be forgotten."""
-        now_s = self._clock.monotonic()
-        self._forget_free(now_s, most=0)
-        return not self._ends and now_s >= self._closed_until_s + FORGET_S
+        return not self.count_taken() and self._clock.monotonic() >= self._closed_until_s + FORGET_S
 
     def end(self, ids: list[str], *, busy_s: float = 0, closed_s: float | None = None) -> None:
         """Free the permits in `busy_s`. `closed_s`: the provider refuses for so long; 0: it has answered the probe."""

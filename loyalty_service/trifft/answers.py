@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from typing import Any, NoReturn
 
+import msgspec
 import structlog
 
 from loyalty_service.domain.errors import (
@@ -26,7 +27,42 @@ _ROLE = re.compile(r"\bROLE_[A-Z_]{1,60}\b")
 _LOG_SAFE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _ANY_TEXT = re.compile(r".{0,1000}", re.DOTALL)
 
+FORBIDDEN = 403
+_BAD_REQUEST, _NOT_FOUND, _THROTTLED = 400, 404, 429
+
 _log = structlog.get_logger(__name__)
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is no 2xx. `missing_role`: the one that a 403 names, or empty.
+
+    `has_message`: whether its JSON has the provider's message; None: it is no JSON object.
+    """
+
+    operation: str
+    status: int
+    missing_role: str = ""
+    has_message: bool | None = None
+
+    @property
+    def is_of_token(self) -> bool:
+        return self.status in {401, FORBIDDEN}
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the provider itself failed."""
+        return self.status // 100 == 5  # noqa: PLR2004 - HTTP's own number
+
+    @property
+    def is_about_member(self) -> bool:
+        """Whether the path names a member."""
+        return self.operation not in {"find_member", "probe"}
+
+    @property
+    def may_be_of_member(self) -> bool:
+        """Whether it may be about the member, or the booking, and not about the operation."""
+        is_booking = self.operation in {"credit", "debit"}
+        return (self.status == _NOT_FOUND and self.is_about_member) or (self.status == _BAD_REQUEST and is_booking)
 
 
 def log_contract(merchant: Merchant, operation: str, sentence: str) -> None:
@@ -54,50 +90,10 @@ def explain_contract(profile: Profile, operation: str, error: WireError) -> str:
     return f"TRIFFT's answer to {operation} cannot be read: {line} found {error}"
 
 
-def raise_for_read(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a read that is not a 2xx."""
+def read_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: Request) -> Refusal | None:
+    """None for a 2xx. Logs what identifies the failure at the provider; its message must not be shown."""
     if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
-        return
-    error = _log_refusal(answer, profile, merchant, request)
-    _raise_common(answer.status, error, profile)
-    if answer.status == 404 and request.operation in {"get_member", "list_coupons", "list_movements"}:  # noqa: PLR2004 - HTTP's own number
-        raise MemberNotFoundError(now)
-    if answer.is_failure:
-        raise ProviderUnavailableError(f"TRIFFT answered {answer.status}")
-    raise ProviderContractError(explain_contract(profile, request.operation, WireError(f"HTTP {answer.status}")))
-
-
-def raise_for_booking(answer: Answer, profile: Profile, merchant: Merchant, request: Request, now: datetime) -> None:
-    """Raises the error for every answer to a booking that is not a 2xx; if it may be booked, BookingUnknownError."""
-    if answer.status // 100 == 2:  # noqa: PLR2004 - HTTP's own number
-        return
-    error = _log_refusal(answer, profile, merchant, request)
-    _raise_common(answer.status, error, profile)
-    match answer.status:
-        case 404:
-            raise MemberNotFoundError(now)
-        case 400 | 402:
-            raise ProviderRefusedError(f"TRIFFT refused the {request.operation} with {answer.status}")
-        case _:
-            raise BookingUnknownError(f"TRIFFT answered {answer.status}")
-
-
-def _raise_common(status: int, message: str, profile: Profile) -> None:
-    if status in {401, 403}:
-        _raise_credentials(status, message)
-    if status == 429:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderThrottledError("TRIFFT refuses requests for the moment", profile.rate.block_s)
-
-
-def _raise_credentials(status: int, message: str) -> NoReturn:
-    role = _ROLE.search(message)
-    if status == 403 and role:  # noqa: PLR2004 - HTTP's own number
-        raise ProviderCredentialsError(f"the shop's token lacks {role.group()}")
-    raise ProviderCredentialsError("TRIFFT refuses the shop's token")
-
-
-def _log_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: Request) -> str:
-    """Log what identifies the failure at the provider; return the provider's message, which must not be shown."""
+        return None
     try:
         body = parse_json(answer.body)
     except WireError:
@@ -111,7 +107,44 @@ def _log_refusal(answer: Answer, profile: Profile, merchant: Merchant, request: 
         exception=_search_safe(fields.exception, body, _LOG_SAFE),
         event_id=_search_safe(fields.event_id, body, _LOG_SAFE),
     )
-    return _search_safe(fields.message, body, _ANY_TEXT)
+    message = _search_safe(fields.message, body, _ANY_TEXT)
+    role = _ROLE.search(message) if answer.status == FORBIDDEN else None
+    return Refusal(
+        operation=request.operation,
+        status=answer.status,
+        missing_role=role.group() if role else "",
+        has_message=bool(message) if isinstance(body, dict) else None,
+    )
+
+
+def raise_for_read(refusal: Refusal, profile: Profile, now: datetime) -> NoReturn:
+    """Raises the error for an answer to a read that is not a 2xx."""
+    _raise_common(refusal, profile)
+    if refusal.status == _NOT_FOUND and refusal.is_about_member:
+        raise MemberNotFoundError(now)
+    if refusal.is_failure:
+        raise ProviderUnavailableError(f"TRIFFT answered {refusal.status}")
+    raise ProviderContractError(explain_contract(profile, refusal.operation, WireError(f"HTTP {refusal.status}")))
+
+
+def raise_for_booking(refusal: Refusal, profile: Profile, now: datetime) -> NoReturn:
+    """Raises the error for an answer to a booking that is not a 2xx; if it may be booked, BookingUnknownError."""
+    _raise_common(refusal, profile)
+    match refusal.status:
+        case 404:
+            raise MemberNotFoundError(now)
+        case 400 | 402:
+            raise ProviderRefusedError(f"TRIFFT refused the {refusal.operation} with {refusal.status}")
+        case _:
+            raise BookingUnknownError(f"TRIFFT answered {refusal.status}")
+
+
+def _raise_common(refusal: Refusal, profile: Profile) -> None:
+    if refusal.is_of_token:
+        role = refusal.missing_role
+        raise ProviderCredentialsError(f"the shop's token lacks {role}" if role else "TRIFFT refuses the shop's token")
+    if refusal.status == _THROTTLED:
+        raise ProviderThrottledError("TRIFFT refuses requests for the moment", profile.rate.block_s)
 
 
 def _search_safe(expression: Expression, body: object, pattern: re.Pattern[str]) -> str:

@@ -8,19 +8,25 @@ from types import TracebackType
 from typing import Self
 
 from loyalty_service.domain.award import Receipt
-from loyalty_service.domain.errors import BadValueError, ProviderContractError, ProviderRefusedError
+from loyalty_service.domain.errors import (
+    BadValueError,
+    ProviderContractError,
+    ProviderRefusedError,
+    ProviderTimeoutError,
+)
+from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Clock, Movements, UnreadableField
+from loyalty_service.domain.ports import Booking, Clock, Movements
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 from loyalty_service.metrics import Metrics
 from loyalty_service.outbound.service import Outbound
 from loyalty_service.trifft.bookings import BookingKind, Bookings
+from loyalty_service.trifft.observations.service import Observations
 from loyalty_service.trifft.profile import Profile, parse_profile
 from loyalty_service.trifft.reads import Read
-from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
@@ -47,8 +53,8 @@ class TrifftProvider:
         metrics = metrics or Metrics()
         self._clock = clock
         self._outbound = Outbound(clock, metrics, valkey=valkey, replicas=replicas, proxy=proxy)
-        self._unreadable = UnreadableFields(clock, metrics)
-        self._bookings = Bookings(self._outbound, clock, self._unreadable)
+        self._observations = Observations(clock, metrics)
+        self._bookings = Bookings(self._outbound, clock, self._observations)
         self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)
 
     async def __aenter__(self) -> Self:
@@ -101,23 +107,28 @@ class TrifftProvider:
         async with self._read(merchant, Priority.BATCH, timeout_s, is_forced=True) as read:
             await read.probe()
 
-    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
+    def get_findings(self, merchant: Merchant) -> Findings:
         """See the port."""
-        try:
-            return self._unreadable.list(merchant, self._get_profile(merchant))
-        except ProviderContractError:
-            return ()
+        profile = self._get_profile(merchant)
+        rate, breaker = self._outbound.describe_rate(merchant, profile.rate), self._outbound.describe_breaker(merchant)
+        return self._observations.find(merchant, profile, rate=rate, breaker=breaker)
 
     @asynccontextmanager
     async def _read(
         self, merchant: Merchant, priority: Priority, timeout_s: float, *, count: int = 1, is_forced: bool = False
     ) -> AsyncIterator[Read]:
         """Wrap a read that begins now."""
-        profile = self._get_profile(merchant)
-        async with self._outbound.open_read(
-            merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced
-        ) as requests:
-            yield Read(requests, profile, merchant, self._clock.now(), self._unreadable)
+        profile, observed, read = self._get_profile(merchant), self._observations.open(merchant), None
+        try:
+            async with self._outbound.open_read(
+                merchant, profile.rate, priority, timeout_s=timeout_s, count=count, is_forced=is_forced
+            ) as requests:
+                read = Read(requests, profile, merchant, self._clock.now(), observed)
+                yield read
+        except ProviderTimeoutError:
+            if read and read.asked:
+                observed.fail(read.asked)
+            raise
 
     async def _book(self, merchant: Merchant, kind: BookingKind, booking: Booking, timeout_s: float) -> Receipt:
         try:

@@ -11,6 +11,7 @@ from loyalty_service.domain.errors import (
     MemberAmbiguousError,
     MemberNotFoundError,
     ProviderContractError,
+    ProviderUnavailableError,
 )
 from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
@@ -19,7 +20,7 @@ from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 from loyalty_service.outbound.retry import ReadRequests
 from loyalty_service.outbound.transport import Request
-from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read
+from loyalty_service.trifft.answers import explain_contract, log_contract, parse_data, raise_for_read, read_refusal
 from loyalty_service.trifft.inspection import Inspector
 from loyalty_service.trifft.mapping.coupons import parse_coupons
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_list, parse_rows, read_required
@@ -30,8 +31,8 @@ from loyalty_service.trifft.mapping.member import (
     parse_member,
 )
 from loyalty_service.trifft.mapping.movements import parse_movements
+from loyalty_service.trifft.observations.observed import Observed
 from loyalty_service.trifft.profile import Profile
-from loyalty_service.trifft.unreadable import UnreadableFields
 from loyalty_service.trifft.wire import WireError
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ T = TypeVar("T")
 class Read:
     """One read of a merchant's project, which began at `fetch_time`.
 
-    `unreadable` counts the fields that it could not read.
+    `observed` notes what the answers show. `asked`: the operation that was asked last.
     """
 
     def __init__(
@@ -49,14 +50,15 @@ class Read:
         profile: Profile,
         merchant: Merchant,
         fetch_time: datetime,
-        unreadable: UnreadableFields,
+        observed: Observed,
     ) -> None:
         self._requests = requests
         self._profile = profile
         self._merchant = merchant
         self._fetch_time = fetch_time
-        self._unreadable = unreadable
+        self._observed = observed
         self._zone = ZoneInfo(merchant.time_zone)
+        self.asked = ""
 
     async def fetch(self, identity: Identity, remembered_member_id: str | None) -> Snapshot:
         guess = identity.value if identity.kind == "member_id" else remembered_member_id
@@ -83,7 +85,9 @@ class Read:
         except WireError:
             coupons = None
         inspector = Inspector(self._profile, self._zone, self._fetch_time)
-        return self._parse(request, lambda reader: inspector.inspect(candidate, coupons, reader))
+        inspection = self._parse(request, lambda reader: inspector.inspect(candidate, coupons, reader))
+        self._observed.note_member(inspection.member)
+        return inspection
 
     async def list_movements(self, member_id: str, since: datetime) -> Movements:
         """Call this only if the profile has such a list."""
@@ -104,6 +108,7 @@ class Read:
         operation = self._profile.probe
         body = dict(operation.body) if operation.method == "POST" else None
         await self._request(Request(operation="probe", method=operation.method, path=operation.path, body=body))
+        self._observed.confirm("probe")
 
     async def _request(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """Return the data of a successful answer. Raises ProviderError, MemberNotFoundError."""
@@ -112,18 +117,28 @@ class Read:
         except WireError as error:
             reader = FieldReader()
             refusal = self._make_contract_error(request, error, reader)
-            self._unreadable.note(self._merchant, reader.unreadable)
+            self._observed.lines.note({}, reader.unreadable)
             raise refusal from error
 
     async def _ask(self, request: Request) -> Any:  # noqa: ANN401 - whatever the provider sent
         """As `_request`, but raises WireError for a successful answer that cannot be read."""
-        answer = await self._requests.send(request)
-        raise_for_read(answer, self._profile, self._merchant, request, self._fetch_time)
+        self.asked = request.operation
+        try:
+            answer = await self._requests.send(request)
+        except ProviderUnavailableError:
+            self._observed.fail(request.operation)
+            raise
+        if refusal := read_refusal(answer, self._profile, self._merchant, request):
+            self._observed.refuse(refusal, self._profile)
+            raise_for_read(refusal, self._profile, self._fetch_time)
+        self._observed.accept(request.operation)
         return parse_data(answer, self._profile)
 
     async def _fetch_member(self, identity: Identity) -> Member:
         request, candidate = await self._fetch_candidate(identity)
-        return self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+        member = self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+        self._observed.note_member(member)
+        return member
 
     async def _fetch_candidate(self, identity: Identity) -> tuple[Request, Candidate]:
         """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError."""
@@ -185,13 +200,14 @@ class Read:
         try:
             data = await self._ask(request)
         except WireError as error:
-            log_contract(self._merchant, request.operation, explain_contract(self._profile, request.operation, error))
-            self._unreadable.note(self._merchant, {"list_coupons.items": 1})
+            self._make_contract_error(request, error, FieldReader())
+            self._observed.lines.note({}, {"list_coupons.items": 1})
             return None
 
         def parse(reader: FieldReader) -> tuple[Coupon, ...] | None:
             rows = reader.read("list_coupons.items", operation.items, data, parse_list, None)
             if rows is None:
+                self._make_contract_error(request, WireError("no list", "list_coupons.items"), reader)
                 return None
             return parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
 
@@ -205,16 +221,20 @@ class Read:
     def _parse(self, request: Request, parse: Callable[[FieldReader], T]) -> T:
         reader = FieldReader()
         try:
-            return parse(reader)
+            parsed = parse(reader)
         except WireError as error:
             raise self._make_contract_error(request, error, reader) from error
         finally:
-            self._unreadable.note(self._merchant, reader.unreadable)
+            self._observed.lines.note(reader.found, reader.unreadable)
+        if f"{request.operation}.items" not in reader.unreadable:
+            self._observed.confirm(request.operation)
+        return parsed
 
     def _make_contract_error(self, request: Request, error: WireError, reader: FieldReader) -> ProviderContractError:
         """Make the error for an answer that cannot be read. Logs its line of the profile, and counts it once."""
         sentence = explain_contract(self._profile, request.operation, error)
         log_contract(self._merchant, request.operation, sentence)
+        self._observed.contradict(request.operation, sentence)
         if error.line and error.line not in reader.unreadable:
             reader.note(error.line)
         return ProviderContractError(sentence)

@@ -21,6 +21,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "widgets/{id}", widgets_api.get_widget),
     ("PUT", "widgets/{id}", widgets_api.update_widget),
     ("DELETE", "widgets/{id}", widgets_api.delete_widget),
+    ("GET", "tickets", tickets_api.list_tickets),
     ("GET", "tickets/{id}", tickets_api.get_ticket),
     ("PUT", "tickets/{id}", tickets_api.update_ticket),
     ("POST", "tickets/{id}/messages", tickets_api.create_message),

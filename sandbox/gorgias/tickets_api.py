@@ -13,11 +13,26 @@ from sandbox.gorgias.ticket import Customer, Message, Ticket
 from sandbox.gorgias.triggers import Triggers
 
 TRIGGERS = web.AppKey("triggers", Triggers)
+TICKET_ORDERS = {
+    f"{kind}_datetime:{way}": (f"{kind}_datetime", way == "desc")
+    for kind in ("created", "updated")
+    for way in ("desc", "asc")
+}
 MESSAGE_ORDERS = ("created_datetime:desc", "created_datetime:asc")
 UPDATE_FIELDS = frozenset({"tags", "status", "assignee_user"})
 MESSAGE_REQUIRED = frozenset({"channel", "from_agent", "via"})
 MESSAGE_TEXTS = ("channel", "via", "body_text", "body_html", "external_id")
 MESSAGE_FIELDS = MESSAGE_REQUIRED | {"sender", "receiver", "body_text", "body_html", "subject", "source", "external_id"}
+
+
+async def list_tickets(request: web.Request) -> web.Response:
+    """List the newest first, unless `order_by` says otherwise."""
+    account, order = request[ACCOUNT], TICKET_ORDERS.get(request.query.get("order_by", "created_datetime:desc"))
+    if order is None:
+        raise GorgiasError(400, "Failed to validate the request.", {"order_by": ["Not a valid choice."]})
+    field, newest_first = order
+    tickets = sorted(account.state.tickets.values(), key=lambda one: str(getattr(one, field)), reverse=newest_first)
+    return make_page(request, [_render_ticket(account, ticket) for ticket in tickets])
 
 
 async def get_ticket(request: web.Request) -> web.Response:

@@ -41,7 +41,6 @@ class Shop:
     proxy: Proxy
     folder: Path
     environment: dict[str, str]
-    gateway_url: str
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """The operator's command: its exit code, and all that it printed."""
@@ -68,7 +67,7 @@ class Shop:
     async def ask_widget(self) -> dict[str, str]:
         """As Gorgias asks for Jana's ticket."""
         [integration] = self.helpdesk.account.state.integrations.values()
-        url = integration.http.url.replace("https://edge.example", self.gateway_url)
+        url = integration.http.url
         for name, value in (("email", "jana@example.com"), ("id", "4711")):
             url = url.replace(f"{{{{ticket.customer.{name}}}}}", value)
         async with (
@@ -112,12 +111,11 @@ async def run_shop(folder: Path, **settings: str) -> AsyncIterator[Shop]:
             "GATEWAY_SECRET_KEYS": Fernet.generate_key().decode(),
             "GATEWAY_LOYALTY_TARGET": await read_listening(loyalty, "address"),
             "GATEWAY_LOYALTY_KEY": KEY,
-            "GATEWAY_PUBLIC_URL": "https://edge.example",
             **settings,
         }
         gateway = await stack.enter_async_context(run_forked("gateway.__main__:main", env=environment))
-        url = f"http://{await read_listening(gateway, 'listen')}"
-        yield Shop(helpdesk=helpdesk, proxy=proxy, folder=folder, environment=environment, gateway_url=url)
+        environment["GATEWAY_PUBLIC_URL"] = f"http://{await read_listening(gateway, 'listen')}"
+        yield Shop(helpdesk=helpdesk, proxy=proxy, folder=folder, environment=environment)
 
 
 async def test_proxy_of_the_environment_sees_nothing(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import grpc
 import pytest
+import pytest_asyncio
 from cryptography.fernet import Fernet
 
 from gateway.database import open_database
@@ -16,9 +19,11 @@ from gateway.installation.store import InstallationStore, Target
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import LentDatabase
-from tests.gateway.edge.shops import install_shops
+from tests.gateway.edge.shops import install_acme
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
+
+OpenSqlite = tuple[Path, Database]
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +36,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
     path = tmp_path_factory.mktemp("installed") / "installed.db"
-    asyncio.run(install_shops(Path(shutil.copy(migrated_file, path))))
+    asyncio.run(install_acme(Path(shutil.copy(migrated_file, path))))
     return path
 
 
@@ -63,10 +68,21 @@ def keys() -> SecretKeys:
     return SecretKeys([Fernet.generate_key().decode()])
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def open_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> AsyncIterator[OpenSqlite]:
+    path = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("open") / "open.db"))
+    async with open_database(f"sqlite:///{path}") as opened:
+        yield path, opened
+
+
 @pytest.fixture
-async def database(new_sqlite_url: str) -> AsyncIterator[Database]:
-    async with open_database(new_sqlite_url) as opened:
-        yield opened
+async def database(open_sqlite: OpenSqlite, migrated_file: Path) -> AsyncIterator[Database]:
+    """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
+    path, opened = open_sqlite
+    with closing(sqlite3.connect(migrated_file)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    yield opened
+    await opened.write(lambda _: None)  # after all writes whose callers were cancelled
 
 
 @pytest.fixture

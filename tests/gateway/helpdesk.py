@@ -1,5 +1,6 @@
 """The stand-in of Gorgias on a free port, with a log of requests, and faults of the connection."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from sandbox.app import ACCOUNTS, TRIFFT, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.admission import CALL_LIMIT_HEADER
+from sandbox.gorgias.seed import make_accounts
 from sandbox.gorgias.ticket import Customer, Ticket
 from sandbox.trifft import Project
 
@@ -26,9 +28,11 @@ class Helpdesk:
     """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0.
 
     `answers`: by request, what is answered instead; see `answer`. `has_room`: the account is never full.
+    `shop`: whose account it is, unless another is named.
     """
 
     url: str = ""
+    shop: str = "acme"
     accounts: dict[str, Account] = field(default_factory=dict)
     projects: Mapping[str, Project] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -50,7 +54,7 @@ class Helpdesk:
 
     @property
     def account(self) -> Account:
-        return self.accounts["acme"]
+        return self.accounts[self.shop]
 
     def clear(self) -> None:
         """Forget the calls, and end all faults."""
@@ -58,7 +62,8 @@ class Helpdesk:
         self.answers.clear()
         self.lose_request = self.lose_answer = None
 
-    def make_target(self, account: str = "acme", **changes: Any) -> Target:  # noqa: ANN401 - any field
+    def make_target(self, account: str = "", **changes: Any) -> Target:  # noqa: ANN401 - any field
+        account = account or self.shop
         profile = self.accounts[account].profile
         fields: dict[str, Any] = {
             "gorgias_url": f"{self.url}/gorgias/{account}",
@@ -88,7 +93,7 @@ class Helpdesk:
         self.account.state.switches = msgspec.structs.replace(self.account.state.switches, rate_limit=False)
 
     def add_ticket(self, email: str | None) -> Ticket:
-        """Add a ticket of a new customer in `acme`."""
+        """Add a ticket of a new customer."""
         account = self.account
         customer = Customer(id=account.make_id(), name="Somebody", email=email)
         ticket = msgspec.structs.replace(account.state.tickets[4711], id=account.make_id(), customer_id=customer.id)
@@ -96,18 +101,49 @@ class Helpdesk:
         return ticket
 
 
+class Helpdesks:
+    """One stand-in for many shops: each has an account like that of `acme`, with faults and a log of its own."""
+
+    def __init__(self) -> None:
+        self._app = create_app(Config(host="127.0.0.1", port=0))
+        self._app.middlewares.append(self._break_calls)
+        self._of_shop: dict[str, Helpdesk] = {}
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        async with _serve(self._app) as self._url:
+            yield
+
+    def open(self, shop: str) -> Helpdesk:
+        """Of an account that is never full."""
+        accounts = self._app[ACCOUNTS]
+        accounts[shop] = make_accounts(None, time.time, lambda: None)["acme"]
+        self._of_shop[shop] = opened = Helpdesk(self._url, shop, accounts)
+        opened.make_room()
+        return opened
+
+    @web.middleware
+    async def _break_calls(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await self._of_shop[request.path.split("/")[2]].break_calls(request, handler)
+
+
 @asynccontextmanager
 async def run_helpdesk() -> AsyncIterator[Helpdesk]:
-    helpdesk = Helpdesk()
     app = create_app(Config(host="127.0.0.1", port=0))
+    helpdesk = Helpdesk(accounts=app[ACCOUNTS], projects=app[TRIFFT].projects)
     app.middlewares.append(helpdesk.break_calls)
-    helpdesk.accounts, helpdesk.projects = app[ACCOUNTS], app[TRIFFT].projects
+    async with _serve(app) as helpdesk.url:
+        yield helpdesk
+
+
+@asynccontextmanager
+async def _serve(app: web.Application) -> AsyncIterator[str]:
+    """Yields its URL."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        helpdesk.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield helpdesk
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

@@ -6,11 +6,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.database import open_database
 from tests.databases import LentDatabase
+from tests.loyalty_service.kept import KeptDatabase, KeptService, keep_postgres, keep_service, keep_sqlite
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
+
+# What stays open for all tests of a worker, and what leads to it.
+KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "each_open"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is kept open has one event loop: a test that uses it runs there, too."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("asyncio") and KEPT & {*item.fixturenames}:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +84,60 @@ def start_service(database_url: str, provider: ScriptedProvider) -> StartService
     return lambda **settings: run_service(database_url, provider, **settings)
 
 
-@pytest.fixture
-async def client(start_service: StartService) -> AsyncIterator[Client]:
-    """A running service with the merchant acme."""
-    async with start_service() as client:
-        await client.add_merchant()
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kept_service(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KeptService]:
+    async with keep_service(migrated_file, tmp_path_factory.mktemp("kept") / "service.db") as kept:
+        yield kept
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(kept_service: KeptService, provider: ScriptedProvider) -> AsyncIterator[Client]:
+    """A running service without a merchant, on SQLite, with the settings of Config and this test's provider."""
+    async with kept_service.lend(provider) as client:
         yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(service: Client) -> Client:
+    """The same with the merchant acme."""
+    await service.add_merchant()
+    return service
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kept_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KeptDatabase]:
+    async with keep_sqlite(migrated_file, tmp_path_factory.mktemp("kept") / "kept.db") as kept:
+        yield kept
+
+
+@pytest.fixture(scope="session")
+def kept_postgres_url(lent_postgres: LentDatabase) -> str:
+    return asyncio.run(lent_postgres.copy("kept"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kept_postgres(kept_postgres_url: str) -> AsyncIterator[KeptDatabase]:
+    """Open for a file: another one may restart the server."""
+    async with keep_postgres(kept_postgres_url) as kept:
+        yield kept
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_sqlite(kept_sqlite: KeptDatabase) -> KeptDatabase:
+    """A database without rows that is open already."""
+    await kept_sqlite.empty()
+    return kept_sqlite
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_postgres(kept_postgres: KeptDatabase) -> KeptDatabase:
+    """The same on PostgreSQL."""
+    await kept_postgres.empty()
+    return kept_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_open(request: pytest.FixtureRequest) -> KeptDatabase:
+    """Once of each engine."""
+    kept: KeptDatabase = request.getfixturevalue(f"open_{request.param}")
+    return kept

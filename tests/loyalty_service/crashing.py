@@ -38,6 +38,6 @@ class Process:
 
 @asynccontextmanager
 async def running(settings: Mapping[str, str]) -> AsyncIterator[Process]:
-    """`python -m loyalty_service` but for the interpreter's start. It is killed at the end."""
-    async with run_forked("loyalty_service.__main__:main", env=settings) as process:
+    """`python -m loyalty_service` but for the interpreter's start and the reconciliation's haste. Killed at the end."""
+    async with run_forked("tests.loyalty_service.hurried:main", env=settings) as process:
         yield Process(process)

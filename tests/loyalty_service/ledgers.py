@@ -185,22 +185,27 @@ class Desk(Book):
 
 
 @asynccontextmanager
-async def open_desk(database_url: str, provider: ScriptedProvider, clock: Clock | None = None) -> AsyncIterator[Desk]:
+async def run_desk(database: Database, provider: ScriptedProvider, clock: Clock | None = None) -> AsyncIterator[Desk]:
     """`clock`: of the sender."""
-    async with open_database(database_url) as database:
-        opening = open_snapshots(
-            provider,
-            SystemClock(),
-            recent=History(database, reversal_window_s=1800.0),
-            hold_time_s=900.0,
-            stale_if_error_s=900.0,
-            capacity=100,
-            ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
-        )
-        async with opening as snapshots:
-            desk = Desk(database, provider, snapshots, clock or SystemClock())
-            yield desk
-            await desk.awards.drain(asyncio.get_running_loop().time() + 5.0)
+    opening = open_snapshots(
+        provider,
+        SystemClock(),
+        recent=History(database, reversal_window_s=1800.0),
+        hold_time_s=900.0,
+        stale_if_error_s=900.0,
+        capacity=100,
+        ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
+    )
+    async with opening as snapshots:
+        desk = Desk(database, provider, snapshots, clock or SystemClock())
+        yield desk
+        await desk.awards.drain(asyncio.get_running_loop().time() + 5.0)
+
+
+@asynccontextmanager
+async def open_desk(database_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with open_database(database_url) as database, run_desk(database, provider) as desk:
+        yield desk
 
 
 async def catch(error: type[LoyaltyError], work: Any) -> dict[str, str]:  # noqa: ANN401  any awaitable

@@ -1,7 +1,7 @@
 """A reconciler with a real ledger and a scripted provider. Time passes by making the rows older."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -144,25 +144,30 @@ class Worker:
 
 
 @asynccontextmanager
-async def run_worker(database_url: str, provider: LoyaltyProvider) -> AsyncIterator[Worker]:
+async def run_worker(database: Database, provider: LoyaltyProvider) -> AsyncIterator[Worker]:
     """With the merchant acme, unless it is there."""
     clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(database_url))
-        history = History(database, reversal_window_s=1800.0)
-        opening = open_snapshots(provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=100, recent=history)
-        merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock, make_fingerprint=make_fingerprint)
-        if not await merchants.list_after("", 1):
-            await merchants.add(make_merchant())
-        metrics = Metrics()
-        windows_s = {"lease_s": 15.0, "repeat_window_s": 0.0, "reversal_window_s": 1800.0}
+    history = History(database, reversal_window_s=1800.0)
+    merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock, make_fingerprint=make_fingerprint)
+    if not await merchants.list_after("", 1):
+        await merchants.add(make_merchant())
+    metrics = Metrics()
+    windows_s = {"lease_s": 15.0, "repeat_window_s": 0.0, "reversal_window_s": 1800.0}
+    opening = open_snapshots(provider, clock, hold_time_s=900, stale_if_error_s=900, capacity=100, recent=history)
+    async with opening as snapshots:
         parts = {
             "ledger": Ledger(database, **windows_s, metrics=metrics),
             "claims": Claims(database, reversal_window_s=1800.0),
-            "snapshots": await stack.enter_async_context(opening),
+            "snapshots": snapshots,
             "merchants": merchants,
         }
         yield Worker(database, provider, metrics, parts)
+
+
+@asynccontextmanager
+async def open_worker(database_url: str, provider: LoyaltyProvider) -> AsyncIterator[Worker]:
+    async with open_database(database_url) as database, run_worker(database, provider) as worker:
+        yield worker
 
 
 async def _do_nothing() -> None:

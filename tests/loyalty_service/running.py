@@ -33,12 +33,13 @@ PATIENT = {"read_timeout_s": 30.0, "award_answer_s": 30.0}
 
 
 class Client:
-    """Both services of one running server, and the few messages that most tests send."""
+    """All services of one running server, and the few messages that most tests send."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.loyalty = pb_grpc.LoyaltyServiceStub(channel)
         self.merchants = pb_grpc.MerchantServiceStub(channel)
+        self.callers = pb_grpc.CallerServiceStub(channel)
 
     async def add_merchant(self, merchant_id: str = "acme", **fields: Any) -> pb.Merchant:  # noqa: ANN401  any field
         merchant = pb.Merchant(**({"merchant_id": merchant_id, "provider_url": ON_THIS_MACHINE} | fields))

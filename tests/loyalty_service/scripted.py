@@ -9,9 +9,10 @@ import msgspec
 
 from loyalty_service.domain.award import Receipt
 from loyalty_service.domain.errors import MemberNotFoundError
+from loyalty_service.domain.findings import Findings, RateFinding
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Movement, Movements, UnreadableField
+from loyalty_service.domain.ports import Booking, Movement, Movements
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection, Verification
@@ -33,6 +34,30 @@ def make_member(member_id: str = JANA, **changes: Any) -> Member:  # noqa: ANN40
         segments=(),
     )
     return msgspec.structs.replace(member, **changes)
+
+
+def make_findings() -> Findings:
+    """Of a shop that nobody has asked about."""
+    rate = RateFinding(
+        permits_used=0,
+        permits_limit=50,
+        period_s=10.0,
+        closed_until=None,
+        throttled_count=0,
+        throttle_time=None,
+        refused_count=0,
+        refuse_time=None,
+    )
+    return Findings(
+        since_time=NOON,
+        unreadable_fields=(),
+        line_findings=(),
+        operation_findings=(),
+        rate=rate,
+        breaker=None,
+        unknown_statuses=(),
+        contract=(),
+    )
 
 
 def make_merchant(merchant_id: str = "acme", **changes: Any) -> Merchant:  # noqa: ANN401  any field of Merchant
@@ -69,7 +94,6 @@ class ScriptedProvider:
         self.movements: list[tuple[str, Movement]] = []
         self.is_complete: bool | None = True
         self.probes: list[Merchant] = []
-        self.unreadable: tuple[UnreadableField, ...] = ()
         self.fetches: list[Identity] = []
         self.on_credit: Callable[[Booking], Awaitable[object]] = _do_nothing
         self.on_debit: Callable[[Booking], Awaitable[object]] = _do_nothing
@@ -142,8 +166,8 @@ class ScriptedProvider:
         await self.on_booked(booking)
         return Receipt(provider_reference=movement.movement_id, balance=Wallet(balance=balance), delayed=False)
 
-    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:  # noqa: ARG002  part of the port
-        return self.unreadable
+    def get_findings(self, merchant: Merchant) -> Findings:  # noqa: ARG002  part of the port
+        return make_findings()
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:  # noqa: ARG002  part of the port
         self.probes.append(merchant)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from structlog.testing import capture_logs
 
 from loyalty_service.awards import sender
+from loyalty_service.awards.reconciliation import loop
 from loyalty_service.database import open_database
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -73,6 +74,7 @@ async def test_full_disk_loses_and_doubles_no_award(
     new_sqlite_url: str, provider: ListingProvider, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "SETTLE_S", 0.1)
+    monkeypatch.setattr(loop, "PASS_S", 0.02)
 
     async def fill(_: Booking) -> None:
         disk.fill()

@@ -61,13 +61,14 @@ async def test_merchant_with_the_least_has_defaults(client: Client) -> None:
     assert (created.provider_url, created.profile) == ("https://api.trifft.io", "")
 
 
-async def test_token_is_encrypted_at_rest(client: Client, database_url: str) -> None:
-    async with open_database(database_url) as database:
+async def test_token_is_encrypted_at_rest(database_url: str, start_service: StartService) -> None:
+    async with start_service() as client, open_database(database_url) as database:
+        await client.add_merchant()
         row = await database.read(lambda connection: connection.execute(text("SELECT * FROM merchants")).one())
+        assert (await get(client)).merchant_id == "acme"
 
     assert row.merchant_id == "acme"
     assert TOKEN not in repr(row)
-    assert (await get(client)).merchant_id == "acme"
 
 
 async def test_merchant_whose_probe_fails_is_not_added(client: Client, provider: ScriptedProvider) -> None:
@@ -194,6 +195,11 @@ async def test_check_says_whether_the_token_works(client: Client, provider: Scri
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "PROVIDER_THROTTLED")
     assert failure.retry_s == 30.0
+
+    tolerant = pb.CheckMerchantRequest(merchant_id="acme", tolerate_failure=True)
+    answer = await client.merchants.CheckMerchant(tolerant)
+    assert answer.probe_failure == pb.ProbeFailure(reason=pb.PROVIDER_THROTTLED, message="TRIFFT throttles")
+    assert (answer.rate.permits_limit, answer.HasField("breaker")) == (50, False)
 
 
 async def test_merchants_are_listed_by_id_page_by_page(client: Client) -> None:

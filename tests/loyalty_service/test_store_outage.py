@@ -41,6 +41,9 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "CheckMerchant": BLOOM,
     "InspectMember": BLOOM | {"identity": JANA_BY_ID},
     "VerifyMerchant": BLOOM | {"member_id": JANA, "shown_balance": "1240.5", "give": 1, "verified_by": "jo@ops"},
+    "CreateCaller": {"caller": pb.Caller(name="bot", role=pb.CALLER_ROLE_READ)},
+    "ListCallers": {},
+    "DeleteCaller": {"name": "bot"},
 }
 TakeAway = Callable[[], Awaitable[None]]
 
@@ -73,12 +76,12 @@ async def lend_database(url: str, server_url: str) -> AsyncIterator[tuple[TakeAw
 
 
 async def call(client: Client, method: str) -> Failure:
-    service = client.loyalty if hasattr(client.loyalty, method) else client.merchants
-    request = getattr(pb, f"{method}Request")(**REQUESTS[method])
-    return await catch_failure(getattr(service, method)(request))
+    stubs = (client.loyalty, client.merchants, client.callers)
+    [send] = [getattr(stub, method) for stub in stubs if hasattr(stub, method)]
+    return await catch_failure(send(getattr(pb, f"{method}Request")(**REQUESTS[method])))
 
 
-def test_every_call_of_both_services_is_tried() -> None:
+def test_every_call_of_all_services_is_tried() -> None:
     services = pb.DESCRIPTOR.services_by_name.values()
     assert {method.name for service in services for method in service.methods} == REQUESTS.keys()
 

@@ -2,10 +2,11 @@
 
 import idna
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runtime.addresses import fold_ascii_case, list_email_spellings, make_email_key
+from tests.addresses import PAIRS, is_same
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,13 @@ def test_spellings_of_one_address_share_a_key(one: str, other: str) -> None:
 )
 def test_look_alikes_have_keys_of_their_own(one: str, other: str) -> None:
     assert make_email_key(one) != make_email_key(other)
+
+
+@settings(max_examples=300)
+@given(pair=PAIRS)
+def test_two_addresses_share_a_key_where_the_rule_says_that_they_are_one(pair: tuple[str, str]) -> None:
+    one, other = pair
+    assert (make_email_key(one) == make_email_key(other)) is is_same(one, other)
 
 
 @given(email=st.text(max_size=30).map(lambda text: f"{text}@example.com"))

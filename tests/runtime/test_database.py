@@ -14,10 +14,12 @@ from sqlalchemy import Connection, MetaData, inspect, select, text
 
 import gateway.database
 import loyalty_service.database
+from gateway.events.sights import SIGHTS
 from gateway.events.store import EVENTS
 from gateway.installation.store import INSTALLATIONS
 from gateway.outbox.entries import NOTES
 from loyalty_service.awards.ledger.tables import awards
+from loyalty_service.callers.table import callers
 from loyalty_service.merchants.table import merchants
 from loyalty_service.snapshots.secret import fleet_secrets
 from runtime.database import DatabaseError, open_database
@@ -28,6 +30,7 @@ from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
 
 GATEWAY, LOYALTY = gateway.database.SCHEMA, loyalty_service.database.SCHEMA
+LOYALTY_TABLES = [*awards.metadata.sorted_tables, callers, merchants, fleet_secrets]
 PROCESSES = 3
 
 of_both = pytest.mark.parametrize("schema", [GATEWAY, LOYALTY], ids=["gateway", "loyalty_service"])
@@ -45,7 +48,7 @@ async def fetch_version(url: str, schema: Schema) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("schema", "tables"),
-    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS]), (LOYALTY, [*awards.metadata.sorted_tables, merchants, fleet_secrets])],
+    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS, SIGHTS]), (LOYALTY, LOYALTY_TABLES)],
     ids=["gateway", "loyalty_service"],
 )
 async def test_tables_are_as_the_migrations_make_them(

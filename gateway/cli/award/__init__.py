@@ -1,4 +1,4 @@
 """The group `trifft-gorgias award`.
 
-`commands` and `export` have the commands, the other two files their shared parts.
+`commands`, `export` and `totals` have the commands, the other two files their shared parts.
 """

@@ -163,6 +163,7 @@ COLUMNS = (
     Column("balance_change", value=_count_change),
     Column("member_support_id", "member", line=_describe_member),
     Column("debit"),
+    Column("caller", "with the key of"),
 )
 _BY_NAME = {column.name: column for column in COLUMNS}
 _LIST = (
@@ -174,10 +175,12 @@ CHANGE_HEADINGS = ("when", "what", "attempt", "who", "why")
 _SHOW = (
     *("award_id", "state", "points", "member_support_id", "tier_before", "ticket_id", "claimed_agent_name"),
     *("reason", "note", "rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time"),
-    *("provider_reference", "request_id", "create_time", "update_time"),
+    *("provider_reference", "request_id", "caller", "create_time", "update_time"),
 )
 # `show` leaves these out where they are empty: few awards have them.
-_SHOWN_WHERE_THERE = frozenset({"rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time"})
+_SHOWN_WHERE_THERE = frozenset(
+    {"rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time", "caller"}
+)
 
 
 def render_award(award: pb.Award, zone: Zone) -> dict[str, Value]:

@@ -10,6 +10,7 @@ from gateway.cli.arguments import Json, MerchantId, strip_text
 from gateway.cli.award import columns
 from gateway.cli.award.export import export
 from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
+from gateway.cli.award.totals import totals
 from gateway.cli.errors import UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
 from gateway.cli.output import (
@@ -27,16 +28,6 @@ from runtime.text import isolate
 _SHOWN = 100
 # In a narrower terminal a table would break long values, such as member ids.
 _TABLE_COLUMNS = 180
-_SUM_TIMEOUT_S = 30.0
-_GROUPINGS = {
-    "agent": pb.AWARD_GROUPING_AGENT,
-    "reason": pb.AWARD_GROUPING_REASON,
-    "day": pb.AWARD_GROUPING_DAY,
-}
-# A reversal counts for the agent who gave the award.
-_TITLES = {"agent": "given by"}
-# The figures of a sum, by their names for scripts.
-_FIGURES = ("award_count", "points", "reversed_points", "in_doubt_points", "removed_points")
 _OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
 _OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
 
@@ -116,28 +107,11 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
 app.command(export, help="Write any number of awards to a file or a pipe, newest first.")
 
 
-@app.command(
-    help="Add up awards by agent, reason or day.\n\nA reversal counts with the award that it undoes, whoever made it."
+app.command(
+    totals,
+    help="Add up awards by agent, reason, day, week or member.\n\n"
+    "A reversal counts with the award that it undoes, whoever made it.",
 )
-async def totals(
-    merchant_id: MerchantId,
-    /,
-    *,
-    by: Annotated[Literal["agent", "reason", "day"], Parameter(help="What to group the sums by.")],
-    selection: Selection = ALL,
-    json: Json = False,
-) -> None:
-    async with open_loyalty(merchant_id, SELECTION_OPTIONS) as loyalty:
-        award_filter, _ = await selection.fetch_filter(loyalty, merchant_id)
-        request = pb.SumAwardsRequest(merchant_id=merchant_id, filter=award_filter, group_by=_GROUPINGS[by])
-        sums = (await loyalty.sum_awards(request, timeout_s=_SUM_TIMEOUT_S)).sums
-    if json:
-        print_json([_render_sum(one) for one in sums])
-    elif sums:
-        headings = (_TITLES.get(by, by), "awards", "points", "taken back", "remain", "removed", "in doubt")
-        print_table(headings, (_list_cells(one) for one in (*sums, _add_up(sums))))
-    else:
-        print_line(f"{merchant_id} has no such awards.")
 
 
 @app.command(help="Record the outcome of an award in doubt; nothing is sent to TRIFFT.")
@@ -174,20 +148,6 @@ async def settle(  # noqa: PLR0913 - one argument per option
         print_line(f"{award.award_id} was {state} already ({points}): nothing was recorded.")
     else:
         print_line(f"{award.award_id} is {state} now ({points}), says {isolate(request.settled_by)}.")
-
-
-def _add_up(sums: Sequence[pb.AwardSum]) -> pb.AwardSum:
-    return pb.AwardSum(key="all", **{field: sum(getattr(one, field) for one in sums) for field in _FIGURES})
-
-
-def _list_cells(one: pb.AwardSum) -> tuple[str, ...]:
-    remain = one.points - one.reversed_points
-    figures = (one.award_count, one.points, one.reversed_points, remain, one.removed_points, one.in_doubt_points)
-    return (one.key or "–", *(str(figure) for figure in figures))
-
-
-def _render_sum(one: pb.AwardSum) -> dict[str, object]:
-    return {"key": one.key or None, **{field: getattr(one, field) for field in _FIGURES}}
 
 
 def _name_settler(name: str | None) -> str:

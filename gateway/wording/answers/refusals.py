@@ -30,6 +30,7 @@ _CAUSES = {
     "MERCHANT_NOT_FOUND": f". The loyalty service does not know this shop. {TELL_ADMINISTRATOR}",
     "MERCHANT_UNVERIFIED": f": {NOT_VERIFIED}",
     "CALLER_UNKNOWN": f". The loyalty service refuses our access. {TELL_ADMINISTRATOR}",
+    "CALLER_FORBIDDEN": f". The loyalty service refuses our access. {TELL_ADMINISTRATOR}",
     "PROVIDER_CREDENTIALS": f". TRIFFT refuses our access, nothing was changed. {TELL_ADMINISTRATOR}",
     "PROVIDER_THROTTLED": ". TRIFFT is busy. Try again in 1 minute.",
     "PROVIDER_UNAVAILABLE": f". TRIFFT is not answering, {_NOTHING_CHANGED}",

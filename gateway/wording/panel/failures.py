@@ -19,9 +19,12 @@ _FAILURES = {
     "STORE_UNAVAILABLE": "our own records did not answer",
     "MERCHANT_NOT_FOUND": "the loyalty service did not know this shop",
     "CALLER_UNKNOWN": "the loyalty service refused our access",
+    "CALLER_FORBIDDEN": "the loyalty service refused our access",
 }
 _OTHER_FAILURE = "the loyalty service did not answer"
-_LASTING = frozenset({"PROVIDER_CREDENTIALS", "PROVIDER_CONTRACT", "MERCHANT_NOT_FOUND", "CALLER_UNKNOWN"})
+_LASTING = frozenset(
+    {"PROVIDER_CREDENTIALS", "PROVIDER_CONTRACT", "MERCHANT_NOT_FOUND", "CALLER_UNKNOWN", "CALLER_FORBIDDEN"}
+)
 
 
 def is_lasting_failure(reason: str) -> bool:

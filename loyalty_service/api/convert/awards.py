@@ -12,16 +12,16 @@ _STATES = {pb.AwardState.Value(spell(state)): state for state in AwardState}
 _GROUPINGS = {pb.AwardGrouping.Value(spell(grouping)): grouping for grouping in AwardGrouping}
 
 
-def read_award(message: pb.AwardPointsRequest) -> GivenAward:
+def read_award(message: pb.AwardPointsRequest, caller: str) -> GivenAward:
     """Raises BadValueError."""
     fields = read_fields(message, GivenAward)
     is_told = message.HasField("member_fetch_time")
     fields["member_fetch_time"] = read_time("member_fetch_time", message.member_fetch_time) if is_told else None
-    return GivenAward(**fields)
+    return GivenAward(**fields | {"caller": caller})
 
 
-def read_reversal(message: pb.ReverseAwardRequest) -> GivenReversal:
-    return GivenReversal(**read_fields(message, GivenReversal))
+def read_reversal(message: pb.ReverseAwardRequest, caller: str) -> GivenReversal:
+    return GivenReversal(**read_fields(message, GivenReversal) | {"caller": caller})
 
 
 def read_state(field: str, message: pb.AwardState.ValueType) -> AwardState:
@@ -44,7 +44,7 @@ def read_filter(message: pb.AwardFilter) -> AwardFilter:
 def read_grouping(message: pb.AwardGrouping.ValueType) -> AwardGrouping:
     """Raises BadValueError, also when none is set."""
     if message not in _GROUPINGS:
-        raise BadValueError("group_by", "must be AWARD_GROUPING_AGENT, AWARD_GROUPING_REASON or AWARD_GROUPING_DAY")
+        raise BadValueError("group_by", f"must be {', '.join(pb.AwardGrouping.Name(one) for one in _GROUPINGS)}")
     return _GROUPINGS[message]
 
 

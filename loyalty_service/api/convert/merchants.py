@@ -1,12 +1,15 @@
-"""Converts merchants, and the fields of their members that could not be read."""
+"""Converts merchants, and what their provider's answers have shown."""
 
-from loyalty_service.api.convert.values import spell, spell_fields, write_time
+from loyalty_service.api.convert.values import spell_fields, write_time
+from loyalty_service.domain.errors import ProviderError
+from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.limits import LIMIT_FIELDS
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import UnreadableField
 from loyalty_service.domain.verification import Verification
 from loyalty_service.merchants.parse import GivenFields
 from protos.loyalty.v1 import loyalty_pb2 as pb
+
+MAX_UNREADABLE = 100
 
 
 def read_merchant_fields(message: pb.Merchant) -> GivenFields:
@@ -35,5 +38,10 @@ def _write_verification(verification: Verification | None) -> pb.Verification:
     )
 
 
-def write_unreadable(field: UnreadableField) -> pb.UnreadableField:
-    return pb.UnreadableField(**spell(field))
+def write_findings(findings: Findings, failure: ProviderError | None) -> pb.CheckMerchantResponse:
+    response = pb.CheckMerchantResponse(**spell_fields(pb.CheckMerchantResponse, findings))
+    del response.unreadable_fields[MAX_UNREADABLE:]
+    if failure is not None:
+        response.probe_failure.reason = pb.ErrorReason.Value(failure.reason)
+        response.probe_failure.message = failure.message
+    return response

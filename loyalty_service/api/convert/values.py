@@ -12,8 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.award_filter import AwardGrouping
+from loyalty_service.domain.caller import Role
 from loyalty_service.domain.erasure import KeptReason
 from loyalty_service.domain.errors import BadValueError
+from loyalty_service.domain.findings import ContractState, LineVerdict
 from loyalty_service.domain.member import CouponState, MemberStatus, NoBalance, Wallet
 from loyalty_service.domain.verification import VerificationOutcome
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -24,10 +26,13 @@ _NANOS = 1_000_000_000  # in a second
 _PREFIXES: dict[type[Enum], str] = {
     AwardGrouping: "AWARD_GROUPING",
     AwardState: "AWARD_STATE",
+    ContractState: "CONTRACT_STATE",
     CouponState: "COUPON_STATE",
     KeptReason: "KEPT_REASON",
+    LineVerdict: "LINE_VERDICT",
     MemberStatus: "MEMBER_STATUS",
     NoBalance: "WALLET_STATE",
+    Role: "CALLER_ROLE",
     VerificationOutcome: "VERIFICATION_OUTCOME",
 }
 

@@ -11,8 +11,8 @@ from loyalty_service.domain.verification import Inspection, Proof, read_exact_ba
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
-def read_verification(message: pb.VerifyMerchantRequest) -> GivenVerification:
-    return GivenVerification(**read_fields(message, GivenVerification))
+def read_verification(message: pb.VerifyMerchantRequest, caller: str) -> GivenVerification:
+    return GivenVerification(**read_fields(message, GivenVerification) | {"caller": caller})
 
 
 def write_inspection(inspection: Inspection) -> pb.InspectMemberResponse:

@@ -18,8 +18,23 @@ def parse_coupons(
     """Return the coupons that are usable at `now`, soonest to expire first, those that never expire last."""
     read = [_read_coupon(row, fields, now, zone, reader) for row in rows]
     usable = [coupon for coupon in read if coupon is not None]
+    if rows:
+        reader.found["coupon.state"] = True
+    if usable:
+        reader.found |= _find_lines(usable)
     usable.sort(key=lambda coupon: (coupon.expire_time is None, coupon.expire_time or now))
     return tuple(usable[:MAX_COUPONS])
+
+
+def _find_lines(coupons: list[Coupon]) -> dict[str, bool]:
+    """What was found in any of the coupons."""
+    return {
+        "coupon.coupon_id": any(coupon.coupon_id for coupon in coupons),
+        "coupon.display_name": any(coupon.display_name for coupon in coupons),
+        "coupon.redeem_value": any(coupon.redeem_value for coupon in coupons),
+        "coupon.code": any(coupon.code for coupon in coupons),
+        "coupon.expire_time": any(coupon.expire_time for coupon in coupons),
+    }
 
 
 def _read_coupon(row: object, fields: CouponFields, now: datetime, zone: tzinfo, reader: FieldReader) -> Coupon | None:

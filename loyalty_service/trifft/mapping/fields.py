@@ -11,9 +11,13 @@ T = TypeVar("T")
 
 
 class FieldReader:
-    """Reads by the profile's lines. `unreadable`: how often each line's field could not be read."""
+    """Reads by the profile's lines. `unreadable`: how often each line's field could not be read.
+
+    `found`: of the lines that were read in this answer, whether they found something.
+    """
 
     def __init__(self) -> None:
+        self.found: dict[str, bool] = {}
         self.unreadable: Counter[str] = Counter()
 
     def read(self, line: str, expression: Expression, row: object, parse: Callable[[object], T], absent: T) -> T:

@@ -21,7 +21,7 @@ from loyalty_service.domain.member import (
 )
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_object, read_required
 from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text, parse_time
-from loyalty_service.trifft.mapping.wallets import read_balance
+from loyalty_service.trifft.mapping.wallets import find_wallet_lines, read_balance
 from loyalty_service.trifft.profile import MemberFields, Profile, is_word
 from loyalty_service.trifft.wire import WireError
 
@@ -47,6 +47,8 @@ def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, 
     """
     comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
     matching = [row for row in comparable if _has_identity(row, fields, identity)]
+    if comparable:
+        reader.found[f"member.{identity.kind}"] = bool(matching) or _has_any(comparable, fields, identity)
     if not matching and len(comparable) < len(rows):
         raise WireError("what cannot be compared", next(iter(reader.unreadable)))
     found = {candidate.member_id: candidate for candidate in (parse_candidate(row, fields) for row in matching)}
@@ -69,7 +71,7 @@ def parse_candidate(row: object, fields: MemberFields) -> Candidate:
 def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: FieldReader) -> Member:
     row, fields = candidate.row, profile.member
     word = reader.read("member.status", fields.status, row, _parse_status, "")
-    return Member(
+    member = Member(
         member_id=candidate.member_id,
         support_id=reader.read("member.support_id", fields.support_id, row, parse_text, ""),
         full_name=_read_name(row, fields, reader),
@@ -81,6 +83,21 @@ def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: F
         segments=_read_segments(row, fields, reader),
         join_time=reader.read("member.join_time", fields.join_time, row, lambda value: parse_time(value, zone), None),
     )
+    reader.found |= _find_lines(member) | find_wallet_lines(member.wallet, row, profile)
+    return member
+
+
+def _find_lines(member: Member) -> dict[str, bool]:
+    return {
+        "member.member_id": True,
+        "member.support_id": member.support_id != "",
+        "member.full_name": member.full_name != "",
+        "member.status": member.status_word != "",
+        "member.tier": member.tier is not None,
+        "member.favorite_venue": member.favorite_venue is not None,
+        "member.segments": len(member.segments) > 0,
+        "member.join_time": member.join_time is not None,
+    }
 
 
 def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
@@ -100,12 +117,21 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
 
 
 def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
-    by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
-    text = parse_echo(by_kind[identity.kind].search(row))
+    text = _read_identity(row, fields, identity)
     try:
         return parse_identity(identity.kind, text).key == identity.key
     except BadValueError:
         return False
+
+
+def _has_any(rows: list[dict[str, Any]], fields: MemberFields, identity: Identity) -> bool:
+    """Whether one of the rows that TRIFFT found has an identity of this kind at all."""
+    return any(_read_identity(row, fields, identity) for row in rows)
+
+
+def _read_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> str:
+    by_kind = {"email": fields.email, "phone": fields.phone, "support_id": fields.support_id}
+    return parse_echo(by_kind[identity.kind].search(row))
 
 
 def _parse_status(value: object) -> str:

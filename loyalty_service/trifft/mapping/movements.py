@@ -21,11 +21,13 @@ def parse_receipt(data: object, fields: BookPoints, kind: str, reader: FieldRead
     def parse_balance(value: object) -> Wallet | None:
         return None if value is None else Wallet(balance=parse_points(value, fields.answered_balance_scale))
 
-    return Receipt(
+    receipt = Receipt(
         provider_reference=read_required(f"{kind}.answered_reference", fields.answered_reference, row, parse_id),
         balance=reader.read(f"{kind}.answered_balance", fields.answered_balance, row, parse_balance, None),
         delayed=reader.read(f"{kind}.answered_pending", fields.answered_pending, row, parse_flag, False),  # noqa: FBT003 - the value if absent
     )
+    reader.found = {f"{kind}.answered_balance": receipt.balance is not None, f"{kind}.answered_pending": True}
+    return receipt
 
 
 def parse_booked_points(data: object, fields: BookPoints, kind: str) -> Decimal | None:

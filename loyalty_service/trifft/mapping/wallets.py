@@ -7,6 +7,7 @@ from loyalty_service.trifft.expression import Expression
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_list
 from loyalty_service.trifft.mapping.values import parse_id, parse_points
 from loyalty_service.trifft.profile import Profile
+from loyalty_service.trifft.wire import WireError
 
 
 def read_balance(row: dict[str, Any], profile: Profile, reader: FieldReader) -> Wallet | NoBalance:
@@ -38,3 +39,22 @@ def _read_points(line: str, expression: Expression, row: object, scale: int, rea
 
     absent: Wallet | NoBalance = NoBalance.UNREADABLE
     return reader.read(line, expression, row, parse, absent)
+
+
+def find_wallet_lines(balance: Wallet | NoBalance, row: dict[str, Any], profile: Profile) -> dict[str, bool]:
+    """Whether the lines of wallets and points found something. Where there are several wallets, one must be chosen."""
+    has_list = _has_list(row, profile)
+    is_chosen = has_list and profile.wallet.chosen != ""
+    found = {"wallet.items": has_list, "wallet.chosen": balance is not NoBalance.SEVERAL}
+    if is_chosen:
+        found["wallet.wallet_id"] = True
+    if balance is not NoBalance.SEVERAL:
+        found["wallet.points" if is_chosen else "member.points"] = balance is not NoBalance.DISABLED
+    return found
+
+
+def _has_list(row: dict[str, Any], profile: Profile) -> bool:
+    try:
+        return bool(profile.wallet.items.search(row))
+    except WireError:
+        return False

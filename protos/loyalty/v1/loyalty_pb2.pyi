@@ -5,9 +5,11 @@ The loyalty API: the members of shops' loyalty programmes, and points given by s
 
 Callers: the Gorgias gateway and any internal service. The provider behind it (TRIFFT) is not visible here.
 
-Authentication: metadata `authorization: Bearer <LOYALTY_API_KEY>` on every call except health and reflection.
-Without it: UNAUTHENTICATED (CALLER_UNKNOWN). A service without a key accepts all callers and listens on the loopback
-only. Each request names its merchant.
+Authentication: metadata `authorization: Bearer <key>` on every call except health and reflection. The key is a
+caller's own (see CallerService), or LOYALTY_API_KEY, which may do everything. Without it: UNAUTHENTICATED
+(CALLER_UNKNOWN). A caller's role allows some calls, and a caller of one merchant may only make calls that name this
+merchant; otherwise: PERMISSION_DENIED (CALLER_FORBIDDEN). Both are said before our records are looked at. A service
+without LOYALTY_API_KEY accepts all callers and listens on the loopback only. Each request names its merchant.
 
 Request ids: metadata `x-request-id` (1 to 64 of A-Z a-z 0-9 _ -) is in each line of the service's log about the
 call; the service makes one where the caller sends none. It is not the `request_id` of an award.
@@ -16,12 +18,12 @@ Deadlines: always set one. A read of one member answers within 1.8 s, AwardPoint
 own database is slow. The service keeps to a caller's shorter deadline.
 
 Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
-`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
-is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": the bytes are not a message of the
-call's type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer; call again) and INTERNAL (INTERNAL_ERROR;
-`request_id` in the ErrorInfo's metadata is the one in the log). A status that carries no ErrorInfo comes from the
-transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened at the other end;
-RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
+`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field is
+at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": the bytes are not a message of the
+call's type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer, perhaps to tell who calls; call again)
+and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that carries
+no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened
+at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -103,6 +105,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE with RetryInfo. The service's own database does not answer, or fails."""
     MERCHANT_UNVERIFIED: _ErrorReason.ValueType  # 26
     """FAILED_PRECONDITION. The merchant's points were not proven for its present profile and URL: see VerifyMerchant."""
+    CALLER_FORBIDDEN: _ErrorReason.ValueType  # 27
+    """PERMISSION_DENIED. The caller's key is not for this call: `role` is the least role that the call needs. Where the
+    key is for one merchant only, and the call is not about that one, `merchant_id` is the key's.
+    """
+    CALLER_EXISTS: _ErrorReason.ValueType  # 28
+    """ALREADY_EXISTS. A caller with this name exists already."""
+    CALLER_NOT_FOUND: _ErrorReason.ValueType  # 29
+    """NOT_FOUND. No caller has this name."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -160,6 +170,14 @@ STORE_UNAVAILABLE: ErrorReason.ValueType  # 25
 """UNAVAILABLE with RetryInfo. The service's own database does not answer, or fails."""
 MERCHANT_UNVERIFIED: ErrorReason.ValueType  # 26
 """FAILED_PRECONDITION. The merchant's points were not proven for its present profile and URL: see VerifyMerchant."""
+CALLER_FORBIDDEN: ErrorReason.ValueType  # 27
+"""PERMISSION_DENIED. The caller's key is not for this call: `role` is the least role that the call needs. Where the
+key is for one merchant only, and the call is not about that one, `merchant_id` is the key's.
+"""
+CALLER_EXISTS: ErrorReason.ValueType  # 28
+"""ALREADY_EXISTS. A caller with this name exists already."""
+CALLER_NOT_FOUND: ErrorReason.ValueType  # 29
+"""NOT_FOUND. No caller has this name."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -313,6 +331,10 @@ class _AwardGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardGr
     AWARD_GROUPING_REASON: _AwardGrouping.ValueType  # 2
     AWARD_GROUPING_DAY: _AwardGrouping.ValueType  # 3
     """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
+    AWARD_GROUPING_MEMBER: _AwardGrouping.ValueType  # 4
+    """By the provider's id of the member."""
+    AWARD_GROUPING_WEEK: _AwardGrouping.ValueType  # 5
+    """By the ISO week of that day: "2026-W48". Its year is the week's: 2027-01-01 is in "2026-W53"."""
 
 class AwardGrouping(_AwardGrouping, metaclass=_AwardGroupingEnumTypeWrapper): ...
 
@@ -322,7 +344,55 @@ AWARD_GROUPING_AGENT: AwardGrouping.ValueType  # 1
 AWARD_GROUPING_REASON: AwardGrouping.ValueType  # 2
 AWARD_GROUPING_DAY: AwardGrouping.ValueType  # 3
 """By the day of its `attempt_time`, in the merchant's zone then: "2026-11-23"."""
+AWARD_GROUPING_MEMBER: AwardGrouping.ValueType  # 4
+"""By the provider's id of the member."""
+AWARD_GROUPING_WEEK: AwardGrouping.ValueType  # 5
+"""By the ISO week of that day: "2026-W48". Its year is the week's: 2027-01-01 is in "2026-W53"."""
 Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
+
+class _LineVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINE_VERDICT_UNSPECIFIED: _LineVerdict.ValueType  # 0
+    LINE_VERDICT_OK: _LineVerdict.ValueType  # 1
+    """It fits, or was read too seldom to tell."""
+    LINE_VERDICT_EMPTY: _LineVerdict.ValueType  # 2
+    """It finds nothing: a line that agents need, for most members; another that should find something, for all."""
+    LINE_VERDICT_UNREADABLE: _LineVerdict.ValueType  # 3
+    """It finds what cannot be read, too often for a few odd members."""
+
+class LineVerdict(_LineVerdict, metaclass=_LineVerdictEnumTypeWrapper): ...
+
+LINE_VERDICT_UNSPECIFIED: LineVerdict.ValueType  # 0
+LINE_VERDICT_OK: LineVerdict.ValueType  # 1
+"""It fits, or was read too seldom to tell."""
+LINE_VERDICT_EMPTY: LineVerdict.ValueType  # 2
+"""It finds nothing: a line that agents need, for most members; another that should find something, for all."""
+LINE_VERDICT_UNREADABLE: LineVerdict.ValueType  # 3
+"""It finds what cannot be read, too often for a few odd members."""
+Global___LineVerdict: _TypeAlias = LineVerdict  # noqa: Y015
+
+class _ContractState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContractStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContractState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTRACT_STATE_UNSPECIFIED: _ContractState.ValueType  # 0
+    CONTRACT_STATE_CONFIRMED: _ContractState.ValueType  # 1
+    CONTRACT_STATE_CONTRADICTED: _ContractState.ValueType  # 2
+    CONTRACT_STATE_NOT_SEEN: _ContractState.ValueType  # 3
+
+class ContractState(_ContractState, metaclass=_ContractStateEnumTypeWrapper): ...
+
+CONTRACT_STATE_UNSPECIFIED: ContractState.ValueType  # 0
+CONTRACT_STATE_CONFIRMED: ContractState.ValueType  # 1
+CONTRACT_STATE_CONTRADICTED: ContractState.ValueType  # 2
+CONTRACT_STATE_NOT_SEEN: ContractState.ValueType  # 3
+Global___ContractState: _TypeAlias = ContractState  # noqa: Y015
 
 class _VerificationState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -406,6 +476,32 @@ VERIFICATION_OUTCOME_NOT_READ: VerificationOutcome.ValueType  # 10
 VERIFICATION_OUTCOME_MERCHANT_CHANGED: VerificationOutcome.ValueType  # 11
 """All agreed, and meanwhile the merchant's profile, URL or token has changed."""
 Global___VerificationOutcome: _TypeAlias = VerificationOutcome  # noqa: Y015
+
+class _CallerRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CallerRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CallerRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CALLER_ROLE_UNSPECIFIED: _CallerRole.ValueType  # 0
+    CALLER_ROLE_READ: _CallerRole.ValueType  # 1
+    """Reads members, awards and merchants, and drops what is held of a member."""
+    CALLER_ROLE_AWARD: _CallerRole.ValueType  # 2
+    """Gives points, takes points away, and takes awards back."""
+    CALLER_ROLE_ADMIN: _CallerRole.ValueType  # 3
+    """Does everything: of its merchant, or of all."""
+
+class CallerRole(_CallerRole, metaclass=_CallerRoleEnumTypeWrapper):
+    """What a caller may do. Each role may do what the one before it may."""
+
+CALLER_ROLE_UNSPECIFIED: CallerRole.ValueType  # 0
+CALLER_ROLE_READ: CallerRole.ValueType  # 1
+"""Reads members, awards and merchants, and drops what is held of a member."""
+CALLER_ROLE_AWARD: CallerRole.ValueType  # 2
+"""Gives points, takes points away, and takes awards back."""
+CALLER_ROLE_ADMIN: CallerRole.ValueType  # 3
+"""Does everything: of its merchant, or of all."""
+Global___CallerRole: _TypeAlias = CallerRole  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
@@ -1116,6 +1212,7 @@ class Award(_message.Message):
     ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
     MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
     DEBIT_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
@@ -1161,6 +1258,10 @@ class Award(_message.Message):
     """The member's support ID when it was opened. Empty: none, not known, or the member was erased."""
     debit: _builtins.bool
     """The points are taken from the wallet, by a deduction or by the reversal of an award. Otherwise they are put on it."""
+    caller: _builtins.str
+    """The name of the caller whose key opened its last try. Empty: LOYALTY_API_KEY, or an award from before there were
+    callers. It stays when the caller is removed.
+    """
     @_builtins.property
     def balance(self) -> Global___Wallet:
         """The balance that the provider answered with. Absent unless APPLIED, or when the answer had none."""
@@ -1211,10 +1312,11 @@ class Award(_message.Message):
         attempt_time: _timestamp_pb2.Timestamp | None = ...,
         member_support_id: _builtins.str = ...,
         debit: _builtins.bool = ...,
+        caller: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "debit", b"debit", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "caller", b"caller", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "debit", b"debit", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1683,9 +1785,17 @@ class SumAwardsRequest(_message.Message):
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     GROUP_BY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     group_by: Global___AwardGrouping.ValueType
     """Must be set."""
+    page_size: _builtins.int
+    """By member only: 1 to 1000; 0 means 100. The other groupings have one page with all."""
+    page_token: _builtins.str
+    """By member only: `next_page_token` of the page before; empty for the first. The filter must be the same on each page.
+    An award that is made meanwhile may move a member to another page.
+    """
     @_builtins.property
     def filter(self) -> Global___AwardFilter: ...
     def __init__(
@@ -1694,10 +1804,12 @@ class SumAwardsRequest(_message.Message):
         merchant_id: _builtins.str = ...,
         filter: Global___AwardFilter | None = ...,
         group_by: Global___AwardGrouping.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "group_by", b"group_by", "merchant_id", b"merchant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "group_by", b"group_by", "merchant_id", b"merchant_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1708,18 +1820,22 @@ class SumAwardsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUMS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
     @_builtins.property
     def sums(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwardSum]:
-        """By key, days newest first."""
+        """By key, days and weeks newest first. Members with the most points first."""
 
     def __init__(
         self,
         *,
         sums: _abc.Iterable[Global___AwardSum] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sums", b"sums"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1737,8 +1853,9 @@ class AwardSum(_message.Message):
     REVERSED_POINTS_FIELD_NUMBER: _builtins.int
     IN_DOUBT_POINTS_FIELD_NUMBER: _builtins.int
     REMOVED_POINTS_FIELD_NUMBER: _builtins.int
+    MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """The agent, reason or day. May be empty: none was named."""
+    """The agent, reason, day, week or member. May be empty: none was named."""
     award_count: _builtins.int
     """Awards that are APPLIED, reversals not counted."""
     points: _builtins.int
@@ -1751,6 +1868,8 @@ class AwardSum(_message.Message):
     """Points that deductions took away, without those that were given back. `award_count`, `points` and `reversed_points`
     are of awards only.
     """
+    member_support_id: _builtins.str
+    """By member: a support ID that the member's awards name. Empty: none, or the member was erased."""
     def __init__(
         self,
         *,
@@ -1760,10 +1879,11 @@ class AwardSum(_message.Message):
         reversed_points: _builtins.int = ...,
         in_doubt_points: _builtins.int = ...,
         removed_points: _builtins.int = ...,
+        member_support_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_count", b"award_count", "in_doubt_points", b"in_doubt_points", "key", b"key", "points", b"points", "removed_points", b"removed_points", "reversed_points", b"reversed_points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["award_count", b"award_count", "in_doubt_points", b"in_doubt_points", "key", b"key", "member_support_id", b"member_support_id", "points", b"points", "removed_points", b"removed_points", "reversed_points", b"reversed_points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2132,15 +2252,19 @@ class CheckMerchantRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    TOLERATE_FAILURE_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
+    tolerate_failure: _builtins.bool
+    """Answer OK also where the provider could not be asked, or refused: `probe_failure` then says why."""
     def __init__(
         self,
         *,
         merchant_id: _builtins.str = ...,
+        tolerate_failure: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant_id", b"merchant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["merchant_id", b"merchant_id", "tolerate_failure", b"tolerate_failure"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2148,25 +2272,331 @@ Global___CheckMerchantRequest: _TypeAlias = CheckMerchantRequest  # noqa: Y015
 
 @_typing.final
 class CheckMerchantResponse(_message.Message):
+    """All but `probe_failure` is known to the process that answers, and to no other one of the fleet."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     UNREADABLE_FIELDS_FIELD_NUMBER: _builtins.int
+    PROBE_FAILURE_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    LINE_FINDINGS_FIELD_NUMBER: _builtins.int
+    OPERATION_FINDINGS_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    BREAKER_FIELD_NUMBER: _builtins.int
+    UNKNOWN_STATUSES_FIELD_NUMBER: _builtins.int
+    CONTRACT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def unreadable_fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnreadableField]:
-        """Fields of the provider's that could not be read since this process started, most often first; at most 100."""
+        """Fields of the provider's that could not be read since `since_time`, most often first; at most 100."""
+
+    @_builtins.property
+    def probe_failure(self) -> Global___ProbeFailure:
+        """Absent: the provider answered, and accepted the token."""
+
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when the others are counted: the merchant's first use in this process, or the last change of its URL, token
+        or profile. Absent: an older service, which tells nothing of what follows.
+        """
+
+    @_builtins.property
+    def line_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineFinding]:
+        """The lines of the wire profile that were read."""
+
+    @_builtins.property
+    def operation_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___OperationFinding]:
+        """Each operation, and whether the provider let the token do it."""
+
+    @_builtins.property
+    def rate(self) -> Global___RateFinding: ...
+    @_builtins.property
+    def breaker(self) -> Global___BreakerFinding:
+        """Absent: the circuit breaker is closed."""
+
+    @_builtins.property
+    def unknown_statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusCount]:
+        """Statuses of members that no line of the profile knows, most often first; at most 21."""
+
+    @_builtins.property
+    def contract(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContractLine]:
+        """Each assumption about the provider, by its id in docs/assumptions.md."""
 
     def __init__(
         self,
         *,
         unreadable_fields: _abc.Iterable[Global___UnreadableField] | None = ...,
+        probe_failure: Global___ProbeFailure | None = ...,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        line_findings: _abc.Iterable[Global___LineFinding] | None = ...,
+        operation_findings: _abc.Iterable[Global___OperationFinding] | None = ...,
+        rate: Global___RateFinding | None = ...,
+        breaker: Global___BreakerFinding | None = ...,
+        unknown_statuses: _abc.Iterable[Global___StatusCount] | None = ...,
+        contract: _abc.Iterable[Global___ContractLine] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "probe_failure", b"probe_failure", "rate", b"rate", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["unreadable_fields", b"unreadable_fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaker", b"breaker", "contract", b"contract", "line_findings", b"line_findings", "operation_findings", b"operation_findings", "probe_failure", b"probe_failure", "rate", b"rate", "since_time", b"since_time", "unknown_statuses", b"unknown_statuses", "unreadable_fields", b"unreadable_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckMerchantResponse: _TypeAlias = CheckMerchantResponse  # noqa: Y015
+
+@_typing.final
+class ProbeFailure(_message.Message):
+    """Why the provider could not be asked: the error that GetSnapshot would have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: Global___ErrorReason.ValueType
+    message: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: Global___ErrorReason.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProbeFailure: _TypeAlias = ProbeFailure  # noqa: Y015
+
+@_typing.final
+class LineFinding(_message.Message):
+    """How often one line of the wire profile was read lately, once for each answer; older counts weigh less and less."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFILE_LINE_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    READ_COUNT_FIELD_NUMBER: _builtins.int
+    EMPTY_COUNT_FIELD_NUMBER: _builtins.int
+    UNREADABLE_COUNT_FIELD_NUMBER: _builtins.int
+    UNREADABLE_TIME_FIELD_NUMBER: _builtins.int
+    IS_NEEDED_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    profile_line: _builtins.str
+    """"member.points"."""
+    expression: _builtins.str
+    """The line's expression, "points"."""
+    read_count: _builtins.int
+    empty_count: _builtins.int
+    """Answers in which it found nothing."""
+    unreadable_count: _builtins.int
+    """Answers in which it found what cannot be read."""
+    is_needed: _builtins.bool
+    """Agents cannot do without it."""
+    verdict: Global___LineVerdict.ValueType
+    @_builtins.property
+    def unreadable_time(self) -> _timestamp_pb2.Timestamp:
+        """Absent: never."""
+
+    def __init__(
+        self,
+        *,
+        profile_line: _builtins.str = ...,
+        expression: _builtins.str = ...,
+        read_count: _builtins.int = ...,
+        empty_count: _builtins.int = ...,
+        unreadable_count: _builtins.int = ...,
+        unreadable_time: _timestamp_pb2.Timestamp | None = ...,
+        is_needed: _builtins.bool = ...,
+        verdict: Global___LineVerdict.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unreadable_time", b"unreadable_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["empty_count", b"empty_count", "expression", b"expression", "is_needed", b"is_needed", "profile_line", b"profile_line", "read_count", b"read_count", "unreadable_count", b"unreadable_count", "unreadable_time", b"unreadable_time", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineFinding: _TypeAlias = LineFinding  # noqa: Y015
+
+@_typing.final
+class OperationFinding(_message.Message):
+    """How one operation of the wire profile fares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    ACCEPT_TIME_FIELD_NUMBER: _builtins.int
+    REFUSE_STATUS_FIELD_NUMBER: _builtins.int
+    REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    MISSING_ROLE_FIELD_NUMBER: _builtins.int
+    FAIL_COUNT_FIELD_NUMBER: _builtins.int
+    FAIL_TIME_FIELD_NUMBER: _builtins.int
+    operation: _builtins.str
+    """"find_member"."""
+    refuse_status: _builtins.int
+    """401 or 403, if it was refused since. 0: it was not."""
+    missing_role: _builtins.str
+    """The role that the refusal named. Empty: none."""
+    fail_count: _builtins.int
+    """How often the provider failed, or did not answer, since it was accepted. 0 an hour after the last time."""
+    @_builtins.property
+    def accept_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was last accepted. Absent: never."""
+
+    @_builtins.property
+    def refuse_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def fail_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        operation: _builtins.str = ...,
+        accept_time: _timestamp_pb2.Timestamp | None = ...,
+        refuse_status: _builtins.int = ...,
+        refuse_time: _timestamp_pb2.Timestamp | None = ...,
+        missing_role: _builtins.str = ...,
+        fail_count: _builtins.int = ...,
+        fail_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_time", b"fail_time", "refuse_time", b"refuse_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "fail_count", b"fail_count", "fail_time", b"fail_time", "missing_role", b"missing_role", "operation", b"operation", "refuse_status", b"refuse_status", "refuse_time", b"refuse_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationFinding: _TypeAlias = OperationFinding  # noqa: Y015
+
+@_typing.final
+class RateFinding(_message.Message):
+    """The rate of the merchant's token. "Lately": in the running hour and the one before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMITS_USED_FIELD_NUMBER: _builtins.int
+    PERMITS_LIMIT_FIELD_NUMBER: _builtins.int
+    PERIOD_S_FIELD_NUMBER: _builtins.int
+    CLOSED_UNTIL_FIELD_NUMBER: _builtins.int
+    THROTTLED_COUNT_FIELD_NUMBER: _builtins.int
+    THROTTLE_TIME_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    permits_used: _builtins.int
+    """Requests that count now, and how many may."""
+    permits_limit: _builtins.int
+    period_s: _builtins.float
+    throttled_count: _builtins.int
+    """429s lately."""
+    refused_count: _builtins.int
+    """Reads for tickets and awards that had no permit in time, lately."""
+    @_builtins.property
+    def closed_until(self) -> _timestamp_pb2.Timestamp:
+        """After a 429 nothing is sent until then. Absent: it is not closed."""
+
+    @_builtins.property
+    def throttle_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def refuse_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        permits_used: _builtins.int = ...,
+        permits_limit: _builtins.int = ...,
+        period_s: _builtins.float = ...,
+        closed_until: _timestamp_pb2.Timestamp | None = ...,
+        throttled_count: _builtins.int = ...,
+        throttle_time: _timestamp_pb2.Timestamp | None = ...,
+        refused_count: _builtins.int = ...,
+        refuse_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_until", b"closed_until", "refuse_time", b"refuse_time", "throttle_time", b"throttle_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_until", b"closed_until", "period_s", b"period_s", "permits_limit", b"permits_limit", "permits_used", b"permits_used", "refuse_time", b"refuse_time", "refused_count", b"refused_count", "throttle_time", b"throttle_time", "throttled_count", b"throttled_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateFinding: _TypeAlias = RateFinding  # noqa: Y015
+
+@_typing.final
+class BreakerFinding(_message.Message):
+    """A circuit breaker that is open: the provider failed several times in a row, and is not called until `retry_time`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_SINCE_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def open_since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        open_since: _timestamp_pb2.Timestamp | None = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["open_since", b"open_since", "retry_time", b"retry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["open_since", b"open_since", "retry_time", b"retry_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BreakerFinding: _TypeAlias = BreakerFinding  # noqa: Y015
+
+@_typing.final
+class StatusCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    word: _builtins.str
+    """As the provider spells it. Empty: all that are more than a word or two, or too many different ones."""
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        word: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusCount: _TypeAlias = StatusCount  # noqa: Y015
+
+@_typing.final
+class ContractLine(_message.Message):
+    """One assumption about the provider, and what this merchant's traffic says of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSUMPTION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    assumption: _builtins.str
+    """Its id in docs/assumptions.md, "find_member"."""
+    state: Global___ContractState.ValueType
+    problem: _builtins.str
+    """What contradicts it, with the line of the wire profile. No text of the provider's."""
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """Of the last evidence. Absent: none, or it is not kept."""
+
+    def __init__(
+        self,
+        *,
+        assumption: _builtins.str = ...,
+        state: Global___ContractState.ValueType = ...,
+        problem: _builtins.str = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_time", b"last_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumption", b"assumption", "last_time", b"last_time", "problem", b"problem", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContractLine: _TypeAlias = ContractLine  # noqa: Y015
 
 @_typing.final
 class UnreadableField(_message.Message):
@@ -2448,3 +2878,151 @@ class VerifyMerchantResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VerifyMerchantResponse: _TypeAlias = VerifyMerchantResponse  # noqa: Y015
+
+@_typing.final
+class Caller(_message.Message):
+    """A service that calls with a key of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    MERCHANT_ID_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """One DNS label, as `Merchant.merchant_id`."""
+    role: Global___CallerRole.ValueType
+    merchant_id: _builtins.str
+    """The only merchant that it may ask about. Empty: all."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Ignored in a request."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        role: Global___CallerRole.ValueType = ...,
+        merchant_id: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "merchant_id", b"merchant_id", "name", b"name", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Caller: _TypeAlias = Caller  # noqa: Y015
+
+@_typing.final
+class CreateCallerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def caller(self) -> Global___Caller: ...
+    def __init__(
+        self,
+        *,
+        caller: Global___Caller | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCallerRequest: _TypeAlias = CreateCallerRequest  # noqa: Y015
+
+@_typing.final
+class CreateCallerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """For `authorization: Bearer <key>`. It is not kept, and cannot be shown again."""
+    @_builtins.property
+    def caller(self) -> Global___Caller: ...
+    def __init__(
+        self,
+        *,
+        caller: Global___Caller | None = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateCallerResponse: _TypeAlias = CreateCallerResponse  # noqa: Y015
+
+@_typing.final
+class ListCallersRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCallersRequest: _TypeAlias = ListCallersRequest  # noqa: Y015
+
+@_typing.final
+class ListCallersResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def callers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caller]: ...
+    def __init__(
+        self,
+        *,
+        callers: _abc.Iterable[Global___Caller] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCallersResponse: _TypeAlias = ListCallersResponse  # noqa: Y015
+
+@_typing.final
+class DeleteCallerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCallerRequest: _TypeAlias = DeleteCallerRequest  # noqa: Y015
+
+@_typing.final
+class DeleteCallerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteCallerResponse: _TypeAlias = DeleteCallerResponse  # noqa: Y015

@@ -162,9 +162,9 @@ class LoyaltyServiceServicer:
         Once the award is on record, the call returns OK whatever the outcome: read `award.state`. An error status with an
         ErrorInfo means that this call has sent nothing to the provider and will send nothing. There is then no award under
         this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it, and a REJECTED one stays REJECTED.
-        After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN and DEADLINE_EXCEEDED the records may
-        not have been read: call again with the same id. After a status without an ErrorInfo the award may be on its way:
-        call again with the same id to learn the outcome. That never adds twice.
+        After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN, CALLER_FORBIDDEN and DEADLINE_EXCEEDED
+        the records may not have been read: call again with the same id. After a status without an ErrorInfo the award may
+        be on its way: call again with the same id to learn the outcome. That never adds twice.
 
         An award binds its `request_id` unless it is REJECTED. After an error status, or if all awards of the id are
         REJECTED, a call may use the id with other content; that makes another award, with its own award_id. (Content:
@@ -231,7 +231,7 @@ class LoyaltyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SumAwards(self, request, context):
-        """Sums a merchant's awards by agent, reason or day. Errors: as ListAwards.
+        """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -707,7 +707,8 @@ class MerchantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CheckMerchant(self, request, context):
-        """Asks the provider now whether the merchant's token works. OK means that it does.
+        """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+        since this process started. OK means that the token works, unless the request tolerates a failure.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
         """
@@ -1001,6 +1002,175 @@ class MerchantService:
             '/loyalty.v1.MerchantService/VerifyMerchant',
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantRequest.SerializeToString,
             protos_dot_loyalty_dot_v1_dot_loyalty__pb2.VerifyMerchantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class CallerServiceStub:
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateCaller = channel.unary_unary(
+                '/loyalty.v1.CallerService/CreateCaller',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerResponse.FromString,
+                _registered_method=True)
+        self.ListCallers = channel.unary_unary(
+                '/loyalty.v1.CallerService/ListCallers',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersResponse.FromString,
+                _registered_method=True)
+        self.DeleteCaller = channel.unary_unary(
+                '/loyalty.v1.CallerService/DeleteCaller',
+                request_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerRequest.SerializeToString,
+                response_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerResponse.FromString,
+                _registered_method=True)
+
+
+class CallerServiceServicer:
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only.
+    """
+
+    def CreateCaller(self, request, context):
+        """Adds a caller and makes its key. The answer is the only time that the key is shown: only its hash is kept. If the
+        answer is lost, delete the caller and add it again.
+        Errors: INVALID_ARGUMENT (BAD_VALUE; also when there are 500 callers), ALREADY_EXISTS (CALLER_EXISTS), NOT_FOUND
+        (MERCHANT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCallers(self, request, context):
+        """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteCaller(self, request, context):
+        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
+        doing goes on to its end. Its awards keep its name.
+        Errors: NOT_FOUND (CALLER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_CallerServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateCaller,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerResponse.SerializeToString,
+            ),
+            'ListCallers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCallers,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersResponse.SerializeToString,
+            ),
+            'DeleteCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCaller,
+                    request_deserializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerRequest.FromString,
+                    response_serializer=protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'loyalty.v1.CallerService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('loyalty.v1.CallerService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class CallerService:
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only.
+    """
+
+    @staticmethod
+    def CreateCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.CallerService/CreateCaller',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.CreateCallerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCallers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.CallerService/ListCallers',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.ListCallersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loyalty.v1.CallerService/DeleteCaller',
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerRequest.SerializeToString,
+            protos_dot_loyalty_dot_v1_dot_loyalty__pb2.DeleteCallerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,9 +5,11 @@ The loyalty API: the members of shops' loyalty programmes, and points given by s
 
 Callers: the Gorgias gateway and any internal service. The provider behind it (TRIFFT) is not visible here.
 
-Authentication: metadata `authorization: Bearer <LOYALTY_API_KEY>` on every call except health and reflection.
-Without it: UNAUTHENTICATED (CALLER_UNKNOWN). A service without a key accepts all callers and listens on the loopback
-only. Each request names its merchant.
+Authentication: metadata `authorization: Bearer <key>` on every call except health and reflection. The key is a
+caller's own (see CallerService), or LOYALTY_API_KEY, which may do everything. Without it: UNAUTHENTICATED
+(CALLER_UNKNOWN). A caller's role allows some calls, and a caller of one merchant may only make calls that name this
+merchant; otherwise: PERMISSION_DENIED (CALLER_FORBIDDEN). Both are said before our records are looked at. A service
+without LOYALTY_API_KEY accepts all callers and listens on the loopback only. Each request names its merchant.
 
 Request ids: metadata `x-request-id` (1 to 64 of A-Z a-z 0-9 _ -) is in each line of the service's log about the
 call; the service makes one where the caller sends none. It is not the `request_id` of an award.
@@ -16,12 +18,12 @@ Deadlines: always set one. A read of one member answers within 1.8 s, AwardPoint
 own database is slow. The service keeps to a caller's shorter deadline.
 
 Errors: every error status of these services carries a google.rpc.ErrorInfo with domain "loyalty.v1" and, as
-`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field
-is at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": the bytes are not a message of the
-call's type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer; call again) and INTERNAL (INTERNAL_ERROR;
-`request_id` in the ErrorInfo's metadata is the one in the log). A status that carries no ErrorInfo comes from the
-transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened at the other end;
-RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
+`reason`, the name of an ErrorReason. RetryInfo is added where the time to wait is known, BadRequest where a field is
+at fault. Any call may fail with INVALID_ARGUMENT (BAD_VALUE, field "request": the bytes are not a message of the
+call's type), UNAVAILABLE (STORE_UNAVAILABLE: our database does not answer, perhaps to tell who calls; call again)
+and INTERNAL (INTERNAL_ERROR; `request_id` in the ErrorInfo's metadata is the one in the log). A status that carries
+no ErrorInfo comes from the transport: UNAVAILABLE, DEADLINE_EXCEEDED and CANCELLED say nothing about what happened
+at the other end; RESOURCE_EXHAUSTED (a request above 256 KiB) and UNIMPLEMENTED never reached the service.
 """
 
 from collections import abc as _abc
@@ -100,9 +102,9 @@ class LoyaltyServiceStub:
     Once the award is on record, the call returns OK whatever the outcome: read `award.state`. An error status with an
     ErrorInfo means that this call has sent nothing to the provider and will send nothing. There is then no award under
     this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it, and a REJECTED one stays REJECTED.
-    After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN and DEADLINE_EXCEEDED the records may
-    not have been read: call again with the same id. After a status without an ErrorInfo the award may be on its way:
-    call again with the same id to learn the outcome. That never adds twice.
+    After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN, CALLER_FORBIDDEN and DEADLINE_EXCEEDED
+    the records may not have been read: call again with the same id. After a status without an ErrorInfo the award may
+    be on its way: call again with the same id to learn the outcome. That never adds twice.
 
     An award binds its `request_id` unless it is REJECTED. After an error status, or if all awards of the id are
     REJECTED, a call may use the id with other content; that makes another award, with its own award_id. (Content:
@@ -149,7 +151,7 @@ class LoyaltyServiceStub:
     (MERCHANT_NOT_FOUND).
     """
     SumAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]
-    """Sums a merchant's awards by agent, reason or day. Errors: as ListAwards."""
+    """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
 
 @_typing.type_check_only
 class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
@@ -202,9 +204,9 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     Once the award is on record, the call returns OK whatever the outcome: read `award.state`. An error status with an
     ErrorInfo means that this call has sent nothing to the provider and will send nothing. There is then no award under
     this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it, and a REJECTED one stays REJECTED.
-    After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN and DEADLINE_EXCEEDED the records may
-    not have been read: call again with the same id. After a status without an ErrorInfo the award may be on its way:
-    call again with the same id to learn the outcome. That never adds twice.
+    After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN, CALLER_FORBIDDEN and DEADLINE_EXCEEDED
+    the records may not have been read: call again with the same id. After a status without an ErrorInfo the award may
+    be on its way: call again with the same id to learn the outcome. That never adds twice.
 
     An award binds its `request_id` unless it is REJECTED. After an error status, or if all awards of the id are
     REJECTED, a call may use the id with other content; that makes another award, with its own award_id. (Content:
@@ -251,7 +253,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     (MERCHANT_NOT_FOUND).
     """
     SumAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]  # type: ignore[assignment]
-    """Sums a merchant's awards by agent, reason or day. Errors: as ListAwards."""
+    """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
 
 class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads members, and gives them points."""
@@ -337,9 +339,9 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         Once the award is on record, the call returns OK whatever the outcome: read `award.state`. An error status with an
         ErrorInfo means that this call has sent nothing to the provider and will send nothing. There is then no award under
         this `request_id`, unless an earlier call made one: REQUEST_ID_REUSED names it, and a REJECTED one stays REJECTED.
-        After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN and DEADLINE_EXCEEDED the records may
-        not have been read: call again with the same id. After a status without an ErrorInfo the award may be on its way:
-        call again with the same id to learn the outcome. That never adds twice.
+        After STORE_UNAVAILABLE, INTERNAL_ERROR, MERCHANT_NOT_FOUND, CALLER_UNKNOWN, CALLER_FORBIDDEN and DEADLINE_EXCEEDED
+        the records may not have been read: call again with the same id. After a status without an ErrorInfo the award may
+        be on its way: call again with the same id to learn the outcome. That never adds twice.
 
         An award binds its `request_id` unless it is REJECTED. After an error status, or if all awards of the id are
         REJECTED, a call may use the id with other content; that makes another award, with its own award_id. (Content:
@@ -416,7 +418,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.SumAwardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.SumAwardsResponse, _abc.Awaitable[_loyalty_pb2.SumAwardsResponse]]:
-        """Sums a merchant's awards by agent, reason or day. Errors: as ListAwards."""
+        """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
 
 def add_LoyaltyServiceServicer_to_server(servicer: LoyaltyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
@@ -451,7 +453,8 @@ class MerchantServiceStub:
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]
-    """Asks the provider now whether the merchant's token works. OK means that it does.
+    """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+    since this process started. OK means that the token works, unless the request tolerates a failure.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
     """
@@ -502,7 +505,8 @@ class MerchantServiceAsyncStub(MerchantServiceStub):
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND).
     """
     CheckMerchant: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.CheckMerchantRequest, _loyalty_pb2.CheckMerchantResponse]  # type: ignore[assignment]
-    """Asks the provider now whether the merchant's token works. OK means that it does.
+    """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+    since this process started. OK means that the token works, unless the request tolerates a failure.
     Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
     the provider said.
     """
@@ -586,7 +590,8 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.CheckMerchantRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.CheckMerchantResponse, _abc.Awaitable[_loyalty_pb2.CheckMerchantResponse]]:
-        """Asks the provider now whether the merchant's token works. OK means that it does.
+        """Asks the provider now whether the merchant's token works, and tells what its answers to this merchant have shown
+        since this process started. OK means that the token works, unless the request tolerates a failure.
         Errors: NOT_FOUND (MERCHANT_NOT_FOUND), and the provider's errors as in GetSnapshot; their message says what
         the provider said.
         """
@@ -621,3 +626,79 @@ class MerchantServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
 def add_MerchantServiceServicer_to_server(servicer: MerchantServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class CallerServiceStub:
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CallerServiceAsyncStub: ...
+    CreateCaller: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.CreateCallerRequest, _loyalty_pb2.CreateCallerResponse]
+    """Adds a caller and makes its key. The answer is the only time that the key is shown: only its hash is kept. If the
+    answer is lost, delete the caller and add it again.
+    Errors: INVALID_ARGUMENT (BAD_VALUE; also when there are 500 callers), ALREADY_EXISTS (CALLER_EXISTS), NOT_FOUND
+    (MERCHANT_NOT_FOUND).
+    """
+    ListCallers: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListCallersRequest, _loyalty_pb2.ListCallersResponse]
+    """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them."""
+    DeleteCaller: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteCallerRequest, _loyalty_pb2.DeleteCallerResponse]
+    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
+    doing goes on to its end. Its awards keep its name.
+    Errors: NOT_FOUND (CALLER_NOT_FOUND).
+    """
+
+@_typing.type_check_only
+class CallerServiceAsyncStub(CallerServiceStub):
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateCaller: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.CreateCallerRequest, _loyalty_pb2.CreateCallerResponse]  # type: ignore[assignment]
+    """Adds a caller and makes its key. The answer is the only time that the key is shown: only its hash is kept. If the
+    answer is lost, delete the caller and add it again.
+    Errors: INVALID_ARGUMENT (BAD_VALUE; also when there are 500 callers), ALREADY_EXISTS (CALLER_EXISTS), NOT_FOUND
+    (MERCHANT_NOT_FOUND).
+    """
+    ListCallers: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListCallersRequest, _loyalty_pb2.ListCallersResponse]  # type: ignore[assignment]
+    """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them."""
+    DeleteCaller: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteCallerRequest, _loyalty_pb2.DeleteCallerResponse]  # type: ignore[assignment]
+    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
+    doing goes on to its end. Its awards keep its name.
+    Errors: NOT_FOUND (CALLER_NOT_FOUND).
+    """
+
+class CallerServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Adds, lists and removes callers: services with keys of their own. For admins of all merchants only."""
+
+    @_abc_1.abstractmethod
+    def CreateCaller(
+        self,
+        request: _loyalty_pb2.CreateCallerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.CreateCallerResponse, _abc.Awaitable[_loyalty_pb2.CreateCallerResponse]]:
+        """Adds a caller and makes its key. The answer is the only time that the key is shown: only its hash is kept. If the
+        answer is lost, delete the caller and add it again.
+        Errors: INVALID_ARGUMENT (BAD_VALUE; also when there are 500 callers), ALREADY_EXISTS (CALLER_EXISTS), NOT_FOUND
+        (MERCHANT_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def ListCallers(
+        self,
+        request: _loyalty_pb2.ListCallersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.ListCallersResponse, _abc.Awaitable[_loyalty_pb2.ListCallersResponse]]:
+        """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them."""
+
+    @_abc_1.abstractmethod
+    def DeleteCaller(
+        self,
+        request: _loyalty_pb2.DeleteCallerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_loyalty_pb2.DeleteCallerResponse, _abc.Awaitable[_loyalty_pb2.DeleteCallerResponse]]:
+        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
+        doing goes on to its end. Its awards keep its name.
+        Errors: NOT_FOUND (CALLER_NOT_FOUND).
+        """
+
+def add_CallerServiceServicer_to_server(servicer: CallerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

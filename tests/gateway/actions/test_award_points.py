@@ -34,7 +34,7 @@ async def test_award_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
         "award_id": "A-10482",
     }
     [request] = scripted.award_requests
-    assert (request.merchant_id, request.member_id, request.points) == ("acme", "member-1", 100)
+    assert (request.merchant_id, request.member_id, request.points) == (gateway.merchant_id, "member-1", 100)
     assert (request.note, request.ticket_id) == ("Sorry for the wait", "4711")
     assert (request.claimed_agent_email, request.claimed_agent_name) == ("ana@acme.example", "Ana")
 
@@ -257,10 +257,10 @@ async def test_award_that_may_have_been_sent_is_not_called_a_failure(
             )
 
 
-async def test_award_store_down_is_said_to_the_agent(gateway: Gateway, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
+async def test_award_store_down_is_said_to_the_agent(own_gateway: Gateway, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "gateway.db")) as database:
         database.execute("ALTER TABLE installations RENAME TO away")
-        response = await gateway.press()
+        response = await own_gateway.press()
     body = await response.json()
     assert (response.status, body["reason"]) == (503, "STORE_UNAVAILABLE")
     assert body["message"].startswith("Not added. Our own records are not answering, this click changed nothing.")
@@ -277,10 +277,10 @@ async def test_award_that_the_loyalty_service_cannot_put_on_record_is_refused(
     assert body["message"].startswith("Not added. Our own records are not answering, this click changed nothing.")
 
 
-async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
+async def test_award_that_never_left_is_safe_to_repeat(own_gateway: Gateway, loyalty: Loyalty) -> None:
     """An earlier click of the same panel may have booked points, so no more is said than of this one."""
     await loyalty[2].stop(None)
-    response = await gateway.press()
+    response = await own_gateway.press()
     body = await response.json()
     assert response.status == 503
     assert body["message"] == (
@@ -288,8 +288,8 @@ async def test_award_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty
     )
 
 
-async def test_award_refusals_as_200_where_the_setting_says_so(tmp_path: Path, loyalty: Loyalty) -> None:
-    async with run_gateway(tmp_path, loyalty[1], refusal_status="200") as gateway:
+async def test_award_refusals_as_200_where_the_setting_says_so(folder: Path, loyalty: Loyalty) -> None:
+    async with run_gateway(folder, loyalty[1], refusal_status="200") as gateway:
         response = await gateway.press(points="0")
         assert response.status == 200
         assert await response.json() == {
@@ -307,9 +307,9 @@ async def test_award_retry_after_is_passed_on(gateway: Gateway, scripted: Script
     assert (response.status, response.headers["Retry-After"]) == (503, "60")
 
 
-async def test_award_too_many_clicks(tmp_path: Path, loyalty: Loyalty) -> None:
+async def test_award_too_many_clicks(folder: Path, loyalty: Loyalty) -> None:
     loyalty[0].award = APPLIED
-    async with run_gateway(tmp_path, loyalty[1], actions_per_minute=2) as gateway:
+    async with run_gateway(folder, loyalty[1], actions_per_minute=2) as gateway:
         answers = [await gateway.press() for _ in range(3)]
         assert [answer.status for answer in answers] == [200, 200, 429]
         assert 0 < int(answers[2].headers["Retry-After"]) <= 60
@@ -373,7 +373,7 @@ async def test_award_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty)
     scripted.award = APPLIED
     response = await gateway.session.post(
         f"{gateway.url}/gorgias/actions/award-points?ticket_id=4711&token={gateway.credential}",
-        json={"award_token": gateway.tokens.make("acme", "member-1"), "points": 100, "note": None},
+        json={"award_token": gateway.tokens.make("member-1"), "points": 100, "note": None},
     )
     assert response.status == 200
     [request] = scripted.award_requests
@@ -432,12 +432,12 @@ async def test_award_note_too_long_or_hostile(gateway: Gateway, scripted: Script
 async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Retyped values change nothing; another ticket, agent or panel does."""
     scripted.award = APPLIED
-    values = {"award_token": gateway.tokens.make("acme", "member-1", PETER), "ticket_id": "4726"}
+    values = {"award_token": gateway.tokens.make("member-1", PETER), "ticket_id": "4726"}
     await gateway.press(**values, agent_email="ana@acme.example")
     await gateway.press(**values, agent_email="Ana@acme.example", note="again", points="50")
     await gateway.press(**values, agent_email="ben@acme.example")
     await gateway.press(**values | {"ticket_id": "4727"}, agent_email="ana@acme.example")
-    another = gateway.tokens.make("acme", "member-1", PETER)
+    another = gateway.tokens.make("member-1", PETER)
     await gateway.press(**values | {"award_token": another}, agent_email="ana@acme.example")
     ids = [request.request_id for request in scripted.award_requests]
     assert ids[0] == ids[1]
@@ -446,7 +446,7 @@ async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: 
 
 async def test_award_agents_who_look_alike_press_for_themselves(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = APPLIED
-    panel = gateway.tokens.make("acme", "member-1")
+    panel = gateway.tokens.make("member-1")
     names = ["Zoë", "ZOë", "ZOË", "Zoe", "Zoe\u0308"]
     for name in names:
         await gateway.press(award_token=panel, agent_email="", agent_name=name)
@@ -508,8 +508,8 @@ async def test_award_without_a_member_says_why_as_the_panel_does(
 
 async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Another shop's panel, a tampered one and plain nonsense read the same."""
-    own = gateway.tokens.make("acme", "member-1")
-    for token in (gateway.tokens.make("bloom", "member-1"), own[:-2], "x." + own, "nonsense", "é", "x" * 5000):
+    own = gateway.tokens.make("member-1")
+    for token in (gateway.tokens.make("member-1", shop="bloom"), own[:-2], "x." + own, "nonsense", "é", "x" * 5000):
         response = await gateway.press(award_token=token)
         body = await response.json()
         assert (response.status, body["reason"]) == (400, "AWARD_TOKEN")
@@ -524,7 +524,7 @@ def test_every_reason_of_the_contract_has_a_status() -> None:
 
 async def test_award_answer_is_json_even_for_a_query_only_press(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = APPLIED
-    token = gateway.tokens.make("acme", "member-1")
+    token = gateway.tokens.make("member-1")
     query = f"points=100&ticket_id=4711&award_token={token}&token={gateway.credential}"
     url = f"{gateway.url}/gorgias/actions/award-points?{query}"
     async with aiohttp.ClientSession() as session, session.post(url) as response:

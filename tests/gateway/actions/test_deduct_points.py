@@ -15,6 +15,7 @@ from tests.gateway.actions.outcomes import make_deduction, make_reversal
 from tests.gateway.actions.test_award_limits import make_limit
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Shop
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_answers import CODE, MAX_CHARS, make_error
 
@@ -25,9 +26,11 @@ _DOUBT = "We do not know yet whether the 50 points were removed. Do not remove t
 _OFF = "Not removed: this shop does not let support remove points. Ask a manager."
 
 
-@pytest.fixture(autouse=True)
-def shop(scripted: ScriptedLoyalty) -> None:
-    scripted.merchant.max_points_per_deduction = 200
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """One that lets support remove points."""
+    shop.scripted.merchant.max_points_per_deduction = 200
+    return shop
 
 
 async def test_deduction_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -41,7 +44,7 @@ async def test_deduction_applied(gateway: Gateway, scripted: ScriptedLoyalty) ->
     }
     [request] = scripted.award_requests
     assert (request.debit, request.points, request.reason) == (True, 50, "Correction")
-    assert (request.merchant_id, request.member_id, request.ticket_id) == ("acme", "member-1", "4711")
+    assert (request.merchant_id, request.member_id, request.ticket_id) == (gateway.merchant_id, "member-1", "4711")
     assert (request.note, request.claimed_agent_name, request.ticket_verified) == ("Twice by mistake", "Ana", True)
 
 
@@ -256,8 +259,8 @@ def test_points_malformed_in_a_shop_that_cannot_be_asked_for_are_not_called_forb
 async def test_token_of_each_button_is_none_of_another(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Points are never removed by a panel that could only add them, nor the other way round."""
     scripted.award = make_deduction(APPLIED)
-    award, deduct = (gateway.tokens.make("acme", "member-1", debit=debit) for debit in (False, True))
-    undo = gateway.tokens.make_undo("acme", "A-12")
+    award, deduct = (gateway.tokens.make("member-1", debit=debit) for debit in (False, True))
+    undo = gateway.tokens.make_undo("A-12")
     presses = [gateway.press_deduct(deduct_token=token) for token in (award, undo)]
     presses += [gateway.press(award_token=token) for token in (deduct, undo)]
     presses += [gateway.press_undo(undo_token=token) for token in (award, deduct)]
@@ -321,7 +324,7 @@ async def test_deduction_and_award_of_one_panel_are_two(gateway: Gateway, script
 
 
 async def test_deduction_on_another_customers_ticket_is_refused(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    response = await gateway.press_deduct(deduct_token=gateway.tokens.make("acme", "member-1", PETER, debit=True))
+    response = await gateway.press_deduct(deduct_token=gateway.tokens.make("member-1", PETER, debit=True))
     body = await response.json()
     assert (response.status, body["reason"]) == (409, "OTHER_CUSTOMER")
     assert body["message"].startswith("Not removed: this ticket now belongs to another customer.")
@@ -356,7 +359,7 @@ async def test_last_try_of_a_deduction_is_shown_on_the_next_panel(gateway: Gatew
     scripted.snapshot = make_snapshot()
     member_id = scripted.snapshot.member.member_id
     scripted.award = make_limit("per_ticket", 500, 500)
-    await gateway.press_deduct(deduct_token=gateway.tokens.make("acme", member_id, debit=True), agent_name="Ana")
+    await gateway.press_deduct(deduct_token=gateway.tokens.make(member_id, debit=True), agent_name="Ana")
     [row] = (await (await gateway.get_widget()).json())["last_try"]
     assert row["line"] == (
         "Not removed at 13:55 (23 Nov, Ana, ticket 4711): 500 of 500 points for ticket 4711 are already removed. "

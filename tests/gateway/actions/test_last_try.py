@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import grpc
 import msgspec
 import pytest
+import pytest_asyncio
 
 from gateway.actions.refusals import KEPT, KEPT_PASSING, LastRefusals, Refusal, make_last_refusal
 from gateway.wording.panel.last_try import say_last_try
@@ -17,6 +18,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.actions.outcomes import APPLIED, UNDONE, make_response
 from tests.gateway.edge.running import NOW, PETER, Gateway, make_time, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Edge, Shop
 
 Loyalty: TypeAlias = "tuple[ScriptedLoyalty, str, grpc.aio.Server]"
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -24,9 +26,11 @@ BUSY = Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_THROTTLED")
 SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"))
 
 
-@pytest.fixture(autouse=True)
-def member(loyalty: Loyalty) -> None:
-    loyalty[0].snapshot = make_snapshot("member-1")
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    """One with a member."""
+    shop.scripted.snapshot = make_snapshot("member-1")
+    return shop
 
 
 def make_snapshot(member_id: str) -> pb.Snapshot:
@@ -130,21 +134,20 @@ async def test_row_is_gone_after_an_undo(gateway: Gateway, scripted: ScriptedLoy
     assert read_rows(await look(gateway)) == []
 
 
-async def test_refusal_is_on_no_other_members_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_refusal_is_on_no_other_members_panel(edge: Edge, gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Nor is it dropped by what happens to another member, or to one of the same number in another shop."""
     scripted.award = BUSY
     await gateway.press()
     scripted.award = APPLIED
-    other = gateway.tokens.make("acme", "member-2", PETER)
+    other = gateway.tokens.make("member-2", PETER)
     assert (await gateway.press(award_token=other, ticket_id="4726")).status == 200
     assert len(read_rows(await look(gateway))) == 1
     scripted.snapshot = make_snapshot("member-2")
     assert read_rows(await look(gateway)) == []
     scripted.snapshot = make_snapshot("member-1")
-    foreign = await gateway.session.get(
-        gateway.make_widget_url("jana@example.com", credential=gateway.foreign_credential)
-    )
-    assert read_rows(await foreign.json()) == []
+    async with edge.open_shop() as foreign:
+        foreign.scripted.snapshot = make_snapshot("member-1")
+        assert read_rows(await look(foreign.gateway)) == []
 
 
 NO_MEMBERS: list[str] = ["x", "", "no-member"]
@@ -157,17 +160,18 @@ async def test_refusal_of_a_panel_without_a_member_is_nobodys(gateway: Gateway, 
             assert read_rows(await look(gateway)) == []
 
 
-async def test_refusal_that_agents_read_is_not_shown_again(tmp_path: Path, loyalty: Loyalty) -> None:
-    loyalty[0].award = BUSY
-    async with run_gateway(tmp_path, loyalty[1], refusal_status="200") as gateway:
+async def test_refusal_that_agents_read_is_not_shown_again(folder: Path, loyalty: Loyalty) -> None:
+    loyalty[0].snapshot, loyalty[0].award = make_snapshot("member-1"), BUSY
+    async with run_gateway(folder, loyalty[1], refusal_status="200") as gateway:
         await gateway.press()
         assert read_rows(await look(gateway)) == []
 
 
-@pytest.fixture
-async def old_panels(tmp_path: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def old_panels(folder: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
     """A gateway whose panels are old at once."""
-    async with run_gateway(tmp_path, loyalty[1], award_token_life_s=-86_400 * 3650) as gateway:
+    loyalty[0].snapshot = make_snapshot("member-1")
+    async with run_gateway(folder, loyalty[1], award_token_life_s=-86_400 * 3650) as gateway:
         yield gateway
 
 

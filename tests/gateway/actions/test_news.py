@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.actions.outcomes import make_response, make_reversal
@@ -19,10 +20,10 @@ NOT_UNDONE = "We do not know yet whether the 100 points were taken back. Do not 
 CHECKING = "We are still checking award A-10482 for this customer"
 
 
-@pytest.fixture
-async def silent(tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def silent(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
     """A shop that wants no notes."""
-    async with run_gateway(tmp_path, loyalty[1], gorgias=helpdesk.make_target(writes_notes=False)) as running:
+    async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target(writes_notes=False)) as running:
         yield running
 
 
@@ -32,13 +33,14 @@ def make_doubt(**metadata: str) -> Failure:
 
 async def press(gateway: Gateway, ticket_id: str, **values: str) -> dict[str, Any]:
     """On one of Peter's tickets, 4726 and 4727."""
-    token = gateway.tokens.make("acme", "member-1", PETER)
+    token = gateway.tokens.make("member-1", PETER)
     answer = await gateway.press(**{"award_token": token, "ticket_id": ticket_id, **values})
     body: dict[str, Any] = await answer.json()
     return body
 
 
-async def test_shop_that_wants_no_notes_promises_none(silent: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_shop_that_wants_no_notes_promises_none(silent: Gateway, loyalty: Loyalty) -> None:
+    scripted = loyalty[0]
     scripted.award = make_response(pb.AWARD_STATE_UNKNOWN, ticket_id="4726")
     assert (await press(silent, "4726"))["message"] == f"{NOT_KNOWN} Award A-10482."
     scripted.award = make_doubt(
@@ -65,7 +67,7 @@ async def test_award_in_doubt_names_the_ticket_that_will_hear_of_it(
     said = f"{CHECKING} (started 13:02). This can take 20 minutes or more. A note will appear in"
     assert (await press(gateway, "4727"))["message"] == f"Not added. {said} ticket 4726."
     assert (await press(gateway, "4726"))["message"] == f"Not added. {said} this ticket."
-    undo = gateway.tokens.make_undo("acme", "A-1", PETER)
+    undo = gateway.tokens.make_undo("A-1", PETER)
     answer = await gateway.press_undo(undo_token=undo, ticket_id="4727")
     assert (await answer.json())["message"] == f"Not undone. {said} ticket 4726."
 
@@ -97,7 +99,7 @@ async def test_undo_that_was_pressed_elsewhere_before_names_that_ticket(
 ) -> None:
     """One panel is one undo, and it is on record with the ticket of its first press."""
     scripted.reversal = make_reversal(pb.AWARD_STATE_UNKNOWN, ticket_id="4726")
-    undo = gateway.tokens.make_undo("acme", "A-10482", PETER)
+    undo = gateway.tokens.make_undo("A-10482", PETER)
     for ticket_id, place in (("4726", "this ticket"), ("4727", "ticket 4726")):
         answer = await gateway.press_undo(undo_token=undo, ticket_id=ticket_id)
         assert (await answer.json())["message"] == f"{NOT_UNDONE} A note will appear in {place}. Award A-10483."

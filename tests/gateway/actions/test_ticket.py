@@ -10,36 +10,44 @@ from typing import Any, TypeAlias
 import aiohttp
 import grpc
 import pytest
+import pytest_asyncio
 
 from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.shared import Shop
 from tests.gateway.helpdesk import Helpdesk
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 Press: TypeAlias = "Callable[..., Any]"
 
 
-@pytest.fixture
-async def gateway(
-    request: pytest.FixtureRequest, tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk
-) -> AsyncIterator[Gateway]:
+@pytest.fixture(params=["award", "undo"])
+def press(request: pytest.FixtureRequest, gateway: Gateway, scripted: ScriptedLoyalty) -> Press:
+    """Either button."""
+    scripted.award, scripted.reversal = APPLIED, UNDONE
+    return gateway.press if request.param == "award" else gateway.press_undo
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_gateway(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
+    """With our usual share of the account's rate, and less time than usual."""
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
-    target, settings = helpdesk.make_target(), getattr(request, "param", {})
-    async with run_gateway(tmp_path, loyalty[1], gorgias=target, **settings) as running:
+    async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target(), action_timeout_s=4.0) as running:
         yield running
 
 
 @pytest.fixture(params=["award", "undo"])
-def press(request: pytest.FixtureRequest, gateway: Gateway) -> Press:
-    """Either button."""
-    return gateway.press if request.param == "award" else gateway.press_undo
+def own_press(request: pytest.FixtureRequest, own_gateway: Gateway) -> Press:
+    """Either button of it."""
+    return own_gateway.press if request.param == "award" else own_gateway.press_undo
 
 
 @pytest.fixture
-def database(tmp_path: Path, gateway: Gateway) -> Iterator[sqlite3.Connection]:  # noqa: ARG001 - it makes the file
-    with closing(sqlite3.connect(tmp_path / "gateway.db", isolation_level=None)) as connection:
+def database(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Its database."""
+    with closing(sqlite3.connect(folder / "gateway.db", isolation_level=None)) as connection:
         yield connection
 
 
@@ -91,49 +99,43 @@ async def test_press_without_a_ticket_is_refused(
 
 
 async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
-    press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk
+    own_press: Press, loyalty: Loyalty, helpdesk: Helpdesk
 ) -> None:
     for number in range(REQUESTS):
-        assert (await press(ticket_id=str(900_000 + number))).status == HTTPStatus.UNPROCESSABLE_ENTITY
-    response = await press()
+        assert (await own_press(ticket_id=str(900_000 + number))).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    response = await own_press()
     body = await response.json()
     assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
     assert 0 < int(response.headers["Retry-After"]) <= WINDOW_S
     assert body["message"].endswith(
         ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
     )
-    assert (len(helpdesk.requests), list_sent(scripted)) == (REQUESTS, [])
+    assert (len(helpdesk.requests), list_sent(loyalty[0])) == (REQUESTS, [])
 
 
-async def test_note_is_on_record_under_the_requests_id(
-    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
-) -> None:
+async def test_note_is_on_record_under_the_requests_id(press: Press, shop: Shop) -> None:
     await press()
-    [request] = list_sent(scripted)
-    rows = database.execute("SELECT merchant_id, request_id, ticket_id FROM ticket_notes").fetchall()
-    assert rows == [("acme", request.request_id, 4711)]
+    [request] = list_sent(shop.scripted)
+    [note] = await shop.list_notes()
+    assert (note["request_id"], note["ticket_id"]) == (request.request_id, 4711)
 
 
 async def test_nothing_is_sent_where_no_note_can_be_put_on_record(
-    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
+    own_press: Press, loyalty: Loyalty, database: sqlite3.Connection
 ) -> None:
     database.execute("ALTER TABLE ticket_notes RENAME TO away")
-    await check_nothing_was_done(await press(), scripted)
+    await check_nothing_was_done(await own_press(), loyalty[0])
 
 
-@pytest.mark.parametrize("gateway", [{"action_timeout_s": 4.0}], indirect=True)
 async def test_nothing_is_sent_where_the_note_takes_too_long(
-    press: Press, scripted: ScriptedLoyalty, database: sqlite3.Connection
+    own_press: Press, loyalty: Loyalty, database: sqlite3.Connection
 ) -> None:
     with locked(database):
-        response = await press()
-    await check_nothing_was_done(response, scripted)
+        response = await own_press()
+    await check_nothing_was_done(response, loyalty[0])
 
 
 @pytest.mark.parametrize("values", [{"points": "ten"}, {"award_token": "x"}, {"note": "x" * 501}])
-async def test_press_that_cannot_be_read_asks_gorgias_nothing(
-    gateway: Gateway, helpdesk: Helpdesk, database: sqlite3.Connection, values: dict[str, str]
-) -> None:
-    assert (await gateway.press(**values)).status == 400
-    assert helpdesk.requests == []
-    assert database.execute("SELECT count(*) FROM ticket_notes").fetchone() == (0,)
+async def test_press_that_cannot_be_read_asks_gorgias_nothing(shop: Shop, values: dict[str, str]) -> None:
+    assert (await shop.gateway.press(**values)).status == 400
+    assert (shop.helpdesk.requests, await shop.list_notes()) == ([], [])

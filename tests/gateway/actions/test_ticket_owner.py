@@ -3,9 +3,7 @@
 All buttons ask alike: what Gorgias may answer is tried with one of them, and that each asks with each of them.
 """
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gateway.database import open_database
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
 from runtime.text import isolate
@@ -24,6 +23,7 @@ from sandbox.gorgias.faults import Fault
 from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import JANA, NOW, PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.shared import Shop
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.widget.test_view import make_snapshot
 
@@ -38,11 +38,10 @@ NOT_CHECKED = ". Gorgias did not say whose ticket this is. Nothing was changed. 
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
-    loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
-    many = {"gorgias_requests": 10**6, "actions_per_minute": 10**6}
-    async with run_gateway(tmp_path, loyalty[1], gorgias=helpdesk.make_target(), **many) as running:
-        yield running
+def shop(shop: Shop) -> Shop:
+    """Where a press that gets through succeeds."""
+    shop.scripted.award, shop.scripted.reversal = APPLIED, UNDONE
+    return shop
 
 
 class Button:
@@ -58,7 +57,7 @@ class Button:
         self._token = f"{kind}_token"
 
     async def press_panel_of(self, email: str, **values: str) -> aiohttp.ClientResponse:
-        token = self._make_token("acme", self._subject, email)
+        token = self._make_token(self._subject, email)
         response: aiohttp.ClientResponse = await self.press(**{self._token: token}, **values)
         return response
 
@@ -75,19 +74,11 @@ def list_sent(scripted: ScriptedLoyalty) -> list[Any]:
     return [*scripted.award_requests, *scripted.reversal_requests]
 
 
-def count_notes(folder: Path) -> int:
-    with closing(sqlite3.connect(folder / "gateway.db")) as database:
-        count: int = database.execute("SELECT count(*) FROM ticket_notes").fetchone()[0]
-    return count
-
-
-async def check_refused(
-    response: aiohttp.ClientResponse, scripted: ScriptedLoyalty, helpdesk: Helpdesk, folder: Path
-) -> dict[str, Any]:
+async def check_refused(response: aiohttp.ClientResponse, shop: Shop) -> dict[str, Any]:
     """Nothing was sent, promised or written."""
     body: dict[str, Any] = await response.json()
     assert response.content_type == "application/problem+json"
-    assert (list_sent(scripted), count_notes(folder), helpdesk.writes) == ([], 0, [])
+    assert (list_sent(shop.scripted), await shop.list_notes(), shop.helpdesk.writes) == ([], [], [])
     return body
 
 
@@ -116,13 +107,13 @@ def give_to_the_stranger(helpdesk: Helpdesk) -> None:
 def merge(helpdesk: Helpdesk) -> None:
     """Jana was merged into another, who has her address, too: where Gorgias points to is not followed."""
     answer_customer(helpdesk, "new@example.com")
-    helpdesk.answer(CUSTOMER, status=301, Location=f"{helpdesk.url}/gorgias/acme/api/customers/{STRANGERS_ID}")
+    helpdesk.answer(CUSTOMER, status=301, Location=f"{helpdesk.make_target().gorgias_url}/api/customers/{STRANGERS_ID}")
     helpdesk.account.state.customers[STRANGERS_ID].email = JANA
 
 
 def redirect_ticket(helpdesk: Helpdesk) -> None:
     """To one of the very customer's."""
-    helpdesk.answer(TICKET, status=301, Location=f"{helpdesk.url}/gorgias/acme/api/tickets/4711/")
+    helpdesk.answer(TICKET, status=301, Location=f"{helpdesk.make_target().gorgias_url}/api/tickets/4711/")
 
 
 OTHERS: dict[str, Change] = {
@@ -139,12 +130,10 @@ OTHERS: dict[str, Change] = {
 
 @ONE_BUTTON
 @pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS.keys())
-async def test_ticket_of_another_customer_is_refused(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, change: Change
-) -> None:
-    change(helpdesk)
+async def test_ticket_of_another_customer_is_refused(button: Button, shop: Shop, change: Change) -> None:
+    change(shop.helpdesk)
     response = await button.press()
-    body = await check_refused(response, scripted, helpdesk, tmp_path)
+    body = await check_refused(response, shop)
     assert (response.status, body["reason"]) == (409, "OTHER_CUSTOMER")
     assert body["message"] == button.lead + OTHER_CUSTOMER
 
@@ -154,13 +143,13 @@ OTHER_TICKETS: list[str] = ["4712", "4713", "4714", "4726"]
 
 @ONE_BUTTON
 async def test_panel_pressed_with_the_number_of_anothers_ticket_is_refused(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, subtests: pytest.Subtests
+    button: Button, shop: Shop, subtests: pytest.Subtests
 ) -> None:
     """Of a stranger, of a chat visitor without an address, of another member."""
     for ticket_id in OTHER_TICKETS:
         with subtests.test(ticket_id=ticket_id):
             response = await button.press(ticket_id=ticket_id)
-            body = await check_refused(response, scripted, helpdesk, tmp_path)
+            body = await check_refused(response, shop)
             assert (response.status, body["message"]) == (409, button.lead + OTHER_CUSTOMER)
 
 
@@ -169,12 +158,12 @@ NOT_IN_THE_ACCOUNT: list[str] = ["999999", "0", "04711", "4711.0", "4711/message
 
 @ONE_BUTTON
 async def test_ticket_that_is_not_in_the_account_is_refused(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, subtests: pytest.Subtests
+    button: Button, shop: Shop, subtests: pytest.Subtests
 ) -> None:
     for ticket_id in NOT_IN_THE_ACCOUNT:
         with subtests.test(ticket_id=ticket_id):
             response = await button.press(ticket_id=ticket_id)
-            body = await check_refused(response, scripted, helpdesk, tmp_path)
+            body = await check_refused(response, shop)
             assert (response.status, body["reason"]) == (422, "TICKET_NOT_FOUND")
             assert body["message"] == (
                 f"{button.lead}: ticket {isolate(ticket_id)} is not in this Gorgias account. "
@@ -208,13 +197,11 @@ SILENT_TICKETS: dict[str, Change] = {
 
 @ONE_BUTTON
 @pytest.mark.parametrize("change", SILENT_TICKETS.values(), ids=SILENT_TICKETS.keys())
-async def test_gorgias_that_does_not_say_whose_the_ticket_is(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, change: Change
-) -> None:
-    change(helpdesk)
+async def test_gorgias_that_does_not_say_whose_the_ticket_is(button: Button, shop: Shop, change: Change) -> None:
+    change(shop.helpdesk)
     response = await button.press()
-    helpdesk.account.faults.clear()
-    body = await check_refused(response, scripted, helpdesk, tmp_path)
+    shop.helpdesk.account.faults.clear()
+    body = await check_refused(response, shop)
     assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
     assert body["message"] == button.lead + NOT_CHECKED
 
@@ -232,26 +219,28 @@ SILENT_CUSTOMERS: dict[str, Change] = {
 @ONE_BUTTON
 @pytest.mark.parametrize("change", SILENT_CUSTOMERS.values(), ids=SILENT_CUSTOMERS.keys())
 async def test_gorgias_that_does_not_say_which_addresses_the_customer_has(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, change: Change
+    button: Button, shop: Shop, change: Change
 ) -> None:
-    helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
-    change(helpdesk)
+    shop.helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
+    change(shop.helpdesk)
     response = await button.press()
-    body = await check_refused(response, scripted, helpdesk, tmp_path)
+    body = await check_refused(response, shop)
     assert (response.status, body["message"]) == (503, button.lead + NOT_CHECKED)
 
 
 async def test_gorgias_that_is_too_slow_in_all_is_not_waited_for(
-    tmp_path: Path, loyalty: Loyalty, helpdesk: Helpdesk
+    folder: Path, loyalty: Loyalty, helpdesk: Helpdesk
 ) -> None:
     """The customer is asked for in what the ticket has left of the press's time, not in a time of its own."""
     helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
     helpdesk.account.faults.set(Fault(kind="hang", operation="*"))
-    target = helpdesk.make_target()
-    async with run_gateway(tmp_path, loyalty[1], gorgias=target, action_timeout_s=3.0) as gateway:
+    async with (
+        run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target(), action_timeout_s=3.0) as gateway,
+        open_database(f"sqlite:///{folder / 'gateway.db'}") as database,
+    ):
         response = await gateway.press()
         helpdesk.account.faults.clear()
-        body = await check_refused(response, loyalty[0], helpdesk, tmp_path)
+        body = await check_refused(response, Shop(gateway, helpdesk, loyalty[0], database))
     assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
 
 
@@ -264,12 +253,12 @@ EACH_REFUSAL: dict[str, tuple[Change, str, int, str]] = {
 
 @pytest.mark.parametrize("case", EACH_REFUSAL.values(), ids=EACH_REFUSAL.keys())
 async def test_no_button_is_pressed_on_a_ticket_that_is_not_surely_the_customers(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, case: tuple[Change, str, int, str]
+    button: Button, shop: Shop, case: tuple[Change, str, int, str]
 ) -> None:
     change, ticket_id, status, sentence = case
-    change(helpdesk)
+    change(shop.helpdesk)
     response = await button.press(ticket_id=ticket_id)
-    body = await check_refused(response, scripted, helpdesk, tmp_path)
+    body = await check_refused(response, shop)
     assert response.status == status
     assert body["message"].startswith(button.lead + sentence)
 
@@ -289,15 +278,13 @@ SAME: dict[str, Change] = {
 
 @ONE_BUTTON
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME.keys())
-async def test_ticket_of_the_panels_customer_is_verified(
-    button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, tmp_path: Path, change: Change
-) -> None:
-    change(helpdesk)
+async def test_ticket_of_the_panels_customer_is_verified(button: Button, shop: Shop, change: Change) -> None:
+    change(shop.helpdesk)
     response = await button.press()
     assert (response.status, (await response.json())["status"]) == (200, "applied")
-    [request] = list_sent(scripted)
+    [request] = list_sent(shop.scripted)
     assert (request.ticket_id, request.ticket_verified) == ("4711", True)
-    assert count_notes(tmp_path) == 1
+    assert len(await shop.list_notes()) == 1
 
 
 async def test_nothing_is_remembered_from_one_press_to_the_next(
@@ -317,7 +304,7 @@ async def test_undo_of_an_award_on_another_ticket_of_the_same_customer(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
     """The panel names the award: on which of the customer's tickets it is pressed is all the same."""
-    token = gateway.tokens.make_undo("acme", "A-10482", PETER)
+    token = gateway.tokens.make_undo("A-10482", PETER)
     assert (await gateway.press_undo(undo_token=token, ticket_id="4727")).status == 200
     assert [request.ticket_id for request in scripted.reversal_requests] == ["4727"]
 

@@ -27,7 +27,7 @@ async def test_note_and_reason_are_kept_as_they_are_typed(
                 f"{gateway.url}/gorgias/actions/award-points",
                 {"Authorization": f"Bearer {gateway.credential}"},
             )
-            tokens = [{"award_token": gateway.tokens.make("acme", "member-1")} for _ in range(2)]
+            tokens = [{"award_token": gateway.tokens.make("member-1")} for _ in range(2)]
             answers = [
                 await gateway.press(**fields),
                 await gateway.session.post(url, json=fields | tokens[0], headers=headers),
@@ -49,7 +49,7 @@ def test_every_text_that_was_typed_stays(typed: str) -> None:
 async def test_field_without_a_value_is_empty(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Missing, or null in JSON, which is a value that nobody typed; it wins over the URL all the same."""
     scripted.award = APPLIED
-    fields = {"award_token": gateway.tokens.make("acme", "member-1"), "points": 100, "ticket_id": 4711}
+    fields = {"award_token": gateway.tokens.make("member-1"), "points": 100, "ticket_id": 4711}
     url = f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}"
     missing = await gateway.session.post(url, json=fields)
     null = await gateway.session.post(f"{url}&note=old&reason=old", json=fields | {"note": None, "reason": None})
@@ -60,7 +60,7 @@ async def test_field_without_a_value_is_empty(gateway: Gateway, scripted: Script
 async def test_null_reason_is_one_that_the_button_asked_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.append("Goodwill")
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
-    fields = {"award_token": gateway.tokens.make("acme", "member-1"), "points": 1, "ticket_id": 4711, "reason": None}
+    fields = {"award_token": gateway.tokens.make("member-1"), "points": 1, "ticket_id": 4711, "reason": None}
     url = f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}"
     body = await (await gateway.session.post(url, json=fields)).json()
     assert body["message"] == "Not added. Type one of these reasons, or its first letters: Goodwill."

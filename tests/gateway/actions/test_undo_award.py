@@ -26,7 +26,7 @@ async def test_undo_applied(gateway: Gateway, scripted: ScriptedLoyalty) -> None
     assert response.status == 200
     assert await response.json() == {"status": "applied", "message": DONE, "award_id": "A-10483"}
     [request] = scripted.reversal_requests
-    assert (request.merchant_id, request.award_id, request.ticket_id) == ("acme", "A-10482", "4711")
+    assert (request.merchant_id, request.award_id, request.ticket_id) == (gateway.merchant_id, "A-10482", "4711")
     assert (request.claimed_agent_email, request.claimed_agent_name) == ("ben@acme.example", "Ben")
 
 
@@ -233,9 +233,9 @@ async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
             )
 
 
-async def test_undo_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty: Loyalty) -> None:
+async def test_undo_that_never_left_is_safe_to_repeat(own_gateway: Gateway, loyalty: Loyalty) -> None:
     await loyalty[2].stop(None)
-    response = await gateway.press_undo()
+    response = await own_gateway.press_undo()
     assert response.status == 503
     assert (await response.json())["message"] == (
         "Not undone. The loyalty service is not answering, this click changed nothing. Try again in a few minutes."
@@ -245,12 +245,12 @@ async def test_undo_that_never_left_is_safe_to_repeat(gateway: Gateway, loyalty:
 async def test_undo_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """One panel is one undo, whoever presses on whichever ticket; the next panel, or another award's, is another."""
     scripted.reversal = UNDONE
-    panel = gateway.tokens.make_undo("acme", "A-10482", PETER)
+    panel = gateway.tokens.make_undo("A-10482", PETER)
     first = {"undo_token": panel, "ticket_id": "4726"}
     await asyncio.gather(gateway.press_undo(**first), gateway.press_undo(**first))
     await gateway.press_undo(undo_token=panel, ticket_id="4727", agent_email="ben@acme.example")
     await gateway.press_undo()
-    await gateway.press_undo(undo_token=gateway.tokens.make_undo("acme", "A-7"))
+    await gateway.press_undo(undo_token=gateway.tokens.make_undo("A-7"))
     ids = [request.request_id for request in scripted.reversal_requests]
     assert ids[0] == ids[1] == ids[2]
     assert len(set(ids)) == 3
@@ -273,9 +273,9 @@ async def test_undo_where_nothing_can_be_undone(
 
 async def test_undo_foreign_forged_or_mixed_up_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """Another shop's, a tampered one, an award token and plain nonsense read the same."""
-    own = gateway.tokens.make_undo("acme", "A-10482")
-    award_token = gateway.tokens.make("acme", "A-10482")
-    foreign = gateway.tokens.make_undo("bloom", "A-10482")
+    own = gateway.tokens.make_undo("A-10482")
+    award_token = gateway.tokens.make("A-10482")
+    foreign = gateway.tokens.make_undo("A-10482", shop="bloom")
     for token in (foreign, award_token, own[:-2], "x." + own, "nonsense", "é", "x" * 5000):
         response = await gateway.press_undo(undo_token=token)
         body = await response.json()
@@ -285,14 +285,14 @@ async def test_undo_foreign_forged_or_mixed_up_panel(gateway: Gateway, scripted:
 
 
 async def test_undo_token_gives_no_points(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    response = await gateway.press(award_token=gateway.tokens.make_undo("acme", "member-1"))
+    response = await gateway.press(award_token=gateway.tokens.make_undo("member-1"))
     assert (response.status, (await response.json())["reason"]) == (400, "AWARD_TOKEN")
     assert scripted.award_requests == []
 
 
 async def test_undo_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.reversal = UNDONE
-    token = gateway.tokens.make_undo("acme", "A-10482", PETER)
+    token = gateway.tokens.make_undo("A-10482", PETER)
     url = f"{gateway.url}/gorgias/actions/undo-award"
     as_json = await gateway.session.post(
         f"{url}?ticket_id=4726&token={gateway.credential}", json={"undo_token": token, "agent_name": None}
@@ -321,34 +321,34 @@ async def test_undo_without_a_credential(gateway: Gateway) -> None:
         )
 
 
-async def test_undo_refusals_as_200_where_the_setting_says_so(tmp_path: Path, loyalty: Loyalty) -> None:
-    async with run_gateway(tmp_path, loyalty[1], refusal_status="200") as gateway:
+async def test_undo_refusals_as_200_where_the_setting_says_so(folder: Path, loyalty: Loyalty) -> None:
+    async with run_gateway(folder, loyalty[1], refusal_status="200") as gateway:
         response = await gateway.press_undo(undo_token="")
         assert response.status == 200
         assert (await response.json())["status"] == "refused"
 
 
-async def test_undo_and_award_share_the_shops_clicks(tmp_path: Path, loyalty: Loyalty) -> None:
+async def test_undo_and_award_share_the_shops_clicks(folder: Path, loyalty: Loyalty) -> None:
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
-    async with run_gateway(tmp_path, loyalty[1], actions_per_minute=2) as gateway:
+    async with run_gateway(folder, loyalty[1], actions_per_minute=2) as gateway:
         answers = [await gateway.press(), await gateway.press_undo(), await gateway.press_undo()]
         assert [answer.status for answer in answers] == [200, 200, 429]
         message = (await answers[2].json())["message"]
         assert message.startswith("Not undone. Too many clicks in this shop just now. Try again in ")
 
 
-async def test_undo_is_counted_apart(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    scripted.reversal = UNDONE
-    await gateway.press_undo()
-    await gateway.press_undo(undo_token="x")
-    text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
+async def test_undo_is_counted_apart(own_gateway: Gateway, loyalty: Loyalty) -> None:
+    loyalty[0].reversal = UNDONE
+    await own_gateway.press_undo()
+    await own_gateway.press_undo(undo_token="x")
+    text = await (await own_gateway.session.get(f"{own_gateway.url}/metrics")).text()
     assert 'gateway_actions_total{action="undo_award",status="applied"} 1.0' in text
     assert 'gateway_actions_total{action="undo_award",status="refused"} 1.0' in text
 
 
 async def test_actions_log_names_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award, scripted.reversal = APPLIED, make_reversal(pb.AWARD_STATE_UNSPECIFIED)
-    token = gateway.tokens.make_undo("acme", "A-10482")
+    token = gateway.tokens.make_undo("A-10482")
     with structlog.testing.capture_logs() as lines:
         await gateway.press(note="birthday of Jana", reason="Goodwill", agent_email="ana@acme.example")
         await gateway.press_undo(undo_token=token, agent_email="ben@acme.example", agent_name="Ben Novák")

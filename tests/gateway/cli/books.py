@@ -59,6 +59,7 @@ class Books:
     sums: list[pb.AwardSum] = field(default_factory=list)
     members: dict[str, str] = field(default_factory=dict)
     erasure: pb.EraseMemberResponse = field(default_factory=pb.EraseMemberResponse)
+    findings: pb.CheckMerchantResponse = field(default_factory=pb.CheckMerchantResponse)
     refusal: Refusal | None = None
     requests: list[Any] = field(default_factory=list)
     on_page: Callable[[], object] = lambda: None
@@ -78,6 +79,9 @@ class Books:
 
     def _GetMerchant(self, _request: pb.GetMerchantRequest) -> pb.GetMerchantResponse:  # noqa: N802 - the RPC's name
         return pb.GetMerchantResponse(merchant=self.merchant)
+
+    def _CheckMerchant(self, _request: pb.CheckMerchantRequest) -> pb.CheckMerchantResponse:  # noqa: N802 - likewise
+        return self.findings
 
     def _ListAwards(self, request: pb.ListAwardsRequest) -> pb.ListAwardsResponse:  # noqa: N802 - likewise
         self.on_page()
@@ -163,7 +167,7 @@ def run_books() -> Iterator[Books]:
                     *("ListAwards", "GetAward", "SumAwards", "SettleAward"),
                 ),
             ),
-            ("MerchantService", ("GetMerchant",)),
+            ("MerchantService", ("GetMerchant", "CheckMerchant")),
         ):
             handlers = {name: _make_handler(books, name) for name in names}
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(f"loyalty.v1.{service}", handlers),))

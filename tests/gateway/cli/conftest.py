@@ -17,7 +17,7 @@ from runtime.settings import Listen
 from tests.gateway.cli.books import Books, run_books
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
-from tests.gateway.helpdesk import PUBLIC_URL
+from tests.gateway.edge.shops import NOWHERE
 
 
 def make_key() -> str:
@@ -60,7 +60,7 @@ async def operator(tmp_path: Path, migrated_file: Path, migrated_ledger: Path) -
             "GATEWAY_SECRET_KEYS": make_key(),
             "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
             "GATEWAY_LOYALTY_KEY": "inner-key",
-            "GATEWAY_PUBLIC_URL": PUBLIC_URL,
+            "GATEWAY_PUBLIC_URL": NOWHERE,
         }
         yield Operator(settings, tmp_path)
 
@@ -83,6 +83,7 @@ def desk(
         "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'gateway.db')}",
         "GATEWAY_SECRET_KEYS": make_key(),
         "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{books.port}",
+        "GATEWAY_PUBLIC_URL": NOWHERE,
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

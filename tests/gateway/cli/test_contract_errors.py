@@ -27,9 +27,10 @@ async def test_line_that_does_not_fit_is_named_with_how_to_correct_it(operator: 
         assert f"TRIFFT's answer to find_member cannot be read: {LINE} (PROVIDER_CONTRACT): {MEND}" in shown.err
 
     checks = {one["name"]: one for one in (await operator.run("check", "acme", "--json")).data["checks"]}
-    fields = checks["fields"]
-    assert (fields["state"], "member.member_id (uuid) 2x" in fields["detail"]) == ("warning", True)
-    assert "correct member.member_id in the wire profile" in fields["advice"]
+    contract = checks["contract"]
+    assert (contract["state"], LINE in contract["detail"]) == ("failed", True)
+    assert contract["advice"].startswith(MEND)
+    assert "member.member_id (uuid) 2x" in checks["fields"]["detail"]
 
     await operator.run("merchant", "update", "acme", "--profile", wrong, "--no-probe")
     checked, checked_json = await asyncio.gather(operator.run("check", "acme"), operator.run("check", "acme", "--json"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import errno
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -33,16 +35,6 @@ def path(desk: Desk) -> Path:
     folder = desk.folder / "exports"
     folder.mkdir()
     return folder / "awards.csv"
-
-
-def start(desk: Desk, *arguments: str, err: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    """The export as a process of its own."""
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, "award", "export", "acme", *arguments],
-        env={"PATH": os.environ["PATH"], "TERM": "xterm", **desk.settings},
-        stdout=subprocess.PIPE,
-        stderr=err,
-    )
 
 
 def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) -> None:
@@ -187,42 +179,58 @@ async def test_export_that_is_interrupted_leaves_no_half_of_a_file(
     assert sent != signal.SIGINT or list(path.parent.iterdir()) == []
 
 
-FULL = "trifft-gorgias: the output is incomplete, it could not be written: No space left on device\n"
+INCOMPLETE = "trifft-gorgias: the output is incomplete, it could not be written: {}\n"
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk that has no room, until its number leads elsewhere."""
+
+    def write(self, data: object, /) -> int:
+        if stat.S_ISREG(os.fstat(self.fileno()).st_mode):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)  # type: ignore[arg-type]  # any bytes
 
 
 @pytest.mark.parametrize("command", [["export", "--to", "-"], ["list"], ["list", "--json"]])
 def test_output_to_a_full_disk_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     """It is no fault of the program, so nobody is asked to report it."""
     desk.books.awards = [make_award(1)]
-    with Path("/dev/full").open("w") as full:
+    with io.TextIOWrapper(io.BufferedWriter(FullDisk(desk.folder / "out", "w"))) as full:
         monkeypatch.setattr(sys, "stdout", full)
         result = desk.award(*command)
-    assert (result.code, result.err) == (1, FULL)
+    assert (result.code, result.err) == (1, INCOMPLETE.format(os.strerror(errno.ENOSPC)))
 
 
-def test_interpreter_does_not_complain_of_a_full_disk_at_its_end(desk: Desk) -> None:
+def run_by_shell(desk: Desk, script: str, *command: str) -> "subprocess.CompletedProcess[bytes]":
+    """By an interpreter of its own, as "$@" of the script."""
+    shell = ["sh", "-c", script, "sh", str(COMMAND), *command]
+    return subprocess.run(shell, env=desk.settings, cwd=desk.folder, capture_output=True, check=False)  # noqa: S603 - our own command
+
+
+def test_interpreter_does_not_complain_of_a_file_that_is_full_at_its_end(desk: Desk) -> None:
     desk.books.awards = [make_award(1)]
-    with Path("/dev/full").open("w") as full:
-        process = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, "award", "list", "acme"], env=desk.settings, stdout=full, stderr=subprocess.PIPE, check=False
-        )
-    assert (process.returncode, process.stderr.decode()) == (1, FULL)
+    process = run_by_shell(desk, 'ulimit -f 0 && exec "$@" > out', "award", "list", "acme")
+    assert (process.returncode, process.stderr.decode()) == (1, INCOMPLETE.format(os.strerror(errno.EFBIG)))
 
 
-@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme"]])
-def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, command: list[str]) -> None:
+def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.books.awards = [make_award(1)]
-    shell = ["sh", "-c", 'exec "$@" >&-', "sh", str(COMMAND), "award", *command]
-    process = subprocess.run(shell, env=desk.settings, stderr=subprocess.PIPE, check=False)  # noqa: S603 - our own command
+    process = run_by_shell(desk, 'exec "$@" >&-', "award", "export", "acme", "--to", "-")
     assert (process.returncode, "error" in process.stderr.decode()) == (0, False)
+    monkeypatch.setattr(sys, "stdout", None)  # as the interpreter has it then
+    listed = desk.award("list")
+    sys.stdout.close()
+    assert (listed.code, listed.err) == (0, "")
 
 
-@pytest.mark.parametrize("command", [["export", "acme", "--to", "-"], ["list", "acme", "--limit", "9000"]])
-def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command: list[str]) -> None:
+def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk) -> None:
     """What is left is more than a pipe holds."""
     desk.books.awards = [make_award(number, note="x" * 100) for number in range(700, 0, -1)]
     with subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, "award", *command], env=desk.settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [COMMAND, "award", "export", "acme", "--to", "-"],
+        env=desk.settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -232,28 +240,39 @@ def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk, command
     assert process.returncode == 0
 
 
-def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk) -> None:
+async def test_table_of_which_only_the_head_is_read_is_no_failure(desk: Desk) -> None:
+    desk.books.awards = [make_award(number, claimed_agent_name="x" * 2000) for number in range(100, 0, -1)]
+    async with run_forked("gateway.cli:main", "award", "list", "acme", env=desk.settings) as process:
+        await process.stdout.readline()
+        process.close_stdout()
+        assert await process.stderr.read() == b""
+        assert await process.wait() == 0
+
+
+def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
+    monkeypatch.setenv("TERM", "xterm")
     terminal, end = pty.openpty()
-    with start(desk, "--to", "-", err=end) as process:
-        os.close(end)
-        assert process.stdout is not None
-        out = process.stdout.read()
-        shown = read_terminal(terminal)
-    assert process.returncode == 0
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(read_terminal, terminal)
+        with monkeypatch.context() as patch, os.fdopen(end, "w", encoding="utf-8") as screen:
+            patch.setattr(sys, "stderr", screen)
+            exported = desk.award("export", "--to", "-")
+        shown = reading.result()
+    assert exported.code == 0
     assert "1,500 awards" in shown
     assert "100%" in shown
-    assert len(out.splitlines()) == 1501
-    assert b"\x1b" not in out
+    assert len(exported.out.splitlines()) == 1501
+    assert "\x1b" not in exported.out
 
 
 def read_terminal(terminal: int) -> str:
-    """All that a process has shown, once it is gone."""
+    """All that is shown there, once nobody has the other end any more."""
     shown = b""
     while True:
         try:
             chunk = os.read(terminal, 65_536)
-        except OSError:  # how Linux says that nobody has the other end any more
+        except OSError:  # how Linux says so
             chunk = b""
         if not chunk:
             os.close(terminal)

@@ -70,11 +70,11 @@ async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop
     async with aiohttp.ClientSession() as session:
         gateway = Gateway(
             url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            merchant_id="acme",
             credential=installation.credential,
-            foreign_credential="",
             webhook_secret="",
             session=session,
-            tokens=PanelTokens(app[TOKENS]),
+            tokens=PanelTokens(app[TOKENS], "acme"),
         )
         yield Shop(gateway, app, operator, helpdesk)
     server.close()

@@ -28,7 +28,11 @@ INSTALL = [
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["check"], "ID"),
+        (["check"], "name one shop, or --all"),
+        (["check", "acme", "--all"], "--all takes no shop"),
+        (["check", "--all", "--ticket", "4711"], "--ticket is for one shop"),
+        (["check", "acme", "--fix", "--ticket", "4711"], "--ticket is for one shop"),
+        (["check", "acme", "--metrics", "check.prom"], "add --all"),
         (["check", "Not_a_label"], "ID must be"),
         (["check", "acme", "--nonsense"], "--nonsense"),
         (["merchant", "lst"], "lst"),
@@ -64,21 +68,21 @@ def test_usage_that_is_wrong_is_one_line_and_code_2(
     ("name", "value"),
     [("GATEWAY_SECRET_KEYS", "wrong-s3cret"), ("GATEWAY_DATABASE_URL", "mysql://root:s3cret@db/gateway")],
 )
-def test_settings_that_are_wrong_are_one_line_and_code_2(
+def test_settings_that_are_wrong_are_one_line_and_code_2_or_3_of_check(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    assert main(["check", "acme"]) == 2
+    assert (main(["uninstall", "acme"]), main(["check", "acme"])) == (2, 3)
     err = capsys.readouterr().err
     assert err.startswith(f"trifft-gorgias: {name}")
     assert "s3cret" not in err
 
 
-def test_database_that_cannot_be_used_is_one_line_and_code_1(
+def test_database_that_cannot_be_used_is_one_line_and_code_1_or_3_of_check(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "sqlite:////nowhere/gateway.db")
-    assert main(["check", "acme"]) == 1
+    assert (main(["uninstall", "acme"]), main(["check", "acme"]), main(["check", "--all"])) == (1, 3, 3)
     assert "GATEWAY_DATABASE_URL cannot be used: /nowhere/gateway.db: " in capsys.readouterr().err
 
 

@@ -262,18 +262,19 @@ async def test_person_at_a_terminal_is_asked_for_name_and_balance(
     assert (right.code, await shop.is_verified()) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([*PETER], "give --points N"),
-        ([*PETER, *SHOWN, "--give", "101"], "--give must be whole points from 1 to 100"),
-        ([*PETER, "--points", "many"], "--points must be a number"),
-        ([*SHOWN], "name the member by one of"),
-    ],
-)
-async def test_wrong_usage_is_a_line(shop: Shop, arguments: list[str], words: str) -> None:
-    result = await shop.run("verify", "acme", *arguments)
-    assert (result.code, words in result.err, result.out) == (2, True, "")
+WRONG_USAGE: list[tuple[list[str], str]] = [
+    ([*PETER], "give --points N"),
+    ([*PETER, *SHOWN, "--give", "101"], "--give must be whole points from 1 to 100"),
+    ([*PETER, "--points", "many"], "--points must be a number"),
+    ([*SHOWN], "name the member by one of"),
+]
+
+
+async def test_wrong_usage_is_a_line(shop: Shop, subtests: pytest.Subtests) -> None:
+    for arguments, words in WRONG_USAGE:
+        with subtests.test(arguments=arguments):
+            result = await shop.run("verify", "acme", *arguments)
+            assert (result.code, words in result.err, result.out) == (2, True, "")
 
 
 async def test_member_who_gets_no_points_proves_nothing(shop: Shop) -> None:

@@ -18,7 +18,9 @@ from tests.gateway.helpdesk import Helpdesk
 PROJECT = Path(__file__).parents[3]
 OURS = re.compile(r"\b(provider|merchant)('?s)?\b", re.IGNORECASE)
 # As an operator types it.
-COMMAND = re.compile(r"trifft-gorgias merchant\b|\bmerchant (add|list|update|remove)\b|^\W*merchant  .*$", re.MULTILINE)
+COMMAND = re.compile(
+    r"trifft-gorgias merchant\b|--merchant\b|\bmerchant (add|list|update|remove)\b|^\W*merchant  .*$", re.MULTILINE
+)
 
 
 def find_ours(text: str) -> list[str]:

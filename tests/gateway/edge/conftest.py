@@ -1,5 +1,14 @@
-"""The gateway before a scripted loyalty service."""
+"""A scripted loyalty service, without a gateway."""
 
-from tests.gateway.edge.fixtures import gateway, installed, loyalty, patience, scripted
+import grpc
+import pytest
 
-__all__ = ["gateway", "installed", "loyalty", "patience", "scripted"]
+from tests.gateway.edge.fixtures import folder, loyalty, patience, pytest_itemcollected
+from tests.gateway.edge.scripted import ScriptedLoyalty
+
+__all__ = ["folder", "loyalty", "patience", "pytest_itemcollected"]
+
+
+@pytest.fixture
+def scripted(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> ScriptedLoyalty:
+    return loyalty[0]

@@ -1,4 +1,4 @@
-"""The gateway before a scripted loyalty service, both on real ports."""
+"""The gateway before a scripted loyalty service, both on real ports: one for all tests of a file, or a test's own."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -6,17 +6,18 @@ from pathlib import Path
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.shared import PATIENCE_S, Edge, Shop, run_edge
+from tests.gateway.helpdesk import Helpdesk
 
-PATIENCE_S = 20.0
 
-
-@pytest.fixture(autouse=True)
-def installed(tmp_path: Path, installed_file: Path) -> None:
-    """`run_gateway` finds its database there."""
-    shutil.copy(installed_file, tmp_path / "gateway.db")
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests run in the event loop of their file, as its gateway does."""
+    if pytest_asyncio.is_async_test(item):
+        item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,45 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", patience_s)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def edge(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
+    path = shutil.copy(migrated_file, tmp_path_factory.mktemp("edge") / "gateway.db")
+    async with run_edge(Path(path)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(edge: Edge) -> AsyncIterator[Shop]:
+    """A test's own, on the file's gateway."""
+    async with edge.open_shop() as opened:
+        yield opened
+
+
 @pytest.fixture
+def gateway(shop: Shop) -> Gateway:
+    return shop.gateway
+
+
+@pytest.fixture
+def scripted(shop: Shop) -> ScriptedLoyalty:
+    return shop.scripted
+
+
+@pytest.fixture
+def helpdesk(shop: Shop) -> Helpdesk:
+    return shop.helpdesk
+
+
+@pytest.fixture
+def folder(tmp_path: Path, installed_file: Path) -> Path:
+    """A folder where `run_gateway` finds its database."""
+    shutil.copy(installed_file, tmp_path / "gateway.db")
+    return tmp_path
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server]]:
+    """A test's own loyalty service."""
     scripted = ScriptedLoyalty()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     scripted.add_to_server(server)
@@ -38,12 +76,8 @@ async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server
     await server.stop(None)
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
-    async with run_gateway(tmp_path, loyalty[1], gorgias_requests=1_000_000) as running:
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_gateway(folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
+    """A test's own, before its own loyalty service."""
+    async with run_gateway(folder, loyalty[1], gorgias_requests=1_000_000) as running:
         yield running
-
-
-@pytest.fixture
-def scripted(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> ScriptedLoyalty:
-    return loyalty[0]

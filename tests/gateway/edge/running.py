@@ -1,4 +1,4 @@
-"""The gateway on a real port, with two shops installed, of which `acme` has its tickets in the stand-in of Gorgias."""
+"""The gateway on a real port, with `acme` installed, whose tickets are in the stand-in of Gorgias."""
 
 import re
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
@@ -38,11 +39,11 @@ class StoppedClock(SystemClock):
 
 @dataclass(frozen=True)
 class Gateway:
-    """One running gateway with one installed shop, `acme`."""
+    """A running gateway as one installed shop, `merchant_id`, sees it."""
 
     url: str
+    merchant_id: str
     credential: str
-    foreign_credential: str
     webhook_secret: str
     session: aiohttp.ClientSession
     tokens: "PanelTokens"
@@ -64,18 +65,18 @@ class Gateway:
 
     async def press(self, **values: str) -> aiohttp.ClientResponse:
         """The button, as a form, with a token of a fresh panel unless one is given."""
-        form = {"award_token": self.tokens.make("acme", "member-1"), "points": "100", "ticket_id": "4711", **values}
+        form = {"award_token": self.tokens.make("member-1"), "points": "100", "ticket_id": "4711", **values}
         return await self._post("award-points", form)
 
     async def press_deduct(self, **values: str) -> aiohttp.ClientResponse:
         """The button that removes points, likewise."""
-        token = self.tokens.make("acme", "member-1", debit=True)
+        token = self.tokens.make("member-1", debit=True)
         form = {"deduct_token": token, "points": "50", "reason": "Correction", "ticket_id": "4711", **values}
         return await self._post("deduct-points", form)
 
     async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
         """The button that undoes, likewise."""
-        form = {"undo_token": self.tokens.make_undo("acme", "A-10482"), "ticket_id": "4711", **values}
+        form = {"undo_token": self.tokens.make_undo("A-10482"), "ticket_id": "4711", **values}
         return await self._post("undo-award", form)
 
     async def _post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
@@ -84,22 +85,27 @@ class Gateway:
 
 
 class PanelTokens:
-    """The tokens of Jana's panels, unless another address is given, whose data is of NOW."""
+    """The tokens of Jana's panels, unless another address is given, whose data is of NOW.
 
-    def __init__(self, tokens: AwardTokens) -> None:
+    They are of this gateway's shop, `merchant_id`, unless another `shop` is given.
+    """
+
+    def __init__(self, tokens: AwardTokens, merchant_id: str) -> None:
         self._tokens = tokens
+        self._merchant_id = merchant_id
 
-    def make(self, merchant_id: str, member_id: str, email: str = JANA, *, debit: bool = False) -> str:
-        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=make_time(NOW), debit=debit)
+    def make(self, member_id: str, email: str = JANA, *, debit: bool = False, shop: str = "") -> str:
+        merchant_id, time = shop or self._merchant_id, make_time(NOW)
+        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=time, debit=debit)
 
-    def make_undo(self, merchant_id: str, award_id: str, email: str = JANA) -> str:
-        return self._tokens.make_undo(merchant_id, award_id, email=email, fetch_time=make_time(NOW))
+    def make_undo(self, award_id: str, email: str = JANA, *, shop: str = "") -> str:
+        return self._tokens.make_undo(shop or self._merchant_id, award_id, email=email, fetch_time=make_time(NOW))
 
     def parse(self, text: str, *, debit: bool = False) -> Panel:
-        return self._tokens.parse(text, "acme", NOW, debit=debit)
+        return self._tokens.parse(text, self._merchant_id, NOW, debit=debit)
 
     def parse_undo(self, text: str) -> UndoPanel:
-        return self._tokens.parse_undo(text, "acme", NOW)
+        return self._tokens.parse_undo(text, self._merchant_id, NOW)
 
 
 def make_time(time: datetime) -> Timestamp:
@@ -114,6 +120,28 @@ async def run_gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway on port 0, on the database that is in `folder`; `gorgias`: where `acme` is, instead of a stand-in."""
     path = folder / "gateway.db"
+    async with AsyncExitStack() as stack:
+        if gorgias is None:
+            helpdesk = await stack.enter_async_context(run_helpdesk())
+            helpdesk.make_room()
+            gorgias = helpdesk.make_target()
+        move_acme(path, gorgias)
+        credential, webhook_secret = read_secrets(path)
+        app, url = await stack.enter_async_context(serve(path, target, **settings))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Gateway(
+            url=url,
+            merchant_id="acme",
+            credential=credential,
+            webhook_secret=webhook_secret,
+            session=session,
+            tokens=PanelTokens(app[TOKENS], "acme"),
+        )
+
+
+@asynccontextmanager
+async def serve(path: Path, target: str, **settings: object) -> AsyncIterator[tuple[web.Application, str]]:
+    """A gateway on this database, and its URL. `target`: of the loyalty service."""
     settings = {"widget_timeout_s": 20.0, "read_timeout_s": 18.0, "action_timeout_s": ACTION_TIMEOUT_S} | settings
     config = Config(
         database_url=f"sqlite:///{path}",
@@ -122,24 +150,11 @@ async def run_gateway(
         loyalty_key="inner-key",
         **settings,  # type: ignore[arg-type]
     )
-    async with AsyncExitStack() as stack:
-        if gorgias is None:
-            helpdesk = await stack.enter_async_context(run_helpdesk())
-            helpdesk.make_room()
-            gorgias = helpdesk.make_target()
-        move_acme(path, gorgias)
-        secrets = read_secrets(path)
-        runner = make_runner(create_app(config, StoppedClock()))
+    runner = make_runner(create_app(config, StoppedClock()))
+    try:
         await runner.setup()
-        stack.push_async_callback(runner.cleanup)
         server = await listen(runner, Listen("127.0.0.1", 0))
-        stack.callback(server.close)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Gateway(
-            url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-            credential=secrets["acme"][0],
-            foreign_credential=secrets["bloom"][0],
-            webhook_secret=secrets["acme"][1],
-            session=session,
-            tokens=PanelTokens(runner.app[TOKENS]),
-        )
+        yield runner.app, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server.close()
+    finally:
+        await runner.cleanup()

@@ -1,7 +1,8 @@
 """A loyalty service with scripted answers, on a real port."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -43,6 +44,18 @@ class Failure:
         await context.abort_with_status(rpc_status.to_status(status))
 
 
+_METHODS = {
+    "LoyaltyService": {
+        "GetSnapshot": "get_snapshot",
+        "InvalidateSnapshot": "invalidate_snapshot",
+        "AwardPoints": "award_points",
+        "ReverseAward": "reverse_award",
+        "GetAward": "get_award",
+    },
+    "MerchantService": {"GetMerchant": "get_merchant"},
+}
+
+
 class ScriptedLoyalty:
     """Gives scripted answers, and keeps the requests. An Event holds GetSnapshot until it is set.
 
@@ -64,31 +77,10 @@ class ScriptedLoyalty:
         self.authorizations: set[str] = set()
 
     def add_to_server(self, server: grpc.aio.Server) -> None:
-        services: tuple[tuple[str, dict[str, Callable[..., Any]]], ...] = (
-            (
-                "LoyaltyService",
-                {
-                    "GetSnapshot": self._get_snapshot,
-                    "InvalidateSnapshot": self._invalidate_snapshot,
-                    "AwardPoints": self._award_points,
-                    "ReverseAward": self._reverse_award,
-                    "GetAward": self._get_award,
-                },
-            ),
-            ("MerchantService", {"GetMerchant": self._get_merchant}),
-        )
-        for service, methods in services:
-            handlers = {
-                name: grpc.unary_unary_rpc_method_handler(
-                    handler,
-                    request_deserializer=getattr(pb, f"{name}Request").FromString,
-                    response_serializer=getattr(pb, f"{name}Response").SerializeToString,
-                )
-                for name, handler in methods.items()
-            }
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(f"loyalty.v1.{service}", handlers),))
+        """Answer every shop."""
+        add_scripts(server, lambda _merchant_id: self)
 
-    async def _get_snapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
+    async def get_snapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         self.snapshot_requests.append(request)
         self.authorizations.add(str(dict(context.invocation_metadata() or ())["authorization"]))
         if isinstance(self.snapshot, asyncio.Event):
@@ -98,7 +90,7 @@ class ScriptedLoyalty:
         assert isinstance(self.snapshot, pb.Snapshot)
         return pb.GetSnapshotResponse(snapshot=self.snapshot)
 
-    async def _invalidate_snapshot(
+    async def invalidate_snapshot(
         self, request: pb.InvalidateSnapshotRequest, context: Context
     ) -> pb.InvalidateSnapshotResponse:
         self.invalidations.append(request)
@@ -106,7 +98,7 @@ class ScriptedLoyalty:
             await self.invalidation.abort(context)
         return pb.InvalidateSnapshotResponse()
 
-    async def _award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
+    async def award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         self.award_requests.append(request)
         if isinstance(self.award, Failure):
             await self.award.abort(context)
@@ -116,7 +108,7 @@ class ScriptedLoyalty:
         response.award.request_id = response.award.request_id or request.request_id
         return response
 
-    async def _reverse_award(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
+    async def reverse_award(self, request: pb.ReverseAwardRequest, context: Context) -> pb.ReverseAwardResponse:
         self.reversal_requests.append(request)
         if isinstance(self.reversal, Failure):
             await self.reversal.abort(context)
@@ -126,11 +118,43 @@ class ScriptedLoyalty:
         response.award.request_id = response.award.request_id or request.request_id
         return response
 
-    async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+    async def get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
         award = self.on_record.get(request.award_id)
         if award is None:
             await Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND").abort(context)
         return pb.GetAwardResponse(award=award)
 
-    async def _get_merchant(self, _request: pb.GetMerchantRequest, _context: Context) -> pb.GetMerchantResponse:
+    async def get_merchant(self, _request: pb.GetMerchantRequest, _context: Context) -> pb.GetMerchantResponse:
         return pb.GetMerchantResponse(merchant=self.merchant)
+
+
+def add_scripts(server: grpc.aio.Server, get_script: Callable[[str], ScriptedLoyalty]) -> None:
+    """`get_script`: by a shop's id, whose answers it gets."""
+    for service, methods in _METHODS.items():
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                _make_handler(method, get_script),
+                request_deserializer=getattr(pb, f"{name}Request").FromString,
+                response_serializer=getattr(pb, f"{name}Response").SerializeToString,
+            )
+            for name, method in methods.items()
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(f"loyalty.v1.{service}", handlers),))
+
+
+def _make_handler(method: str, get_script: Callable[[str], ScriptedLoyalty]) -> Callable[..., Any]:
+    async def handle(request: Any, context: Context) -> Any:  # noqa: ANN401 - any message
+        return await getattr(get_script(request.merchant_id), method)(request, context)
+
+    return handle
+
+
+@asynccontextmanager
+async def run_scripts(get_script: Callable[[str], ScriptedLoyalty]) -> AsyncIterator[str]:
+    """Yields the address."""
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    add_scripts(server, get_script)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)

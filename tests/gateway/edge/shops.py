@@ -1,4 +1,4 @@
-"""Two shops on record: in a database made once, of which each gateway of the tests gets a copy."""
+"""A shop on record: in a database made once, of which a test's own gateway gets a copy."""
 
 import sqlite3
 import time
@@ -20,19 +20,19 @@ KEYS = SecretKeys([KEY])
 NOWHERE = "http://127.0.0.1:9"
 
 
-async def install_shops(path: Path) -> None:
-    """`acme` and `bloom`, with users that the stand-in knows and a secret for their webhooks, but Gorgias nowhere."""
+async def install_acme(path: Path) -> None:
+    """`acme`, with the user that the stand-in knows and a secret for its webhooks, but Gorgias nowhere."""
+    profile = make_accounts(None, time.time, lambda: None)["acme"].profile
+    target = Target(
+        gorgias_url=NOWHERE,
+        gorgias_user=profile.api_user,
+        gorgias_key=profile.api_key,
+        template="list",
+        public_url=PUBLIC_URL,
+    )
     async with open_database(f"sqlite:///{path}") as database:
-        for merchant_id, account in make_accounts(None, time.time, lambda: None).items():
-            target = Target(
-                gorgias_url=f"{NOWHERE}/{merchant_id}",
-                gorgias_user=account.profile.api_user,
-                gorgias_key=account.profile.api_key,
-                template="list",
-                public_url=PUBLIC_URL,
-            )
-            await InstallationStore(database, KEYS).add(merchant_id, target)
-            await WebhookSecrets(database, KEYS).make(merchant_id)
+        await InstallationStore(database, KEYS).add("acme", target)
+        await WebhookSecrets(database, KEYS).make("acme")
 
 
 def move_acme(path: Path, gorgias: Target) -> None:
@@ -44,8 +44,9 @@ def move_acme(path: Path, gorgias: Target) -> None:
         )
 
 
-def read_secrets(path: Path) -> dict[str, tuple[str, str]]:
-    """By shop: its credential, and the secret of its webhooks."""
-    query = "SELECT merchant_id, credential_encrypted, webhook_secret_encrypted FROM installations"
+def read_secrets(path: Path) -> tuple[str, str]:
+    """Its credential, and the secret of its webhooks."""
+    query = "SELECT credential_encrypted, webhook_secret_encrypted FROM installations"
     with closing(sqlite3.connect(path)) as database:
-        return {shop: (KEYS.decrypt(one), KEYS.decrypt(other)) for shop, one, other in database.execute(query)}
+        credential, webhook_secret = database.execute(query).fetchone()
+    return KEYS.decrypt(credential), KEYS.decrypt(webhook_secret)

@@ -5,7 +5,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 
 import grpc
-import pytest
+import pytest_asyncio
 
 from gateway.loyalty_client import LoyaltyClient
 from tests.gateway.edge.scripted import ScriptedLoyalty
@@ -13,7 +13,7 @@ from tests.gateway.edge.scripted import ScriptedLoyalty
 DELAY_S = 0.3
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def slow_target(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[str]:
     """The scripted loyalty service, whose every answer comes late: the first is that of the connection itself."""
     host, _, port = loyalty[1].rpartition(":")

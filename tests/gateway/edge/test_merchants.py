@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import REVALIDATE_S, Merchants
@@ -26,7 +27,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def merchants(loyalty: Loyalty, clock: Clock) -> AsyncIterator[Merchants]:
     async with LoyaltyClient(loyalty[1], "inner-key") as client, Merchants(client, timeout_s=5, clock=clock) as opened:
         yield opened

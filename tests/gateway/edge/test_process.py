@@ -104,10 +104,10 @@ async def test_process_names_a_taken_port(tmp_path: Path) -> None:
     assert errors.decode().count("\n") == 1
 
 
-async def test_process_refuses_keys_that_are_not_the_databases(tmp_path: Path) -> None:
+async def test_process_refuses_keys_that_are_not_the_databases(folder: Path) -> None:
     """Before it takes a request, and before anything else is encrypted with them."""
-    installed = f"sqlite:///{tmp_path / 'gateway.db'}"
-    async with run_process(make_settings(tmp_path, GATEWAY_DATABASE_URL=installed)) as process:
+    installed = f"sqlite:///{folder / 'gateway.db'}"
+    async with run_process(make_settings(folder, GATEWAY_DATABASE_URL=installed)) as process:
         _, errors = await process.communicate()
     assert process.returncode == 2
     assert errors.decode().startswith("gateway: GATEWAY_SECRET_KEYS lacks the key")

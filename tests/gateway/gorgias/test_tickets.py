@@ -1,11 +1,17 @@
 """Tickets and messages of the stand-in, within a rate limiter."""
 
 import time
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
-from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError, GorgiasUnavailableError
+from gateway.gorgias.errors import (
+    GorgiasContractError,
+    GorgiasNotFoundError,
+    GorgiasThrottledError,
+    GorgiasUnavailableError,
+)
 from gateway.gorgias.rate_limiter import RateLimiter
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
@@ -78,3 +84,20 @@ async def test_call_that_hangs_ends_in_its_time(
     with pytest.raises(GorgiasUnavailableError):
         await make_client(session, target, limiter, timeout_s=0.2).has_ticket(TICKET)
     assert time.monotonic() - began < 5
+
+
+async def test_last_change_of_any_ticket_is_read_with_one_call(client: TicketClient, helpdesk: Helpdesk) -> None:
+    account = helpdesk.account
+    account.state.tickets[4713].updated_datetime = "2099-11-23T12:00:00.000000+00:00"
+    helpdesk.clear()
+    assert await client.fetch_last_update() == datetime(2099, 11, 23, 12, tzinfo=UTC)
+    assert helpdesk.requests == ["GET /tickets"]
+    for body, changed in (
+        ([], None),
+        ({"data": [{"updated_datetime": "2026-11-23T12:00:00"}], "meta": {}}, datetime(2026, 11, 23, 12, tzinfo=UTC)),
+    ):
+        helpdesk.answer("GET /tickets", body)
+        assert await client.fetch_last_update() == changed
+    helpdesk.answer("GET /tickets", {"data": [{"updated_datetime": "yesterday"}], "meta": {}})
+    with pytest.raises(GorgiasContractError):
+        await client.fetch_last_update()

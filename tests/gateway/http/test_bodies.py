@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -18,7 +19,7 @@ from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.waiting import wait_until
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
-ROUTES = ["gorgias/actions/award-points", "gorgias/actions/undo-award", "trifft/webhooks/acme"]
+ROUTES = ["gorgias/actions/award-points", "gorgias/actions/undo-award", "trifft/webhooks/{shop}"]
 BODY = b'{"points": "100", "ticket_id": "4711", "event": "wallet_credited", "member_id": "jana"}'
 
 
@@ -28,9 +29,9 @@ def logs() -> Iterator[list[Any]]:
         yield lines
 
 
-@pytest.fixture
-async def impatient(tmp_path: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
-    async with run_gateway(tmp_path, loyalty[1], action_timeout_s=2.0) as running:
+@pytest_asyncio.fixture(loop_scope="module")
+async def impatient(folder: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
+    async with run_gateway(folder, loyalty[1], action_timeout_s=2.0) as running:
         yield running
 
 
@@ -40,7 +41,7 @@ def assert_no_failure_is_logged(logs: list[Any]) -> None:
 
 def make_head(gateway: Gateway, route: str, *headers: str) -> bytes:
     lines = [
-        f"POST /{route} HTTP/1.1",
+        f"POST /{route.format(shop=gateway.merchant_id)} HTTP/1.1",
         "Host: x",
         f"Authorization: Bearer {gateway.credential}",
         f"X-Webhook-Secret: {gateway.webhook_secret}",

@@ -7,7 +7,9 @@ import pytest
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.activity import IGNORED, MALFORMED, Activity
 from gateway.installation.buttons import Buttons
-from gateway.installation.checks import Check, check_activity, check_gorgias, check_provider, make_not_installed
+from gateway.installation.checks import Check, check_gorgias, make_not_installed
+from gateway.installation.last_events import Tickets, check_activity
+from gateway.installation.provider import check_provider
 from gateway.installation.service import install
 from gateway.installation.store import Installation, InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
@@ -32,74 +34,71 @@ def list_states(checks: list[Check]) -> dict[str, str]:
     return {check.name: check.state.value for check in checks}
 
 
-async def test_checks_of_a_whole_installation_are_ok(gorgias: GorgiasClient, installation: Installation) -> None:
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())
+async def test_checks_of_a_whole_installation_are_ok(
+    store: InstallationStore, gorgias: GorgiasClient, installation: Installation
+) -> None:
+    checks = await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "ok"}
     assert [check.advice for check in checks] == ["", "", ""]
 
 
 async def test_checks_name_what_differs_at_the_integration(
-    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     [integration] = helpdesk.account.state.integrations.values()
     integration.deactivated_datetime = "2026-11-23T12:00:00"
     triggers = integration.http.triggers | {"ticket-updated": False}
     integration.http = msgspec.structs.replace(integration.http, triggers=triggers, headers={})
-    found = (await check_gorgias(gorgias, installation, "https://new.example", Buttons()))[1]
+    found = (await check_gorgias(store, gorgias, installation, "https://new.example", Buttons()))[1]
     assert found.detail == (
-        f"{integration.id} is not as installed: it is switched off, its URL, its headers, its triggers"
+        f"{integration.id} is not as installed: it is switched off since 2026-11-23T12:00:00, its URL, its headers, "
+        "its triggers"
     )
-    assert found.advice == (
-        f"trifft-gorgias install acme --gorgias-url {installation.gorgias_url} "
-        f"--gorgias-user {installation.gorgias_user} --gorgias-key-file F"
-    )
+    assert found.advice == "trifft-gorgias install acme"
 
 
 async def test_checks_name_a_url_of_an_older_version(
-    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     [integration] = helpdesk.account.state.integrations.values()
     old_url = f"{PUBLIC_URL}/gorgias/widget?email={{{{ticket.customer.email}}}}&token={installation.credential}"
     integration.http = msgspec.structs.replace(integration.http, url=old_url)
-    found = (await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons()))[1]
+    found = (await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons()))[1]
     assert (found.state.value, found.detail) == (
         "failed",
         f"{integration.id} is not as installed: its URL is from an older version",
     )
-    assert found.advice.startswith("trifft-gorgias install acme ")
+    assert found.advice == "trifft-gorgias install acme"
 
 
 async def test_checks_name_a_widget_whose_template_was_edited(
-    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     [widget] = helpdesk.account.state.widgets.values()
     edited = msgspec.structs.replace(widget, template={"type": "wrapper", "widgets": []})
     helpdesk.account.state.widgets[widget.id] = edited
-    checks = await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())
+    checks = await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "ok", "integration": "ok", "widget": "failed"}
     assert "its template" in checks[2].detail
 
 
-@pytest.mark.parametrize(
-    ("gone", "states"),
-    [
+async def test_checks_name_what_is_not_in_gorgias_any_more(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    for gone, states in (
         ("widgets", {"Gorgias": "ok", "integration": "ok", "widget": "failed"}),
         ("integrations", {"Gorgias": "ok", "integration": "failed", "widget": "unknown"}),
-    ],
-)
-async def test_checks_name_what_is_not_in_gorgias_any_more(
-    gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation, gone: str, states: dict[str, str]
-) -> None:
-    getattr(helpdesk.account.state, gone).clear()
-    assert list_states(await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons())) == states
+    ):
+        getattr(helpdesk.account.state, gone).clear()
+        assert list_states(await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons())) == states
 
 
 async def test_checks_with_a_refused_key_know_nothing_more(
-    refused_gorgias: GorgiasClient, installation: Installation
+    store: InstallationStore, refused_gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    checks = await check_gorgias(refused_gorgias, installation, PUBLIC_URL, Buttons())
+    checks = await check_gorgias(store, refused_gorgias, installation, PUBLIC_URL, Buttons())
     assert list_states(checks) == {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
-    assert checks[0].advice == "make a new key there and install again with it"
+    assert checks[0].advice.endswith("then: trifft-gorgias install acme --gorgias-key-file F")
 
 
 def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
@@ -115,17 +114,17 @@ def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
 
 
 async def test_checks_name_a_button_that_asks_for_other_reasons(
-    gorgias: GorgiasClient, installation: Installation
+    store: InstallationStore, gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, Buttons(reasons=("Late parcel",))))[2]
+    widget = (await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons(reasons=("Late parcel",))))[2]
     assert (widget.state.value, "its template" in widget.detail) == ("failed", True)
-    assert widget.advice.startswith("trifft-gorgias install acme ")
+    assert widget.advice == "trifft-gorgias install acme"
 
 
 async def test_checks_of_a_widget_whose_buttons_cannot_be_asked_for_say_so(
-    gorgias: GorgiasClient, installation: Installation
+    store: InstallationStore, gorgias: GorgiasClient, installation: Installation
 ) -> None:
-    widget = (await check_gorgias(gorgias, installation, PUBLIC_URL, None))[2]
+    widget = (await check_gorgias(store, gorgias, installation, PUBLIC_URL, None))[2]
     assert (widget.state.value, "buttons could not be read" in widget.detail) == ("unknown", True)
 
 
@@ -152,7 +151,7 @@ async def test_checks_of_activity_fail_while_the_last_answer_was_an_error(
     store: InstallationStore, installation: Installation, activity: Activity, states: dict[str, str]
 ) -> None:
     await store.record_activity({installation.merchant_id: activity})
-    checks = check_activity(await get(store), datetime.isoformat, NOON)
+    checks = check_activity(await get(store), datetime.isoformat, NOON, Tickets())
     assert list_states(checks) == {**states, "webhooks": "off"}
 
 
@@ -177,7 +176,7 @@ async def test_check_of_the_last_event_says_whether_it_is_old_and_whether_it_had
     store: InstallationStore, installation: Installation, activity: dict[str, Any], days: int, found: tuple[str, ...]
 ) -> None:
     await store.record_activity({installation.merchant_id: Activity(event_time=NOON, **activity)})
-    check, *_ = check_activity(await get(store), datetime.isoformat, NOON + timedelta(days=days))
+    check, *_ = check_activity(await get(store), datetime.isoformat, NOON + timedelta(days=days), Tickets())
     ago = f", {days} days ago" if days > 7 else ""
     state, answer, advice = found
     assert (check.name, check.state.value, check.advice) == ("last event", state, advice)
@@ -192,7 +191,7 @@ async def test_check_of_webhooks_says_what_came_last(
 ) -> None:
     time = NOON if webhook else None
     await store.record_activity({installation.merchant_id: Activity(webhook_time=time, webhook=webhook)})
-    *_, check = check_activity(await get(store), datetime.isoformat, NOON)
+    *_, check = check_activity(await get(store), datetime.isoformat, NOON, Tickets())
     found = (
         f"{NOON.isoformat()}: {webhook}" if webhook else "none yet: the sidebar still refreshes with each ticket event"
     )
@@ -202,6 +201,7 @@ async def test_check_of_webhooks_says_what_came_last(
 
 async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:
     async with LoyaltyClient("127.0.0.1:1", "inner-key") as loyalty:
-        check, fields = await check_provider(loyalty, "acme", datetime.isoformat)
+        check, *others = await check_provider(loyalty, "acme", datetime.isoformat)
     assert (check.state.value, "GATEWAY_LOYALTY_TARGET" in check.advice) == ("failed", True)
-    assert (fields.name, fields.state.value) == ("fields", "unknown")
+    names = ("token", "rate", "breaker", "fields", "statuses", "contract")
+    assert list_states(others) == dict.fromkeys(names, "unknown")

@@ -40,7 +40,7 @@ class TicketLoyalty(ScriptedLoyalty):
         self.asked: list[str] = []
         self.snapshot = make_snapshot()
 
-    async def _get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
+    async def get_award(self, request: pb.GetAwardRequest, context: Context) -> pb.GetAwardResponse:
         missing = Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")
         if request.award_id:
             award = self.by_number.get(request.award_id, pb.Award(ticket_id=str(TICKET)))

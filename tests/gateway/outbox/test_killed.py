@@ -37,7 +37,7 @@ class SlowLoyalty(TicketLoyalty):
         super().__init__()
         self.is_held = asyncio.Event()
 
-    async def _award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
+    async def award_points(self, request: pb.AwardPointsRequest, context: Context) -> pb.AwardPointsResponse:
         self.award_requests.append(request)
         award = make_award(request_id=request.request_id, ticket_verified=request.ticket_verified)
         if self.is_held.is_set():

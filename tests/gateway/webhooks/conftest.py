@@ -1,5 +1,27 @@
 """Calls of the shop's webhooks, on a running gateway."""
 
-from tests.gateway.edge.fixtures import gateway, installed, loyalty, patience, scripted
+from tests.gateway.edge.fixtures import (
+    edge,
+    folder,
+    gateway,
+    helpdesk,
+    loyalty,
+    own_gateway,
+    patience,
+    pytest_itemcollected,
+    scripted,
+    shop,
+)
 
-__all__ = ["gateway", "installed", "loyalty", "patience", "scripted"]
+__all__ = [
+    "edge",
+    "folder",
+    "gateway",
+    "helpdesk",
+    "loyalty",
+    "own_gateway",
+    "patience",
+    "pytest_itemcollected",
+    "scripted",
+    "shop",
+]

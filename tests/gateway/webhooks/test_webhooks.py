@@ -1,44 +1,60 @@
 """TRIFFT's calls in: who may, what they say, what is dropped because of them."""
 
 from base64 import b64encode
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import ClientResponse
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.database import open_database
 from gateway.errors import RequestError
 from gateway.installation.store import InstallationStore
 from gateway.webhooks.events import EVENTS, SECRET_HEADER, parse_event, render_template
 from runtime.encryption import SecretKeys
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Edge, Shop
+from tests.gateway.statements import fetch_rows
+from tests.gateway.waiting import wait_until
 
+ReadCounts: TypeAlias = "Callable[[], Awaitable[Counter[str]]]"
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 CREDITED = {"event": "wallet_credited", "member_id": JANA, "occurred_at": "1796040000"}
 
 
 async def send(
-    gateway: Gateway, body: object = CREDITED, *, shop: str = "acme", headers: dict[str, str] | None = None
+    gateway: Gateway, body: object = CREDITED, *, shop: str = "", headers: dict[str, str] | None = None
 ) -> ClientResponse:
     given = {SECRET_HEADER: gateway.webhook_secret} if headers is None else headers
     data = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return await gateway.session.post(f"{gateway.url}/trifft/webhooks/{shop}", data=data, headers=given)
+    url = f"{gateway.url}/trifft/webhooks/{shop or gateway.merchant_id}"
+    return await gateway.session.post(url, data=data, headers=given)
 
 
-async def read_counts(gateway: Gateway) -> dict[str, float]:
-    """Webhooks by outcome."""
+async def read_totals(gateway: Gateway) -> Counter[str]:
     text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
     lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("gateway_webhooks_total{")]
-    return {name.split('"')[1]: float(value) for name, _, value in lines}
+    return Counter({name.split('"')[1]: round(float(value)) for name, _, value in lines})
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def read_counts(gateway: Gateway) -> ReadCounts:
+    """Webhooks by outcome, since the test began."""
+    before = await read_totals(gateway)
+
+    async def read() -> Counter[str]:
+        return await read_totals(gateway) - before
+
+    return read
 
 
 def make_basic(password: str) -> dict[str, str]:
@@ -53,25 +69,25 @@ async def test_event_that_may_change_a_sidebar_drops_what_is_held(gateway: Gatew
         answer = await send(gateway, body.encode())
         assert (answer.status, await answer.json()) == (202, {"status": "dropped"})
     asked = [(request.merchant_id, request.member_id) for request in scripted.invalidations]
-    assert asked == [("acme", JANA)] * len(EVENTS)
+    assert asked == [(gateway.merchant_id, JANA)] * len(EVENTS)
 
 
 async def test_webhook_that_comes_twice_is_obeyed_twice_and_harms_nobody(
-    gateway: Gateway, scripted: ScriptedLoyalty
+    gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     assert [(await send(gateway)).status for _ in range(2)] == [202, 202]
     assert len(scripted.invalidations) == 2
-    assert await read_counts(gateway) == {"dropped": 2}
+    assert await read_counts() == {"dropped": 2}
 
 
 async def test_event_that_changes_nothing_here_is_taken_and_ignored(
-    gateway: Gateway, scripted: ScriptedLoyalty
+    gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     for body in (CREDITED | {"event": "language_changed"}, {"event": "tier_of_next_year_reached"}):
         answer = await send(gateway, body)
         assert (answer.status, await answer.json()) == (202, {"status": "ignored"})
     assert scripted.invalidations == []
-    assert await read_counts(gateway) == {"ignored": 2}
+    assert await read_counts() == {"ignored": 2}
 
 
 async def test_time_of_any_form_and_fields_of_tomorrow_are_no_fault(
@@ -99,7 +115,7 @@ BAD_BODIES: list[object] = [
 
 
 async def test_body_that_is_not_the_template_s_is_told_what_to_paste(
-    gateway: Gateway, scripted: ScriptedLoyalty
+    gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     for body in BAD_BODIES:
         answer = await send(gateway, body)
@@ -107,7 +123,7 @@ async def test_body_that_is_not_the_template_s_is_told_what_to_paste(
         assert (answer.status, problem["reason"]) == (400, "BAD_VALUE")
         assert render_template("wallet_credited") in problem["detail"]
     assert scripted.invalidations == []
-    assert await read_counts(gateway) == {"malformed": len(BAD_BODIES)}
+    assert await read_counts() == {"malformed": len(BAD_BODIES)}
 
 
 async def test_body_of_more_than_64_kib_is_refused(gateway: Gateway) -> None:
@@ -120,18 +136,23 @@ async def test_secret_may_come_as_the_password_of_http_basic(gateway: Gateway, s
     assert len(scripted.invalidations) == 1
 
 
-async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_stranger_learns_nothing_and_reaches_nobody(
+    edge: Edge, gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
+) -> None:
     """The same words for each: also where the body would be too large, or the shop is not there, or another's."""
     own = {SECRET_HEADER: gateway.webhook_secret}
     wrong = "tgw_" + "x" * 43
+    async with edge.open_shop() as foreign:
+        anothers = await send(gateway, headers=own, shop=foreign.gateway.merchant_id)
+        assert foreign.scripted.invalidations == []
     answers = [
+        anothers,
         await send(gateway, headers={}),
         await send(gateway, headers={SECRET_HEADER: wrong}),
         await send(gateway, headers={SECRET_HEADER: gateway.credential}),
         await send(gateway, headers={SECRET_HEADER: "", "Authorization": f"Bearer {gateway.webhook_secret}"}),
         await send(gateway, headers=make_basic(wrong)),
         await send(gateway, headers={"Authorization": "Basic %%%"}),
-        await send(gateway, headers=own, shop="bloom"),
         await send(gateway, headers=own, shop="nobody"),
         await send(gateway, b"x" * 70_000, headers={}),
     ]
@@ -141,7 +162,7 @@ async def test_stranger_learns_nothing_and_reaches_nobody(gateway: Gateway, scri
         "the webhook's secret is missing or wrong: trifft-gorgias webhook show prints it"
     }
     assert scripted.invalidations == []
-    assert await read_counts(gateway) == {"refused": len(answers)}
+    assert await read_counts() == {"refused": len(answers)}
 
 
 async def test_log_says_whose_webhook_was_refused(gateway: Gateway) -> None:
@@ -153,10 +174,10 @@ async def test_log_says_whose_webhook_was_refused(gateway: Gateway) -> None:
     assert refused == ["acme", None]
 
 
-async def test_webhook_of_a_shop_that_was_uninstalled_is_a_stranger_s(gateway: Gateway, tmp_path: Path) -> None:
-    async with open_database(f"sqlite:///{tmp_path / 'gateway.db'}") as database:
-        await InstallationStore(database, SecretKeys([Fernet.generate_key().decode()])).delete("acme")
-    assert (await send(gateway)).status == 401
+async def test_webhook_of_a_shop_that_was_uninstalled_is_a_stranger_s(shop: Shop) -> None:
+    foreign_keys = SecretKeys([Fernet.generate_key().decode()])
+    await InstallationStore(shop.database, foreign_keys).delete(shop.gateway.merchant_id)
+    assert (await send(shop.gateway)).status == 401
 
 
 async def test_log_names_no_member_and_no_secret(
@@ -174,7 +195,7 @@ async def test_log_names_no_member_and_no_secret(
 
 
 async def test_sender_may_come_again_where_nothing_could_be_dropped(
-    gateway: Gateway, scripted: ScriptedLoyalty
+    gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
     for failure in (*map(Failure, codes), Failure(grpc.StatusCode.INTERNAL, "INTERNAL_ERROR")):
@@ -182,7 +203,7 @@ async def test_sender_may_come_again_where_nothing_could_be_dropped(
         answer = await send(gateway)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
         assert "secret inner text" not in await answer.text()
-    assert await read_counts(gateway) == {"failed": 3}
+    assert await read_counts() == {"failed": 3}
 
 
 async def test_webhook_of_a_shop_that_the_loyalty_service_has_forgotten_is_done(
@@ -197,3 +218,17 @@ def test_any_body_is_an_event_or_refused(body: bytes) -> None:
     with suppress(RequestError):
         found = parse_event(body)
         assert found is None or found[0] in EVENTS
+
+
+async def test_refused_webhooks_are_on_record_for_installed_shops_alone(gateway: Gateway, shop: Shop) -> None:
+    """A flood of invented shops costs one read each two seconds, and the shop that is installed is not crowded out."""
+    ours = gateway.merchant_id
+    for claimed in (ours, *(f"nobody-{number}" for number in range(150)), ours, "jana%40example.com"):
+        await send(gateway, headers={}, shop=claimed)
+    query = "SELECT merchant_id, refused_webhook_count FROM installations WHERE refused_webhook_count > 0"
+
+    async def is_on_record() -> bool:
+        rows = await fetch_rows(shop.database, query)
+        return {"merchant_id": ours, "refused_webhook_count": 2} in rows
+
+    await wait_until(is_on_record)

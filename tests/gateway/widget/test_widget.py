@@ -14,6 +14,7 @@ from yarl import URL
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Edge, Shop
 from tests.gateway.statements import note_statements
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_support import make_award
@@ -31,7 +32,7 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert body["as_of"] == "Mon 23 Nov 2026, 13:55 CET"
     assert body["award_token"]
     [request] = scripted.snapshot_requests
-    assert (request.merchant_id, request.identity.email) == ("acme", "jana@example.com")
+    assert (request.merchant_id, request.identity.email) == (gateway.merchant_id, "jana@example.com")
     assert request.max_staleness.ToSeconds() == 1
     assert scripted.authorizations == {"Bearer inner-key"}
 
@@ -133,10 +134,11 @@ async def test_widget_unknown_credential_is_401_with_the_same_words(
             assert wrong.content_type == "application/problem+json"
 
 
-async def test_widget_merchant_is_the_credentials(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    scripted.snapshot = make_snapshot()
-    await gateway.get_widget(token=gateway.foreign_credential)
-    assert [request.merchant_id for request in scripted.snapshot_requests] == ["bloom"]
+async def test_widget_merchant_is_the_credentials(edge: Edge, shop: Shop) -> None:
+    async with edge.open_shop() as foreign:
+        await shop.gateway.get_widget(token=foreign.gateway.credential)
+        [request] = foreign.scripted.snapshot_requests
+    assert (request.merchant_id, shop.scripted.snapshot_requests) == (foreign.gateway.merchant_id, [])
 
 
 NO_IDENTITIES: list[str] = ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"]
@@ -266,25 +268,25 @@ async def test_widget_failure_is_a_200_with_a_sentence(
 
 
 async def test_widget_loyalty_service_gone(
-    gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
+    own_gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
     """And so the shop's zone is not known: the time says which zone it is in."""
     await loyalty[2].stop(None)
-    response = await gateway.get_widget()
+    response = await own_gateway.get_widget()
     body = await response.json()
     assert (response.status, body["status"]) == (200, "unavailable")
     assert body["summary"].startswith("The loyalty service did not answer at 12:55 UTC.")
-    ready = await gateway.session.get(f"{gateway.url}/readyz")
+    ready = await own_gateway.session.get(f"{own_gateway.url}/readyz")
     assert ready.status == 200
 
 
 async def test_widget_loyalty_service_hangs(
-    tmp_path: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
+    folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
     """The answer comes at the read's deadline, while the other end still holds the call."""
     scripted, target, _ = loyalty
     scripted.snapshot = release = asyncio.Event()
-    async with run_gateway(tmp_path, target, read_timeout_s=0.2) as gateway:
+    async with run_gateway(folder, target, read_timeout_s=0.2) as gateway:
         response = await gateway.get_widget()
         assert (response.status, (await response.json())["status"]) == (200, "unavailable")
         assert not release.is_set()
@@ -296,17 +298,19 @@ async def test_logs_name_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> 
     with structlog.testing.capture_logs() as lines:
         await gateway.get_widget()
     [line] = [line for line in lines if line["event"] == "request"]
-    assert (line["route"], line["status"], line["merchant_id"]) == ("/gorgias/widget", 200, "acme")
+    assert (line["route"], line["status"], line["merchant_id"]) == ("/gorgias/widget", 200, gateway.merchant_id)
     written = str(lines)
     assert "jana" not in written
     assert gateway.credential not in written
 
 
-async def test_metrics_count_what_the_widget_said(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    scripted.snapshot = make_snapshot()
-    await gateway.get_widget()
-    await gateway.session.request("PURGE", f"{gateway.url}/coffee")
-    text = await (await gateway.session.get(f"{gateway.url}/metrics")).text()
+async def test_metrics_count_what_the_widget_said(
+    own_gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
+) -> None:
+    loyalty[0].snapshot = make_snapshot()
+    await own_gateway.get_widget()
+    await own_gateway.session.request("PURGE", f"{own_gateway.url}/coffee")
+    text = await (await own_gateway.session.get(f"{own_gateway.url}/metrics")).text()
     assert 'gateway_widgets_total{status="member"} 1.0' in text
     assert 'gateway_requests_total{method="GET",route="/gorgias/widget",status="200"} 1.0' in text
     assert 'gateway_requests_total{method="other",route="unmatched",status="404"} 1.0' in text

@@ -16,7 +16,10 @@ from tests.loyalty_service.running import read_failure
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EXAMPLES = [
     errors.BadValueError("points", "must be 1 or more"),
-    errors.CallerUnknownError("who?"),
+    errors.CallerUnknownError(),
+    errors.CallerForbiddenError(role="award"),
+    errors.CallerExistsError("bot"),
+    errors.CallerNotFoundError(),
     errors.MerchantNotFoundError(),
     errors.MerchantExistsError("acme"),
     errors.MerchantUnverifiedError(),

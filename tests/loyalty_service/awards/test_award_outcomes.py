@@ -148,19 +148,21 @@ async def test_caller_who_goes_away_does_not_cancel_the_award(client: Client, pr
 
 
 async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_the_award(
-    database_url: str, client: Client, provider: ScriptedProvider
+    database_url: str, start_service: StartService, provider: ScriptedProvider
 ) -> None:
     """On a busy machine a caller may be gone before the opening has begun: nothing is done, and they stay longer."""
     request_id = make_request_id()
-    for stay_s in (0.5, 2.0, 8.0):
-        async with hold_transaction(database_url, "INSERT INTO award_numbers VALUES ('acme', 0)"):
-            with pytest.raises(grpc.aio.AioRpcError):
-                await client.award(timeout_s=stay_s, request_id=request_id)
-        with suppress(TimeoutError):
-            await wait_until(lambda: provider.credits, timeout_s=stay_s * 4)
-            break
+    async with start_service() as client:
+        await client.add_merchant()
+        for stay_s in (0.5, 2.0, 8.0):
+            async with hold_transaction(database_url, "INSERT INTO award_numbers VALUES ('acme', 0)"):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await client.award(timeout_s=stay_s, request_id=request_id)
+            with suppress(TimeoutError):
+                await wait_until(lambda: provider.credits, timeout_s=stay_s * 4)
+                break
 
-    answer = await client.award(request_id=request_id)
+        answer = await client.award(request_id=request_id)
 
     assert (answer.award.state, answer.replayed) == (pb.AWARD_STATE_APPLIED, True)
     assert len(provider.credits) == 1

@@ -1,11 +1,11 @@
 """What may be asked for: values, limits, and members who may get points."""
 
 import unicodedata
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from loyalty_service.awards.parse import GivenAward, parse_award
 from loyalty_service.domain.errors import BadValueError, ProviderUnavailableError
 from loyalty_service.domain.member import Identity, MemberStatus, NoBalance
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.running import Client, StartService, catch_failure
+from tests.loyalty_service.running import Client, catch_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member, make_merchant
 
 BAD_VALUES: list[tuple[str, Any]] = [
@@ -109,14 +109,12 @@ async def test_award_for_an_unknown_merchant_is_refused(client: Client) -> None:
     assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND")
 
 
-@pytest.fixture
-async def listed(start_service: StartService) -> AsyncIterator[Client]:
-    async with start_service(award_repeat_window_s=0.0) as client:
-        await client.add_merchant()
-        await client.add_merchant("bloom")
-        for number in range(1, 4):
-            await client.award(request_id=f"request-{number}", points=number)
-        yield client
+@pytest_asyncio.fixture(loop_scope="session")
+async def listed(client: Client) -> Client:
+    await client.add_merchant("bloom")
+    for number in range(1, 4):
+        await client.award(request_id=f"request-{number}", points=number)
+    return client
 
 
 async def test_awards_are_listed_newest_first_page_by_page(listed: Client) -> None:

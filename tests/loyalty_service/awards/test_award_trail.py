@@ -6,13 +6,14 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
 
 from loyalty_service.domain.errors import BookingUnknownError, ProviderRefusedError
 from loyalty_service.domain.member import Tier
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id
+from tests.loyalty_service.running import Client, catch_failure, make_request_id
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 GET_JANA = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
@@ -54,7 +55,7 @@ def list_states(answer: pb.GetAwardResponse) -> list[tuple[str, str]]:
     return [(old.removeprefix("AWARD_STATE_"), new.removeprefix("AWARD_STATE_")) for old, new in names]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def doubtful(client: Client, provider: ScriptedProvider) -> Client:
     """A-1 is UNKNOWN: sent, and its answer was lost."""
     provider.on_booked = lose
@@ -63,30 +64,25 @@ async def doubtful(client: Client, provider: ScriptedProvider) -> Client:
     return client
 
 
-async def test_award_carries_all_that_was_said_of_it(start_service: StartService, provider: ScriptedProvider) -> None:
+async def test_award_carries_all_that_was_said_of_it(service: Client, provider: ScriptedProvider) -> None:
     provider.members[JANA] = make_member(tier=Tier(tier_id="gold", display_name="Gold"))
-    async with start_service() as client:
-        await client.add_merchant(award_reasons=["Goodwill", "Late delivery"])
+    await service.add_merchant(award_reasons=["Goodwill", "Late delivery"])
 
-        answer = await client.award(
-            reason="late",
-            note="sorry",
-            ticket_id="4711",
-            ticket_verified=True,
-            claimed_agent_email="ana@shop.example",
-            claimed_agent_name="Ana K.",
-        )
+    answer = await service.award(
+        reason="late",
+        note="sorry",
+        ticket_id="4711",
+        ticket_verified=True,
+        claimed_agent_email="ana@shop.example",
+        claimed_agent_name="Ana K.",
+    )
 
-        award = answer.award
-        assert (award.reason, award.note, award.ticket_id, award.ticket_verified) == (
-            "Late delivery",
-            "sorry",
-            "4711",
-            True,
-        )
-        assert (award.claimed_agent_email, award.claimed_agent_name) == ("ana@shop.example", "Ana K.")
-        assert (award.tier_before, award.reverses, award.reversed_by, award.needs_person) == ("Gold", "", "", False)
-        assert award == (await get(client)).award
+    award = answer.award
+    assert (award.reason, award.note) == ("Late delivery", "sorry")
+    assert (award.ticket_id, award.ticket_verified) == ("4711", True)
+    assert (award.claimed_agent_email, award.claimed_agent_name) == ("ana@shop.example", "Ana K.")
+    assert (award.tier_before, award.reverses, award.reversed_by, award.needs_person) == ("Gold", "", "", False)
+    assert award == (await get(service)).award
 
 
 async def test_applied_award_says_until_when_it_can_be_taken_back(client: Client) -> None:

@@ -1,10 +1,10 @@
 """Points that support takes away, over the wire: off unless the shop allows it, with a reason, as sure as an award."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 
 from loyalty_service.domain.errors import BookingUnknownError, ProviderRefusedError, ProviderUnavailableError
 from loyalty_service.domain.member import MemberStatus, NoBalance
@@ -41,12 +41,11 @@ async def sum_up(client: Client, grouping: pb.AwardGrouping.ValueType = pb.AWARD
     return list((await client.loyalty.SumAwards(pb.SumAwardsRequest(merchant_id="acme", group_by=grouping))).sums)
 
 
-@pytest.fixture
-async def shop(start_service: StartService) -> AsyncIterator[Client]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(service: Client) -> Client:
     """Support may take 300 points away at once."""
-    async with start_service() as client:
-        await client.add_merchant(max_points_per_deduction=300)
-        yield client
+    await service.add_merchant(max_points_per_deduction=300)
+    return service
 
 
 async def test_deduction_takes_the_points_and_is_on_record_as_a_debit(shop: Client, provider: ScriptedProvider) -> None:
@@ -93,18 +92,15 @@ async def test_one_deduction_has_a_limit_of_its_own(client: Client, provider: Sc
 
 
 @pytest.mark.parametrize("name", ["per_ticket", "per_member_day", "per_merchant_day", "per_agent_day"])
-async def test_what_is_taken_and_what_is_given_have_the_same_limits_counted_apart(
-    start_service: StartService, name: str
-) -> None:
+async def test_what_is_taken_and_what_is_given_have_the_same_limits_counted_apart(service: Client, name: str) -> None:
     """Neither makes room for the other."""
-    async with start_service() as client:
-        limits: dict[str, Any] = {"max_points_per_deduction": 300, f"max_points_{name}": 200}
-        await client.add_merchant(**limits)
-        await client.award(points=150, ticket_id="4711")
-        await deduct(client, points=150, ticket_id="4711")
+    limits: dict[str, Any] = {"max_points_per_deduction": 300, f"max_points_{name}": 200}
+    await service.add_merchant(**limits)
+    await service.award(points=150, ticket_id="4711")
+    await deduct(service, points=150, ticket_id="4711")
 
-        refusals = [await catch_failure(call(client, points=51, ticket_id="4711")) for call in (Client.award, deduct)]
-        filled = [await call(client, points=50, ticket_id="4711") for call in (Client.award, deduct)]
+    refusals = [await catch_failure(call(service, points=51, ticket_id="4711")) for call in (Client.award, deduct)]
+    filled = [await call(service, points=50, ticket_id="4711") for call in (Client.award, deduct)]
 
     limit = {"limit": name, "maximum": "200", "used": "150", "left": "50"}
     assert [refusal.metadata for refusal in refusals] == [limit, limit]
@@ -140,12 +136,11 @@ async def test_deduction_without_a_reason_is_refused(shop: Client, provider: Scr
     assert provider.debits == []
 
 
-async def test_reason_of_a_deduction_is_one_of_the_shop_s_where_it_has_some(start_service: StartService) -> None:
-    async with start_service() as client:
-        await client.add_merchant(max_points_per_deduction=300, award_reasons=["Late delivery", "Given twice"])
+async def test_reason_of_a_deduction_is_one_of_the_shop_s_where_it_has_some(service: Client) -> None:
+    await service.add_merchant(max_points_per_deduction=300, award_reasons=["Late delivery", "Given twice"])
 
-        kept = (await deduct(client, reason='"given')).award.reason
-        failure = await catch_failure(deduct(client, reason="because"))
+    kept = (await deduct(service, reason='"given')).award.reason
+    failure = await catch_failure(deduct(service, reason="because"))
 
     assert kept == "Given twice"
     assert (failure.reason, failure.field) == ("BAD_VALUE", "reason")
@@ -342,9 +337,8 @@ async def test_sums_tell_what_was_removed_apart_from_what_was_given(shop: Client
     by_agent = await sum_up(shop)
     by_reason = await sum_up(shop, pb.AWARD_GROUPING_REASON)
 
-    of_ana = {"award_count": 2, "points": 230, "reversed_points": 200, "removed_points": 100}
-    of_eva = {"removed_points": 7, "in_doubt_points": 5}
-    assert by_agent == [pb.AwardSum(key="ana", **of_ana), pb.AwardSum(key="eva", **of_eva)]
+    of_ana = pb.AwardSum(key="ana", award_count=2, points=230, reversed_points=200, removed_points=100)
+    assert by_agent == [of_ana, pb.AwardSum(key="eva", removed_points=7, in_doubt_points=5)]
     assert [(one.key, one.points, one.removed_points) for one in by_reason] == [("", 230, 0), ("Given twice", 0, 107)]
 
 

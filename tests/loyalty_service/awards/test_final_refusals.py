@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import ProviderRefusedError
 from loyalty_service.domain.member import MemberStatus
 from loyalty_service.domain.ports import Booking
-from tests.loyalty_service.ledgers import Desk, open_desk
+from tests.loyalty_service.kept import KeptDatabase
+from tests.loyalty_service.ledgers import Desk, run_desk
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
-@pytest.fixture
-async def desk(new_sqlite_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    async with open_desk(new_sqlite_url, provider) as desk:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with run_desk(open_sqlite.database, provider) as desk:
         yield desk
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.awards.reconciliation.claim import Claims
 from loyalty_service.awards.reconciliation.reconcile import Reconciler
@@ -13,18 +14,19 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Snapshots
 from loyalty_service.domain.snapshot import Snapshot
-from tests.loyalty_service.ledgers import Desk, open_desk
+from tests.loyalty_service.kept import KeptDatabase
+from tests.loyalty_service.ledgers import Desk, run_desk
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
 
-@pytest.fixture
-async def desk(new_sqlite_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    async with open_desk(new_sqlite_url, provider) as desk:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with run_desk(open_sqlite.database, provider) as desk:
         await desk.merchants.add(desk.merchant)
         yield desk
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def unknown(desk: Desk, provider: ScriptedProvider) -> Desk:
     """Its award A-1 was booked, and the answer was lost."""
 

@@ -1,22 +1,19 @@
 """Why points are given: a shop's list, of which an award names one."""
 
-from collections.abc import AsyncIterator
-
 import grpc
-import pytest
+import pytest_asyncio
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id
+from tests.loyalty_service.running import Client, catch_failure, make_request_id
 from tests.loyalty_service.scripted import ScriptedProvider
 
 REASONS = ["Late delivery", "Damaged goods", "Ďakujeme", "Damage in the shop", "'VIP' gift"]
 
 
-@pytest.fixture
-async def shop(start_service: StartService) -> AsyncIterator[Client]:
-    async with start_service() as client:
-        await client.add_merchant(award_reasons=REASONS, max_points_per_ticket=0)
-        yield client
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(service: Client) -> Client:
+    await service.add_merchant(award_reasons=REASONS, max_points_per_ticket=0)
+    return service
 
 
 KEPT = {

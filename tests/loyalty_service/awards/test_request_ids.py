@@ -1,7 +1,6 @@
 """What keeps a request id for itself: a press that added nothing does not use the panel up."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -24,7 +23,8 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.books import refused_by_database
-from tests.loyalty_service.ledgers import NOT_REACHED, Book, open_book
+from tests.loyalty_service.kept import KeptDatabase
+from tests.loyalty_service.ledgers import NOT_REACHED, Book
 from tests.loyalty_service.running import Client, StartService, catch_failure, read_failure, wait_until
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
@@ -36,9 +36,8 @@ async def do_nothing(_: object) -> None:
 
 
 @pytest.fixture
-async def book(each_database_url: str) -> AsyncIterator[Book]:
-    async with open_book(each_database_url) as opened:
-        yield opened
+def book(each_open: KeptDatabase) -> Book:
+    return Book(each_open.database)
 
 
 async def test_undo_that_was_refused_may_be_pressed_again_on_another_ticket(book: Book) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from loyalty_service.awards.sender import Sender
 from loyalty_service.domain.award import AwardState
@@ -24,7 +25,8 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Snapshots
 from runtime.clock import SystemClock
-from tests.loyalty_service.ledgers import Desk, open_desk
+from tests.loyalty_service.kept import KeptDatabase
+from tests.loyalty_service.ledgers import Desk, run_desk
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider
 
 
@@ -41,19 +43,19 @@ class TwoClocks:
         return NOON + timedelta(seconds=self.wall_s)
 
 
-@pytest.fixture
-async def desk(new_sqlite_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    async with open_desk(new_sqlite_url, provider) as desk:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with run_desk(open_sqlite.database, provider) as desk:
         yield desk
 
 
 @pytest.mark.parametrize("frozen", [{"wall_s": 11.1}, {"running_s": 11.1}], ids=str)
 async def test_award_of_a_process_that_stood_still_is_not_sent(
-    new_sqlite_url: str, provider: ScriptedProvider, frozen: dict[str, float]
+    open_sqlite: KeptDatabase, provider: ScriptedProvider, frozen: dict[str, float]
 ) -> None:
     """Another process may have settled it by then."""
     clock = TwoClocks()
-    async with open_desk(new_sqlite_url, provider, clock) as desk:
+    async with run_desk(open_sqlite.database, provider, clock) as desk:
         deadline = desk.sender.make_deadline()
         opening = await desk.open()
         for name, length_s in frozen.items():
@@ -70,10 +72,10 @@ async def test_award_of_a_process_that_stood_still_is_not_sent(
 
 
 async def test_award_that_stood_still_past_its_lease_was_not_applied(
-    new_sqlite_url: str, provider: ScriptedProvider
+    open_sqlite: KeptDatabase, provider: ScriptedProvider
 ) -> None:
     clock = TwoClocks()
-    async with open_desk(new_sqlite_url, provider, clock) as desk:
+    async with run_desk(open_sqlite.database, provider, clock) as desk:
         deadline = desk.sender.make_deadline()
         opening = await desk.open()
         await desk.let_pass(16)
@@ -87,10 +89,10 @@ async def test_award_that_stood_still_past_its_lease_was_not_applied(
 
 
 async def test_award_that_was_held_up_has_so_much_less_time_at_the_provider(
-    new_sqlite_url: str, provider: ScriptedProvider
+    open_sqlite: KeptDatabase, provider: ScriptedProvider
 ) -> None:
     clock = TwoClocks()
-    async with open_desk(new_sqlite_url, provider, clock) as desk:
+    async with run_desk(open_sqlite.database, provider, clock) as desk:
         deadline = desk.sender.make_deadline()
         opening = await desk.open()
         clock.running_s = 7.0

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,12 @@ COUPON_FIELDS = {
 ODDLY = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def whole(shop: OddShop) -> pb.Snapshot:
+    """The member as she is before anything is odd."""
+    return await shop.fetch()
+
+
 def make_odd(shop: OddShop, **overrides: Any) -> None:  # noqa: ANN401 - any JSON
     """All else is as it was."""
     fresh = make_jana()
@@ -71,10 +78,9 @@ def drop_fields(message: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - 
 @example(field="success", value=True)
 @example(field="params", value={"first_name": 5, "last_name": ["x"]})
 @example(field="segments", value=["vip", None, {"slug": "vip", "name": {}}])
-async def test_any_value_of_a_members_field_leaves_the_others_shown(shop: OddShop, field: str, value: object) -> None:
-    make_odd(shop)
-    whole = await shop.fetch()
-
+async def test_any_value_of_a_members_field_leaves_the_others_shown(
+    shop: OddShop, whole: pb.Snapshot, field: str, value: object
+) -> None:
     make_odd(shop, **{field: value})
     odd = await shop.fetch()
 
@@ -87,10 +93,10 @@ async def test_any_value_of_a_members_field_leaves_the_others_shown(shop: OddSho
 
 @ODDLY
 @given(field=st.sampled_from(sorted(COUPON_FIELDS)), value=ANY_JSON)
-async def test_any_value_of_a_coupons_field_leaves_the_others_shown(shop: OddShop, field: str, value: object) -> None:
+async def test_any_value_of_a_coupons_field_leaves_the_others_shown(
+    shop: OddShop, whole: pb.Snapshot, field: str, value: object
+) -> None:
     make_odd(shop)
-    whole = await shop.fetch()
-
     shop.jana.coupons[0].overrides = {field: value}
     odd = await shop.fetch()
 
@@ -103,11 +109,9 @@ async def test_any_value_of_a_coupons_field_leaves_the_others_shown(shop: OddSho
 @ODDLY
 @given(field=st.sampled_from(["state", "valid_until"]), value=ANY_JSON)
 async def test_any_state_or_date_of_a_coupon_leaves_the_other_coupon_shown(
-    shop: OddShop, field: str, value: object
+    shop: OddShop, whole: pb.Snapshot, field: str, value: object
 ) -> None:
     make_odd(shop)
-    whole = await shop.fetch()
-
     shop.jana.coupons[0].overrides = {field: value}
     odd = await shop.fetch()
 
@@ -116,8 +120,7 @@ async def test_any_state_or_date_of_a_coupon_leaves_the_other_coupon_shown(
 
 
 @pytest.mark.parametrize("field", sorted(MEMBER_FIELDS))
-async def test_missing_field_of_a_member_is_absent(shop: OddShop, field: str) -> None:
-    whole = await shop.fetch()
+async def test_missing_field_of_a_member_is_absent(shop: OddShop, whole: pb.Snapshot, field: str) -> None:
     shop.jana.left_out = [field]
     odd = await shop.fetch()
     names = MEMBER_FIELDS[field]
@@ -259,8 +262,9 @@ async def test_check_names_the_line_with_its_expression_most_often_first(shop: O
 
 
 @pytest.mark.parametrize("kind", ["html", "bad_json", "half_json"])
-async def test_list_of_coupons_that_cannot_be_read_costs_the_coupons(shop: OddShop, kind: FaultKind) -> None:
-    whole = await shop.fetch()
+async def test_list_of_coupons_that_cannot_be_read_costs_the_coupons(
+    shop: OddShop, whole: pb.Snapshot, kind: FaultKind
+) -> None:
     assert not whole.coupons_unreadable
 
     shop.project.faults.set(Fault(kind=kind, operation="coupons"))
@@ -278,8 +282,7 @@ async def test_list_of_coupons_that_is_none_costs_the_coupons(shop: OddShop) -> 
     assert await shop.check() == {"list_coupons.items": 1}
 
 
-async def test_member_of_too_many_coupons_is_shown_without_them(shop: OddShop) -> None:
-    whole = await shop.fetch()
+async def test_member_of_too_many_coupons_is_shown_without_them(shop: OddShop, whole: pb.Snapshot) -> None:
     shop.jana.coupons = [make_jana().coupons[0] for _ in range(10_000)]
     odd = await shop.fetch()
     assert (odd.member, odd.coupons_unreadable) == (whole.member, True)

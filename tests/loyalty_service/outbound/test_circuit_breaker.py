@@ -1,6 +1,7 @@
 """A provider that fails or hangs, and who still asks it."""
 
 import contextlib
+from datetime import timedelta
 
 import pytest
 
@@ -120,6 +121,24 @@ def test_operator_who_asks_goes_through_and_closes_it(breaker: CircuitBreaker) -
     assert not call(breaker)
     assert call(breaker, "succeed", is_forced=True)
     assert call(breaker)
+
+
+def test_open_breaker_tells_since_when_and_until_when(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    assert breaker.describe(ACME) is None
+    fail(breaker)
+    opened = clock.now()
+    clock.advance(FIRST_WAIT_S / 2)
+
+    finding = breaker.describe(ACME)
+    assert finding is not None
+    assert abs(finding.open_since - opened) < timedelta(milliseconds=1)
+    assert abs(finding.retry_time - opened - timedelta(seconds=FIRST_WAIT_S)) < timedelta(milliseconds=1)
+    assert breaker.describe(BLOOM) is None
+
+    clock.advance(FIRST_WAIT_S)
+    assert breaker.describe(ACME) is not None, "half-open"
+    assert call(breaker, "succeed")
+    assert breaker.describe(ACME) is None
 
 
 def test_shop_that_nobody_asks_any_more_is_forgotten(breaker: CircuitBreaker, clock: FakeClock) -> None:

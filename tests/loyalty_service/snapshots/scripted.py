@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from loyalty_service.domain.award import Award, AwardRequest, AwardState, Receipt
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
+from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
-from loyalty_service.domain.ports import Booking, Movements, UnreadableField
+from loyalty_service.domain.ports import Booking, Movements
 from loyalty_service.domain.priority import Priority
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
@@ -122,7 +123,7 @@ class ScriptedProvider:
     async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
         raise NotImplementedError
 
-    def list_unreadable(self, merchant: Merchant) -> tuple[UnreadableField, ...]:
+    def get_findings(self, merchant: Merchant) -> Findings:
         raise NotImplementedError
 
     async def probe(self, merchant: Merchant, *, timeout_s: float) -> None:

@@ -24,7 +24,7 @@ async def fetch(  # noqa: PLR0913 - as the port's
     identity: Identity,
     *,
     remembered: str | None = None,
-    timeout_s: float = 8,
+    timeout_s: float = 30,
     priority: Priority = Priority.TICKET,
 ) -> Snapshot:
     return await provider.fetch(

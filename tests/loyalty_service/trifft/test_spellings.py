@@ -207,6 +207,7 @@ async def test_further_find_waits_for_a_permit_as_any_request_does(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: SearchedProject
 ) -> None:
     merchant = make_merchant(profile="[rate]\nrequests = 3\n")
+    nobody = parse_identity("email", "Nobody@bücher.example")
     with pytest.raises(ProviderThrottledError):
-        await find(provider, merchant, "Nobody@bücher.example")
+        await servers.fetch(provider, merchant, nobody, timeout_s=3)  # it waits for half of it
     assert acme.searched == ["Nobody@bücher.example", "nobody@bücher.example"]

@@ -36,6 +36,21 @@ async def test_customer_lists_the_channels(helpdesk: Helpdesk) -> None:
     assert (await helpdesk.rest("GET", "customers/999"))[0] == 404
 
 
+async def test_tickets_come_newest_first_unless_asked_otherwise(helpdesk: Helpdesk) -> None:
+    await helpdesk.rest("PUT", "tickets/4713", json={"tags": [{"name": "late"}]})
+    _, [last] = await list_tickets(helpdesk, "limit=1&order_by=updated_datetime:desc")
+    assert last == 4713
+    _, created = await list_tickets(helpdesk, "")
+    _, oldest = await list_tickets(helpdesk, "order_by=created_datetime:asc")
+    assert created != oldest
+    assert (await helpdesk.rest("GET", "tickets?order_by=subject"))[0] == 400
+
+
+async def list_tickets(helpdesk: Helpdesk, query: str) -> tuple[int, list[int]]:
+    status, page = await helpdesk.rest("GET", f"tickets?{query}")
+    return status, [ticket["id"] for ticket in page["data"]]
+
+
 async def test_ticket_update_changes_and_fires_for_each_part(helpdesk: Helpdesk) -> None:
     triggers = ("ticket-updated", "ticket-status-updated", "ticket-assignment-updated")
     await helpdesk.install("", *triggers)

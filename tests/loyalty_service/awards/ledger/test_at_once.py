@@ -11,25 +11,23 @@ from runtime.database import DatabaseError
 from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, open_book
 
 
-async def test_openings_that_come_at_once_have_numbers_without_gaps_whatever_is_refused(database_url: str) -> None:
-    async with open_book(database_url) as book:
-        members = ["a", "b", "a", "c", "b", "d"]
-        answers = await asyncio.gather(*(book.open(member_id=member) for member in members), return_exceptions=True)
-        last = await book.open(member_id="e")
+async def test_openings_that_come_at_once_have_numbers_without_gaps_whatever_is_refused(book: Book) -> None:
+    members = ["a", "b", "a", "c", "b", "d"]
+    answers = await asyncio.gather(*(book.open(member_id=member) for member in members), return_exceptions=True)
+    last = await book.open(member_id="e")
 
     numbers = [None if isinstance(answer, BaseException) else answer.award.number for answer in answers]
     assert sorted(number for number in numbers if number is not None) == [1, 2, 3, 4]
     assert last.award.number == 5
 
 
-async def test_request_that_opens_no_new_award_takes_no_number(database_url: str) -> None:
-    async with open_book(database_url) as book:
-        opened = await book.open(request_id="panel-001", ticket_id="4711")
-        replayed = await book.open(request_id="panel-001", ticket_id="4711")
-        repeated = await book.open(ticket_id="4711")
-        await book.settle(opened, NOT_REACHED)
-        again = await book.open(request_id="panel-001", ticket_id="4711")
-        other = await book.open(member_id="boris")
+async def test_request_that_opens_no_new_award_takes_no_number(book: Book) -> None:
+    opened = await book.open(request_id="panel-001", ticket_id="4711")
+    replayed = await book.open(request_id="panel-001", ticket_id="4711")
+    repeated = await book.open(ticket_id="4711")
+    await book.settle(opened, NOT_REACHED)
+    again = await book.open(request_id="panel-001", ticket_id="4711")
+    other = await book.open(member_id="boris")
 
     numbers = [opening.award.number for opening in (opened, replayed, repeated, again, other)]
     assert numbers == [1, 1, 1, 1, 2]
@@ -43,9 +41,7 @@ async def test_request_that_opens_no_new_award_takes_no_number(database_url: str
 
 
 @pytest.mark.parametrize("settlement", [APPLIED, REFUSED, NOT_REACHED, LOST])
-async def test_award_that_is_opened_and_settled_is_told_as_it_is_on_record(
-    database_url: str, settlement: Settlement
-) -> None:
+async def test_award_that_is_opened_and_settled_is_told_as_it_is_on_record(book: Book, settlement: Settlement) -> None:
     fields: dict[str, Any] = {
         "note": "sorry",
         "ticket_id": "4711",
@@ -53,14 +49,13 @@ async def test_award_that_is_opened_and_settled_is_told_as_it_is_on_record(
         "tier_before": "Gold",
         "reason": "Late",
     }
-    async with open_book(database_url) as book:
-        opened = await book.open(**fields)
-        assert opened.award == await book.read(1)
-        assert await book.settle(opened, settlement) == await book.read(1)
-        if settlement is NOT_REACHED:
-            again = await book.open(request_id=opened.award.request.request_id, **(fields | {"note": "anew"}))
-            assert again.award == await book.read(1)
-            assert await book.settle(again, APPLIED) == await book.read(1)
+    opened = await book.open(**fields)
+    assert opened.award == await book.read(1)
+    assert await book.settle(opened, settlement) == await book.read(1)
+    if settlement is NOT_REACHED:
+        again = await book.open(request_id=opened.award.request.request_id, **(fields | {"note": "anew"}))
+        assert again.award == await book.read(1)
+        assert await book.settle(again, APPLIED) == await book.read(1)
 
 
 async def rename(book: Book, old: str, new: str) -> None:
@@ -78,10 +73,9 @@ async def test_ledger_that_fails_fails_all_who_wait_and_none_is_opened(database_
 
 
 @pytest.mark.parametrize("count", [2, 12])
-async def test_outcomes_that_come_at_once_are_all_on_record(database_url: str, count: int) -> None:
-    async with open_book(database_url) as book:
-        given = await asyncio.gather(*(book.give(member_id=f"member-{number}") for number in range(count)))
+async def test_outcomes_that_come_at_once_are_all_on_record(book: Book, count: int) -> None:
+    given = await asyncio.gather(*(book.give(member_id=f"member-{number}") for number in range(count)))
 
-        assert sorted(award.number for award in given) == list(range(1, count + 1))
-        for award in given:
-            assert [to for _, to, _, _ in await book.list_changes(award.number)] == ["pending", "applied"]
+    assert sorted(award.number for award in given) == list(range(1, count + 1))
+    for award in given:
+        assert [to for _, to, _, _ in await book.list_changes(award.number)] == ["pending", "applied"]

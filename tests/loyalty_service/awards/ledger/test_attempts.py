@@ -1,18 +1,15 @@
 """The attempts of an award: each has its lease, and only the last one may be settled."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.award import AwardState
-from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, open_book
+from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book
 
 
 @pytest.fixture
-async def book(new_sqlite_url: str) -> AsyncIterator[Book]:
-    async with open_book(new_sqlite_url) as opened:
-        yield opened
+def book(sqlite_book: Book) -> Book:
+    return sqlite_book
 
 
 @pytest.mark.parametrize("late", [APPLIED, LOST, NOT_REACHED], ids=lambda late: late.state.value)

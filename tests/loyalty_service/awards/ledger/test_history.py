@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from sqlalchemy import text
 from loyalty_service.awards.ledger.settle import Settlement
 from loyalty_service.domain.limits import NO_LIMITS
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from tests.databases import LentDatabase
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
@@ -30,6 +32,9 @@ from tests.loyalty_service.ledgers import (
 )
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
+
+# The archive stays open for several tests, so they share its event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STEP = timedelta(hours=5)
@@ -146,27 +151,31 @@ def filled_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     return path
 
 
-@pytest.fixture
-def filled_sqlite_url(filled_file: Path, tmp_path: Path) -> str:
-    return f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}"
-
-
-@pytest.fixture
-async def archive(filled_sqlite_url: str) -> AsyncIterator[Archive]:
-    async with open_archive(filled_sqlite_url) as archive:
+@pytest_asyncio.fixture(loop_scope="session")
+async def archive(filled_file: Path, tmp_path: Path) -> AsyncIterator[Archive]:
+    """An archive of the test's own."""
+    async with open_archive(f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}") as archive:
         yield archive
 
 
-@pytest.fixture(params=["filled_sqlite_url", "new_postgres_url"])
-def each_archive_url(request: pytest.FixtureRequest) -> str:
-    """Once of each engine: what is found and added up is the database's work."""
-    return str(request.getfixturevalue(request.param))
-
-
-@pytest.fixture
-async def each_archive(each_archive_url: str) -> AsyncIterator[Archive]:
-    async with open_archive(each_archive_url) as archive:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def sqlite_archive(filled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Archive]:
+    path = shutil.copy(filled_file, tmp_path_factory.mktemp("archive") / "archive.db")
+    async with open_archive(f"sqlite:///{path}") as archive:
         yield archive
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def postgres_archive(lent_postgres: LentDatabase) -> AsyncIterator[Archive]:
+    async with open_archive(await lent_postgres.copy("archive")) as archive:
+        yield archive
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_archive(request: pytest.FixtureRequest) -> Archive:
+    """Only read. Once of each engine: what is found and added up is the database's work."""
+    archive: Archive = request.getfixturevalue(f"{request.param}_archive")
+    return archive
 
 
 def fold(text: str) -> str:
@@ -243,11 +252,14 @@ async def test_time_begins_with_its_first_instant_and_ends_before_its_last(archi
     assert pages == [[["A-8", "A-7"]], [["A-8"]], [["A-7"]]]
 
 
+# By member there are pages and another order: test_sums.py.
 KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
     pb.AWARD_GROUPING_AGENT: lambda award: fold(award.claimed_agent_email or award.claimed_agent_name),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
     pb.AWARD_GROUPING_DAY: lambda award: award.attempt_time.ToDatetime().date().isoformat(),
+    pb.AWARD_GROUPING_WEEK: lambda award: award.attempt_time.ToDatetime().strftime("%G-W%V"),
 }
+NEWEST_FIRST = {pb.AWARD_GROUPING_DAY, pb.AWARD_GROUPING_WEEK}
 
 
 def add_up(
@@ -271,11 +283,11 @@ def add_up(
         else:
             one.award_count += 1
             one.points += award.points
-    return sorted(sums.values(), key=lambda one: one.key, reverse=grouping == pb.AWARD_GROUPING_DAY)
+    return sorted(sums.values(), key=lambda one: one.key, reverse=grouping in NEWEST_FIRST)
 
 
 @many
-@given(wanted=filters, grouping=st.sampled_from(pb.AwardGrouping.values()[1:]))
+@given(wanted=filters, grouping=st.sampled_from(sorted(KEYS)))
 async def test_sums_are_what_the_awards_come_to_and_a_reversal_counts_with_its_award(
     each_archive: Archive, wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
 ) -> None:

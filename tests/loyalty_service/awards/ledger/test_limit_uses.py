@@ -1,18 +1,15 @@
 """What uses a limit up, and what does not: another day, and a reversal."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from loyalty_service.domain.limits import Limits
 from tests.loyalty_service.books import execute
-from tests.loyalty_service.ledgers import Book, open_book
+from tests.loyalty_service.ledgers import Book
 
 
 @pytest.fixture
-async def book(new_sqlite_url: str) -> AsyncIterator[Book]:
-    async with open_book(new_sqlite_url) as opened:
-        yield opened
+def book(sqlite_book: Book) -> Book:
+    return sqlite_book
 
 
 @pytest.mark.parametrize("name", ["per_member_day", "per_merchant_day", "per_agent_day"])

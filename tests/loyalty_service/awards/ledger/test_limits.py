@@ -1,7 +1,6 @@
 """Limits of a shop: what counts, what is refused and how, and that no crowd gets past them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,12 +50,6 @@ def limit_to(maximum: int, name: str) -> Limits:
 def test_every_limit_of_several_awards_is_counted() -> None:
     """Where this fails, the limit is stored and shown, and nothing enforces it: COUNTED_BY lacks its line."""
     assert {*COUNTED_BY, "per_award", "per_deduction"} == set(Limits.__struct_fields__)
-
-
-@pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as book:
-        yield book
 
 
 @pytest.mark.parametrize(("name", "one", "other"), CASES, ids=str)

@@ -1,21 +1,19 @@
 """The same points for the same member on the same ticket: when they are the award that is there, and when another."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from loyalty_service.awards.ledger.erase import Erasures
-from tests.loyalty_service.ledgers import APPLIED, NOT_REACHED, Book, open_book
+from tests.loyalty_service.ledgers import APPLIED, NOT_REACHED, Book
 from tests.loyalty_service.scripted import JANA
 
 TICKET: Any = {"ticket_id": "4711"}
 
 
 @pytest.fixture
-async def book(new_sqlite_url: str) -> AsyncIterator[Book]:
-    async with open_book(new_sqlite_url) as opened:
-        yield opened
+def book(sqlite_book: Book) -> Book:
+    return sqlite_book
 
 
 async def test_window_runs_from_the_attempt_that_was_sent(book: Book) -> None:

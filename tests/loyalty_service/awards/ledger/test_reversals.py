@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.awards.ledger.settle import Settlement
@@ -22,6 +23,7 @@ from loyalty_service.domain.errors import (
 )
 from loyalty_service.domain.member import Tier
 from loyalty_service.domain.ports import Booking
+from tests.loyalty_service.kept import KeptDatabase
 from tests.loyalty_service.ledgers import (
     APPLIED,
     LOST,
@@ -32,21 +34,15 @@ from tests.loyalty_service.ledgers import (
     Desk,
     catch,
     make_request,
-    open_book,
     open_desk,
+    run_desk,
 )
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
-@pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as book:
-        yield book
-
-
-@pytest.fixture
-async def desk(database_url: str, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    async with open_desk(database_url, provider) as desk:
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(each_open: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    async with run_desk(each_open.database, provider) as desk:
         yield desk
 
 

@@ -1,6 +1,5 @@
 """What became of an award, found out later: by a person, by the movements, by a lease that ran out; all on record."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from loyalty_service.domain.award import ALLOWED_CHANGES, Award, AwardState, Rec
 from loyalty_service.domain.errors import AwardNotFoundError, AwardStateError, BadValueError
 from loyalty_service.domain.limits import NO_LIMITS
 from tests.loyalty_service.books import refused_by_database
+from tests.loyalty_service.kept import KeptDatabase
 from tests.loyalty_service.ledgers import (
     APPLIED,
     BOOKED,
@@ -25,8 +25,7 @@ from tests.loyalty_service.ledgers import (
     Book,
     catch,
     make_request,
-    open_book,
-    open_desk,
+    run_desk,
 )
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
@@ -35,12 +34,6 @@ DONE, NOT_DONE = AwardState.APPLIED, AwardState.NOT_APPLIED
 NOBODY_S_RECEIPT = Receipt(provider_reference="", balance=None, delayed=False)
 # From where a person may settle, and to what: not what its sender is about to settle.
 BY_PERSON = {(state, to) for state in (UNKNOWN, NOT_DONE) for to in ALLOWED_CHANGES[state]}
-
-
-@pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as book:
-        yield book
 
 
 async def make_award(book: Book, state: AwardState, member_id: str = JANA) -> Award:
@@ -177,13 +170,13 @@ async def test_record_of_changes_is_neither_changed_nor_deleted(book: Book) -> N
 @pytest.mark.parametrize(
     ("table", "refusal"), [("award_changes", "append-only"), ("awards", "stay as they were asked for")]
 )
-async def test_record_of_awards_is_not_emptied(new_postgres_url: str, table: str, refusal: str) -> None:
+async def test_record_of_awards_is_not_emptied(open_postgres: KeptDatabase, table: str, refusal: str) -> None:
     """SQLite knows no TRUNCATE."""
-    async with open_book(new_postgres_url) as book:
-        await make_award(book, UNKNOWN)
+    book = Book(open_postgres.database)
+    await make_award(book, UNKNOWN)
 
-        with refused_by_database(refusal):
-            await execute(book, f"TRUNCATE {table}")
+    with refused_by_database(refusal):
+        await execute(book, f"TRUNCATE {table}")
 
 
 PAST_THE_LEDGER = [
@@ -233,15 +226,14 @@ async def test_award_that_was_refused_may_be_tried_again_though_no_award_is_made
 
 
 @pytest.mark.parametrize("changed", ["request_id", "number"])
-async def test_award_is_not_replaced(new_sqlite_url: str, changed: str) -> None:
+async def test_award_is_not_replaced(sqlite_book: Book, changed: str) -> None:
     """SQLite's REPLACE deletes without a DELETE."""
-    async with open_book(new_sqlite_url) as book:
-        award = await make_award(book, DONE)
+    award = await make_award(sqlite_book, DONE)
 
-        with refused_by_database("stay as they were asked for"):
-            await execute(book, make_replacement(changed))
+    with refused_by_database("stay as they were asked for"):
+        await execute(sqlite_book, make_replacement(changed))
 
-        assert await book.read(1) == award
+    assert await sqlite_book.read(1) == award
 
 
 def make_replacement(changed: str) -> str:
@@ -251,28 +243,27 @@ def make_replacement(changed: str) -> str:
     return f"INSERT OR REPLACE INTO awards ({', '.join(columns)}) SELECT {', '.join(values)} FROM awards"  # noqa: S608
 
 
-async def test_record_of_changes_is_not_replaced(new_sqlite_url: str) -> None:
+async def test_record_of_changes_is_not_replaced(sqlite_book: Book) -> None:
     """SQLite's REPLACE deletes without a DELETE."""
     replacing = text("INSERT OR REPLACE INTO award_changes SELECT * FROM award_changes")
-    async with open_book(new_sqlite_url) as book:
-        await make_award(book, UNKNOWN)
+    await make_award(sqlite_book, UNKNOWN)
 
-        with refused_by_database("append-only"):
-            await book.database.write(lambda connection: connection.execute(replacing))
+    with refused_by_database("append-only"):
+        await sqlite_book.database.write(lambda connection: connection.execute(replacing))
 
 
-async def test_lease_that_ran_out_is_on_record(database_url: str) -> None:
-    async with open_book(database_url, lease_s=-1.0) as book:
-        opening = await book.open()
-        await book.ledger.expire_leases()
-        late = await book.settle(opening, APPLIED)
+async def test_lease_that_ran_out_is_on_record(each_open: KeptDatabase) -> None:
+    book = Book(each_open.database, lease_s=-1.0)
+    opening = await book.open()
+    await book.ledger.expire_leases()
+    late = await book.settle(opening, APPLIED)
 
-        assert late.state is DONE
-        assert await book.list_changes(1) == [
-            (None, "pending", "", "asked for"),
-            ("pending", "unknown", "loyalty_service", "TRIFFT's answer was not recorded in time"),
-            ("unknown", "applied", "loyalty_service", "TRIFFT confirmed it"),
-        ]
+    assert late.state is DONE
+    assert await book.list_changes(1) == [
+        (None, "pending", "", "asked for"),
+        ("pending", "unknown", "loyalty_service", "TRIFFT's answer was not recorded in time"),
+        ("unknown", "applied", "loyalty_service", "TRIFFT confirmed it"),
+    ]
 
 
 async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None:
@@ -323,8 +314,10 @@ async def test_word_of_the_provider_that_comes_after_a_persons_is_not_lost(book:
     assert (await book.list_changes(1))[-1] == ("not_applied", "applied", "loyalty_service", APPLIED.why)
 
 
-async def test_desk_settles_for_a_person_who_says_who_and_why(database_url: str, provider: ScriptedProvider) -> None:
-    async with open_desk(database_url, provider) as desk:
+async def test_desk_settles_for_a_person_who_says_who_and_why(
+    each_open: KeptDatabase, provider: ScriptedProvider
+) -> None:
+    async with run_desk(each_open.database, provider) as desk:
         await desk.merchants.add(desk.merchant)
         await make_award(desk, UNKNOWN)
         before = await desk.show()
@@ -349,9 +342,9 @@ async def test_desk_settles_for_a_person_who_says_who_and_why(database_url: str,
     ],
 )
 async def test_finding_without_who_or_why_is_refused_by_name(
-    new_sqlite_url: str, provider: ScriptedProvider, field: str, wanted: dict[str, object]
+    open_sqlite: KeptDatabase, provider: ScriptedProvider, field: str, wanted: dict[str, object]
 ) -> None:
-    async with open_desk(new_sqlite_url, provider) as desk:
+    async with run_desk(open_sqlite.database, provider) as desk:
         await make_award(desk, UNKNOWN)
         finding: dict[str, object] = {"state": DONE, "actor": "Eva", "because": "seen in Admin"}
 

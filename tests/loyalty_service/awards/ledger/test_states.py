@@ -1,24 +1,16 @@
 """Which states an award has, and which may follow which: the domain says it, and the database knows no others."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 
-import pytest
 from sqlalchemy import Connection, Insert, insert
 from sqlalchemy.exc import IntegrityError
 
 from loyalty_service.awards.ledger.tables import award_changes
 from loyalty_service.domain.award import ALLOWED_CHANGES, AwardState
 from tests.loyalty_service.books import execute, refused_by_database
-from tests.loyalty_service.ledgers import Book, open_book
+from tests.loyalty_service.ledgers import Book
 
 PAIRS = [(before, after) for before in (None, *AwardState) for after in AwardState]
-
-
-@pytest.fixture
-async def book(database_url: str) -> AsyncIterator[Book]:
-    async with open_book(database_url) as book:
-        yield book
 
 
 def make_change(before: AwardState | None, after: AwardState) -> Insert:

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.domain.award import AwardState
 from loyalty_service.domain.errors import ProviderThrottledError
-from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
+from tests.loyalty_service.kept import KeptDatabase
+from tests.loyalty_service.reconciling import ListingProvider, Worker, open_worker, run_worker
 
 UNKNOWN, APPLIED, NOT_APPLIED = AwardState.UNKNOWN, AwardState.APPLIED, AwardState.NOT_APPLIED
-
-
-@pytest.fixture
-def database_url(each_database_url: str) -> str:
-    return each_database_url
 
 
 @pytest.fixture
@@ -22,9 +19,9 @@ def provider() -> ListingProvider:
     return ListingProvider()
 
 
-@pytest.fixture
-async def worker(database_url: str, provider: ListingProvider) -> AsyncIterator[Worker]:
-    async with run_worker(database_url, provider) as worker:
+@pytest_asyncio.fixture(loop_scope="session")
+async def worker(each_open: KeptDatabase, provider: ListingProvider) -> AsyncIterator[Worker]:
+    async with run_worker(each_open.database, provider) as worker:
         yield worker
 
 
@@ -68,7 +65,7 @@ async def test_movement_that_two_awards_in_doubt_may_have_made_settles_neither(
 
 
 async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_as_was_told(
-    worker: Worker, database_url: str, provider: ListingProvider
+    worker: Worker, each_open: KeptDatabase, provider: ListingProvider
 ) -> None:
     async def throttle() -> None:
         raise ProviderThrottledError("too many", 60.0)
@@ -76,7 +73,7 @@ async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_a
     await worker.lose()
     provider.on_list = throttle
     await worker.look_after(seconds=6)
-    async with run_worker(database_url, provider) as other:
+    async with open_worker(each_open.url, provider) as other:
         await other.look_after(seconds=50)
         assert provider.lists == 1
         await other.look_after(seconds=11)
@@ -84,10 +81,10 @@ async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_a
 
 
 async def test_one_award_of_a_merchant_is_looked_for_at_a_time_by_the_whole_fleet(
-    worker: Worker, database_url: str, provider: ListingProvider
+    worker: Worker, each_open: KeptDatabase, provider: ListingProvider
 ) -> None:
     """Once in a second, whatever the number of workers: its budget at the provider is for agents."""
-    async with run_worker(database_url, provider) as other:
+    async with open_worker(each_open.url, provider) as other:
         await worker.lose()
         await worker.lose(member_id="another")
         await worker.let_pass(seconds=6)
@@ -100,9 +97,9 @@ async def test_one_award_of_a_merchant_is_looked_for_at_a_time_by_the_whole_flee
 
 
 async def test_two_workers_of_a_fleet_look_for_an_award_once(
-    worker: Worker, database_url: str, provider: ListingProvider
+    worker: Worker, each_open: KeptDatabase, provider: ListingProvider
 ) -> None:
-    async with run_worker(database_url, provider) as other:
+    async with open_worker(each_open.url, provider) as other:
         lost = await worker.lose()
         provider.book(100, reference=lost.reference)
         await worker.let_pass(seconds=6)

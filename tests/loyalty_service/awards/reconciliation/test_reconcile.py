@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 from structlog.testing import capture_logs
 
 from loyalty_service.awards.ledger.settle import Settlement
@@ -16,6 +17,7 @@ from loyalty_service.domain.errors import (
     ProviderTimeoutError,
     ProviderUnavailableError,
 )
+from tests.loyalty_service.kept import KeptDatabase
 from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
 from tests.loyalty_service.scripted import JANA, NOON
 
@@ -27,9 +29,9 @@ def provider() -> ListingProvider:
     return ListingProvider()
 
 
-@pytest.fixture
-async def worker(database_url: str, provider: ListingProvider) -> AsyncIterator[Worker]:
-    async with run_worker(database_url, provider) as worker:
+@pytest_asyncio.fixture(loop_scope="session")
+async def worker(open_sqlite: KeptDatabase, provider: ListingProvider) -> AsyncIterator[Worker]:
+    async with run_worker(open_sqlite.database, provider) as worker:
         yield worker
 
 

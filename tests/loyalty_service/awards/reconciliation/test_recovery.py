@@ -13,7 +13,7 @@ from loyalty_service.domain.errors import BookingUnknownError
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.settings import ConfigError, Listen
-from tests.loyalty_service.reconciling import ListingProvider, run_worker
+from tests.loyalty_service.reconciling import ListingProvider, open_worker
 from tests.loyalty_service.running import Client, StartService, run_service, wait_until
 
 DUE = "UPDATE awards SET next_check_time_ms = 0 WHERE state = 'unknown'"
@@ -33,7 +33,7 @@ async def lose_answer(_: Booking) -> None:
 
 
 async def make_due(database_url: str, provider: ListingProvider) -> None:
-    async with run_worker(database_url, provider) as worker:
+    async with open_worker(database_url, provider) as worker:
         await worker.execute(DUE)
 
 
@@ -64,7 +64,7 @@ async def test_server_settles_at_its_start_what_the_last_one_left_in_doubt(
 async def test_award_whose_process_died_is_unknown_soon_after_the_next_start(
     start_service: StartService, database_url: str, provider: ListingProvider
 ) -> None:
-    async with run_worker(database_url, provider) as worker:
+    async with open_worker(database_url, provider) as worker:
         await worker.open()
         await worker.let_pass(seconds=16)
 
@@ -88,7 +88,7 @@ async def test_look_that_is_under_way_is_finished_before_the_server_leaves(
             await wait_until(lambda: provider.lists)
             asyncio.get_running_loop().call_soon(lambda: asyncio.ensure_future(release_when_draining(logs, release)))
 
-    async with run_worker(database_url, provider) as worker:
+    async with open_worker(database_url, provider) as worker:
         assert await worker.read_state() is AwardState.APPLIED
 
 

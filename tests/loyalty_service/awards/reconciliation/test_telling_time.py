@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.domain.award import AwardState
+from tests.loyalty_service.kept import KeptDatabase
 from tests.loyalty_service.reconciling import ListingProvider, Worker, run_worker
 
 
@@ -12,9 +13,9 @@ async def count_absences(worker: Worker) -> int:
     return int(await worker.database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-async def test_list_tells_only_so_long_after_the_last_possible_send(new_sqlite_url: str) -> None:
+async def test_list_tells_only_so_long_after_the_last_possible_send(open_sqlite: KeptDatabase) -> None:
     """The attempt was opened 15 s, its lease, before that."""
-    async with run_worker(new_sqlite_url, ListingProvider()) as worker:
+    async with run_worker(open_sqlite.database, ListingProvider()) as worker:
         await worker.lose()
         await worker.look_after(minutes=15, seconds=2)
         early = await count_absences(worker)
@@ -22,9 +23,9 @@ async def test_list_tells_only_so_long_after_the_last_possible_send(new_sqlite_u
         assert (early, await count_absences(worker)) == (0, 1)
 
 
-async def test_list_that_tells_nothing_between_two_begins_the_count_anew(new_sqlite_url: str) -> None:
+async def test_list_that_tells_nothing_between_two_begins_the_count_anew(open_sqlite: KeptDatabase) -> None:
     provider = ListingProvider()
-    async with run_worker(new_sqlite_url, provider) as worker:
+    async with run_worker(open_sqlite.database, provider) as worker:
         await worker.lose()
         counts = []
         for is_complete in (True, False, True):

@@ -1,0 +1,1 @@
+"""Callers: services that have a key of their own."""

@@ -1,0 +1,214 @@
+"""A whole shop: both stand-ins, the loyalty service, the gateway, and a server in front of it that can misbehave."""
+
+import re
+import shlex
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from yarl import URL
+
+from gateway.__main__ import make_runner
+from gateway.app import STORE, create_app
+from gateway.config import Config
+from gateway.database import open_database
+from gateway.events.service import EVENTS
+from gateway.installation.store import Installation
+from gateway.loyalty_client import LoyaltyClient
+from gateway.outbox.store import OutboxStore
+from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
+from sandbox.trifft import Project
+from tests.gateway.cli.operating import Operator, Result
+from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.waiting import wait_until
+
+SETTINGS = {
+    "GATEWAY_MAX_STALENESS_S": "0",
+    "GATEWAY_WIDGET_TIMEOUT_S": "20",
+    "GATEWAY_READ_TIMEOUT_S": "18",
+    "GATEWAY_ACTION_TIMEOUT_S": "20",
+}
+# Its own budget is not what is tested here, and none of these lines is about points.
+PROFILE = "[rate]\nrequests = 100000\n[list_movements]\ncomplete = true\n"
+JANA = ("--email", "jana@example.com")
+_COMMAND = re.compile(r"trifft-gorgias (.+)")
+
+
+@dataclass
+class Front:
+    """Stands in front of the gateway. `mode`: "pass", "hang up", "another server", or "no gateway"."""
+
+    session: aiohttp.ClientSession
+    mode: str = "pass"
+    inner_url: str = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        if self.mode == "hang up":
+            assert request.transport is not None
+            request.transport.abort()
+        if self.mode != "pass":
+            return web.Response(status=502 if self.mode == "no gateway" else 200, text="<html>")
+        url = URL(f"{self.inner_url}{request.raw_path}", encoded=True)
+        own = {"host", "accept-encoding"}
+        kept = {name: value for name, value in request.headers.items() if name.lower() not in own}
+        sent = {"headers": kept, "data": await request.read()}
+        try:
+            async with self.session.request(request.method, url, **sent) as answer:  # type: ignore[arg-type]
+                return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+        except aiohttp.ClientError:
+            return web.Response(status=502)
+
+
+@dataclass(frozen=True)
+class WholeShop:
+    """`acme`, installed."""
+
+    operator: Operator
+    helpdesk: Helpdesk
+    front: Front
+    app: web.Application
+    session: aiohttp.ClientSession
+    database: Database
+
+    @property
+    def project(self) -> Project:
+        return self.helpdesk.projects["acme"]
+
+    async def run(self, *arguments: str) -> Result:
+        return await self.operator.run(*arguments)
+
+    async def check(self, *options: str) -> tuple[int, dict[str, dict[str, Any]]]:
+        """The exit code, and the lines by name."""
+        result = await self.run("check", "acme", "--json", *options)
+        return result.code, {line["name"]: line for line in result.data["checks"]}
+
+    async def wait_for_notes(self, *, fail: bool) -> None:
+        """Wait until a note could not be written, or until all are."""
+
+        async def is_so() -> bool:
+            backlog = await OutboxStore(self.database).get_backlog("acme")
+            return bool(backlog.count + backlog.failed_count) == fail
+
+        await wait_until(is_so)
+
+    async def wait_for_doubt(self) -> None:
+        """Wait until an award waits for a person."""
+        waiting = pb.AwardFilter(needs_person=True)
+        async with LoyaltyClient(self.operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
+
+            async def is_there() -> bool:
+                return bool((await loyalty.list_awards("acme", award_filter=waiting, timeout_s=20)).awards)
+
+            await wait_until(is_there)
+
+    async def follow_advice(self, line: str, **files: str) -> Result:
+        """Run the command that a line prints. `files`: the content of each file that it names by a capital letter."""
+        _, lines = await self.check()
+        found = _COMMAND.search(lines[line]["advice"])
+        assert found is not None, lines[line]
+        words = [self.operator.write(one, files[one]) if one in files else one for one in shlex.split(found[1])]
+        return await self.run(*words)
+
+    async def get_installation(self) -> Installation:
+        installation = await self.app[STORE].get("acme")
+        assert installation is not None
+        return installation
+
+    async def tag(self, ticket_id: int = 4711) -> None:
+        """Change the ticket's tags, and wait until Gorgias' call is on record."""
+        before = (await self.get_installation()).last_event_time
+        profile, account = self.helpdesk.account.profile, self.helpdesk.account
+        tags = [{"name": f"tag-{account.make_id()}"}]
+        url = f"{self.helpdesk.url}/gorgias/acme/api/tickets/{ticket_id}"
+        headers = {"Authorization": aiohttp.encode_basic_auth(profile.api_user, profile.api_key)}
+        async with self.session.put(url, json={"tags": tags}, headers=headers) as response:
+            assert response.status == 200
+
+        async def is_on_record() -> bool:
+            await self.app[EVENTS].flush()
+            return (await self.get_installation()).last_event_time != before
+
+        await wait_until(is_on_record)
+
+    async def open_panel(self, ticket_id: int = 4711) -> dict[str, Any]:
+        """What the agent sees: what Gorgias holds for the ticket's customer."""
+        account = self.helpdesk.account
+        [integration_id] = account.state.integrations
+        held = account.get_held(integration_id, account.state.tickets[ticket_id].customer_id)
+        assert held is not None
+        body: dict[str, Any] = held.body
+        return body
+
+    async def flush(self) -> None:
+        await self.app[EVENTS].flush()
+
+    async def press(self, points: int = 10, *, as_json: bool = False) -> dict[str, Any]:
+        """Press "Add Loyalty Points" in Jana's panel, drawn anew."""
+        await self.tag()
+        token = (await self.open_panel())["add_points"][0]["award_token"]
+        form = {"award_token": token, "points": str(points), "ticket_id": "4711"}
+        headers = {"Authorization": f"Bearer {(await self.get_installation()).credential}"}
+        url = f"{self.operator.settings['GATEWAY_PUBLIC_URL']}/gorgias/actions/award-points"
+        body: dict[str, Any] = {"json": form} if as_json else {"data": form}
+        async with self.session.post(url, headers=headers, **body) as response:
+            reply: dict[str, Any] = await response.json(content_type=None)
+            return reply
+
+    async def send_webhook(self, *, secret: str = "", body: bytes = b"") -> int:
+        """As TRIFFT sends it, where an operator has pasted what `webhook show` prints."""
+        shown = (await self.run("webhook", "show", "acme", "--json")).data
+        template = shown["templates"]["wallet_credited"].replace("{{ member.id }}", "m-1").encode()
+        headers = {shown["header_name"]: secret or shown["header_value"]}
+        async with self.session.post(shown["url"], data=body or template, headers=headers) as response:
+            status = response.status
+        await self.app[EVENTS].flush()
+        return status
+
+
+@asynccontextmanager
+async def run_whole_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[WholeShop]:
+    helpdesk.make_room()
+    helpdesk.projects["acme"].settings.rate_limit = False
+    async with aiohttp.ClientSession() as session, open_database(operator.settings["GATEWAY_DATABASE_URL"]) as database:
+        front = Front(session)
+        async with _serve(_make_front(front)) as url:
+            operator.settings.update(SETTINGS, GATEWAY_PUBLIC_URL=url)
+            app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
+            runner = make_runner(app)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            front.inner_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await _install(operator, helpdesk)
+            yield WholeShop(operator, helpdesk, front, app, session, database)
+            await runner.cleanup()
+
+
+async def _install(operator: Operator, helpdesk: Helpdesk) -> None:
+    profile = helpdesk.account.profile
+    token, key = operator.write("token", "acme-write\n"), operator.write("key", profile.api_key)
+    lines = operator.write("profile", PROFILE)
+    trifft = ("--trifft-token-file", token, "--trifft-url", helpdesk.url, "--profile", lines)
+    account = ("--gorgias-url", f"{helpdesk.url}/gorgias/acme", "--gorgias-user", profile.api_user)
+    for command in (("merchant", "add", "acme", *trifft), ("install", "acme", *account, "--gorgias-key-file", key)):
+        done = await operator.run(*command)
+        assert done.code == 0, done.err
+
+
+def _make_front(front: Front) -> web.Application:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", front.handle)
+    return app
+
+
+@asynccontextmanager
+async def _serve(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
