@@ -92,7 +92,7 @@ def test_the_operators_command_can_be_copied_from_what_a_start_prints(first: Sta
     done = subprocess.run(  # noqa: S602 - a shell is what it is printed for
         command, shell=True, env=environment, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (3, "")
     assert "Gorgias cannot be reached" in done.stdout
 
 
