@@ -62,19 +62,21 @@ class Launcher:
         if self.child.stdout is not None:
             self.child.stdout.close()
 
-    def read_settings(self) -> dict[str, str]:
-        words = shlex.split((self.folder / "settings.env").read_text(encoding="utf-8"))
-        return dict(word.split("=", 1) for word in words)
-
-    def read_listens(self) -> dict[str, str]:
-        settings = self.read_settings()
-        return {name: settings[name] for name in LISTENS}
-
 
 def make_environment(**settings: str) -> dict[str, str]:
     """Free ports and `settings`. Settings of the machine are kept out."""
     machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     return machine | dict.fromkeys(LISTENS, "127.0.0.1:0") | settings
+
+
+def read_settings(folder: Path) -> dict[str, str]:
+    words = shlex.split((folder / "settings.env").read_text(encoding="utf-8"))
+    return dict(word.split("=", 1) for word in words)
+
+
+def read_listens(folder: Path) -> dict[str, str]:
+    settings = read_settings(folder)
+    return {name: settings[name] for name in LISTENS}
 
 
 def is_listening(listen: str) -> bool:
@@ -85,13 +87,13 @@ def is_listening(listen: str) -> bool:
 
 def add_tag(launcher: Launcher, tag: str) -> None:
     """Add a tag to Jana's ticket, as an agent does at the page."""
-    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
+    page = f"http://{read_settings(launcher.folder)['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711/events"
     ask_json("POST", page, body={"event": "add-tag", "value": tag})
 
 
 def read_panel(launcher: Launcher) -> dict[str, Any]:
     """The panel in the sidebar of Jana's ticket; empty while there is no answer."""
-    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
+    page = f"http://{read_settings(launcher.folder)['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     [widget] = ask_json("GET", page)["widgets"]
     return (widget["held"] or {}).get("body") or {}
 
@@ -108,5 +110,5 @@ def wait_for_panel(launcher: Launcher) -> dict[str, Any]:
 
 def read_widget_ids(launcher: Launcher) -> list[int]:
     """The widgets in the sidebar of Jana's ticket."""
-    page = f"http://{launcher.read_settings()['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
+    page = f"http://{read_settings(launcher.folder)['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     return [widget["id"] for widget in ask_json("GET", page)["widgets"]]

@@ -172,7 +172,7 @@ async def test_redirect_is_not_followed(
         web.Response(body=b"[" * 100_000, content_type="application/json"),
         web.Response(body=b" " * (1024 * 1024) + b"[]", content_type="application/json"),
         web.Response(
-            body=gzip.compress(b" " * (16 * 1024 * 1024) + b"[]"),
+            body=gzip.compress(b" " * (16 * 1024 * 1024) + b"[]", compresslevel=1),
             content_type="application/json",
             headers={"Content-Encoding": "gzip"},
         ),
