@@ -143,16 +143,17 @@ async def test_invented_shops_do_not_pile_up_while_the_database_is_down(
     """Also those that come while a write is under way."""
     installations, numbers = AwayInstallations(database, keys), count()
 
-    def invent() -> None:
-        for _ in range(150):
-            events.note_refused_webhook(f"nobody-{next(numbers)}")
+    async with Events(events_store, installations, registry, now=lambda: NOON) as opened:
 
-    async with Events(events_store, installations, registry, now=lambda: NOON) as events:
+        def invent() -> None:
+            for _ in range(150):
+                opened.note_refused_webhook(f"nobody-{next(numbers)}")
+
         installations.meanwhile = invent
         for _ in range(5):
             invent()
-            await events.flush()
+            await opened.flush()
         assert installations.counts == [100] * 5
-        events.note_webhook("acme", "wallet_credited")
-        await events.flush()
+        opened.note_webhook("acme", "wallet_credited")
+        await opened.flush()
         assert installations.counts[-1] == 101
