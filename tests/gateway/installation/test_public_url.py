@@ -49,7 +49,7 @@ async def probe(url: str, keys: SecretKeys = KEYS, *, proxy: HttpProxy | None = 
 async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     yield f"{'https' if context else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
