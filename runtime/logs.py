@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
+# gRPC's line about metadata that is not UTF-8 quotes it: somebody's key, or whatever a stranger sends.
+_QUOTING = "Invalid encoding on %s"
+
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -29,6 +32,7 @@ def configure_logs(level: str) -> None:
             ],
         )
     )
+    handler.addFilter(lambda record: record.msg != _QUOTING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 

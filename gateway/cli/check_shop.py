@@ -187,7 +187,9 @@ class Checker:
         if shop.installation is None:
             return []
         words = list[str]()
-        if failed & _OF_INSTALL and shop.buttons is not None:
+        if failed & _OF_INSTALL and self._is_led_astray(shop.installation):
+            words.append("not mended: it would move to a public URL that does not lead to this deployment")
+        elif failed & _OF_INSTALL and shop.buttons is not None:
             client = make_client(self.session, shop.installation, self.config)
             target = make_present_target(shop.installation, self.config)
             try:
@@ -199,6 +201,11 @@ class Checker:
             await self.stores.notes.retry_failed(shop.merchant_id)
             words.append(f"{count} {'note is' if count == 1 else 'notes are'} tried again now")
         return words
+
+    def _is_led_astray(self, installation: Installation) -> bool:
+        """Whether mending would give the widget's credential, and each customer's address, to another server."""
+        is_ours = self.public_url.state in {CheckState.OK, CheckState.WARNING}
+        return installation.public_url != self.config.public_url and not is_ours
 
 
 @asynccontextmanager

@@ -101,8 +101,7 @@ class Events:
 
         Strangers may invent shops: of those that nothing else was noted of, 100 wait at most.
         """
-        if claimed_id in self._latest or len(self._latest) < _MOST_CLAIMED:
-            self._update_latest(claimed_id, Activity(refused_time=self._now(), refused_count=1))
+        self._update_latest(claimed_id, Activity(refused_time=self._now(), refused_count=1))
 
     async def flush(self) -> None:
         """Write what is noted. What cannot be written is kept for the next time."""
@@ -179,6 +178,8 @@ class Events:
 
     def _update_latest(self, merchant_id: str, activity: Activity) -> None:
         known = self._latest.get(merchant_id)
+        if known is None and activity.is_claimed and len(self._latest) >= _MOST_CLAIMED:
+            return
         self._latest[merchant_id] = activity if known is None else known.add(activity)
 
     def _bound(self) -> None:

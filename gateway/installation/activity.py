@@ -23,6 +23,11 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     refused_time: datetime | None = None
     refused_count: int = 0
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether all of it is a stranger's claim: there may be no such shop."""
+        return self.event_time is None and self.error_time is None and self.webhook_time is None
+
     def add(self, later: "Activity") -> "Activity":
         """Both, with the later one's values where it has any."""
         changes = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}

@@ -118,7 +118,7 @@ def _decode(raw: bytes, kind: type[_Body]) -> _Body | None:
     """None: it is something else."""
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

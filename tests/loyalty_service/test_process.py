@@ -52,12 +52,20 @@ def start(settings: dict[str, str]) -> AbstractAsyncContextManager[Forked]:
 @asynccontextmanager
 async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Client]]:
     """A process that listens. It is killed at the end unless the test has ended it."""
+    async with (
+        start_listening(settings) as (process, address),
+        grpc.aio.insecure_channel(address, options=DIRECT) as channel,
+    ):
+        yield process, Client(channel)
+
+
+@asynccontextmanager
+async def start_listening(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, str]]:
     async with start(settings) as process:
         async with asyncio.timeout(60):
             while (line := json.loads(await process.stderr.readline()))["event"] != "listening":
                 pass
-        async with grpc.aio.insecure_channel(line["address"], options=DIRECT) as channel:
-            yield process, Client(channel)
+        yield process, line["address"]
 
 
 async def wait_for_event(process: Forked, event: str) -> None:
@@ -232,3 +240,33 @@ async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_start
 
     assert errors.decode().count("\n") == 1
     assert "LOYALTY_SECRET_KEYS lacks the key" in errors.decode()
+
+
+async def test_metadata_that_is_no_text_is_not_quoted_in_the_log(settings: dict[str, str]) -> None:
+    """Written byte by byte: clients refuse to send a key with such a byte. gRPC's own log line would quote it."""
+    fields = {
+        ":method": b"POST",
+        ":scheme": b"http",
+        ":path": b"/loyalty.v1.LoyaltyService/GetSnapshot",
+        ":authority": b"loyalty",
+        "content-type": b"application/grpc",
+        "te": b"trailers",
+        "authorization": b"Bearer a-secret-key\xff",
+    }
+    head = b"".join(b"\0%c%b%c%b" % (len(name), name.encode(), len(value), value) for name, value in fields.items())
+    start, last = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + make_frame(4, 0, 0), make_frame(0, 1, 1, bytes(5))
+    async with start_listening(settings | {"LOYALTY_API_KEY": "another-key"}) as (process, address):
+        reader, writer = await asyncio.open_connection(*address.split(":"))
+        writer.write(start + make_frame(1, 4, 1, head) + last)
+        async with asyncio.timeout(60):
+            while json.loads(line := await process.stderr.readline())["event"] != "call":
+                assert b"a-secret-key" not in line
+            await reader.readuntil(b"the bearer key is missing or wrong")
+        writer.close()
+        process.terminate()
+        assert b"a-secret-key" not in line + await process.stderr.read()
+
+
+def make_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A frame of HTTP/2."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload

@@ -130,6 +130,19 @@ async def test_new_public_url_is_mended(shop: WholeShop) -> None:
     assert (await shop.get_installation()).public_url == url
 
 
+async def test_fix_moves_no_widget_to_a_server_that_is_not_ours(shop: WholeShop) -> None:
+    """A wrong GATEWAY_PUBLIC_URL beside the command must not send credentials and addresses there."""
+    [integration] = shop.helpdesk.account.state.integrations.values()
+    shown, kept = integration.http.url, await shop.get_installation()
+    for url in (shop.helpdesk.url, NOWHERE):
+        fixed = await shop.operator.run("check", "acme", "--fix", "--json", GATEWAY_PUBLIC_URL=url)
+        assert (fixed.code, fixed.data["mended"]) == (
+            1,
+            ["not mended: it would move to a public URL that does not lead to this deployment"],
+        )
+    assert (integration.http.url, (await shop.get_installation()).public_url) == (shown, kept.public_url)
+
+
 async def test_metrics_are_as_red_as_the_check(shop: WholeShop) -> None:
     path = shop.operator.folder / "check.prom"
     await add_bloom(shop)

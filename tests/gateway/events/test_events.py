@@ -1,7 +1,8 @@
 """Events that were noted: written later, kept while the database is down, bounded."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from prometheus_client import CollectorRegistry
 from gateway.events.event import Event
 from gateway.events.service import MAX_MESSAGE_CHARS, Events
 from gateway.events.store import EventStore
+from gateway.installation.activity import Activity
 from gateway.installation.store import Installation, InstallationStore
-from runtime.database import Database
+from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
 from tests.gateway.statements import execute
 
@@ -46,6 +48,20 @@ async def events(
 ) -> AsyncIterator[Events]:
     async with Events(events_store, installations, registry, capacity=3, now=lambda: NOON) as opened:
         yield opened
+
+
+class AwayInstallations(InstallationStore):
+    """Its database fails, and something happens meanwhile. `counts`: of how many shops there was something to write."""
+
+    def __init__(self, database: Database, keys: SecretKeys) -> None:
+        super().__init__(database, keys)
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.counts = list[int]()
+
+    async def record_activity(self, activities: dict[str, Activity]) -> None:
+        self.counts.append(len(activities))
+        self.meanwhile()
+        raise DatabaseError
 
 
 async def get(store: InstallationStore) -> Installation:
@@ -119,3 +135,25 @@ async def test_event_that_no_database_takes_is_lost_alone(events: Events, events
     events.note(make_event(2))
     await events.flush()
     assert await list_requests(events_store) == ["call-2"]
+
+
+async def test_invented_shops_do_not_pile_up_while_the_database_is_down(
+    events_store: EventStore, database: Database, keys: SecretKeys, registry: CollectorRegistry
+) -> None:
+    """Also those that come while a write is under way."""
+    installations, numbers = AwayInstallations(database, keys), count()
+
+    async with Events(events_store, installations, registry, now=lambda: NOON) as opened:
+
+        def invent() -> None:
+            for _ in range(150):
+                opened.note_refused_webhook(f"nobody-{next(numbers)}")
+
+        installations.meanwhile = invent
+        for _ in range(5):
+            invent()
+            await opened.flush()
+        assert installations.counts == [100] * 5
+        opened.note_webhook("acme", "wallet_credited")
+        await opened.flush()
+        assert installations.counts[-1] == 101

@@ -130,7 +130,7 @@ async def hang_up(request: web.Request) -> web.Response:
     raise ConnectionResetError
 
 
-PROBLEM = "application/problem+json"
+PROBLEM, DEEP = "application/problem+json", '{"a":' + "[" * 10_000
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,7 @@ PROBLEM = "application/problem+json"
         (say(200), "another server answers at {url}: 200, text/html"),
         (say(200, "{}", "application/json"), "another server answers at {url}: 200, application/json"),
         (say(200, "x" * 10_000), "another server answers at {url}: 200, text/html"),
+        (say(200, DEEP, "application/json"), "another server answers at {url}: 200, application/json"),
         (say(401), "another server answers at {url}: 401, text/html"),
         (say(404), "another server answers at {url}: 404, text/html"),
         (say(302, Location="/"), "another server answers at {url}: it redirects (302), which is not followed"),
