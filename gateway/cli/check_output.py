@@ -13,7 +13,7 @@ from gateway.cli.errors import CommandError
 from gateway.cli.output import print_json, print_line, print_table
 from gateway.installation.checks import WORST_FIRST, Check, CheckState, find_worst
 
-_HEAD = ("state", "what was found", "what to do")
+_HEAD = ("state", "what was found")
 # A check that is off is none that could be red.
 _VALUES = {
     CheckState.OK: 0,
@@ -43,13 +43,14 @@ def print_shops(shops: Sequence[ShopChecks], *, as_json: bool) -> None:
         print_json({"state": state, "counts": sums, "shops": [_render_shop(shop) for shop in shops]})
         return
     print_table(("shop", *_HEAD), (_render_line(shop) for shop in shops))
+    _print_advice((shop.merchant_id, found.advice) for shop in shops if (found := _find_first(shop)))
     words = ", ".join(f"{counts[state]} {state.value}" for state in WORST_FIRST)
     print_line(f"{len(shops)} {'shop' if len(shops) == 1 else 'shops'}: {words}")
 
 
-def print_checks(title: str, checks: Iterable[Check]) -> None:
-    rows = ((one.name, one.state.value, one.detail, one.advice) for one in checks)
-    print_table((title, *_HEAD), rows)
+def print_checks(title: str, checks: Sequence[Check]) -> None:
+    print_table((title, *_HEAD), ((one.name, one.state.value, one.detail) for one in checks))
+    _print_advice((one.name, one.advice) for one in checks)
 
 
 def render_checks(checks: Iterable[Check]) -> list[dict[str, str | None]]:
@@ -91,6 +92,18 @@ def _render_shop(shop: ShopChecks) -> dict[str, Any]:
 
 def _render_line(shop: ShopChecks) -> tuple[str, ...]:
     mended = [f"mended: {'; '.join(shop.mended)}"] if shop.mended else []
-    found = next((one for one in shop.checks if one.state is shop.state and shop.state is not CheckState.OK), None)
+    found = _find_first(shop)
     words = mended if found is None else [*mended, f"{found.name}: {found.detail}"]
-    return shop.merchant_id, shop.state.value, ". ".join(words), found.advice if found else ""
+    return shop.merchant_id, shop.state.value, ". ".join(words)
+
+
+def _find_first(shop: ShopChecks) -> Check | None:
+    """The first finding of the worst state; None: all is well."""
+    return next((one for one in shop.checks if one.state is shop.state and shop.state is not CheckState.OK), None)
+
+
+def _print_advice(advice: Iterable[tuple[str, str]]) -> None:
+    """Outside the table: a cell would break a command into pieces, which cannot be pasted."""
+    lines = [f"  {name}: {words}" for name, words in advice if words]
+    for line in ["What to do:", *lines] if lines else ():
+        print_line(line)

@@ -197,7 +197,7 @@ def _say_factor(factor: Decimal) -> str:
 def _ask_scale(inspection: pb.InspectMemberResponse, line: str, factor: Decimal) -> str:
     """`factor`: by which the scale that is set would have to grow."""
     section, name = line.split(".")
-    scale = inspection.scales[line] * factor
+    scale = (inspection.scales[line] * factor).normalize()
     if scale < 1 or scale != scale.to_integral_value():
         return f"is the point scale another one? [{section}] {name} is {inspection.scales[line]}"
     return f"is the point scale {scale:f}? Then write [{section}] {name} = {scale:f} into the profile"

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasNotFoundError
 from gateway.gorgias.tickets import ANY_TICKET, TicketClient
-from gateway.installation.checks import Check, CheckState, render_reinstall_command
+from gateway.installation.checks import Check, CheckState, advise_new_key, render_reinstall_command
 from gateway.installation.store import Installation
 
 # Ticket and customer 1 need not exist: a key without permission is refused either way.
@@ -18,14 +18,15 @@ async def check_buttons(tickets: TicketClient, installation: Installation) -> Ch
         with suppress(GorgiasNotFoundError):
             await tickets.fetch_emails(_ANY_CUSTOMER)
     except GorgiasCredentialsError as error:
+        rights = (
+            "give the user of the API key tickets:read and customers:read in Gorgias, then: "
+            f"{render_reinstall_command(installation)}"
+        )
         return Check(
             name="buttons",
             state=CheckState.FAILED,
             detail=f"every press is refused: for tickets and customers, {error.detail}",
-            advice=(
-                "give the user of the API key tickets:read and customers:read in Gorgias, then: "
-                f"{render_reinstall_command(installation)}"
-            ),
+            advice=advise_new_key(installation) if error.is_unknown_key else rights,
         )
     except GorgiasError as error:
         return Check(name="buttons", state=CheckState.UNKNOWN, detail=error.detail)

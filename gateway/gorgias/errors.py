@@ -23,7 +23,11 @@ class GorgiasError(Exception):
 
 
 class GorgiasCredentialsError(GorgiasError):
-    """401, 403."""
+    """401: Gorgias does not know the user and key (`is_unknown_key`). 403: they lack a right."""
+
+    def __init__(self, detail: str, advice: str, *, is_unknown_key: bool) -> None:
+        super().__init__(detail, advice)
+        self.is_unknown_key = is_unknown_key
 
 
 class GorgiasNotFoundError(GorgiasError):

@@ -178,7 +178,8 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
 def _make_error(status: int, said: str) -> GorgiasError:
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         detail = f"Gorgias refuses the user and API key ({status}{said})"
-        return GorgiasCredentialsError(detail, "make a new key there and install again with it")
+        advice, is_unknown = "make a new key there and install again with it", status == HTTPStatus.UNAUTHORIZED
+        return GorgiasCredentialsError(detail, advice, is_unknown_key=is_unknown)
     if status == HTTPStatus.NOT_FOUND:
         return GorgiasNotFoundError(f"Gorgias answers 404{said}", _CHECK_URL)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:

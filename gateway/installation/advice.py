@@ -5,7 +5,7 @@ _ADVICE = {
     "PROVIDER_THROTTLED": "wait a minute: TRIFFT allows 50 requests in 10 s for each token",
     "PROVIDER_UNAVAILABLE": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
     "PROVIDER_TIMEOUT": "wait, or correct the address: trifft-gorgias merchant update {id} --trifft-url ORIGIN",
-    "PROVIDER_CONTRACT": "correct that line: trifft-gorgias merchant update {id} --profile F (or --trifft-url)",
+    "PROVIDER_CONTRACT": "correct that line, or --trifft-url: trifft-gorgias merchant update {id} --profile F",
     "MERCHANT_NOT_FOUND": "trifft-gorgias merchant add {id} --trifft-url ORIGIN --trifft-token-file F",
     "MERCHANT_UNVERIFIED": "trifft-gorgias merchant verify {id} --email E --points N --give 1",
     "MEMBER_BLOCKED": "name another member",
@@ -34,6 +34,14 @@ def render_install_command(merchant_id: str) -> str:
     """The command that installs a shop for the first time."""
     options = "--gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
     return f"trifft-gorgias install {merchant_id} {options}"
+
+
+def render_settle_words(merchant_id: str, award_id: str) -> str:
+    """How to settle an award. The command comes last, so that it can be copied to the end of the line."""
+    return (
+        "write down whether it was applied or not-applied: "
+        f'trifft-gorgias award settle {merchant_id} {award_id} applied --because "…"'
+    )
 
 
 def render_verify_command(merchant_id: str) -> str:

@@ -11,7 +11,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.gorgias.client import GorgiasClient
 from gateway.gorgias.errors import GorgiasCredentialsError, GorgiasError, GorgiasNotFoundError
 from gateway.gorgias.wire import TICKET_CONTEXT, Integration, Widget
-from gateway.installation.advice import render_install_command
+from gateway.installation.advice import render_install_command, render_settle_words
 from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
 from gateway.installation.service import find_ours, render_installed_template
@@ -58,6 +58,12 @@ def render_reinstall_command(installation: Installation) -> str:
     return f"trifft-gorgias install {installation.merchant_id}"
 
 
+def advise_new_key(installation: Installation) -> str:
+    """A key that Gorgias does not know is helped by no rights of its user."""
+    again = render_reinstall_command(installation)
+    return f"make a new key of an administrator in Gorgias, then: {again} --gorgias-key-file F"
+
+
 async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Callable[[datetime], str]) -> Check:
     """Check whether awards wait for a person to settle them, and count those that are in doubt."""
     waiting, unknown = pb.AwardFilter(needs_person=True), pb.AwardFilter(states=[pb.AWARD_STATE_UNKNOWN])
@@ -76,8 +82,8 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
     named = ", ".join(numbers[:_NAMED_AWARDS]) + (" …" if len(numbers) > _NAMED_AWARDS else "")
     words = "award waits" if len(numbers) == 1 else "awards wait"
     advice = (
-        f"trifft-gorgias award show {merchant_id} {numbers[0]}, look for it in TRIFFT, then: "
-        f'trifft-gorgias award settle {merchant_id} {numbers[0]} applied|not-applied --because "…"'
+        f"look for it in TRIFFT (what is known: trifft-gorgias award show {merchant_id} {numbers[0]}), then "
+        f"{render_settle_words(merchant_id, numbers[0])}"
     )
     detail = f"{count} {words} for a person: {named}{doubts}"
     return Check(name="awards", state=CheckState.FAILED, detail=detail, advice=advice)
@@ -133,8 +139,7 @@ def _advise_on_account(error: GorgiasError, installation: Installation) -> str:
     """What is stored is used again, so a command that corrects it names only what changes."""
     merchant_id = installation.merchant_id
     if isinstance(error, GorgiasCredentialsError):
-        again = render_reinstall_command(installation)
-        return f"make a new key of an administrator in Gorgias, then: {again} --gorgias-key-file F"
+        return advise_new_key(installation)
     if isinstance(error, GorgiasNotFoundError):
         again = render_install_command(merchant_id)
         return f"if the account has another address: trifft-gorgias uninstall {merchant_id} --forget, then {again}"

@@ -93,7 +93,8 @@ def _judge(public_url: str, question: Question, response: aiohttp.ClientResponse
     if answer is not None or said == (HTTPStatus.UNAUTHORIZED, "CREDENTIAL"):
         return _fail(f"another deployment answers at {public_url}: its secret keys are others", _SAME_KEYS)
     if said == (HTTPStatus.NOT_FOUND, "ROUTE_NOT_FOUND"):
-        return _fail(f"a gateway of another version answers at {public_url}: it has no probe", "update that gateway")
+        detail = f"a gateway answers at {public_url}, but has no probe there: another path, or an older version"
+        return _fail(detail, "correct GATEWAY_PUBLIC_URL, or update that gateway")
     if response.status in _BAD_GATEWAY:
         detail = f"the server in front of {public_url} does not reach the gateway ({response.status})"
         return _fail(detail, _LEADS_HERE)
@@ -133,8 +134,11 @@ def _explain(public_url: str, error: Exception) -> Check:
     nobody = f"nobody answers at {public_url}"
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return _fail(f"{nobody}: its name is not known", "correct GATEWAY_PUBLIC_URL, or the DNS")
-    if isinstance(error, aiohttp.ClientSSLError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return _fail(f"{nobody} whose TLS certificate holds ({_say_tls(error)})", "correct the certificate")
+    if isinstance(error, aiohttp.ClientSSLError):
+        detail = f"who answers at {public_url} does not speak TLS as we do ({_say_tls(error)})"
+        return _fail(detail, "see that the server there speaks TLS, or correct GATEWAY_PUBLIC_URL")
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
         return _fail(f"{nobody}: the connection is refused", _LEADS_HERE)
     return _fail(f"{nobody}: {type(error).__name__}", _LEADS_HERE)

@@ -11,7 +11,7 @@ from gateway.gorgias.errors import (
     GorgiasTooLongError,
 )
 from gateway.gorgias.tickets import ANY_TICKET, TicketClient
-from gateway.installation.checks import Check, CheckState, render_reinstall_command
+from gateway.installation.checks import Check, CheckState, advise_new_key, render_reinstall_command
 from gateway.installation.store import Installation
 from gateway.outbox.entries import Backlog
 
@@ -35,8 +35,8 @@ async def check_notes(
     if not installation.writes_notes:
         return Check(name="notes", state=CheckState.OFF, detail="this shop wants none (install --notes turns them on)")
     mend = (
-        "give the user of the API key tickets:read and tickets:write in Gorgias, then: "
-        f"{render_reinstall_command(installation)} (with --no-notes where the shop wants none)"
+        "give the user of the API key tickets:read and tickets:write in Gorgias, then (with --no-notes where the shop "
+        f"wants none): {render_reinstall_command(installation)}"
     )
     is_refused = backlog.problem == GorgiasCredentialsError.__name__
     if backlog.count and backlog.since is not None:
@@ -50,7 +50,8 @@ async def check_notes(
     try:
         await tickets.has_ticket(ANY_TICKET)
     except GorgiasCredentialsError as error:
-        return Check(name="notes", state=CheckState.FAILED, detail=f"for tickets, {error.detail}", advice=mend)
+        advice = advise_new_key(installation) if error.is_unknown_key else mend
+        return Check(name="notes", state=CheckState.FAILED, detail=f"for tickets, {error.detail}", advice=advice)
     except GorgiasError as error:
         return Check(name="notes", state=CheckState.UNKNOWN, detail=f"none waits; {error.detail}")
     gone = f"; {backlog.gone_count} had no ticket any more" if backlog.gone_count else ""
@@ -61,5 +62,6 @@ def _make_failed(installation: Installation, backlog: Backlog) -> Check:
     words = "note was" if backlog.failed_count == 1 else "notes were"
     why = _FAILURES.get(backlog.failed_problem, backlog.failed_problem)
     detail = f"{backlog.failed_count} {words} given up: {why}"
-    advice = f"see what the gateway logged as note_refused; {render_reinstall_command(installation)} tries them again"
+    again = render_reinstall_command(installation)
+    advice = f"see what the gateway logged as note_refused, correct it, then try them again: {again}"
     return Check(name="notes", state=CheckState.FAILED, detail=detail, advice=advice)

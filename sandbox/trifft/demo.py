@@ -38,7 +38,7 @@ def make_demo_projects() -> list[Project]:
 def _make_acme() -> Project:
     members = [
         _make_jana(),
-        _member("empty", email="empty@example.com"),
+        _member("empty", email="empty@example.com", support_id=None),
         _member("twin-1", email="twins@example.com", first_name="Tina", last_name="Twin", points=Decimal(80)),
         _member("twin-2", email="twins@example.com", first_name="Tom", last_name="Twin", points=Decimal(15)),
         _member(
@@ -49,7 +49,7 @@ def _make_acme() -> Project:
             points=Decimal(300),
             status="blocked",
         ),
-        _member("forgotten", email="forgotten@example.com", points=Decimal(20), status="anonymised"),
+        _member("forgotten", email="forgotten@example.com", support_id=None, points=Decimal(20), status="anonymised"),
         *_make_other_scripts(),
         *_make_awkward(),
         *_make_odd(),
@@ -258,7 +258,10 @@ def _id(name: str) -> str:
 
 
 def _member(name: str, **fields: object) -> Member:
-    return Member(id=_id(name), **fields)  # type: ignore[arg-type]
+    """With a support ID like "TW-4821" where `fields` has none, since a programme gives one to each member."""
+    member_id = _id(name)
+    support_id = f"{name[:2].upper()}-{1000 + int(member_id[:8], 16) % 9000}"
+    return Member(id=member_id, **{"support_id": support_id, **fields})  # type: ignore[arg-type]
 
 
 def _coupon(  # noqa: PLR0913 - a line of data, each value named

@@ -22,6 +22,7 @@ from gateway.cli.output import (
     print_line,
     print_table,
 )
+from gateway.installation.advice import render_settle_words
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.text import isolate
 
@@ -93,10 +94,7 @@ async def show(merchant_id: MerchantId, award_id: AwardId, /, *, json: Json = Fa
     print_table(columns.CHANGE_HEADINGS, (columns.list_change_cells(change, zone) for change in found.changes))
     if found.award.needs_person:
         number = found.award.award_id
-        print_line(
-            f"Look for it in TRIFFT, then: trifft-gorgias award settle {merchant_id} {number} applied|not-applied "
-            '--because "…"'
-        )
+        print_line(f"Look for it in TRIFFT, then {render_settle_words(merchant_id, number)}")
     elif found.award.state == pb.AWARD_STATE_UNKNOWN:
         print_line(
             "The service looks for it in TRIFFT until it is settled: within seconds if it was booked; if not, "

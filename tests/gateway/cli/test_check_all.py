@@ -64,7 +64,7 @@ async def test_all_shops_are_told_worst_first_also_those_of_one_side(shop: Whole
     alone, among = ({line["name"]: line["state"] for line in of["checks"]} for of in (one.data, data["shops"][2]))
     assert (among, data["shops"][2]["mended"]) == (alone, None)
     lines = [line.split() for line in told.out.splitlines() if line.strip()]
-    assert [line[0] for line in lines[2:]] == ["bloom", "ghost", "acme", "3"]
+    assert [line[0] for line in lines[2:]] == ["bloom", "ghost", "acme", "What", "bloom:", "ghost:", "3"]
     assert "Gorgias: is not installed" in told.out
     assert "trifft-gorgias install bloom --gorgias-url URL" in told.out
     assert "trifft-gorgias merchant add ghost" in told.out

@@ -6,7 +6,7 @@ from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
 
 LINE = '[member] member_id = "uuid" found no text of 1 to 128 printable characters'
-MEND = "correct that line: trifft-gorgias merchant update acme --profile F"
+MEND = "correct that line, or --trifft-url: trifft-gorgias merchant update acme --profile F"
 
 
 async def test_line_that_does_not_fit_is_named_with_how_to_correct_it(operator: Operator, helpdesk: Helpdesk) -> None:

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from gateway.cli.check_output import print_checks, print_shops
+from gateway.cli.check_shop import ShopChecks
 from gateway.cli.output import print_blocks, print_fields, print_line, print_table
+from gateway.installation.checks import Check, CheckState
 from runtime.text import isolate
 
 LONG = "https://admin.example/members/bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -29,6 +32,19 @@ def test_a_long_field_is_folded_and_not_cut(capsys: pytest.CaptureFixture[str]) 
     first, *more = rows = capsys.readouterr().out.splitlines()
     assert "".join([first.removeprefix("Profile"), *more]).replace(" ", "") == LONG
     assert max(len(row) for row in rows) <= 60
+
+
+def test_commands_that_check_prints_can_be_copied_from_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    command = "trifft-gorgias install acme --gorgias-url URL --gorgias-user EMAIL --gorgias-key-file F"
+    missing = Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=command)
+    fine = Check(name="TRIFFT", state=CheckState.OK, detail="answers")
+    print_checks("acme", [missing, fine])
+    assert capsys.readouterr().out.endswith(f"What to do:\n  Gorgias: {command}\n")
+    shops = [ShopChecks(merchant_id="acme", checks=(missing,)), ShopChecks(merchant_id="bloom", checks=(fine,))]
+    print_shops(shops, as_json=False)
+    assert f"What to do:\n  acme: {command}\n2 shops: 1 failed" in capsys.readouterr().out
+    print_checks("bloom", [fine])
+    assert "What to do" not in capsys.readouterr().out
 
 
 HEBREW = "הנחה " * 20

@@ -142,6 +142,13 @@ async def test_wrong_scale_of_a_balance_is_named_and_nothing_is_given(shop: Shop
     assert "is it the same member" in other.data["message"]
 
 
+async def test_scale_that_is_too_large_is_named_as_it_is_written(shop: Shop) -> None:
+    await shop.change("[credit]\npoint_scale = 100\nanswered_balance_scale = 100\n")
+    caught = await shop.verify(*SHOWN, "--give", "1")
+    assert caught.code == 1
+    assert "is the point scale 1? Then write [credit] point_scale = 1 into the profile" in caught.out
+
+
 async def test_scale_that_is_wrong_on_credit_only_is_caught_by_giving(shop: Shop) -> None:
     await shop.change()
     shop.project.settings.point_scale = 100

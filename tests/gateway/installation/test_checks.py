@@ -156,7 +156,7 @@ async def test_checks_of_activity_fail_while_the_last_answer_was_an_error(
 
 
 FAILED = {"error_time": NOON, "error": "PROVIDER_CONTRACT: [member] id"}
-MEND = "correct that line: trifft-gorgias merchant update acme --profile F (or --trifft-url)"
+MEND = "correct that line, or --trifft-url: trifft-gorgias merchant update acme --profile F"
 TRY = "add a tag to a ticket of a known member, wait some seconds, and check again"
 
 

@@ -60,6 +60,18 @@ async def test_key_that_may_not_see_tickets_is_found_before_the_first_note_is_re
     assert (found.state.value, "403" in found.detail) == ("failed", True)
     assert "tickets:read and tickets:write" in found.advice
     assert "--no-notes" in found.advice
+    assert found.advice.endswith(": trifft-gorgias install acme")
+
+
+async def test_key_that_gorgias_does_not_know_is_not_helped_by_rights(
+    tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
+) -> None:
+    helpdesk.account.faults.set(Fault(kind="status", status=401))
+    for found in (await check(tickets, installation), await check_buttons(tickets, installation)):
+        assert found.state.value == "failed"
+        assert found.advice == (
+            "make a new key of an administrator in Gorgias, then: trifft-gorgias install acme --gorgias-key-file F"
+        )
 
 
 @pytest.mark.parametrize("request_", ["GET /tickets/1", "GET /customers/1"])
@@ -97,7 +109,7 @@ async def test_key_with_which_no_button_works_is_found_before_the_first_press(
         (
             Backlog(failed_count=1, failed_problem="GorgiasRefusedError", gone_count=1),
             "1 note was given up: Gorgias calls them bad",
-            "tries them again",
+            "then try them again: trifft-gorgias install acme",
         ),
         (
             Backlog(failed_count=2, failed_problem="GorgiasTooLongError"),

@@ -133,6 +133,14 @@ async def hang_up(request: web.Request) -> web.Response:
 PROBLEM, DEEP = "application/problem+json", '{"a":' + "[" * 10_000
 
 
+async def test_server_without_tls_is_not_called_a_wrong_certificate() -> None:
+    async with serve(say(200)) as url:
+        found = await probe(url.replace("http:", "https:"))
+    assert found.detail.startswith("who answers at https://127.0.0.1:")
+    assert "does not speak TLS" in found.detail
+    assert "GATEWAY_PUBLIC_URL" in found.advice
+
+
 @pytest.mark.parametrize(
     ("handler", "words"),
     [
@@ -146,7 +154,7 @@ PROBLEM, DEEP = "application/problem+json", '{"a":' + "[" * 10_000
         (say(502), "the server in front of {url} does not reach the gateway (502)"),
         (
             say(404, '{"reason": "ROUTE_NOT_FOUND"}', PROBLEM),
-            "a gateway of another version answers at {url}: it has no probe",
+            "a gateway answers at {url}, but has no probe there: another path, or an older version",
         ),
         (
             say(401, '{"reason": "CREDENTIAL"}', PROBLEM),

@@ -59,6 +59,17 @@ def test_jana_has_everything(projects: dict[str, Project]) -> None:
     assert (first.coupon.name, first.redeem_value, first.valid_until) == ("Welcome! ", "5 EUR", 1798757999)
 
 
+def test_most_members_have_what_every_member_has(projects: dict[str, Project]) -> None:
+    """Otherwise who opens all tickets is told that the profile's lines find nothing."""
+    for project in projects.values():
+        members = list(project.state.members.values())
+        for field in ("email", "support_id", "first_name", "last_name", "points"):
+            having = [one for one in members if getattr(one, field) is not None]
+            assert len(having) > 0.75 * len(members), field
+        ids = [one.support_id for one in members if one.support_id]
+        assert len(set(ids)) == len(ids)
+
+
 def test_awkward_members_are_awkward(projects: dict[str, Project]) -> None:
     acme = projects["acme"]
     markup = the_member(acme, "markup@example.com")
