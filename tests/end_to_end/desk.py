@@ -24,8 +24,12 @@ def action(page: Page, button: str) -> Locator:
 
 async def press(page: Page, button: str, typed: dict[str, str] | None = None, *, clicks: int = 1) -> Locator:
     """Open a button's modal, fill in fields by label, and execute. Returns the element with the answer."""
-    await action(page, button).click()
     dialog = page.get_by_test_id("action-dialog")
+    await action(page, button).click()
+    # Where the sidebar is drawn anew at this moment, the click is lost, or meets the button that stands there now.
+    while not await dialog.get_by_role("heading", name=button, exact=True).is_visible():
+        await page.keyboard.press("Escape")
+        await action(page, button).click()
     for label, value in (typed or {}).items():
         await dialog.get_by_label(label).fill(value)
     await dialog.get_by_role("button", name="Execute").click(click_count=clicks)
