@@ -11,6 +11,7 @@ export class Conversation {
     this.container = container;
     this.fire = fire;
     this.drafts = new Map();
+    this.typedTags = new Map();
   }
 
   /** `agent`: the acting user; `agents`: all users of the account. */
@@ -51,8 +52,19 @@ export class Conversation {
 
   drawTags(ticket) {
     const input = make("input", { "aria-label": "Tag", placeholder: "Tag", "data-focus": "tag", autocomplete: "off" });
-    const add = () => this.fire("add-tag", input.value.trim() || makeFreshTag(ticket.tags));
-    const typed = () => (ticket.tags.includes(input.value.trim()) ? input.value.trim() : ticket.tags.at(-1));
+    input.value = this.typedTags.get(ticket.id) ?? "";
+    input.addEventListener("input", () => this.typedTags.set(ticket.id, input.value));
+    const take = () => {
+      const typed = input.value.trim();
+      this.typedTags.delete(ticket.id);
+      input.value = "";
+      return typed;
+    };
+    const add = () => this.fire("add-tag", take() || makeFreshTag(ticket.tags));
+    const remove = () => {
+      const typed = take();
+      this.fire("remove-tag", ticket.tags.includes(typed) ? typed : ticket.tags.at(-1));
+    };
     input.addEventListener("keydown", (event) => event.key === "Enter" && add());
     const tags = ticket.tags.map((tag) => make("li", { class: "tag", dir: "auto" }, tag));
     return make(
@@ -62,7 +74,7 @@ export class Conversation {
       tags.length ? make("ul", { class: "tags", role: "list", tabindex: "0", "aria-label": "Tags" }, tags) : null,
       input,
       drawEvent("event-add-tag", "Add tag", add),
-      drawEvent("event-remove-tag", "Remove tag", () => this.fire("remove-tag", typed()), ticket.tags.length === 0),
+      drawEvent("event-remove-tag", "Remove tag", remove, ticket.tags.length === 0),
     );
   }
 
