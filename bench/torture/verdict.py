@@ -115,7 +115,7 @@ def _find_doubled_intents(
 
 
 def _tell_all(intent: Intent, chosen: Sequence[pb.Award]) -> str:
-    """What a person needs to see how it came about."""
+    """The clicks and the awards: a person sees from them how it came about."""
     answers = ", ".join(f"{answer.points} {answer.status}" for answer in intent.answers)
     awards = "; ".join(
         f"{award.award_id} {award.points} points {_get_state(award)} {award.request_id}"

@@ -35,6 +35,7 @@ from gateway.installation.checks import (
     check_gorgias,
     find_worst,
     make_not_installed,
+    make_unknown,
 )
 from gateway.installation.last_events import Tickets, check_activity, is_recent
 from gateway.installation.probe import ProbeKeys
@@ -78,7 +79,7 @@ class ShopChecks(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class _Shop:
-    """What is known of a shop. None: it is not installed; it could not be read from the loyalty service."""
+    """A shop. `installation` is None if it is not installed, `merchant` if the loyalty service did not tell."""
 
     merchant_id: str
     installation: Installation | None
@@ -174,7 +175,7 @@ class Checker:
 
     async def _check_contract(self, shop: _Shop) -> Check:
         if shop.installation is None:
-            return Check(name=CONTRACT, state=CheckState.UNKNOWN, detail="is not installed")
+            return make_unknown(CONTRACT, "is not installed")
         merchant_id, events = shop.merchant_id, self.stores.events
         sends = await self.stores.notes.list_sends(
             merchant_id, after_s=FOLLOWED_WITHIN_MS / 1000, before_s=KEPT.total_seconds(), limit=_NOTES

@@ -107,7 +107,7 @@ async def uninstall(
 
 
 def make_present_target(installation: Installation, config: Config) -> Target:
-    """What is stored, at the present public URL."""
+    """The stored target, at the present public URL."""
     fields = {name: getattr(installation, name) for name in Target.__struct_fields__}
     return Target(**fields | {"public_url": config.public_url})
 

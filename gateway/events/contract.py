@@ -59,7 +59,7 @@ def count_note_events(notes: Sequence[tuple[int, int]], events: Sequence[tuple[i
 
 
 def check_contract(sights: Collection[str], notes: NoteEvents) -> Check:
-    """What was not seen is no fault: a shop may have no such call."""
+    """An assumption that was not seen is no fault: a shop may have no such call."""
     confirmed, contradicted, unseen = list[str](), list[str](), list[str]()
     for one in _ASSUMPTIONS:
         for found, words in ((confirmed, one.confirming), (contradicted, one.contradicting)):

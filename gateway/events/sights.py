@@ -49,7 +49,7 @@ _row = SIGHTS.c
 
 
 def read_call(call: WidgetCall, *, has_header: bool) -> list[Sight]:
-    """What a call's form shows."""
+    """The sights in the form of a call."""
     sights = [Sight.HEADER if has_header else Sight.NO_HEADER]
     if call.form in {UrlForm.CURRENT, UrlForm.CUT}:
         sights.append(Sight.END if call.form is UrlForm.CURRENT else Sight.NO_END)
@@ -61,7 +61,7 @@ def read_call(call: WidgetCall, *, has_header: bool) -> list[Sight]:
 
 
 def read_email(sent: str | None, email: str | None) -> list[Sight]:
-    """What the text in the URL shows beside the customer's true address; None: there is none."""
+    """The sights in the URL's text, compared with the customer's true address. None: there is no address."""
     if sent is None:
         return []
     if email is not None:

@@ -73,7 +73,7 @@ async def check_awards(loyalty: LoyaltyClient, merchant_id: str, render_time: Ca
             loyalty.list_awards(merchant_id, award_filter=unknown, page_size=_MOST_DOUBTS, timeout_s=_TIMEOUT_S),
         )
     except LoyaltyCallError as error:
-        return _make_unknown("awards", f"the awards could not be read ({error.reason})")
+        return make_unknown("awards", f"the awards could not be read ({error.reason})")
     doubts = _describe_doubts(in_doubt, render_time)
     numbers = [award.award_id for award in page.awards]
     if not numbers:
@@ -108,7 +108,7 @@ async def check_gorgias(
         found = next((one for one in ours if one.integration_id == installation.integration_id), None)
         if found is None:
             missing = Check(name="integration", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
-            return [gorgias, missing, _make_unknown("widget", "cannot work without the integration")]
+            return [gorgias, missing, make_unknown("widget", "cannot work without the integration")]
         doubles = [one.integration_id for one in ours if one is not found]
         integration = _check_integration(found, doubles, installation, public_url)
         listed_widgets = await client.list_widgets(found.integration_id)
@@ -116,14 +116,14 @@ async def check_gorgias(
     except GorgiasError as error:
         advice = _advise_on_account(error, installation)
         gorgias = Check(name="Gorgias", state=CheckState.FAILED, detail=error.detail, advice=advice)
-        return [gorgias, *(_make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
+        return [gorgias, *(make_unknown(name, "Gorgias could not be asked") for name in ("integration", "widget"))]
 
 
 def make_not_installed(merchant_id: str) -> list[Check]:
     """The results of the Gorgias checks for a shop that is not installed."""
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
-    return checks + [_make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
+    return checks + [make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:
@@ -136,7 +136,7 @@ def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetim
 
 
 def _advise_on_account(error: GorgiasError, installation: Installation) -> str:
-    """What is stored is used again, so a command that corrects it names only what changes."""
+    """A command uses again what is stored, so it names only what changes."""
     merchant_id = installation.merchant_id
     if isinstance(error, GorgiasCredentialsError):
         return advise_new_key(installation)
@@ -171,7 +171,7 @@ def _check_widget(
     if found is None:
         return Check(name="widget", state=CheckState.FAILED, detail="is not in Gorgias", advice=again)
     if buttons is None:
-        return _make_unknown("widget", f"{found.widget_id} is there, but the shop's buttons could not be read")
+        return make_unknown("widget", f"{found.widget_id} is there, but the shop's buttons could not be read")
     differences = find_widget_differences(
         found,
         template=render_installed_template(installation, buttons),
@@ -184,5 +184,5 @@ def _check_widget(
     return Check(name="widget", state=CheckState.OK, detail=f"{found.widget_id}, template {installation.template}")
 
 
-def _make_unknown(name: str, detail: str) -> Check:
+def make_unknown(name: str, detail: str) -> Check:
     return Check(name=name, state=CheckState.UNKNOWN, detail=detail)

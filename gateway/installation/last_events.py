@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.installation.activity import MALFORMED
 from gateway.installation.advice import get_advice
-from gateway.installation.checks import Check, CheckState
+from gateway.installation.checks import Check, CheckState, make_unknown
 from gateway.installation.store import Installation
 
 # The age of the last event that is suspicious where it is not known whether there were tickets.
@@ -37,10 +37,7 @@ def check_activity(
 ) -> list[Check]:
     """Check the last call of Gorgias and its answer, the last error, and the last webhook."""
     if installation is None:
-        return [
-            Check(name=name, state=CheckState.UNKNOWN, detail="is not installed")
-            for name in (_NAME, "last error", "webhooks")
-        ]
+        return [make_unknown(name, "is not installed") for name in (_NAME, "last error", "webhooks")]
     event = _check_last_event(installation, render_time, now, tickets)
     return [event, _check_last_error(installation, render_time), _check_webhooks(installation, render_time)]
 

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.errors import LoyaltyCallError
 from gateway.installation.advice import get_advice
 from gateway.installation.answers import check_contract, check_fields, check_statuses
-from gateway.installation.checks import Check, CheckState
+from gateway.installation.checks import Check, CheckState, make_unknown
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -33,14 +33,14 @@ async def check_provider(
     except LoyaltyCallError as error:
         detail, advice = f"{error.reason}: {error.message}", get_advice(error.reason, merchant_id)
         failed = Check(name="TRIFFT", state=CheckState.FAILED, detail=detail, advice=advice)
-        return [failed, *_make_unknown("TRIFFT could not be asked")]
+        return [failed, *_make_others_unknown("TRIFFT could not be asked")]
 
     def say_time(timestamp: Timestamp) -> str:
         return render_time(timestamp.ToDatetime(UTC))
 
     reached = _check_reach(response, merchant_id, say_time)
     if not response.HasField("since_time"):
-        return [reached, *_make_unknown("an older loyalty service does not tell")]
+        return [reached, *_make_others_unknown("an older loyalty service does not tell")]
     return [
         reached,
         _check_token(response.operation_findings, merchant_id, say_time),
@@ -141,5 +141,5 @@ def _check_breaker(response: pb.CheckMerchantResponse, say_time: SayTime) -> Che
     return Check(name="breaker", state=CheckState.WARNING, detail=detail, advice=advice)
 
 
-def _make_unknown(detail: str) -> list[Check]:
-    return [Check(name=name, state=CheckState.UNKNOWN, detail=detail) for name in _OTHER_NAMES]
+def _make_others_unknown(detail: str) -> list[Check]:
+    return [make_unknown(name, detail) for name in _OTHER_NAMES]

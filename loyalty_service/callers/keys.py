@@ -20,5 +20,5 @@ def is_key(text: str) -> bool:
 
 
 def hash_key(key: str) -> bytes:
-    """What is kept of a key. A slow hash protects what people choose; nobody can guess 256 random bits."""
+    """The hash that is kept of a key. A slow hash protects what people choose; nobody can guess 256 random bits."""
     return hashlib.sha256(key.encode()).digest()

@@ -83,11 +83,10 @@ def is_merchant_id(text: str) -> bool:
     return _LABEL.fullmatch(text) is not None
 
 
-def parse_merchant_id(text: str) -> str:
+def parse_merchant_id(text: str, field: str = "merchant.merchant_id") -> str:
+    """Raises BadValueError. `field`: of another id with the same form."""
     if not is_merchant_id(text):
-        raise BadValueError(
-            "merchant.merchant_id", "must be 1 to 63 of a-z 0-9 -, and must not begin or end with a dash"
-        )
+        raise BadValueError(field, "must be 1 to 63 of a-z 0-9 -, and must not begin or end with a dash")
     return text
 
 

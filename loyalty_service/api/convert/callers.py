@@ -3,7 +3,7 @@
 from loyalty_service.api.convert.values import spell, spell_fields
 from loyalty_service.domain.caller import Caller, Role
 from loyalty_service.domain.errors import BadValueError
-from loyalty_service.merchants.parse import is_merchant_id
+from loyalty_service.merchants.parse import parse_merchant_id
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _ROLES = {pb.CallerRole.Value(spell(role)): role for role in Role}
@@ -11,9 +11,7 @@ _ROLES = {pb.CallerRole.Value(spell(role)): role for role in Role}
 
 def read_caller_name(field: str, text: str) -> str:
     """A name has the form of a shop's id. Raises BadValueError."""
-    if not is_merchant_id(text):
-        raise BadValueError(field, "must be 1 to 63 of a-z 0-9 -, and must not begin or end with a dash")
-    return text
+    return parse_merchant_id(text, field)
 
 
 def read_role(message: pb.CallerRole.ValueType) -> Role:

@@ -13,6 +13,19 @@ from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.edge.shared import PATIENCE_S, Edge, Shop, run_edge
 from tests.gateway.helpdesk import Helpdesk
 
+__all__ = [
+    "edge",
+    "folder",
+    "gateway",
+    "helpdesk",
+    "loyalty",
+    "own_gateway",
+    "patience",
+    "pytest_itemcollected",
+    "scripted",
+    "shop",
+]
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests run in the event loop of their file, as its gateway does."""

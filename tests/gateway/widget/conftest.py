@@ -1,27 +1,3 @@
 """Calls of the widget, on a running gateway."""
 
-from tests.gateway.edge.fixtures import (
-    edge,
-    folder,
-    gateway,
-    helpdesk,
-    loyalty,
-    own_gateway,
-    patience,
-    pytest_itemcollected,
-    scripted,
-    shop,
-)
-
-__all__ = [
-    "edge",
-    "folder",
-    "gateway",
-    "helpdesk",
-    "loyalty",
-    "own_gateway",
-    "patience",
-    "pytest_itemcollected",
-    "scripted",
-    "shop",
-]
+from tests.gateway.edge.fixtures import *  # noqa: F403  its list says which
