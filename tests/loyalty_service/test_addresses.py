@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 from google.rpc.status_pb2 import Status
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 
 from loyalty_service.config import MEMORY_URL
 from loyalty_service.trifft.client import TrifftProvider
@@ -125,7 +125,7 @@ def make_distinct(email: str, number: int) -> str:
 
 
 # A few are enough here: that such pairs have the same key, or not, is tried with many more where the key is made.
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @example(pair=("jana@straße.example", "jana@strasse.example"))
 @example(pair=("Jana@bücher.example", "jana@xn--bcher-kva.EXAMPLE"))
 @example(pair=("jana@\u212aino.example", "jana@kino.example"))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.gorgias.widget_url import render_widget_url
@@ -40,7 +40,6 @@ LOCAL = st.text(string.ascii_letters + string.digits + "!$&'*+-./=?_~", min_size
 DOMAIN = st.text(string.ascii_letters + string.digits + ".-", min_size=1, max_size=12)
 ORDINARY = st.builds("{}@{}".format, LOCAL, DOMAIN)
 # One gateway serves all examples.
-ON_ONE_GATEWAY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 class Asked:

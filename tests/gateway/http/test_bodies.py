@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -70,7 +70,7 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]
 
 @pytest.mark.parametrize("route", ROUTES)
 @given(sent=st.integers(0, len(BODY) - 1))
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=8)
 async def test_body_that_is_cut_short_is_the_senders_fault(
     gateway: Gateway, logs: list[Any], route: str, sent: int
 ) -> None:

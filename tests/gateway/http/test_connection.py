@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import unquote
 
 from aiohttp import web
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.__main__ import listen, make_runner
@@ -79,7 +79,7 @@ async def answer(_request: web.Request) -> web.Response:
 @example(email=b"\xff\xfe@example.com")
 @example(email=b"x@example.com\r\nHost: y")
 @example(email=b"eva@example.com HTTP/1.1\r\nHost: y\r\n\r\nGET /")
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30)
 async def test_any_bytes_in_a_target_are_answered_and_show_nobody_else(
     gateway: Gateway, scripted: ScriptedLoyalty, email: bytes
 ) -> None:

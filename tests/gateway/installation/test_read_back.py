@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.gorgias.client import GorgiasClient
@@ -269,7 +269,7 @@ foreign_records = st.builds(
 
 
 @given(foreign=foreign_records, how=st.sampled_from(ReadBack))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 async def test_others_records_of_any_shape_cost_nothing_and_are_left_alone(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, foreign: ForeignRecords, how: ReadBack
 ) -> None:

@@ -11,7 +11,7 @@ import grpc
 import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.member_record import list_fields, render_snapshot
@@ -289,7 +289,6 @@ SNAPSHOTS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(SNAPSHOTS, st.sampled_from(["Europe/Bratislava", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"]))
 def test_whatever_the_loyalty_service_says_is_shown(snapshot: pb.Snapshot, zone: str) -> None:
     shop = Shop(zone=ZoneInfo(zone), locale=babel.Locale("en"))

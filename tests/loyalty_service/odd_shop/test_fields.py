@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -50,7 +50,7 @@ COUPON_FIELDS = {
     "code": ("code",),
     "coupon": ("display_name",),
 }
-ODDLY = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+ODDLY = settings(max_examples=50)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

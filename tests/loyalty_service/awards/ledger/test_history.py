@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from google.protobuf.timestamp_pb2 import Timestamp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -225,7 +225,7 @@ filters = st.builds(
     states=st.lists(st.sampled_from(pb.AwardState.values()[1:]), max_size=3),
     needs_person=st.sampled_from([False, False, False, True]),
 )
-many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=30)
 
 
 @many

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import select, update
@@ -26,7 +26,6 @@ from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, B
 T = TypeVar("T")
 
 UTC_ZONE = ZoneInfo("UTC")
-SLOW = [HealthCheck.too_slow]  # it is the machine's load, not what is drawn
 # What a late outcome, a person or the movements make of what is unknown.
 LATE = {"applied": "applied", "rejected": "not_applied", "unknown": "unknown"}
 
@@ -239,7 +238,7 @@ def check(database_url: str, examples: int) -> None:
             def __init__(self) -> None:
                 super().__init__(book, runner, f"shop-{next(numbers)}")
 
-        wanted = settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=SLOW)
+        wanted = settings(max_examples=examples, stateful_step_count=30)
         try:
             run_state_machine_as_test(OfThisDatabase, settings=wanted)
         finally:
