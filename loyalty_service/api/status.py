@@ -23,6 +23,7 @@ CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.MerchantUnverifiedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.MemberNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MemberAmbiguousError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.SearchesExhaustedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.MemberBlockedError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.MemberStatusUnknownError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.WalletDisabledError: grpc.StatusCode.FAILED_PRECONDITION,

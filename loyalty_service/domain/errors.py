@@ -4,7 +4,8 @@ LoyaltyError
 ├── BadValueError
 ├── CallerUnknownError · CallerForbiddenError · CallerExistsError · CallerNotFoundError
 ├── MerchantNotFoundError · MerchantExistsError · MerchantUnverifiedError
-├── MemberNotFoundError · MemberAmbiguousError · MemberBlockedError · MemberStatusUnknownError
+├── MemberNotFoundError · MemberAmbiguousError · SearchesExhaustedError
+├── MemberBlockedError · MemberStatusUnknownError
 ├── WalletDisabledError · SeveralWalletsError
 ├── AwardNotFoundError · RequestIdReusedError · AwardInDoubtError · LimitExceededError
 ├── AwardStateError · ReversalTooLateError
@@ -120,6 +121,16 @@ class MemberAmbiguousError(LoyaltyError):
         super().__init__(message, member_count=str(member_count), fetch_time=rfc3339(fetch_time))
         self.member_count = member_count
         self.fetch_time = fetch_time
+
+
+class SearchesExhaustedError(LoyaltyError):
+    """A person's identities need more searches than the call may make. `search_count`: the searches that it made."""
+
+    reason = "SEARCHES_EXHAUSTED"
+
+    def __init__(self, search_count: int) -> None:
+        message = f"the identities need more than {search_count} searches"
+        super().__init__(message, search_count=str(search_count))
 
 
 class MemberBlockedError(LoyaltyError):

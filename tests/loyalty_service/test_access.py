@@ -180,8 +180,8 @@ async def test_batch_of_none_or_too_many_is_refused(client: Client) -> None:
 
 
 async def test_staleness_is_the_callers_to_name(client: Client, provider: ScriptedProvider) -> None:
-    async def read(**staleness: Duration) -> int:
-        request = pb.GetSnapshotRequest(merchant_id="acme", identity=GET_JANA.identity, **staleness)
+    async def read(max_staleness: Duration | None = None) -> int:
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=GET_JANA.identity, max_staleness=max_staleness)
         snapshot = (await client.loyalty.GetSnapshot(request)).snapshot
         return snapshot.member.wallet.points_balance
 

@@ -113,6 +113,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ALREADY_EXISTS. A caller with this name exists already."""
     CALLER_NOT_FOUND: _ErrorReason.ValueType  # 29
     """NOT_FOUND. No caller has this name."""
+    SEARCHES_EXHAUSTED: _ErrorReason.ValueType  # 30
+    """FAILED_PRECONDITION. The identities need more searches than the call may make."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of google.rpc.ErrorInfo, domain "loyalty.v1"."""
@@ -178,6 +180,8 @@ CALLER_EXISTS: ErrorReason.ValueType  # 28
 """ALREADY_EXISTS. A caller with this name exists already."""
 CALLER_NOT_FOUND: ErrorReason.ValueType  # 29
 """NOT_FOUND. No caller has this name."""
+SEARCHES_EXHAUSTED: ErrorReason.ValueType  # 30
+"""FAILED_PRECONDITION. The identities need more searches than the call may make."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 class _MemberStatus:
@@ -319,6 +323,36 @@ AWARD_STATE_NOT_APPLIED: AwardState.ValueType  # 5
 """Was UNKNOWN; found not to have been booked."""
 Global___AwardState: _TypeAlias = AwardState  # noqa: Y015
 
+class _IdentifiedBy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IdentifiedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IdentifiedBy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IDENTIFIED_BY_UNSPECIFIED: _IdentifiedBy.ValueType  # 0
+    """The caller does not say, or the award is from before this was kept."""
+    IDENTIFIED_BY_EMAIL: _IdentifiedBy.ValueType  # 1
+    """The ticket's e-mail address."""
+    IDENTIFIED_BY_OTHER_EMAIL: _IdentifiedBy.ValueType  # 2
+    """Another e-mail address of the customer."""
+    IDENTIFIED_BY_PHONE: _IdentifiedBy.ValueType  # 3
+    IDENTIFIED_BY_LINK: _IdentifiedBy.ValueType  # 4
+    """An agent linked the customer to the member."""
+
+class IdentifiedBy(_IdentifiedBy, metaclass=_IdentifiedByEnumTypeWrapper):
+    """By what a member was found for a customer."""
+
+IDENTIFIED_BY_UNSPECIFIED: IdentifiedBy.ValueType  # 0
+"""The caller does not say, or the award is from before this was kept."""
+IDENTIFIED_BY_EMAIL: IdentifiedBy.ValueType  # 1
+"""The ticket's e-mail address."""
+IDENTIFIED_BY_OTHER_EMAIL: IdentifiedBy.ValueType  # 2
+"""Another e-mail address of the customer."""
+IDENTIFIED_BY_PHONE: IdentifiedBy.ValueType  # 3
+IDENTIFIED_BY_LINK: IdentifiedBy.ValueType  # 4
+"""An agent linked the customer to the member."""
+Global___IdentifiedBy: _TypeAlias = IdentifiedBy  # noqa: Y015
+
 class _AwardGrouping:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -335,6 +369,8 @@ class _AwardGroupingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardGr
     """By the provider's id of the member."""
     AWARD_GROUPING_WEEK: _AwardGrouping.ValueType  # 5
     """By the ISO week of that day: "2026-W48". Its year is the week's: 2027-01-01 is in "2026-W53"."""
+    AWARD_GROUPING_IDENTIFIED_BY: _AwardGrouping.ValueType  # 6
+    """By `Award.identified_by`: "email", "other_email", "phone", "link", or ""."""
 
 class AwardGrouping(_AwardGrouping, metaclass=_AwardGroupingEnumTypeWrapper): ...
 
@@ -348,6 +384,8 @@ AWARD_GROUPING_MEMBER: AwardGrouping.ValueType  # 4
 """By the provider's id of the member."""
 AWARD_GROUPING_WEEK: AwardGrouping.ValueType  # 5
 """By the ISO week of that day: "2026-W48". Its year is the week's: 2027-01-01 is in "2026-W53"."""
+AWARD_GROUPING_IDENTIFIED_BY: AwardGrouping.ValueType  # 6
+"""By `Award.identified_by`: "email", "other_email", "phone", "link", or ""."""
 Global___AwardGrouping: _TypeAlias = AwardGrouping  # noqa: Y015
 
 class _LineVerdict:
@@ -505,7 +543,7 @@ Global___CallerRole: _TypeAlias = CallerRole  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
-    """How a member is named. At most 320 printable characters. Only a phone number is normalised; nothing is trimmed."""
+    """How a member is named. At most 320 printable characters. Only a phone number is normalised; nothing else is trimmed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -518,7 +556,9 @@ class MemberIdentity(_message.Message):
     after IDNA 2008 (without a mapping). Nothing else is folded: "straße@" is not "strasse@".
     """
     phone: _builtins.str
-    """International form, "+421900000000"; spaces, dashes and brackets are dropped, a leading 00 is read as +."""
+    """"+421 900 000 000", "tel:+421900000000", or as it is dialled in the merchant's country: "0900 000 000". It must be
+    a valid number. Two are the same if they reach the same line: "+521…" and "+52…" in Mexico, for example.
+    """
     support_id: _builtins.str
     """The referral or support ID that the member sees in the app. Compared without regard to ASCII case."""
     member_id: _builtins.str
@@ -634,6 +674,11 @@ class Member(_message.Message):
     STATUS_WORD_FIELD_NUMBER: _builtins.int
     WALLET_STATE_FIELD_NUMBER: _builtins.int
     JOIN_TIME_FIELD_NUMBER: _builtins.int
+    NEXT_EXPIRY_FIELD_NUMBER: _builtins.int
+    PENDING_POINTS_FIELD_NUMBER: _builtins.int
+    POINTS_TO_NEXT_TIER_FIELD_NUMBER: _builtins.int
+    BIRTHDAY_FIELD_NUMBER: _builtins.int
+    RECENT_MOVEMENTS_FIELD_NUMBER: _builtins.int
     member_id: _builtins.str
     """The provider's id."""
     support_id: _builtins.str
@@ -646,6 +691,12 @@ class Member(_message.Message):
     status_word: _builtins.str
     """The provider's own word for `status`, for people to read. Empty when it has none."""
     wallet_state: Global___WalletState.ValueType
+    pending_points: _builtins.int
+    """Points that are booked later, and are not in `wallet`: whole, rounded down. Absent where the provider does not say."""
+    points_to_next_tier: _builtins.int
+    """Whole points that are missing for the next tier, rounded up. Absent where the provider does not say, or there is no
+    higher tier.
+    """
     @_builtins.property
     def wallet(self) -> Global___Wallet:
         """Present exactly when `wallet_state` is WALLET_STATE_READABLE."""
@@ -666,6 +717,18 @@ class Member(_message.Message):
     def join_time(self) -> _timestamp_pb2.Timestamp:
         """When they joined the programme. Absent where the provider does not say."""
 
+    @_builtins.property
+    def next_expiry(self) -> Global___ExpiringPoints:
+        """The points that expire next. Absent where the provider names none."""
+
+    @_builtins.property
+    def birthday(self) -> Global___Birthday:
+        """Absent where it is not on file."""
+
+    @_builtins.property
+    def recent_movements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Movement]:
+        """The wallet's last movements, newest first, at most 5. Empty also where the provider does not list them."""
+
     def __init__(
         self,
         *,
@@ -681,14 +744,112 @@ class Member(_message.Message):
         status_word: _builtins.str = ...,
         wallet_state: Global___WalletState.ValueType = ...,
         join_time: _timestamp_pb2.Timestamp | None = ...,
+        next_expiry: Global___ExpiringPoints | None = ...,
+        pending_points: _builtins.int | None = ...,
+        points_to_next_tier: _builtins.int | None = ...,
+        birthday: Global___Birthday | None = ...,
+        recent_movements: _abc.Iterable[Global___Movement] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "join_time", b"join_time", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pending_points", b"_pending_points", "_points_to_next_tier", b"_points_to_next_tier", "birthday", b"birthday", "favorite_venue", b"favorite_venue", "join_time", b"join_time", "next_expiry", b"next_expiry", "pending_points", b"pending_points", "points_to_next_tier", b"points_to_next_tier", "tier", b"tier", "wallet", b"wallet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["favorite_venue", b"favorite_venue", "full_name", b"full_name", "join_time", b"join_time", "member_id", b"member_id", "profile_url", b"profile_url", "segments", b"segments", "status", b"status", "status_word", b"status_word", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet", "wallet_state", b"wallet_state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pending_points", b"_pending_points", "_points_to_next_tier", b"_points_to_next_tier", "birthday", b"birthday", "favorite_venue", b"favorite_venue", "full_name", b"full_name", "join_time", b"join_time", "member_id", b"member_id", "next_expiry", b"next_expiry", "pending_points", b"pending_points", "points_to_next_tier", b"points_to_next_tier", "profile_url", b"profile_url", "recent_movements", b"recent_movements", "segments", b"segments", "status", b"status", "status_word", b"status_word", "support_id", b"support_id", "tier", b"tier", "wallet", b"wallet", "wallet_state", b"wallet_state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__pending_points: _TypeAlias = _typing.Literal["pending_points"]  # noqa: Y015
+    _WhichOneofArgType__pending_points: _TypeAlias = _typing.Literal["_pending_points", b"_pending_points"]  # noqa: Y015
+    _WhichOneofReturnType__points_to_next_tier: _TypeAlias = _typing.Literal["points_to_next_tier"]  # noqa: Y015
+    _WhichOneofArgType__points_to_next_tier: _TypeAlias = _typing.Literal["_points_to_next_tier", b"_points_to_next_tier"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pending_points) -> _WhichOneofReturnType__pending_points | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__points_to_next_tier) -> _WhichOneofReturnType__points_to_next_tier | None: ...
+
+Global___Member: _TypeAlias = Member  # noqa: Y015
+
+@_typing.final
+class ExpiringPoints(_message.Message):
+    """Points of a member that will be taken away."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    points: _builtins.int
+    """Whole points, rounded down; 1 or more."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The last second in which they can be used."""
+
+    def __init__(
+        self,
+        *,
+        points: _builtins.int = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "points", b"points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Member: _TypeAlias = Member  # noqa: Y015
+Global___ExpiringPoints: _TypeAlias = ExpiringPoints  # noqa: Y015
+
+@_typing.final
+class Birthday(_message.Message):
+    """A day of the year. The year is nobody's business."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MONTH_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    month: _builtins.int
+    """1 to 12."""
+    day: _builtins.int
+    """1 to 31."""
+    def __init__(
+        self,
+        *,
+        month: _builtins.int = ...,
+        day: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "month", b"month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Birthday: _TypeAlias = Birthday  # noqa: Y015
+
+@_typing.final
+class Movement(_message.Message):
+    """A booking of a member's wallet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    change: _builtins.str
+    """Exact decimal text, "100" or "-40.5"."""
+    note: _builtins.str
+    """The provider's text. May be empty."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Absent where the provider does not say, or it cannot be read."""
+
+    def __init__(
+        self,
+        *,
+        change: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "create_time", b"create_time", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Movement: _TypeAlias = Movement  # noqa: Y015
 
 @_typing.final
 class Wallet(_message.Message):
@@ -831,7 +992,11 @@ class GetSnapshotRequest(_message.Message):
     MERCHANT_ID_FIELD_NUMBER: _builtins.int
     IDENTITY_FIELD_NUMBER: _builtins.int
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    IDENTITY_GROUPS_FIELD_NUMBER: _builtins.int
+    MAX_SEARCH_COUNT_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
+    max_search_count: _builtins.int
+    """1 to 5; 0 means 5."""
     @_builtins.property
     def identity(self) -> Global___MemberIdentity: ...
     @_builtins.property
@@ -840,16 +1005,24 @@ class GetSnapshotRequest(_message.Message):
         else the service's: 15 min unless set otherwise). Zero: the read begins after this call. Not negative.
         """
 
+    @_builtins.property
+    def identity_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___IdentityGroup]:
+        """Instead of `identity`: a person's identities, the surest group first. At most 4 groups with 50 identities in all. A
+        group may be empty; one identity at least.
+        """
+
     def __init__(
         self,
         *,
         merchant_id: _builtins.str = ...,
         identity: Global___MemberIdentity | None = ...,
         max_staleness: _duration_pb2.Duration | None = ...,
+        identity_groups: _abc.Iterable[Global___IdentityGroup] | None = ...,
+        max_search_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_staleness", b"_max_staleness", "identity", b"identity", "max_staleness", b"max_staleness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_staleness", b"_max_staleness", "identity", b"identity", "max_staleness", b"max_staleness", "merchant_id", b"merchant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_staleness", b"_max_staleness", "identity", b"identity", "identity_groups", b"identity_groups", "max_search_count", b"max_search_count", "max_staleness", b"max_staleness", "merchant_id", b"merchant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_staleness: _TypeAlias = _typing.Literal["max_staleness"]  # noqa: Y015
     _WhichOneofArgType__max_staleness: _TypeAlias = _typing.Literal["_max_staleness", b"_max_staleness"]  # noqa: Y015
@@ -858,20 +1031,50 @@ class GetSnapshotRequest(_message.Message):
 Global___GetSnapshotRequest: _TypeAlias = GetSnapshotRequest  # noqa: Y015
 
 @_typing.final
+class IdentityGroup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDENTITIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def identities(self) -> _containers.RepeatedCompositeFieldContainer[Global___MemberIdentity]: ...
+    def __init__(
+        self,
+        *,
+        identities: _abc.Iterable[Global___MemberIdentity] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["identities", b"identities"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IdentityGroup: _TypeAlias = IdentityGroup  # noqa: Y015
+
+@_typing.final
 class GetSnapshotResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SNAPSHOT_FIELD_NUMBER: _builtins.int
+    FOUND_BY_FIELD_NUMBER: _builtins.int
+    FOUND_IN_GROUP_FIELD_NUMBER: _builtins.int
+    found_in_group: _builtins.int
+    """Its group, from 0. 0 for `identity`."""
     @_builtins.property
     def snapshot(self) -> Global___Snapshot: ...
+    @_builtins.property
+    def found_by(self) -> Global___MemberIdentity:
+        """The identity of the request that found the member, as it was written there; of several, the first."""
+
     def __init__(
         self,
         *,
         snapshot: Global___Snapshot | None = ...,
+        found_by: Global___MemberIdentity | None = ...,
+        found_in_group: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["found_by", b"found_by", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["found_by", b"found_by", "found_in_group", b"found_in_group", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1213,6 +1416,7 @@ class Award(_message.Message):
     MEMBER_SUPPORT_ID_FIELD_NUMBER: _builtins.int
     DEBIT_FIELD_NUMBER: _builtins.int
     CALLER_FIELD_NUMBER: _builtins.int
+    IDENTIFIED_BY_FIELD_NUMBER: _builtins.int
     award_id: _builtins.str
     """The number that people read, per merchant: "A-10482"."""
     merchant_id: _builtins.str
@@ -1262,6 +1466,8 @@ class Award(_message.Message):
     """The name of the caller whose key opened its last try. Empty: LOYALTY_API_KEY, or an award from before there were
     callers. It stays when the caller is removed.
     """
+    identified_by: Global___IdentifiedBy.ValueType
+    """As AwardPointsRequest has it; a reversal's is its award's."""
     @_builtins.property
     def balance(self) -> Global___Wallet:
         """The balance that the provider answered with. Absent unless APPLIED, or when the answer had none."""
@@ -1313,10 +1519,11 @@ class Award(_message.Message):
         member_support_id: _builtins.str = ...,
         debit: _builtins.bool = ...,
         caller: _builtins.str = ...,
+        identified_by: Global___IdentifiedBy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "balance", b"balance", "create_time", b"create_time", "reverse_expire_time", b"reverse_expire_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "caller", b"caller", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "debit", b"debit", "delayed", b"delayed", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_time", b"attempt_time", "award_id", b"award_id", "balance", b"balance", "caller", b"caller", "claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "create_time", b"create_time", "debit", b"debit", "delayed", b"delayed", "identified_by", b"identified_by", "member_id", b"member_id", "member_support_id", b"member_support_id", "merchant_id", b"merchant_id", "needs_person", b"needs_person", "note", b"note", "points", b"points", "provider_reference", b"provider_reference", "reason", b"reason", "rejection_reason", b"rejection_reason", "request_id", b"request_id", "retryable", b"retryable", "reverse_expire_time", b"reverse_expire_time", "reversed_by", b"reversed_by", "reverses", b"reverses", "state", b"state", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified", "tier_before", b"tier_before", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1338,6 +1545,7 @@ class AwardPointsRequest(_message.Message):
     TICKET_VERIFIED_FIELD_NUMBER: _builtins.int
     MEMBER_FETCH_TIME_FIELD_NUMBER: _builtins.int
     DEBIT_FIELD_NUMBER: _builtins.int
+    IDENTIFIED_BY_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     request_id: _builtins.str
     """Names this award, unique per merchant: 8 to 64 characters of A-Z a-z 0-9 _ -, for example a UUID. Repeat the call
@@ -1377,6 +1585,8 @@ class AwardPointsRequest(_message.Message):
     given. The provider says whether the balance covers it; where it does not, the award is REJECTED with
     PROVIDER_REFUSED.
     """
+    identified_by: Global___IdentifiedBy.ValueType
+    """How the caller knows that the member is this customer. Kept with the award; it decides nothing."""
     @_builtins.property
     def member_fetch_time(self) -> _timestamp_pb2.Timestamp:
         """The `fetch_time` of the snapshot that the agent was looking at. If the held snapshot is older than that, the member
@@ -1398,10 +1608,11 @@ class AwardPointsRequest(_message.Message):
         ticket_verified: _builtins.bool = ...,
         member_fetch_time: _timestamp_pb2.Timestamp | None = ...,
         debit: _builtins.bool = ...,
+        identified_by: Global___IdentifiedBy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["member_fetch_time", b"member_fetch_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "debit", b"debit", "member_fetch_time", b"member_fetch_time", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_agent_email", b"claimed_agent_email", "claimed_agent_name", b"claimed_agent_name", "debit", b"debit", "identified_by", b"identified_by", "member_fetch_time", b"member_fetch_time", "member_id", b"member_id", "merchant_id", b"merchant_id", "note", b"note", "points", b"points", "reason", b"reason", "request_id", b"request_id", "ticket_id", b"ticket_id", "ticket_verified", b"ticket_verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1913,6 +2124,7 @@ class Merchant(_message.Message):
     STALE_IF_ERROR_S_FIELD_NUMBER: _builtins.int
     MAX_POINTS_PER_DEDUCTION_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
     merchant_id: _builtins.str
     """One DNS label: 1 to 63 of a-z 0-9 -, with no dash at its beginning or end."""
     provider_url: _builtins.str
@@ -1949,6 +2161,10 @@ class Merchant(_message.Message):
     """Most points that support may take away in one deduction, 1 to 1 000 000. 0: support may take no points away. 0
     unless set.
     """
+    country: _builtins.str
+    """ISO 3166, "SK": phone numbers without a country are dialled there. Empty: the country of `time_zone`; where that
+    has none ("UTC"), a number needs its country.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1984,10 +2200,11 @@ class Merchant(_message.Message):
         stale_if_error_s: _builtins.int = ...,
         max_points_per_deduction: _builtins.int = ...,
         verification: Global___Verification | None = ...,
+        country: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "create_time", b"create_time", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "update_time", b"update_time", "verification", b"verification"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_deduction", b"max_points_per_deduction", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time", "verification", b"verification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day", "_max_points_per_award", b"_max_points_per_award", "_max_points_per_member_day", b"_max_points_per_member_day", "_max_points_per_merchant_day", b"_max_points_per_merchant_day", "_max_points_per_ticket", b"_max_points_per_ticket", "admin_member_url", b"admin_member_url", "award_reasons", b"award_reasons", "country", b"country", "create_time", b"create_time", "hold_time_s", b"hold_time_s", "locale", b"locale", "max_points_per_agent_day", b"max_points_per_agent_day", "max_points_per_award", b"max_points_per_award", "max_points_per_deduction", b"max_points_per_deduction", "max_points_per_member_day", b"max_points_per_member_day", "max_points_per_merchant_day", b"max_points_per_merchant_day", "max_points_per_ticket", b"max_points_per_ticket", "merchant_id", b"merchant_id", "profile", b"profile", "provider_url", b"provider_url", "stale_if_error_s", b"stale_if_error_s", "time_zone", b"time_zone", "update_time", b"update_time", "verification", b"verification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_points_per_agent_day: _TypeAlias = _typing.Literal["max_points_per_agent_day"]  # noqa: Y015
     _WhichOneofArgType__max_points_per_agent_day: _TypeAlias = _typing.Literal["_max_points_per_agent_day", b"_max_points_per_agent_day"]  # noqa: Y015

@@ -57,13 +57,20 @@ class LoyaltyServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LoyaltyServiceAsyncStub: ...
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.GetSnapshotRequest, _loyalty_pb2.GetSnapshotResponse]
-    """Gets the member whom one identity names, as of at most `max_staleness` ago.
+    """Gets the member whom one identity names, or several, as of at most `max_staleness` ago.
+
+    Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
+    identities that find anybody find the same member, that is the answer; otherwise the call fails with
+    MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
+    is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
+    with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
     Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-    PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
+    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, the call answers with a held snapshot (at most a
+    MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
+    known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
     day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
@@ -151,7 +158,7 @@ class LoyaltyServiceStub:
     (MERCHANT_NOT_FOUND).
     """
     SumAwards: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]
-    """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
+    """Sums a merchant's awards by agent, reason, day, week, member or `identified_by`. Errors: as ListAwards."""
 
 @_typing.type_check_only
 class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
@@ -159,13 +166,20 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.GetSnapshotRequest, _loyalty_pb2.GetSnapshotResponse]  # type: ignore[assignment]
-    """Gets the member whom one identity names, as of at most `max_staleness` ago.
+    """Gets the member whom one identity names, or several, as of at most `max_staleness` ago.
+
+    Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
+    identities that find anybody find the same member, that is the answer; otherwise the call fails with
+    MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
+    is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
+    with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
     Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-    PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
+    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
     DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
     MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`. While the provider fails, the call answers with a held snapshot (at most a
+    MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
+    known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
     day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
@@ -253,7 +267,7 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
     (MERCHANT_NOT_FOUND).
     """
     SumAwards: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.SumAwardsRequest, _loyalty_pb2.SumAwardsResponse]  # type: ignore[assignment]
-    """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
+    """Sums a merchant's awards by agent, reason, day, week, member or `identified_by`. Errors: as ListAwards."""
 
 class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads members, and gives them points."""
@@ -264,13 +278,20 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.GetSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.GetSnapshotResponse, _abc.Awaitable[_loyalty_pb2.GetSnapshotResponse]]:
-        """Gets the member whom one identity names, as of at most `max_staleness` ago.
+        """Gets the member whom one identity names, or several, as of at most `max_staleness` ago.
+
+        Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
+        identities that find anybody find the same member, that is the answer; otherwise the call fails with
+        MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
+        is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
+        with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
         Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-        PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
+        SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
         DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
         MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`. While the provider fails, the call answers with a held snapshot (at most a
+        MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
+        known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
         day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
         """
 
@@ -418,7 +439,7 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.SumAwardsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.SumAwardsResponse, _abc.Awaitable[_loyalty_pb2.SumAwardsResponse]]:
-        """Sums a merchant's awards by agent, reason, day, week or member. Errors: as ListAwards."""
+        """Sums a merchant's awards by agent, reason, day, week, member or `identified_by`. Errors: as ListAwards."""
 
 def add_LoyaltyServiceServicer_to_server(servicer: LoyaltyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

@@ -25,6 +25,7 @@ EXAMPLES = [
     errors.MerchantUnverifiedError(),
     errors.MemberNotFoundError(NOW),
     errors.MemberAmbiguousError(2, NOW),
+    errors.SearchesExhaustedError(5),
     errors.MemberBlockedError(),
     errors.MemberStatusUnknownError("suspended"),
     errors.WalletDisabledError(),
