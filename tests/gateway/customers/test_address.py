@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.gorgias.widget_url import render_widget_url
@@ -39,7 +39,6 @@ NASTY = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join).f
 LOCAL = st.text(string.ascii_letters + string.digits + "!$&'*+-./=?_~", min_size=1, max_size=12)
 DOMAIN = st.text(string.ascii_letters + string.digits + ".-", min_size=1, max_size=12)
 ORDINARY = st.builds("{}@{}".format, LOCAL, DOMAIN)
-# One gateway serves all examples.
 
 
 class Asked:
@@ -106,7 +105,7 @@ def world(gateway: Gateway, helpdesk: Helpdesk, scripted: ScriptedLoyalty) -> Wo
 @example(email="victim%40example.com@evil.example", send=send_all_encoded, has_header=True)
 @example(email="x%zz@evil.example", send=send_as_requests, has_header=True)
 @example(email="victim@example.comř", send=send_as_requests, has_header=True)
-@settings(ON_ONE_GATEWAY, max_examples=100)
+@settings(max_examples=100)
 async def test_panel_is_of_the_tickets_own_address(world: World, email: str, send: Sender, *, has_header: bool) -> None:
     """What a sender that decodes escapes makes of an address is all that it may be read as beside."""
     asked = await world.ask(email, send, has_header=has_header)
@@ -140,7 +139,6 @@ def decode_unreserved(email: str) -> str:
 @example(email="x&token=f@evil.example", send=send_as_requests, has_header=False)
 @example(email="victim@example.com&@evil.example", send=send_as_requests, has_header=True)
 @example(email="x&ticket_id=4711&customer_id=101&token=f#@evil.example", send=send_as_requests, has_header=True)
-@settings(ON_ONE_GATEWAY, max_examples=50)
 async def test_old_url_shows_the_tickets_own_address_or_none(
     world: World, email: str, send: Sender, *, has_header: bool
 ) -> None:
@@ -160,7 +158,6 @@ async def test_old_url_shows_the_tickets_own_address_or_none(
 
 @given(email=ORDINARY, send=st.sampled_from(SENDERS))
 @example(email="jana.novakova+shop@mail.example.com", send=send_all_encoded)
-@settings(ON_ONE_GATEWAY, max_examples=50)
 async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: str, send: Sender) -> None:
     asked = await world.ask(email, send)
     assert (asked.emails, asked.calls) == ([email], [])
