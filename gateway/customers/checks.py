@@ -16,7 +16,7 @@ async def check_buttons(tickets: TicketClient, installation: Installation) -> Ch
     try:
         await tickets.has_ticket(ANY_TICKET)
         with suppress(GorgiasNotFoundError):
-            await tickets.fetch_emails(_ANY_CUSTOMER)
+            await tickets.fetch_addresses(_ANY_CUSTOMER)
     except GorgiasCredentialsError as error:
         rights = (
             "give the user of the API key tickets:read and customers:read in Gorgias, then: "

@@ -7,11 +7,13 @@ import msgspec
 
 from gateway.wording.limits import Limits, parse_limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.phones import find_country
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """A shop's zone and locale, its limits and reasons, and the URL for searching members.
+    """A shop's zone, locale and country, its limits and reasons, and the URL for searching members.
 
+    `country`: ISO 3166, for phone numbers without one; empty if it is not known.
     `award_reasons`: empty if awards need none. `search_url`: the folder of the members' pages in TRIFFT's admin; empty
     if no template is set.
     """
@@ -22,6 +24,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     award_reasons: tuple[str, ...] = ()
     search_url: str = ""
     is_unverified: bool = False
+    country: str = ""
 
 
 # A loyalty service of an older release does not tell.
@@ -38,6 +41,7 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
         award_reasons=tuple(merchant.award_reasons),
         search_url=_parse_search_url(merchant.admin_member_url),
         is_unverified=merchant.verification.state in _UNVERIFIED,
+        country=merchant.country or find_country(merchant.time_zone),
     )
 
 
