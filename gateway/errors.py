@@ -10,6 +10,7 @@ GatewayError
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      Gorgias does not say whose ticket it is
 ├── OtherCustomerError         the ticket belongs to another customer than the panel's
+├── links.errors.…             why a customer is not linked, or not unlinked
 ├── RateLimitedError           this shop presses buttons too fast
 ├── NotDroppedError a webhook came, but the snapshot could not be dropped; the sender may repeat it
 ├── AwardRefusedError an award or an undo is on record, but nothing was booked
@@ -63,6 +64,9 @@ HTTP_STATUS = {
     "TICKET_NOT_FOUND": HTTPStatus.UNPROCESSABLE_ENTITY,
     "TICKET_NOT_CHECKED": HTTPStatus.SERVICE_UNAVAILABLE,
     "OTHER_CUSTOMER": HTTPStatus.CONFLICT,
+    "LINK_EXISTS": HTTPStatus.CONFLICT,
+    "LINK_GONE": HTTPStatus.CONFLICT,
+    "LINK_LIMIT": HTTPStatus.UNPROCESSABLE_ENTITY,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "BODY_INCOMPLETE": HTTPStatus.BAD_REQUEST,

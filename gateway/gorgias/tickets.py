@@ -13,6 +13,7 @@ import msgspec
 from gateway.gorgias.customers import CustomerAddresses, parse_addresses
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
+from gateway.gorgias.whereabouts import CustomerState, Whereabouts, parse_location
 from gateway.gorgias.wire import Node, parse_page
 
 # The ticket that `has_ticket` reads. It need not exist: a key without permission is refused either way.
@@ -75,6 +76,19 @@ class TicketClient:
         body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
         return parse_answer(parse_addresses, body)
+
+    async def fetch_whereabouts(self, customer_id: int) -> Whereabouts:
+        """What became of a customer. Redirects are read, not followed."""
+        try:
+            body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        except GorgiasNotFoundError:
+            return Whereabouts(state=CustomerState.GONE)
+        except GorgiasContractError as error:
+            if error.location is None:
+                raise
+            return Whereabouts(state=CustomerState.MOVED, moved_to=parse_location(error.location))
+        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
+        return Whereabouts(state=CustomerState.THERE)
 
     async def create_note(self, ticket_id: int, text: str) -> None:
         """Write an internal note of plain lines. GorgiasNotFoundError: there is no such ticket.

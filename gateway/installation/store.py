@@ -140,8 +140,11 @@ INSTALLATIONS = Table(
     Column("update_time", _UtcDateTime),
 )
 _row = INSTALLATIONS.c
-# Notes and events belong to the installed account: another account has tickets with the same numbers.
-_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events", "gorgias_sights"))
+# They belong to the installed account: another account has tickets and customers with the same numbers.
+_OF_ACCOUNT = tuple(
+    table(name, column("merchant_id"))
+    for name in ("ticket_notes", "ticket_events", "gorgias_sights", "customer_links", "customer_link_channels")
+)
 
 
 def make_credential() -> str:
@@ -257,7 +260,7 @@ class InstallationStore:
         await self._database.write(record)
 
     async def delete(self, merchant_id: str) -> None:
-        """Delete a merchant, its pending notes and its ticket events. Does nothing if there is no such merchant."""
+        """Delete a merchant, its pending notes, ticket events and links. Does nothing if there is no such merchant."""
 
         def forget(connection: Connection) -> None:
             connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
