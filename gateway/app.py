@@ -12,8 +12,11 @@ from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
-from gateway.customers.lookup import CUSTOMERS, Customers
+from gateway.customers.links import LINKS, Links
+from gateway.customers.lookup import Customers
+from gateway.customers.own_addresses import OwnAddresses
 from gateway.customers.ownership import OWNERSHIP, Ownership
+from gateway.customers.search import SERVICES, Services
 from gateway.database import open_database
 from gateway.events.service import EVENTS, Events
 from gateway.events.store import EventStore
@@ -26,6 +29,7 @@ from gateway.installation.credentials import Credentials
 from gateway.installation.probe import PROBE_ROUTE, ProbeKeys
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
@@ -88,8 +92,17 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         accounts = await stack.enter_async_context(
             Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
         )
-        app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
-        app[OWNERSHIP] = Ownership(accounts)
+        links = app[LINKS] = Links(LinkStore(database, keys))
+        app[SERVICES] = Services(
+            loyalty=client,
+            customers=await stack.enter_async_context(Customers(accounts)),
+            own_addresses=OwnAddresses(store),
+            links=links,
+            clock=app[CLOCK],
+            max_staleness_s=config.max_staleness_s,
+            time_s=config.read_timeout_s,
+        )
+        app[OWNERSHIP] = Ownership(accounts, links)
         app[OUTBOX] = await stack.enter_async_context(
             open_outbox(database, accounts, client, merchants, registry, press_life_s=config.award_token_life_s)
         )

@@ -38,6 +38,8 @@ from gateway.installation.checks import (
     make_unknown,
 )
 from gateway.installation.last_events import Tickets, check_activity, is_recent
+from gateway.installation.mailboxes import NAME as OWN_ADDRESSES
+from gateway.installation.mailboxes import check_own_addresses
 from gateway.installation.probe import ProbeKeys
 from gateway.installation.provider import check_provider
 from gateway.installation.public_url import judge_reach, probe_public_url
@@ -60,7 +62,7 @@ _AWAY = frozenset(
 # How many notes are looked at for the event that should follow each.
 _NOTES = 5
 # The checks of what `install` makes.
-_OF_INSTALL = frozenset({"integration", "widget"})
+_OF_INSTALL = frozenset({"integration", "widget", OWN_ADDRESSES})
 
 
 class ShopChecks(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +161,7 @@ class Checker:
         return [
             judge_reach(self.public_url, public_url, shop.installation.gorgias_url),
             *await check_gorgias(store, client, shop.installation, public_url, shop.buttons),
+            await check_own_addresses(client, shop.installation),
             await check_buttons(tickets, shop.installation),
             await check_notes(tickets, shop.installation, shop.backlog, shop.say_time),
         ]

@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from aiohttp import web
-
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.memory import Memory, Unanswered
 from gateway.gorgias.customers import CustomerAddresses
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.gorgias.tickets import TicketClient, parse_ticket_id
+from gateway.gorgias.whereabouts import Whereabouts
 from gateway.installation.accounts import Accounts
 
 # Shop, ticket, and the customer that the call names, since a ticket may get another customer.
@@ -28,6 +27,7 @@ class Customers:
         self._accounts = accounts
         self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock)
         self._addresses = Memory[_CustomerKey, CustomerAddresses](self._fetch_addresses, clock=clock)
+        self._whereabouts = Memory[_CustomerKey, Whereabouts](self._fetch_whereabouts, clock=clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -35,6 +35,7 @@ class Customers:
     async def __aexit__(self, *_exc: object) -> None:
         await self._tickets.close()
         await self._addresses.close()
+        await self._whereabouts.close()
 
     async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | Unanswered:
         """Find a ticket's customer. GONE: there is no such ticket, or it has another customer now."""
@@ -50,6 +51,11 @@ class Customers:
         """Find a customer's addresses. GONE: there is no such customer."""
         return await self._addresses.find((merchant_id, customer_id), timeout_s=timeout_s)
 
+    async def find_whereabouts(self, merchant_id: str, customer_id: int, *, timeout_s: float) -> Whereabouts | None:
+        """Find what became of a customer. None: Gorgias does not say."""
+        said = await self._whereabouts.find((merchant_id, customer_id), timeout_s=timeout_s)
+        return said if isinstance(said, Whereabouts) else None
+
     async def _fetch_customer(self, key: _TicketKey) -> Customer:
         merchant_id, ticket_id, customer_id = key
         ticket = await (await self._get_client(merchant_id)).fetch_ticket(ticket_id)
@@ -62,11 +68,12 @@ class Customers:
         merchant_id, customer_id = key
         return await (await self._get_client(merchant_id)).fetch_addresses(customer_id)
 
+    async def _fetch_whereabouts(self, key: _CustomerKey) -> Whereabouts:
+        merchant_id, customer_id = key
+        return await (await self._get_client(merchant_id)).fetch_whereabouts(customer_id)
+
     async def _get_client(self, merchant_id: str) -> TicketClient:
         account = await self._accounts.get(merchant_id)
         if account is None:
             raise GorgiasNotFoundError("the shop is not installed", "install it")
         return account.for_panel
-
-
-CUSTOMERS = web.AppKey("customers", Customers)

@@ -53,7 +53,9 @@ class Memory(Generic[_Key, _Value]):
     What our own rate limiter refuses is no failure: the next event asks again.
     """
 
-    def __init__(self, fetch: Callable[[_Key], Awaitable[_Value]], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, fetch: Callable[[_Key], Awaitable[_Value]], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._held: dict[_Key, tuple[_Value | Unanswered, float]] = {}

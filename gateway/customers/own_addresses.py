@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable
 
-from aiohttp import web
-
 from gateway.errors import StoreUnavailableError
 from gateway.installation.store import InstallationStore
 from runtime.addresses import make_email_key
@@ -39,6 +37,3 @@ class OwnAddresses:
         if len(self._held) > _CAPACITY:
             del self._held[next(iter(self._held))]
         return keys
-
-
-OWN_ADDRESSES = web.AppKey("own_addresses", OwnAddresses)

@@ -2,24 +2,28 @@
 
 import enum
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator, Sequence
 
 import msgspec
 import structlog
+from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.candidates import Candidates, choose_candidates
 from gateway.customers.identity import FoundBy, Identity
-from gateway.customers.links import Link, Links
+from gateway.customers.links import Links
 from gateway.customers.lookup import Customers
 from gateway.customers.memory import Unanswered
 from gateway.customers.own_addresses import OwnAddresses
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.gorgias.customers import CustomerAddresses
+from gateway.gorgias.whereabouts import Whereabouts
+from gateway.links.link import Link
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
+from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 
 # How often TRIFFT is searched for one event at most.
@@ -50,6 +54,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     customers: Customers
     own_addresses: OwnAddresses
     links: Links
+    clock: SystemClock
     max_staleness_s: float
     time_s: float
 
@@ -72,8 +77,8 @@ class Finding(msgspec.Struct, kw_only=True):
 
     `customer`: None if Gorgias did not say who it is. `link`: the customer's. `snapshot`, `found_by`: the member.
     `candidates`: the customer's other addresses; None if Gorgias was not asked for them, or did not say them: then
-    `unanswered` says why. `error`: the answer of the loyalty service that decided. `nobody_time`: when TRIFFT last said
-    that there is nobody, RFC 3339. `lookup_s`, `loyalty_s`: how long Gorgias and the loyalty service were asked; None:
+    `unanswered` says why. `error`: the answer of the loyalty service that decided. `nobody`: its last answer
+    that there is nobody. `lookup_s`, `loyalty_s`: how long Gorgias and the loyalty service were asked; None:
     not at all.
     """
 
@@ -85,7 +90,7 @@ class Finding(msgspec.Struct, kw_only=True):
     snapshot: pb.Snapshot | None = None
     found_by: Identity | None = None
     error: LoyaltyCallError | None = None
-    nobody_time: str = ""
+    nobody: LoyaltyCallError | None = None
     lookup_s: float | None = None
     loyalty_s: float | None = None
 
@@ -161,7 +166,7 @@ class Search:
         else:
             return True
         self._search_count = _count_searches(finding.error)
-        finding.nobody_time, finding.error = finding.error.metadata.get("fetch_time", ""), None
+        finding.nobody, finding.error = finding.error, None
         return False
 
     async def _try_others(self, customer_id: int, email: str | None, own_keys: frozenset[str]) -> None:
@@ -186,7 +191,20 @@ class Search:
 
     async def _adopt_link(self, customer_id: int, addresses: CustomerAddresses) -> bool:
         """Whether a link decides that came to this customer with a merge of customers."""
-        return False
+        merchant_id, services = self._question.merchant_id, self._services
+
+        async def fetch_whereabouts(other_id: int) -> Whereabouts | None:
+            with self._looking_up() as timeout_s:
+                return await services.customers.find_whereabouts(merchant_id, other_id, timeout_s=timeout_s)
+
+        try:
+            link = await services.links.adopt(
+                merchant_id, customer_id, addresses.channels, fetch_whereabouts, services.clock.now()
+            )
+        except DatabaseError:
+            _LOG.warning("link_not_read", merchant_id=merchant_id)
+            return False
+        return link is not None and await self._follow(link)
 
     async def _get(self, identity: pb.MemberIdentity, found_by: Identity) -> None:
         services, finding = self._services, self.finding
@@ -215,7 +233,7 @@ class Search:
             finding.found_by = _name_found_by(response.found_by)
             finding.snapshot = response.snapshot
         if finding.error is not None and finding.error.reason == "MEMBER_NOT_FOUND":
-            finding.nobody_time, finding.error = finding.error.metadata.get("fetch_time", ""), None
+            finding.nobody, finding.error = finding.error, None
 
     @contextmanager
     def _asking(self) -> Iterator[float]:
@@ -253,3 +271,6 @@ def _name_found_by(identity: pb.MemberIdentity) -> Identity:
         case "phone":
             return Identity(FoundBy.PHONE, identity.phone)
     raise GatewayError("INTERNAL_ERROR", "the loyalty service does not say by what it found the member")
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,7 +1,7 @@
 """The addresses of a customer in Gorgias, as far as a member can be found by them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -10,17 +10,14 @@ MOST_ADDRESSES = 50
 _EMAIL_CHANNEL, _PHONE_CHANNEL = "email", "phone"
 
 
-class Channel(msgspec.Struct, frozen=True):
-    """`kind`: Gorgias' type. `address`: of an e-mail or a phone; of all other kinds an opaque id."""
-
-    kind: str
-    address: str
+# Gorgias' type, and the address: of an e-mail or a phone as it is written, of all other types an opaque id.
+Channel: TypeAlias = tuple[str, str]
 
 
 class CustomerAddresses(msgspec.Struct, frozen=True, kw_only=True):
     """`emails`: the customer's own first. `emails` and `phones`: as Gorgias has them, the preferred ones first.
 
-    `channels`: of all kinds, as listed. `is_cut`: there are more than were read.
+    `channels`: of all types, at most 100. `is_cut`: there are more than were read.
     """
 
     emails: tuple[str, ...] = ()
@@ -40,9 +37,9 @@ def parse_addresses(body: object) -> CustomerAddresses:
     read = [one for one in found.channels or () if isinstance(one, dict) and _is_readable(one)]
     # Sorting is stable: otherwise the order stays.
     ordered = sorted(read, key=lambda one: one.get("preferred") is not True)
-    channels = [Channel(one["type"], one["address"]) for one in ordered]
-    emails = _list_distinct([found.email or "", *(one.address for one in channels if one.kind == _EMAIL_CHANNEL)])
-    phones = _list_distinct(one.address for one in channels if one.kind == _PHONE_CHANNEL)
+    channels = [(one["type"], one["address"]) for one in ordered]
+    emails = _list_distinct([found.email or "", *(address for kind, address in channels if kind == _EMAIL_CHANNEL)])
+    phones = _list_distinct(address for kind, address in channels if kind == _PHONE_CHANNEL)
     return CustomerAddresses(
         emails=emails[:MOST_ADDRESSES],
         phones=phones[:MOST_ADDRESSES],

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from gateway.gorgias.errors import GorgiasThrottledError
 
-# Gorgias allows 40 requests in 20 s for an API key (contract: rate). Notes use at most half of them, panels at most half.
-# Of all, 3 in 10 are reserved for presses.
+# Gorgias allows 40 requests in 20 s for an API key (contract: rate). Notes use at most half of them, and so do panels.
+# 3 in 10 are reserved for presses.
 WINDOW_S = 20.0
 REQUESTS = 40
 BACKGROUND_TENTHS = 7

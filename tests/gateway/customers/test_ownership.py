@@ -10,6 +10,7 @@ from tests.gateway.outbox.room import REQUEST, Room, make_award
 from tests.gateway.statements import execute
 
 JANA = "jana@example.com"
+OWNER = Owner(kind=FoundBy.EMAIL, found_by_hash=_sign(b"key", JANA), hash_key=b"key")
 PATIENCE_S = 20.0
 
 
@@ -20,7 +21,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def check(room: Room, ticket_id: str = "4711", *, merchant_id: str = "acme") -> None:
-    await room.ownership.check(merchant_id, ticket_id, JANA.__eq__, timeout_s=PATIENCE_S)
+    await room.ownership.check(merchant_id, ticket_id, OWNER, country="", timeout_s=PATIENCE_S)
 
 
 async def test_each_press_is_one_request_where_the_ticket_says_it(room: Room) -> None:
