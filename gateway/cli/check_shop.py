@@ -21,7 +21,7 @@ from gateway.cli.installation import (
 from gateway.cli.loyalty import TIMEOUT_S
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
-from gateway.customers.checks import check_buttons
+from gateway.customers.checks import OWN_ADDRESSES, check_buttons, check_own_addresses
 from gateway.errors import LoyaltyCallError
 from gateway.events.contract import FOLLOWED_WITHIN_MS, check_contract, count_note_events
 from gateway.events.contract import NAME as CONTRACT
@@ -38,8 +38,6 @@ from gateway.installation.checks import (
     make_unknown,
 )
 from gateway.installation.last_events import Tickets, check_activity, is_recent
-from gateway.installation.mailboxes import NAME as OWN_ADDRESSES
-from gateway.installation.mailboxes import check_own_addresses
 from gateway.installation.probe import ProbeKeys
 from gateway.installation.provider import check_provider
 from gateway.installation.public_url import judge_reach, probe_public_url

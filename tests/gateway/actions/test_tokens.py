@@ -116,8 +116,12 @@ def test_panel_knows_its_address_in_every_spelling_and_when_its_data_was_read() 
 @example("", " ")
 def test_panel_of_one_address_is_none_of_another(one: str, other: str) -> None:
     now = datetime.now(UTC)
-    award = TOKENS.parse(TOKENS.make("acme", "member-1", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now)
-    undo = TOKENS.parse_undo(TOKENS.make_undo("acme", "A-7", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now)
+    award = TOKENS.parse(
+        TOKENS.make("acme", "member-1", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now
+    )
+    undo = TOKENS.parse_undo(
+        TOKENS.make_undo("acme", "A-7", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now
+    )
     is_same = make_email_key(one) == make_email_key(other)
     assert award.owner.has_email(other) is undo.owner.has_email(other) is is_same
     assert award.owner.has_email(one)
@@ -153,7 +157,7 @@ def test_token_of_another_shop_is_none_of_this_one() -> None:
     "payload",
     [
         ["acme", "member-1", "nonce"],
-        ["acme", "member-1", "nonce", ["phone", "0" * 40], 1],
+        ["acme", "member-1", "nonce", ["iris", "0" * 40], 1],
         ["acme", "member-1", "nonce", ["email", "0" * 40]],
         {"shop": "acme"},
     ],

@@ -68,7 +68,9 @@ async def test_what_gorgias_says_is_not_read_again(customers: Customers, helpdes
 @pytest.mark.parametrize("email", [None, "", " "])
 async def test_customer_without_an_email_has_none(customers: Customers, helpdesk: Helpdesk, email: str | None) -> None:
     ticket = helpdesk.add_ticket(email)
-    assert await find(customers, AskGorgias(ticket_id=str(ticket.id), customer_id="None")) == Customer(None, ticket.customer_id)
+    assert await find(customers, AskGorgias(ticket_id=str(ticket.id), customer_id="None")) == Customer(
+        None, ticket.customer_id
+    )
 
 
 async def test_those_who_wait_for_one_ticket_share_one_call(customers: Customers, helpdesk: Helpdesk) -> None:
@@ -145,7 +147,9 @@ async def test_ticket_that_changed_hands_is_not_answered_from_memory(customers: 
     await find(customers)
     state = helpdesk.account.state
     state.tickets[4711].customer_id = 103
-    assert await find(customers, AskGorgias(ticket_id="4711", customer_id="103")) == Customer("stranger@example.com", 103)
+    assert await find(customers, AskGorgias(ticket_id="4711", customer_id="103")) == Customer(
+        "stranger@example.com", 103
+    )
     assert await find(customers, AskGorgias(ticket_id="4711", customer_id="102")) is Unanswered.GONE
 
 
@@ -184,7 +188,10 @@ async def test_panel_of_a_chat_says_that_there_is_no_address(gateway: Gateway, s
     """Where the URL does not say it, Gorgias does."""
     response = await gateway.session.get(gateway.make_widget_url("x#", ticket_id="4714", customer_id="104"))
     body = await response.json()
-    assert (response.status, body["summary"]) == (200, "No e-mail on this ticket, so no member can be found.")
+    assert (response.status, body["summary"]) == (
+        200,
+        "This customer has no e-mail address and no phone number, so no member can be found.",
+    )
     assert scripted.snapshot_requests == []
 
 

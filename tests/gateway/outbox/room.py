@@ -6,17 +6,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import grpc
+from cryptography.fernet import Fernet
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
+from gateway.customers.identity import FoundBy
+from gateway.customers.links import Links
 from gateway.customers.ownership import Ownership
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.outbox.service import Outbox, open_outbox
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
+from runtime.encryption import SecretKeys
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute, fetch_rows
@@ -61,6 +66,20 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.ahead_s
+
+
+class JanasPanel:
+    """A panel that was found by her e-mail address."""
+
+    kind = FoundBy.EMAIL
+
+    def has_email(self, email: str) -> bool:
+        return email == "jana@example.com"
+
+    def has_phone(self, _number: str) -> bool:
+        return False
+
+    has_link = has_phone
 
 
 @dataclass
@@ -180,7 +199,8 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             clock=clock,
         )
         outbox = await stack.enter_async_context(opened)
-        yield Room(Ownership(accounts), outbox, database, helpdesk, loyalty, registry, clock)
+        ownership = Ownership(accounts, Links(LinkStore(database, SecretKeys([Fernet.generate_key().decode()]))))
+        yield Room(ownership, outbox, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

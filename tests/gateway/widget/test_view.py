@@ -18,8 +18,8 @@ from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.customers.address import Customer
 from gateway.customers.search import Finding, TicketEmail
 from gateway.errors import LoyaltyCallError, NoTokenReason
-from gateway.widget.undo import Undo
 from gateway.widget.missing import render_missing
+from gateway.widget.undo import Undo
 from gateway.widget.view import View, render_body, render_member, render_unavailable
 from gateway.wording.shop import Shop, parse_shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
