@@ -67,8 +67,12 @@ def list_phone_spellings(e164: str) -> list[str]:
 
 
 def get_dialled_digits(e164: str, country: str) -> str:
-    """The digits that are dialled in a country (ISO 3166), "0900000000": with the trunk or the exit code, if any."""
-    shown = phonenumbers.format_out_of_country_calling_number(phonenumbers.parse(e164), country)
+    """The digits that are dialled in a country (ISO 3166): "0900000000" at home, "00421900000000" abroad."""
+    number = phonenumbers.parse(e164)
+    if phonenumbers.region_code_for_number(number) == country:
+        shown = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+    else:
+        shown = phonenumbers.format_out_of_country_calling_number(number, country)
     return "".join(filter(str.isdigit, shown))
 
 
