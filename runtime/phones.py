@@ -66,6 +66,16 @@ def list_phone_spellings(e164: str) -> list[str]:
     return [mobile] if mobile and _find_valid(mobile, "") else []
 
 
+def get_dialled_digits(e164: str, country: str) -> str:
+    """The digits that are dialled in a country (ISO 3166): "0900000000" at home, "00421900000000" abroad."""
+    number = phonenumbers.parse(e164)
+    if phonenumbers.region_code_for_number(number) == country:
+        shown = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
+    else:
+        shown = phonenumbers.format_out_of_country_calling_number(number, country)
+    return "".join(filter(str.isdigit, shown))
+
+
 def is_country(code: str) -> bool:
     """Whether it is a country (ISO 3166, "SK") with phone numbers."""
     return code in phonenumbers.SUPPORTED_REGIONS
