@@ -12,6 +12,7 @@ from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
+from gateway.customers.links import LINKS, Links
 from gateway.customers.lookup import CUSTOMERS, Customers
 from gateway.customers.ownership import OWNERSHIP, Ownership
 from gateway.database import open_database
@@ -26,10 +27,12 @@ from gateway.installation.credentials import Credentials
 from gateway.installation.probe import PROBE_ROUTE, ProbeKeys
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
 from gateway.outbox.service import OUTBOX, open_outbox
+from gateway.outbox.subjects import Subjects
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
@@ -90,8 +93,11 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         )
         app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
         app[OWNERSHIP] = Ownership(accounts)
+        links = LinkStore(database, keys)
+        app[LINKS] = Links(links)
+        subjects = Subjects(client, merchants, links)
         app[OUTBOX] = await stack.enter_async_context(
-            open_outbox(database, accounts, client, merchants, registry, press_life_s=config.award_token_life_s)
+            open_outbox(database, accounts, subjects, registry, press_life_s=config.award_token_life_s)
         )
         yield
 
