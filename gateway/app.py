@@ -7,14 +7,18 @@ from aiohttp import web
 
 from gateway.actions.award import handle_award_points, handle_deduct_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
+from gateway.actions.link import handle_link_member
+from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
+from gateway.actions.unlink import handle_unlink_member
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.links import LINKS, Links
 from gateway.customers.lookup import CUSTOMERS, Customers
 from gateway.customers.ownership import OWNERSHIP, Ownership
+from gateway.customers.ticket_customer import TICKET_CUSTOMERS, TicketCustomers
 from gateway.database import open_database
 from gateway.events.service import EVENTS, Events
 from gateway.events.store import EventStore
@@ -36,7 +40,7 @@ from gateway.outbox.subjects import Subjects
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
-from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, LINK_ROUTE, UNDO_ROUTE, UNLINK_ROUTE
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeys
@@ -60,6 +64,8 @@ def create_app(config: Config, clock: SystemClock | None = None) -> web.Applicat
     app.router.add_post(AWARD_ROUTE, handle_award_points)
     app.router.add_post(DEDUCT_ROUTE, handle_deduct_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
+    app.router.add_post(LINK_ROUTE, handle_link_member)
+    app.router.add_post(UNLINK_ROUTE, handle_unlink_member)
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
     app.router.add_get(PROBE_ROUTE, handle_probe)
     app.router.add_get("/healthz", _handle_health)
@@ -87,11 +93,13 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[EVENTS] = await stack.enter_async_context(Events(EventStore(database, keys), store, registry))
         app[CLIENT] = client
         app[MERCHANTS] = merchants
+        app[LINK_TOKENS] = LinkTokens(keys.derive("link-token"), life_s=config.award_token_life_s)
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
         accounts = await stack.enter_async_context(
             Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
         )
         app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
+        app[TICKET_CUSTOMERS] = TicketCustomers(accounts)
         app[OWNERSHIP] = Ownership(accounts)
         links = LinkStore(database, keys)
         app[LINKS] = Links(links)

@@ -77,6 +77,12 @@ class TicketClient:
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
         return parse_answer(parse_emails, body)
 
+    async def fetch_channels(self, customer_id: int) -> frozenset[tuple[str, str]]:
+        """All channels of a customer, as (type, address). Raises GorgiasNotFoundError if there is no such customer."""
+        body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
+        return parse_answer(parse_channels, body)
+
     async def fetch_whereabouts(self, customer_id: int) -> Whereabouts:
         """What became of a customer. Redirects are read, not followed."""
         try:
@@ -157,6 +163,21 @@ def parse_emails(body: object) -> list[str]:
     channels = [channel for channel in found.channels or () if isinstance(channel, dict)]
     addresses = [found.email, *(one.get("address") for one in channels if one.get("type") == _EMAIL_CHANNEL)]
     return list(dict.fromkeys(address for address in addresses if isinstance(address, str) and address))
+
+
+def parse_channels(body: object) -> frozenset[tuple[str, str]]:
+    """The customer's own address is an e-mail channel; an unreadable channel is skipped.
+
+    Raises msgspec.ValidationError.
+    """
+    found = msgspec.convert(body, _Customer)
+    channels = [(one.get("type"), one.get("address")) for one in found.channels or () if isinstance(one, dict)]
+    channels.append((_EMAIL_CHANNEL, found.email))
+    return frozenset(
+        (kind, address)
+        for kind, address in channels
+        if isinstance(kind, str) and isinstance(address, str) and address.strip()
+    )
 
 
 class _Customer(msgspec.Struct):

@@ -27,6 +27,7 @@ from gateway.http.problem import REQUEST_ID
 from gateway.loyalty_client import CLIENT
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
+from gateway.widget.links import add_link_rows
 from gateway.widget.undo import Undo, find_undoable
 from gateway.widget.view import (
     View,
@@ -86,7 +87,12 @@ async def _answer(event: Event, request: web.Request) -> View:
     app = request.app
     deadline = time.monotonic() + app[CONFIG].read_timeout_s
     shop = await app[MERCHANTS].get(event.merchant_id)
-    customer = await _find_customer(event, request)
+    view = await _find_view(event, request, shop, deadline)
+    return add_link_rows(view, app, event, None, shop)
+
+
+async def _find_view(event: Event, request: web.Request, shop: Shop, deadline: float) -> View:
+    app, customer = request.app, await _find_customer(event, request)
     if customer is None:
         return render_unreadable(shop, app[CLOCK].now())
     if customer.email is None:
