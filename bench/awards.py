@@ -162,8 +162,6 @@ def _make_body(stack: AwardStack, shop: str, customer: int) -> str:
     token = stack.tokens.make(shop, make_member_id(email), found_by=found_by, fetch_time=Timestamp())
     fields = {
         "award_token": token,
-            shop, make_member_id(email), found_by=Identity(FoundBy.EMAIL, email), fetch_time=Timestamp()
-        ),
         "points": "100",
         "note": "for your patience",
         "ticket_id": make_ticket_id(1, customer),

@@ -108,6 +108,11 @@ class NoTokenReason(enum.StrEnum):
     UNREADABLE_EMAIL = "unreadable-email"
     NO_POINTS = "no-points"
     NOT_VERIFIED = "not-verified"
+    # Of the buttons "Link to member" and "Unlink".
+    HAS_MEMBER = "has-member"
+    LINKED = "linked"
+    NO_CUSTOMER = "no-customer"
+    NOT_LINKED = "not-linked"
 
 
 class GatewayError(Exception):

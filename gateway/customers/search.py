@@ -94,6 +94,12 @@ class Finding(msgspec.Struct, kw_only=True):
     lookup_s: float | None = None
     loyalty_s: float | None = None
 
+    @property
+    def is_partly_known(self) -> bool:
+        """Whether the ticket's e-mail names nobody, and it is not known whether another address does."""
+        is_cut = self.candidates is not None and not self.candidates.is_whole
+        return is_cut or self.unanswered is not None or (self.error is not None and self.candidates is not None)
+
 
 class Search:
     """One search. Open a new one for each ticket event."""

@@ -37,13 +37,13 @@ def parse_addresses(body: object) -> CustomerAddresses:
     read = [one for one in found.channels or () if isinstance(one, dict) and _is_readable(one)]
     # Sorting is stable: otherwise the order stays.
     ordered = sorted(read, key=lambda one: one.get("preferred") is not True)
-    channels = [(one["type"], one["address"]) for one in ordered]
-    emails = _list_distinct([found.email or "", *(address for kind, address in channels if kind == _EMAIL_CHANNEL)])
+    channels = [(_EMAIL_CHANNEL, found.email or ""), *((one["type"], one["address"]) for one in ordered)]
+    emails = _list_distinct(address for kind, address in channels if kind == _EMAIL_CHANNEL)
     phones = _list_distinct(address for kind, address in channels if kind == _PHONE_CHANNEL)
     return CustomerAddresses(
         emails=emails[:MOST_ADDRESSES],
         phones=phones[:MOST_ADDRESSES],
-        channels=tuple(channels[: 2 * MOST_ADDRESSES]),
+        channels=tuple(one for one in channels if one[1].strip())[: 2 * MOST_ADDRESSES],
         is_cut=max(len(emails), len(phones)) > MOST_ADDRESSES,
     )
 

@@ -27,6 +27,7 @@ from gateway.http.authentication import authenticate, find_credential
 from gateway.http.problem import REQUEST_ID
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
+from gateway.widget.links import add_link_rows
 from gateway.widget.missing import render_missing
 from gateway.widget.record import record_finding, record_status
 from gateway.widget.undo import Undo, find_undoable
@@ -85,10 +86,11 @@ async def _answer(event: Event, request: web.Request) -> View:
     if finding.customer is not None:
         app[EVENTS].note_sights(event.merchant_id, read_email(call.email, finding.customer.email))
     if finding.snapshot is not None and finding.found_by is not None:
-        return _render_panel(finding.snapshot, finding.found_by, shop, event.merchant_id, app)
-    view = render_missing(finding, shop, app[CLOCK].now())
-    record_status(event, view.status, finding)
-    return view
+        view = _render_panel(finding.snapshot, finding.found_by, shop, event.merchant_id, app)
+    else:
+        view = render_missing(finding, shop, app[CLOCK].now())
+        record_status(event, view.status, finding)
+    return add_link_rows(view, app, event, finding, shop)
 
 
 def _render_failure(event: Event, reason: str, app: web.Application) -> View:

@@ -12,6 +12,8 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 def record_finding(event: Event, call: WidgetCall, asked: Customer | AskGorgias, finding: Finding) -> None:
     """`asked`: the customer as far as the call says who it is."""
+    if event.customer_id is None and finding.customer is not None:
+        event.customer_id = finding.customer.customer_id
     event.source = _name_source(call, asked, finding)
     event.others = _name_others(finding)
     event.lookup_ms, event.loyalty_ms = _count_ms(finding.lookup_s), _count_ms(finding.loyalty_s)

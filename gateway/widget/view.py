@@ -38,6 +38,19 @@ class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
     undo_token: str
 
 
+class LinkButton(msgspec.Struct, frozen=True, kw_only=True):
+    """The token of the button "Link to member"."""
+
+    link_token: str
+
+
+class LinkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of "Unlink": who linked the customer, and the button's token."""
+
+    title: str
+    unlink_token: str
+
+
 class Line(msgspec.Struct, frozen=True):
     line: str
 
@@ -51,9 +64,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than requested.
-    `add_points`, `member`, `last_try`, `undo` and `coupon_list` have at most one item; `add_points` has one only if
-    points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason, so that a press
-    can answer with it.
+    `add_points`, `link_member`, `member`, `linked`, `last_try`, `undo` and `coupon_list` have at most one item;
+    `add_points` has one only if points can be added, `link_member` only if the customer can be linked. A token that the
+    panel has not is the reason, where that is known, so that a press can answer with it.
     """
 
     status: str
@@ -65,12 +78,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     award_token: str = ""
     deduct_token: str = ""
     undo_token: str = ""
+    link_token: str = ""
+    unlink_token: str = NoTokenReason.NOT_LINKED
     add_points: Sequence[AddButton] = ()
+    link_member: Sequence[LinkButton] = ()
     member: Sequence[Mapping[str, str]] = ()
+    linked: Sequence[LinkedRow] = ()
     support_awards: Sequence[Line] = ()
     undo: Sequence[UndoRow] = ()
     last_try: Sequence[Line] = ()
     coupon_list: Sequence[CouponRows] = ()
+    linked_text: str = NONE
     support_awards_text: str = NONE
     undo_text: str = NONE
     last_try_text: str = NONE
@@ -116,6 +134,7 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
         profile_label=PROFILE_LINK if member.profile_url else "",
         award_token=refusal if refusal is NoTokenReason.NOT_VERIFIED else award_token,
         deduct_token=refusal if deduct_token and refusal else deduct_token,
+        link_token=NoTokenReason.HAS_MEMBER,
         add_points=() if refusal or is_lasting else (button,),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
         support_awards=[Line(line) for line in awards],

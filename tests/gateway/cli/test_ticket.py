@@ -12,6 +12,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
+from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.token import TOKENS
 from gateway.app import STORE, create_app
 from gateway.config import Config
@@ -74,7 +75,7 @@ async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop
             credential=installation.credential,
             webhook_secret="",
             session=session,
-            tokens=PanelTokens(app[TOKENS], "acme"),
+            tokens=PanelTokens(app[TOKENS], app[LINK_TOKENS], "acme"),
         )
         yield Shop(gateway, app, operator, helpdesk)
     server.close()

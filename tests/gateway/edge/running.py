@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
+from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
 from gateway.config import Config
@@ -67,20 +68,21 @@ class Gateway:
     async def press(self, **values: str) -> aiohttp.ClientResponse:
         """The button, as a form, with a token of a fresh panel unless one is given."""
         form = {"award_token": self.tokens.make("member-1"), "points": "100", "ticket_id": "4711", **values}
-        return await self._post("award-points", form)
+        return await self.post("award-points", form)
 
     async def press_deduct(self, **values: str) -> aiohttp.ClientResponse:
         """The button that removes points, likewise."""
         token = self.tokens.make("member-1", debit=True)
         form = {"deduct_token": token, "points": "50", "reason": "Correction", "ticket_id": "4711", **values}
-        return await self._post("deduct-points", form)
+        return await self.post("deduct-points", form)
 
     async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
         """The button that undoes, likewise."""
         form = {"undo_token": self.tokens.make_undo("A-10482"), "ticket_id": "4711", **values}
-        return await self._post("undo-award", form)
+        return await self.post("undo-award", form)
 
-    async def _post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
+    async def post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
+        """Any button, as a form."""
         headers = {"Authorization": f"Bearer {self.credential}"}
         return await self.session.post(f"{self.url}/gorgias/actions/{action}", data=form, headers=headers)
 
@@ -91,8 +93,9 @@ class PanelTokens:
     They are of this gateway's shop, `merchant_id`, unless another `shop` is given.
     """
 
-    def __init__(self, tokens: AwardTokens, merchant_id: str) -> None:
+    def __init__(self, tokens: AwardTokens, links: LinkTokens, merchant_id: str) -> None:
         self._tokens = tokens
+        self.links = links
         self._merchant_id = merchant_id
 
     def make(self, member_id: str, email: str = JANA, *, debit: bool = False, shop: str = "") -> str:
@@ -138,7 +141,7 @@ async def run_gateway(
             credential=credential,
             webhook_secret=webhook_secret,
             session=session,
-            tokens=PanelTokens(app[TOKENS], "acme"),
+            tokens=PanelTokens(app[TOKENS], app[LINK_TOKENS], "acme"),
         )
 
 

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import grpc
-from cryptography.fernet import Fernet
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
@@ -19,10 +18,11 @@ from gateway.links.store import LinkStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.outbox.service import Outbox, open_outbox
+from gateway.outbox.subjects import Subjects
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
-from runtime.encryption import SecretKeys
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
+from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
@@ -88,6 +88,7 @@ class Room:
 
     ownership: Ownership
     outbox: Outbox
+    links: LinkStore
     database: Database
     helpdesk: Helpdesk
     loyalty: TicketLoyalty
@@ -187,11 +188,11 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
+        links = LinkStore(database, KEYS)
         opened = open_outbox(
             database,
             accounts,
-            client,
-            merchants,
+            Subjects(client, merchants, links, clock=clock),
             registry,
             press_life_s=86_400.0,
             poll_s=_POLL_S,
@@ -199,8 +200,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             clock=clock,
         )
         outbox = await stack.enter_async_context(opened)
-        ownership = Ownership(accounts, Links(LinkStore(database, SecretKeys([Fernet.generate_key().decode()]))))
-        yield Room(ownership, outbox, database, helpdesk, loyalty, registry, clock)
+        yield Room(Ownership(accounts, Links(links)), outbox, links, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:
