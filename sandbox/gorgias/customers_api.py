@@ -18,7 +18,7 @@ async def get_customer(request: web.Request) -> web.Response:
     account, customer_id = request[ACCOUNT], read_id(request)
     customer = account.state.customers.get(customer_id)
     if customer:
-        return make_json(_render_whole(customer))
+        return make_json(render_whole_customer(customer))
     target_id = account.state.merged.get(customer_id)
     if target_id is None or account.state.switches.merged_customer is MergedCustomer.GONE:
         raise GorgiasError(404, "Customer not found.")
@@ -35,7 +35,7 @@ async def merge_customers(request: web.Request) -> web.Response:
         merge(account, request.config_dict[TRIGGERS], source, target)
     except MergeError as error:
         raise GorgiasError(409, str(error)) from error
-    return make_json(_render_whole(target))
+    return make_json(render_whole_customer(target))
 
 
 def _find_named(request: web.Request, account: Account, name: str) -> Customer:
@@ -53,18 +53,11 @@ def render_customer(customer: Customer) -> dict[str, Any]:
     return {"id": customer.id, "name": customer.name, "email": customer.email}
 
 
-def render_channels(customer: Customer) -> list[dict[str, Any]]:
-    """The first of each type is the preferred one."""
-    preferred: dict[str, Channel] = {}
-    return [
-        {
-            "type": channel.type,
-            "address": channel.address,
-            "preferred": preferred.setdefault(channel.type, channel) is channel,
-        }
-        for channel in customer.channels
+def render_whole_customer(customer: Customer) -> dict[str, Any]:
+    """With the channels, of which the first of each type is the preferred one."""
+    first: dict[str, Channel] = {}
+    channels = [
+        {"type": one.type, "address": one.address, "preferred": first.setdefault(one.type, one) is one}
+        for one in customer.channels
     ]
-
-
-def _render_whole(customer: Customer) -> dict[str, Any]:
-    return render_customer(customer) | {"channels": render_channels(customer)}
+    return render_customer(customer) | {"channels": channels}
