@@ -100,12 +100,7 @@ class Account:
         return next((h for h in held if (h.integration_id, h.customer_id) == (integration_id, customer_id)), None)
 
     def hold(self, response: HeldResponse) -> None:
-        """Keep `response`, unless a later call for the same integration and customer was answered already.
-
-        The answer for a customer that was merged meanwhile is dropped.
-        """
-        if response.customer_id not in self.state.customers:
-            return
+        """Keep `response`, unless a later call for the same integration and customer was answered already."""
         previous = self.get_held(response.integration_id, response.customer_id)
         if previous and previous.call_id > response.call_id:
             return

@@ -89,20 +89,24 @@ async def test_merge_that_cannot_be_changes_nothing(helpdesk: Helpdesk, query: s
 
 
 async def test_answer_for_the_source_stays_where_the_target_has_none(helpdesk: Helpdesk, edge: Edge) -> None:
-    """It may also stand in the way of the merge: a switch."""
+    """It may also stand in the way of the merge: a switch. A newer answer takes the place of both."""
     await helpdesk.install_widget(await helpdesk.install())
-    edge.answers = [(200, '{"n": "jana"}'), (200, '{"n": "peter"}')]
-    for count, ticket in enumerate((4711, 4726), start=1):
+    edge.answers = [(200, f'{{"n": "{name}"}}') for name in ("jana", "peter", "layla")]
+    for count, ticket in enumerate((4711, 4726, 4719), start=1):
         await helpdesk.fire(ticket=ticket)
         await helpdesk.get_calls(count)
     edge.hold.clear()
+    edge.answer = (200, '{"n": "new"}')
     await helpdesk.switch(answers_block_merge=True)
     assert (await helpdesk.rest("PUT", "customers/merge?source_id=101&target_id=116"))[0] == 409
-    assert (await helpdesk.rest("PUT", "customers/merge?source_id=101&target_id=104"))[0] == 200
-    assert await helpdesk.get_held(4714) == {"n": "jana"}
+    assert (await helpdesk.rest("PUT", "customers/merge?source_id=109&target_id=104"))[0] == 200
+    assert await helpdesk.get_held(4714) == {"n": "layla"}
     await helpdesk.switch(answers_block_merge=False)
-    assert (await helpdesk.rest("PUT", "customers/merge?source_id=104&target_id=116"))[0] == 200
-    assert await helpdesk.get_held(4714) == {"n": "peter"}
+    assert (await helpdesk.rest("PUT", "customers/merge?source_id=101&target_id=116"))[0] == 200
+    assert await helpdesk.get_held(4711) == {"n": "peter"}
+    edge.hold.set()
+    await helpdesk.get_calls(5)
+    assert [await helpdesk.get_held(ticket) for ticket in (4711, 4714)] == [{"n": "new"}] * 2
 
 
 async def test_answer_that_comes_after_the_merge_is_not_the_target_s(helpdesk: Helpdesk, edge: Edge) -> None:
