@@ -6,8 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-import structlog
-
 from gateway.gorgias.errors import (
     GorgiasContractError,
     GorgiasCredentialsError,
@@ -26,7 +24,6 @@ _CAPACITY = 10_000
 _FLIGHT_S = 8.0
 # One event a second is all that panels may ask: a little early, it waits for its permit instead of going without.
 _MOST_WAIT_S = 0.25
-_LOG = structlog.get_logger()
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -77,7 +74,6 @@ class Memory(Generic[_Key, _Value]):
             async with asyncio.timeout(_FLIGHT_S):
                 answer = await self._fetch_with_permit(key)
         except FAILURES as error:
-            _LOG.warning("customer_not_looked_up", error=type(error).__name__)
             why = _name_failure(error)
             if not (isinstance(error, GorgiasThrottledError) and error.is_ours):
                 self._remember(key, why, _REMEMBER_FAILURE_S)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
@@ -31,7 +30,6 @@ MOST_SEARCHES = 5
 # The part of the time for asking Gorgias; the rest is for TRIFFT.
 _GORGIAS_SHARE = 0.4
 _LEAST_TIMEOUT_S = 0.05
-_LOG = structlog.get_logger()
 
 
 class TicketEmail(enum.StrEnum):
@@ -75,15 +73,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, kw_only=True):
     """What a search found. It is filled on the way, so that a search that ends early has all until then.
 
-    `customer`: None if Gorgias did not say who it is. `link`: the customer's. `snapshot`, `found_by`: the member.
-    `candidates`: the customer's other addresses; None if Gorgias was not asked for them, or did not say them: then
-    `unanswered` says why. `error`: the answer of the loyalty service that decided. `nobody`: its last answer
-    that there is nobody. `lookup_s`, `loyalty_s`: how long Gorgias and the loyalty service were asked; None:
-    not at all.
+    `customer`: None if Gorgias did not say who it is. `link`: the customer's; `is_link_unread`: our own database did
+    not say it, and the search went on without. `snapshot`, `found_by`: the member. `candidates`: the customer's other
+    addresses; None if Gorgias was not asked for them, or did not say them. `unanswered`: why it did not say something.
+    `error`: the answer of the loyalty service that decided. `nobody`: its last answer that there is nobody. `lookup_s`,
+    `loyalty_s`: how long Gorgias and the loyalty service were asked; None: not at all.
     """
 
     customer: Customer | None = None
     link: Link | None = None
+    is_link_unread: bool = False
     email: TicketEmail = TicketEmail.UNKNOWN
     candidates: Candidates | None = None
     unanswered: Unanswered | None = None
@@ -137,7 +136,7 @@ class Search:
         try:
             link = await self._services.links.find(self._question.merchant_id, customer_id)
         except DatabaseError:
-            _LOG.warning("link_not_read", merchant_id=self._question.merchant_id)
+            self.finding.is_link_unread = True
             return False
         return link is not None and await self._follow(link)
 
@@ -149,7 +148,9 @@ class Search:
     async def _ask_for_customer(self, asked: AskGorgias) -> None:
         with self._looking_up() as timeout_s:
             said = await self._services.customers.find(self._question.merchant_id, asked, timeout_s=timeout_s)
-        if isinstance(said, Customer):
+        if isinstance(said, Unanswered):
+            self.finding.unanswered = said
+        else:
             self.finding.customer = said
 
     async def _try_email(self, email: str | None, own_keys: frozenset[str]) -> bool:
@@ -208,7 +209,7 @@ class Search:
                 merchant_id, customer_id, addresses.channels, fetch_whereabouts, services.clock.now()
             )
         except DatabaseError:
-            _LOG.warning("link_not_read", merchant_id=merchant_id)
+            self.finding.is_link_unread = True
             return False
         return link is not None and await self._follow(link)
 

@@ -83,6 +83,9 @@ async def _answer(event: Event, request: web.Request) -> View:
     finally:
         record_finding(event, call, question.customer, search.finding)
     finding = search.finding
+    if finding.unanswered is not None or finding.is_link_unread:
+        said = "store" if finding.unanswered is None else finding.unanswered
+        _LOG.warning("customer_not_looked_up", merchant_id=event.merchant_id, reason=said)
     if finding.customer is not None:
         app[EVENTS].note_sights(event.merchant_id, read_email(call.email, finding.customer.email))
     if finding.snapshot is not None and finding.found_by is not None:

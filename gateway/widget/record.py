@@ -56,6 +56,8 @@ def _name_source(call: WidgetCall, asked: Customer | AskGorgias, finding: Findin
 
 
 def _name_others(finding: Finding) -> str:
+    if finding.customer is None:
+        return ""
     if finding.unanswered is not None:
         return Others.NOT_SAID
     if finding.candidates is None:

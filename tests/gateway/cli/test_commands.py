@@ -65,6 +65,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",
+        "own addresses": "ok",
         "buttons": "ok",
         "notes": "ok",
         "awards": "ok",

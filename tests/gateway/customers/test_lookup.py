@@ -10,6 +10,7 @@ import pytest
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.lookup import Customers
 from gateway.customers.memory import Unanswered
+from gateway.gorgias.customers import CustomerAddresses
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
 from runtime.database import Database
@@ -163,6 +164,66 @@ async def test_panels_leave_room_for_presses(customers: Customers, accounts: Acc
     assert account is not None
     assert (await account.for_press.fetch_ticket(4711)).customer_id == 101
     assert len(helpdesk.requests) == PANEL_REQUESTS + 1
+
+
+async def find_addresses(customers: Customers, customer_id: int) -> CustomerAddresses | Unanswered:
+    return await customers.find_addresses("acme", customer_id, timeout_s=PATIENCE_S)
+
+
+async def test_what_our_own_share_refuses_is_asked_for_once_there_is_room(
+    customers: Customers, helpdesk: Helpdesk, clock: Clock
+) -> None:
+    """Of a burst, as many as the share allows; the others say so at once, and the next event of each is answered."""
+    ids = [helpdesk.add_ticket(None, ("phone", f"+4219000001{number:02}")).customer_id for number in range(50)]
+    burst = await asyncio.gather(*(find_addresses(customers, one) for one in ids))
+    assert burst.count(Unanswered.BUSY) == len(ids) - PANEL_REQUESTS
+    assert len(helpdesk.requests) == PANEL_REQUESTS
+    clock.ahead_s += 20.0
+    late = await asyncio.gather(*(find_addresses(customers, one) for one in ids[-PANEL_REQUESTS:]))
+    assert Unanswered.BUSY not in late
+    assert len(helpdesk.requests) == len(set(helpdesk.requests)) == 2 * PANEL_REQUESTS
+
+
+async def test_one_that_comes_a_little_early_waits_for_its_permit(
+    customers: Customers, helpdesk: Helpdesk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One event a second is all that panels may ask: a jitter must not cost an answer."""
+
+    async def sleep(seconds: float) -> None:
+        clock.ahead_s += seconds + 0.001
+
+    ids = [helpdesk.add_ticket(None).customer_id for _ in range(PANEL_REQUESTS + 1)]
+    for one in ids[:-1]:
+        await find_addresses(customers, one)
+    clock.ahead_s += 19.9
+    monkeypatch.setattr("gateway.customers.memory.asyncio.sleep", sleep)
+    assert isinstance(await find_addresses(customers, ids[-1]), CustomerAddresses)
+
+
+async def test_addresses_are_those_of_emails_and_phones_the_preferred_first(
+    customers: Customers, helpdesk: Helpdesk
+) -> None:
+    channels: list[object] = [
+        {"type": "phone", "address": "+421900000001", "preferred": False},
+        {"type": "phone", "address": "+421900000002", "preferred": True},
+        {"type": "email", "address": "b@x.example"},
+        {"type": "email", "address": "a@x.example", "preferred": True},
+        {"type": "whatsapp", "address": "421900000003"},
+        *({"type": "email", "address": one} for one in (None, 7, "", " ", ["c@x.example"])),
+        *(None, 5, [], {}, {"type": "email"}, {"address": "d@x.example"}),
+    ]
+    helpdesk.answer("GET /customers/101", {"id": 101, "email": "own@x.example", "channels": channels})
+    found = await find_addresses(customers, 101)
+    assert isinstance(found, CustomerAddresses)
+    assert found.emails == ("own@x.example", "a@x.example", "b@x.example")
+    assert found.phones == ("+421900000002", "+421900000001")
+    assert {kind for kind, _ in found.channels} == {"email", "phone", "whatsapp"}
+    assert not found.is_cut
+    many = [{"type": "phone", "address": f"+42190000{number:04}"} for number in range(200)]
+    helpdesk.answer("GET /customers/102", {"id": 102, "channels": many})
+    cut = await find_addresses(customers, 102)
+    assert isinstance(cut, CustomerAddresses)
+    assert (len(cut.phones), cut.is_cut) == (50, True)
 
 
 async def test_memory_is_bounded(customers: Customers, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,15 @@ class Gateway:
         return re.sub(r"\{\{([a-z.]+)\}\}", lambda variable: values[variable[1]], template)
 
     async def get_widget(
-        self, email: str = "jana@example.com", *, token: str | None = None, ticket_id: str = "4711"
+        self,
+        email: str = "jana@example.com",
+        *,
+        token: str | None = None,
+        ticket_id: str = "4711",
+        customer_id: str = "101",
     ) -> aiohttp.ClientResponse:
         """`email` goes onto the wire as it stands. `token`: a credential that is not this shop's."""
-        url = self.make_widget_url(email, ticket_id=ticket_id, credential=token)
+        url = self.make_widget_url(email, ticket_id=ticket_id, customer_id=customer_id, credential=token)
         return await self.session.get(URL(url, encoded=True))
 
     async def press(self, **values: str) -> aiohttp.ClientResponse:

@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 
 from gateway.customers.identity import FoundBy
 from gateway.installation.store import InstallationStore
+from gateway.links.link import Agent, NewLink
+from gateway.links.store import LinkLimit, LinkStore
 from sandbox.gorgias.faults import Fault
+from tests.gateway.edge.running import NOW
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
+from tests.gateway.statements import execute
 from tests.gateway.widget.test_view import make_snapshot
 
 Channel: TypeAlias = tuple[str, str]
@@ -52,6 +56,18 @@ class Desk:
             assert response.status == 200
             body: dict[str, Any] = await response.json()
             return body
+
+    async def link(self, ticket_id: int, member_id: str, *channels: Channel) -> None:
+        new = NewLink(
+            merchant_id=self.gateway.merchant_id,
+            customer_id=self.helpdesk.account.state.tickets[ticket_id].customer_id,
+            member_id=member_id,
+            support_id="S-1",
+            agent=Agent(name="Ana"),
+            ticket_id=ticket_id,
+            channels=frozenset(channels),
+        )
+        await LinkStore(self.shop.database, KEYS).add(new, NOW, LinkLimit(most=20, day_start=NOW), lambda *_: False)
 
     @property
     def groups(self) -> list[list[str]]:
@@ -215,6 +231,57 @@ async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
     assert desk.gateway.tokens.parse(body["award_token"]).member_id == "m-2"
 
 
+async def test_link_decides_before_every_address(desk: Desk) -> None:
+    """Gorgias is not asked, and TRIFFT for the linked member alone."""
+    desk.add_member("m-1", "a@example.com", "m-1")
+    desk.add_member("m-2", "m-2")
+    ticket = desk.add_customer("a@example.com", ("email", "b@example.com"))
+    await desk.link(ticket, "m-2")
+    body = await desk.show(ticket)
+    assert (body["status"], body["linked_text"][:13]) == ("member", "Linked by Ana")
+    panel = desk.gateway.tokens.parse(body["award_token"])
+    assert (panel.member_id, panel.owner.kind, panel.owner.has_link("m-2")) == ("m-2", FoundBy.LINK, True)
+    assert [request.identity.member_id for request in desk.scripted.snapshot_requests] == ["m-2"]
+    assert desk.helpdesk.requests == []
+
+
+async def test_link_to_a_member_whom_trifft_does_not_know_is_told(desk: Desk) -> None:
+    """It does not go on to the addresses: the agent said who it is."""
+    desk.add_member("m-1", "a@example.com")
+    ticket = desk.add_customer("a@example.com")
+    await desk.link(ticket, "m-9")
+    body = await desk.show(ticket)
+    said = "TRIFFT does not know the member whom this customer is linked to. Unlink the customer."
+    assert (body["status"], body["summary"], len(body["linked"])) == ("not_member", said, 1)
+
+
+async def test_link_of_a_merged_customer_is_found_by_the_customer_who_is_left(desk: Desk) -> None:
+    """Once Gorgias says so: while the other customer is still there, their link is not this one's."""
+    desk.add_member("m-1", "m-1")
+    there, left = desk.add_customer(None, ("chat", "4f1a")), desk.add_customer("a@example.com", ("chat", "4f1a"))
+    await desk.link(there, "m-1", ("chat", "4f1a"))
+    assert (await desk.show(left))["status"] == "not_member"
+    merged, left = desk.add_customer(None, ("chat", "77")), desk.add_customer("b@example.com", ("chat", "77"))
+    await desk.link(merged, "m-1", ("chat", "77"))
+    merged_id, left_id = (desk.helpdesk.account.state.tickets[one].customer_id for one in (merged, left))
+    desk.helpdesk.answer(f"GET /customers/{merged_id}", status=301, Location=f"/api/customers/{left_id}")
+    body = await desk.show(left)
+    assert (body["status"], body["linked_text"][:13]) == ("member", "Linked by Ana")
+    assert desk.helpdesk.requests == [f"GET /customers/{left_id}", f"GET /customers/{merged_id}"]
+
+
+async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
+    desk.add_member("m-1", "a@example.com")
+    ticket = desk.add_customer("a@example.com")
+    await desk.show(ticket)
+    await execute(desk.shop.database, "ALTER TABLE customer_links RENAME TO gone")
+    try:
+        other = desk.add_customer("a@example.com")
+        assert (await desk.show(other))["status"] == "member"
+    finally:
+        await execute(desk.shop.database, "ALTER TABLE gone RENAME TO customer_links")
+
+
 async def test_trifft_that_fails_in_the_middle_is_told(desk: Desk, scripted: ScriptedLoyalty) -> None:
     ticket = desk.add_customer(None, ("phone", PHONE))
     scripted.members = {}  # then the script fails
@@ -239,7 +306,7 @@ async def test_panel_of_a_member_is_shown_only_to_a_customer_with_an_address_of_
     listed: list[Channel] = [("email" if "@" in one else "phone", one) for one in sorted(channels)]
     body = await desk.show(desk.add_customer(email, *listed))
     others = channels - {email}
-    groups = [{email}, {one for one in others if "@" in one}, {one for one in others if "@" not in one}]
+    groups: list[set[Any]] = [{email}, {one for one in others if "@" in one}, {one for one in others if "@" not in one}]
     found = [{member for member, have in members.items() if not have.isdisjoint(group)} for group in groups]
     deciding = next((names for names in found if names), set())
     if body["status"] == "member":
