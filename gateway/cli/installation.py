@@ -27,6 +27,7 @@ from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
 from gateway.installation.webhook_secrets import WebhookSecrets
+from gateway.links.store import LinkStore
 from gateway.outbox.store import OutboxStore
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
@@ -46,6 +47,7 @@ class Stores(NamedTuple):
     notes: OutboxStore
     webhook_secrets: WebhookSecrets
     events: EventStore
+    links: LinkStore
 
 
 async def install(  # noqa: PLR0913 - one argument per option
@@ -123,6 +125,7 @@ async def open_stores(config: Config) -> AsyncGenerator[Stores]:
                 OutboxStore(database),
                 WebhookSecrets(database, keys),
                 EventStore(database, keys),
+                LinkStore(database, keys),
             )
     except DatabaseError as error:
         raise CommandError(str(error)) from error

@@ -44,6 +44,28 @@ class LinkLimit(msgspec.Struct, frozen=True, kw_only=True):
     day_start: datetime
 
 
+class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`member`: the id or the support ID. `agent`: the whole e-mail or name, as claimed. None: any."""
+
+    member: str | None = None
+    customer_id: int | None = None
+    agent: str | None = None
+
+    def render(self) -> list[ColumnElement[bool]]:
+        conditions = []
+        if self.member is not None:
+            is_theirs = or_(_row.member_id == self.member, func.lower(_row.support_id) == self.member.lower())
+            conditions.append(is_theirs)
+        if self.customer_id is not None:
+            conditions.append(_row.customer_id == self.customer_id)
+        if self.agent is not None:
+            conditions.append(or_(_row.agent_name == self.agent, _row.agent_key == make_email_key(self.agent)))
+        return conditions
+
+
+_ANY = LinkFilter()
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A link as it is on record. `is_new`: this call changed it. `is_noted`: a note about that will come."""
 
@@ -69,10 +91,11 @@ class LinkStore:
         return await self._database.read(lambda connection: _parse(connection.execute(query).one_or_none()))
 
     async def list_links(
-        self, merchant_id: str, *conditions: ColumnElement[bool], limit: int | None = None
+        self, merchant_id: str, wanted: LinkFilter = _ANY, *, limit: int | None = None
     ) -> Sequence[Link]:
         """List a shop's links, also those that ended, newest first."""
-        query = select(LINKS).where(_row.merchant_id == merchant_id, *conditions).order_by(_row.id.desc()).limit(limit)
+        of_shop = select(LINKS).where(_row.merchant_id == merchant_id, *wanted.render())
+        query = of_shop.order_by(_row.id.desc()).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [parse_link(row) for row in rows]
 
