@@ -16,8 +16,10 @@ from gateway.actions.unlink import handle_unlink_member
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
 from gateway.customers.links import LINKS, Links
-from gateway.customers.lookup import CUSTOMERS, Customers
+from gateway.customers.lookup import Customers
+from gateway.customers.own_addresses import OwnAddresses
 from gateway.customers.ownership import OWNERSHIP, Ownership
+from gateway.customers.search import SERVICES, Services
 from gateway.customers.ticket_customer import TICKET_CUSTOMERS, TicketCustomers
 from gateway.database import open_database
 from gateway.events.service import EVENTS, Events
@@ -98,12 +100,20 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         accounts = await stack.enter_async_context(
             Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
         )
-        app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
+        link_store = LinkStore(database, keys)
+        links = app[LINKS] = Links(link_store)
+        app[SERVICES] = Services(
+            loyalty=client,
+            customers=await stack.enter_async_context(Customers(accounts)),
+            own_addresses=OwnAddresses(store),
+            links=links,
+            clock=app[CLOCK],
+            max_staleness_s=config.max_staleness_s,
+            time_s=config.read_timeout_s,
+        )
         app[TICKET_CUSTOMERS] = TicketCustomers(accounts)
-        app[OWNERSHIP] = Ownership(accounts)
-        links = LinkStore(database, keys)
-        app[LINKS] = Links(links)
-        subjects = Subjects(client, merchants, links)
+        app[OWNERSHIP] = Ownership(accounts, links)
+        subjects = Subjects(client, merchants, link_store)
         app[OUTBOX] = await stack.enter_async_context(
             open_outbox(database, accounts, subjects, registry, press_life_s=config.award_token_life_s)
         )

@@ -9,7 +9,14 @@ import aiohttp
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.arguments import AllowPrivateUrl, MerchantId, parse_gorgias_url, parse_gorgias_user, read_secret
+from gateway.cli.arguments import (
+    AllowPrivateUrl,
+    MerchantId,
+    parse_gorgias_url,
+    parse_gorgias_user,
+    parse_own_address,
+    read_secret,
+)
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.output import print_line
@@ -68,10 +75,19 @@ async def install(  # noqa: PLR0913 - one argument per option
     notes: Annotated[
         bool | None, Parameter(help="Whether awards leave a note in their ticket. At first: they do.")
     ] = None,
+    own_address: Annotated[
+        list[str] | None,
+        Parameter(
+            help="E-mail address of the shop itself, beside those that Gorgias names. It finds no member. May be "
+            "repeated; those that are given replace those that are stored. --empty-own-address: none."
+        ),
+    ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     config = load_config()
     given: dict[str, Any] = {"template": template, "writes_notes": notes}
+    if own_address is not None:
+        given["own_addresses"] = tuple(parse_own_address(one) for one in own_address)
     if gorgias_url is not None:
         given["gorgias_url"] = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
     if gorgias_user is not None:

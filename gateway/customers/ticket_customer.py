@@ -38,7 +38,7 @@ class TicketCustomers:
         """As `check`. Returns the customer's channels, as (type, address)."""
         async with self._asking(merchant_id, timeout_s) as tickets:
             await _check(tickets, ticket_id, customer_id)
-            return await tickets.fetch_channels(customer_id)
+            return frozenset((await tickets.fetch_addresses(customer_id)).channels)
 
     @asynccontextmanager
     async def _asking(self, merchant_id: str, timeout_s: float) -> AsyncGenerator[TicketClient]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.gorgias.customers import CustomerAddresses, parse_addresses
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.whereabouts import CustomerState, Whereabouts, parse_location
@@ -18,7 +19,6 @@ from gateway.gorgias.wire import Node, parse_page
 # The ticket that `has_ticket` reads. It need not exist: a key without permission is refused either way.
 ANY_TICKET = 1
 INTERNAL_NOTE = "internal-note"
-_EMAIL_CHANNEL = "email"
 # The order of the list of tickets as others' public code asks for it (seen).
 _LAST_UPDATED_FIRST = "updated_datetime:desc"
 # 1,000 messages. Gorgias does not document their order, so all messages of a ticket are read.
@@ -71,17 +71,11 @@ class TicketClient:
         page = parse_answer(parse_page, body)
         return parse_answer(parse_update_time, page.items[0]) if page.items else None
 
-    async def fetch_emails(self, customer_id: int) -> list[str]:
-        """All e-mail addresses of a customer. Raises GorgiasNotFoundError if there is no such customer."""
+    async def fetch_addresses(self, customer_id: int) -> CustomerAddresses:
+        """A customer's addresses. Raises GorgiasNotFoundError if there is no such customer."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
-        return parse_answer(parse_emails, body)
-
-    async def fetch_channels(self, customer_id: int) -> frozenset[tuple[str, str]]:
-        """All channels of a customer, as (type, address). Raises GorgiasNotFoundError if there is no such customer."""
-        body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
-        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
-        return parse_answer(parse_channels, body)
+        return parse_answer(parse_addresses, body)
 
     async def fetch_whereabouts(self, customer_id: int) -> Whereabouts:
         """What became of a customer. Redirects are read, not followed."""
@@ -154,36 +148,9 @@ def parse_update_time(body: object) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def parse_emails(body: object) -> list[str]:
-    """A customer's own address first, then those of the channels; an unreadable channel is skipped.
-
-    Raises msgspec.ValidationError.
-    """
-    found = msgspec.convert(body, _Customer)
-    channels = [channel for channel in found.channels or () if isinstance(channel, dict)]
-    addresses = [found.email, *(one.get("address") for one in channels if one.get("type") == _EMAIL_CHANNEL)]
-    return list(dict.fromkeys(address for address in addresses if isinstance(address, str) and address))
-
-
-def parse_channels(body: object) -> frozenset[tuple[str, str]]:
-    """The customer's own address is an e-mail channel; an unreadable channel is skipped.
-
-    Raises msgspec.ValidationError.
-    """
-    found = msgspec.convert(body, _Customer)
-    channels = [(one.get("type"), one.get("address")) for one in found.channels or () if isinstance(one, dict)]
-    channels.append((_EMAIL_CHANNEL, found.email))
-    return frozenset(
-        (kind, address)
-        for kind, address in channels
-        if isinstance(kind, str) and isinstance(address, str) and address.strip()
-    )
-
-
 class _Customer(msgspec.Struct):
     id: int | None = None
     email: str | None = None
-    channels: list[Any] | None = None
 
 
 class _Ticket(msgspec.Struct):

@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.refusals import REFUSALS, name_customer
 from gateway.clock import CLOCK
+from gateway.customers.search import Finding
 from gateway.errors import NoTokenReason
 from gateway.events.event import Event
 from gateway.links.link import Link
@@ -20,12 +21,12 @@ from gateway.wording.shop import Shop
 _LINKABLE = frozenset({"not_member", "no_identity", "ambiguous"})
 
 
-def add_link_rows(view: View, app: web.Application, event: Event, link: Link | None, shop: Shop) -> View:
-    """`event`: names the ticket's customer, if known. `link`: theirs, if the panel's member was looked for by it."""
+def add_link_rows(view: View, app: web.Application, event: Event, finding: Finding, shop: Shop) -> View:
+    """`event`: names the ticket's customer, if known."""
     merchant_id, customer_id, now = event.merchant_id, event.customer_id, app[CLOCK].now()
-    if link is not None:
-        return _show_link(view, app, link, shop, now)
-    if view.status not in _LINKABLE:
+    if finding.link is not None:
+        return _show_link(view, app, finding.link, shop, now)
+    if view.status not in _LINKABLE and not finding.is_partly_known:
         return view
     if customer_id is None:
         return msgspec.structs.replace(view, link_token=NoTokenReason.NO_CUSTOMER)

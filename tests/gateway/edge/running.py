@@ -17,6 +17,7 @@ from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
 from gateway.config import Config
+from gateway.customers.identity import FoundBy, Identity
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import Target
 from runtime.clock import SystemClock
@@ -99,10 +100,12 @@ class PanelTokens:
 
     def make(self, member_id: str, email: str = JANA, *, debit: bool = False, shop: str = "") -> str:
         merchant_id, time = shop or self._merchant_id, make_time(NOW)
-        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=time, debit=debit)
+        found_by = Identity(FoundBy.EMAIL, email)
+        return self._tokens.make(merchant_id, member_id, found_by=found_by, fetch_time=time, debit=debit)
 
     def make_undo(self, award_id: str, email: str = JANA, *, shop: str = "") -> str:
-        return self._tokens.make_undo(shop or self._merchant_id, award_id, email=email, fetch_time=make_time(NOW))
+        found_by = Identity(FoundBy.EMAIL, email)
+        return self._tokens.make_undo(shop or self._merchant_id, award_id, found_by=found_by, fetch_time=make_time(NOW))
 
     def parse(self, text: str, *, debit: bool = False) -> Panel:
         return self._tokens.parse(text, self._merchant_id, NOW, debit=debit)

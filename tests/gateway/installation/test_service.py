@@ -9,7 +9,7 @@ from gateway.installation.service import InstallError, install, uninstall
 from gateway.installation.store import InstallationStore, Target
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 
-CALLS_OF_INSTALL = ["GET /integrations", "POST /integrations", "GET /widgets", "POST /widgets"]
+CALLS_OF_INSTALL = ["GET /integrations", "POST /integrations", "GET /widgets", "POST /widgets", "GET /integrations"]
 CALLS_OF_UNINSTALL = 5
 
 

@@ -9,6 +9,8 @@ import grpc
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
+from gateway.customers.identity import FoundBy
+from gateway.customers.links import Links
 from gateway.customers.ownership import Ownership
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore
@@ -64,6 +66,20 @@ class Clock:
 
     def __call__(self) -> float:
         return time.monotonic() + self.ahead_s
+
+
+class JanasPanel:
+    """A panel that was found by her e-mail address."""
+
+    kind = FoundBy.EMAIL
+
+    def has_email(self, email: str) -> bool:
+        return email == "jana@example.com"
+
+    def has_phone(self, _number: str) -> bool:
+        return False
+
+    has_link = has_phone
 
 
 @dataclass
@@ -184,7 +200,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             clock=clock,
         )
         outbox = await stack.enter_async_context(opened)
-        yield Room(Ownership(accounts), outbox, links, database, helpdesk, loyalty, registry, clock)
+        yield Room(Ownership(accounts, Links(links)), outbox, links, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gateway.actions.token import AwardTokens
+from gateway.customers.identity import FoundBy, Identity
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
 from gateway.outbox.statements import LEASE_S
@@ -58,7 +59,9 @@ class Stack:
 
     async def press(self, url: str) -> int:
         tokens = AwardTokens(SecretKeys([KEY]).derive("award-token"), life_s=DAY_S)
-        token = tokens.make("acme", "member-1", email=JANA, fetch_time=make_time(datetime.now(UTC)))
+        token = tokens.make(
+            "acme", "member-1", found_by=Identity(FoundBy.EMAIL, JANA), fetch_time=make_time(datetime.now(UTC))
+        )
         form = {"award_token": token, "points": "100", "ticket_id": "4711"}
         headers = {"Authorization": f"Bearer {self.credential}"}
         async with (

@@ -24,7 +24,7 @@ EXAMPLES = [
     errors.MerchantExistsError("acme"),
     errors.MerchantUnverifiedError(),
     errors.MemberNotFoundError(NOW),
-    errors.MemberAmbiguousError(2, NOW),
+    errors.MemberAmbiguousError({"jana": "JN-4821", "jan": ""}, NOW),
     errors.SearchesExhaustedError(5),
     errors.MemberBlockedError(),
     errors.MemberStatusUnknownError("suspended"),
