@@ -25,6 +25,7 @@ from gateway.links.link import (
 from runtime.addresses import fold_ascii_case, make_email_key
 from runtime.database import Database
 from runtime.encryption import SecretKeys
+from runtime.phones import make_phone_key, parse_phone
 
 Channel: TypeAlias = tuple[str, str]
 # What else is written in the transaction of a link: its note. Returns whether one will come.
@@ -32,7 +33,7 @@ PutNote: TypeAlias = Callable[[Connection, Link], bool]
 
 _PURPOSE = "channel of a linked customer"
 _HASH_BYTES = 16
-_EMAIL = "email"
+_EMAIL, _PHONE = "email", "phone"
 _row = LINKS.c
 _stands = _row.end_time_ms.is_(None)
 
@@ -269,7 +270,14 @@ def _make_agent_key(agent: Agent) -> str:
     return make_email_key(agent.email or agent.name)
 
 
+def _make_channel_key(kind: str, address: str) -> str:
+    """Equal for two spellings of one address. A number that is dialled in a country only is compared as written."""
+    if kind == _EMAIL:
+        return make_email_key(address)
+    number = parse_phone(address) if kind == _PHONE else None
+    return make_phone_key(number) if number else address
+
+
 def _hash(key: bytes, merchant_id: str, channel: Channel) -> str:
-    kind, address = channel
-    text = "\x1f".join((merchant_id, kind, make_email_key(address) if kind == _EMAIL else address))
+    text = "\x1f".join((merchant_id, channel[0], _make_channel_key(*channel)))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_HASH_BYTES).hexdigest()

@@ -195,7 +195,8 @@ async def test_candidates_had_a_channel_whichever_key_hashed_it(opened: Database
     for channels, found in (
         ([("email", "jana@x.example")], [made]),
         ([("email", "JANA@X.EXAMPLE"), ("phone", "+421900000001")], [made, other]),
-        ([("whatsapp", "4f1a"), ("email", "4f1a")], []),
+        ([("phone", "tel:+421 900 000 001")], [other]),
+        ([("whatsapp", "4f1a"), ("email", "4f1a"), ("sms", "+421900000001")], []),
         ([], []),
     ):
         assert await rotated.list_candidates("acme", channels) == found
