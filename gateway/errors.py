@@ -211,10 +211,11 @@ class TicketNotCheckedError(GatewayError):
 
 
 class OtherCustomerError(GatewayError):
-    """The customer has no address by which the panel's member was found."""
+    """The ticket's customer does not have by what the panel's member was found: `found_by`, email where it is empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, found_by: str = "") -> None:
         super().__init__("OTHER_CUSTOMER", "the ticket belongs to another customer than the panel")
+        self.found_by = found_by
 
 
 class RateLimitedError(GatewayError):

@@ -72,7 +72,7 @@ class Ownership:
         if is_theirs is None:
             raise TicketNotCheckedError
         if not is_theirs:
-            raise OtherCustomerError
+            raise OtherCustomerError(owner.kind)
         return ticket.customer_id
 
     async def _is_linked(self, merchant_id: str, ticket: Ticket, owner: PanelOwner) -> bool | None:

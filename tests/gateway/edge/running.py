@@ -94,24 +94,24 @@ class PanelTokens:
     """
 
     def __init__(self, tokens: AwardTokens, links: LinkTokens, merchant_id: str) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
         self.links = links
         self._merchant_id = merchant_id
 
     def make(self, member_id: str, email: str = JANA, *, debit: bool = False, shop: str = "") -> str:
         merchant_id, time = shop or self._merchant_id, make_time(NOW)
         found_by = Identity(FoundBy.EMAIL, email)
-        return self._tokens.make(merchant_id, member_id, found_by=found_by, fetch_time=time, debit=debit)
+        return self.tokens.make(merchant_id, member_id, found_by=found_by, fetch_time=time, debit=debit)
 
     def make_undo(self, award_id: str, email: str = JANA, *, shop: str = "") -> str:
         found_by = Identity(FoundBy.EMAIL, email)
-        return self._tokens.make_undo(shop or self._merchant_id, award_id, found_by=found_by, fetch_time=make_time(NOW))
+        return self.tokens.make_undo(shop or self._merchant_id, award_id, found_by=found_by, fetch_time=make_time(NOW))
 
     def parse(self, text: str, *, debit: bool = False) -> Panel:
-        return self._tokens.parse(text, self._merchant_id, NOW, debit=debit)
+        return self.tokens.parse(text, self._merchant_id, NOW, debit=debit)
 
     def parse_undo(self, text: str) -> UndoPanel:
-        return self._tokens.parse_undo(text, self._merchant_id, NOW)
+        return self.tokens.parse_undo(text, self._merchant_id, NOW)
 
 
 def make_time(time: datetime) -> Timestamp:
