@@ -159,13 +159,23 @@ class LinkStore:
 
         return await self._database.write(end_it)
 
-    async def list_candidates(self, merchant_id: str, channels: Iterable[Channel]) -> list[Link]:
-        """List the links that stand whose customer had one of these channels when they were linked."""
+    async def list_candidates(self, merchant_id: str, customer_id: int, channels: Iterable[Channel]) -> list[Link]:
+        """List other customers' links that stand, if the other had one of these channels when they were linked.
+
+        Not those to a member from whom this customer was unlinked: that was meant to last.
+        """
         hashes = self._hash_all(merchant_id, channels, self._hash_keys)
         had = select(CHANNELS.c.link_id).where(
             CHANNELS.c.merchant_id == merchant_id, CHANNELS.c.channel_hash.in_(hashes)
         )
-        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(had)).order_by(_row.id)
+        was_unlinked = (
+            select(_row.member_id)
+            .where(_row.merchant_id == merchant_id, _row.customer_id == customer_id)
+            .where(_row.end_kind.in_([EndKind.UNLINKED.value, EndKind.REMOVED.value]))
+        )
+        others = (_row.customer_id != customer_id, _row.member_id.not_in(was_unlinked))
+        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(had), *others)
+        query = query.order_by(_row.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [parse_link(row) for row in rows]
 
