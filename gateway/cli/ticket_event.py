@@ -35,7 +35,13 @@ _FOUND_BY = {
     "phone": ", found by a phone number",
     "link": ", found by an agent's link",
 }
-_BUTTONS = {"add": labels.AWARD_BUTTON, "remove": labels.DEDUCT_BUTTON, "undo": labels.UNDO_BUTTON}
+_BUTTONS = {
+    "add": labels.AWARD_BUTTON,
+    "remove": labels.DEDUCT_BUTTON,
+    "undo": labels.UNDO_BUTTON,
+    "link": labels.LINK_BUTTON,
+    "unlink": labels.UNLINK_BUTTON,
+}
 # What TRIFFT said where it answered, by the status of the panel.
 _SAID = {
     "member": "one member",

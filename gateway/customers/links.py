@@ -76,11 +76,10 @@ class Links:
         a clear answer nothing is moved: neither if two links name different members, nor while the other customer is
         still there.
         """
-        candidates = await self._store.list_candidates(merchant_id, channels)
-        others = [one for one in candidates if one.customer_id != customer_id]
-        if not others or len({one.member_id for one in others}) > 1:
+        candidates = await self._store.list_candidates(merchant_id, customer_id, channels)
+        if len({one.member_id for one in candidates}) != 1:
             return None
-        found = others[-1]
+        found = candidates[-1]
         whereabouts = await fetch_whereabouts(found.customer_id)
         if whereabouts is None or not await self._is_merged(found, customer_id, channels, whereabouts):
             return None

@@ -25,6 +25,7 @@ from gateway.links.link import (
 from runtime.addresses import fold_ascii_case, make_email_key
 from runtime.database import Database
 from runtime.encryption import SecretKeys
+from runtime.phones import make_phone_key, parse_phone
 
 Channel: TypeAlias = tuple[str, str]
 # What else is written in the transaction of a link: its note. Returns whether one will come.
@@ -32,7 +33,7 @@ PutNote: TypeAlias = Callable[[Connection, Link], bool]
 
 _PURPOSE = "channel of a linked customer"
 _HASH_BYTES = 16
-_EMAIL = "email"
+_EMAIL, _PHONE = "email", "phone"
 _row = LINKS.c
 _stands = _row.end_time_ms.is_(None)
 
@@ -42,6 +43,28 @@ class LinkLimit(msgspec.Struct, frozen=True, kw_only=True):
 
     most: int
     day_start: datetime
+
+
+class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """`member`: the id or the support ID. `agent`: the whole e-mail or name, as claimed. None: any."""
+
+    member: str | None = None
+    customer_id: int | None = None
+    agent: str | None = None
+
+    def render(self) -> list[ColumnElement[bool]]:
+        conditions = []
+        if self.member is not None:
+            is_theirs = or_(_row.member_id == self.member, func.lower(_row.support_id) == self.member.lower())
+            conditions.append(is_theirs)
+        if self.customer_id is not None:
+            conditions.append(_row.customer_id == self.customer_id)
+        if self.agent is not None:
+            conditions.append(or_(_row.agent_name == self.agent, _row.agent_key == make_email_key(self.agent)))
+        return conditions
+
+
+_ANY = LinkFilter()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +92,11 @@ class LinkStore:
         return await self._database.read(lambda connection: _parse(connection.execute(query).one_or_none()))
 
     async def list_links(
-        self, merchant_id: str, *conditions: ColumnElement[bool], limit: int | None = None
+        self, merchant_id: str, wanted: LinkFilter = _ANY, *, limit: int | None = None
     ) -> Sequence[Link]:
         """List a shop's links, also those that ended, newest first."""
-        query = select(LINKS).where(_row.merchant_id == merchant_id, *conditions).order_by(_row.id.desc()).limit(limit)
+        of_shop = select(LINKS).where(_row.merchant_id == merchant_id, *wanted.render())
+        query = of_shop.order_by(_row.id.desc()).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [parse_link(row) for row in rows]
 
@@ -135,13 +159,23 @@ class LinkStore:
 
         return await self._database.write(end_it)
 
-    async def list_candidates(self, merchant_id: str, channels: Iterable[Channel]) -> list[Link]:
-        """List the links that stand whose customer had one of these channels when they were linked."""
+    async def list_candidates(self, merchant_id: str, customer_id: int, channels: Iterable[Channel]) -> list[Link]:
+        """List other customers' links that stand, if the other had one of these channels when they were linked.
+
+        Not those to a member from whom this customer was unlinked: that was meant to last.
+        """
         hashes = self._hash_all(merchant_id, channels, self._hash_keys)
         had = select(CHANNELS.c.link_id).where(
             CHANNELS.c.merchant_id == merchant_id, CHANNELS.c.channel_hash.in_(hashes)
         )
-        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(had)).order_by(_row.id)
+        was_unlinked = (
+            select(_row.member_id)
+            .where(_row.merchant_id == merchant_id, _row.customer_id == customer_id)
+            .where(_row.end_kind.in_([EndKind.UNLINKED.value, EndKind.REMOVED.value]))
+        )
+        others = (_row.customer_id != customer_id, _row.member_id.not_in(was_unlinked))
+        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(had), *others)
+        query = query.order_by(_row.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [parse_link(row) for row in rows]
 
@@ -246,7 +280,14 @@ def _make_agent_key(agent: Agent) -> str:
     return make_email_key(agent.email or agent.name)
 
 
+def _make_channel_key(kind: str, address: str) -> str:
+    """Equal for two spellings of one address. A number that is dialled in a country only is compared as written."""
+    if kind == _EMAIL:
+        return make_email_key(address)
+    number = parse_phone(address) if kind == _PHONE else None
+    return make_phone_key(number) if number else address
+
+
 def _hash(key: bytes, merchant_id: str, channel: Channel) -> str:
-    kind, address = channel
-    text = "\x1f".join((merchant_id, kind, make_email_key(address) if kind == _EMAIL else address))
+    text = "\x1f".join((merchant_id, channel[0], _make_channel_key(*channel)))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_HASH_BYTES).hexdigest()

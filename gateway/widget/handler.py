@@ -155,6 +155,10 @@ def _list_buttons(view: View) -> str:
         buttons.append("remove")
     if view.undo:
         buttons.append("undo")
+    if view.link_member:
+        buttons.append("link")
+    if view.linked:
+        buttons.append("unlink")
     return ",".join(buttons)
 
 

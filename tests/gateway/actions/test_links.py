@@ -104,7 +104,7 @@ async def test_customer_is_linked_by_the_support_id_and_the_answer_says_who_it_i
     assert (request.HasField("max_staleness"), request.max_staleness.ToMilliseconds()) == (True, 0)
     [note] = await shop.list_notes()
     assert (note["request_id"], note["ticket_id"]) == (f"linked:{link.link_id}", 4711)
-    candidates = await links.list_candidates(shop.gateway.merchant_id, [("email", "jana@example.com")])
+    candidates = await links.list_candidates(shop.gateway.merchant_id, 999, [("email", "jana@example.com")])
     assert candidates == [link]
 
 

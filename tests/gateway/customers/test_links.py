@@ -158,6 +158,19 @@ async def test_links_to_two_members_are_not_chosen_between(desk: Desk) -> None:
     assert desk.gorgias.asked == []
 
 
+async def test_customer_who_was_unlinked_is_not_linked_again_by_a_merge(desk: Desk) -> None:
+    """Both were linked to one member. A link to another member may come."""
+    await desk.link(OLD)
+    await desk.unlink(await desk.link(NEW, channels=frozenset()))
+    desk.gorgias.said = moved_to(NEW)
+    assert await desk.adopt(MORE) is None
+    assert desk.gorgias.asked == []
+    other = await desk.link(OTHER, "member-2")
+    desk.gorgias.said = GONE
+    moved = await desk.adopt(MORE)
+    assert (moved and moved.moved_from_id, desk.gorgias.asked) == (other.link_id, [OTHER])
+
+
 async def test_links_to_one_member_are_one(desk: Desk) -> None:
     """Gorgias is asked about one of the customers only."""
     for customer_id in (OLD, OTHER):

@@ -195,11 +195,12 @@ async def test_candidates_had_a_channel_whichever_key_hashed_it(opened: Database
     for channels, found in (
         ([("email", "jana@x.example")], [made]),
         ([("email", "JANA@X.EXAMPLE"), ("phone", "+421900000001")], [made, other]),
-        ([("whatsapp", "4f1a"), ("email", "4f1a")], []),
+        ([("phone", "tel:+421 900 000 001")], [other]),
+        ([("whatsapp", "4f1a"), ("email", "4f1a"), ("sms", "+421900000001")], []),
         ([], []),
     ):
-        assert await rotated.list_candidates("acme", channels) == found
-    assert await rotated.list_candidates("bloom", [("email", "jana@x.example")]) == []
+        assert await rotated.list_candidates("acme", 999, channels) == found
+    assert await rotated.list_candidates("bloom", 999, [("email", "jana@x.example")]) == []
     assert await rotated.has_all_channels(made, [*CHANNELS, ("phone", "1")])
     assert not await rotated.has_all_channels(made, [("email", "jana@x.example")])
 
@@ -220,8 +221,8 @@ async def test_moved_link_keeps_who_made_it_and_both_stay_on_record(links: LinkS
     assert old.end is not None
     assert old.end.kind is EndKind.MERGED
     assert await links.get("acme", 101) is None
-    assert await links.list_candidates("acme", [("email", "new@x.example")]) == [moved]
-    assert await links.list_candidates("acme", CHANNELS) == []
+    assert await links.list_candidates("acme", 999, [("email", "new@x.example")]) == [moved]
+    assert await links.list_candidates("acme", 999, CHANNELS) == []
     assert await links.move(made, 202, [], NOON) is None  # it was moved already
 
 
