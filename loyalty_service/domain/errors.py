@@ -2,7 +2,7 @@
 
 LoyaltyError
 ├── BadValueError
-├── CallerUnknownError · CallerForbiddenError · CallerExistsError · CallerNotFoundError
+├── CallerUnknownError · CallerForbiddenError · CallerExistsError · CallerNotFoundError (caller_errors.py)
 ├── MerchantNotFoundError · MerchantExistsError · MerchantUnverifiedError
 ├── MemberNotFoundError · MemberAmbiguousError · SearchesExhaustedError
 ├── MemberBlockedError · MemberStatusUnknownError
@@ -50,39 +50,6 @@ class BadValueError(LoyaltyError):
         super().__init__(f"{field} {description}")
         self.field = field
         self.description = description
-
-
-class CallerUnknownError(LoyaltyError):
-    reason = "CALLER_UNKNOWN"
-
-    def __init__(self) -> None:
-        super().__init__("the bearer key is missing or wrong")
-
-
-class CallerForbiddenError(LoyaltyError):
-    """`role`: the least that the call needs. `merchant_id`: the only shop that the caller may ask about."""
-
-    reason = "CALLER_FORBIDDEN"
-
-    def __init__(self, *, role: str, merchant_id: str = "") -> None:
-        if merchant_id:
-            super().__init__(f"this key is for calls about shop {merchant_id} only", role=role, merchant_id=merchant_id)
-        else:
-            super().__init__(f"this key's role is too low: the call needs {role}", role=role)
-
-
-class CallerExistsError(LoyaltyError):
-    reason = "CALLER_EXISTS"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"caller {name} already exists")
-
-
-class CallerNotFoundError(LoyaltyError):
-    reason = "CALLER_NOT_FOUND"
-
-    def __init__(self) -> None:
-        super().__init__("no caller has this name")
 
 
 class MerchantNotFoundError(LoyaltyError):

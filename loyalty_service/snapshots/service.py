@@ -145,7 +145,10 @@ class SnapshotService:
                 # The snapshot's support ID is cleaned for display, so it may be another member's.
                 if named_id in {None, snapshot.member.member_id}:
                     names.add(by_support_id)
-        return sum([await self._invalidate(merchant, identity) for identity in names])
+        dropped_count = sum([await self._invalidate(merchant, identity) for identity in names])
+        # Once more: where no member is held, what names several members is dropped, which may name this one.
+        await self._invalidate(merchant, next(iter(names)))
+        return dropped_count
 
     async def _invalidate(self, merchant: Merchant, identity: Identity) -> bool:
         self._flights.invalidate(merchant)
