@@ -53,6 +53,7 @@ def _make_acme() -> Project:
         *_make_other_scripts(),
         *_make_awkward(),
         *_make_odd(),
+        *_make_reachable(),
         _member("peter", email="peter@example.com", first_name="Peter", last_name="Two", points=Decimal(220)),
         _member("card", support_id="CARD-7", first_name="Clara", last_name="Card", points=Decimal(45)),
     ]
@@ -191,6 +192,22 @@ def _make_odd() -> list[Member]:
             overrides={"points": "1 240"},
             receipt_overrides={"balance": "1 340"},
         ),
+    ]
+
+
+def _make_reachable() -> list[Member]:
+    """Members whose customers in Gorgias write by another address than the member's e-mail, or none."""
+    people = [
+        ("walter", "Walter", "Whatsapp", "+421905123456", 380),
+        ("paula", "Paula", "Phone", "+421905123457", 265),
+        ("fero", "Fero", "Form", "+421905123458", 140),
+        ("sofia", "Sofia", "Second", None, 515),
+    ]
+    return [
+        _member(
+            name, email=f"{name}@example.com", first_name=first, last_name=last, phone=phone, points=Decimal(points)
+        )
+        for name, first, last, phone, points in people
     ]
 
 
