@@ -27,13 +27,16 @@ class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardGrouping(enum.Enum):
-    """By claimed agent, by the shop's reason, by the shop's day on which it was sent, by its ISO week, or by member."""
+    """By claimed agent, by the shop's reason, by the shop's day on which it was sent, by its ISO week, by member, or by
+    what the member was found.
+    """
 
     AGENT = "agent"
     REASON = "reason"
     DAY = "day"
     WEEK = "week"
     MEMBER = "member"
+    IDENTIFIED_BY = "identified_by"
 
 
 class AwardSum(msgspec.Struct, frozen=True, kw_only=True):
