@@ -27,9 +27,7 @@ class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardGrouping(enum.Enum):
-    """By claimed agent, by the shop's reason, by the shop's day on which it was sent, by its ISO week, by member, or by
-    what the member was found.
-    """
+    """By claimed agent, by the shop's reason, by its day of the last try, by ISO week, by member, by IdentifiedBy."""
 
     AGENT = "agent"
     REASON = "reason"

@@ -136,9 +136,12 @@ class Read:
 
     async def _fetch_member(self, identity: Identity) -> Member:
         request, candidate = await self._fetch_candidate(identity)
-        member = self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+        member = self._parse(request, lambda reader: self._parse_member(candidate, reader))
         self._observed.note_member(member)
         return member
+
+    def _parse_member(self, candidate: Candidate, reader: FieldReader) -> Member:
+        return parse_member(candidate, self._profile, self._fetch_time, self._zone, reader)
 
     async def _fetch_candidate(self, identity: Identity) -> tuple[Request, Candidate]:
         """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError."""

@@ -89,6 +89,11 @@ async def test_get_spells_a_whole_member(client: Client, jana: Member) -> None:
         "locale": "en",
         "status": "active",
         "created_at": 1723125758,
+        "birthday": None,
+        "expiring_points": None,
+        "pending_points": 0,
+        "points_to_next_tier": None,
+        "movements": [],
     }
 
 
