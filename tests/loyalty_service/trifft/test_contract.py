@@ -205,6 +205,19 @@ def test_scale_is_confirmed_by_a_proof_that_holds(
     assert read_contract(provider, proven)["scale"].state is state
 
 
+async def test_detail_that_cannot_be_read_contradicts_the_details_alone(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
+) -> None:
+    acme.settings.rate_limit = False
+    jana.overrides = {"birthday": "12.3.1990"}
+    for _ in range(20):
+        await fetch(provider, merchant, BY_EMAIL)
+    assert list_ids(provider, merchant, CONTRADICTED) == {"details"}
+    contract = read_contract(provider, merchant)
+    assert '[member] birthday = "birthday"' in contract["details"].problem
+    assert contract["member"].state is CONFIRMED
+
+
 async def test_unknown_status_contradicts_the_status_words(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
