@@ -49,7 +49,9 @@ class Who:
     """The options that name a member."""
 
     email: Annotated[str | None, Parameter(help="The member's e-mail address.")] = None
-    phone: Annotated[str | None, Parameter(help="Or the phone number, +421900000000.")] = None
+    phone: Annotated[
+        str | None, Parameter(help="Or the phone number: +421900000000, or as it is dialled in the shop's country.")
+    ] = None
     support_id: Annotated[str | None, Parameter(help="Or the support or referral ID.")] = None
     member_id: Annotated[str | None, Parameter(name="--member", help="Or TRIFFT's id of the member.")] = None
 

@@ -6,7 +6,7 @@ from alembic import op
 from loyalty_service.migrations.v0003_callers import keep_columns
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -25,6 +25,7 @@ from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_te
 from loyalty_service.trifft.mapping.wallets import find_wallet_lines, read_balance
 from loyalty_service.trifft.profile import MemberFields, Profile, is_word
 from loyalty_service.trifft.wire import WireError
+from runtime.phones import parse_phone
 
 # A widget shows no more than this.
 MAX_SEGMENTS = 100
@@ -40,14 +41,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     row: dict[str, Any]
 
 
-def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
+def parse_candidates(
+    rows: list[Any], fields: MemberFields, identity: Identity, country: str, reader: FieldReader
+) -> list[Candidate]:
     """Return the rows with exactly this identity, each member once: TRIFFT's search may match more loosely.
 
     A row that cannot be compared is skipped. If no other row matches, this raises WireError: the skipped row may be the
-    member, so "no such member" could be false.
+    member, so "no such member" could be false. `country`: where phone numbers without a country's code are dialled.
     """
-    comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
-    matching = [row for row in comparable if _has_identity(row, fields, identity)]
+    comparable = [row for row in rows if _is_comparable(row, fields, identity, country, reader)]
+    matching = [row for row in comparable if _has_identity(row, fields, identity, country)]
     if comparable:
         reader.found[f"member.{identity.kind}"] = bool(matching) or _has_any(comparable, fields, identity)
     if not matching and len(comparable) < len(rows):
@@ -67,6 +70,11 @@ def parse_candidate(row: object, fields: MemberFields) -> Candidate:
         is_anonymised=is_word(status, fields.anonymised_states),
         row=found,
     )
+
+
+def read_support_id(candidate: Candidate, fields: MemberFields) -> str:
+    """As it is shown; empty where it cannot be read."""
+    return FieldReader().read("member.support_id", fields.support_id, candidate.row, parse_text, "")
 
 
 def parse_member(candidate: Candidate, profile: Profile, now: datetime, zone: tzinfo, reader: FieldReader) -> Member:
@@ -103,8 +111,11 @@ def _find_lines(member: Member) -> dict[str, bool]:
     }
 
 
-def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
-    """Whether the row is an object whose field for this kind of identity is a text, or empty."""
+def _is_comparable(row: object, fields: MemberFields, identity: Identity, country: str, reader: FieldReader) -> bool:
+    """Whether the row is an object whose field for this kind of identity is a text, or empty.
+
+    A phone number that cannot be read, for example one without its country, may be the one that was searched for.
+    """
     if not isinstance(row, dict):
         reader.note("find_member.items")
         return False
@@ -114,15 +125,18 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
     def parse(value: object) -> str:
         if identity.kind == "email" and not isinstance(value, str | None):
             raise WireError("no text")  # a number may be a support ID, but not an e-mail
-        return parse_echo(value)
+        text = parse_echo(value)
+        if identity.kind == "phone" and text.strip() and parse_phone(text, country) is None:
+            raise WireError("no phone number")
+        return text
 
     return reader.read(line, expressions[identity.kind], row, parse, None) is not None
 
 
-def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
+def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity, country: str) -> bool:
     text = _read_identity(row, fields, identity)
     try:
-        return parse_identity(identity.kind, text).key == identity.key
+        return parse_identity(identity.kind, text, country).key == identity.key
     except BadValueError:
         return False
 

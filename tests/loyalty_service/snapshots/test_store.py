@@ -42,7 +42,10 @@ def make_entry(content: Content | None) -> Entry:
 
 
 ALIAS = Alias(member_key="key", member_id="jana")
-TWINS = make_nobody(parse_identity("email", "Jana@example.com"), MemberAmbiguousError(2, FakeClock().now()))
+TWINS = make_nobody(
+    parse_identity("email", "Jana@example.com"),
+    MemberAmbiguousError({"jana": "JN-4821", "jan": ""}, FakeClock().now()),
+)
 ENTRIES = [make_entry(content) for content in (ALIAS, TWINS, None)]
 SERIALIZERS = [EntrySerializer(), EncryptedSerializer(b"k" * 32)]
 
@@ -82,11 +85,11 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     )
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        3: {
+        4: {
             "Entry": "key began_us valid_from_us content",
             "HeldMember": "snapshot",
             "Alias": "member_key member_id",
-            "Nobody": "member_count fetch_time asked",
+            "Nobody": "support_ids fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
             "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments join_time "
             "next_expiry pending_points points_to_next_tier birthday recent_movements",
