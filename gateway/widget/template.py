@@ -34,6 +34,7 @@ _FLAT = (
     ("last_try_text", labels.LAST_TRY),
     *_MEMBER,
     ("linked_text", labels.LINK),
+    ("details_text", labels.DETAILS),
     ("support_awards_text", labels.SUPPORT),
     ("undo_text", labels.UNDO_BUTTON),
     ("coupons_text", labels.COUPONS),
@@ -96,16 +97,19 @@ def _render_list_rows(add: Sequence[Node], others: _Others) -> list[Node]:
     """The buttons to add and to remove points, or to link, come first, as on the card of the conservative template."""
     given = render_text("line", labels.SUPPORT, 0)
     coupon = render_card("", labels.COUPON, [render_text("line", labels.COUPON, 0)], display=False)
+    movement = render_card("", labels.MOVEMENT, [render_text("line", labels.MOVEMENT, 0)], display=False)
     lists = (
         ("last_try", render_card("", labels.LAST_TRY, [render_text("line", labels.LAST_TRY, 0)], display=False)),
         ("member", render_card("", labels.MEMBER, _render_texts(_MEMBER), display=False)),
         ("linked", _render_pressable(labels.LINK, labels.LINK, others.unlink)),
+        ("details", render_card("", labels.DETAILS, [render_text("line", labels.DETAILS, 0)], display=False)),
         ("support_awards", render_card("", labels.SUPPORT, [given], display=False)),
         (
             "undo",
             render_card("", labels.LAST_AWARD, [render_text("title", labels.UNDO_BUTTON, 0)], buttons=(others.undo,)),
         ),
         ("coupon_list", render_card("", labels.COUPONS, [render_list("coupons", coupon, 0)])),
+        ("movement_list", render_card("", labels.MOVEMENTS, [render_list("movements", movement, 0)])),
     )
     link = render_card("", labels.LINK_BUTTON, [], buttons=(others.link,), display=False)
     first = [

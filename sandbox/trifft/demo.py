@@ -4,7 +4,8 @@ import uuid
 from decimal import Decimal
 from functools import cache
 
-from sandbox.trifft.member import Coupon, CouponState, Member, Segment, Tier, UserCoupon, Venue, Wallet
+from sandbox.trifft.demo_movements import make_jana_movements, make_waiting_movements
+from sandbox.trifft.member import Coupon, CouponState, ExpiringPoints, Member, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -77,6 +78,10 @@ def _make_jana() -> Member:
         segments=[Segment(slug="vip", name="VIP"), Segment(slug="new-7d", name="Registered in last 7 days")],
         favorite_venue=Venue(id=_id("eurovea"), name="Bratislava, Eurovea"),
         locale="sk",
+        expiring_points=ExpiringPoints(points=Decimal(200), expires_at=_END_OF_2026),
+        next_tier_at=Decimal(1500),
+        birthday="1990-03-12",
+        movements=make_jana_movements(),
         coupons=[
             _coupon("welcome", "Welcome! ", "activated", redeem_value="5 EUR", code="WELCOME5", until=_END_OF_2026),
             _coupon("cake", "Cake of the month", redeem_value="1 cake", until=_START_OF_2027 + 31 * _DAY_S - 1),
@@ -254,6 +259,7 @@ def _make_bloom() -> Project:
             last_name="Malá",
             points=Decimal(600),
             delayed_credits=True,
+            movements=make_waiting_movements(),
             locale="sk",
         ),
     ]

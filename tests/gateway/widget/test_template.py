@@ -36,7 +36,8 @@ def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  #
 def make_full_view() -> View:
     """Every list has an item."""
     award = make_award(until=NOW + timedelta(minutes=25))
-    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    details = pb.Member(pending_points=50, recent_movements=[pb.Movement(change="100")])
+    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]), member=details)
     view = render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
     link, linked = LinkButton(link_token="token"), LinkedRow(title="Linked by Ana, 23 Nov", unlink_token="token")
     return msgspec.structs.replace(view, link_member=(link,), linked=(linked,))
@@ -95,6 +96,8 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
             {
                 ".add_points.award_token",
                 ".add_points.deduct_token",
+                ".details.line",
+                ".movement_list.movements.line",
                 ".support_awards.line",
                 ".undo.title",
                 ".undo.undo_token",
@@ -107,7 +110,7 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
         (
             "conservative",
             {
-                *(".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
+                *(".details_text", ".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
                 *(".award_token", ".deduct_token", ".linked_text", ".link_token", ".unlink_token"),
             },
         ),
@@ -215,7 +218,9 @@ def test_rows_follow_in_the_order_in_which_agents_read() -> None:
         "last_try",
         "member",
         "linked",
+        "details",
         "support_awards",
         "undo",
         "coupon_list",
+        "movement_list",
     ]
