@@ -106,7 +106,8 @@ async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
         assert (event["url"], event["source"], event["status"]) == ("current", source, status)
         is_asked = source == "gorgias" or status in {"not_member", "no_identity"}
         assert (event["customer_id"], event["lookup_ms"] is not None) == (customer_id, is_asked)
-        assert (event["buttons"], event["is_stale"]) == (["add"] if status == "member" else [], False)
+        buttons = {"member": ["add"], "blocked": []}.get(status, ["link"])
+        assert (event["buttons"], event["is_stale"]) == (buttons, False)
         assert (checks["sidebar"]["state"], code) == (state, int(state == "failed")), checks
     _, events, _ = await shop.check_json(4711)
     assert [event["source"] for event in events] == ["encoded_url", "url"]
