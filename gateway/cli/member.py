@@ -37,9 +37,9 @@ _KEPT_WORDS = {
 _NOT_OURS = """\
 Not forgotten here: TRIFFT's own data (forget them there first, or the next ticket event reads them again), the notes in
 Gorgias' tickets, and the last sidebar, which Gorgias keeps with the customer.
-Kept by design: of each award the amount, times, agent, ticket, number, state, reason and TRIFFT's number of the
-movement, and what a person wrote when they settled one. Of a click, the gateway keeps the ticket for 30 days,
-never the member. No log names a member.
+Kept by design: of each award the amount, times, agent, ticket, number, state, reason, by what kind of address the
+member was found, TRIFFT's number of the movement, and what a person wrote when they settled one. Of a click, the
+gateway keeps the ticket for 30 days, never the member. No log names a member.
 """
 
 

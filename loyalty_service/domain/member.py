@@ -125,6 +125,28 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     expire_time: datetime | None
 
 
+class ExpiringPoints(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Points that will be taken away. `points` are whole, 1 or more; `expire_time` is their last second."""
+
+    points: int
+    expire_time: datetime
+
+
+class Birthday(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A day of any year."""
+
+    month: int
+    day: int
+
+
+class RecentMovement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A booking of the wallet. `create_time`: None where it is not known; `note`: the provider's text, or empty."""
+
+    change: Decimal
+    create_time: datetime | None
+    note: str
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme: only the fields that the widget shows, so no e-mail and no phone number.
 
@@ -133,6 +155,9 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `tier` is None where the programme has no tiers, and empty where it cannot be read. `favorite_venue` is None where
     the member chose none, `join_time` where the provider does not say. `support_id` and `full_name` are empty where
     they are not on file. `status_word`: the provider's own status, for people; empty where there is none.
+
+    `pending_points` (booked later) are rounded down, `points_to_next_tier` up and above 0; None where the provider does
+    not say. `recent_movements`: newest first, at most 5.
     """
 
     member_id: str
@@ -145,3 +170,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     favorite_venue: Venue | None
     segments: tuple[Segment, ...]
     join_time: datetime | None = None
+    next_expiry: ExpiringPoints | None = None
+    pending_points: int | None = None
+    points_to_next_tier: int | None = None
+    birthday: Birthday | None = None
+    recent_movements: tuple[RecentMovement, ...] = ()

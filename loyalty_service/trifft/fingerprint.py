@@ -16,6 +16,7 @@ _SECTIONS = ("envelope", "find_member", "get_member", "member", "wallet", "credi
 _HARMLESS = frozenset(
     {
         *("tier", "favorite_venue", "join_time", "segments"),
+        *("next_expiry", "pending_points", "points_to_next_tier", "birthday", "recent_movements"),
         *("status", "active_states", "blocked_states", "anonymised_states"),
     }
 )

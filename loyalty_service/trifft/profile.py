@@ -121,6 +121,11 @@ class MemberFields(_Section, frozen=True, kw_only=True):
     favorite_venue: Expression
     join_time: Expression
     segments: Expression
+    next_expiry: Expression
+    pending_points: Expression
+    points_to_next_tier: Expression
+    birthday: Expression
+    recent_movements: Expression
 
 
 class WalletFields(_Section, frozen=True, kw_only=True):

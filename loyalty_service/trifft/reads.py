@@ -139,9 +139,12 @@ class Read:
 
     async def _fetch_member(self, identity: Identity, searches: Searches) -> Member:
         request, candidate = await self._fetch_candidate(identity, searches)
-        member = self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+        member = self._parse(request, lambda reader: self._parse_member(candidate, reader))
         self._observed.note_member(member)
         return member
+
+    def _parse_member(self, candidate: Candidate, reader: FieldReader) -> Member:
+        return parse_member(candidate, self._profile, self._fetch_time, self._zone, reader)
 
     async def _fetch_candidate(self, identity: Identity, searches: Searches) -> tuple[Request, Candidate]:
         """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError, SearchesExhaustedError."""

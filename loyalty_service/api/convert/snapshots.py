@@ -13,6 +13,7 @@ from loyalty_service.domain.member import (
     Member,
     MemberStatus,
     NoBalance,
+    RecentMovement,
     Wallet,
 )
 from loyalty_service.domain.merchant import Merchant
@@ -78,6 +79,19 @@ def _write_member(member: Member, merchant: Merchant) -> pb.Member:
         segments=[pb.Segment(slug=one.slug, display_name=one.display_name) for one in member.segments],
         profile_url=merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe="")),
         join_time=write_time(member.join_time) if member.join_time else None,
+        next_expiry=spell(member.next_expiry) if member.next_expiry else None,
+        pending_points=member.pending_points,
+        points_to_next_tier=member.points_to_next_tier,
+        birthday=spell(member.birthday) if member.birthday else None,
+        recent_movements=[_write_movement(one) for one in member.recent_movements],
+    )
+
+
+def _write_movement(movement: RecentMovement) -> pb.Movement:
+    return pb.Movement(
+        change=f"{movement.change:f}",
+        create_time=write_time(movement.create_time) if movement.create_time else None,
+        note=movement.note,
     )
 
 

@@ -4,7 +4,7 @@ A field that cannot be read is absent, and the reader notes it. A field that the
 which names the line of the profile, never the content.
 """
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from loyalty_service.domain.member import (
     Venue,
     parse_identity,
 )
+from loyalty_service.trifft.mapping.details import find_detail_lines, read_details
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_object, read_required
 from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text, parse_time
 from loyalty_service.trifft.mapping.wallets import find_wallet_lines, read_balance
@@ -76,7 +77,8 @@ def read_support_id(candidate: Candidate, fields: MemberFields) -> str:
     return FieldReader().read("member.support_id", fields.support_id, candidate.row, parse_text, "")
 
 
-def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: FieldReader) -> Member:
+def parse_member(candidate: Candidate, profile: Profile, now: datetime, zone: tzinfo, reader: FieldReader) -> Member:
+    """`now`: points that expired before are not shown."""
     row, fields = candidate.row, profile.member
     word = reader.read("member.status", fields.status, row, _parse_status, "")
     member = Member(
@@ -90,8 +92,9 @@ def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: F
         favorite_venue=_read_venue(row, fields, reader),
         segments=_read_segments(row, fields, reader),
         join_time=reader.read("member.join_time", fields.join_time, row, lambda value: parse_time(value, zone), None),
+        **read_details(row, fields, now, zone, reader),
     )
-    reader.found |= _find_lines(member) | find_wallet_lines(member.wallet, row, profile)
+    reader.found |= _find_lines(member) | find_detail_lines(member) | find_wallet_lines(member.wallet, row, profile)
     return member
 
 
