@@ -156,10 +156,13 @@ async def test_anonymised_twin_is_passed_over(
 async def test_two_members_on_one_email_are_ambiguous(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
-    add(acme, email="JANA@example.com")
+    """They are told apart by their support IDs, cleaned as the panel shows them."""
+    add(acme, id="zoe", email="JANA@example.com", support_id="ZO\u200b 17 ")
+    add(acme, id="dalibor", email="jana@EXAMPLE.com", support_id=None)
     with pytest.raises(MemberAmbiguousError) as caught:
         await fetch(provider, merchant)
-    assert caught.value.member_count == 2
+    assert caught.value.member_count == 3
+    assert caught.value.support_ids == {"jana": "JN-4821", "zoe": "ZO 17", "dalibor": ""}
 
 
 @pytest.mark.parametrize("kind", ["email", "phone", "support_id", "member_id"])

@@ -16,33 +16,16 @@ from loyalty_service.trifft.mapping.member import parse_candidates
 from loyalty_service.trifft.phones import spell_phone
 from loyalty_service.trifft.profile import parse_profile
 from loyalty_service.trifft.wire import WireError
-from sandbox.trifft import Member, Project, make_project
+from sandbox.trifft import make_project
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+from tests.loyalty_service.trifft.test_spellings import SearchedProject, add
 
 SLOVAK, MEXICAN, BRAZILIAN = "+421900000001", "+525512345678", "+5511987654321"
-
-
-class SearchedProject(Project):
-    """Knows what was looked for."""
-
-    def __init__(self, project: Project) -> None:
-        super().__init__(project.state)
-        self.searched: list[str] = []
-
-    def find_members(self, field: Any, value: str) -> list[Member]:  # noqa: ANN401 - one of three names
-        self.searched.append(value)
-        return super().find_members(field, value)
 
 
 @pytest.fixture
 def acme() -> SearchedProject:
     return SearchedProject(make_project("acme", []))
-
-
-def add(project: Project, phone: str) -> str:
-    member = Member(phone=phone)
-    project.members[member.id] = member
-    return member.id
 
 
 async def find(provider: TrifftProvider, merchant: Merchant, phone: str, searches: Searches | None = None) -> str:
@@ -76,7 +59,7 @@ async def test_search_has_the_profile_s_spelling(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: SearchedProject
 ) -> None:
     merchant = make_merchant(profile="[find_member]\nphone_spelling = 'national'")
-    member_id = add(acme, "0900000001")
+    member_id = add(acme, phone="0900000001").id
     for country in ("SK", ""):
         shop = msgspec.structs.replace(merchant, country=country, time_zone="Europe/Bratislava")
         assert await find(provider, shop, SLOVAK) == member_id
@@ -100,7 +83,7 @@ async def test_line_is_found_by_either_spelling(
     for asked, on_file, searched in LINES:
         acme.members.clear()
         acme.searched.clear()
-        member_id = add(acme, on_file)
+        member_id = add(acme, phone=on_file).id
         assert await find(provider, merchant, asked) == member_id
         assert acme.searched == searched
 
@@ -108,7 +91,7 @@ async def test_line_is_found_by_either_spelling(
 async def test_landline_of_brazil_finds_no_mobile(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject
 ) -> None:
-    add(acme, "+5511932654321")
+    add(acme, phone="+5511932654321")
     assert await find(provider, merchant, "+551132654321") == ""
     assert acme.searched == ["+551132654321"]
 
