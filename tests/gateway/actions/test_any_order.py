@@ -179,9 +179,7 @@ STEPS = st.one_of(
 @given(st.lists(STEPS, min_size=4, max_size=20))
 @settings(max_examples=30)
 @example([("show", 4713), ("link", 0, 4713, "m-3"), ("show", 4713), ("forget", "m-3"), ("award", 1, 4713)])
-async def test_points_go_to_the_panels_member_and_only_where_the_ticket_is_theirs(
-    edge: Edge, steps: list[Step]
-) -> None:
+async def test_points_go_to_the_panels_member_on_a_ticket_of_theirs_only(edge: Edge, steps: list[Step]) -> None:
     """Panels of before are pressed after whatever came since, on any ticket."""
     async with open_world(edge) as world:
         for ticket_id in TICKETS:
