@@ -1,13 +1,15 @@
 """What a new event of a ticket would find now: each step of the way to its member, for operators. Names nobody."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
 
 from gateway.customers.address import Customer
+from gateway.customers.finding import Finding, Question, TicketEmail
 from gateway.customers.identity import FoundBy
-from gateway.customers.search import Finding, Question, Search, Services, TicketEmail
+from gateway.customers.search import Search, Services
 from gateway.errors import LoyaltyCallError, StoreUnavailableError, name_reason
 from gateway.events.checks import CORRECT, LINK, MERGE, Now, say_cause
 from gateway.events.event import NO_IDENTITY, UNAVAILABLE
@@ -57,10 +59,11 @@ async def ask_now(ask: Questions, ticket_id: int) -> Now:
     question = Question(
         merchant_id=ask.merchant_id,
         country=ask.country,
+        ticket_id=str(ticket_id),
         customer_id=ticket.customer_id,
         customer=Customer(email, ticket.customer_id),
     )
-    search = Search(ask.services, question)
+    search = Search(ask.services, question, until=time.monotonic() + ask.services.time_s)
     try:
         await search.run()
     except StoreUnavailableError as error:

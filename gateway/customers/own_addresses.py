@@ -1,5 +1,6 @@
 """The shop's own e-mail addresses: mail that comes through them is not from them, so they find no member."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from runtime.database import DatabaseError
 
 _REMEMBER_S = 60.0
 _CAPACITY = 10_000
+_WAIT_S = 0.25
 
 
 class OwnAddresses:
@@ -27,8 +29,10 @@ class OwnAddresses:
             return held[0]
         until = self._clock() + _REMEMBER_S
         try:
-            keys = frozenset(map(make_email_key, await self._store.list_own_addresses(merchant_id)))
-        except DatabaseError:
+            async with asyncio.timeout(_WAIT_S):
+                addresses = await self._store.list_own_addresses(merchant_id)
+            keys = frozenset(map(make_email_key, addresses))
+        except (DatabaseError, TimeoutError):
             if held is None:
                 raise StoreUnavailableError from None
             keys = held[0]

@@ -1,6 +1,6 @@
 """Finds the member of a ticket's customer: by a link, the ticket's e-mail, their other addresses. Never guesses."""
 
-import enum
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from aiohttp import web
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.candidates import Candidates, choose_candidates
+from gateway.customers.finding import Finding, Question, TicketEmail
 from gateway.customers.identity import FoundBy, Identity
 from gateway.customers.links import Links
 from gateway.customers.lookup import Customers
@@ -17,6 +18,7 @@ from gateway.customers.memory import Unanswered
 from gateway.customers.own_addresses import OwnAddresses
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.gorgias.customers import CustomerAddresses
+from gateway.gorgias.tickets import parse_ticket_id
 from gateway.gorgias.whereabouts import Whereabouts
 from gateway.links.link import Link
 from gateway.loyalty_client import LoyaltyClient
@@ -25,24 +27,13 @@ from runtime.addresses import make_email_key
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 
+# Without our own database the addresses still count.
+_DATABASE_S = 0.25
 # How often TRIFFT is searched for one event at most.
 MOST_SEARCHES = 5
 # The part of the time for asking Gorgias; the rest is for TRIFFT.
 _GORGIAS_SHARE = 0.4
 _LEAST_TIMEOUT_S = 0.05
-
-
-class TicketEmail(enum.StrEnum):
-    """What is known of the ticket's e-mail address."""
-
-    # Not looked for: a link decides, or Gorgias did not say whose the ticket is.
-    UNKNOWN = "unknown"
-    ABSENT = "absent"
-    OWN = "own"
-    NOBODYS = "nobodys"
-    NO_ADDRESS = "no_address"
-    # It names a member, or several; or TRIFFT did not say.
-    ASKED = "asked"
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,56 +48,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     time_s: float
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose member is wanted. `customer_id`: as the call names it; `customer`: as far as the call says who it is.
-
-    `country`: the shop's, for phone numbers without one.
-    """
-
-    merchant_id: str
-    country: str
-    customer_id: int | None
-    customer: Customer | AskGorgias
-    request_id: str = ""
-
-
-class Finding(msgspec.Struct, kw_only=True):
-    """What a search found. It is filled on the way, so that a search that ends early has all until then.
-
-    `customer`: None if Gorgias did not say who it is. `link`: the customer's; `is_link_unread`: our own database did
-    not say it, and the search went on without. `snapshot`, `found_by`: the member. `candidates`: the customer's other
-    addresses; None if Gorgias was not asked for them, or did not say them. `unanswered`: why it did not say something.
-    `error`: the answer of the loyalty service that decided. `nobody`: its last answer that there is nobody. `lookup_s`,
-    `loyalty_s`: how long Gorgias and the loyalty service were asked; None: not at all.
-    """
-
-    customer: Customer | None = None
-    link: Link | None = None
-    is_link_unread: bool = False
-    email: TicketEmail = TicketEmail.UNKNOWN
-    candidates: Candidates | None = None
-    unanswered: Unanswered | None = None
-    snapshot: pb.Snapshot | None = None
-    found_by: Identity | None = None
-    error: LoyaltyCallError | None = None
-    nobody: LoyaltyCallError | None = None
-    lookup_s: float | None = None
-    loyalty_s: float | None = None
-
-    @property
-    def is_partly_known(self) -> bool:
-        """Whether the ticket's e-mail names nobody, and it is not known whether another address does."""
-        is_cut = self.candidates is not None and not self.candidates.is_whole
-        return is_cut or self.unanswered is not None or (self.error is not None and self.candidates is not None)
-
-
 class Search:
-    """One search. Open a new one for each ticket event."""
+    """One search. Make a new one for each ticket event. `until`: when it must end, of `time.monotonic`."""
 
-    def __init__(self, services: Services, question: Question) -> None:
+    def __init__(self, services: Services, question: Question, *, until: float) -> None:
         self._services = services
         self._question = question
-        self._until = time.monotonic() + services.time_s
+        self._until = until
         self._search_count = 0
         self.finding = Finding()
 
@@ -126,16 +74,19 @@ class Search:
         own_keys = await self._services.own_addresses.get(self._question.merchant_id)
         if await self._try_email(customer.email, own_keys):
             return
-        if customer.customer_id is not None:
-            await self._try_others(customer.customer_id, customer.email, own_keys)
+        if customer.customer_id is None and await self._ask_for_customer_id():
+            return
+        if finding.customer is not None and finding.customer.customer_id is not None:
+            await self._try_others(finding.customer.customer_id, customer.email, own_keys)
 
     async def _try_link(self, customer_id: int | None) -> bool:
         """Whether a link decides."""
         if customer_id is None:
             return False
         try:
-            link = await self._services.links.find(self._question.merchant_id, customer_id)
-        except DatabaseError:
+            async with asyncio.timeout(_DATABASE_S):
+                link = await self._services.links.find(self._question.merchant_id, customer_id)
+        except (DatabaseError, TimeoutError):
             self.finding.is_link_unread = True
             return False
         return link is not None and await self._follow(link)
@@ -144,6 +95,17 @@ class Search:
         self.finding.link = link
         await self._get(pb.MemberIdentity(member_id=link.member_id), Identity(FoundBy.LINK, link.member_id))
         return True
+
+    async def _ask_for_customer_id(self) -> bool:
+        """Ask whose the ticket is, if the call did not say it. Returns whether a link of theirs decides."""
+        known = self.finding.customer
+        if parse_ticket_id(self._question.ticket_id) is None:
+            return False
+        await self._ask_for_customer(AskGorgias(ticket_id=self._question.ticket_id, customer_id=""))
+        said = self.finding.customer
+        if known is not None and said is not None:
+            self.finding.customer = Customer(known.email, said.customer_id)
+        return said is not None and await self._try_link(said.customer_id)
 
     async def _ask_for_customer(self, asked: AskGorgias) -> None:
         with self._looking_up() as timeout_s:
@@ -205,10 +167,11 @@ class Search:
                 return await services.customers.find_whereabouts(merchant_id, other_id, timeout_s=timeout_s)
 
         try:
-            link = await services.links.adopt(
-                merchant_id, customer_id, addresses.channels, fetch_whereabouts, services.clock.now()
-            )
-        except DatabaseError:
+            async with asyncio.timeout(self._left_s):
+                link = await services.links.adopt(
+                    merchant_id, customer_id, addresses.channels, fetch_whereabouts, services.clock.now()
+                )
+        except (DatabaseError, TimeoutError):
             self.finding.is_link_unread = True
             return False
         return link is not None and await self._follow(link)
@@ -242,12 +205,16 @@ class Search:
         if finding.error is not None and finding.error.reason == "MEMBER_NOT_FOUND":
             finding.nobody, finding.error = finding.error, None
 
+    @property
+    def _left_s(self) -> float:
+        return max(_LEAST_TIMEOUT_S, self._until - time.monotonic())
+
     @contextmanager
     def _asking(self) -> Iterator[float]:
         """Ask the loyalty service: yields the time for it, and keeps its refusal in the finding."""
         began = time.monotonic()
         try:
-            yield max(_LEAST_TIMEOUT_S, self._until - began)
+            yield self._left_s
         except LoyaltyCallError as error:
             self.finding.error = error
         finally:
@@ -259,7 +226,7 @@ class Search:
         began = time.monotonic()
         share_s = self._services.time_s * _GORGIAS_SHARE - (self.finding.lookup_s or 0.0)
         try:
-            yield max(0.0, min(share_s, self._until - began))
+            yield max(0.0, min(share_s, self._left_s))
         finally:
             self.finding.lookup_s = (self.finding.lookup_s or 0.0) + time.monotonic() - began
 

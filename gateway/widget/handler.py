@@ -15,8 +15,9 @@ from gateway.actions.token import TOKENS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
 from gateway.customers.address import parse_customer
+from gateway.customers.finding import Question
 from gateway.customers.identity import FoundBy, Identity
-from gateway.customers.search import SERVICES, Question, Search
+from gateway.customers.search import SERVICES, Search
 from gateway.errors import CredentialError, GatewayError
 from gateway.events.event import Event
 from gateway.events.service import EVENTS
@@ -68,16 +69,18 @@ async def handle_widget(request: web.Request) -> web.Response:
 async def _answer(event: Event, request: web.Request) -> View:
     """Render the panel, and fill the event."""
     app = request.app
+    until = time.monotonic() + app[CONFIG].read_timeout_s
     shop = await app[MERCHANTS].get(event.merchant_id)
     call = _read_call(event, request)
     question = Question(
         merchant_id=event.merchant_id,
         country=shop.country,
+        ticket_id=call.ticket_id,
         customer_id=event.customer_id,
         customer=parse_customer(call),
         request_id=request[REQUEST_ID],
     )
-    search = Search(app[SERVICES], question)
+    search = Search(app[SERVICES], question, until=until)
     try:
         await search.run()
     finally:

@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.refusals import REFUSALS, name_customer
 from gateway.clock import CLOCK
-from gateway.customers.search import Finding
+from gateway.customers.finding import Finding
 from gateway.errors import NoTokenReason
 from gateway.events.event import Event
 from gateway.links.link import Link

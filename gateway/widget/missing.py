@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.customers.search import Finding, TicketEmail
+from gateway.customers.finding import Finding, TicketEmail
 from gateway.errors import LoyaltyCallError, NoTokenReason
 from gateway.widget.view import View, render_search, render_unavailable, render_without_identity
 from gateway.wording.panel.nobody import (

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.customers.address import AskGorgias, Customer
-from gateway.customers.search import Finding
+from gateway.customers.finding import Finding
 from gateway.errors import name_reason
 from gateway.events.event import UNAVAILABLE, Event, Others, Source
 from gateway.gorgias.widget_url import WidgetCall

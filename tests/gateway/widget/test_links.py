@@ -78,6 +78,7 @@ async def test_panel_of_a_member_or_of_no_customer_says_why_there_is_no_button(s
     shop.scripted.snapshot = make_snapshot()
     panel = await get_panel(shop.gateway, "jana@example.com", "101")
     assert (panel["link_member"], panel["link_token"], panel["unlink_token"]) == ([], "has-member", "not-linked")
+    shop.helpdesk.answer("GET /tickets/4714", {"id": 4714, "customer": None})
     panel = await get_panel(shop.gateway, customer_id="None")
     assert (panel["status"], panel["link_member"], panel["link_token"]) == ("no_identity", [], "no-customer")
     shop.scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE")

@@ -206,6 +206,20 @@ async def test_addresses_are_asked_for_once_and_of_another_customer_anew(desk: D
     assert desk.helpdesk.requests == [f"GET /customers/{other}"]
 
 
+async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: Desk) -> None:
+    """A Gorgias that does not know that variable."""
+    desk.add_member("m-1", PHONE)
+    ticket = desk.add_customer("a@example.com", ("phone", PHONE))
+    customer_id = desk.helpdesk.account.state.tickets[ticket].customer_id
+    body = await (await desk.gateway.get_widget("a@example.com", ticket_id=str(ticket), customer_id="None")).json()
+    assert (body["status"], desk.gateway.tokens.parse(body["award_token"]).owner.kind) == ("member", FoundBy.PHONE)
+    assert desk.helpdesk.requests == [f"GET /tickets/{ticket}", f"GET /customers/{customer_id}"]
+    for ticket_id in ("None", str(ticket)):
+        desk.helpdesk.answer(f"GET /tickets/{ticket}", status=404)
+        body = await (await desk.gateway.get_widget("b@example.com", ticket_id=ticket_id, customer_id="")).json()
+        assert body["status"] in {"not_member", "member"}
+
+
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
     """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
     desk.add_member("m-1", "x5@example.com")

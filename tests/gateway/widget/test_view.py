@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.member_record import list_fields, render_snapshot
 from gateway.customers.address import Customer
-from gateway.customers.search import Finding, TicketEmail
+from gateway.customers.finding import Finding, TicketEmail
 from gateway.errors import LoyaltyCallError, NoTokenReason
 from gateway.widget.missing import render_missing
 from gateway.widget.undo import Undo
