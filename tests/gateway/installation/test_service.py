@@ -39,7 +39,13 @@ async def test_own_addresses_stay_where_gorgias_does_not_say_them(
     await install(store, gorgias, "acme", target, Buttons())
     names = ("support@acme.example", "orders@acme.example")
     assert set(await store.list_own_addresses("acme")) == {"shop@acme.example", *names}
-    records = [None, 5, {"type": "email"}, {"type": "email", "meta": {"address": "no address"}}, {"meta": []}]
+    records: list[object] = [
+        None,
+        5,
+        {"type": "email"},
+        {"type": "email", "meta": {"address": "no address"}},
+        {"meta": []},
+    ]
     records += [{"type": "http", "meta": {"address": "a@x.example"}}, {"type": "gmail", "meta": {"address": names[0]}}]
     helpdesk.answer("GET /integrations", {"data": records, "meta": {"next_cursor": None}})
     assert await gorgias.list_mailboxes() == [names[0]]
