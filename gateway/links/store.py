@@ -141,13 +141,15 @@ class LinkStore:
     ) -> Change:
         """End a customer's link, if it stands. `link_id`: None: whichever it is. A link that ended is the answer, too.
 
-        Raises LinkGoneError.
+        Raises LinkGoneError; with a note also CredentialError, if the shop is not installed any more.
         """
         wanted = [_row.merchant_id == merchant_id, _row.customer_id == customer_id]
         wanted.append(_stands if link_id is None else _row.id == link_id)
         query = select(LINKS).where(*wanted).with_for_update()
 
         def end_it(connection: Connection) -> Change:
+            if put_note is not None:
+                _lock_shop(connection, merchant_id)  # before the link, as an uninstallation does
             link = _parse(connection.execute(query).one_or_none())
             if link is None:
                 raise LinkGoneError
