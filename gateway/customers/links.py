@@ -62,21 +62,24 @@ class Links:
         finally:
             self._held.pop((merchant_id, customer_id), None)
 
-    async def adopt(
+    async def adopt(  # noqa: PLR0913 - all that tells who the customer is, and whom to ask
         self,
         merchant_id: str,
         customer_id: int,
         channels: Collection[Channel],
         fetch_whereabouts: FetchWhereabouts,
         now: datetime,
+        *,
+        ticket_id: int | None = None,
     ) -> Link | None:
         """Find the link of a customer who was merged into this one, and move it here. None: there is none.
 
-        `channels`: all channels that Gorgias has of this customer. Gorgias is asked about one customer at most. Without
+        `channels`: all channels that Gorgias has of this customer. `ticket_id`: a ticket of theirs; a chat visitor may
+        have been linked on it who had no channel. Gorgias is asked about one customer at most. Without
         a clear answer nothing is moved: neither if two links name different members, nor while the other customer is
         still there.
         """
-        candidates = await self._store.list_candidates(merchant_id, customer_id, channels)
+        candidates = await self._store.list_candidates(merchant_id, customer_id, channels, ticket_id)
         if len({one.member_id for one in candidates}) != 1:
             return None
         found = candidates[-1]

@@ -169,7 +169,12 @@ class Search:
         try:
             async with asyncio.timeout(self._left_s):
                 link = await services.links.adopt(
-                    merchant_id, customer_id, addresses.channels, fetch_whereabouts, services.clock.now()
+                    merchant_id,
+                    customer_id,
+                    addresses.channels,
+                    fetch_whereabouts,
+                    services.clock.now(),
+                    ticket_id=parse_ticket_id(self._question.ticket_id),
                 )
         except (DatabaseError, TimeoutError):
             self.finding.is_link_unread = True

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, union, update
 
 from gateway.errors import CredentialError
 from gateway.installation.store import INSTALLATIONS
@@ -161,8 +161,10 @@ class LinkStore:
 
         return await self._database.write(end_it)
 
-    async def list_candidates(self, merchant_id: str, customer_id: int, channels: Iterable[Channel]) -> list[Link]:
-        """List other customers' links that stand, if the other had one of these channels when they were linked.
+    async def list_candidates(
+        self, merchant_id: str, customer_id: int, channels: Iterable[Channel], ticket_id: int | None = None
+    ) -> list[Link]:
+        """List other customers' links that stand: they had one of these channels, or were made on this ticket.
 
         Not those to a member from whom this customer was unlinked: that was meant to last.
         """
@@ -176,7 +178,9 @@ class LinkStore:
             .where(_row.end_kind.in_([EndKind.UNLINKED.value, EndKind.REMOVED.value]))
         )
         others = (_row.customer_id != customer_id, _row.member_id.not_in(was_unlinked))
-        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(had), *others)
+        on_ticket = select(_row.id).where(_row.merchant_id == merchant_id, _row.ticket_id == ticket_id, _stands)
+        near = union(had, on_ticket)
+        query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(near), *others)
         query = query.order_by(_row.id)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [parse_link(row) for row in rows]

@@ -31,15 +31,8 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     # One link of a customer stands, whatever two processes do at once.
-    stands = sa.text("end_time_ms IS NULL")
-    op.create_index(
-        "customer_links_standing",
-        "customer_links",
-        ["merchant_id", "customer_id"],
-        unique=True,
-        sqlite_where=stands,
-        postgresql_where=stands,
-    )
+    _add_standing_index("customer_links_standing", "customer_id", is_unique=True)
+    _add_standing_index("customer_links_ticket", "ticket_id", is_unique=False)
     op.create_index("customer_links_agent", "customer_links", ["merchant_id", "agent_key", "link_time_ms"])
     op.create_index("customer_links_member", "customer_links", ["merchant_id", "member_id"])
     op.create_table(
@@ -50,3 +43,16 @@ def upgrade() -> None:
         sa.Column("merchant_id", sa.String(63), nullable=False),
     )
     op.create_index("customer_link_channels_hash", "customer_link_channels", ["merchant_id", "channel_hash"])
+
+
+def _add_standing_index(name: str, column: str, *, is_unique: bool) -> None:
+    """Of the links that stand, by shop and this column."""
+    stands = sa.text("end_time_ms IS NULL")
+    op.create_index(
+        name,
+        "customer_links",
+        ["merchant_id", column],
+        unique=is_unique,
+        sqlite_where=stands,
+        postgresql_where=stands,
+    )

@@ -65,8 +65,12 @@ class Desk:
         end = LinkEnd(kind=EndKind.UNLINKED, agent=Agent(), ticket_id=4711, time=NOW)
         await self.links.unlink("acme", link.customer_id, link.link_id, end, lambda *_: False)
 
-    async def adopt(self, channels: list[tuple[str, str]], customer_id: int = NEW) -> Link | None:
-        return await self.links.adopt("acme", customer_id, channels, self.gorgias.fetch_whereabouts, NOW)
+    async def adopt(
+        self, channels: list[tuple[str, str]], customer_id: int = NEW, ticket_id: int | None = None
+    ) -> Link | None:
+        return await self.links.adopt(
+            "acme", customer_id, channels, self.gorgias.fetch_whereabouts, NOW, ticket_id=ticket_id
+        )
 
 
 @pytest.fixture
@@ -148,6 +152,19 @@ async def test_nobody_is_asked_about_who_shares_no_channel(desk: Desk) -> None:
     for channels in ([], [("email", "other@x.example")], [("whatsapp", "4f1a")]):
         assert await desk.adopt(channels) is None
     assert desk.gorgias.asked == []
+
+
+async def test_link_of_a_visitor_without_a_channel_follows_on_its_ticket(desk: Desk) -> None:
+    """Only where Gorgias says itself who the visitor became."""
+    await desk.link(OLD, channels=frozenset())
+    for said, ticket_id in ((moved_to(NEW), 4712), (moved_to(OTHER), 4711), (GONE, 4711), (THERE, 4711)):
+        desk.gorgias.said = said
+        assert await desk.adopt(MORE, ticket_id=ticket_id) is None
+    assert desk.gorgias.asked == [OLD] * 3
+    desk.gorgias.said = moved_to(NEW)
+    moved = await desk.adopt(MORE, ticket_id=4711)
+    assert moved == await desk.links.get("acme", NEW)
+    assert moved is not None
 
 
 async def test_links_to_two_members_are_not_chosen_between(desk: Desk) -> None:

@@ -162,11 +162,13 @@ async def test_note_is_on_record_with_the_link_or_neither_is(opened: Database, l
 
 
 async def test_uninstalled_shop_has_no_link_and_gets_none(opened: Database, links: LinkStore) -> None:
-    await add(links, make_new())
+    gone = (await add(links, make_new())).link
     kept = await add(links, make_new(merchant_id="bloom"))
     await InstallationStore(opened, SecretKeys([OLD_KEY])).delete("acme")
     with pytest.raises(CredentialError):
         await add(links, make_new())
+    with pytest.raises(CredentialError):
+        await links.end("acme", 101, gone.link_id, make_end(), lambda *_: False)
     assert await links.list_links("acme") == []
     assert await links.list_links("bloom") == [kept.link]
     assert {one["merchant_id"] for one in await fetch_rows(opened, "SELECT * FROM customer_link_channels")} == {"bloom"}
