@@ -7,9 +7,10 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 
+from gateway.gorgias.customers import Channel
 from gateway.gorgias.whereabouts import CustomerState, Whereabouts
 from gateway.links.link import Link, LinkEnd, NewLink
-from gateway.links.store import Change, Channel, LinkLimit, LinkStore, PutNote
+from gateway.links.store import Change, LinkLimit, LinkStore, PutNote
 
 # Shorter than an agent needs from a panel to a press of its button and the note's event: after that event each process
 # of a fleet shows the panel as it is on record.

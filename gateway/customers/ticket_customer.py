@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotFoundError
+from gateway.gorgias.customers import Channel
 from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError
 from gateway.gorgias.tickets import TicketClient, parse_ticket_id
 from gateway.installation.accounts import FAILURES, Accounts
-from gateway.links.store import Channel
 
 _LOG = structlog.get_logger()
 

@@ -1,6 +1,5 @@
 """The links on record: at most one of a customer stands, and each that ended stays."""
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -9,7 +8,9 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, union, update
 
 from gateway.errors import CredentialError
+from gateway.gorgias.customers import Channel
 from gateway.installation.store import INSTALLATIONS
+from gateway.links.channels import ChannelHashes
 from gateway.links.errors import LinkExistsError, LinkGoneError, LinkLimitError
 from gateway.links.link import (
     CHANNELS,
@@ -25,15 +26,10 @@ from gateway.links.link import (
 from runtime.addresses import fold_ascii_case, make_email_key
 from runtime.database import Database
 from runtime.encryption import SecretKeys
-from runtime.phones import make_phone_key, parse_phone
 
-Channel: TypeAlias = tuple[str, str]
 # What else is written in the transaction of a link: its note. Returns whether one will come.
 PutNote: TypeAlias = Callable[[Connection, Link], bool]
 
-_PURPOSE = "channel of a linked customer"
-_HASH_BYTES = 16
-_EMAIL, _PHONE = "email", "phone"
 _row = LINKS.c
 _stands = _row.end_time_ms.is_(None)
 
@@ -80,7 +76,7 @@ class LinkStore:
 
     def __init__(self, database: Database, keys: SecretKeys) -> None:
         self._database = database
-        self._hash_keys = keys.derive(_PURPOSE)
+        self._hashes = ChannelHashes(keys)
 
     async def get(self, merchant_id: str, customer_id: int) -> Link | None:
         """Get the link of a customer that stands."""
@@ -105,7 +101,7 @@ class LinkStore:
 
         Raises LinkExistsError, LinkLimitError, and CredentialError if the shop is not installed any more.
         """
-        hashes = self._hash_all(new.merchant_id, new.channels, self._hash_keys[:1])
+        hashes = self._hashes.make(new.merchant_id, new.channels)
 
         def add(connection: Connection) -> Change:
             _lock_shop(connection, new.merchant_id)
@@ -168,7 +164,7 @@ class LinkStore:
 
         Not those to a member from whom this customer was unlinked: that was meant to last.
         """
-        hashes = self._hash_all(merchant_id, channels, self._hash_keys)
+        hashes = self._hashes.list_all(merchant_id, channels)
         had = select(CHANNELS.c.link_id).where(
             CHANNELS.c.merchant_id == merchant_id, CHANNELS.c.channel_hash.in_(hashes)
         )
@@ -189,11 +185,11 @@ class LinkStore:
         """Whether these are all channels that the link's customer had, and perhaps more. False: none is on record."""
         query = select(CHANNELS.c.channel_hash).where(CHANNELS.c.link_id == link.link_id)
         kept = set(await self._database.read(lambda connection: connection.scalars(query).all()))
-        return bool(kept) and kept <= self._hash_all(link.merchant_id, channels, self._hash_keys)
+        return bool(kept) and kept <= self._hashes.list_all(link.merchant_id, channels)
 
     async def move(self, link: Link, customer_id: int, channels: Iterable[Channel], now: datetime) -> Link | None:
         """Move a link to the customer whom its own was merged into. Returns the customer's link that stands now."""
-        hashes = self._hash_all(link.merchant_id, channels, self._hash_keys[:1])
+        hashes = self._hashes.make(link.merchant_id, channels)
         end = LinkEnd(kind=EndKind.MERGED, agent=Agent(), ticket_id=None, time=now)
         query = select(LINKS).where(_row.merchant_id == link.merchant_id, _row.id == link.link_id, _stands)
         query = query.with_for_update()
@@ -224,7 +220,7 @@ class LinkStore:
         They are to one of these members, were made by one of these support IDs, or stand for a customer who had one of
         these channels.
         """
-        hashes = self._hash_all(merchant_id, channels, self._hash_keys)
+        hashes = self._hashes.list_all(merchant_id, channels)
         had = select(CHANNELS.c.link_id).where(
             CHANNELS.c.merchant_id == merchant_id, CHANNELS.c.channel_hash.in_(hashes)
         )
@@ -240,9 +236,6 @@ class LinkStore:
             return connection.execute(delete(LINKS).where(_row.id.in_(found))).rowcount
 
         return await self._database.write(forget)
-
-    def _hash_all(self, merchant_id: str, channels: Iterable[Channel], keys: Sequence[bytes]) -> set[str]:
-        return {_hash(key, merchant_id, channel) for channel in channels for key in keys}
 
 
 def _lock_shop(connection: Connection, merchant_id: str) -> None:
@@ -284,16 +277,3 @@ def _end(connection: Connection, link: Link, end: LinkEnd) -> None:
 def _make_agent_key(agent: Agent) -> str:
     """By whom links are counted; empty: an agent whom Gorgias does not name."""
     return make_email_key(agent.email or agent.name)
-
-
-def _make_channel_key(kind: str, address: str) -> str:
-    """Equal for two spellings of one address. A number that is dialled in a country only is compared as written."""
-    if kind == _EMAIL:
-        return make_email_key(address)
-    number = parse_phone(address) if kind == _PHONE else None
-    return make_phone_key(number) if number else address
-
-
-def _hash(key: bytes, merchant_id: str, channel: Channel) -> str:
-    text = "\x1f".join((merchant_id, channel[0], _make_channel_key(*channel)))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=_HASH_BYTES).hexdigest()
