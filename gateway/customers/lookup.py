@@ -20,12 +20,13 @@ _CustomerKey = tuple[str, int]
 class Customers:
     """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
-    A ticket's other customer is another key, so their addresses are never answered from memory.
+    A ticket's other customer is another key, so their addresses are never answered from memory. Whose a ticket is that
+    a call does not say is asked each time.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
-        self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock)
+        self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock, is_lasting=_names_customer)
         self._addresses = Memory[_CustomerKey, CustomerAddresses](self._fetch_addresses, clock=clock)
         self._whereabouts = Memory[_CustomerKey, Whereabouts](self._fetch_whereabouts, clock=clock)
 
@@ -77,3 +78,9 @@ class Customers:
         if account is None:
             raise GorgiasNotFoundError("the shop is not installed", "install it")
         return account.for_panel
+
+
+def _names_customer(key: _TicketKey) -> bool:
+    """Otherwise the ticket may have another customer at the next event, and the call would not show it."""
+    _merchant_id, _ticket_id, customer_id = key
+    return customer_id is not None
