@@ -220,6 +220,15 @@ async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: 
         assert body["status"] == status  # the ticket may be somebody else's now, so nothing is remembered
 
 
+async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> None:
+    ticket = desk.add_customer(None)
+    for customer_id in (0, 2**63, 10**30):
+        desk.helpdesk.answer(f"GET /tickets/{ticket}", {"id": ticket, "customer": {"id": customer_id, "email": None}})
+        async with await desk.gateway.get_widget("None", ticket_id=str(ticket), customer_id="None") as response:
+            body = await response.json()
+        assert (body["status"], "Gorgias' answer could not be read" in body["summary"]) == ("unavailable", True)
+
+
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
     """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
     desk.add_member("m-1", "x5@example.com")
