@@ -18,6 +18,7 @@ from gateway.errors import LoyaltyCallError
 from gateway.installation.store import InstallationStore
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.database import Database
 from sandbox.gorgias.customer import Channel, Customer
 from sandbox.gorgias.switches import MergedCustomer
 from sandbox.trifft.member import Member
@@ -25,6 +26,7 @@ from tests.gateway.cli.conftest import run_loyalty
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
+from tests.gateway.statements import execute
 
 PATIENCE_S = 60.0
 PROFILE = "[rate]\nrequests = 100000\n"
@@ -67,8 +69,8 @@ def name_kind(text: str) -> str:
 class Town:
     """`acme`: its customers, tickets and members, made anew by `settle`."""
 
-    def __init__(self, gateway: Gateway, helpdesk: Helpdesk, loyalty: LoyaltyClient) -> None:
-        self.gateway, self.helpdesk, self.loyalty = gateway, helpdesk, loyalty
+    def __init__(self, gateway: Gateway, helpdesk: Helpdesk, loyalty: LoyaltyClient, database: Database) -> None:
+        self.gateway, self.helpdesk, self.loyalty, self.database = gateway, helpdesk, loyalty, database
         self.project, self.state = helpdesk.projects["acme"], helpdesk.account.state
         self.tickets: list[int] = []
         self.customers: list[int] = []
@@ -80,8 +82,8 @@ class Town:
         self.is_remembering = False
         self.has_merged = False
 
-    def settle(self, members: Iterable[tuple[str | None, str | None]], count: int, *, redirects: bool) -> None:
-        """`members`: name and number on file. Each of `count` customers has a ticket, and no address."""
+    async def settle(self, members: Iterable[tuple[str | None, str | None]], count: int, *, redirects: bool) -> None:
+        """`members`: e-mail and phone number on file. Each of `count` customers has a ticket, and no address."""
         self.state.customers.clear()
         self.state.tickets = {4711: self.state.tickets[4711]}
         answer = MergedCustomer.REDIRECT if redirects else MergedCustomer.GONE
@@ -98,6 +100,8 @@ class Town:
         for dictionary in (self.links, self.unlinked, self.had, self.panels):
             dictionary.clear()
         self.has_merged = False
+        for forget in ("DELETE FROM customer_link_channels", "DELETE FROM customer_links"):
+            await execute(self.database, forget)
         for _ in range(count):
             ticket = self.helpdesk.add_ticket(None)
             self.tickets.append(ticket.id)
@@ -177,9 +181,7 @@ class Town:
     def _list_right(self, owner: Customer, channels: Iterable[Channel]) -> set[str]:
         """The members that the first group finds which finds anybody."""
         counted = {NAMES[one.address] for one in channels if _counts(one)} - {OWN}
-        by_kind = {
-            kind: {name for name in counted if name_kind(LINES[name][0]) == kind} for kind in ("email", "phone")
-        }
+        by_kind = {kind: {name for name in counted if name_kind(LINES[name][0]) == kind} for kind in ("email", "phone")}
         first = {NAMES[email]} - {OWN} if (email := owner.email or "") in NAMES and "@" in email else set()
         for group in (first, by_kind["email"] - first, by_kind["phone"]):
             if found := {one.id for one in self.members if {NAMES.get(one.email), NAMES.get(one.phone)} & group}:
@@ -250,14 +252,11 @@ async def open_town(folder: Path) -> AsyncIterator[Town]:
         )
         request = pb.CreateMerchantRequest(merchant=merchant, provider_token="acme-write", skip_probe=True)
         await loyalty.create_merchant(request, timeout_s=PATIENCE_S)
-        async with open_database(f"sqlite:///{folder / 'gateway.db'}") as database:
+        settings = {"gorgias_requests": 1_000_000, "links_per_agent_day": 1_000_000, "max_staleness_s": 0.0}
+        gorgias = helpdesk.make_target(writes_notes=False)
+        async with (
+            open_database(f"sqlite:///{folder / 'gateway.db'}") as database,
+            run_gateway(folder, f"127.0.0.1:{port}", gorgias=gorgias, **settings) as gateway,
+        ):
             await InstallationStore(database, KEYS).record_gorgias_addresses("acme", ["HELP@shop.example"])
-        async with run_gateway(
-            folder,
-            f"127.0.0.1:{port}",
-            gorgias=helpdesk.make_target(writes_notes=False),
-            gorgias_requests=1_000_000,
-            max_staleness_s=0.0,
-            links_per_agent_day=1_000_000,
-        ) as gateway:
-            yield Town(gateway, helpdesk, loyalty)
+            yield Town(gateway, helpdesk, loyalty, database)
