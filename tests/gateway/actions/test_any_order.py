@@ -97,6 +97,7 @@ SELDOM: list[list[Step]] = [
     [*LINK, ("merge", 103, 104, True), ("award", 0, 4714), ("show", 4714), *PRESS, ("unlink", 0, 4714), *PRESS],
     [("give", 104, ("email", "+421900000002")), ("show", 4712), ("award", 0, 4714)],
     [("give", 104, ("phone", "+421900000001")), ("show", 4712), ("award", 0, 4714)],
+    [*LINK, ("unlink", 0, 4713), ("mistake", 0, 4713, "link-member", "unlink_token")],
     [*LINK, *(("mistake", place, 4713, action, kind) for action in FIELDS for kind in KINDS for place in (0, 1))],
 ]
 

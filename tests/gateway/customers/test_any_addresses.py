@@ -88,6 +88,7 @@ TWO = [(JANA, None), (None, PHONE)]
 LOOK = ("look", 0, "unnamed")
 WITH_PHONE: list[list[Text]] = [[("phone", "0900 000 001")], [], []]
 BOTH: list[Text] = [("email", "a@bucher.example"), ("phone", PHONE), ("email", JANA)]
+SHARP: list[Text] = [("email", "strasse@example.com"), ("email", "x@example.com")]
 # Each of the first is searched for twice or more.
 MANY: list[Text] = [
     *(("email", one) for one in ("a@xn--bcher-kva.example", "STRAßE@example.com", "A@bücher.example")),
@@ -102,6 +103,10 @@ MANY: list[Text] = [
 @example(Scene(members=TWO, channels=[BOTH, [("email", "x@example.com"), *BOTH[1:]], [*BOTH[1:], *WITH_PHONE[0]]]))
 @example(Scene(members=[("help@shop.example", None)], channels=[[BOTH[0], OWN_CHANNEL], [OWN_CHANNEL], [CHAT]]))
 @example(Scene(members=[(None, PHONE)], channels=[MANY, [], []]))
+@example(
+    Scene(members=[(JANA, None), ("a@bucher.example", None)], channels=[[("email", "x@example.com"), *BOTH], [], []])
+)
+@example(Scene(members=[("straße@example.com", None)], channels=[SHARP[:1], SHARP, []]))
 @example(
     Scene(members=TWO, channels=[[CHAT], [CHAT], []], steps=[("link", 0, 1), ("look", 1, "plain"), ("merge", 0, 2)])
 )

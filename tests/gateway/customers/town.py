@@ -184,7 +184,9 @@ class Town:
         by_kind = {kind: {name for name in counted if name_kind(LINES[name][0]) == kind} for kind in ("email", "phone")}
         first = {NAMES[email]} - {OWN} if (email := owner.email or "") in NAMES and "@" in email else set()
         for group in (first, by_kind["email"] - first, by_kind["phone"]):
-            if found := {one.id for one in self.members if {NAMES.get(one.email), NAMES.get(one.phone)} & group}:
+            if found := {
+                one.id for one in self.members if {NAMES.get(one.email or ""), NAMES.get(one.phone or "")} & group
+            }:
                 return found
         return set()
 
@@ -197,7 +199,7 @@ class Town:
             return
         assert cost["gorgias"] == 0
         before = self._count()
-        by_email = pb.MemberIdentity(email=owner.email)
+        by_email = pb.MemberIdentity(email=owner.email or "")
         with suppress(LoyaltyCallError):
             await self.loyalty.get_snapshot(
                 "acme", by_email, max_staleness_s=0, timeout_s=PATIENCE_S, request_id="direct"
