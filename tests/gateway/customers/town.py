@@ -167,8 +167,10 @@ class Town:
 
     def _check_panel(self, panel: Panel, owner: Customer) -> None:
         shown = self._find_shown(panel)
+        # Where Gorgias' answers are remembered, whatever the customer had may count: their e-mail if the URL is odd.
         had = self.had[owner.id] if self.is_remembering else self.had[owner.id][-1:]
-        right = [self._list_right(owner, channels) for _, channels in had]
+        emails = {email for email, _ in had}
+        right = [self._list_right(email, channels) for email in emails for _, channels in had]
         linked = self.links[owner.id]
         if shown:
             alone = {one for [one] in (each for each in right if len(each) == 1)}
@@ -178,11 +180,11 @@ class Town:
             few = len({NAMES.get(one.address) for one in owner.channels}) <= 2
             assert not few, ("a member is not shown", panel["summary"])
 
-    def _list_right(self, owner: Customer, channels: Iterable[Channel]) -> set[str]:
+    def _list_right(self, email: str | None, channels: Iterable[Channel]) -> set[str]:
         """The members that the first group finds which finds anybody."""
         counted = {NAMES[one.address] for one in channels if _counts(one)} - {OWN}
         by_kind = {kind: {name for name in counted if name_kind(LINES[name][0]) == kind} for kind in ("email", "phone")}
-        first = {NAMES[email]} - {OWN} if (email := owner.email or "") in NAMES and "@" in email else set()
+        first = {NAMES[email]} - {OWN} if email in NAMES and "@" in email else set()
         for group in (first, by_kind["email"] - first, by_kind["phone"]):
             if found := {
                 one.id for one in self.members if {NAMES.get(one.email or ""), NAMES.get(one.phone or "")} & group
