@@ -86,7 +86,11 @@ JANA, PHONE = "jana@example.com", "+421900000001"
 CHAT = ("whatsapp", "421900000001")
 TWO = [(JANA, None), (None, PHONE)]
 LOOK = ("look", 0, "unnamed")
-WITH_PHONE: list[list[Text]] = [[("phone", "0900 000 001")], [], []]
+WITH_PHONE: list[list[Text]] = [[("phone", "0900 000 001")], [], [("facebook-messenger", JANA)]]
+OLD_SPELLINGS = Scene(
+    members=[(None, "+5215512345678"), (None, "+551161234567")],
+    channels=[[("phone", "+525512345678")], [("phone", "+5511961234567")], []],
+)
 BOTH: list[Text] = [("email", "a@bucher.example"), ("phone", PHONE), ("email", JANA)]
 SHARP: list[Text] = [("email", "strasse@example.com"), ("email", "x@example.com")]
 # Each of the first is searched for twice or more.
@@ -102,6 +106,7 @@ MANY: list[Text] = [
 @example(Scene(members=TWO, channels=WITH_PHONE, steps=[("look", 0, "cut"), ("move", 0, 1), ("look", 0, "cut")]))
 @example(Scene(members=TWO, channels=[BOTH, [("email", "x@example.com"), *BOTH[1:]], [*BOTH[1:], *WITH_PHONE[0]]]))
 @example(Scene(members=[("help@shop.example", None)], channels=[[BOTH[0], OWN_CHANNEL], [OWN_CHANNEL], [CHAT]]))
+@example(OLD_SPELLINGS)
 @example(Scene(members=[(None, PHONE)], channels=[MANY, [], []]))
 @example(
     Scene(members=[(JANA, None), ("a@bucher.example", None)], channels=[[("email", "x@example.com"), *BOTH], [], []])
