@@ -17,13 +17,19 @@ _CENTS = Decimal("0.01")
 
 def parse_balance(wallet: pb.Wallet) -> Decimal:
     """Parse the exact balance; the whole points if the exact text is not a number."""
+    exact = parse_exact(wallet.points_balance_exact)
+    return Decimal(wallet.points_balance) if exact is None else exact
+
+
+def parse_exact(text: str) -> Decimal | None:
+    """Parse an exact number of points. None for a text that is no number of a usual size."""
     try:
-        exact = Decimal(wallet.points_balance_exact)
+        exact = Decimal(text)
     except InvalidOperation:
-        return Decimal(wallet.points_balance)
+        return None
     exponent = exact.as_tuple().exponent
     is_usual = isinstance(exponent, int) and exponent >= -_MAX_FRACTION_DIGITS and exact.adjusted() < _MAX_WHOLE_DIGITS
-    return exact if is_usual else Decimal(wallet.points_balance)
+    return exact if is_usual else None
 
 
 def round_points(number: int | Decimal) -> Decimal:

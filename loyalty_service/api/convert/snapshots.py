@@ -1,4 +1,4 @@
-"""Converts members, identities and held snapshots."""
+"""Converts members and held snapshots."""
 
 from urllib.parse import quote
 
@@ -6,17 +6,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from loyalty_service.api.convert.awards import write_award
 from loyalty_service.api.convert.values import spell, write_duration, write_time
-from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import (
     Coupon,
     CouponState,
-    Identity,
     Member,
     MemberStatus,
     NoBalance,
+    RecentMovement,
     Wallet,
-    parse_identity,
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding
@@ -26,29 +24,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 _STATUSES = {status: pb.MemberStatus.Value(spell(status)) for status in MemberStatus}
 _NO_BALANCES = {why: pb.WalletState.Value(spell(why)) for why in NoBalance}
 _COUPON_STATES = {state: pb.CouponState.Value(spell(state)) for state in CouponState}
-
-
-def read_identity(message: pb.MemberIdentity) -> Identity:
-    """Raises BadValueError, also when none of the kinds is set."""
-    kind = message.WhichOneof("identity")
-    if kind is None:
-        raise BadValueError("identity", "must be set")
-    return parse_identity(kind, getattr(message, kind))
-
-
-def read_member_id(text: str) -> str:
-    """Raises BadValueError."""
-    try:
-        return parse_identity("member_id", text).value
-    except BadValueError as error:
-        raise BadValueError("member_id", error.description) from None
-
-
-def read_erased_id(text: str) -> str:
-    """Read a member's id, which may be empty. Raises BadValueError, also for the pseudonym of an erased member."""
-    if text.startswith(PSEUDONYM_PREFIX):
-        raise BadValueError("member_id", "is the pseudonym of a member who was erased already")
-    return read_member_id(text) if text else ""
 
 
 def read_staleness_s(message: Duration) -> float:
@@ -104,6 +79,19 @@ def _write_member(member: Member, merchant: Merchant) -> pb.Member:
         segments=[pb.Segment(slug=one.slug, display_name=one.display_name) for one in member.segments],
         profile_url=merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe="")),
         join_time=write_time(member.join_time) if member.join_time else None,
+        next_expiry=spell(member.next_expiry) if member.next_expiry else None,
+        pending_points=member.pending_points,
+        points_to_next_tier=member.points_to_next_tier,
+        birthday=spell(member.birthday) if member.birthday else None,
+        recent_movements=[_write_movement(one) for one in member.recent_movements],
+    )
+
+
+def _write_movement(movement: RecentMovement) -> pb.Movement:
+    return pb.Movement(
+        change=f"{movement.change:f}",
+        create_time=write_time(movement.create_time) if movement.create_time else None,
+        note=movement.note,
     )
 
 

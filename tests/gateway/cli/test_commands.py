@@ -76,6 +76,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (3, True)
     [merchant] = listed.data
     assert (merchant["merchant_id"], merchant["time_zone"], merchant["locale"]) == ("acme", "Europe/Bratislava", "en")
+    assert (merchant["country"], merchant["country_from"]) == ("SK", "time_zone")
 
     uninstalled = await operator.run("uninstall", "acme")
     assert (uninstalled.code, uninstalled.err) == (0, "")
@@ -265,7 +266,7 @@ async def test_operator_follows_an_award_through_list_show_totals_and_export(
         request = pb.AwardPointsRequest(
             merchant_id="acme", request_id="request-1", member_id=member, points=50, claimed_agent_email="ana@a.example"
         )
-        assert (await loyalty.award_points(request, timeout_s=5)).award.state == pb.AWARD_STATE_APPLIED
+        assert (await loyalty.award_points(request, timeout_s=20)).award.state == pb.AWARD_STATE_APPLIED
     listed, others, shown, totals, exported, settled = await asyncio.gather(
         operator.run("award", "list", "acme", "--agent", "ANA@a.example", "--state", "applied", "--json"),
         operator.run("award", "list", "acme", "--from", "2999-01-01", "--json"),
@@ -297,6 +298,7 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
     misused = {
         "--trifft-url must be https with a public host name": operator.run(*add[:-1], "http://10.0.0.1"),
         "--time-zone must be": operator.run(*add, "--time-zone", "Mars/Base"),
+        "--country must be the ISO 3166 code": operator.run(*add, "--country", "Slovakia"),
         "like Europe/Bratislava or UTC": operator.run(*add, "--time-zone", "localtime"),
         "--reason must contain no {": operator.run(*add, "--reason", "{{ticket.id}}"),
     }
