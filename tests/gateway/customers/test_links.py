@@ -96,8 +96,18 @@ async def test_panel_s_link_is_a_second_old_at_most_and_a_press_s_is_of_now(desk
     assert await elsewhere.find("acme", OLD) is None
 
 
+async def test_shop_without_links_is_read_once_a_second_for_all_its_customers(desk: Desk) -> None:
+    elsewhere = Links(desk.store, clock=lambda: desk.time_s)
+    assert await elsewhere.find("acme", OTHER) is None
+    link = await desk.link(OLD)
+    assert (await elsewhere.find("acme", OLD), await desk.links.find("acme", OLD)) == (None, link)
+    desk.time_s += 1.0
+    assert (await elsewhere.find("acme", OTHER), await elsewhere.find("acme", OLD)) == (None, link)
+
+
 async def test_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.customers.links._CAPACITY", 3)
+    await desk.link(OLD)
     for customer_id in range(1, 10):
         await desk.links.find("acme", customer_id)
     assert len(desk.links._held) == 3
