@@ -207,8 +207,11 @@ class Search:
             )
             finding.found_by = _name_found_by(response.found_by)
             finding.snapshot = response.snapshot
-        if finding.error is not None and finding.error.reason == "MEMBER_NOT_FOUND":
-            finding.nobody, finding.error = finding.error, None
+        match finding.error:
+            case LoyaltyCallError(reason="MEMBER_NOT_FOUND"):
+                finding.nobody, finding.error = finding.error, None
+            case LoyaltyCallError(reason="BAD_VALUE"):  # the shop's TRIFFT cannot search by any of them
+                finding.candidates, finding.error = Candidates(), None
 
     @property
     def _left_s(self) -> float:

@@ -163,7 +163,7 @@ async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: st
     assert (asked.emails, asked.calls) == ([email], [])
 
 
-NO_ADDRESS = "This customer has no e-mail address and no phone number, so no member can be found."
+NO_ADDRESS = "This customer has no e-mail address and no phone number that can be looked for."
 ABSENT: list[tuple[str, Sender]] = [
     *itertools.product(["", "None", "{{ticket.customer.email}}"], SENDERS),
     *itertools.product([" "], [send_as_requests, send_all_encoded]),
