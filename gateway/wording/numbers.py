@@ -17,15 +17,22 @@ _CENTS = Decimal("0.01")
 
 def parse_balance(wallet: pb.Wallet) -> Decimal:
     """Parse the exact balance; the whole points if the exact text is not a number."""
+    exact = _parse_exact(wallet.points_balance_exact)
+    return Decimal(wallet.points_balance) if exact is None else exact
+
+
+@lru_cache(_REMEMBERED_NUMBERS)
+def _parse_exact(text: str) -> Decimal | None:
     try:
-        exact = Decimal(wallet.points_balance_exact)
+        exact = Decimal(text)
     except InvalidOperation:
-        return Decimal(wallet.points_balance)
+        return None
     exponent = exact.as_tuple().exponent
     is_usual = isinstance(exponent, int) and exponent >= -_MAX_FRACTION_DIGITS and exact.adjusted() < _MAX_WHOLE_DIGITS
-    return exact if is_usual else Decimal(wallet.points_balance)
+    return exact if is_usual else None
 
 
+@lru_cache(_REMEMBERED_NUMBERS)
 def round_points(number: int | Decimal) -> Decimal:
     """Round as all texts show points: at most two decimals, half away from zero, no trailing zeros."""
     return _EXACT.normalize(Decimal(number).quantize(_CENTS, ROUND_HALF_UP, _EXACT)) + 0  # -0 becomes 0
