@@ -90,13 +90,17 @@ class Gatekeeper:
         return True
 
 
-def create_limited_app() -> web.Application:
+def limit(app: web.Application) -> web.Application:
+    """Put TRIFFT's rate and the moods before `app`, which has its API."""
     gatekeeper = Gatekeeper()
-    app = create_app()
     app.middlewares.append(gatekeeper.watch)
     app.router.add_post(f"{MOOD_PATH}/{{mood}}", gatekeeper.turn)
     app.router.add_get(TALLY_PATH, gatekeeper.show)
     return app
+
+
+def create_limited_app() -> web.Application:
+    return limit(create_app())
 
 
 def _make_error(status: int, message: str) -> web.Response:

@@ -9,6 +9,7 @@ import msgspec
 from bench.aims import Aim
 from bench.award_report import AwardReport, make_award_report, render_awards
 from bench.awards import MeasuredAwards
+from bench.channels.report import ChannelsReport, render_channels
 from bench.checks import ChecksReport, render_checks
 from bench.figures import get_percentile, get_rate
 from bench.load import Samples
@@ -107,8 +108,17 @@ class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
     above_p99_ms: float
 
 
+class Others(msgspec.Struct, frozen=True, kw_only=True):
+    """All but the widget's own speed."""
+
+    awards: MeasuredAwards
+    snapshots: SnapshotReport
+    channels: ChannelsReport
+    checks: ChecksReport
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One run. `date` is a day in UTC. `awards`, `snapshots`: None where only the widget was measured."""
+    """One run. `date` is a day in UTC. `awards` and what follows: None where only the widget was measured."""
 
     date: str
     machine: Machine
@@ -119,25 +129,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     live: list[LiveRow]
     awards: AwardReport | None
     snapshots: SnapshotReport | None
+    channels: ChannelsReport | None
     checks: ChecksReport | None
     aims: list[Aim]
 
 
-def make_report(  # noqa: PLR0913, PLR0917 - one argument per part of a report
-    measured: Measured,
-    measured_awards: MeasuredAwards | None,
-    snapshots: SnapshotReport | None,
-    checks: ChecksReport | None,
-    scale: Scale,
-    machine: Machine,
-    *,
-    date: str,
-    body_bytes: int,
+def make_report(  # noqa: PLR0913 - one argument per part of a report
+    measured: Measured, others: Others | None, scale: Scale, machine: Machine, *, date: str, body_bytes: int
 ) -> Report:
     ratios = [_make_ratio(measured, over, under) for over, under in _RATIOS]
     live = [_make_live_row(key, connections, samples) for (key, connections), samples in measured.live.items()]
     worst_ms = max(row.above_p50_ms for row in live if row.row != "alone")
-    awards = make_award_report(measured_awards, _get_cpu_us(measured, "held")) if measured_awards else None
+    awards = make_award_report(others.awards, _get_cpu_us(measured, "held")) if others else None
+    parts = (awards, others.snapshots, others.channels, others.checks) if awards and others else ()
     aims = [
         *_make_floor_aims(measured),
         Aim(
@@ -145,9 +149,7 @@ def make_report(  # noqa: PLR0913, PLR0917 - one argument per part of a report
             measured=worst_ms,
             is_met=worst_ms < ADDED_AIM_MS,
         ),
-        *(awards.aims if awards else ()),
-        *(snapshots.aims if snapshots else ()),
-        *(checks.aims if checks else ()),
+        *(aim for part in parts for aim in part.aims),
     ]
     rows = [_make_floor_row(key, measured) for key in (*FLOOR_KEYS, *UNSEEN_KEYS)]
     return Report(
@@ -159,8 +161,9 @@ def make_report(  # noqa: PLR0913, PLR0917 - one argument per part of a report
         ratios=ratios,
         live=live,
         awards=awards,
-        snapshots=snapshots,
-        checks=checks,
+        snapshots=others.snapshots if others else None,
+        channels=others.channels if others else None,
+        checks=others.checks if others else None,
         aims=aims,
     )
 
@@ -192,6 +195,7 @@ def render_report(report: Report) -> str:
         ),
         *(render_awards(report.awards) if report.awards else ()),
         *(render_snapshots(report.snapshots) if report.snapshots else ()),
+        *(render_channels(report.channels) if report.channels else ()),
         *(render_checks(report.checks) if report.checks else ()),
         "\n".join(f"- {aim.aim}: {aim.measured:.2f}, {'met' if aim.is_met else 'not met'}" for aim in report.aims),
         _READING,

@@ -54,9 +54,16 @@ class SnapshotStack(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def run_snapshot_stack(  # noqa: PLR0913 - each describes a part of the fleet
-    folder: Path, engine: Engine, holding: Holding, *, replicas: int, shops: int, gateway: Mapping[str, str]
+    folder: Path,
+    engine: Engine,
+    holding: Holding,
+    *,
+    replicas: int,
+    shops: int,
+    gateway: Mapping[str, str],
+    outside: str = "bench.limited_trifft",
 ) -> AsyncIterator[SnapshotStack]:
-    """Run the stack in an existing `folder`. Raises ProcessError."""
+    """Run the stack in an existing `folder`. `outside`: the module of TRIFFT and Gorgias. Raises ProcessError."""
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(open_databases(engine, folder))
         store, loyalty = None, {}
@@ -65,7 +72,7 @@ async def run_snapshot_stack(  # noqa: PLR0913 - each describes a part of the fl
             await store.start()
             stack.push_async_callback(store.stop)
             loyalty["LOYALTY_SNAPSHOTS_URL"] = f"redis://{HOST}:{store.port}"
-        trifft = await Starter(stack, folder).start("trifft", "bench.limited_trifft")
+        trifft = await Starter(stack, folder).start("trifft", outside)
         plan = make_plan(*urls, replicas=replicas, loyalty=loyalty, gateway=gateway)
         fleet = await stack.enter_async_context(run_fleet(plan, folder))
         origin = f"http://{HOST}:{trifft}"

@@ -25,5 +25,6 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     assert [row["holding"] for row in report["snapshots"]["restart"]["rows"]] == ["valkey"]
     assert report["snapshots"]["overload"]["seen"] > 0
     assert report["snapshots"]["memory"]["message_bytes"] > 0
+    assert [row["events"] for row in report["channels"]["loads"][:2]] == [4, 6]
     assert [row["shops"] for row in report["checks"]["rows"]] == [1, 2]
-    assert len(report["aims"]) == 16
+    assert len(report["aims"]) == 21

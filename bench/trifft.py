@@ -42,16 +42,16 @@ class Trifft:
         self._movements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
 
     async def find(self, request: web.Request) -> web.Response:
-        member = _make_member(request.query["email"])
+        member = _make_known(request.query["email"])
         self._emails[member["id"]] = member["email"]
         return await self._answer([member])
 
     async def get_member(self, request: web.Request) -> web.Response:
         """Read a member that was found before."""
-        return await self._answer(_make_member(self._emails[request.match_info["member_id"]]))
+        return await self._answer(_make_known(self._emails[request.match_info["member_id"]]))
 
     async def list_coupons(self, request: web.Request) -> web.Response:
-        return await self._answer(_make_coupons(request.match_info["member_id"]))
+        return await self._answer(make_coupons(request.match_info["member_id"]))
 
     async def credit(self, request: web.Request) -> web.Response:
         credit = await request.json()
@@ -124,11 +124,15 @@ def make_member_id(email: str) -> str:
     return hashlib.blake2b(email.encode(), digest_size=16).hexdigest()
 
 
-def _make_member(email: str) -> dict[str, Any]:
+def _make_known(email: str) -> dict[str, Any]:
+    return make_member(make_member_id(email), email, "+421900000000")
+
+
+def make_member(member_id: str, email: str, phone: str) -> dict[str, Any]:
     return {
-        "id": make_member_id(email),
+        "id": member_id,
         "email": email,
-        "phone": "+421900000000",
+        "phone": phone,
         "support_id": "JN-4821",
         "points": 1240,
         "tier": {"id": "tier-3", "name": "Gold"},
@@ -141,7 +145,7 @@ def _make_member(email: str) -> dict[str, Any]:
     }
 
 
-def _make_coupons(member_id: str) -> list[dict[str, Any]]:
+def make_coupons(member_id: str) -> list[dict[str, Any]]:
     expire_time_s = int(time.time()) + 30 * _DAY_S
     return [
         {

@@ -10,6 +10,7 @@ from aiohttp import web
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.page_api import PageApi
+from sandbox.gorgias.page_customers import PageCustomers
 from sandbox.gorgias.rest import create_rest_app
 from sandbox.gorgias.seed import encode_accounts, make_accounts
 from sandbox.gorgias.triggers import Triggers
@@ -62,6 +63,7 @@ def create_app(
     app.router.add_get("/healthz", answer_healthy)
     app.router.add_get("/sandbox/shops", list_shops)
     PageApi(accounts, triggers, session).add_routes(app.router)
+    PageCustomers(accounts, triggers).add_routes(app.router)
     app.add_subapp("/gorgias/", create_rest_app(accounts, triggers))
     add_trifft_routes(app, trifft)
     add_page_routes(app)

@@ -37,9 +37,9 @@ _KEPT_WORDS = {
 _NOT_OURS = """\
 Not forgotten here: TRIFFT's own data (forget them there first, or the next ticket event reads them again), the notes in
 Gorgias' tickets, and the last sidebar, which Gorgias keeps with the customer.
-Kept by design: of each award the amount, times, agent, ticket, number, state, reason and TRIFFT's number of the
-movement, and what a person wrote when they settled one. Of a click, the gateway keeps the ticket for 30 days,
-never the member. No log names a member.
+Kept by design: of each award the amount, times, agent, ticket, number, state, reason, by what kind of address the
+member was found, TRIFFT's number of the movement, and what a person wrote when they settled one. Of a click, the
+gateway keeps the ticket for 30 days, never the member. No log names a member.
 """
 
 
@@ -49,7 +49,9 @@ class Who:
     """The options that name a member."""
 
     email: Annotated[str | None, Parameter(help="The member's e-mail address.")] = None
-    phone: Annotated[str | None, Parameter(help="Or the phone number, +421900000000.")] = None
+    phone: Annotated[
+        str | None, Parameter(help="Or the phone number: +421900000000, or as it is dialled in the shop's country.")
+    ] = None
     support_id: Annotated[str | None, Parameter(help="Or the support or referral ID.")] = None
     member_id: Annotated[str | None, Parameter(name="--member", help="Or TRIFFT's id of the member.")] = None
 

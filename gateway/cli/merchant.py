@@ -15,9 +15,11 @@ from gateway.cli.merchant_settings import (
     REASONS_FIELD,
     SETTINGS_OPTIONS,
     MerchantSettings,
+    describe_country,
     describe_freshness,
     describe_limits,
     describe_reasons,
+    render_country,
     render_settings,
 )
 from gateway.cli.output import print_json, print_line, print_table
@@ -43,7 +45,18 @@ _OPTIONS = {
     **SETTINGS_OPTIONS,
 }
 # The columns of a list for people.
-_COLUMNS = ("shop", "TRIFFT", "time zone", "locale", "most points", "reasons", "held for", "verified", "since")
+_COLUMNS = (
+    "shop",
+    "TRIFFT",
+    "time zone",
+    "country",
+    "locale",
+    "most points",
+    "reasons",
+    "held for",
+    "verified",
+    "since",
+)
 _AS_IT_IS = MerchantSettings()
 
 TrifftUrl = Annotated[str, Parameter(help="Origin of TRIFFT's API: https://api.trifft.io")]
@@ -180,6 +193,7 @@ def _render(merchant: pb.Merchant) -> dict[str, object]:
         "trifft_url": merchant.provider_url,
         "admin_member_url": merchant.admin_member_url or None,
         "time_zone": merchant.time_zone,
+        **render_country(merchant),
         "locale": merchant.locale,
         "profile": merchant.profile or None,
         **render_settings(merchant),
@@ -194,6 +208,7 @@ def _list_cells(merchant: pb.Merchant) -> tuple[str, ...]:
         merchant.merchant_id,
         merchant.provider_url,
         merchant.time_zone,
+        describe_country(merchant),
         merchant.locale,
         describe_limits(merchant),
         describe_reasons(merchant),

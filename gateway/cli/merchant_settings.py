@@ -11,6 +11,7 @@ from gateway.cli.arguments import read_text
 from gateway.cli.errors import UsageError
 from gateway.wording.limits import LIMITS, PER_DEDUCTION, Limit
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.phones import find_country
 from runtime.text import join
 
 
@@ -51,6 +52,7 @@ REASONS_FIELD = "award_reasons"
 _TEXTS = {
     "admin_member_url": "--admin-member-url",
     "time_zone": "--time-zone",
+    "country": "--country",
     "locale": "--locale",
     "profile": "--profile",
 }
@@ -79,6 +81,12 @@ class MerchantSettings:
     ] = None
     time_zone: Annotated[
         str | None, Parameter(help="Zone of the times that agents read, for example Europe/Bratislava. UTC unless set.")
+    ] = None
+    country: Annotated[
+        str | None,
+        Parameter(
+            help="Where phone numbers without a country's code are dialled, for example SK. \"\": the time zone's."
+        ),
     ] = None
     locale: Annotated[
         str | None, Parameter(help="Locale of the numbers that agents read, for example sk. en unless set.")
@@ -146,6 +154,21 @@ def render_settings(merchant: pb.Merchant) -> dict[str, object]:
     )
     points[DEDUCTION_FIELD] = merchant.max_points_per_deduction
     return {**points, REASONS_FIELD: list(merchant.award_reasons), **seconds}
+
+
+def render_country(merchant: pb.Merchant) -> dict[str, object]:
+    """The country for scripts, and where it comes from: the setting, or the time zone; None: there is none."""
+    by_zone = find_country(merchant.time_zone)
+    source = "setting" if merchant.country else "time_zone" if by_zone else None
+    return {"country": merchant.country or by_zone or None, "country_from": source}
+
+
+def describe_country(merchant: pb.Merchant) -> str:
+    """The country for people: "SK", "SK (time zone)"."""
+    if merchant.country:
+        return merchant.country
+    by_zone = find_country(merchant.time_zone)
+    return f"{by_zone} (time zone)" if by_zone else "none"
 
 
 def describe_limits(merchant: pb.Merchant) -> str:

@@ -19,6 +19,7 @@ _TOLD_BY = {
     "member": "fields",
     "wallet": "fields",
     "coupon": "fields",
+    "details": "fields",
     "status": "statuses",
 }
 

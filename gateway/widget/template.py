@@ -31,6 +31,7 @@ _FLAT = (
     *_HEAD,
     ("last_try_text", labels.LAST_TRY),
     *_MEMBER,
+    ("details_text", labels.DETAILS),
     ("support_awards_text", labels.SUPPORT),
     ("undo_text", labels.UNDO_BUTTON),
     ("coupons_text", labels.COUPONS),
@@ -76,12 +77,15 @@ def _render_list_rows(add: Sequence[Node], undo: Node) -> list[Node]:
     """The buttons to add and to remove points come first, as on the card of the conservative template."""
     given = render_text("line", labels.SUPPORT, 0)
     coupon = render_card("", labels.COUPON, [render_text("line", labels.COUPON, 0)], display=False)
+    movement = render_card("", labels.MOVEMENT, [render_text("line", labels.MOVEMENT, 0)], display=False)
     lists = (
         ("last_try", render_card("", labels.LAST_TRY, [render_text("line", labels.LAST_TRY, 0)], display=False)),
         ("member", render_card("", labels.MEMBER, _render_texts(_MEMBER), display=False)),
+        ("details", render_card("", labels.DETAILS, [render_text("line", labels.DETAILS, 0)], display=False)),
         ("support_awards", render_card("", labels.SUPPORT, [given], display=False)),
         ("undo", render_card("", labels.LAST_AWARD, [render_text("title", labels.UNDO_BUTTON, 0)], buttons=(undo,))),
         ("coupon_list", render_card("", labels.COUPONS, [render_list("coupons", coupon, 0)])),
+        ("movement_list", render_card("", labels.MOVEMENTS, [render_list("movements", movement, 0)])),
     )
     first = render_list("add_points", render_card("", labels.AWARD_BUTTON, [], buttons=add, display=False), 0)
     head = _render_texts(_HEAD, first=1)

@@ -12,9 +12,10 @@ import msgspec
 
 from gateway.errors import LoyaltyCallError, NoTokenReason, name_reason
 from gateway.widget.undo import Undo
+from gateway.wording.panel import labels
 from gateway.wording.panel.coupons import list_coupon_lines
+from gateway.wording.panel.details import list_detail_lines, list_movement_lines
 from gateway.wording.panel.failures import is_lasting_failure, say_failure
-from gateway.wording.panel.labels import PROFILE_LINK, SEARCH_LINK
 from gateway.wording.panel.member import MEMBER_FIELDS
 from gateway.wording.panel.summary import (
     ACTIVE,
@@ -54,14 +55,18 @@ class CouponRows(msgspec.Struct, frozen=True):
     coupons: Sequence[Line]
 
 
+class MovementRows(msgspec.Struct, frozen=True):
+    movements: Sequence[Line]
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of the widget route, without the member's flat rows, which `render_body` adds.
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than requested.
-    `add_points`, `member`, `last_try`, `undo` and `coupon_list` have at most one item; `add_points` has one only if
-    points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason, so that a press
-    can answer with it.
+    `add_points`, `member`, `last_try`, `undo`, `coupon_list` and `movement_list` have at most one item; `add_points`
+    has one only if points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason,
+    so that a press can answer with it.
     """
 
     status: str
@@ -75,10 +80,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     undo_token: str = ""
     add_points: Sequence[AddButton] = ()
     member: Sequence[Mapping[str, str]] = ()
+    details: Sequence[Line] = ()
     support_awards: Sequence[Line] = ()
     undo: Sequence[UndoRow] = ()
     last_try: Sequence[Line] = ()
     coupon_list: Sequence[CouponRows] = ()
+    movement_list: Sequence[MovementRows] = ()
+    details_text: str = NONE
     support_awards_text: str = NONE
     undo_text: str = NONE
     last_try_text: str = NONE
@@ -112,6 +120,7 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     button = AddButton(award_token=award_token, deduct_token=deduct_token)
     awards = list_award_lines(snapshot.given_by_support.awards, shop, now)
     coupons = list_coupon_lines(snapshot, shop)
+    details, movements = list_detail_lines(member, shop), list_movement_lines(member, shop)
     row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token) if undo and not is_lasting else None
     return View(
         status="member" if member.status in ACTIVE else "blocked",
@@ -119,11 +128,14 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
         as_of=format_time(parse_time(snapshot.fetch_time), shop),
         stale=is_stale,
         profile_url=member.profile_url,
-        profile_label=PROFILE_LINK if member.profile_url else "",
+        profile_label=labels.PROFILE_LINK if member.profile_url else "",
         award_token=refusal if refusal is NoTokenReason.NOT_VERIFIED else award_token,
         deduct_token=refusal if deduct_token and refusal else deduct_token,
         add_points=() if refusal or is_lasting else (button,),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
+        details=[Line(line) for line in details],
+        movement_list=(MovementRows([Line(line) for line in movements]),) if movements else (),
+        details_text=_say_details(details, movements),
         support_awards=[Line(line) for line in awards],
         support_awards_text="\n".join(awards) or NONE,
         last_try=(Line(last_try),) if last_try else (),
@@ -174,10 +186,15 @@ def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTok
         summary=summary,
         as_of=as_of,
         profile_url=shop.search_url,
-        profile_label=SEARCH_LINK if shop.search_url else "",
+        profile_label=labels.SEARCH_LINK if shop.search_url else "",
         award_token=why,
         deduct_token=why,
     )
+
+
+def _say_details(details: Sequence[str], movements: Sequence[str]) -> str:
+    """In one text, since the conservative template has a row for it even where there is nothing to say."""
+    return "\n".join((*details, f"{labels.MOVEMENTS}:", *movements) if movements else details) or NONE
 
 
 def _find_refusal(member: pb.Member, shop: Shop) -> NoTokenReason | None:

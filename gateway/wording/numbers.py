@@ -17,12 +17,21 @@ _CENTS = Decimal("0.01")
 
 def parse_balance(wallet: pb.Wallet) -> Decimal:
     """Parse the exact balance; the whole points if the exact text is not a number."""
+<<<<<<< HEAD
     exact = _parse_exact(wallet.points_balance_exact)
     return Decimal(wallet.points_balance) if exact is None else exact
 
 
 @lru_cache(_REMEMBERED_NUMBERS)
 def _parse_exact(text: str) -> Decimal | None:
+=======
+    exact = parse_exact(wallet.points_balance_exact)
+    return Decimal(wallet.points_balance) if exact is None else exact
+
+
+def parse_exact(text: str) -> Decimal | None:
+    """Parse an exact number of points. None for a text that is no number of a usual size."""
+>>>>>>> main
     try:
         exact = Decimal(text)
     except InvalidOperation:

@@ -9,6 +9,10 @@ from gateway.wording.shop import DEFAULT_SHOP, Shop
 # Not strftime, which depends on the process's locale: these sentences are English.
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_WHOLE_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = 1_000_000  # in a second
 # One day inside the range of datetime, so that each time is valid in every zone.
@@ -50,6 +54,11 @@ def format_last_day(end: datetime, shop: Shop) -> str:
 def format_day_of_year(time: datetime, shop: Shop) -> str:
     """A day without its year, for times within a year: "20 Oct"."""
     return _format_day_of_year(time.astimezone(shop.zone))
+
+
+def format_day_of_any_year(month: int, day: int) -> str:
+    """A day that comes each year: "12 March". Empty for a month that there is not."""
+    return f"{day} {_WHOLE_MONTHS[month - 1]}" if 0 < month <= len(_WHOLE_MONTHS) else ""
 
 
 def format_clock(time: datetime, shop: Shop) -> str:

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from loyalty_service.callers.store import CallerStore
 from loyalty_service.domain.caller import Caller, Role
-from loyalty_service.domain.errors import CallerForbiddenError, CallerUnknownError
+from loyalty_service.domain.caller_errors import CallerForbiddenError, CallerUnknownError
 
 Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 

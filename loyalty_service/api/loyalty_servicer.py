@@ -20,14 +20,14 @@ from loyalty_service.api.convert.awards import (
     write_erasure,
     write_sum,
 )
-from loyalty_service.api.convert.snapshots import (
+from loyalty_service.api.convert.identities import (
     read_erased_id,
+    read_groups,
     read_identity,
     read_member_id,
-    read_staleness_s,
-    write_holding,
-    write_snapshot,
+    read_search_limit,
 )
+from loyalty_service.api.convert.snapshots import read_staleness_s, write_holding, write_snapshot
 from loyalty_service.api.pages import list_page
 from loyalty_service.api.status import make_status
 from loyalty_service.awards.ledger.erase import Erasures
@@ -41,7 +41,9 @@ from loyalty_service.domain.errors import BadValueError, LoyaltyError, MerchantN
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Snapshots
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.merchants.store import MerchantStore
+from loyalty_service.snapshots.person import PersonFinder
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from protos.loyalty.v1 import loyalty_pb2_grpc as pb_grpc
 
@@ -79,8 +81,13 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
     async def GetSnapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         merchant = await self._merchants.get(request.merchant_id)
         staleness_s = read_staleness_s(request.max_staleness) if request.HasField("max_staleness") else None
-        snapshot = await self._get(merchant, request.identity, staleness_s, context, Priority.TICKET)
-        return pb.GetSnapshotResponse(snapshot=snapshot)
+        searches = Searches(read_search_limit(request.max_search_count))
+        if request.identity_groups:
+            return await self._find_person(request, merchant, staleness_s, searches, context)
+        snapshot = await self._get(
+            merchant, request.identity, staleness_s, context, priority=Priority.TICKET, searches=searches
+        )
+        return pb.GetSnapshotResponse(snapshot=snapshot, found_by=request.identity)
 
     async def BatchGetSnapshots(
         self, request: pb.BatchGetSnapshotsRequest, context: Context
@@ -94,7 +101,9 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         async def get_one(identity: pb.MemberIdentity) -> pb.BatchGetSnapshotsResponse.Result:
             async with places:
                 try:
-                    snapshot = await self._get(merchant, identity, staleness_s, context, Priority.BATCH)
+                    snapshot = await self._get(
+                        merchant, identity, staleness_s, context, priority=Priority.BATCH, searches=Searches()
+                    )
                 except LoyaltyError as error:
                     return pb.BatchGetSnapshotsResponse.Result(error=make_status(error))
                 return pb.BatchGetSnapshotsResponse.Result(snapshot=snapshot)
@@ -105,7 +114,8 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
 
     async def GetHeldSnapshot(self, request: pb.GetHeldSnapshotRequest, context: Context) -> pb.GetHeldSnapshotResponse:
         merchant = await self._merchants.get(request.merchant_id)
-        return write_holding(await self._snapshots.get_holding(merchant, read_identity(request.identity)), merchant)
+        identity = read_identity(request.identity, merchant.dialling_country)
+        return write_holding(await self._snapshots.get_holding(merchant, identity), merchant)
 
     async def InvalidateSnapshot(
         self,
@@ -118,15 +128,16 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
         elif request.member_id:
             raise BadValueError("identity", "must not be set together with member_id")
         else:
-            await self._snapshots.drop(merchant, read_identity(request.identity))
+            await self._snapshots.drop(merchant, read_identity(request.identity, merchant.dialling_country))
         return pb.InvalidateSnapshotResponse()
 
     async def EraseMember(self, request: pb.EraseMemberRequest, context: Context) -> pb.EraseMemberResponse:
-        merchant_id = await self._find_books(request.merchant_id)
+        merchant = await self._find_merchant(request.merchant_id)
+        merchant_id, country = request.merchant_id, merchant.dialling_country if merchant else ""
         member_id, actor = read_erased_id(request.member_id), parse_eraser(request.erased_by)
         if len(request.identities) > MAX_NAMES:
             raise BadValueError("identities", f"must be at most {MAX_NAMES}")
-        identities = [read_identity(identity) for identity in request.identities]
+        identities = [read_identity(identity, country) for identity in request.identities]
         if not member_id and not identities:
             raise BadValueError("member_id", "or identities must be set")
         erasure = await self._erasures.erase(merchant_id, member_id, actor) if member_id else Erasure()
@@ -206,12 +217,17 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
 
     async def _find_books(self, merchant_id: str) -> str:
         """The id of a merchant that exists or has awards on record. Raises MerchantNotFoundError."""
+        await self._find_merchant(merchant_id)
+        return merchant_id
+
+    async def _find_merchant(self, merchant_id: str) -> Merchant | None:
+        """None: it was removed, and has awards on record. Raises MerchantNotFoundError."""
         try:
-            return (await self._merchants.get(merchant_id)).merchant_id
+            return await self._merchants.get(merchant_id)
         except MerchantNotFoundError:
             if not await self._history.has_awards(merchant_id):
                 raise
-            return merchant_id
+            return None
 
     def _get_answer_s(self, context: Context) -> float:
         """The time for answering an award. Raises ProviderTimeoutError if no time is left."""
@@ -220,19 +236,48 @@ class LoyaltyServicer(pb_grpc.LoyaltyServiceServicer):
             raise ProviderTimeoutError("no time was left to ask TRIFFT")
         return answer_s
 
-    async def _get(
+    def _get_read_s(self, context: Context) -> float:
+        """The time for reading a member. Raises ProviderTimeoutError if no time is left."""
+        read_s = _left_s(context, self._read_timeout_s)
+        if read_s <= 0:
+            raise ProviderTimeoutError("no time was left to ask TRIFFT")
+        return read_s
+
+    async def _find_person(
+        self,
+        request: pb.GetSnapshotRequest,
+        merchant: Merchant,
+        staleness_s: float | None,
+        searches: Searches,
+        context: Context,
+    ) -> pb.GetSnapshotResponse:
+        end_time = asyncio.get_running_loop().time() + self._get_read_s(context)
+        finder = PersonFinder(self._snapshots, merchant, searches, max_staleness_s=staleness_s, end_time=end_time)
+        found = await finder.find(read_groups(request, merchant.dialling_country))
+        return pb.GetSnapshotResponse(
+            snapshot=write_snapshot(found.held, merchant),
+            found_by=request.identity_groups[found.group_number].identities[found.number],
+            found_in_group=found.group_number,
+        )
+
+    async def _get(  # noqa: PLR0913  each states a condition of the read
         self,
         merchant: Merchant,
         identity: pb.MemberIdentity,
         staleness_s: float | None,
         context: Context,
+        *,
         priority: Priority,
+        searches: Searches,
     ) -> pb.Snapshot:
-        timeout_s = _left_s(context, self._read_timeout_s)
-        if timeout_s <= 0:
-            raise ProviderTimeoutError("no time was left to ask TRIFFT")
         held = await self._snapshots.get(
-            merchant, read_identity(identity), max_staleness_s=staleness_s, timeout_s=timeout_s, priority=priority
+            merchant,
+            # Only a phone number needs the country, and to find it takes as long as the rest.
+            read_identity(identity, merchant.dialling_country if identity.HasField("phone") else ""),
+            max_staleness_s=staleness_s,
+            timeout_s=self._get_read_s(context),
+            priority=priority,
+            searches=searches,
         )
         return write_snapshot(held, merchant)
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import grpc
 
 from loyalty_service.api.access import get_caller_name
+from loyalty_service.api.convert.identities import read_identity
 from loyalty_service.api.convert.merchants import read_merchant_fields, write_findings, write_merchant
-from loyalty_service.api.convert.snapshots import read_identity
 from loyalty_service.api.convert.verifications import read_verification, write_inspection, write_proof
 from loyalty_service.api.pages import list_page
 from loyalty_service.awards.verification import Verifier
@@ -69,7 +69,9 @@ class MerchantServicer(pb_grpc.MerchantServiceServicer):
         return write_findings(*await self._service.check(request.merchant_id, tolerates=request.tolerate_failure))
 
     async def InspectMember(self, request: pb.InspectMemberRequest, context: Context) -> pb.InspectMemberResponse:
-        return write_inspection(await self._verifier.inspect(request.merchant_id, read_identity(request.identity)))
+        merchant = await self._store.get(request.merchant_id)
+        identity = read_identity(request.identity, merchant.dialling_country)
+        return write_inspection(await self._verifier.inspect(request.merchant_id, identity))
 
     async def VerifyMerchant(self, request: pb.VerifyMerchantRequest, context: Context) -> pb.VerifyMerchantResponse:
         proof = await self._verifier.verify(request.merchant_id, read_verification(request, get_caller_name()))

@@ -7,17 +7,17 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from loyalty_service.domain import errors
+from loyalty_service.domain import caller_errors, errors
 
 ERROR_DOMAIN = "loyalty.v1"
 INTERNAL_REASON = "INTERNAL_ERROR"
 
 CODES: dict[type[errors.LoyaltyError], grpc.StatusCode] = {
     errors.BadValueError: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.CallerUnknownError: grpc.StatusCode.UNAUTHENTICATED,
-    errors.CallerForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
-    errors.CallerExistsError: grpc.StatusCode.ALREADY_EXISTS,
-    errors.CallerNotFoundError: grpc.StatusCode.NOT_FOUND,
+    caller_errors.CallerUnknownError: grpc.StatusCode.UNAUTHENTICATED,
+    caller_errors.CallerForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
+    caller_errors.CallerExistsError: grpc.StatusCode.ALREADY_EXISTS,
+    caller_errors.CallerNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MerchantNotFoundError: grpc.StatusCode.NOT_FOUND,
     errors.MerchantExistsError: grpc.StatusCode.ALREADY_EXISTS,
     errors.MerchantUnverifiedError: grpc.StatusCode.FAILED_PRECONDITION,

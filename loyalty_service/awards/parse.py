@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content
+from loyalty_service.domain.award import Award, AwardRequest, AwardState, Content, IdentifiedBy
 from loyalty_service.domain.award_filter import AwardFilter
 from loyalty_service.domain.errors import BadValueError, MerchantUnverifiedError
 from loyalty_service.domain.limits import check_award
@@ -49,6 +49,7 @@ class GivenAward(msgspec.Struct, frozen=True, kw_only=True):
     member_fetch_time: datetime | None = None
     debit: bool = False
     caller: str = ""
+    identified_by: IdentifiedBy = IdentifiedBy.UNSPECIFIED
 
 
 class GivenReversal(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,7 @@ def parse_award(merchant: Merchant, given: GivenAward) -> AwardRequest:
         points=given.points,
         reason=_clean("reason", given.reason, MAX_REASON_CHARS),
         is_debit=given.debit,
+        identified_by=given.identified_by,
         **_parse_common(given),
     )
     check_award(request.points, merchant.limits, is_debit=request.is_debit)
@@ -127,6 +129,7 @@ def parse_reversal(merchant: Merchant, given: GivenReversal, original: Award) ->
         points=original.request.points,
         reverses=original.number,
         is_debit=not original.request.is_debit,
+        identified_by=original.request.identified_by,
         **_parse_common(given),
     )
 

@@ -18,6 +18,7 @@ from loyalty_service.domain.member import Identity, Member, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import LoyaltyProvider
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.verification import (
     Inspection,
     Proof,
@@ -183,6 +184,7 @@ class Verifier:
             merchant,
             identity,
             remembered_member_id=None,
+            searches=Searches(),
             priority=Priority.AWARD,
             timeout_s=self._read_timeout_s,
         )

@@ -11,10 +11,9 @@ from sqlalchemy import Connection, Row, delete, func, select
 from loyalty_service.callers.keys import hash_key, is_key, make_key
 from loyalty_service.callers.table import callers
 from loyalty_service.domain.caller import Caller, Role
+from loyalty_service.domain.caller_errors import CallerExistsError, CallerNotFoundError
 from loyalty_service.domain.errors import (
     BadValueError,
-    CallerExistsError,
-    CallerNotFoundError,
     StoreUnavailableError,
 )
 from loyalty_service.domain.ports import Clock

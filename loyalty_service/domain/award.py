@@ -40,6 +40,19 @@ UNSETTLED = (AwardState.PENDING, AwardState.UNKNOWN)
 COUNTED = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
 
 
+class IdentifiedBy(enum.Enum):
+    """By what the caller knows that the member is its customer. It decides nothing.
+
+    OTHER_EMAIL: another address than the ticket's. LINK: an agent said so. UNSPECIFIED: the caller does not say.
+    """
+
+    UNSPECIFIED = ""
+    EMAIL = "email"
+    OTHER_EMAIL = "other_email"
+    PHONE = "phone"
+    LINK = "link"
+
+
 class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One award as a caller asks for it, already checked. `points` are whole, 1 or more; texts may be empty.
 
@@ -66,6 +79,7 @@ class AwardRequest(msgspec.Struct, frozen=True, kw_only=True):
     caller: str = ""
     reverses: int | None = None
     is_debit: bool = False
+    identified_by: IdentifiedBy = IdentifiedBy.UNSPECIFIED
 
     @property
     def signed_points(self) -> int:

@@ -27,13 +27,14 @@ class AwardFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwardGrouping(enum.Enum):
-    """By claimed agent, by the shop's reason, by the shop's day on which it was sent, by its ISO week, or by member."""
+    """By claimed agent, by the shop's reason, by its day of the last try, by ISO week, by member, by IdentifiedBy."""
 
     AGENT = "agent"
     REASON = "reason"
     DAY = "day"
     WEEK = "week"
     MEMBER = "member"
+    IDENTIFIED_BY = "identified_by"
 
 
 class AwardSum(msgspec.Struct, frozen=True, kw_only=True):

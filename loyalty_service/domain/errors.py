@@ -2,7 +2,7 @@
 
 LoyaltyError
 ├── BadValueError
-├── CallerUnknownError · CallerForbiddenError · CallerExistsError · CallerNotFoundError
+├── CallerUnknownError · CallerForbiddenError · CallerExistsError · CallerNotFoundError (caller_errors.py)
 ├── MerchantNotFoundError · MerchantExistsError · MerchantUnverifiedError
 ├── MemberNotFoundError · MemberAmbiguousError · SearchesExhaustedError
 ├── MemberBlockedError · MemberStatusUnknownError
@@ -21,8 +21,13 @@ LoyaltyError
 `reason` is a name of the proto's ErrorReason. A message is for people and holds no token, e-mail or phone number.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
+
+# An agent asks the person for one of these.
+MAX_SUPPORT_IDS = 5
 
 
 class LoyaltyError(Exception):
@@ -47,39 +52,6 @@ class BadValueError(LoyaltyError):
         self.description = description
 
 
-class CallerUnknownError(LoyaltyError):
-    reason = "CALLER_UNKNOWN"
-
-    def __init__(self) -> None:
-        super().__init__("the bearer key is missing or wrong")
-
-
-class CallerForbiddenError(LoyaltyError):
-    """`role`: the least that the call needs. `merchant_id`: the only shop that the caller may ask about."""
-
-    reason = "CALLER_FORBIDDEN"
-
-    def __init__(self, *, role: str, merchant_id: str = "") -> None:
-        if merchant_id:
-            super().__init__(f"this key is for calls about shop {merchant_id} only", role=role, merchant_id=merchant_id)
-        else:
-            super().__init__(f"this key's role is too low: the call needs {role}", role=role)
-
-
-class CallerExistsError(LoyaltyError):
-    reason = "CALLER_EXISTS"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"caller {name} already exists")
-
-
-class CallerNotFoundError(LoyaltyError):
-    reason = "CALLER_NOT_FOUND"
-
-    def __init__(self) -> None:
-        super().__init__("no caller has this name")
-
-
 class MerchantNotFoundError(LoyaltyError):
     reason = "MERCHANT_NOT_FOUND"
 
@@ -102,24 +74,38 @@ class MerchantUnverifiedError(LoyaltyError):
 
 
 class MemberNotFoundError(LoyaltyError):
-    """The provider knows no such member, or only an anonymised one. `fetch_time`: when it was asked."""
+    """The provider knows no such member, or only an anonymised one. `fetch_time`: when it was asked.
+
+    `search_count`: how often the call searched the provider.
+    """
 
     reason = "MEMBER_NOT_FOUND"
 
-    def __init__(self, fetch_time: datetime) -> None:
-        super().__init__("no such member", fetch_time=rfc3339(fetch_time))
+    def __init__(self, fetch_time: datetime, *, search_count: int = 0) -> None:
+        super().__init__("no such member", fetch_time=rfc3339(fetch_time), search_count=str(search_count))
         self.fetch_time = fetch_time
 
 
 class MemberAmbiguousError(LoyaltyError):
-    """`member_count` members have the same identity. `fetch_time`: when the provider was asked."""
+    """Several members have the same identity. `fetch_time`, `search_count`: as for MemberNotFoundError.
+
+    `support_ids`: each member's support ID, cleaned, by the member's id; empty where there is none to read.
+    """
 
     reason = "MEMBER_AMBIGUOUS"
 
-    def __init__(self, member_count: int, fetch_time: datetime) -> None:
-        message = f"{member_count} members have this identity"
-        super().__init__(message, member_count=str(member_count), fetch_time=rfc3339(fetch_time))
-        self.member_count = member_count
+    def __init__(self, support_ids: Mapping[str, str], fetch_time: datetime, *, search_count: int = 0) -> None:
+        count = len(support_ids)
+        known = [support_id for support_id in support_ids.values() if support_id]
+        super().__init__(
+            f"{count} members have this identity",
+            member_count=str(count),
+            support_ids=json.dumps(known[:MAX_SUPPORT_IDS], ensure_ascii=False),
+            fetch_time=rfc3339(fetch_time),
+            search_count=str(search_count),
+        )
+        self.support_ids = support_ids
+        self.member_count = count
         self.fetch_time = fetch_time
 
 

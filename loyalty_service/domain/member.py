@@ -1,7 +1,6 @@
 """A member and their coupons at one instant."""
 
 import enum
-import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -10,10 +9,9 @@ import msgspec
 
 from loyalty_service.domain.errors import BadValueError
 from runtime.addresses import fold_ascii_case, list_email_spellings, make_email_key
+from runtime.phones import list_phone_spellings, make_phone_key, parse_phone
 
 MAX_IDENTITY_CHARS = 320
-_PHONE_PUNCTUATION = re.compile(r"[\s()./-]+")
-_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 
 IdentityKind = Literal["email", "phone", "support_id", "member_id"]
 
@@ -33,33 +31,37 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return make_identity_key(self.kind, self.value)
 
     def list_spellings(self) -> list[str]:
-        """The spellings that a provider may have on file, at most four: as written, then others of an e-mail."""
-        return [self.value, *(list_email_spellings(self.value) if self.kind == "email" else ())]
+        """The spellings that a provider may have on file, at most four: as written, then all others."""
+        if self.kind == "email":
+            return [self.value, *list_email_spellings(self.value)]
+        return [self.value, *(list_phone_spellings(self.value) if self.kind == "phone" else ())]
 
 
 def make_identity_key(kind: IdentityKind, value: str) -> str:
     if kind == "email":
         return make_email_key(value)
+    if kind == "phone":
+        return make_phone_key(value)
     return fold_ascii_case(value) if kind == "support_id" else value
 
 
-def parse_identity(kind: IdentityKind, text: str) -> Identity:
+def parse_identity(kind: IdentityKind, text: str, country: str = "") -> Identity:
     """Check an identity. A phone number becomes E.164; all else stays as written: an added space makes another address.
 
-    Raises BadValueError for a blank or overlong value, control characters, and a phone number without its country.
+    `country` (ISO 3166): where a phone number without its country's code is dialled; empty: nowhere. Raises
+    BadValueError for a blank or overlong value, control characters, and a text that is no valid phone number.
     """
-    if not text.strip() or len(text) > MAX_IDENTITY_CHARS or not text.isprintable():
-        raise BadValueError(f"identity.{kind}", f"must be 1 to {MAX_IDENTITY_CHARS} printable characters")
-    return Identity(kind=kind, value=_parse_phone(text) if kind == "phone" else text)
-
-
-def _parse_phone(text: str) -> str:
-    digits = _PHONE_PUNCTUATION.sub("", text)
-    if digits.startswith("00"):
-        digits = "+" + digits[2:]
-    if not _E164.fullmatch(digits):
-        raise BadValueError("identity.phone", "must be international, for example +421900000000")
-    return digits
+    field, is_phone = f"identity.{kind}", kind == "phone"
+    # Between the digits of a phone number invisible marks are common, and do no harm.
+    if not text.strip() or len(text) > MAX_IDENTITY_CHARS or not (is_phone or text.isprintable()):
+        raise BadValueError(field, f"must be 1 to {MAX_IDENTITY_CHARS} printable characters")
+    if not is_phone:
+        return Identity(kind=kind, value=text)
+    phone = parse_phone(text, country)
+    if phone is None:
+        form = f"international or of {country}" if country else "international"
+        raise BadValueError(field, f"must be a valid number, {form}, without extension, for example +421900000000")
+    return Identity(kind=kind, value=phone)
 
 
 class MemberStatus(enum.Enum):
@@ -123,6 +125,28 @@ class Coupon(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     expire_time: datetime | None
 
 
+class ExpiringPoints(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Points that will be taken away. `points` are whole, 1 or more; `expire_time` is their last second."""
+
+    points: int
+    expire_time: datetime
+
+
+class Birthday(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A day of any year."""
+
+    month: int
+    day: int
+
+
+class RecentMovement(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A booking of the wallet. `create_time`: None where it is not known; `note`: the provider's text, or empty."""
+
+    change: Decimal
+    create_time: datetime | None
+    note: str
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One person in the programme: only the fields that the widget shows, so no e-mail and no phone number.
 
@@ -131,6 +155,9 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `tier` is None where the programme has no tiers, and empty where it cannot be read. `favorite_venue` is None where
     the member chose none, `join_time` where the provider does not say. `support_id` and `full_name` are empty where
     they are not on file. `status_word`: the provider's own status, for people; empty where there is none.
+
+    `pending_points` (booked later) are rounded down, `points_to_next_tier` up and above 0; None where the provider does
+    not say. `recent_movements`: newest first, at most 5.
     """
 
     member_id: str
@@ -143,3 +170,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     favorite_venue: Venue | None
     segments: tuple[Segment, ...]
     join_time: datetime | None = None
+    next_expiry: ExpiringPoints | None = None
+    pending_points: int | None = None
+    points_to_next_tier: int | None = None
+    birthday: Birthday | None = None
+    recent_movements: tuple[RecentMovement, ...] = ()

@@ -6,6 +6,7 @@ import msgspec
 
 from loyalty_service.domain.limits import Limits
 from loyalty_service.domain.verification import Verification
+from runtime.phones import find_country
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +15,8 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     `generation` is random, and new whenever the merchant is added or its provider URL, token or profile changes;
     snapshots held under an older generation are never shown again. `award_reasons`: where there are any, each award
     names one. `hold_time_s`: how long a held snapshot answers readers; `stale_if_error_s`: how long it does so while
-    the provider fails. 0: the service's setting. `verification`: None if its points were never proven.
+    the provider fails. 0: the service's setting. `verification`: None if its points were never proven. `country`
+    (ISO 3166): empty for the country of the time zone.
     """
 
     merchant_id: str
@@ -32,6 +34,12 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     hold_time_s: int = 0
     stale_if_error_s: int = 0
     verification: Verification | None = None
+    country: str = ""
+
+    @property
+    def dialling_country(self) -> str:
+        """Where a phone number without its country's code is dialled; empty: nowhere, such a number is refused."""
+        return self.country or find_country(self.time_zone)
 
     @property
     def is_verified(self) -> bool:

@@ -12,6 +12,7 @@ from loyalty_service.domain.findings import Findings
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 
@@ -59,21 +60,23 @@ class Movements(msgspec.Struct, frozen=True, kw_only=True):
 class LoyaltyProvider(Protocol):
     """The system that runs the loyalty programme."""
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        searches: Searches,
         priority: Priority,
         timeout_s: float,
     ) -> Snapshot:
         """Read a member and their coupons, all reads together within `timeout_s`.
 
         `remembered_member_id` is the member whom this identity named last time. The provider may read that member's
-        coupons at once, and drops them if the identity now names somebody else.
+        coupons at once, and drops them if the identity now names somebody else. Each spelling that is searched takes
+        one of `searches`.
 
-        Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
+        Raises MemberNotFoundError, MemberAmbiguousError, SearchesExhaustedError, ProviderError.
         """
         ...
 
@@ -146,12 +149,14 @@ class Snapshots(Protocol):
         timeout_s: float,
         priority: Priority = Priority.TICKET,
         stale_if_error: bool = True,
+        searches: Searches | None = None,
     ) -> HeldSnapshot:
         """Get the member as of at most `max_staleness_s` before this call. None: the hold time; 0: read now.
 
-        `stale_if_error`: while the provider fails, answer with an older held snapshot.
+        `stale_if_error`: while the provider fails, answer with an older held snapshot. `searches`: those of the call;
+        None: the usual number.
 
-        Raises MemberNotFoundError, MemberAmbiguousError, ProviderError.
+        Raises MemberNotFoundError, MemberAmbiguousError, SearchesExhaustedError, ProviderError.
         """
         ...
 

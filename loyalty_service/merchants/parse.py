@@ -15,6 +15,7 @@ from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.limits import LIMIT_FIELDS, MAX_LIMIT, MAX_POINTS, Limits
 from runtime.addresses import fold_ascii_case
 from runtime.hosts import is_host, is_loopback, is_public_name
+from runtime.phones import is_country
 from runtime.text import make_line
 
 MAX_URL_CHARS = 2_000
@@ -43,6 +44,7 @@ class GivenFields(msgspec.Struct, frozen=True, kw_only=True):
     award_reasons: Sequence[str] = ()
     hold_time_s: int = 0
     stale_if_error_s: int = 0
+    country: str = ""
     limits: Mapping[str, int] = {}
 
 
@@ -63,6 +65,7 @@ def parse_fields(given: GivenFields, names: Collection[str], *, allow_private_ur
         "admin_member_url": lambda: parse_admin_member_url(given.admin_member_url, allow_private_url=allow_private_url),
         "time_zone": lambda: _parse_time_zone(given.time_zone or "UTC"),
         "locale": lambda: _parse_locale(given.locale or "en"),
+        "country": lambda: _parse_country(given.country),
         "profile": lambda: _parse_profile_text(given.profile),
         "award_reasons": lambda: _parse_reasons(given.award_reasons),
         **{field: functools.partial(_parse_limit, field, given.limits.get(field)) for field in LIMIT_FIELDS},
@@ -162,6 +165,14 @@ def _parse_locale(text: str) -> str:
     except (ValueError, UnknownLocaleError):
         raise BadValueError("merchant.locale", "must be a BCP 47 name, for example sk or en-US") from None
     return text
+
+
+def _parse_country(text: str) -> str:
+    """Empty: the country of the time zone."""
+    country = text.strip().upper()
+    if country and not is_country(country):
+        raise BadValueError("merchant.country", "must be the ISO 3166 code of a country with phone numbers, like SK")
+    return country
 
 
 def _parse_profile_text(text: str) -> str:

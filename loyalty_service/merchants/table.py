@@ -22,6 +22,7 @@ merchants = Table(
     Column("award_reasons", Text),
     Column("hold_time_s", BigInteger),
     Column("stale_if_error_s", BigInteger),
+    Column("country", Text),
     Column("verified_fingerprint", Text),
     Column("verified_by", Text),
     Column("verified_member_encrypted", Text),

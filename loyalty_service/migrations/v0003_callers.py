@@ -22,15 +22,15 @@ def upgrade() -> None:
         sa.Column("create_time_ms", sa.BigInteger, nullable=False),
     )
     op.add_column("awards", sa.Column("caller", sa.Text, nullable=False, server_default=""))
-    _keep_caller()
+    keep_columns("caller")
 
 
-def _keep_caller() -> None:
-    """Make the trigger of v0001 again: an erasure must not change the caller either."""
+def keep_columns(*names: str) -> None:
+    """Make the trigger of v0001 again: an erasure must not change these columns either."""
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     differs = "IS DISTINCT FROM" if is_postgresql else "IS NOT"
     is_other = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in FIXED)
-    is_more = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in (*KEPT, "caller"))
+    is_more = " OR ".join(f"OLD.{name} {differs} NEW.{name}" for name in (*KEPT, *names))
     is_forgotten = f"{FORGETS} AND {SETTLED} AND NOT ({is_more})"
     is_refused = f"{is_other} OR (OLD.member_id {differs} NEW.member_id AND NOT ({is_forgotten}))"
     if is_postgresql:

@@ -16,7 +16,7 @@ from loyalty_service.domain.snapshot import Snapshot
 
 # The version of the written form. Fields are written without their names, and two releases may share a store: raise
 # this number with every change of a held field.
-FORM = 2
+FORM = 4
 _DIGEST_BYTES = 8
 _NONCE_BYTES = 12
 
@@ -33,26 +33,29 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True, tag="alias", array_like=T
 
 
 class Nobody(msgspec.Struct, frozen=True, kw_only=True, tag="nobody", array_like=True):
-    """An identity that named no member (`member_count` 0) or several. `asked`: digests of the spellings in requests."""
+    """An identity that named no member or several: `support_ids` by the members' ids, as in MemberAmbiguousError.
 
-    member_count: int
+    `asked`: digests of the spellings in requests.
+    """
+
+    support_ids: dict[str, str]
     fetch_time: datetime
     asked: tuple[bytes, ...]
 
     def answers(self, spelling: str) -> bool:
         """Whether this spelling was asked for: a provider may distinguish spellings that are equal to us."""
-        return self.member_count > 0 or _digest(spelling) in self.asked
+        return bool(self.support_ids) or _digest(spelling) in self.asked
 
     def make_error(self) -> MemberNotFoundError | MemberAmbiguousError:
-        if self.member_count:
-            return MemberAmbiguousError(self.member_count, self.fetch_time)
+        if self.support_ids:
+            return MemberAmbiguousError(self.support_ids, self.fetch_time)
         return MemberNotFoundError(self.fetch_time)
 
 
 def make_nobody(identity: Identity, error: MemberNotFoundError | MemberAmbiguousError) -> Nobody:
-    member_count = error.member_count if isinstance(error, MemberAmbiguousError) else 0
+    support_ids = dict(error.support_ids) if isinstance(error, MemberAmbiguousError) else {}
     asked = tuple(map(_digest, identity.list_spellings()))
-    return Nobody(member_count=member_count, fetch_time=error.fetch_time, asked=asked)
+    return Nobody(support_ids=support_ids, fetch_time=error.fetch_time, asked=asked)
 
 
 def _digest(spelling: str) -> bytes:

@@ -21,7 +21,7 @@ class Keys:
 
     def make_identity_key(self, merchant: Merchant, identity: Identity) -> str:
         """The key of an identity, the same for all its spellings."""
-        return self._hash(merchant, identity.kind, identity.key)
+        return self._hash(merchant, name_kind(merchant, identity), identity.key)
 
     def make_member_key(self, merchant: Merchant, member_id: str) -> str:
         return self._hash(merchant, "member_id", member_id)
@@ -32,3 +32,8 @@ class Keys:
         return hashlib.blake2b(
             text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES, key=self._secret
         ).hexdigest()
+
+
+def name_kind(merchant: Merchant, identity: Identity) -> str:
+    """The kind of an identity. What a phone number found also depends on how the merchant's members' were read."""
+    return f"phone/{merchant.dialling_country}" if identity.kind == "phone" else identity.kind

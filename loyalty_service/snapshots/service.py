@@ -23,6 +23,7 @@ from loyalty_service.domain.member import Identity, parse_identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Clock, HeldSnapshot, Holding, LoyaltyProvider, RecentAwards, Snapshots
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.metrics import SnapshotMetrics
 from loyalty_service.snapshots.cache import SnapshotCache
@@ -79,24 +80,26 @@ class SnapshotService:
         timeout_s: float,
         priority: Priority = Priority.TICKET,
         stale_if_error: bool = True,
+        searches: Searches | None = None,
     ) -> HeldSnapshot:
         """See the port."""
+        searches = searches or Searches()
         end_time = asyncio.get_running_loop().time() + timeout_s
         staleness_s = self._times.get_hold_s(merchant) if max_staleness_s is None else max_staleness_s
         freshness = Freshness(call_time_s=self._clock.monotonic(), max_staleness_s=staleness_s)
         held = await self._cache.find_if_up(merchant, identity)
         if held.found is not None and freshness.allows(held.began_s):
             self._metrics.held.inc()
-            return _answer(held.found)
+            return _answer(held.found, searches)
         try:
             async with asyncio.timeout_at(end_time):
-                found = await self._fetch(merchant, identity, freshness, priority, held)
+                found = await self._fetch(merchant, identity, freshness, priority, searches=searches, held=held)
         except TimeoutError:
             found = ProviderTimeoutError(f"TRIFFT did not answer within {timeout_s:g} s")
         if isinstance(found, ProviderError):
             return await self._get_stale(merchant, identity, freshness, found, may_be_stale=stale_if_error)
         self._metrics.fetched.inc()
-        return _answer(found)
+        return _answer(found, searches)
 
     async def get_held(self, merchant: Merchant, member_id: str) -> Snapshot | None:
         """See the port."""
@@ -142,20 +145,30 @@ class SnapshotService:
                 # The snapshot's support ID is cleaned for display, so it may be another member's.
                 if named_id in {None, snapshot.member.member_id}:
                     names.add(by_support_id)
-        return sum([await self._invalidate(merchant, identity) for identity in names])
+        dropped_count = sum([await self._invalidate(merchant, identity) for identity in names])
+        # Once more: where no member is held, what names several members is dropped, which may name this one.
+        await self._invalidate(merchant, next(iter(names)))
+        return dropped_count
 
     async def _invalidate(self, merchant: Merchant, identity: Identity) -> bool:
         self._flights.invalidate(merchant)
         return await self._cache.invalidate(merchant, identity)
 
-    async def _fetch(
-        self, merchant: Merchant, identity: Identity, freshness: Freshness, priority: Priority, held: Held
+    async def _fetch(  # noqa: PLR0913 - each states a condition of the read
+        self,
+        merchant: Merchant,
+        identity: Identity,
+        freshness: Freshness,
+        priority: Priority,
+        *,
+        searches: Searches,
+        held: Held,
     ) -> Snapshot | LoyaltyError:
         """Start a flight, or join one that is new enough. Callers for whom it is too old share the next flight."""
         while True:
             flight, is_mine = self._flights.get(merchant, identity), False
             if flight is None:
-                flight, is_mine = self._start(merchant, identity, priority, held), True
+                flight, is_mine = self._start(merchant, identity, priority, searches, held), True
             else:
                 self._metrics.joined.inc()
             await asyncio.wait({flight.task})
@@ -167,12 +180,14 @@ class SnapshotService:
             if held.found is not None and freshness.allows(held.began_s):
                 return held.found
 
-    def _start(self, merchant: Merchant, identity: Identity, priority: Priority, held: Held) -> Flight:
+    def _start(
+        self, merchant: Merchant, identity: Identity, priority: Priority, searches: Searches, held: Held
+    ) -> Flight:
         remembered_id = held.remembered_member_id
         if held.found is None and remembered_id is not None and priority is Priority.TICKET:
             # An award has dropped the member, and the agent is looking: without a permit there is nothing to show.
             priority = Priority.AWARD
-        flight = Flight(merchant, identity, priority, began_s=self._clock.monotonic())
+        flight = Flight(merchant, identity, priority, searches, began_s=self._clock.monotonic())
         self._flights.start(flight, self._read(flight, remembered_id), remembered_id)
         return flight
 
@@ -186,6 +201,7 @@ class SnapshotService:
                 merchant,
                 identity,
                 remembered_member_id=remembered_id,
+                searches=flight.searches,
                 priority=flight.priority,
                 timeout_s=self._fetch_timeout_s,
             )
@@ -220,10 +236,16 @@ def _name_member(member_id: str) -> Identity:
     return Identity(kind="member_id", value=member_id)
 
 
-def _answer(found: Snapshot | LoyaltyError) -> HeldSnapshot:
-    if isinstance(found, LoyaltyError):
-        raise found.with_traceback(None)  # several callers may raise the same error
-    return HeldSnapshot(snapshot=found, stale_reason=None)
+def _answer(found: Snapshot | LoyaltyError, searches: Searches) -> HeldSnapshot:
+    """Several callers may raise the same error. Each of them says how often it has searched itself."""
+    match found:
+        case Snapshot():
+            return HeldSnapshot(snapshot=found, stale_reason=None)
+        case MemberNotFoundError():
+            raise MemberNotFoundError(found.fetch_time, search_count=searches.count)
+        case MemberAmbiguousError():
+            raise MemberAmbiguousError(found.support_ids, found.fetch_time, search_count=searches.count)
+    raise found.with_traceback(None)
 
 
 @asynccontextmanager

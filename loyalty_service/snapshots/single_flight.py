@@ -3,11 +3,19 @@
 import asyncio
 from collections.abc import Coroutine
 
-from loyalty_service.domain.errors import LoyaltyError, MemberNotFoundError, ProviderError, ProviderThrottledError
+from loyalty_service.domain.errors import (
+    LoyaltyError,
+    MemberNotFoundError,
+    ProviderError,
+    ProviderThrottledError,
+    SearchesExhaustedError,
+)
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
+from loyalty_service.snapshots.keys import name_kind
 
 _Key = tuple[str, str, str, str]
 
@@ -17,22 +25,26 @@ class Flight:
 
     `began_s`: when it began, on this process's monotonic clock. `is_outdated`: a member was invalidated since then. The
     flight's member is not known before it ends, so an invalidation of any of the merchant's members counts.
+    `searches`: of the caller who started it.
     """
 
     task: asyncio.Task[Snapshot | LoyaltyError]
 
-    def __init__(self, merchant: Merchant, identity: Identity, priority: Priority, *, began_s: float) -> None:
+    def __init__(
+        self, merchant: Merchant, identity: Identity, priority: Priority, searches: Searches, *, began_s: float
+    ) -> None:
         self.merchant = merchant
         self.identity = identity
         self.priority = priority
+        self.searches = searches
         self.began_s = began_s
         self.is_outdated = False
 
     def answers(self, identity: Identity, priority: Priority) -> bool:
         """Whether its result is also an answer for another caller."""
         found = self.task.result()
-        if self.is_outdated:
-            return False
+        if self.is_outdated or isinstance(found, SearchesExhaustedError):
+            return False  # another caller may search more
         if isinstance(found, ProviderThrottledError) and priority < self.priority:
             return False  # a read of higher priority may get a permit
         if isinstance(found, ProviderError):
@@ -89,4 +101,4 @@ class SingleFlight:
 
 
 def _make_key(merchant: Merchant, identity: Identity) -> _Key:
-    return merchant.merchant_id, merchant.generation, identity.kind, identity.key
+    return merchant.merchant_id, merchant.generation, name_kind(merchant, identity), identity.key

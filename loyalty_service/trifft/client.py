@@ -19,6 +19,7 @@ from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Clock, Movements
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 from loyalty_service.metrics import Metrics
@@ -66,23 +67,24 @@ class TrifftProvider:
     ) -> None:
         await self._outbound.__aexit__(kind, error, trace)
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        searches: Searches,
         priority: Priority,
         timeout_s: float,
     ) -> Snapshot:
         """See the port. Also raises BadValueError for a kind of identity that the profile cannot search for."""
         async with self._read(merchant, priority, timeout_s, count=_MEMBER_REQUESTS) as read:
-            return await read.fetch(identity, remembered_member_id)
+            return await read.fetch(identity, remembered_member_id, searches)
 
     async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
         """See the port. A person waits for it; as `probe` it goes past the circuit breaker, within the rate."""
         async with self._read(merchant, Priority.AWARD, timeout_s, count=_MEMBER_REQUESTS, is_forced=True) as read:
-            return await read.inspect(identity)
+            return await read.inspect(identity, Searches())
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:
         """See the port."""

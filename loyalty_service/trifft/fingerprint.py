@@ -16,9 +16,12 @@ _SECTIONS = ("envelope", "find_member", "get_member", "member", "wallet", "credi
 _HARMLESS = frozenset(
     {
         *("tier", "favorite_venue", "join_time", "segments"),
+        *("next_expiry", "pending_points", "points_to_next_tier", "birthday", "recent_movements"),
         *("status", "active_states", "blocked_states", "anonymised_states"),
     }
 )
+# Of [find_member]: whom the search finds is compared, so a wrong spelling finds nobody.
+_PHONE_SPELLING = "phone_spelling"
 _PROFILES = 1024
 
 
@@ -32,5 +35,7 @@ def make_fingerprint(provider_url: str, profile: str) -> str:
     lines = {section: merged[section] for section in _SECTIONS}
     if isinstance(lines["member"], dict):
         lines["member"] = {name: line for name, line in lines["member"].items() if name not in _HARMLESS}
+    if isinstance(lines["find_member"], dict):
+        lines["find_member"] = {name: line for name, line in lines["find_member"].items() if name != _PHONE_SPELLING}
     text = json.dumps([provider_url, lines], sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

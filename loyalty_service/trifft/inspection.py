@@ -34,7 +34,7 @@ class Inspector:
 
     def inspect(self, candidate: Candidate, coupons: object, reader: FieldReader) -> Inspection:
         """`coupons`: the answer's data; None: it could not be read. Raises WireError."""
-        member = parse_member(candidate, self._profile, self._zone, reader)
+        member = parse_member(candidate, self._profile, self._fetch_time, self._zone, reader)
         rows: list[Any] = []
         if coupons is None:
             reader.note("list_coupons.items")
@@ -63,10 +63,24 @@ class Inspector:
             self._find_points_line(row): points,
             "member.tier": member.tier.display_name if member.tier else "",
             "member.favorite_venue": member.favorite_venue.display_name if member.favorite_venue else "",
-            "member.join_time": member.join_time.astimezone(self._zone).isoformat() if member.join_time else "",
+            "member.join_time": self._say_time(member.join_time),
             "member.segments": ", ".join(segment.display_name or segment.slug for segment in member.segments),
+            **self._say_details(member),
             "member.member_id": member.member_id,
         }
+
+    def _say_details(self, member: Member) -> dict[str, str]:
+        expiry, birthday = member.next_expiry, member.birthday
+        return {
+            "member.next_expiry": f"{expiry.points}, {self._say_time(expiry.expire_time)}" if expiry else "",
+            "member.pending_points": _say_number(member.pending_points),
+            "member.points_to_next_tier": _say_number(member.points_to_next_tier),
+            "member.birthday": f"{birthday.month:02}-{birthday.day:02}" if birthday else "",
+            "member.recent_movements": ", ".join(f"{one.change:+f}" for one in member.recent_movements),
+        }
+
+    def _say_time(self, time: datetime | None) -> str:
+        return time.astimezone(self._zone).isoformat() if time else ""
 
     def _find_points_line(self, row: dict[str, Any]) -> str:
         """A shop's chosen wallet counts where the member has a list of them."""
@@ -81,7 +95,7 @@ class Inspector:
         """Of those that can be used. Not their codes, which are money."""
         coupons = parse_coupons(rows, self._profile.coupon, self._fetch_time, self._zone, reader)
         shown = coupons[:_MOST_COUPONS]
-        ends = [one.expire_time.astimezone(self._zone).isoformat() for one in shown if one.expire_time]
+        ends = [self._say_time(one.expire_time) for one in shown if one.expire_time]
         return {
             "list_coupons.items": f"{len(coupons)} usable of {len(rows)}",
             "coupon.display_name": ", ".join(one.display_name for one in shown if one.display_name),
@@ -99,6 +113,10 @@ class Inspector:
 
     def _get_scale(self, line: str) -> int:
         return int(self._profile.get_expression(line))
+
+
+def _say_number(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _list_expressions(*sections: object) -> Sequence[Expression]:

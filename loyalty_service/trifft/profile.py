@@ -14,6 +14,7 @@ import msgspec
 from loyalty_service.domain.errors import BadValueError, MemberNotFoundError
 from loyalty_service.outbound.sliding_window import Rate
 from loyalty_service.trifft.expression import Expression
+from loyalty_service.trifft.phones import PhoneSpelling
 from runtime.addresses import fold_ascii_case
 
 MAX_PROFILE_CHARS = 16_384
@@ -58,6 +59,7 @@ class FindMember(Operation, frozen=True, kw_only=True):
     email: str
     phone: str
     support_id: str
+    phone_spelling: PhoneSpelling
     items: Expression
 
 
@@ -119,6 +121,11 @@ class MemberFields(_Section, frozen=True, kw_only=True):
     favorite_venue: Expression
     join_time: Expression
     segments: Expression
+    next_expiry: Expression
+    pending_points: Expression
+    points_to_next_tier: Expression
+    birthday: Expression
+    recent_movements: Expression
 
 
 class WalletFields(_Section, frozen=True, kw_only=True):

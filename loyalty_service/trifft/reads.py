@@ -16,6 +16,7 @@ from loyalty_service.domain.errors import (
 from loyalty_service.domain.member import Coupon, Identity, Member
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Movements
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 from loyalty_service.outbound.retry import ReadRequests
@@ -29,9 +30,11 @@ from loyalty_service.trifft.mapping.member import (
     parse_candidate,
     parse_candidates,
     parse_member,
+    read_support_id,
 )
 from loyalty_service.trifft.mapping.movements import parse_movements
 from loyalty_service.trifft.observations.observed import Observed
+from loyalty_service.trifft.phones import spell_phone
 from loyalty_service.trifft.profile import Profile
 from loyalty_service.trifft.wire import WireError
 
@@ -60,11 +63,11 @@ class Read:
         self._zone = ZoneInfo(merchant.time_zone)
         self.asked = ""
 
-    async def fetch(self, identity: Identity, remembered_member_id: str | None) -> Snapshot:
+    async def fetch(self, identity: Identity, remembered_member_id: str | None, searches: Searches) -> Snapshot:
         guess = identity.value if identity.kind == "member_id" else remembered_member_id
         guessed = asyncio.create_task(self._list_coupons(guess)) if guess else None
         try:
-            member = await self._fetch_member(identity)
+            member = await self._fetch_member(identity, searches)
             if guessed and member.member_id == guess:
                 coupons = await guessed
             else:
@@ -77,9 +80,9 @@ class Read:
                 await asyncio.gather(guessed, return_exceptions=True)
         return Snapshot(member=member, coupons=coupons, fetch_time=self._fetch_time)
 
-    async def inspect(self, identity: Identity) -> Inspection:
+    async def inspect(self, identity: Identity, searches: Searches) -> Inspection:
         """A member, and what each line of the profile finds in the answers."""
-        request, candidate = await self._fetch_candidate(identity)
+        request, candidate = await self._fetch_candidate(identity, searches)
         try:
             coupons = await self._ask(self._make_coupons_request(candidate.member_id))
         except WireError:
@@ -134,22 +137,27 @@ class Read:
         self._observed.accept(request.operation)
         return parse_data(answer, self._profile)
 
-    async def _fetch_member(self, identity: Identity) -> Member:
-        request, candidate = await self._fetch_candidate(identity)
-        member = self._parse(request, lambda reader: parse_member(candidate, self._profile, self._zone, reader))
+    async def _fetch_member(self, identity: Identity, searches: Searches) -> Member:
+        request, candidate = await self._fetch_candidate(identity, searches)
+        member = self._parse(request, lambda reader: self._parse_member(candidate, reader))
         self._observed.note_member(member)
         return member
 
-    async def _fetch_candidate(self, identity: Identity) -> tuple[Request, Candidate]:
-        """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError."""
+    def _parse_member(self, candidate: Candidate, reader: FieldReader) -> Member:
+        return parse_member(candidate, self._profile, self._fetch_time, self._zone, reader)
+
+    async def _fetch_candidate(self, identity: Identity, searches: Searches) -> tuple[Request, Candidate]:
+        """The one who has this identity. Raises MemberNotFoundError, MemberAmbiguousError, SearchesExhaustedError."""
         if identity.kind == "member_id":
+            searches.take()
             request, candidates = await self._get_candidates(identity.value)
         else:
-            request, candidates = await self._find_candidates(identity)
+            request, candidates = await self._find_candidates(identity, searches)
         if not candidates:
             raise MemberNotFoundError(self._fetch_time)
         if len(candidates) > 1:
-            raise MemberAmbiguousError(len(candidates), self._fetch_time)
+            support_ids = {one.member_id: read_support_id(one, self._profile.member) for one in candidates}
+            raise MemberAmbiguousError(support_ids, self._fetch_time)
         return request, candidates[0]
 
     async def _get_candidates(self, member_id: str) -> tuple[Request, list[Candidate]]:
@@ -166,12 +174,14 @@ class Read:
 
         return request, _list_present([self._parse(request, parse)])
 
-    async def _find_candidates(self, identity: Identity) -> tuple[Request, list[Candidate]]:
+    async def _find_candidates(self, identity: Identity, searches: Searches) -> tuple[Request, list[Candidate]]:
         """Search for the identity as written, then for all its other spellings, which may name several members."""
+        searches.take()
         request, found = await self._find(identity, identity.value)
         if not found:
             candidates: dict[str, Candidate] = {}
             for spelling in identity.list_spellings()[1:]:
+                searches.take()
                 await self._requests.plan()
                 request, more = await self._find(identity, spelling)
                 candidates |= {candidate.member_id: candidate for candidate in more}
@@ -183,13 +193,15 @@ class Read:
         field = {"email": operation.email, "phone": operation.phone, "support_id": operation.support_id}[identity.kind]
         if not field:
             raise BadValueError(f"identity.{identity.kind}", "cannot be searched for in this shop's TRIFFT")
+        if identity.kind == "phone":
+            spelling = spell_phone(spelling, operation.phone_spelling, self._merchant.dialling_country)
         query = {field: spelling}
         request = Request(operation="find_member", method=operation.method, path=operation.path, query=query)
         data = await self._request(request)
 
         def parse(reader: FieldReader) -> list[Candidate]:
             rows = read_required("find_member.items", operation.items, data, parse_rows)
-            return parse_candidates(rows, self._profile.member, identity, reader)
+            return parse_candidates(rows, self._profile.member, identity, self._merchant.dialling_country, reader)
 
         return request, _list_present(self._parse(request, parse))
 

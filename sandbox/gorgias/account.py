@@ -8,12 +8,22 @@ import msgspec
 
 from sandbox.faults import Faults
 from sandbox.gorgias.calls import CallLog
+from sandbox.gorgias.customer import Customer
 from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.foreign import ODD, ForeignRecords
 from sandbox.gorgias.integration import HeldResponse, Integration, Widget
 from sandbox.gorgias.switches import Switches
-from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
+from sandbox.gorgias.ticket import Agent, Message, Ticket
 from sandbox.gorgias.updates import Updates
+
+
+class EmailIntegration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mailbox of the account. `type`: "email", or the name of a mail service."""
+
+    id: int
+    name: str
+    address: str
+    type: str = "email"
 
 
 class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +38,7 @@ class AccountProfile(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str
     oauth_token: str
     agents: tuple[Agent, ...]
+    mailboxes: tuple[EmailIntegration, ...] = ()
 
 
 class AccountState(msgspec.Struct, kw_only=True):
@@ -36,6 +47,8 @@ class AccountState(msgspec.Struct, kw_only=True):
     next_id: int
     tickets: dict[int, Ticket]
     customers: dict[int, Customer]
+    merged: dict[int, int] = {}
+    """The ids of customers that were merged into another one, and its id."""
     messages: dict[int, Message]
     integrations: dict[int, Integration] = {}
     widgets: dict[int, Widget] = {}

@@ -7,9 +7,45 @@ is no event. It is assumed that a change of tags fires `ticket-updated` (contrac
 from typing import Literal
 
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.customer import Customer
 from sandbox.gorgias.markup import make_html
 from sandbox.gorgias.ticket import Message, Ticket
 from sandbox.gorgias.triggers import Triggers
+
+SUBJECT_CHARACTERS = 60
+
+
+def create_ticket(account: Account, triggers: Triggers, customer: Customer, channel: str, text: str) -> Ticket:
+    """With a first message of the customer. Fires `ticket-created` alone."""
+    now = account.get_time()
+    subject = text if len(text) <= SUBJECT_CHARACTERS else f"{text[:SUBJECT_CHARACTERS]}…"
+    ticket = Ticket(
+        id=account.make_id(),
+        customer_id=customer.id,
+        subject=subject,
+        channel=channel,
+        status="open",
+        tags=[],
+        assignee_email=None,
+        created_datetime=now,
+        updated_datetime=now,
+    )
+    account.state.tickets[ticket.id] = ticket
+    message = Message(
+        id=account.make_id(),
+        ticket_id=ticket.id,
+        channel=channel,
+        from_agent=False,
+        via=channel,
+        sender_name=customer.name,
+        sender_email=customer.email,
+        body_text=text,
+        body_html=make_html(text),
+        created_datetime=now,
+    )
+    account.state.messages[message.id] = message
+    _finish(account, triggers, ticket, "ticket-created")
+    return ticket
 
 
 def set_tags(account: Account, triggers: Triggers, ticket: Ticket, tags: list[str]) -> bool:
@@ -33,6 +69,15 @@ def set_assignee(account: Account, triggers: Triggers, ticket: Ticket, email: st
         return False
     ticket.assignee_email = email
     _finish(account, triggers, ticket, "ticket-assignment-updated")
+    return True
+
+
+def set_customer(account: Account, triggers: Triggers, ticket: Ticket, customer_id: int) -> bool:
+    """Fires `ticket-updated` (assumed)."""
+    if customer_id == ticket.customer_id:
+        return False
+    ticket.customer_id = customer_id
+    _finish(account, triggers, ticket, "ticket-updated")
     return True
 
 

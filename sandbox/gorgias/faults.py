@@ -12,7 +12,7 @@ from sandbox.faults import Faults, Switch
 from sandbox.gorgias.errors import make_error
 from sandbox.gorgias.rate import RETRY_AFTER_S
 
-FaultTarget = Literal["get_ticket", "create_message", "list_messages", "*"]
+FaultTarget = Literal["get_ticket", "get_customer", "create_message", "list_messages", "*"]
 FaultKind = Literal["latency", "status", "reset", "lost_answer", "hang"]
 
 FAULT_STATUSES = (400, 401, 403, 404, 408, 409, 429, 500, 502, 503)

@@ -1,11 +1,11 @@
-"""REST: `/api/integrations`. It can only create HTTP integrations."""
+"""REST: `/api/integrations`. Only HTTP integrations can be created, read one by one, and changed."""
 
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from sandbox.gorgias.account import Account
+from sandbox.gorgias.account import Account, EmailIntegration
 from sandbox.gorgias.admission import ACCOUNT
 from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_object
 from sandbox.gorgias.integration import METHODS, TRIGGERS, HttpSettings, Integration
@@ -35,9 +35,14 @@ async def create_integration(request: web.Request) -> web.Response:
 
 
 async def list_integrations(request: web.Request) -> web.Response:
-    account = request[ACCOUNT]
-    wanted = request.query.get("type", "http") == "http"
-    found = [_render(account, item) for _, item in sorted(account.state.integrations.items()) if wanted]
+    """The HTTP integrations and the mailboxes, unless `type` names one kind.
+
+    Includes HTTP integrations of other programs, whatever the filter.
+    """
+    account, wanted = request[ACCOUNT], request.query.get("type")
+    mailboxes = [_render_mailbox(mailbox) for mailbox in account.profile.mailboxes]
+    ours = [_render(account, item) for _, item in sorted(account.state.integrations.items())]
+    found = [record for record in mailboxes + ours if wanted in (None, record["type"])]
     return make_page(request, account.list_foreign().integrations + found)
 
 
@@ -104,6 +109,18 @@ def _is_text(value: object) -> bool:
 
 def _drop_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _render_mailbox(mailbox: EmailIntegration) -> dict[str, Any]:
+    """The shape is assumed."""
+    return {
+        "id": mailbox.id,
+        "uri": f"/api/integrations/{mailbox.id}/",
+        "name": mailbox.name,
+        "type": mailbox.type,
+        "meta": {"address": mailbox.address},
+        "deactivated_datetime": None,
+    }
 
 
 def _render(account: Account, integration: Integration) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import aiohttp
 import msgspec
@@ -14,6 +14,7 @@ from sandbox.gorgias.errors import make_json
 from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.foreign import ForeignRecords
 from sandbox.gorgias.outbound import Outgoing, send
+from sandbox.gorgias.page_body import read_body
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.template import Place, find_button, find_card
 from sandbox.gorgias.ticket import Ticket
@@ -25,7 +26,6 @@ from sandbox.gorgias.view import render_account, render_ticket, render_ticket_ro
 HEARTBEAT_S = 15.0
 """How often the stream is written to: a page that left is noticed at a write."""
 
-Body = TypeVar("Body")
 DEFAULT_TEXT = {
     "customer-message": "Hello, is there any news?",
     "agent-reply": "Thank you for your patience, we are looking into it.",
@@ -93,13 +93,13 @@ class PageApi:
     async def create_event(self, request: web.Request) -> web.Response:
         """Answers `{"changed"}`: false if the event changed nothing and so fired nothing."""
         account, ticket = self._find_ticket(request)
-        wanted = await _read(request, EventRequest)
+        wanted = await read_body(request, EventRequest)
         return make_json({"changed": _apply(account, self._triggers, ticket, wanted)})
 
     async def execute_action(self, request: web.Request) -> web.Response:
         """Answers `{"status", "message", "body"}`; a success does not refresh the widget (contract section 3)."""
         account, ticket = self._find_ticket(request)
-        wanted = await _read(request, ActionRequest)
+        wanted = await read_body(request, ActionRequest)
         try:
             outgoing = _make_outgoing(account, ticket, wanted)
         except actions.ActionError as error:
@@ -127,14 +127,14 @@ class PageApi:
 
     async def set_switches(self, request: web.Request) -> web.Response:
         account = self._find_account(request)
-        account.state.switches = await _read(request, Switches)
+        account.state.switches = await read_body(request, Switches)
         account.save("switches")
         return make_json(account.state.switches)
 
     async def set_foreign(self, request: web.Request) -> web.Response:
         """Replace the records of other programs in the account."""
         account = self._find_account(request)
-        account.state.foreign = await _read(request, ForeignRecords)
+        account.state.foreign = await read_body(request, ForeignRecords)
         account.save("switches")
         return make_json(account.state.foreign)
 
@@ -143,7 +143,7 @@ class PageApi:
 
     async def set_fault(self, request: web.Request) -> web.Response:
         faults = self._find_account(request).faults
-        return make_json(faults.set(await _read(request, Fault)).render())
+        return make_json(faults.set(await read_body(request, Fault)).render())
 
     async def clear_faults(self, request: web.Request) -> web.Response:
         """Clear one fault, or all."""
@@ -176,15 +176,6 @@ class PageApi:
         if ticket is None:
             raise web.HTTPNotFound
         return account, ticket
-
-
-async def _read(request: web.Request, kind: type[Body]) -> Body:
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise web.HTTPBadRequest(
-            text=msgspec.json.encode({"error": str(error)}).decode(), content_type="application/json"
-        ) from error
 
 
 def _apply(account: Account, triggers: Triggers, ticket: Ticket, wanted: EventRequest) -> bool:

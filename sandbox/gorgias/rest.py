@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from sandbox.gorgias import integrations_api, tickets_api, widgets_api
+from sandbox.gorgias import customers_api, integrations_api, tickets_api, widgets_api
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.admission import Admission, Handler
 from sandbox.gorgias.faults import Exchanges
-from sandbox.gorgias.triggers import Triggers
+from sandbox.gorgias.triggers import TRIGGERS, Triggers
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "integrations", integrations_api.create_integration),
@@ -26,7 +26,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("PUT", "tickets/{id}", tickets_api.update_ticket),
     ("POST", "tickets/{id}/messages", tickets_api.create_message),
     ("GET", "messages", tickets_api.list_messages),
-    ("GET", "customers/{id}", tickets_api.get_customer),
+    ("PUT", "customers/merge", customers_api.merge_customers),
+    ("GET", "customers/{id}", customers_api.get_customer),
 )
 """Each route works with and without a slash at its end. A fault names a call by its function."""
 
@@ -45,7 +46,7 @@ def create_rest_app(accounts: Mapping[str, Account], triggers: Triggers) -> web.
         for account in accounts.values():
             account.faults.clear()
 
-    app[tickets_api.TRIGGERS] = triggers
+    app[TRIGGERS] = triggers
     app.cleanup_ctx.append(exchanges.finish)
     app.on_shutdown.append(end_held)
     for method, path, handler in ROUTES:

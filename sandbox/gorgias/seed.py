@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from sandbox.gorgias.account import Account, AccountProfile, AccountState
-from sandbox.gorgias.ticket import Agent, Customer, Message, Ticket
+from sandbox.gorgias.customer import Channel, Customer
+from sandbox.gorgias.ticket import Agent, Message, Ticket
 
 FIRST_IDS = 10_000
 """New ids start here. Each account has its own range, so that ids of two accounts are never the same."""
@@ -31,7 +32,8 @@ class SeedCustomer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     id: int
     name: str
     email: str | None = None
-    phone: str | None = None
+    channels: list[Channel] = []
+    """All but that of `email`."""
     tickets: list[SeedTicket]
 
 
@@ -71,7 +73,7 @@ def _make_state(seed: SeedAccount, first_id: int, now: float) -> AccountState:
     state = AccountState(next_id=first_id, tickets={}, customers={}, messages={})
     age_s = 0
     for given in seed.customers:
-        customer = Customer(id=given.id, name=given.name, email=given.email, phone=given.phone)
+        customer = Customer(id=given.id, name=given.name, email=given.email, other_channels=given.channels)
         state.customers[customer.id] = customer
         for ticket in given.tickets:
             age_s += 53 * 60

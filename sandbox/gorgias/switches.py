@@ -26,6 +26,15 @@ class UrlEncoding(enum.Enum):
     """Each value is percent-encoded before it is put in."""
 
 
+class MergedCustomer(enum.Enum):
+    """The answer for the id of a customer that was merged into another (contract: assumed)."""
+
+    REDIRECT = "redirect"
+    """301, with the place of the other customer."""
+    GONE = "gone"
+    """404, as for an id that never was."""
+
+
 class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`timeout_s` bounds each outgoing request. `retries`: the retries of a failed trigger call.
 
@@ -46,3 +55,9 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How the REST API spells what was written."""
     odd_records: bool = False
     """The lists contain integrations and widgets of other programs, with unexpected fields."""
+    merged_customer: MergedCustomer = MergedCustomer.REDIRECT
+    answers_block_merge: bool = False
+    """Two customers for whom one integration has answered cannot be merged.
+
+    The contract says so of data of one integration. Whether a widget's answer is such data is not known.
+    """

@@ -1,4 +1,4 @@
-"""Tickets, their messages and their customers in Gorgias."""
+"""Tickets and their messages in Gorgias."""
 
 from typing import Literal
 
@@ -11,13 +11,6 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     email: str
-
-
-class Customer(msgspec.Struct, kw_only=True):
-    id: int
-    name: str
-    email: str | None = None
-    phone: str | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""REST: tickets, their messages, customers."""
+"""REST: tickets and their messages."""
 
 from typing import Any, Literal, cast
 
@@ -7,19 +7,20 @@ from aiohttp import web
 from sandbox.gorgias import events
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.admission import ACCOUNT
+from sandbox.gorgias.customer import Customer
+from sandbox.gorgias.customers_api import render_customer
 from sandbox.gorgias.errors import GorgiasError, check_fields, make_json, read_object
 from sandbox.gorgias.pagination import make_page, read_id
-from sandbox.gorgias.ticket import Customer, Message, Ticket
-from sandbox.gorgias.triggers import Triggers
+from sandbox.gorgias.ticket import Message, Ticket
+from sandbox.gorgias.triggers import TRIGGERS
 
-TRIGGERS = web.AppKey("triggers", Triggers)
 TICKET_ORDERS = {
     f"{kind}_datetime:{way}": (f"{kind}_datetime", way == "desc")
     for kind in ("created", "updated")
     for way in ("desc", "asc")
 }
 MESSAGE_ORDERS = ("created_datetime:desc", "created_datetime:asc")
-UPDATE_FIELDS = frozenset({"tags", "status", "assignee_user"})
+UPDATE_FIELDS = frozenset({"tags", "status", "assignee_user", "customer"})
 MESSAGE_REQUIRED = frozenset({"channel", "from_agent", "via"})
 MESSAGE_TEXTS = ("channel", "via", "body_text", "body_html", "external_id")
 MESSAGE_FIELDS = MESSAGE_REQUIRED | {"sender", "receiver", "body_text", "body_html", "subject", "source", "external_id"}
@@ -47,6 +48,7 @@ async def update_ticket(request: web.Request) -> web.Response:
     check_fields(body, UPDATE_FIELDS, frozenset())
     tags = _read_tags(body["tags"]) if "tags" in body else None
     assignee = _read_assignee(account, body["assignee_user"]) if "assignee_user" in body else None
+    customer = _read_customer(account, body["customer"]) if "customer" in body else None
     if body.get("status", "open") not in ("open", "closed"):
         raise GorgiasError(400, "Failed to validate the request.", {"status": ["Not a valid choice."]})
     if tags is not None:
@@ -55,6 +57,8 @@ async def update_ticket(request: web.Request) -> web.Response:
         events.set_status(account, triggers, ticket, cast("Literal['open', 'closed']", body["status"]))
     if "assignee_user" in body:
         events.set_assignee(account, triggers, ticket, assignee)
+    if customer:
+        events.set_customer(account, triggers, ticket, customer.id)
     return make_json(_render_ticket(account, ticket))
 
 
@@ -97,13 +101,6 @@ async def list_messages(request: web.Request) -> web.Response:
     return make_page(request, [_render_message(m) for m in messages if not wanted or str(m.ticket_id) == wanted])
 
 
-async def get_customer(request: web.Request) -> web.Response:
-    customer = request[ACCOUNT].state.customers.get(read_id(request))
-    if customer is None:
-        raise GorgiasError(404, "Customer not found.")
-    return make_json(_render_customer(customer) | {"channels": _render_channels(customer)})
-
-
 def _find_ticket(account: Account, ticket_id: int) -> Ticket:
     ticket = account.state.tickets.get(ticket_id)
     if ticket is None:
@@ -129,6 +126,14 @@ def _read_assignee(account: Account, value: object) -> str | None:
     raise GorgiasError(400, "Failed to validate the request.", {"assignee_user": ["There is no such user."]})
 
 
+def _read_customer(account: Account, value: object) -> Customer:
+    customer_id = value.get("id") if isinstance(value, dict) else None
+    customer = account.state.customers.get(customer_id) if isinstance(customer_id, int) else None
+    if customer is None:
+        raise GorgiasError(400, "Failed to validate the request.", {"customer": ["There is no such customer."]})
+    return customer
+
+
 def _render_ticket(account: Account, ticket: Ticket) -> dict[str, Any]:
     agent = account.find_agent(ticket.assignee_email)
     return {
@@ -137,21 +142,12 @@ def _render_ticket(account: Account, ticket: Ticket) -> dict[str, Any]:
         "subject": ticket.subject,
         "status": ticket.status,
         "channel": ticket.channel,
-        "customer": _render_customer(account.state.customers[ticket.customer_id]),
+        "customer": render_customer(account.state.customers[ticket.customer_id]),
         "assignee_user": {"id": agent.id, "name": agent.name, "email": agent.email} if agent else None,
         "tags": [{"name": tag} for tag in ticket.tags],
         "created_datetime": ticket.created_datetime,
         "updated_datetime": ticket.updated_datetime,
     }
-
-
-def _render_customer(customer: Customer) -> dict[str, Any]:
-    return {"id": customer.id, "name": customer.name, "email": customer.email}
-
-
-def _render_channels(customer: Customer) -> list[dict[str, Any]]:
-    addresses = (("email", customer.email), ("phone", customer.phone))
-    return [{"type": kind, "address": address, "preferred": True} for kind, address in addresses if address]
 
 
 def _render_message(message: Message) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp import web
 
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.integration import HeldResponse, HttpSettings, Integration
@@ -49,6 +50,9 @@ class Triggers:
         integration = account.state.integrations.get(integration_id)
         if integration:
             settle(account, integration, customer_id, answer)
+
+
+TRIGGERS = web.AppKey("triggers", Triggers)
 
 
 def make_outgoing(account: Account, ticket: Ticket, integration: Integration, trigger: str) -> Outgoing:

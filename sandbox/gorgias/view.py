@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from sandbox.gorgias.account import Account
+from sandbox.gorgias.customers_api import render_whole_customer
 from sandbox.gorgias.integration import Widget
 from sandbox.gorgias.markup import read_text
 from sandbox.gorgias.ticket import Message, Ticket
@@ -29,7 +30,7 @@ def render_ticket_row(account: Account, ticket: Ticket) -> dict[str, Any]:
 def render_ticket(account: Account, ticket: Ticket) -> dict[str, Any]:
     rendered: dict[str, Any] = msgspec.to_builtins(ticket)
     return rendered | {
-        "customer": msgspec.to_builtins(account.state.customers[ticket.customer_id]),
+        "customer": render_whole_customer(account.state.customers[ticket.customer_id]),
         "messages": [_render_message(message) for message in _list_messages(account, ticket)],
     }
 

@@ -40,6 +40,7 @@ export const GORGIAS = {
   operations: {
     "*": "every call of its API",
     get_ticket: "get ticket",
+    get_customer: "get customer",
     create_message: "write note",
     list_messages: "list messages",
   },

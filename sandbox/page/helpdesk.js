@@ -4,6 +4,7 @@ import { ActionDialog } from "/page/action.js";
 import { ApiError, get, send } from "/page/api.js";
 import { CallPanel } from "/page/calls.js";
 import { Conversation } from "/page/conversation.js";
+import { CustomerPanel } from "/page/customer.js";
 import { make } from "/page/elements.js";
 import { makeRoute, parseRoute } from "/page/route.js";
 import { SettingsDrawer } from "/page/settings.js";
@@ -21,7 +22,9 @@ class Helpdesk {
     this.tickets = new TicketList(byId("tickets"));
     this.conversation = new Conversation(byId("conversation"), (event, value) => this.fire(event, value));
     this.dialog = new ActionDialog(byId("action-dialog"), () => this.getContext(), this.announce);
-    this.sidebar = new Sidebar(byId("sidebar"), (pressed) => this.dialog.open(pressed));
+    const openTicket = (id) => (location.hash = makeRoute(this.account.name, id));
+    const customerPanel = new CustomerPanel((...change) => this.change(...change), openTicket);
+    this.sidebar = new Sidebar(byId("sidebar"), customerPanel, (pressed) => this.dialog.open(pressed));
     this.calls = new CallPanel(byId("calls"), byId("calls-button"));
     this.settings = new SettingsDrawer(byId("settings"), byId("settings-button"), () => this.account, this.announce);
     this.drawAccounts();
@@ -88,7 +91,7 @@ class Helpdesk {
       if (wanted !== this.ticketId) return; // another one is shown meanwhile
       document.title = `#${ticket.id} ${ticket.subject} · Sandbox helpdesk`;
       if (!sidebarOnly) this.conversation.show(ticket, this.agent, this.account.agents);
-      this.sidebar.show(ticket);
+      this.sidebar.show(ticket, listCustomers(this.rows));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (wanted !== this.ticketId) return;
@@ -98,13 +101,20 @@ class Helpdesk {
   }
 
   async fire(event, value = null) {
-    const { account, ticketId, agent } = this.getContext();
+    const { ticketId, agent } = this.getContext();
+    await this.change("POST", `tickets/${ticketId}/events`, { event, value, agent });
+  }
+
+  /** Change something of the account; return the answer, or null if it was refused. */
+  async change(method, path, body) {
     try {
-      const { changed } = await send("POST", `gorgias/${account}/tickets/${ticketId}/events`, { event, value, agent });
-      if (!changed) this.announce("Nothing changed, so nothing was sent.");
+      const answer = await send(method, `gorgias/${this.account.name}/${path}`, body);
+      if (answer.changed === false) this.announce("Nothing changed, so nothing was sent.");
+      return answer;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.announce(error.message);
+      return null;
     }
   }
 
@@ -160,6 +170,12 @@ class Helpdesk {
     document.body.dataset.view = view;
     for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === view));
   }
+}
+
+/** Each customer once, `{id, name}`, in the order of the tickets. */
+function listCustomers(rows) {
+  const names = new Map(rows.map((ticket) => [ticket.customer_id, ticket.customer_name]));
+  return [...names].map(([id, name]) => ({ id, name }));
 }
 
 const helpdesk = new Helpdesk(await get("gorgias"));

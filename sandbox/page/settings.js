@@ -43,6 +43,13 @@ const GORGIAS = [
     ],
   },
   { key: "odd_records", kind: "flag", label: "Other programs' odd integrations and widgets are in the account" },
+  {
+    key: "merged_customer",
+    kind: "choice",
+    label: "The number of a merged customer answers",
+    choices: [["redirect", "301 to the other"], ["gone", "404"]],
+  },
+  { key: "answers_block_merge", kind: "flag", label: "Customers who both have a widget's answer cannot be merged" },
 ];
 const TRIFFT = [
   { key: "wrapped", kind: "flag", label: "Wrap success in status, success and data" },

@@ -5,16 +5,18 @@ import { WidgetView } from "/page/widget.js";
 
 export class Sidebar {
   /** `press` is called when an action button is clicked. */
-  constructor(container, press) {
+  constructor(container, customerPanel, press) {
     this.container = container;
+    this.customerPanel = customerPanel;
     this.press = press;
     this.open = new Map();
   }
 
-  show(ticket) {
+  /** `customers`: all of the account. */
+  show(ticket, customers) {
     const widgets = ticket.widgets.map((widget) => this.drawWidget(widget, ticket));
     const nothing = "No widget is installed in this account. Install one over the Gorgias REST API, and it appears here.";
-    refill(this.container, drawCustomer(ticket.customer), widgets.length ? widgets : drawHint(nothing));
+    refill(this.container, this.customerPanel.draw(ticket, customers), widgets.length ? widgets : drawHint(nothing));
   }
 
   clear() {
@@ -38,22 +40,6 @@ export class Sidebar {
     const content = drawn.length ? drawn : drawHint(widget.held ? empty : waiting);
     return make("div", { class: "widget", "data-testid": `widget-${widget.id}` }, warning, content);
   }
-}
-
-function drawCustomer(customer) {
-  const lines = [customer.email, customer.phone].filter(Boolean);
-  const details = lines.length ? lines : ["No e-mail address"];
-  return make(
-    "section",
-    { class: "person", "aria-label": "Customer" },
-    make("span", { class: "avatar", "aria-hidden": "true" }, [...customer.name][0]?.toUpperCase() ?? "?"),
-    make(
-      "div",
-      {},
-      make("h2", { dir: "auto" }, customer.name),
-      details.map((line) => make("p", { dir: "auto" }, line)),
-    ),
-  );
 }
 
 function drawHint(text) {

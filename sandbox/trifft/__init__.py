@@ -21,15 +21,17 @@ Made-up data only: a member, a project and its settings are plain records that a
 from sandbox.trifft.app import add_trifft_routes, create_trifft_app
 from sandbox.trifft.demo import BLOOM_PROFILE, make_demo_projects
 from sandbox.trifft.faults import Fault
-from sandbox.trifft.member import Coupon, Member, Segment, Tier, UserCoupon, Venue, Wallet
+from sandbox.trifft.member import Coupon, ExpiringPoints, Member, Movement, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, Webhook, make_project
 from sandbox.trifft.trifft import Trifft
 
 __all__ = [
     "BLOOM_PROFILE",
     "Coupon",
+    "ExpiringPoints",
     "Fault",
     "Member",
+    "Movement",
     "Project",
     "Segment",
     "Settings",

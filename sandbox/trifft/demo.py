@@ -4,7 +4,8 @@ import uuid
 from decimal import Decimal
 from functools import cache
 
-from sandbox.trifft.member import Coupon, CouponState, Member, Segment, Tier, UserCoupon, Venue, Wallet
+from sandbox.trifft.demo_movements import make_jana_movements, make_waiting_movements
+from sandbox.trifft.member import Coupon, CouponState, ExpiringPoints, Member, Segment, Tier, UserCoupon, Venue, Wallet
 from sandbox.trifft.project import Project, Settings, make_project
 
 JANA_ID = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
@@ -53,6 +54,7 @@ def _make_acme() -> Project:
         *_make_other_scripts(),
         *_make_awkward(),
         *_make_odd(),
+        *_make_reachable(),
         _member("peter", email="peter@example.com", first_name="Peter", last_name="Two", points=Decimal(220)),
         _member("card", support_id="CARD-7", first_name="Clara", last_name="Card", points=Decimal(45)),
     ]
@@ -76,6 +78,10 @@ def _make_jana() -> Member:
         segments=[Segment(slug="vip", name="VIP"), Segment(slug="new-7d", name="Registered in last 7 days")],
         favorite_venue=Venue(id=_id("eurovea"), name="Bratislava, Eurovea"),
         locale="sk",
+        expiring_points=ExpiringPoints(points=Decimal(200), expires_at=_END_OF_2026),
+        next_tier_at=Decimal(1500),
+        birthday="1990-03-12",
+        movements=make_jana_movements(),
         coupons=[
             _coupon("welcome", "Welcome! ", "activated", redeem_value="5 EUR", code="WELCOME5", until=_END_OF_2026),
             _coupon("cake", "Cake of the month", redeem_value="1 cake", until=_START_OF_2027 + 31 * _DAY_S - 1),
@@ -194,6 +200,22 @@ def _make_odd() -> list[Member]:
     ]
 
 
+def _make_reachable() -> list[Member]:
+    """Members whose customers in Gorgias write by another address than the member's e-mail, or none."""
+    people = [
+        ("walter", "Walter", "Whatsapp", "+421905123456", 380),
+        ("paula", "Paula", "Phone", "+421905123457", 265),
+        ("fero", "Fero", "Form", "+421905123458", 140),
+        ("sofia", "Sofia", "Second", None, 515),
+    ]
+    return [
+        _member(
+            name, email=f"{name}@example.com", first_name=first, last_name=last, phone=phone, points=Decimal(points)
+        )
+        for name, first, last, phone, points in people
+    ]
+
+
 def _make_collection() -> list[UserCoupon]:
     """Forty usable coupons, out of order; every fifth one never expires."""
     return [
@@ -237,6 +259,7 @@ def _make_bloom() -> Project:
             last_name="Malá",
             points=Decimal(600),
             delayed_credits=True,
+            movements=make_waiting_movements(),
             locale="sk",
         ),
     ]

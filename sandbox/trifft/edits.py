@@ -8,6 +8,7 @@ import msgspec
 from sandbox.trifft.member import (
     Coupon,
     CouponState,
+    ExpiringPoints,
     Member,
     MemberStatus,
     Overrides,
@@ -44,13 +45,24 @@ class MemberFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wallet: bool
     delayed_credits: bool
     more_wallets: Annotated[list[Wallet], msgspec.Meta(max_length=20)]
+    expiring_points: ExpiringPoints | None
+    next_tier_at: Decimal | None
+    birthday: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None
     overrides: Overrides
     left_out: _LeftOut
     receipt_overrides: Overrides
 
     def __post_init__(self) -> None:
-        if not (self.points.is_finite() and abs(self.points) <= MAX_POINTS):
-            raise ValueError(f"points must be between -{MAX_POINTS} and {MAX_POINTS}")
+        expiring = self.expiring_points.points if self.expiring_points else None
+        for name, points in (
+            ("points", self.points),
+            ("expiring_points", expiring),
+            ("next_tier_at", self.next_tier_at),
+        ):
+            if points is not None and not (points.is_finite() and abs(points) <= MAX_POINTS):
+                raise ValueError(f"{name} must be between -{MAX_POINTS} and {MAX_POINTS}")
+        if self.expiring_points and not 0 <= self.expiring_points.expires_at <= _LATEST_TIME:
+            raise ValueError(f"expires_at must be UNIX seconds, 0 to {_LATEST_TIME}")
         if len({segment.slug for segment in self.segments}) < len(self.segments):
             raise ValueError("each segment may occur once")
 

@@ -37,6 +37,13 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     name: Text
 
 
+class ExpiringPoints(msgspec.Struct, frozen=True, kw_only=True):
+    """`expires_at`: UNIX seconds."""
+
+    points: Decimal
+    expires_at: int
+
+
 class Wallet(msgspec.Struct, kw_only=True):
     """An additional wallet, besides the member's own points."""
 
@@ -92,7 +99,8 @@ class Member(msgspec.Struct, kw_only=True):
 
     `wallet` False: points are switched off for this member; `delayed_credits`: a credit waits until it is released.
     An anonymised member keeps its fields here, so that it is still found, but the wire shows none of them. `points` are
-    of the primary wallet. `overrides`, `left_out`: as in UserCoupon; `receipt_overrides`: overrides in the answer of a
+    of the primary wallet. `next_tier_at`: the points at which the next tier begins; `birthday`: like "1990-03-12".
+    `overrides`, `left_out`: as in UserCoupon; `receipt_overrides`: overrides in the answer of a
     credit or a debit.
     """
 
@@ -112,6 +120,9 @@ class Member(msgspec.Struct, kw_only=True):
     wallet: bool = True
     delayed_credits: bool = False
     more_wallets: list[Wallet] = msgspec.field(default_factory=list)
+    expiring_points: ExpiringPoints | None = None
+    next_tier_at: Decimal | None = None
+    birthday: Text | None = None
     overrides: Overrides = msgspec.field(default_factory=dict)
     left_out: list[Text] = msgspec.field(default_factory=list)
     receipt_overrides: Overrides = msgspec.field(default_factory=dict)

@@ -10,6 +10,8 @@ from sandbox.trifft.errors import ApiError
 from sandbox.trifft.member import PRIMARY_WALLET, Member, Movement, UserCoupon
 from sandbox.trifft.project import Project, Settings
 
+# A member's answer has the last ones; the list of movements has all.
+_RECENT_MOVEMENTS = 5
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Json = dict[str, object]
@@ -51,10 +53,37 @@ def render_member(member: Member, project: Project) -> Json:
         "locale": member.locale,
         "status": member.status,
         "created_at": _time(member.created_at, settings),
+        "birthday": None if gone else member.birthday,
+        **_render_outlook(member, project),
     }
     if member.more_wallets and project.has_wallet(member):
         fields["wallets"] = _render_wallets(member, settings)
     return _lay_over(fields, member)
+
+
+def _render_outlook(member: Member, project: Project) -> Json:
+    """Render what has become, and will become, of the primary wallet's points."""
+    settings = project.settings
+    if member.status == "anonymised" or not project.has_wallet(member):
+        return {"expiring_points": None, "pending_points": None, "points_to_next_tier": None, "movements": []}
+    movements = [one for one in member.movements if one.wallet_id in {None, PRIMARY_WALLET}]
+    booked = sorted((one for one in movements if not one.pending), key=lambda one: one.created_at, reverse=True)
+    expiring, next_tier_at = member.expiring_points, member.next_tier_at if settings.tiers else None
+    missing = Decimal(0) if next_tier_at is None else next_tier_at - member.points
+    return {
+        "expiring_points": expiring
+        and {"points": _balance(expiring.points, settings), "expires_at": _time(expiring.expires_at, settings)},
+        "pending_points": _balance(sum((one.change for one in movements if one.pending), Decimal(0)), settings),
+        "points_to_next_tier": _balance(missing, settings) if missing > 0 else None,
+        "movements": [
+            {
+                "change": _balance(one.change, settings),
+                "created_at": _time(one.created_at, settings),
+                "note": one.note,
+            }
+            for one in booked[:_RECENT_MOVEMENTS]
+        ],
+    }
 
 
 def _render_wallets(member: Member, settings: Settings) -> list[Json]:

@@ -97,6 +97,17 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
     assert ids[:9] == [f"row-{title}" for title in ROWS]
     await expect(row(page, "Data from")).to_contain_text(AS_OF)
 
+    await expect(row(page, "More")).to_contain_text(
+        ["200 points expire on 31 Dec 2026", "260 points to the next tier", "Birthday: 12 March"]
+    )
+    await expect(row(page, "Movement")).to_contain_text(
+        [
+            "+100 on 12 Nov 2026: Order 1001",
+            "\N{MINUS SIGN}60 on 3 Nov 2026: Coffee for points",
+            "+40 on 29 Oct 2026: Order 999",
+        ]
+    )
+
     support_id = row(page, "Referral / support ID")
     await support_id.hover()
     await support_id.get_by_role("button").click()
@@ -117,7 +128,8 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
     admin = await opened.value
     await expect(admin.get_by_role("heading", level=1)).to_have_text("Jana Nováková")
     await admin.get_by_label("Points", exact=True).fill("2000")
-    await admin.get_by_label("Tier").fill("Platinum")
+    await admin.get_by_label("Tier", exact=True).fill("Platinum")
+    await admin.get_by_label("Birthday, for example").fill("")
     await admin.get_by_role("button", name="Save").click()
     await expect(admin.get_by_test_id("saved")).to_contain_text("Saved")
 
@@ -126,6 +138,8 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
     await page.get_by_test_id("event-remove-tag").click()
     await expect(row(page, "Points")).to_contain_text("2,000")
     await expect(row(page, "Tier")).to_contain_text("Platinum")
+    await expect(row(page, "More")).to_have_text([re.compile("200 points expire on 31 Dec 2026")])
+    await expect(row(page, "Movement").first).to_contain_text(": Changed in TRIFFT Admin")
 
 
 @pytest.mark.parametrize("account", ["acme", "bloom"])

@@ -16,8 +16,9 @@ from sandbox.app import ACCOUNTS, TRIFFT, create_app
 from sandbox.config import Config
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.admission import CALL_LIMIT_HEADER
+from sandbox.gorgias.customer import Channel, Customer
 from sandbox.gorgias.seed import make_accounts
-from sandbox.gorgias.ticket import Customer, Ticket
+from sandbox.gorgias.ticket import Ticket
 from sandbox.trifft import Project
 
 PUBLIC_URL = "https://edge.example"
@@ -92,10 +93,11 @@ class Helpdesk:
         self.has_room = True
         self.account.state.switches = msgspec.structs.replace(self.account.state.switches, rate_limit=False)
 
-    def add_ticket(self, email: str | None) -> Ticket:
-        """Add a ticket of a new customer."""
+    def add_ticket(self, email: str | None, *channels: tuple[str, str]) -> Ticket:
+        """Add a ticket of a new customer. `channels`: type and address of all but that of `email`."""
         account = self.account
-        customer = Customer(id=account.make_id(), name="Somebody", email=email)
+        others = [Channel(type=kind, address=address) for kind, address in channels]
+        customer = Customer(id=account.make_id(), name="Somebody", email=email, other_channels=others)
         ticket = msgspec.structs.replace(account.state.tickets[4711], id=account.make_id(), customer_id=customer.id)
         account.state.customers[customer.id], account.state.tickets[ticket.id] = customer, ticket
         return ticket

@@ -14,6 +14,7 @@ from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movement, Movements
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection, Verification
 
@@ -101,15 +102,17 @@ class ScriptedProvider:
         self.on_probe: Callable[[Merchant], Awaitable[object]] = _do_nothing
         self.on_fetch: Callable[[Identity], Awaitable[object]] = _do_nothing
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,  # noqa: ARG002  one project behind every merchant
         identity: Identity,
         *,
         remembered_member_id: str | None,  # noqa: ARG002  part of the port
+        searches: Searches,
         priority: Priority,  # noqa: ARG002  part of the port
         timeout_s: float,  # noqa: ARG002  part of the port
     ) -> Snapshot:
+        searches.take()
         fetch_time = datetime.now(UTC)
         self.fetches.append(identity)
         await self.on_fetch(identity)
@@ -121,7 +124,12 @@ class ScriptedProvider:
     async def inspect(self, merchant: Merchant, identity: Identity, *, timeout_s: float) -> Inspection:
         """The member, and no line."""
         snapshot = await self.fetch(
-            merchant, identity, remembered_member_id=None, priority=Priority.AWARD, timeout_s=timeout_s
+            merchant,
+            identity,
+            remembered_member_id=None,
+            searches=Searches(),
+            priority=Priority.AWARD,
+            timeout_s=timeout_s,
         )
         return Inspection(member=snapshot.member, lines=(), unread_fields=(), scales={}, fetch_time=snapshot.fetch_time)
 

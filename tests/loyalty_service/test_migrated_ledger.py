@@ -1,4 +1,4 @@
-"""A ledger that an earlier version filled: after the migration its awards read, and name no caller."""
+"""A ledger that an earlier version filled: after the migration they read, naming no caller and no `identified_by`."""
 
 import shutil
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.callers.store import CallerStore
 from loyalty_service.database import SCHEMA, open_database
+from loyalty_service.domain.award import IdentifiedBy
 from loyalty_service.domain.award_filter import AwardFilter
 from runtime.clock import SystemClock
 from runtime.database import open_database as open_with_schema
@@ -58,6 +59,7 @@ async def test_award_from_before_there_were_callers_names_none(older_url: str) -
         [award] = await History(database, reversal_window_s=1800.0).list_page("acme", AwardFilter(), None, 10)
 
         assert (award.request.caller, award.award_id, award.request.note) == ("", "A-1", "for the wait")
+        assert award.request.identified_by is IdentifiedBy.UNSPECIFIED
         assert await CallerStore(database, SystemClock()).list_all() == []
 
 
@@ -68,6 +70,7 @@ async def test_migrated_ledger_is_protected_as_before(older_url: str) -> None:
             "UPDATE awards SET points = 7",
             "UPDATE awards SET member_id = 'zoe'",
             f"{forget}, caller = 'x'",
+            f"{forget}, identified_by = 'link'",
         ):
             with refused_by_database("stay as they were asked for"):
                 await execute(database, statement)

@@ -16,6 +16,8 @@ from runtime.text import isolate, join
 
 Value: TypeAlias = str | int | float | bool | None
 _NONE = "–"
+# By what a member was found: its name for scripts, and for people.
+FOUND_BY = {"email": "e-mail", "other_email": "another e-mail", "phone": "phone", "link": "link"}
 # By state: what points are multiplied by to give the change of the balance. In other states it is not known.
 _FACTORS = {pb.AWARD_STATE_APPLIED: 1, pb.AWARD_STATE_REJECTED: 0, pb.AWARD_STATE_NOT_APPLIED: 0}
 
@@ -100,6 +102,17 @@ def _describe_member(award: pb.Award) -> str:
     return f"{award.member_support_id}, TRIFFT's id {award.member_id}" if award.member_support_id else award.member_id
 
 
+def _render_found_by(award: pb.Award) -> str | None:
+    """For scripts, as totals name it too: "other_email"."""
+    if not award.identified_by:
+        return None
+    return render_enum(pb.IdentifiedBy, award.identified_by, "IDENTIFIED_BY_")
+
+
+def _describe_found_by(award: pb.Award) -> str:
+    return FOUND_BY.get(_render_found_by(award) or "", "")
+
+
 def _describe_ticket(award: pb.Award) -> str:
     verified = "checked in Gorgias" if award.ticket_verified else "claimed, not verified"
     return f"{isolate(award.ticket_id)} ({verified})" if award.ticket_id else ""
@@ -164,22 +177,24 @@ COLUMNS = (
     Column("member_support_id", "member", line=_describe_member),
     Column("debit"),
     Column("caller", "with the key of"),
+    Column("identified_by", "found by", _render_found_by, _describe_found_by),
 )
 _BY_NAME = {column.name: column for column in COLUMNS}
 _LIST = (
-    *("award_id", "state", "points", "member_support_id", "member_id", "ticket_id"),
+    *("award_id", "state", "points", "member_support_id", "member_id", "identified_by", "ticket_id"),
     *("claimed_agent_name", "reason", "note", "create_time"),
 )
 LIST_HEADINGS = tuple(_BY_NAME[name].heading for name in _LIST)
 CHANGE_HEADINGS = ("when", "what", "attempt", "who", "why")
 _SHOW = (
-    *("award_id", "state", "points", "member_support_id", "tier_before", "ticket_id", "claimed_agent_name"),
+    *("award_id", "state", "points", "member_support_id", "identified_by", "tier_before", "ticket_id"),
+    "claimed_agent_name",
     *("reason", "note", "rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time"),
     *("provider_reference", "request_id", "caller", "create_time", "update_time"),
 )
 # `show` leaves these out where they are empty: few awards have them.
 _SHOWN_WHERE_THERE = frozenset(
-    {"rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time", "caller"}
+    {"rejection_reason", "balance", "reverses", "reversed_by", "reverse_expire_time", "caller", "identified_by"}
 )
 
 
@@ -199,7 +214,9 @@ def list_lines(award: pb.Award, zone: Zone) -> list[str]:
     made += [f"by {isolate(agent)}"] if (agent := _name_agent(award)) else []
     why = join([text for text in (award.reason, award.note) if text], " · ")
     lines = [f"{award.award_id}  {read_points(award)}  {_describe_state(award)}", " · ".join(made)]
-    return [*lines, f"member {_describe_member(award)}", *([why] if why else [])]
+    found_by = _describe_found_by(award)
+    member = f"member {_describe_member(award)}{f' · found by: {found_by}' if found_by else ''}"
+    return [*lines, member, *([why] if why else [])]
 
 
 def list_fields(award: pb.Award, zone: Zone) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ from runtime.text import isolate
 
 _SHOWN = 100
 # In a narrower terminal a table would break long values, such as member ids.
-_TABLE_COLUMNS = 180
+_TABLE_COLUMNS = 195
 _OUTCOMES = {"applied": pb.AWARD_STATE_APPLIED, "not-applied": pb.AWARD_STATE_NOT_APPLIED}
 _OPTIONS = {"award_id": "AWARD", "because": "--because", "settled_by": "--as", "outcome": "OUTCOME"}
 
@@ -107,7 +107,7 @@ app.command(export, help="Write any number of awards to a file or a pipe, newest
 
 app.command(
     totals,
-    help="Add up awards by agent, reason, day, week or member.\n\n"
+    help="Add up awards by agent, reason, day, week, member, or by what the member was found.\n\n"
     "A reversal counts with the award that it undoes, whoever made it.",
 )
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from gateway.cli.arguments import Json, OptionalMerchantId
+from gateway.cli.award.columns import FOUND_BY
 from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, explain, list_pages, open_loyalty
@@ -25,9 +26,10 @@ _GROUPINGS = {
     "day": pb.AWARD_GROUPING_DAY,
     "week": pb.AWARD_GROUPING_WEEK,
     "member": pb.AWARD_GROUPING_MEMBER,
+    "identified-by": pb.AWARD_GROUPING_IDENTIFIED_BY,
 }
 # A reversal counts for the agent who gave the award.
-_TITLES = {"agent": ("given by",), "member": ("member", "TRIFFT's id")}
+_TITLES = {"agent": ("given by",), "member": ("member", "TRIFFT's id"), "identified-by": ("found by",)}
 # The figures of a sum, by their names for scripts.
 _FIGURES = ("award_count", "points", "reversed_points", "in_doubt_points", "removed_points")
 _HEADINGS = ("awards", "points", "taken back", "remain", "removed", "in doubt")
@@ -46,7 +48,10 @@ async def totals(  # noqa: PLR0913 - one argument per option
     merchant_id: OptionalMerchantId = None,
     /,
     *,
-    by: Annotated[Literal["agent", "reason", "day", "week", "member"], Parameter(help="What to group the sums by.")],
+    by: Annotated[
+        Literal["agent", "reason", "day", "week", "member", "identified-by"],
+        Parameter(help="What to group the sums by. identified-by: by what the member was found."),
+    ],
     all_shops: Annotated[bool, Parameter(name="--all", negative="", help="Of all shops, one after the other.")] = False,
     limit: Annotated[
         int | None, Parameter(help=f"By member: the most members, those with the most points ({_MOST_MEMBERS}).")
@@ -141,7 +146,9 @@ def _say_cut(most: int) -> str:
 
 
 def _name_group(one: pb.AwardSum, by: str) -> tuple[str, ...]:
-    return (one.member_support_id or "–", one.key) if by == "member" else (one.key or "–",)
+    if by == "member":
+        return (one.member_support_id or "–", one.key)
+    return ((FOUND_BY.get(one.key, one.key) if by == "identified-by" else one.key) or "–",)
 
 
 def _add_up(sums: Iterable[pb.AwardSum]) -> pb.AwardSum:

@@ -2,7 +2,7 @@
 
 from loyalty_service.api.convert.values import read_fields, read_time, spell, spell_fields, write_time
 from loyalty_service.awards.parse import GivenAward, GivenReversal, parse_filter
-from loyalty_service.domain.award import Award, AwardChange, AwardState, make_award_id
+from loyalty_service.domain.award import Award, AwardChange, AwardState, IdentifiedBy, make_award_id
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from loyalty_service.domain.erasure import Erasure
 from loyalty_service.domain.errors import BadValueError
@@ -10,6 +10,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _STATES = {pb.AwardState.Value(spell(state)): state for state in AwardState}
 _GROUPINGS = {pb.AwardGrouping.Value(spell(grouping)): grouping for grouping in AwardGrouping}
+_IDENTIFIED_BY = {pb.IdentifiedBy.Value(spell(one)): one for one in IdentifiedBy}
 
 
 def read_award(message: pb.AwardPointsRequest, caller: str) -> GivenAward:
@@ -17,7 +18,9 @@ def read_award(message: pb.AwardPointsRequest, caller: str) -> GivenAward:
     fields = read_fields(message, GivenAward)
     is_told = message.HasField("member_fetch_time")
     fields["member_fetch_time"] = read_time("member_fetch_time", message.member_fetch_time) if is_told else None
-    return GivenAward(**fields | {"caller": caller})
+    if message.identified_by not in _IDENTIFIED_BY:
+        raise BadValueError("identified_by", f"must be {', '.join(map(pb.IdentifiedBy.Name, _IDENTIFIED_BY))}")
+    return GivenAward(**fields | {"caller": caller, "identified_by": _IDENTIFIED_BY[message.identified_by]})
 
 
 def read_reversal(message: pb.ReverseAwardRequest, caller: str) -> GivenReversal:

@@ -1,4 +1,4 @@
-"""Converts members, identities and held snapshots."""
+"""Converts members and held snapshots."""
 
 from urllib.parse import quote
 
@@ -6,17 +6,15 @@ from google.protobuf.duration_pb2 import Duration
 
 from loyalty_service.api.convert.awards import write_award
 from loyalty_service.api.convert.values import fill_time, fill_wallet, spell, write_duration, write_time
-from loyalty_service.domain.erasure import PSEUDONYM_PREFIX
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import (
     Coupon,
     CouponState,
-    Identity,
     Member,
     MemberStatus,
     NoBalance,
+    RecentMovement,
     Wallet,
-    parse_identity,
 )
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import HeldSnapshot, Holding
@@ -26,29 +24,6 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 _STATUSES = {status: pb.MemberStatus.Value(spell(status)) for status in MemberStatus}
 _NO_BALANCES = {why: pb.WalletState.Value(spell(why)) for why in NoBalance}
 _COUPON_STATES = {state: pb.CouponState.Value(spell(state)) for state in CouponState}
-
-
-def read_identity(message: pb.MemberIdentity) -> Identity:
-    """Raises BadValueError, also when none of the kinds is set."""
-    kind = message.WhichOneof("identity")
-    if kind is None:
-        raise BadValueError("identity", "must be set")
-    return parse_identity(kind, getattr(message, kind))
-
-
-def read_member_id(text: str) -> str:
-    """Raises BadValueError."""
-    try:
-        return parse_identity("member_id", text).value
-    except BadValueError as error:
-        raise BadValueError("member_id", error.description) from None
-
-
-def read_erased_id(text: str) -> str:
-    """Read a member's id, which may be empty. Raises BadValueError, also for the pseudonym of an erased member."""
-    if text.startswith(PSEUDONYM_PREFIX):
-        raise BadValueError("member_id", "is the pseudonym of a member who was erased already")
-    return read_member_id(text) if text else ""
 
 
 def read_staleness_s(message: Duration) -> float:
@@ -111,6 +86,28 @@ def _fill_member(message: pb.Member, member: Member, merchant: Merchant) -> None
     message.profile_url = merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe=""))
     if member.join_time:
         fill_time(message.join_time, member.join_time)
+    _fill_details(message, member)
+
+
+def _fill_details(message: pb.Member, member: Member) -> None:
+    """What many programmes do not have."""
+    if (expiry := member.next_expiry) is not None:
+        message.next_expiry.points = expiry.points
+        fill_time(message.next_expiry.expire_time, expiry.expire_time)
+    if member.pending_points is not None:
+        message.pending_points = member.pending_points
+    if member.points_to_next_tier is not None:
+        message.points_to_next_tier = member.points_to_next_tier
+    if member.birthday is not None:
+        message.birthday.month, message.birthday.day = member.birthday.month, member.birthday.day
+    for movement in member.recent_movements:
+        _fill_movement(message.recent_movements.add(), movement)
+
+
+def _fill_movement(message: pb.Movement, movement: RecentMovement) -> None:
+    message.change, message.note = f"{movement.change:f}", movement.note
+    if movement.create_time:
+        fill_time(message.create_time, movement.create_time)
 
 
 def _fill_coupon(message: pb.Coupon, coupon: Coupon) -> None:

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.award import AwardState, IdentifiedBy
 from loyalty_service.domain.award_filter import AwardGrouping
 from loyalty_service.domain.caller import Role
 from loyalty_service.domain.erasure import KeptReason
@@ -28,6 +28,7 @@ _PREFIXES: dict[type[Enum], str] = {
     AwardState: "AWARD_STATE",
     ContractState: "CONTRACT_STATE",
     CouponState: "COUPON_STATE",
+    IdentifiedBy: "IDENTIFIED_BY",
     KeptReason: "KEPT_REASON",
     LineVerdict: "LINE_VERDICT",
     MemberStatus: "MEMBER_STATUS",

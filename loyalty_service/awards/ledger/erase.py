@@ -1,8 +1,8 @@
 """Erases a person from the ledger: which values of their awards go, and which stay.
 
-Kept of each award for audits: amount, times, agent, ticket, number, state, reason, and the provider's number of the
-movement. Gone: the member, the support ID, the note, the tier, the balance. A random pseudonym still groups one
-person's awards. The triggers allow only this change.
+Kept of each award for audits: amount, times, agent, ticket, number, state, reason, the kind of address by which the
+member was found, and the provider's number of the movement. Gone: the member, the support ID, the note, the tier, the
+balance. A random pseudonym still groups one person's awards. The triggers allow only this change.
 """
 
 import secrets

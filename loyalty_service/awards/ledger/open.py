@@ -196,6 +196,7 @@ def _spell(award: Award) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(request),
         **spell_settlement(Settlement(state=award.state)),
+        "identified_by": request.identified_by.value,
         "agent_key": request.agent_key,
         "agent_name_key": request.agent_name_key,
         "attempt": award.attempt,

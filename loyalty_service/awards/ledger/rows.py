@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from loyalty_service.awards.ledger.tables import awards
-from loyalty_service.domain.award import COUNTED, Award, AwardRequest, AwardState, Receipt
+from loyalty_service.domain.award import COUNTED, Award, AwardRequest, AwardState, IdentifiedBy, Receipt
 from loyalty_service.domain.errors import AwardNotFoundError
 from loyalty_service.domain.member import Wallet
 from runtime.sql import now_ms
@@ -96,7 +96,7 @@ def load_award(row: Row[Any]) -> Award:
     window_end_ms = row.window_end_ms if is_reversible else None
     return Award(
         number=row.number,
-        request=AwardRequest(**{name: getattr(row, name) for name in AwardRequest.__struct_fields__}),
+        request=_load_request(row),
         state=AwardState(row.state),
         attempt=row.attempt,
         receipt=_load_receipt(row),
@@ -109,6 +109,11 @@ def load_award(row: Row[Any]) -> Award:
         reversed_by=row.reversed_by,
         reverse_expire_time=None if window_end_ms is None else load_time(window_end_ms),
     )
+
+
+def _load_request(row: Row[Any]) -> AwardRequest:
+    fields = {name: getattr(row, name) for name in AwardRequest.__struct_fields__}
+    return AwardRequest(**fields | {"identified_by": IdentifiedBy(row.identified_by)})
 
 
 def load_time(time_ms: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Sums of awards by agent, reason, day, week or member."""
+"""Sums of awards by agent, reason, day, week, member or `identified_by`."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -18,6 +18,7 @@ _KEYS = {
     AwardGrouping.DAY: awards.c.day,
     AwardGrouping.WEEK: awards.c.day,  # the engines spell an ISO week differently: `add_up_weeks`
     AwardGrouping.MEMBER: awards.c.member_id,
+    AwardGrouping.IDENTIFIED_BY: awards.c.identified_by,
 }
 _SUMMED = ("award_count", "points", "reversed_points", "in_doubt_points", "removed_points")
 NEWEST_FIRST = (AwardGrouping.DAY, AwardGrouping.WEEK)

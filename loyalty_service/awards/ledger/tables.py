@@ -52,6 +52,7 @@ awards = Table(
     Column("agent_key", Text),
     Column("agent_name_key", Text),
     Column("caller", Text),
+    Column("identified_by", Text),
     Column("needs_person", Boolean),
     Column("movement_id", Text),
     Column("next_check_time_ms", BigInteger),

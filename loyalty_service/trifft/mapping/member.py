@@ -4,7 +4,7 @@ A field that cannot be read is absent, and the reader notes it. A field that the
 which names the line of the profile, never the content.
 """
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -19,11 +19,13 @@ from loyalty_service.domain.member import (
     Venue,
     parse_identity,
 )
+from loyalty_service.trifft.mapping.details import find_detail_lines, read_details
 from loyalty_service.trifft.mapping.fields import FieldReader, parse_object, read_required
 from loyalty_service.trifft.mapping.values import parse_echo, parse_id, parse_text, parse_time
 from loyalty_service.trifft.mapping.wallets import find_wallet_lines, read_balance
 from loyalty_service.trifft.profile import MemberFields, Profile, is_word
 from loyalty_service.trifft.wire import WireError
+from runtime.phones import parse_phone
 
 # A widget shows no more than this.
 MAX_SEGMENTS = 100
@@ -39,14 +41,16 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     row: dict[str, Any]
 
 
-def parse_candidates(rows: list[Any], fields: MemberFields, identity: Identity, reader: FieldReader) -> list[Candidate]:
+def parse_candidates(
+    rows: list[Any], fields: MemberFields, identity: Identity, country: str, reader: FieldReader
+) -> list[Candidate]:
     """Return the rows with exactly this identity, each member once: TRIFFT's search may match more loosely.
 
     A row that cannot be compared is skipped. If no other row matches, this raises WireError: the skipped row may be the
-    member, so "no such member" could be false.
+    member, so "no such member" could be false. `country`: where phone numbers without a country's code are dialled.
     """
-    comparable = [row for row in rows if _is_comparable(row, fields, identity, reader)]
-    matching = [row for row in comparable if _has_identity(row, fields, identity)]
+    comparable = [row for row in rows if _is_comparable(row, fields, identity, country, reader)]
+    matching = [row for row in comparable if _has_identity(row, fields, identity, country)]
     if comparable:
         reader.found[f"member.{identity.kind}"] = bool(matching) or _has_any(comparable, fields, identity)
     if not matching and len(comparable) < len(rows):
@@ -68,7 +72,13 @@ def parse_candidate(row: object, fields: MemberFields) -> Candidate:
     )
 
 
-def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: FieldReader) -> Member:
+def read_support_id(candidate: Candidate, fields: MemberFields) -> str:
+    """As it is shown; empty where it cannot be read."""
+    return FieldReader().read("member.support_id", fields.support_id, candidate.row, parse_text, "")
+
+
+def parse_member(candidate: Candidate, profile: Profile, now: datetime, zone: tzinfo, reader: FieldReader) -> Member:
+    """`now`: points that expired before are not shown."""
     row, fields = candidate.row, profile.member
     word = reader.read("member.status", fields.status, row, _parse_status, "")
     member = Member(
@@ -82,8 +92,9 @@ def parse_member(candidate: Candidate, profile: Profile, zone: tzinfo, reader: F
         favorite_venue=_read_venue(row, fields, reader),
         segments=_read_segments(row, fields, reader),
         join_time=reader.read("member.join_time", fields.join_time, row, lambda value: parse_time(value, zone), None),
+        **read_details(row, fields, now, zone, reader),
     )
-    reader.found |= _find_lines(member) | find_wallet_lines(member.wallet, row, profile)
+    reader.found |= _find_lines(member) | find_detail_lines(member) | find_wallet_lines(member.wallet, row, profile)
     return member
 
 
@@ -100,8 +111,11 @@ def _find_lines(member: Member) -> dict[str, bool]:
     }
 
 
-def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader: FieldReader) -> bool:
-    """Whether the row is an object whose field for this kind of identity is a text, or empty."""
+def _is_comparable(row: object, fields: MemberFields, identity: Identity, country: str, reader: FieldReader) -> bool:
+    """Whether the row is an object whose field for this kind of identity is a text, or empty.
+
+    A phone number that cannot be read, for example one without its country, may be the one that was searched for.
+    """
     if not isinstance(row, dict):
         reader.note("find_member.items")
         return False
@@ -111,15 +125,18 @@ def _is_comparable(row: object, fields: MemberFields, identity: Identity, reader
     def parse(value: object) -> str:
         if identity.kind == "email" and not isinstance(value, str | None):
             raise WireError("no text")  # a number may be a support ID, but not an e-mail
-        return parse_echo(value)
+        text = parse_echo(value)
+        if identity.kind == "phone" and text.strip() and parse_phone(text, country) is None:
+            raise WireError("no phone number")
+        return text
 
     return reader.read(line, expressions[identity.kind], row, parse, None) is not None
 
 
-def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity) -> bool:
+def _has_identity(row: dict[str, Any], fields: MemberFields, identity: Identity, country: str) -> bool:
     text = _read_identity(row, fields, identity)
     try:
-        return parse_identity(identity.kind, text).key == identity.key
+        return parse_identity(identity.kind, text, country).key == identity.key
     except BadValueError:
         return False
 

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from loyalty_service.domain.findings import ContractLine, ContractState, LineFinding, LineVerdict
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.verification import LOOPBACK
+from loyalty_service.trifft.mapping.details import LINES
 from loyalty_service.trifft.observations.observed import Observed
 from loyalty_service.trifft.profile import Profile
 
 # No answer to this service tells of these.
 _UNSEEN = ("rate", "token_end", "idempotency", "note", "webhook_events", "webhook_variables")
-# By section of the profile: what confirms its names if it was found.
+# By section of the profile: what confirms its names if it was found. `details`: the optional lines of [member].
 _CONFIRMING = {
     "member": ("member.member_id", "member.full_name", "member.support_id"),
     "wallet": ("wallet.items",),
     "coupon": ("coupon.coupon_id", "coupon.display_name"),
+    "details": LINES,
 }
 
 
@@ -36,10 +38,14 @@ def _judge_section(section: str, observed: Observed, profile: Profile, lines: Se
     wrong = [
         profile.quote_line(line.profile_line)
         for line in lines
-        if line.profile_line.startswith(f"{section}.") and line.verdict is not LineVerdict.OK
+        if _find_section(line.profile_line) == section and line.verdict is not LineVerdict.OK
     ]
     problem = f"{', '.join(wrong)}: too often nothing, or what cannot be read" if wrong else ""
     return _make_line(section, problem, is_confirmed=observed.lines.has_found(*_CONFIRMING[section]))
+
+
+def _find_section(line: str) -> str:
+    return "details" if line in LINES else line.partition(".")[0]
 
 
 def _judge_statuses(observed: Observed) -> ContractLine:

@@ -238,6 +238,36 @@ def test_totals_have_a_line_for_each_and_one_for_all(desk: Desk) -> None:
     assert asked == [pb.AWARD_GROUPING_AGENT, pb.AWARD_GROUPING_REASON]
 
 
+def test_totals_by_what_the_member_was_found_are_in_words_and_by_name_in_json(desk: Desk) -> None:
+    keys = ("", "email", "link", "other_email", "phone", "voice")
+    desk.books.sums = [pb.AwardSum(key=key, award_count=1, points=50) for key in keys]
+    lines = desk.award("totals", "--by", "identified-by").out.splitlines()
+    assert [line.split("  ")[0].strip() for line in lines if " 50 " in line] == [
+        *("–", "e-mail", "link", "another e-mail", "phone", "voice")
+    ]
+    assert any("found by" in line for line in lines)
+    data = desk.award("totals", "--by", "identified-by", "--json").data
+    assert [one["key"] for one in data] == [None, *keys[1:]]
+    assert {request.group_by for request in desk.books.requests if isinstance(request, pb.SumAwardsRequest)} == {
+        pb.AWARD_GROUPING_IDENTIFIED_BY
+    }
+
+
+def test_award_says_by_what_its_member_was_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = make_award(2, identified_by=pb.IDENTIFIED_BY_OTHER_EMAIL)
+    desk.books.awards = [found, make_award(1)]
+    shown, older = (" ".join(desk.award("show", award_id).out.split()) for award_id in ("A-2", "A-1"))
+    assert "Found by another e-mail" in shown
+    assert "Found by" not in older
+    assert [row["identified_by"] for row in desk.award("list", "--json").data] == ["other_email", None]
+    table = desk.award("list").out
+    assert ("found by" in table, "another e-mail" in table) == (True, True)
+    for name, value in {"FORCE_COLOR": "1", "COLUMNS": "60", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+    assert "member member-1 · found by: another e-mail" in desk.award("list").out
+    assert desk.award("list").out.count("found by") == 1
+
+
 def test_settle_says_who_found_out_what_and_why(desk: Desk) -> None:
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
     settled = desk.award("settle", "A-12", "not-applied", "--because", " no movement in TRIFFT ")

@@ -76,6 +76,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert (lost.code, "GATEWAY_SECRET_KEYS lacks the key" in lost.err) == (3, True)
     [merchant] = listed.data
     assert (merchant["merchant_id"], merchant["time_zone"], merchant["locale"]) == ("acme", "Europe/Bratislava", "en")
+    assert (merchant["country"], merchant["country_from"]) == ("SK", "time_zone")
 
     uninstalled = await operator.run("uninstall", "acme")
     assert (uninstalled.code, uninstalled.err) == (0, "")
@@ -297,6 +298,7 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
     misused = {
         "--trifft-url must be https with a public host name": operator.run(*add[:-1], "http://10.0.0.1"),
         "--time-zone must be": operator.run(*add, "--time-zone", "Mars/Base"),
+        "--country must be the ISO 3166 code": operator.run(*add, "--country", "Slovakia"),
         "like Europe/Bratislava or UTC": operator.run(*add, "--time-zone", "localtime"),
         "--reason must contain no {": operator.run(*add, "--reason", "{{ticket.id}}"),
     }

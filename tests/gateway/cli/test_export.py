@@ -57,6 +57,7 @@ def test_columns_of_an_export_stay_as_they_are() -> None:
         *("award_id", "state", "points", "member_id", "ticket_id"),
         *("note", "claimed_agent_email", "claimed_agent_name", "request_id"),
     )
+    assert NAMES[-3:] == ("debit", "caller", "identified_by")
 
 
 FORMULA_STARTS: list[str] = ["=", "+", "-", "@", "\t", "\r", "＝"]  # noqa: RUF001 - meant

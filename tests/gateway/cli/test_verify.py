@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import LoyaltyCallError
 from gateway.loyalty_client import LoyaltyClient
+from loyalty_service.trifft.mapping.details import LINES
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Member, Project
 from sandbox.trifft.faults import Fault
@@ -73,7 +74,8 @@ async def test_shop_on_the_loopback_gives_points_until_its_profile_changes(shop:
     assert (await shop.find_check())["state"] == "ok"
     assert await shop.give() == pb.AWARD_STATE_APPLIED
 
-    harmless = await shop.change("[member]\nactive_states = ['active', 'gold']\n")
+    details = "".join(f"{line.removeprefix('member.')} = 'other'\n" for line in LINES)
+    harmless = await shop.change(f"[member]\nactive_states = ['active', 'gold']\n{details}")
     assert ("not verified" in harmless.out, await shop.is_verified()) == (False, True)
 
     changed = await shop.change()

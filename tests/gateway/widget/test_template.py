@@ -28,7 +28,8 @@ def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  #
 def make_full_view() -> View:
     """Every list has an item."""
     award = make_award(until=NOW + timedelta(minutes=25))
-    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]))
+    details = pb.Member(pending_points=50, recent_movements=[pb.Movement(change="100")])
+    snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]), member=details)
     return render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
 
 
@@ -81,6 +82,8 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
             {
                 ".add_points.award_token",
                 ".add_points.deduct_token",
+                ".details.line",
+                ".movement_list.movements.line",
                 ".support_awards.line",
                 ".undo.title",
                 ".undo.undo_token",
@@ -90,7 +93,7 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
         (
             "conservative",
             {
-                *(".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
+                *(".details_text", ".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
                 *(".award_token", ".deduct_token"),
             },
         ),
@@ -180,7 +183,9 @@ def test_rows_follow_in_the_order_in_which_agents_read() -> None:
         "as_of",
         "last_try",
         "member",
+        "details",
         "support_awards",
         "undo",
         "coupon_list",
+        "movement_list",
     ]

@@ -97,6 +97,22 @@ def test_member_reads_as_the_product_says() -> None:
     assert (view.profile_url, view.profile_label) == ("https://admin.example/m/bf428af0", "Loyalty Member Profile")
 
 
+def test_details_are_lines_below_the_member_and_one_text() -> None:
+    movements = [pb.Movement(change="100", note="Order 1001"), pb.Movement(change="-40")]
+    details = pb.Member(pending_points=50, birthday=pb.Birthday(month=3, day=12), recent_movements=movements)
+    view = render_member(make_snapshot(member=details), "token", SHOP, NOW)
+    assert [row.line for row in view.details] == ["50 points pending", "Birthday: 12 March"]
+    assert [row.line for row in view.movement_list[0].movements] == ["+100: Order 1001", "\N{MINUS SIGN}40"]
+    assert view.details_text == (
+        "50 points pending\nBirthday: 12 March\nLast movements:\n+100: Order 1001\n\N{MINUS SIGN}40"
+    )
+
+
+def test_without_details_there_are_no_rows_and_a_dash() -> None:
+    for view in make_views().values():
+        assert (list(view.details), view.movement_list, view.details_text) == ([], (), "–")
+
+
 @pytest.mark.parametrize("status", ["member", "blocked", "not_member", "ambiguous", "no_identity", "unavailable"])
 def test_view_has_the_status_of_its_case(status: str) -> None:
     assert make_views()[status].status == status
@@ -255,6 +271,7 @@ def iter_lines(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
+INT32 = st.integers(-(2**31), 2**31 - 1)
 TIMES = st.builds(
     Timestamp,
     seconds=INT64 | st.sampled_from([253402300799, 253402214400, -62135596800]),
@@ -274,6 +291,13 @@ SNAPSHOTS = st.builds(
         tier=st.none() | st.builds(pb.Tier, display_name=ODD_TEXTS),
         segments=st.lists(st.builds(pb.Segment, slug=st.text(), display_name=ODD_TEXTS)),
         profile_url=st.text(),
+        next_expiry=st.none() | st.builds(pb.ExpiringPoints, points=INT64, expire_time=TIMES),
+        pending_points=st.none() | INT64,
+        points_to_next_tier=st.none() | INT64,
+        birthday=st.none() | st.builds(pb.Birthday, month=INT32, day=INT32),
+        recent_movements=st.lists(
+            st.builds(pb.Movement, change=st.text() | ODD_NUMBERS, create_time=st.none() | TIMES, note=ODD_TEXTS)
+        ),
     ),
     coupons=st.lists(
         st.builds(

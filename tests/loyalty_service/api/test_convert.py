@@ -2,13 +2,26 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.api.convert.snapshots import write_snapshot
-from loyalty_service.domain.member import Coupon, CouponState, MemberStatus, NoBalance, Segment, Tier, Venue, Wallet
+from loyalty_service.domain.member import (
+    Birthday,
+    Coupon,
+    CouponState,
+    ExpiringPoints,
+    MemberStatus,
+    NoBalance,
+    RecentMovement,
+    Segment,
+    Tier,
+    Venue,
+    Wallet,
+)
 from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.snapshot import Snapshot
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -82,7 +95,15 @@ def test_every_field_of_a_panel_is_written() -> None:
     """A member and a coupon are written field by field: a new field needs its line."""
     venue, tier = Venue(venue_id="v", display_name="Venue"), Tier(tier_id="gold", display_name="Gold")
     segments, expire_time = (Segment(slug="vip", display_name="VIP"),), NOON
+    details: dict[str, Any] = {
+        "next_expiry": ExpiringPoints(points=200, expire_time=NOON),
+        "pending_points": 50,
+        "points_to_next_tier": 260,
+        "birthday": Birthday(month=3, day=12),
+        "recent_movements": (RecentMovement(change=Decimal("-40.5"), create_time=NOON, note="Coffee"),),
+    }
     member = make_member("a", tier=tier, favorite_venue=venue, segments=segments, status_word="ok", join_time=NOON)
+    member = msgspec.structs.replace(member, **details)
     coupon = Coupon(
         coupon_id="c",
         display_name="C",
@@ -97,6 +118,12 @@ def test_every_field_of_a_panel_is_written() -> None:
         assert [field.name for field, _ in written.ListFields()] == [
             field.name for field in sorted(written.DESCRIPTOR.fields, key=lambda field: field.number)
         ]
+    shown = message.member
+    assert (shown.next_expiry.points, shown.next_expiry.expire_time.ToDatetime(UTC)) == (200, NOON)
+    assert (shown.pending_points, shown.points_to_next_tier) == (50, 260)
+    assert shown.birthday == pb.Birthday(month=3, day=12)
+    [movement] = shown.recent_movements
+    assert (movement.change, movement.create_time.ToDatetime(UTC), movement.note) == ("-40.5", NOON, "Coffee")
 
 
 def test_what_a_member_lacks_is_absent() -> None:
@@ -105,7 +132,9 @@ def test_what_a_member_lacks_is_absent() -> None:
 
     message = write_snapshot(held, msgspec.structs.replace(ACME, admin_member_url="")).member
 
-    assert [message.HasField(name) for name in ("wallet", "tier", "favorite_venue")] == [False] * 3
+    there = {field.name for field, _ in message.ListFields()}
+    absent = {"wallet", "tier", "favorite_venue", "next_expiry", "pending_points", "points_to_next_tier", "birthday"}
+    assert there & {*absent, "recent_movements"} == set()
     assert (message.profile_url, message.support_id, message.full_name) == ("", "", "")
 
 

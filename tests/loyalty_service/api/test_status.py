@@ -9,22 +9,22 @@ import grpc
 import pytest
 
 from loyalty_service.api.status import CODES, INTERNAL_REASON, make_internal_status, make_status
-from loyalty_service.domain import errors
+from loyalty_service.domain import caller_errors, errors
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import read_failure
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EXAMPLES = [
     errors.BadValueError("points", "must be 1 or more"),
-    errors.CallerUnknownError(),
-    errors.CallerForbiddenError(role="award"),
-    errors.CallerExistsError("bot"),
-    errors.CallerNotFoundError(),
+    caller_errors.CallerUnknownError(),
+    caller_errors.CallerForbiddenError(role="award"),
+    caller_errors.CallerExistsError("bot"),
+    caller_errors.CallerNotFoundError(),
     errors.MerchantNotFoundError(),
     errors.MerchantExistsError("acme"),
     errors.MerchantUnverifiedError(),
     errors.MemberNotFoundError(NOW),
-    errors.MemberAmbiguousError(2, NOW),
+    errors.MemberAmbiguousError({"jana": "JN-4821", "jan": ""}, NOW),
     errors.SearchesExhaustedError(5),
     errors.MemberBlockedError(),
     errors.MemberStatusUnknownError("suspended"),

@@ -12,7 +12,19 @@ from google.protobuf.duration_pb2 import Duration
 from loyalty_service.trifft.client import TrifftProvider
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.clock import SystemClock
-from sandbox.trifft import Coupon, Member, Project, Segment, Settings, Tier, Trifft, UserCoupon, Venue, make_project
+from sandbox.trifft import (
+    Coupon,
+    ExpiringPoints,
+    Member,
+    Project,
+    Segment,
+    Settings,
+    Tier,
+    Trifft,
+    UserCoupon,
+    Venue,
+    make_project,
+)
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.running import Client, run_service
 
@@ -89,6 +101,9 @@ def make_jana() -> Member:
         tier=Tier(id="gold", name="Gold"),
         segments=[Segment(slug="vip", name="VIP"), Segment(slug="new", name="New")],
         favorite_venue=Venue(id="eurovea", name="Bratislava, Eurovea"),
+        expiring_points=ExpiringPoints(points=Decimal(200), expires_at=LAST_DAY_OF_2126),
+        next_tier_at=Decimal(1500),
+        birthday="1990-03-12",
         coupons=coupons,
     )
 

@@ -1,6 +1,7 @@
 """One odd field of TRIFFT's costs that field: the others are shown, and points are given where nothing forbids it."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Movement
 from sandbox.trifft.faults import Fault, FaultKind
 from tests.loyalty_service.odd_shop.shop import OddShop, make_jana
 from tests.loyalty_service.running import catch_failure
@@ -41,6 +43,11 @@ MEMBER_FIELDS = {
     "params": ("full_name",),
     "status": ("status", "status_word"),
     "created_at": ("join_time",),
+    "expiring_points": ("next_expiry",),
+    "pending_points": ("pending_points",),
+    "points_to_next_tier": ("points_to_next_tier",),
+    "birthday": ("birthday",),
+    "movements": ("recent_movements",),
     "nobody_knows_this": (),
     "success": (),
 }
@@ -56,6 +63,7 @@ ODDLY = settings(max_examples=50)
 @pytest_asyncio.fixture(loop_scope="module")
 async def whole(shop: OddShop) -> pb.Snapshot:
     """The member as she is before anything is odd."""
+    shop.jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     return await shop.fetch()
 
 
@@ -230,6 +238,12 @@ async def test_balance_that_cannot_be_read_is_absent_and_points_are_given(
         ("status", None, "member.status"),
         ("status", [], "member.status"),
         ("wallets", "two", "wallet.items"),
+        ("expiring_points", {"points": "many", "expires_at": 1798757999}, "member.next_expiry"),
+        ("pending_points", -1, "member.pending_points"),
+        ("points_to_next_tier", [260], "member.points_to_next_tier"),
+        ("birthday", 637200000, "member.birthday"),
+        ("movements", "none", "member.recent_movements"),
+        ("movements", [{"change": "+100"}], "member.recent_movements"),
     ],
 )
 async def test_what_cannot_be_read_is_counted_by_its_line_and_not_again_from_what_is_held(

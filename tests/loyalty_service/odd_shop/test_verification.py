@@ -1,10 +1,12 @@
 """Proofs of a shop's points over gRPC: side by side, beside awards, and while the shop changes."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from sandbox.trifft import Movement
 from tests.loyalty_service.odd_shop.shop import OddShop
 from tests.loyalty_service.running import catch_failure, wait_until
 
@@ -110,6 +112,7 @@ async def test_odd_value_is_refused_before_anything_is_asked(
 
 async def test_inspection_says_by_which_line_each_field_was_read(shop: OddShop) -> None:
     shop.jana.overrides = {"tier": 7}
+    shop.jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     request = pb.InspectMemberRequest(
         merchant_id=shop.merchant_id, identity=pb.MemberIdentity(email="jana@example.com")
     )
@@ -118,6 +121,13 @@ async def test_inspection_says_by_which_line_each_field_was_read(shop: OddShop) 
     assert (inspected.member_id, inspected.balance) == ("jana", "1240")
     assert (lines["member.points"].expression, lines["member.points"].text) == ("points", "1240")
     assert lines["list_coupons.items"].text == "2 usable of 2"
+    details = {name: lines[f"member.{name}"].text for name in ("next_expiry", "pending_points", "points_to_next_tier")}
+    assert details == {
+        "next_expiry": "200, 2127-01-03T00:59:59+01:00",
+        "pending_points": "0",
+        "points_to_next_tier": "260",
+    }
+    assert (lines["member.birthday"].text, lines["member.recent_movements"].text) == ("03-12", "+100")
     assert [name for name, line in lines.items() if line.is_unreadable] == ["member.tier"]
     assert list(inspected.unread_fields) == [
         "tier",

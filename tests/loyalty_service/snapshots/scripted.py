@@ -12,6 +12,7 @@ from loyalty_service.domain.member import Identity, Member, MemberStatus, Wallet
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking, Movements
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.domain.verification import Inspection
 
@@ -81,15 +82,17 @@ class ScriptedProvider:
         self.members[member_id] = [member_id]
         self.points[member_id] = points
 
-    async def fetch(
+    async def fetch(  # noqa: PLR0913 - each states a condition of the read
         self,
         merchant: Merchant,  # noqa: ARG002 - one programme behind every merchant
         identity: Identity,
         *,
         remembered_member_id: str | None,
+        searches: Searches,
         priority: Priority,
         timeout_s: float,  # noqa: ARG002 - the test decides how long it takes
     ) -> Snapshot:
+        searches.take()
         fetch_time = self._clock.now()
         seen = [(member_id, self.points[member_id]) for member_id in self.members.get(identity.value, ())]
         call = Call(identity, remembered_member_id, priority)
@@ -106,7 +109,7 @@ class ScriptedProvider:
         if not seen:
             raise MemberNotFoundError(fetch_time)
         if len(seen) > 1:
-            raise MemberAmbiguousError(len(seen), fetch_time)
+            raise MemberAmbiguousError({member_id: "" for member_id, _ in seen}, fetch_time)
         return _make_snapshot(*seen[0], fetch_time)
 
     async def credit(self, merchant: Merchant, credit: Booking, *, timeout_s: float) -> Receipt:

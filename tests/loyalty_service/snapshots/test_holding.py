@@ -111,6 +111,16 @@ async def test_member_whom_a_name_is_held_to_name_goes_with_it(desk: Desk) -> No
     assert await look(desk, "jana") is None
 
 
+async def test_erased_member_is_not_among_those_who_share_a_name(desk: Desk) -> None:
+    for member_id in ("jana", "zoe"):
+        desk.provider.add(member_id, "both@example.com")
+    with pytest.raises(MemberAmbiguousError):
+        await desk.read("both@example.com")
+    await desk.read(JANA)
+    await erase(desk)
+    assert await look(desk, "both@example.com") is None
+
+
 async def test_read_that_began_before_the_erasure_is_not_held(desk: Desk) -> None:
     desk.provider.holds = True
     early = await desk.arrive(JANA)

@@ -6,7 +6,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loyalty_service.domain.errors import MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.domain.member import Coupon, Identity, Member, Segment, Tier, Venue, Wallet, parse_identity
+from loyalty_service.domain.member import (
+    Birthday,
+    Coupon,
+    ExpiringPoints,
+    Identity,
+    Member,
+    RecentMovement,
+    Segment,
+    Tier,
+    Venue,
+    Wallet,
+    parse_identity,
+)
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.snapshots import open_snapshots
 from loyalty_service.snapshots.entries import (
@@ -30,7 +42,10 @@ def make_entry(content: Content | None) -> Entry:
 
 
 ALIAS = Alias(member_key="key", member_id="jana")
-TWINS = make_nobody(parse_identity("email", "Jana@example.com"), MemberAmbiguousError(2, FakeClock().now()))
+TWINS = make_nobody(
+    parse_identity("email", "Jana@example.com"),
+    MemberAmbiguousError({"jana": "JN-4821", "jan": ""}, FakeClock().now()),
+)
 ENTRIES = [make_entry(content) for content in (ALIAS, TWINS, None)]
 SERIALIZERS = [EntrySerializer(), EncryptedSerializer(b"k" * 32)]
 
@@ -64,21 +79,28 @@ def test_encrypted_value_that_was_changed_or_has_another_secret_is_a_miss(entry:
 
 def test_fields_of_what_is_held_are_those_of_its_form() -> None:
     """They are written without names. Where this fails, raise FORM, and write the new fields down here."""
-    structs = (Entry, HeldMember, Alias, Nobody, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon)
+    structs: tuple[type[msgspec.Struct], ...] = (
+        *(Entry, HeldMember, Alias, Nobody, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon),
+        *(ExpiringPoints, Birthday, RecentMovement),
+    )
     fields = {struct.__name__: " ".join(struct.__struct_fields__) for struct in structs}
     assert {FORM: fields} == {
-        2: {
+        4: {
             "Entry": "key began_us valid_from_us content",
             "HeldMember": "snapshot",
             "Alias": "member_key member_id",
-            "Nobody": "member_count fetch_time asked",
+            "Nobody": "support_ids fetch_time asked",
             "Snapshot": "member coupons fetch_time support_awards",
-            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments join_time",
+            "Member": "member_id support_id full_name status status_word wallet tier favorite_venue segments join_time "
+            "next_expiry pending_points points_to_next_tier birthday recent_movements",
             "Wallet": "balance",
             "Tier": "tier_id display_name",
             "Venue": "venue_id display_name",
             "Segment": "slug display_name",
             "Coupon": "coupon_id display_name redeem_value code state expire_time",
+            "ExpiringPoints": "points expire_time",
+            "Birthday": "month day",
+            "RecentMovement": "change create_time note",
         }
     }
 

@@ -11,7 +11,18 @@ from aiohttp.test_utils import TestServer
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.trifft.client import TrifftProvider
 from runtime.clock import SystemClock
-from sandbox.trifft import Coupon, Member, Project, Segment, Tier, Trifft, UserCoupon, Venue, make_project
+from sandbox.trifft import (
+    Coupon,
+    ExpiringPoints,
+    Member,
+    Project,
+    Segment,
+    Tier,
+    Trifft,
+    UserCoupon,
+    Venue,
+    make_project,
+)
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, make_answering_app
 
@@ -46,6 +57,9 @@ def jana() -> Member:
         tier=Tier(id="gold", name="Gold"),
         segments=[Segment(slug="vip", name="VIP"), Segment(slug="new-7d", name="Registered in last 7 days")],
         favorite_venue=Venue(id="eurovea", name="Bratislava, Eurovea"),
+        expiring_points=ExpiringPoints(points=Decimal(200), expires_at=LAST_DAY_OF_2126),
+        next_tier_at=Decimal(1500),
+        birthday="1990-03-12",
         coupons=[
             UserCoupon(
                 id="welcome",

@@ -8,6 +8,7 @@ from aiohttp import web
 from loyalty_service.domain.member import Identity
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.priority import Priority
+from loyalty_service.domain.searches import Searches
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.client import TrifftProvider
 
@@ -26,11 +27,13 @@ async def fetch(  # noqa: PLR0913 - as the port's
     remembered: str | None = None,
     timeout_s: float = 30,
     priority: Priority = Priority.TICKET,
+    searches: Searches | None = None,
 ) -> Snapshot:
     return await provider.fetch(
         merchant,
         identity,
         remembered_member_id=remembered,
+        searches=searches or Searches(),
         timeout_s=timeout_s,
         priority=priority,
     )

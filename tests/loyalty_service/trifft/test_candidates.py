@@ -14,7 +14,7 @@ ODD = {"id": "odd", "email": 7}
 
 
 def find(*rows: object) -> list[str]:
-    found = parse_candidates(list(rows), parse_profile("").member, IDENTITY, FieldReader())
+    found = parse_candidates(list(rows), parse_profile("").member, IDENTITY, "", FieldReader())
     return [candidate.member_id for candidate in found]
 
 

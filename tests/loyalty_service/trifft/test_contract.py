@@ -3,6 +3,7 @@
 import contextlib
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking
 from loyalty_service.domain.verification import LOOPBACK, Verification
 from loyalty_service.trifft.client import TrifftProvider
-from sandbox.trifft import Fault, Member, Project
+from sandbox.trifft import Fault, Member, Movement, Project
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, fetch
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "assumptions.md"
@@ -84,9 +85,10 @@ async def test_answers_that_fit_confirm_what_they_are_about(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "primary", "points": 5}]}
+    jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     for operation in OPERATIONS:
         await call(provider, merchant, operation)
-    assert list_ids(provider, merchant, CONFIRMED) == {*OPERATIONS, "member", "wallet", "coupon", "status"}
+    assert list_ids(provider, merchant, CONFIRMED) == {*OPERATIONS, "member", "details", "wallet", "coupon", "status"}
     assert list_ids(provider, merchant, CONTRADICTED) == set()
 
 
@@ -201,6 +203,19 @@ def test_scale_is_confirmed_by_a_proof_that_holds(
 ) -> None:
     proven = msgspec.structs.replace(merchant, verification=proof)
     assert read_contract(provider, proven)["scale"].state is state
+
+
+async def test_detail_that_cannot_be_read_contradicts_the_details_alone(
+    provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
+) -> None:
+    acme.settings.rate_limit = False
+    jana.overrides = {"birthday": "12.3.1990"}
+    for _ in range(20):
+        await fetch(provider, merchant, BY_EMAIL)
+    assert list_ids(provider, merchant, CONTRADICTED) == {"details"}
+    contract = read_contract(provider, merchant)
+    assert '[member] birthday = "birthday"' in contract["details"].problem
+    assert contract["member"].state is CONFIRMED
 
 
 async def test_unknown_status_contradicts_the_status_words(

@@ -8,11 +8,19 @@ import pytest
 from aiohttp import web
 
 from loyalty_service.domain.errors import BadValueError, MemberAmbiguousError, MemberNotFoundError
-from loyalty_service.domain.member import CouponState, Identity, MemberStatus, NoBalance, Wallet, parse_identity
+from loyalty_service.domain.member import (
+    Birthday,
+    CouponState,
+    Identity,
+    MemberStatus,
+    NoBalance,
+    Wallet,
+    parse_identity,
+)
 from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.snapshot import Snapshot
 from loyalty_service.trifft.client import TrifftProvider
-from sandbox.trifft import BLOOM_PROFILE, Coupon, Member, Project, Settings, UserCoupon
+from sandbox.trifft import BLOOM_PROFILE, Coupon, Member, Movement, Project, Settings, UserCoupon
 from tests.loyalty_service.trifft import servers
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
 
@@ -34,6 +42,7 @@ def add(acme: Project, **fields: object) -> Member:
 async def test_member_comes_with_everything_that_the_widget_shows(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
+    jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     snapshot = await fetch(provider, merchant)
     member = snapshot.member
     assert (member.member_id, member.support_id, member.full_name) == (jana.id, "JN-4821", "Jana Nováková")
@@ -49,6 +58,11 @@ async def test_member_comes_with_everything_that_the_widget_shows(
         ("vip", "VIP"),
         ("new-7d", "Registered in last 7 days"),
     ]
+    assert member.next_expiry is not None
+    assert (member.next_expiry.points, member.next_expiry.expire_time.year) == (200, 2127)
+    assert (member.pending_points, member.points_to_next_tier, member.birthday) == (0, 260, Birthday(month=3, day=12))
+    [movement] = member.recent_movements
+    assert (movement.change, movement.note) == (Decimal(100), "Order 1001")
     [coupon] = snapshot.coupons or ()
     assert (coupon.coupon_id, coupon.display_name, coupon.redeem_value) == ("welcome", "Welcome!", "5 EUR")
     assert (coupon.code, coupon.state) == ("WELCOME5", CouponState.ACTIVATED)
@@ -142,10 +156,13 @@ async def test_anonymised_twin_is_passed_over(
 async def test_two_members_on_one_email_are_ambiguous(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
-    add(acme, email="JANA@example.com")
+    """They are told apart by their support IDs, cleaned as the panel shows them."""
+    add(acme, id="zoe", email="JANA@example.com", support_id="ZO\u200b 17 ")
+    add(acme, id="dalibor", email="jana@EXAMPLE.com", support_id=None)
     with pytest.raises(MemberAmbiguousError) as caught:
         await fetch(provider, merchant)
-    assert caught.value.member_count == 2
+    assert caught.value.member_count == 3
+    assert caught.value.support_ids == {"jana": "JN-4821", "zoe": "ZO 17", "dalibor": ""}
 
 
 @pytest.mark.parametrize("kind", ["email", "phone", "support_id", "member_id"])

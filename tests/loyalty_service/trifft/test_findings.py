@@ -1,6 +1,7 @@
 """What TRIFFT's answers have shown: by line of the profile, by operation, and the statuses that nobody knows."""
 
 import contextlib
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from loyalty_service.domain.ports import Booking
 from loyalty_service.trifft.client import TrifftProvider
 from loyalty_service.trifft.expression import Expression
 from loyalty_service.trifft.profile import parse_profile
-from sandbox.trifft import Fault, Member, Project
+from sandbox.trifft import Fault, Member, Movement, Project
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
 
 BY_EMAIL = Identity(kind="email", value="jana@example.com")
@@ -53,6 +54,7 @@ async def test_each_line_that_shows_something_of_a_member_is_counted(
     provider: TrifftProvider, make_merchant: MakeMerchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "primary", "points": 5}]}
+    jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     for profile in ("", '[wallet]\nchosen = "primary"'):
         await read(provider, make_merchant(profile=profile), BY_EMAIL, BY_PHONE, BY_SUPPORT_ID, BY_ID)
 
@@ -72,13 +74,16 @@ async def test_each_line_that_shows_something_of_a_member_is_counted(
 async def test_what_a_shop_does_not_use_is_not_wrong(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
-    """Neither tiers nor locations nor segments; coupons without an end, a value or a code."""
+    """Neither tiers nor locations nor segments nor details; coupons without an end, a value or a code."""
     jana.tier, jana.favorite_venue, jana.segments = None, None, []
+    jana.left_out = ["expiring_points", "pending_points", "points_to_next_tier", "birthday", "movements"]
     for coupon in jana.coupons:
         coupon.redeem_value = coupon.code = coupon.valid_until = None
     await read(provider, merchant, BY_EMAIL, times=MANY)
     assert list_wrong(provider, merchant) == {}
-    assert find_line(provider, merchant, "member.tier").empty_count == MANY
+    for line in ("tier", "next_expiry", "pending_points", "points_to_next_tier", "birthday", "recent_movements"):
+        finding = find_line(provider, merchant, f"member.{line}")
+        assert (finding.empty_count, finding.is_needed) == (MANY, False)
 
 
 @pytest.mark.parametrize(

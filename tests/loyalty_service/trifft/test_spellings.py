@@ -137,7 +137,7 @@ async def test_support_id_is_found_whatever_its_ascii_case(
 def test_support_id_that_comes_as_a_number_is_its_digits() -> None:
     rows = [{"id": "jana", "support_id": 4821, "status": "active"}, {"id": "other", "support_id": True}]
     fields = parse_profile("").member
-    [found] = parse_candidates(rows, fields, parse_identity("support_id", "4821"), FieldReader())
+    [found] = parse_candidates(rows, fields, parse_identity("support_id", "4821"), "", FieldReader())
     assert found.member_id == "jana"
 
 

@@ -55,7 +55,7 @@ async def test_bad_integration_is_refused_and_the_field_named(
     status, answer = await helpdesk.rest("POST", "integrations", json=BODY | change)
     assert status == 400
     assert field in answer["error"]["data"]
-    assert (await helpdesk.rest("GET", "integrations"))[1]["data"] == []
+    assert (await helpdesk.rest("GET", "integrations?type=http"))[1]["data"] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"text"', b"{", b"\xff"])
@@ -74,7 +74,7 @@ async def test_list_is_paged_by_cursors(helpdesk: Helpdesk) -> None:
         sizes.append(len(page["data"]))
         previous, cursor = page["meta"]["prev_cursor"], page["meta"]["next_cursor"]
     assert (seen, sizes) == (made, [2, 2, 1])
-    _, back = await helpdesk.rest("GET", f"integrations?limit=2&cursor={previous}")
+    _, back = await helpdesk.rest("GET", f"integrations?type=http&limit=2&cursor={previous}")
     assert [item["id"] for item in back["data"]] == made[2:4]
 
 
@@ -134,7 +134,7 @@ async def test_records_are_read_back_as_a_person_has_switched_them(helpdesk: Hel
     _, made = await helpdesk.rest("POST", "integrations", json=body)
     switches = await helpdesk.page("GET", "switches")
     await helpdesk.page("PUT", "switches", switches | {"read_back": "all", "odd_records": True})
-    _, listed = await helpdesk.rest("GET", "integrations")
+    _, listed = await helpdesk.rest("GET", "integrations?type=http")
     *others, ours = listed["data"]
     assert len(others) > 3
     assert ours["id"] == str(made["id"])
@@ -143,11 +143,11 @@ async def test_records_are_read_back_as_a_person_has_switched_them(helpdesk: Hel
     assert "tg_secret" not in str(ours["http"]["headers"])
     assert "{" not in ours["http"]["url"]
     await helpdesk.page("PUT", "switches", switches)
-    _, again = await helpdesk.rest("GET", "integrations")
+    _, again = await helpdesk.rest("GET", "integrations?type=http")
     assert again["data"] == [made]
 
 
 async def test_other_programs_records_are_listed_as_they_were_put_there(helpdesk: Helpdesk) -> None:
     await helpdesk.page("PUT", "foreign", {"integrations": [{"id": None}], "widgets": ["odd"]})
-    assert (await helpdesk.rest("GET", "integrations"))[1]["data"] == [{"id": None}]
+    assert (await helpdesk.rest("GET", "integrations?type=http"))[1]["data"] == [{"id": None}]
     assert (await helpdesk.rest("GET", "widgets?integration_id=5"))[1]["data"] == ["odd"]

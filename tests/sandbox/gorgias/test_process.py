@@ -68,7 +68,7 @@ async def test_restart_keeps_tickets_integrations_switches_and_members(tmp_path:
         await session.patch(f"/sandbox/trifft/acme/members/{jana['id']}", json={"points": 77})
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     async with run(SANDBOX_STATE_FILE=str(file)) as session:
-        page = await (await session.get("/gorgias/acme/api/integrations", headers=AUTH)).json()
+        page = await (await session.get("/gorgias/acme/api/integrations?type=http", headers=AUTH)).json()
         ticket = await (await session.get("/sandbox/gorgias/acme/tickets/4711")).json()
         switches = await (await session.get("/sandbox/gorgias/bloom/switches")).json()
         [jana] = await (await session.get("/sandbox/trifft/acme/members?q=jana")).json()

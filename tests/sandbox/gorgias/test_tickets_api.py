@@ -1,4 +1,4 @@
-"""Tickets, messages and customers over REST."""
+"""Tickets and messages over REST."""
 
 from typing import Any
 
@@ -23,17 +23,6 @@ async def test_ticket_tells_its_customer_and_its_assignee(helpdesk: Helpdesk) ->
     assert ticket["assignee_user"]["email"] == "ana@acme.example"
     assert (await helpdesk.rest("GET", "tickets/1"))[0] == 404
     assert (await helpdesk.rest("GET", "tickets/x"))[0] == 404
-
-
-async def test_customer_lists_the_channels(helpdesk: Helpdesk) -> None:
-    _, jana = await helpdesk.rest("GET", "customers/101")
-    _, visitor = await helpdesk.rest("GET", "customers/104")
-    assert [(c["type"], c["address"]) for c in jana["channels"]] == [
-        ("email", "jana@example.com"),
-        ("phone", "+421900000000"),
-    ]
-    assert (visitor["email"], visitor["channels"]) == (None, [])
-    assert (await helpdesk.rest("GET", "customers/999"))[0] == 404
 
 
 async def test_tickets_come_newest_first_unless_asked_otherwise(helpdesk: Helpdesk) -> None:

@@ -92,13 +92,20 @@ def test_awkward_members_are_awkward(projects: dict[str, Project]) -> None:
     assert card.email is None
 
 
+def test_one_member_has_all_that_more_says_and_another_none_of_it(projects: dict[str, Project]) -> None:
+    jana, peter = (the_member(projects["acme"], f"{name}@example.com") for name in ("jana", "peter"))
+    assert all((jana.expiring_points, jana.next_tier_at, jana.birthday, jana.movements))
+    assert not any((peter.expiring_points, peter.next_tier_at, peter.birthday, peter.movements))
+
+
 def test_bloom_spells_differently(projects: dict[str, Project]) -> None:
     bloom = projects["bloom"]
     settings = bloom.settings
 
     assert (settings.wrapped, settings.time_format, settings.point_scale, settings.tiers) == (True, "iso", 100, False)
     assert not the_member(bloom, "nowallet@example.org").wallet
-    assert the_member(bloom, "late@example.org").delayed_credits
+    late = the_member(bloom, "late@example.org")
+    assert (late.delayed_credits, [one.pending for one in late.movements]) == (True, [True])
     assert the_member(bloom, "zuzana@example.org").points == 2500
     assert tomllib.loads(BLOOM_PROFILE)["credit"]["point_scale"] == settings.point_scale
 

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from sandbox.trifft import Member, Project, Segment, Tier, Venue
+from sandbox.trifft import ExpiringPoints, Member, Movement, Project, Segment, Tier, Venue, Wallet
 
 Client = TestClient[web.Request, web.Application]
 
@@ -89,7 +89,44 @@ async def test_get_spells_a_whole_member(client: Client, jana: Member) -> None:
         "locale": "en",
         "status": "active",
         "created_at": 1723125758,
+        "birthday": None,
+        "expiring_points": None,
+        "pending_points": 0,
+        "points_to_next_tier": None,
+        "movements": [],
     }
+
+
+async def test_member_has_what_becomes_of_the_points_and_the_last_movements(
+    client: Client, acme: Project, jana: Member
+) -> None:
+    """Of the primary wallet, and in the scale of its balance."""
+    acme.settings.balance_scale = 100
+    jana.expiring_points = ExpiringPoints(points=Decimal(200), expires_at=1798757999)
+    jana.next_tier_at, jana.birthday = Decimal(1500), "1990-03-12"
+    jana.more_wallets = [Wallet(id="bonus", name="Bonus")]
+    jana.movements = [
+        *(Movement(change=Decimal(number), created_at=number, note=f"Order {number}") for number in range(1, 7)),
+        Movement(change=Decimal(50), created_at=8, pending=True),
+        Movement(change=Decimal(9), created_at=9, wallet_id="bonus"),
+    ]
+
+    member = await (await client.get(f"/v1/member/{jana.id}")).json()
+
+    assert member["expiring_points"] == {"points": 20_000, "expires_at": 1798757999}
+    assert (member["pending_points"], member["points_to_next_tier"]) == (5_000, 26_000)
+    assert member["birthday"] == "1990-03-12"
+    assert [one["change"] for one in member["movements"]] == [600, 500, 400, 300, 200]
+    assert member["movements"][0] == {"change": 600, "created_at": 6, "note": "Order 6"}
+
+    acme.settings.tiers, jana.points = False, Decimal(1600)
+    assert (await (await client.get(f"/v1/member/{jana.id}")).json())["points_to_next_tier"] is None
+    acme.settings.tiers = True
+    assert (await (await client.get(f"/v1/member/{jana.id}")).json())["points_to_next_tier"] is None
+    for jana.wallet, jana.status in ((False, "active"), (True, "anonymised")):
+        member = await (await client.get(f"/v1/member/{jana.id}")).json()
+        assert (member["expiring_points"], member["pending_points"], member["movements"]) == (None, None, [])
+    assert member["birthday"] is None
 
 
 async def test_get_of_an_unknown_member_is_not_found(client: Client) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from loyalty_service.awards.ledger.erase import Erasures
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.awards.ledger.tables import awards, erasures
-from loyalty_service.domain.award import AwardState
+from loyalty_service.domain.award import AwardState, IdentifiedBy
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.erasure import Erasure, KeptReason
 from loyalty_service.domain.errors import RequestIdReusedError
@@ -40,7 +40,7 @@ async def test_forgotten_member_s_awards_keep_all_but_who_it_was(book: Book) -> 
     circumstances = {"note": "for Jana N.", "tier_before": "Gold", "ticket_id": "4711", "reason": "Goodwill"}
     circumstances["member_support_id"] = "JN-4821"
     agent = {"claimed_agent_email": "ana@shop.example", "claimed_agent_name": "Ana"}
-    await book.give(100, **circumstances, **agent)
+    await book.give(100, **circumstances, **agent, identified_by=IdentifiedBy.PHONE)
     await book.give(7)
     await book.give(50, member_id="zoe", note="for Zoe")
     await book.let_pass(HOUR_S)
@@ -49,6 +49,7 @@ async def test_forgotten_member_s_awards_keep_all_but_who_it_was(book: Book) -> 
     erasure = await erase(book)
 
     after = await read_rows(book)
+    assert [row["identified_by"] for row in after] == ["phone", "", ""]
     blank = {
         "member_id": erasure.pseudonym,
         "member_support_id": "",
@@ -149,7 +150,7 @@ async def test_database_lets_nothing_else_through(erasable: Book) -> None:
         f"{name} = 'x'" for name in ("reason", "day", "movement_id", "provider_reference", "merchant_generation")
     ]
     others += [f"{name} = 'x'" for name in ("claimed_agent_email", "claimed_agent_name", "agent_key", "agent_name_key")]
-    others += ["caller = 'x'"]
+    others += ["caller = 'x'", "identified_by = 'link'"]
     others += [f"{name} = 7" for name in ("attempt_time_ms", "create_time_ms", "update_time_ms", "next_check_time_ms")]
     others += ["lease_expire_time_ms = 7", "check_count = 7", "absent_count = 7"]
     others += ["needs_person = true", "is_ticket_verified = true"]
