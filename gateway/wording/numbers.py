@@ -8,6 +8,7 @@ from babel import Locale, numbers
 from gateway.wording.shop import Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
+# Balances repeat: what is made of each is remembered.
 _REMEMBERED_NUMBERS = 4096
 # The digits of a balance: an int64 before the point, and a provider's calculation after it.
 _MAX_WHOLE_DIGITS, _MAX_FRACTION_DIGITS = 19, 40
@@ -17,21 +18,13 @@ _CENTS = Decimal("0.01")
 
 def parse_balance(wallet: pb.Wallet) -> Decimal:
     """Parse the exact balance; the whole points if the exact text is not a number."""
-<<<<<<< HEAD
-    exact = _parse_exact(wallet.points_balance_exact)
-    return Decimal(wallet.points_balance) if exact is None else exact
-
-
-@lru_cache(_REMEMBERED_NUMBERS)
-def _parse_exact(text: str) -> Decimal | None:
-=======
     exact = parse_exact(wallet.points_balance_exact)
     return Decimal(wallet.points_balance) if exact is None else exact
 
 
+@lru_cache(_REMEMBERED_NUMBERS)
 def parse_exact(text: str) -> Decimal | None:
     """Parse an exact number of points. None for a text that is no number of a usual size."""
->>>>>>> main
     try:
         exact = Decimal(text)
     except InvalidOperation:
@@ -59,5 +52,5 @@ def format_points(points: int | Decimal, shop: Shop) -> str:
 
 @lru_cache(_REMEMBERED_NUMBERS)
 def _format_decimal(number: Decimal, locale: Locale) -> str:
-    """Cached: balances repeat, and Babel takes 20 µs for each."""
+    """Babel takes 20 µs for each number."""
     return str(numbers.format_decimal(number, locale=locale, decimal_quantization=False))
