@@ -14,7 +14,9 @@ from bench.load import Plan, Samples, load
 from bench.process import HOST, ProcessError, run_process
 from bench.stack import fetch
 from bench.trifft import NOTES_PATH, make_email, make_member_id, make_ticket_id
+from gateway.customers.identity import FoundBy, Identity
 from gateway.loyalty_client import LoyaltyClient
+from protos.loyalty.v1 import loyalty_pb2 as pb
 
 SHOP_COUNTS = (1, 20)
 COMMITS = 6
@@ -150,14 +152,16 @@ async def _hold(stack: AwardStack, owners: Sequence[str], customers: Sequence[in
     async with LoyaltyClient(stack.loyalty_target, stack.loyalty_key) as client:
         for shop, customer in zip(owners, customers, strict=True):
             email = make_email(shop, customer)
-            await client.get_snapshot(shop, email, max_staleness_s=None, timeout_s=_TIMEOUT_S)
+            await client.get_snapshot(shop, pb.MemberIdentity(email=email), max_staleness_s=None, timeout_s=_TIMEOUT_S)
 
 
 def _make_body(stack: AwardStack, shop: str, customer: int) -> str:
     """The held snapshot is new enough for the panel."""
     email = make_email(shop, customer)
+    found_by = Identity(FoundBy.EMAIL, email)
+    token = stack.tokens.make(shop, make_member_id(email), found_by=found_by, fetch_time=Timestamp())
     fields = {
-        "award_token": stack.tokens.make(shop, make_member_id(email), email=email, fetch_time=Timestamp()),
+        "award_token": token,
         "points": "100",
         "note": "for your patience",
         "ticket_id": make_ticket_id(1, customer),

@@ -19,7 +19,7 @@ async def seed(target: str, key: str, trifft_url: str, quick_url: str) -> bytes:
         for merchant_id, url in ((MERCHANT_ID, trifft_url), (QUICK_MERCHANT_ID, quick_url)):
             await client.create_merchant(_make_request(merchant_id, url), timeout_s=_TIMEOUT_S)
         snapshot = await client.get_snapshot(
-            MERCHANT_ID, "seed@bench.example", max_staleness_s=None, timeout_s=_TIMEOUT_S
+            MERCHANT_ID, pb.MemberIdentity(email="seed@bench.example"), max_staleness_s=None, timeout_s=_TIMEOUT_S
         )
     return pb.GetSnapshotResponse(snapshot=snapshot).SerializeToString()
 

@@ -7,13 +7,19 @@ from aiohttp import web
 
 from gateway.actions.award import handle_award_points, handle_deduct_points
 from gateway.actions.limiter import LIMITER, ActionsLimiter
+from gateway.actions.link import handle_link_member
+from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.refusals import REFUSALS, LastRefusals
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.actions.undo import handle_undo_award
+from gateway.actions.unlink import handle_unlink_member
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
-from gateway.customers.lookup import CUSTOMERS, Customers
+from gateway.customers.lookup import Customers
+from gateway.customers.own_addresses import OwnAddresses
 from gateway.customers.ownership import OWNERSHIP, Ownership
+from gateway.customers.search import SERVICES, Services
+from gateway.customers.ticket_customer import TICKET_CUSTOMERS, TicketCustomers
 from gateway.database import open_database
 from gateway.events.service import EVENTS, Events
 from gateway.events.store import EventStore
@@ -26,14 +32,17 @@ from gateway.installation.credentials import Credentials
 from gateway.installation.probe import PROBE_ROUTE, ProbeKeys
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
+from gateway.links.service import LINKS, Links
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants
 from gateway.metrics import METRICS, Metrics
 from gateway.outbox.service import OUTBOX, open_outbox
+from gateway.outbox.subjects import Subjects
 from gateway.webhooks.events import WEBHOOK_ROUTE
 from gateway.webhooks.handler import WEBHOOK_SECRETS, handle_webhook
 from gateway.widget.handler import handle_widget
-from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE
+from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, LINK_ROUTE, UNDO_ROUTE, UNLINK_ROUTE
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeys
@@ -57,6 +66,8 @@ def create_app(config: Config, clock: SystemClock | None = None) -> web.Applicat
     app.router.add_post(AWARD_ROUTE, handle_award_points)
     app.router.add_post(DEDUCT_ROUTE, handle_deduct_points)
     app.router.add_post(UNDO_ROUTE, handle_undo_award)
+    app.router.add_post(LINK_ROUTE, handle_link_member)
+    app.router.add_post(UNLINK_ROUTE, handle_unlink_member)
     app.router.add_post(WEBHOOK_ROUTE, handle_webhook)
     app.router.add_get(PROBE_ROUTE, handle_probe)
     app.router.add_get("/healthz", _handle_health)
@@ -84,14 +95,27 @@ async def _open_edge(app: web.Application) -> AsyncIterator[None]:
         app[EVENTS] = await stack.enter_async_context(Events(EventStore(database, keys), store, registry))
         app[CLIENT] = client
         app[MERCHANTS] = merchants
+        app[LINK_TOKENS] = LinkTokens(keys.derive("link-token"), life_s=config.award_token_life_s)
         app[TOKENS] = AwardTokens(keys.derive("award-token"), life_s=config.award_token_life_s)
         accounts = await stack.enter_async_context(
             Accounts(store, requests=config.gorgias_requests, proxy=config.http_proxy)
         )
-        app[CUSTOMERS] = await stack.enter_async_context(Customers(accounts))
-        app[OWNERSHIP] = Ownership(accounts)
+        link_store = LinkStore(database, keys)
+        links = app[LINKS] = Links(link_store)
+        app[SERVICES] = Services(
+            loyalty=client,
+            customers=await stack.enter_async_context(Customers(accounts)),
+            own_addresses=OwnAddresses(store),
+            links=links,
+            clock=app[CLOCK],
+            max_staleness_s=config.max_staleness_s,
+            time_s=config.read_timeout_s,
+        )
+        app[TICKET_CUSTOMERS] = TicketCustomers(accounts)
+        app[OWNERSHIP] = Ownership(accounts, links)
+        subjects = Subjects(client, merchants, link_store)
         app[OUTBOX] = await stack.enter_async_context(
-            open_outbox(database, accounts, client, merchants, registry, press_life_s=config.award_token_life_s)
+            open_outbox(database, accounts, subjects, registry, press_life_s=config.award_token_life_s)
         )
         yield
 

@@ -40,8 +40,9 @@ class Config(Settings, frozen=True, kw_only=True):
     action_timeout_s: Annotated[float, seconds(0.1, 60)] = 4.0
     max_staleness_s: Annotated[float, seconds(0, DAY_S)] = 1.0
     award_token_life_s: Annotated[float, seconds(60, 365 * DAY_S)] = 30 * DAY_S
+    links_per_agent_day: Annotated[int, count("links", 1, 1_000_000)] = 20
     actions_per_minute: Annotated[int, count("presses in a minute", 1, 1_000_000)] = 120
-    gorgias_requests: Annotated[int, count("requests in 20 s", 1, 1_000_000)] = 20
+    gorgias_requests: Annotated[int, count("requests in 20 s", 1, 1_000_000)] = 40
     http_proxy: Annotated[HttpProxy | None, PROXY_URL] = None
     refusal_status: Annotated[Literal["4xx", "200"], choice("4xx", "200")] = "4xx"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], LOG_LEVEL] = "info"

@@ -10,6 +10,7 @@ GatewayError
 ├── TicketNotFoundError        the button was pressed on a ticket that Gorgias does not know
 ├── TicketNotCheckedError      Gorgias does not say whose ticket it is
 ├── OtherCustomerError         the ticket belongs to another customer than the panel's
+├── links.errors.…             why a customer is not linked, or not unlinked
 ├── RateLimitedError           this shop presses buttons too fast
 ├── NotDroppedError a webhook came, but the snapshot could not be dropped; the sender may repeat it
 ├── AwardRefusedError an award or an undo is on record, but nothing was booked
@@ -63,6 +64,9 @@ HTTP_STATUS = {
     "TICKET_NOT_FOUND": HTTPStatus.UNPROCESSABLE_ENTITY,
     "TICKET_NOT_CHECKED": HTTPStatus.SERVICE_UNAVAILABLE,
     "OTHER_CUSTOMER": HTTPStatus.CONFLICT,
+    "LINK_EXISTS": HTTPStatus.CONFLICT,
+    "LINK_GONE": HTTPStatus.CONFLICT,
+    "LINK_LIMIT": HTTPStatus.UNPROCESSABLE_ENTITY,
     "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     "TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "BODY_INCOMPLETE": HTTPStatus.BAD_REQUEST,
@@ -104,6 +108,11 @@ class NoTokenReason(enum.StrEnum):
     UNREADABLE_EMAIL = "unreadable-email"
     NO_POINTS = "no-points"
     NOT_VERIFIED = "not-verified"
+    # Of the buttons "Link to member" and "Unlink".
+    HAS_MEMBER = "has-member"
+    LINKED = "linked"
+    NO_CUSTOMER = "no-customer"
+    NOT_LINKED = "not-linked"
 
 
 class GatewayError(Exception):
@@ -202,10 +211,11 @@ class TicketNotCheckedError(GatewayError):
 
 
 class OtherCustomerError(GatewayError):
-    """The customer has no address by which the panel's member was found."""
+    """The ticket's customer does not have by what the panel's member was found: `found_by`, email where it is empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, found_by: str = "") -> None:
         super().__init__("OTHER_CUSTOMER", "the ticket belongs to another customer than the panel")
+        self.found_by = found_by
 
 
 class RateLimitedError(GatewayError):

@@ -61,13 +61,36 @@ class LoyaltyClient:
         await self._channel.close()
 
     async def get_snapshot(
-        self, merchant_id: str, email: str, *, max_staleness_s: float | None, timeout_s: float, request_id: str = ""
+        self,
+        merchant_id: str,
+        identity: pb.MemberIdentity,
+        *,
+        max_staleness_s: float | None,
+        timeout_s: float,
+        request_id: str = "",
     ) -> pb.Snapshot:
-        request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=pb.MemberIdentity(email=email))
+        request = pb.GetSnapshotRequest(merchant_id=merchant_id, identity=identity)
         if max_staleness_s is not None:
             request.max_staleness.CopyFrom(_duration(max_staleness_s))
         response = await self._call(self._loyalty.GetSnapshot, request, timeout_s, request_id)
         return response.snapshot
+
+    async def find_snapshot(  # noqa: PLR0913 - one value per field of the request
+        self,
+        merchant_id: str,
+        groups: Sequence[pb.IdentityGroup],
+        *,
+        max_search_count: int,
+        max_staleness_s: float,
+        timeout_s: float,
+        request_id: str = "",
+    ) -> pb.GetSnapshotResponse:
+        """The first group that finds anybody decides."""
+        request = pb.GetSnapshotRequest(
+            merchant_id=merchant_id, identity_groups=groups, max_search_count=max_search_count
+        )
+        request.max_staleness.CopyFrom(_duration(max_staleness_s))
+        return await self._call(self._loyalty.GetSnapshot, request, timeout_s, request_id)
 
     async def invalidate_snapshot(self, merchant_id: str, member_id: str, *, timeout_s: float, request_id: str) -> None:
         request = pb.InvalidateSnapshotRequest(merchant_id=merchant_id, member_id=member_id)

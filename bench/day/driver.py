@@ -115,7 +115,7 @@ class Driver:
         sent_s = time.monotonic()
         try:
             snapshot = await self._client.get_snapshot(
-                event.shop, event.emails[0], max_staleness_s=None, timeout_s=_READER_S
+                event.shop, pb.MemberIdentity(email=event.emails[0]), max_staleness_s=None, timeout_s=_READER_S
             )
         except LoyaltyCallError as error:
             return self._make_reply(event, sent_s, error.reason)

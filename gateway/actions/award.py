@@ -9,6 +9,7 @@ from gateway.actions.parameters import AwardForm, has_reason_field, parse_award_
 from gateway.actions.reply import Reply, make_refused_reply, make_reply
 from gateway.actions.ticket import prepare_ticket, send
 from gateway.actions.token import TOKENS, Panel
+from gateway.customers.identity import IDENTIFIED_BY
 from gateway.errors import GatewayError, LoyaltyCallError
 from gateway.loyalty_client import CLIENT
 from gateway.wording.answers.award import say_award, say_award_lost, say_award_refusal
@@ -83,6 +84,7 @@ def _make_request(panel: Panel, form: AwardForm, *, debit: bool) -> pb.AwardPoin
         claimed_agent_name=form.agent_name,
         ticket_verified=True,  # otherwise it is not sent
         debit=debit,
+        identified_by=IDENTIFIED_BY[panel.owner.kind],
     )
     request.member_fetch_time.FromNanoseconds(panel.fetch_time_ns)
     return request

@@ -37,9 +37,10 @@ _SHOWN = "200"
 class Press:
     """One press of a button, with what is known so far.
 
-    `member_id`: the panel's member. `ticket_id`: where it was pressed. `note_ticket_id`: the ticket that will certainly
-    get a note of an unknown outcome; empty: none.
-    `is_asked`: the loyalty service was called to change something, so after an error something may be changed.
+    `member_id`: the panel's member. `whose`: whose panel it is that has none, see `refusals.py`.
+    `ticket_id`: where it was pressed. `note_ticket_id`: the ticket that will certainly get a note of an unknown
+    outcome; empty: none.
+    `is_asked`: a change was asked for, so after an error something may be changed.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -48,6 +49,7 @@ class Press:
         self.merchant_id = ""
         self.shop = DEFAULT_SHOP
         self.member_id = ""
+        self.whose = ""
         self.ticket_id = ""
         self.note_ticket_id = ""
         self.is_asked = False
@@ -123,13 +125,14 @@ def _is_outcome_unknown(error: GatewayError) -> bool:
 def _remember(press: Press, parameters: Mapping[str, str], reply: Reply, reason: str) -> None:
     """Remember a refusal for the member's next panel. Any other answer replaces it."""
     refusals = press.app[REFUSALS]
-    if not press.member_id:
+    whose = press.member_id or press.whose
+    if not whose:
         return
     if reply.status != "refused":
-        refusals.drop(press.merchant_id, press.member_id)
+        refusals.drop(press.merchant_id, whose)
     elif press.app[CONFIG].refusal_status != _SHOWN:
         refusal = make_last_refusal(reply.message, reason, parameters, press.now)
-        refusals.put(press.merchant_id, press.member_id, refusal)
+        refusals.put(press.merchant_id, whose, refusal)
 
 
 def _respond(request: web.Request, action: Action, reply: Reply, error: GatewayError | None) -> web.Response:

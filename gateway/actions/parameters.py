@@ -13,7 +13,8 @@ from aiohttp import hdrs, web
 from gateway.errors import RequestError
 from gateway.gorgias.variables import parse_variable
 from gateway.http.body import read_body
-from gateway.wording.limits import MAX_NOTE_CHARS, MAX_REASON_CHARS
+from gateway.wording.limits import MAX_NOTE_CHARS, MAX_REASON_CHARS, MAX_SUPPORT_ID_CHARS
+from runtime.text import make_line
 
 _POINTS = re.compile(r"[1-9][0-9]{0,17}")
 _MAX_FIELDS = 50
@@ -35,11 +36,17 @@ class AwardForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UndoForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The parsed form of an undo: the agent and the ticket. Texts are empty if Gorgias had no value."""
+    """The parsed form of an undo or an unlink: the agent and the ticket. Texts are empty if Gorgias had no value."""
 
     ticket_id: str
     agent_email: str
     agent_name: str
+
+
+class LinkForm(UndoForm, frozen=True, kw_only=True):
+    """The parsed form of a link: besides, the support ID as the agent typed it."""
+
+    support_id: str
 
 
 async def fetch_parameters(request: web.Request, *, timeout_s: float) -> dict[str, str]:
@@ -81,14 +88,36 @@ def parse_undo_form(parameters: Mapping[str, str]) -> UndoForm:
     return UndoForm(**_parse_circumstances(parameters))
 
 
+def parse_link_token(parameters: Mapping[str, str]) -> str | None:
+    return parse_variable(parameters.get("link_token"))
+
+
+def parse_unlink_token(parameters: Mapping[str, str]) -> str | None:
+    return parse_variable(parameters.get("unlink_token"))
+
+
+def parse_link_form(parameters: Mapping[str, str]) -> LinkForm:
+    """The support ID may be padded or in quotes. Raises RequestError, which names the field."""
+    support_id = _parse_text("support_id", make_line(_strip(parameters.get("support_id"))), MAX_SUPPORT_ID_CHARS)
+    if not support_id:
+        raise RequestError("a support ID must be given", field="support_id")
+    return LinkForm(support_id=support_id, **_parse_circumstances(parameters))
+
+
 def parse_points(text: str | None) -> int:
     """Parse whole points from 1: ASCII digits, possibly padded or in quotes. Raises RequestError."""
-    value = (text or "").strip()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        value = value[1:-1]
+    value = _strip(text)
     if not _POINTS.fullmatch(value):
         raise RequestError("points must be a whole number from 1", field="points")
     return int(value)
+
+
+def _strip(text: str | None) -> str:
+    """Without spaces around it, and without quotes."""
+    value = (text or "").strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    return value
 
 
 def _parse_circumstances(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""Remembers the last refusal of each member's panel for a while: Gorgias may hide its text, so the next panel shows it.
+"""Remembers the last refusal of each panel for a while: Gorgias may hide its text, so the next panel shows it.
+
+Panels are told apart by their member; a panel without one, in which a customer can be linked, by its customer.
 
 Only in this process's memory: other processes of a fleet do not know it.
 """
@@ -29,15 +31,15 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LastRefusals:
-    """At most one for each member of a shop. The oldest go first; expired ones go when the next one comes."""
+    """At most one for each member, or customer, of a shop. The oldest go first, expired ones with the next one."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._refusals: dict[tuple[str, str], Refusal] = {}
 
-    def put(self, merchant_id: str, member_id: str, refusal: Refusal) -> None:
-        self.drop(merchant_id, member_id)
-        self._refusals[merchant_id, member_id] = refusal
+    def put(self, merchant_id: str, whose: str, refusal: Refusal) -> None:
+        self.drop(merchant_id, whose)
+        self._refusals[merchant_id, whose] = refusal
         oldest = next(iter(self._refusals))
         while len(self._refusals) > self._capacity or refusal.time - self._refusals[oldest].time >= KEPT:
             del self._refusals[oldest]
@@ -46,12 +48,17 @@ class LastRefusals:
     def __len__(self) -> int:
         return len(self._refusals)
 
-    def drop(self, merchant_id: str, member_id: str) -> None:
-        self._refusals.pop((merchant_id, member_id), None)
+    def drop(self, merchant_id: str, whose: str) -> None:
+        self._refusals.pop((merchant_id, whose), None)
 
-    def find(self, merchant_id: str, member_id: str, now: datetime) -> Refusal | None:
-        refusal = self._refusals.get((merchant_id, member_id))
+    def find(self, merchant_id: str, whose: str, now: datetime) -> Refusal | None:
+        refusal = self._refusals.get((merchant_id, whose))
         return refusal if refusal is not None and now - refusal.time < refusal.kept else None
+
+
+def name_customer(customer_id: int) -> str:
+    """Whose panel it is that has no member. It is no member's id."""
+    return f"customer {customer_id}"
 
 
 def make_last_refusal(message: str, reason: str, parameters: Mapping[str, str], now: datetime) -> Refusal:

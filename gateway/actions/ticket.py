@@ -32,13 +32,13 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     """After this the ticket is known to be the owner's, and its note about `request_id` will be written.
 
     Raises TicketMissingError, TicketNotFoundError, OtherCustomerError, TicketNotCheckedError, and StoreUnavailableError
-    if the note could not be put on record.
+    if a link could not be read, or the note could not be put on record.
     """
     if not ticket_id:
         raise TicketMissingError
     time_s = press.app[CONFIG].action_timeout_s
     customer_id = await press.app[OWNERSHIP].check(
-        press.merchant_id, ticket_id, owner.has_email, timeout_s=time_s * _GORGIAS_SHARE
+        press.merchant_id, ticket_id, owner, country=press.shop.country, timeout_s=time_s * _GORGIAS_SHARE
     )
     try:
         async with asyncio.timeout(time_s * _DATABASE_SHARE):

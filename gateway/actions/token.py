@@ -1,9 +1,9 @@
 """The tokens of a panel: the widget has them, a button sends one back, and only we can make them.
 
-A JSON list, signed with the time: <base64url of [shop, subject, nonce, ["email", hash], fetch time]>.<time>.<signature>
+A JSON list, signed with the time: <base64url of [shop, subject, nonce, [kind, hash], fetch time]>.<time>.<signature>
 The subject of an award or a deduct token is a member. The subject of an undo token is an award, whose member is last in
-the list. Each kind has its own keys, so that no token works as another kind. The hash is of the address by which the
-member was found; it is keyed, so it does not reveal the address.
+the list. Each kind has its own keys, so that no token works as another kind. [kind, hash] is by what the member was
+found: an address, or the id of the member whom the customer is linked to. It is keyed, so it does not reveal it.
 """
 
 import functools
@@ -11,7 +11,6 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -20,25 +19,38 @@ from itsdangerous import BadSignature, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 from itsdangerous.signer import SigningAlgorithm
 
+from gateway.customers.identity import FoundBy, Identity
 from gateway.errors import AwardTokenError, NoTokenReason
 from runtime.addresses import make_email_key
+from runtime.phones import make_phone_key
 
 _NO_TOKEN_REASONS = {reason.value: reason for reason in NoTokenReason}
 _MAX_TOKEN_CHARS = 1024
 _SHOPS = 1024  # whose hash keys are remembered: each panel needs one
-_EMAIL: Literal["email"] = "email"
 _FIELD_SEPARATOR = "\x1f"
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """The e-mail address by which the panel's member was found. A panel has only its keyed hash."""
+    """By what the panel's member was found: its `kind`, and a keyed hash of it, since a panel shows it to nobody."""
 
-    email_hash: str
+    kind: FoundBy
+    found_by_hash: str
     hash_key: bytes
 
     def has_email(self, email: str) -> bool:
         """Whether this is the address, in any of its spellings."""
-        return hmac.compare_digest(self.email_hash, _hash_email(self.hash_key, email))
+        return self.kind in {FoundBy.EMAIL, FoundBy.OTHER_EMAIL} and self._has(make_email_key(email))
+
+    def has_phone(self, number: str) -> bool:
+        """Whether this is the phone number, in any of its spellings. `number`: E.164."""
+        return self.kind is FoundBy.PHONE and self._has(make_phone_key(number))
+
+    def has_link(self, member_id: str) -> bool:
+        """Whether the customer was linked to this member."""
+        return self.kind is FoundBy.LINK and self._has(member_id)
+
+    def _has(self, key: str) -> bool:
+        return hmac.compare_digest(self.found_by_hash, _sign(self.hash_key, key))
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +96,8 @@ class UndoPanel(msgspec.Struct, frozen=True, kw_only=True):
 class AwardTokens:
     """Makes and reads the three kinds of tokens. `keys`: newest first; the first signs, all verify. `life_s`: of each.
 
-    `email`: the address by which the panel's member was found. `fetch_time`: the time of the panel's data. `debit`: the
-    token is for the button that removes points.
+    `found_by`: by what the panel's member was found. `fetch_time`: the time of the panel's data. `debit`: the token is
+    for the button that removes points.
     """
 
     def __init__(self, keys: Sequence[bytes], *, life_s: float) -> None:
@@ -96,10 +108,12 @@ class AwardTokens:
         self._deductions = _Signers(deduct_keys, "deduct token", life_s=life_s, is_of_member=True)
         self._undos = _Signers(undo_keys, "undo token", life_s=life_s)
 
-    def make(self, merchant_id: str, member_id: str, *, email: str, fetch_time: Timestamp, debit: bool = False) -> str:
+    def make(
+        self, merchant_id: str, member_id: str, *, found_by: Identity, fetch_time: Timestamp, debit: bool = False
+    ) -> str:
         """An award or a deduct token for a new panel of a member."""
         signers = self._deductions if debit else self._awards
-        return signers.make(merchant_id, member_id, email=email, fetch_time=fetch_time)
+        return signers.make(merchant_id, member_id, found_by=found_by, fetch_time=fetch_time)
 
     def parse(self, text: str | None, merchant_id: str, now: datetime, *, debit: bool = False) -> Panel:
         """Raises AwardTokenError if it is absent, forged, expired, another merchant's, or of an older form."""
@@ -117,10 +131,10 @@ class AwardTokens:
         )
 
     def make_undo(
-        self, merchant_id: str, award_id: str, *, member_id: str = "", email: str, fetch_time: Timestamp
+        self, merchant_id: str, award_id: str, *, member_id: str = "", found_by: Identity, fetch_time: Timestamp
     ) -> str:
         """An undo token for a new panel that offers to take this award back."""
-        return self._undos.make(merchant_id, award_id, email=email, fetch_time=fetch_time, member_id=member_id)
+        return self._undos.make(merchant_id, award_id, found_by=found_by, fetch_time=fetch_time, member_id=member_id)
 
     def parse_undo(self, text: str | None, merchant_id: str, now: datetime) -> UndoPanel:
         """Raises AwardTokenError as `parse` does."""
@@ -144,7 +158,7 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True):
     merchant_id: str
     subject: str
     nonce: str
-    found_by: tuple[Literal["email"], str]
+    found_by: tuple[FoundBy, str]
     fetch_time_ns: int
     member_id: str = ""
 
@@ -180,11 +194,13 @@ class _Signers:
         # The keys are already derived for this purpose; a salt would add nothing.
         self._signers = [(TimestampSigner(key, key_derivation="none", algorithm=_Sha256()), key) for key in keys]
 
-    def make(self, merchant_id: str, subject: str, *, email: str, fetch_time: Timestamp, member_id: str = "") -> str:
+    def make(
+        self, merchant_id: str, subject: str, *, found_by: Identity, fetch_time: Timestamp, member_id: str = ""
+    ) -> str:
         signer, key = self._signers[0]
-        email_hash = _hash_email(_make_hash_key(key, merchant_id), email)
+        found_by_hash = _sign(_make_hash_key(key, merchant_id), found_by.key)
         nonce = secrets.token_urlsafe(12)
-        payload = (merchant_id, subject, nonce, (_EMAIL, email_hash), fetch_time.ToNanoseconds())
+        payload = (merchant_id, subject, nonce, (found_by.kind, found_by_hash), fetch_time.ToNanoseconds())
         said = (*payload, member_id) if member_id else payload
         return signer.sign(base64_encode(msgspec.json.encode(said))).decode("ascii")
 
@@ -216,7 +232,11 @@ class _Signers:
             subject=payload.subject,
             member_id=member_id,
             nonce=payload.nonce,
-            owner=Owner(email_hash=payload.found_by[1], hash_key=_make_hash_key(key, merchant_id)),
+            owner=Owner(
+                kind=payload.found_by[0],
+                found_by_hash=payload.found_by[1],
+                hash_key=_make_hash_key(key, merchant_id),
+            ),
             fetch_time_ns=payload.fetch_time_ns,
             key=key,
         )
@@ -230,10 +250,6 @@ class _Signers:
 def _make_hash_key(key: bytes, merchant_id: str) -> bytes:
     """The hash key of one shop: the same address has different hashes in two shops' panels."""
     return hmac.digest(key, _FIELD_SEPARATOR.join(("panel-email", merchant_id)).encode(), "sha256")
-
-
-def _hash_email(key: bytes, email: str) -> str:
-    return _sign(key, make_email_key(email))
 
 
 def _sign(key: bytes, *parts: str) -> str:

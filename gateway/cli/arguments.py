@@ -53,6 +53,14 @@ def parse_gorgias_user(text: str) -> str:
     return user
 
 
+def parse_own_address(text: str) -> str:
+    """An e-mail address of the shop itself. Raises UsageError."""
+    address = text.strip()
+    if not _EMAIL.fullmatch(address):
+        raise UsageError("--own-address must be an e-mail address of the shop, for example hello@shop.example")
+    return address
+
+
 def parse_gorgias_url(text: str, *, allow_private: bool) -> str:
     """The account's address without a trailing slash: https and a public name, or the loopback. Raises UsageError."""
     try:

@@ -21,7 +21,7 @@ from gateway.cli.installation import (
 from gateway.cli.loyalty import TIMEOUT_S
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
-from gateway.customers.checks import check_buttons
+from gateway.customers.checks import OWN_ADDRESSES, check_buttons, check_own_addresses
 from gateway.errors import LoyaltyCallError
 from gateway.events.contract import FOLLOWED_WITHIN_MS, check_contract, count_note_events
 from gateway.events.contract import NAME as CONTRACT
@@ -60,7 +60,7 @@ _AWAY = frozenset(
 # How many notes are looked at for the event that should follow each.
 _NOTES = 5
 # The checks of what `install` makes.
-_OF_INSTALL = frozenset({"integration", "widget"})
+_OF_INSTALL = frozenset({"integration", "widget", OWN_ADDRESSES})
 
 
 class ShopChecks(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +159,7 @@ class Checker:
         return [
             judge_reach(self.public_url, public_url, shop.installation.gorgias_url),
             *await check_gorgias(store, client, shop.installation, public_url, shop.buttons),
+            await check_own_addresses(client, shop.installation),
             await check_buttons(tickets, shop.installation),
             await check_notes(tickets, shop.installation, shop.backlog, shop.say_time),
         ]

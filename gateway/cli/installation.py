@@ -9,7 +9,14 @@ import aiohttp
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.arguments import AllowPrivateUrl, MerchantId, parse_gorgias_url, parse_gorgias_user, read_secret
+from gateway.cli.arguments import (
+    AllowPrivateUrl,
+    MerchantId,
+    parse_gorgias_url,
+    parse_gorgias_user,
+    parse_own_address,
+    read_secret,
+)
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, open_loyalty
 from gateway.cli.output import print_line
@@ -27,6 +34,7 @@ from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
 from gateway.installation.store import Installation, InstallationStore, Target, Template
 from gateway.installation.webhook_secrets import WebhookSecrets
+from gateway.links.store import LinkStore
 from gateway.outbox.store import OutboxStore
 from runtime.database import DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
@@ -46,6 +54,7 @@ class Stores(NamedTuple):
     notes: OutboxStore
     webhook_secrets: WebhookSecrets
     events: EventStore
+    links: LinkStore
 
 
 async def install(  # noqa: PLR0913 - one argument per option
@@ -66,10 +75,19 @@ async def install(  # noqa: PLR0913 - one argument per option
     notes: Annotated[
         bool | None, Parameter(help="Whether awards leave a note in their ticket. At first: they do.")
     ] = None,
+    own_address: Annotated[
+        list[str] | None,
+        Parameter(
+            help="E-mail address of the shop itself, beside those that Gorgias names. It finds no member. May be "
+            "repeated; those that are given replace those that are stored. --empty-own-address: none."
+        ),
+    ] = None,
     allow_private_url: AllowPrivateUrl = False,
 ) -> None:
     config = load_config()
     given: dict[str, Any] = {"template": template, "writes_notes": notes}
+    if own_address is not None:
+        given["own_addresses"] = tuple(parse_own_address(one) for one in own_address)
     if gorgias_url is not None:
         given["gorgias_url"] = parse_gorgias_url(gorgias_url, allow_private=allow_private_url)
     if gorgias_user is not None:
@@ -123,6 +141,7 @@ async def open_stores(config: Config) -> AsyncGenerator[Stores]:
                 OutboxStore(database),
                 WebhookSecrets(database, keys),
                 EventStore(database, keys),
+                LinkStore(database, keys),
             )
     except DatabaseError as error:
         raise CommandError(str(error)) from error

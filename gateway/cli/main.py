@@ -39,6 +39,7 @@ _COMMANDS = {
     "member": ("member:app", "Members of a shop's loyalty programme."),
     "snapshot": ("snapshot:app", "Snapshots of members that are held between reads of TRIFFT."),
     "award": ("award.commands:app", "Points given by support."),
+    "link": ("link:app", "Customers whom agents linked to a member."),
     "caller": ("caller:app", "Services that call the loyalty service with keys of their own."),
     "webhook": ("webhook:app", "TRIFFT's webhooks, which tell of changes of a member."),
 }

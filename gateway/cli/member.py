@@ -136,13 +136,14 @@ async def forget(
         )
         done = await loyalty.erase_member(request, timeout_s=TIMEOUT_S)
         merchant = await find_merchant(loyalty, merchant_id) if done.kept_awards else None
-    event_count = await _forget_events(merchant_id, member_id) if member_id else None
+    event_count, link_count = await _forget_here(merchant_id, member_id, identities)
     zone = find_zone(merchant.time_zone) if merchant else None
     if json:
-        print_json({**_render(done, is_known=bool(member_id), zone=zone), "forgotten_event_count": event_count})
+        counts = {"forgotten_event_count": event_count, "forgotten_link_count": link_count}
+        print_json({**_render(done, is_known=bool(member_id), zone=zone), **counts})
     else:
         _print(done, is_known=bool(member_id), zone=zone)
-        _print_end(event_count)
+        _print_end(event_count, link_count)
     return _EXIT_KEPT if done.kept_awards else 0
 
 
@@ -187,12 +188,28 @@ async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIde
     return found | {now.member.member_id}
 
 
-async def _forget_events(merchant_id: str, member_id: str) -> int:
-    """Delete what the gateway keeps of the person's ticket events. Returns how many. Raises CommandError."""
+async def _forget_here(
+    merchant_id: str, member_id: str, identities: Sequence[pb.MemberIdentity]
+) -> tuple[int | None, int]:
+    """Delete what the gateway keeps of the person: ticket events and links. Returns how many. Raises CommandError.
+
+    None: nobody is known by these names, so no event can be theirs.
+    """
     from gateway.cli.installation import open_stores  # noqa: PLC0415 - slow to load, and only this command needs it
 
+    named: dict[str, list[str]] = {field: [] for field in _WORDS}
+    for identity in identities:
+        field = identity.WhichOneof("identity") or ""
+        named[field].append(getattr(identity, field))
     async with open_stores(load_config()) as stores:
-        return await stores.events.forget_member(merchant_id, member_id)
+        event_count = await stores.events.forget_member(merchant_id, member_id) if member_id else None
+        link_count = await stores.links.forget(
+            merchant_id,
+            member_ids={member_id, *named["member_id"]} - {""},
+            support_ids=named["support_id"],
+            channels=[(kind, address) for kind in ("email", "phone") for address in named[kind]],
+        )
+    return event_count, link_count
 
 
 def _render(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> dict[str, object]:
@@ -231,8 +248,11 @@ def _print(done: pb.EraseMemberResponse, *, is_known: bool, zone: Zone) -> None:
         print_line(f"Kept: {one.award_id}, {_KEPT_WORDS.get(one.reason, until)}.")
 
 
-def _print_end(event_count: int | None) -> None:
+def _print_end(event_count: int | None, link_count: int) -> None:
     """`event_count`: None if nobody is known by these names."""
+    if link_count:
+        links = "1 link of a customer" if link_count == 1 else f"{link_count} links of customers"
+        print_line(f"Deleted: {links} to them, also from the record.")
     if event_count is not None:
         events = "1 ticket event" if event_count == 1 else f"{event_count or 'no'} ticket events"
         print_line(f"Deleted: {events} of the last 7 days.")

@@ -1,6 +1,7 @@
 """`trifft-gorgias check ID --ticket N`: the way of one ticket's panel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,19 +15,29 @@ from gateway.cli.settings import load_config
 from gateway.cli.ticket_event import render_event, tell_event
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
+from gateway.customers.lookup import Customers
+from gateway.customers.now import Questions, ask_now
+from gateway.customers.own_addresses import OwnAddresses
+from gateway.customers.search import Services
 from gateway.errors import LoyaltyCallError
-from gateway.events.checks import Called, Questions, ask_now, check_sidebar
+from gateway.events.checks import Called, check_sidebar
 from gateway.events.event import Event
 from gateway.gorgias.tickets import parse_ticket_id
+from gateway.installation.accounts import Accounts
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import Check, CheckState, check_gorgias, make_not_installed
 from gateway.installation.store import Installation
+from gateway.links.service import Links
 from gateway.loyalty_client import LoyaltyClient
+from gateway.wording.shop import parse_country
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.clock import SystemClock
 
 _EXIT_CHECK_FAILED = 1
 # How many events are told, and how many awards are named.
 _SHOWN = 5
+# For Gorgias and TRIFFT together: more than an event has.
+_TIME_S = 20.0
 
 
 async def check_ticket(merchant_id: str, ticket: str, *, as_json: bool) -> int:
@@ -84,22 +95,38 @@ class _Panel:
             client = make_client(session, installation, self.config)
             store, public_url = self.stores.installations, self.config.public_url
             account = await check_gorgias(store, client, installation, public_url, buttons)
-            ask = Questions(
-                tickets=make_ticket_client(session, installation, self.config),
-                loyalty=self.loyalty,
-                merchant_id=installation.merchant_id,
-                max_staleness_s=self.config.max_staleness_s,
-                render_time=self.say_time,
-            )
-            now = await ask_now(ask, ticket_id)
+            async with self._open_services() as services:
+                ask = Questions(
+                    tickets=make_ticket_client(session, installation, self.config),
+                    services=services,
+                    merchant_id=installation.merchant_id,
+                    country=parse_country(self.merchant) if self.merchant else "",
+                    render_time=self.say_time,
+                )
+                now = await ask_now(ask, ticket_id)
         called = Called(
+            merchant_id=installation.merchant_id,
             ticket_id=ticket_id,
             of_ticket=events[0] if events else None,
             of_customer=await self._find_newest(customer_id=now.customer_id) if now.customer_id else None,
             of_shop=await self._find_newest(),
         )
         awards = await self._check_awards(ticket_id)
-        return [*account, *now.checks, check_sidebar(ask, called, now), awards]
+        return [*account, *now.checks, check_sidebar(called, now, self.say_time), awards]
+
+    @asynccontextmanager
+    async def _open_services(self) -> AsyncGenerator[Services]:
+        installations = self.stores.installations
+        async with Accounts(installations, proxy=self.config.http_proxy) as accounts, Customers(accounts) as customers:
+            yield Services(
+                loyalty=self.loyalty,
+                customers=customers,
+                own_addresses=OwnAddresses(installations),
+                links=Links(self.stores.links),
+                clock=SystemClock(),
+                max_staleness_s=self.config.max_staleness_s,
+                time_s=_TIME_S,
+            )
 
     async def _find_newest(self, *, customer_id: int | None = None) -> Event | None:
         merchant_id = self.installation.merchant_id

@@ -9,6 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import msgspec
 
+from gateway.gorgias.tickets import parse_ticket_id
 from gateway.gorgias.variables import parse_variable
 from gateway.gorgias.widget_url import WidgetCall
 
@@ -20,9 +21,10 @@ _ENCODED_AT = "%40"
 
 
 class Customer(msgspec.Struct, frozen=True):
-    """`email`: exactly as Gorgias has it; None where there is none."""
+    """`email`: exactly as Gorgias has it; None where there is none. `customer_id`: None where it is not known."""
 
     email: str | None
+    customer_id: int | None = None
 
 
 class AskGorgias(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,13 +38,14 @@ def parse_customer(call: WidgetCall) -> Customer | AskGorgias:
     ask = AskGorgias(ticket_id=call.ticket_id, customer_id=call.customer_id)
     if call.email is None:
         return ask
+    customer_id = parse_ticket_id(call.customer_id)
     if _is_absent(call.email):
-        return Customer(None)
+        return Customer(None, customer_id)
     if _PLAIN.fullmatch(call.email):
-        return Customer(call.email)
+        return Customer(call.email, customer_id)
     if _ENCODED.fullmatch(call.email) and call.email.count(_ENCODED_AT) == 1:
         try:
-            return Customer(unquote_to_bytes(call.email).decode())
+            return Customer(unquote_to_bytes(call.email).decode(), customer_id)
         except UnicodeDecodeError:
             return ask
     return ask

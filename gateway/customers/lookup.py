@@ -1,90 +1,79 @@
-"""Asks Gorgias whose a ticket is: for the few widget calls whose address is not certain."""
+"""Asks Gorgias whose a ticket is, and which addresses a customer has: where the address in the URL is not enough."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Self
 
-import msgspec
-import structlog
-from aiohttp import web
-
 from gateway.customers.address import AskGorgias, Customer
-from gateway.gorgias.tickets import parse_ticket_id
-from gateway.installation.accounts import FAILURES, Accounts
-from runtime.shared_tasks import SharedTasks
-
-_REMEMBER_S = 300.0
-_REMEMBER_FAILURE_S = 5.0
-_CAPACITY = 10_000
-# How long a lookup may run after its callers gave up, so that the next call finds its answer.
-_FLIGHT_S = 8.0
-_LOG = structlog.get_logger()
+from gateway.customers.memory import Memory, Unanswered
+from gateway.gorgias.customers import CustomerAddresses
+from gateway.gorgias.errors import GorgiasNotFoundError
+from gateway.gorgias.tickets import TicketClient, parse_ticket_id
+from gateway.gorgias.whereabouts import Whereabouts
+from gateway.installation.accounts import Accounts
 
 # Shop, ticket, and the customer that the call names, since a ticket may get another customer.
-_Key = tuple[str, int, int | None]
-
-
-class _Held(msgspec.Struct, frozen=True):
-    customer: Customer | None
-    until: float
+_TicketKey = tuple[str, int, int | None]
+_CustomerKey = tuple[str, int]
 
 
 class Customers:
-    """Open with `async with`. Remembers an answer for 5 min, and a failure for 5 s; at most 10,000 of them.
+    """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
-    However many callers wait for a ticket, it is fetched once.
+    A ticket's other customer is another key, so their addresses are never answered from memory.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
-        self._clock = clock
-        self._held: dict[_Key, _Held] = {}
-        self._flights = SharedTasks[_Key, Customer | None]()
+        self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock)
+        self._addresses = Memory[_CustomerKey, CustomerAddresses](self._fetch_addresses, clock=clock)
+        self._whereabouts = Memory[_CustomerKey, Whereabouts](self._fetch_whereabouts, clock=clock)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await self._flights.close()
+        await self._tickets.close()
+        await self._addresses.close()
+        await self._whereabouts.close()
 
-    async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | None:
-        """Find a ticket's customer. None: Gorgias did not answer in time, or the ticket has another customer now."""
+    async def find(self, merchant_id: str, ask: AskGorgias, *, timeout_s: float) -> Customer | Unanswered:
+        """Find a ticket's customer. GONE: there is no such ticket, or it has another customer now."""
         ticket_id = parse_ticket_id(ask.ticket_id)
         if ticket_id is None:
-            return None
+            return Unanswered.GONE
         key = (merchant_id, ticket_id, parse_ticket_id(ask.customer_id))
-        held = self._held.get(key)
-        if held is not None and self._clock() < held.until:
-            return held.customer
-        flight = self._flights.join(key, lambda: self._fly(key))
-        await asyncio.wait({flight}, timeout=timeout_s)
-        return flight.result() if flight.done() else None
+        return await self._tickets.find(key, timeout_s=timeout_s)
 
-    async def _fly(self, key: _Key) -> Customer | None:
-        try:
-            async with asyncio.timeout(_FLIGHT_S):
-                customer = await self._fetch(*key)
-        except FAILURES as error:
-            _LOG.warning("customer_not_looked_up", merchant_id=key[0], error=type(error).__name__)
-            customer = None
-        self._remember(key, customer)
-        return customer
+    async def find_addresses(
+        self, merchant_id: str, customer_id: int, *, timeout_s: float
+    ) -> CustomerAddresses | Unanswered:
+        """Find a customer's addresses. GONE: there is no such customer."""
+        return await self._addresses.find((merchant_id, customer_id), timeout_s=timeout_s)
 
-    async def _fetch(self, merchant_id: str, ticket_id: int, customer_id: int | None) -> Customer | None:
+    async def find_whereabouts(self, merchant_id: str, customer_id: int, *, timeout_s: float) -> Whereabouts | None:
+        """Find what became of a customer. None: Gorgias does not say."""
+        said = await self._whereabouts.find((merchant_id, customer_id), timeout_s=timeout_s)
+        return said if isinstance(said, Whereabouts) else None
+
+    async def _fetch_customer(self, key: _TicketKey) -> Customer:
+        merchant_id, ticket_id, customer_id = key
+        ticket = await (await self._get_client(merchant_id)).fetch_ticket(ticket_id)
+        if customer_id not in (None, ticket.customer_id):
+            raise GorgiasNotFoundError("the ticket has another customer now", "wait for its next event")
+        email = ticket.customer_email
+        return Customer(email if email.strip() else None, ticket.customer_id)
+
+    async def _fetch_addresses(self, key: _CustomerKey) -> CustomerAddresses:
+        merchant_id, customer_id = key
+        return await (await self._get_client(merchant_id)).fetch_addresses(customer_id)
+
+    async def _fetch_whereabouts(self, key: _CustomerKey) -> Whereabouts:
+        merchant_id, customer_id = key
+        return await (await self._get_client(merchant_id)).fetch_whereabouts(customer_id)
+
+    async def _get_client(self, merchant_id: str) -> TicketClient:
         account = await self._accounts.get(merchant_id)
         if account is None:
-            return None
-        ticket = await account.for_panel.fetch_ticket(ticket_id)
-        if ticket.ticket_id != ticket_id or customer_id not in (None, ticket.customer_id):
-            return None
-        return Customer(ticket.customer_email if ticket.customer_email.strip() else None)
-
-    def _remember(self, key: _Key, customer: Customer | None) -> None:
-        self._held.pop(key, None)
-        self._held[key] = _Held(customer, self._clock() + (_REMEMBER_FAILURE_S if customer is None else _REMEMBER_S))
-        if len(self._held) > _CAPACITY:
-            del self._held[next(iter(self._held))]
-
-
-CUSTOMERS = web.AppKey("customers", Customers)
+            raise GorgiasNotFoundError("the shop is not installed", "install it")
+        return account.for_panel

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError
+from gateway.gorgias.mailboxes import read_mailbox
 from gateway.gorgias.transport import Transport, parse_answer
 from gateway.gorgias.wire import Integration, Node, Widget, parse_integration, parse_widget
 from runtime.proxy import HttpProxy
@@ -34,6 +35,11 @@ class GorgiasClient:
         """All HTTP integrations of the account, without those that have no readable id: ours have one."""
         found = _parse_each(parse_integration, await self._list("/api/integrations", {"type": "http"}))
         return list({one.integration_id: one for one in found}.values())
+
+    async def list_mailboxes(self) -> list[str]:
+        """The e-mail addresses of the account's own integrations."""
+        found = map(read_mailbox, await self._list("/api/integrations", {}))
+        return list(dict.fromkeys(address for address in found if address))
 
     async def create_integration(self, body: Node) -> Integration:
         created = await self._transport.request(HTTPMethod.POST, "/api/integrations", body=body)

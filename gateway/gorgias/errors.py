@@ -59,4 +59,8 @@ class GorgiasUnavailableError(GorgiasError):
 
 
 class GorgiasContractError(GorgiasError):
-    """An answer that cannot be read, or a redirect. The request may have been carried out."""
+    """An answer that cannot be read, or a redirect (to `location`). The request may have been carried out."""
+
+    def __init__(self, detail: str, advice: str, *, location: str | None = None) -> None:
+        super().__init__(detail, advice)
+        self.location = location

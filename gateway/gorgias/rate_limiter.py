@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from gateway.gorgias.errors import GorgiasThrottledError
 
-# Gorgias allows 40 requests in 20 s for an API key (contract: rate). We use half of them. Of that half, 3 in 10 are
-# reserved for presses. Panels use at most 5 in 10, so that some are left for notes.
+# Gorgias allows 40 requests in 20 s for an API key (contract: rate). Notes use at most half of them, and so do panels.
+# 3 in 10 are reserved for presses.
 WINDOW_S = 20.0
-REQUESTS = 20
+REQUESTS = 40
 BACKGROUND_TENTHS = 7
-PANEL_TENTHS = 5
+HALF_TENTHS = 5
 
 
 class Priority(enum.Enum):
@@ -41,7 +41,7 @@ class RateLimiter:
         self._requests = requests
         self._sends: deque[float] = deque()
         self._background_sends: deque[float] = deque()
-        self._panel_sends: deque[float] = deque()
+        self._sends_of: dict[Priority, deque[float]] = {one: deque() for one in (Priority.NOTE, Priority.PANEL)}
         self._refused_until = 0.0
         self._level_until = dict.fromkeys(Priority, 0.0)
 
@@ -70,8 +70,7 @@ class RateLimiter:
         bounds = [(self._sends, self._requests)]
         if priority is not Priority.PRESS:
             bounds.append((self._background_sends, _find_share(self._requests, BACKGROUND_TENTHS)))
-        if priority is Priority.PANEL:
-            bounds.append((self._panel_sends, _find_share(self._requests, PANEL_TENTHS)))
+            bounds.append((self._sends_of[priority], _find_share(self._requests, HALF_TENTHS)))
         return bounds
 
     def note_refusal(self, retry_after_s: float) -> None:

@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
+from gateway.gorgias.customers import CustomerAddresses, parse_addresses
 from gateway.gorgias.errors import GorgiasContractError, GorgiasNotFoundError, GorgiasTooLongError
 from gateway.gorgias.transport import Transport, parse_answer
+from gateway.gorgias.whereabouts import CustomerState, Whereabouts, parse_location
 from gateway.gorgias.wire import Node, parse_page
 
 # The ticket that `has_ticket` reads. It need not exist: a key without permission is refused either way.
 ANY_TICKET = 1
 INTERNAL_NOTE = "internal-note"
-_EMAIL_CHANNEL = "email"
 # The order of the list of tickets as others' public code asks for it (seen).
 _LAST_UPDATED_FIRST = "updated_datetime:desc"
 # 1,000 messages. Gorgias does not document their order, so all messages of a ticket are read.
@@ -70,11 +71,24 @@ class TicketClient:
         page = parse_answer(parse_page, body)
         return parse_answer(parse_update_time, page.items[0]) if page.items else None
 
-    async def fetch_emails(self, customer_id: int) -> list[str]:
-        """All e-mail addresses of a customer. Raises GorgiasNotFoundError if there is no such customer."""
+    async def fetch_addresses(self, customer_id: int) -> CustomerAddresses:
+        """A customer's addresses. Raises GorgiasNotFoundError if there is no such customer."""
         body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
         _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
-        return parse_answer(parse_emails, body)
+        return parse_answer(parse_addresses, body)
+
+    async def fetch_whereabouts(self, customer_id: int) -> Whereabouts:
+        """What became of a customer. Redirects are read, not followed."""
+        try:
+            body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
+        except GorgiasNotFoundError:
+            return Whereabouts(state=CustomerState.GONE)
+        except GorgiasContractError as error:
+            if error.location is None:
+                raise
+            return Whereabouts(state=CustomerState.MOVED, moved_to=parse_location(error.location))
+        _check_id(parse_answer(_parse_object, body).get("id"), customer_id)
+        return Whereabouts(state=CustomerState.THERE)
 
     async def create_note(self, ticket_id: int, text: str) -> None:
         """Write an internal note of plain lines. GorgiasNotFoundError: there is no such ticket.
@@ -134,21 +148,9 @@ def parse_update_time(body: object) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def parse_emails(body: object) -> list[str]:
-    """A customer's own address first, then those of the channels; an unreadable channel is skipped.
-
-    Raises msgspec.ValidationError.
-    """
-    found = msgspec.convert(body, _Customer)
-    channels = [channel for channel in found.channels or () if isinstance(channel, dict)]
-    addresses = [found.email, *(one.get("address") for one in channels if one.get("type") == _EMAIL_CHANNEL)]
-    return list(dict.fromkeys(address for address in addresses if isinstance(address, str) and address))
-
-
 class _Customer(msgspec.Struct):
     id: int | None = None
     email: str | None = None
-    channels: list[Any] | None = None
 
 
 class _Ticket(msgspec.Struct):

@@ -160,7 +160,9 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         raise GorgiasThrottledError(_parse_retry_after(response.headers.get("Retry-After", "")))
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         raise GorgiasContractError(
-            f"Gorgias redirects ({status})", "check that --gorgias-url is the account's present address"
+            f"Gorgias redirects ({status})",
+            "check that --gorgias-url is the account's present address",
+            location=response.headers.get("Location", ""),
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:

@@ -25,6 +25,13 @@ _ADVICE = {
     "CALLER_FORBIDDEN": "set GATEWAY_LOYALTY_KEY to a key that may do this: LOYALTY_API_KEY, or an admin's key",
     "CALLER_EXISTS": "for a new key: trifft-gorgias caller remove NAME, then add it again",
     "CALLER_NOT_FOUND": "their names: trifft-gorgias caller list",
+    "GORGIAS_SILENT": "wait, then see whether Gorgias answers: trifft-gorgias check {id}",
+    "GORGIAS_ODD": "see what Gorgias answers: trifft-gorgias check {id}",
+    "GORGIAS_BUSY": "wait a minute: Gorgias allows 40 requests in 20 s for each key, from all programs",
+    "GORGIAS_GONE": "nothing: the customer was deleted or merged; the next event of the ticket names another",
+    "GORGIAS_REFUSED": "give the user of the API key customers:read in Gorgias, then: trifft-gorgias install {id}",
+    "GORGIAS_STORE": "see that the database of GATEWAY_DATABASE_URL runs",
+    "SEARCHES_EXHAUSTED": "let an agent press Link to member in the ticket",
     "LOYALTY_UNAVAILABLE": "start the loyalty service, or correct GATEWAY_LOYALTY_TARGET",
     "LOYALTY_TIMEOUT": "look at the loyalty service: it is slow, or GATEWAY_LOYALTY_TARGET names something else",
 }

@@ -123,7 +123,10 @@ def make_not_installed(merchant_id: str) -> list[Check]:
     """The results of the Gorgias checks for a shop that is not installed."""
     advice = render_install_command(merchant_id)
     checks = [Check(name="Gorgias", state=CheckState.FAILED, detail="is not installed", advice=advice)]
-    return checks + [make_unknown(name, "is not installed") for name in ("integration", "widget", "buttons", "notes")]
+    return checks + [
+        make_unknown(name, "is not installed")
+        for name in ("integration", "widget", "own addresses", "buttons", "notes")
+    ]
 
 
 def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetime], str]) -> str:

@@ -23,6 +23,7 @@ from gateway.gorgias.wire import (
 )
 from gateway.installation.buttons import Buttons
 from gateway.installation.differences import find_integration_differences, find_widget_differences
+from gateway.installation.mailboxes import record_mailboxes
 from gateway.installation.store import Installation, InstallationStore, Target, hash_credential
 from gateway.widget.template import render_template
 
@@ -76,10 +77,11 @@ async def install(
     # old credential, so an interrupted run must leave that one unchanged.
     widget, widget_words = await _place_widget(client, installation, kept, buttons, is_new=is_new)
     await store.record(merchant_id, integration_id=kept.integration_id, widget_id=widget.widget_id)
+    address_words = await record_mailboxes(store, client, installation)
     if is_new:
-        return Changes((f"integration {kept.integration_id} created", *widget_words))
+        return Changes((f"integration {kept.integration_id} created", *widget_words, *address_words))
     words = [*await _mend_integration(client, installation, kept), *await _remove_doubles(client, doubles)]
-    return Changes((*words, *widget_words))
+    return Changes((*words, *widget_words, *address_words))
 
 
 async def uninstall(store: InstallationStore, client: GorgiasClient, installation: Installation) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,8 +12,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    DateTime,
-    Dialect,
     LargeBinary,
     MetaData,
     RowMapping,
@@ -29,9 +27,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.types import TypeDecorator
 
 from gateway.installation.activity import Activity
+from gateway.installation.columns import Texts, UtcDateTime
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 
@@ -44,7 +42,8 @@ Template = Literal["list", "conservative"]
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The installation that an operator asks for: account, user and template. URLs have no trailing slash.
 
-    `writes_notes`: awards leave a note in their ticket.
+    `writes_notes`: awards leave a note in their ticket. `own_addresses`: e-mail addresses of the shop itself, beside
+    those that Gorgias names.
     """
 
     gorgias_url: str
@@ -53,6 +52,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     public_url: str
     writes_notes: bool = True
+    own_addresses: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Leaves out the key and the user's e-mail."""
@@ -63,10 +63,11 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     """One merchant's widget in one Gorgias account.
 
     `gorgias_key`, `credential` and `webhook_secret` are unencrypted here. `integration_id` and `widget_id` are Gorgias'
-    numbers, None until they are known. `webhook_secret` is None until one is made. `last_event_time` is when Gorgias
-    last called the widget, `last_status` the answer's status; `last_webhook_time` is when the last webhook came,
-    `last_webhook` its event. `refused_webhook_count`: webhooks with a missing or wrong secret since then, the last at
-    `refused_webhook_time`.
+    numbers, None until they are known. `own_addresses`: set by an operator; `gorgias_addresses`: of the account's
+    e-mail integrations when it was installed last. `webhook_secret` is None until one is made. `last_event_time`: when
+    Gorgias last called the widget, `last_status` the answer's status; `last_webhook_time` is when the last webhook
+    came, `last_webhook` its event. `refused_webhook_count`: webhooks with a missing or wrong secret since then, the
+    last at `refused_webhook_time`.
     """
 
     merchant_id: str
@@ -79,6 +80,8 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     template: Template
     public_url: str
     writes_notes: bool
+    own_addresses: tuple[str, ...]
+    gorgias_addresses: tuple[str, ...]
     webhook_secret: str | None
     last_event_time: datetime | None
     last_status: str | None
@@ -96,19 +99,6 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
         return f"Installation({self.merchant_id!r}, {self.gorgias_url!r})"
 
 
-class _UtcDateTime(TypeDecorator[datetime]):
-    """UTC in, UTC out: SQLite keeps no zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
-        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
 # Other tables' statements join it to know whether a merchant is installed.
 INSTALLATIONS = Table(
     "installations",
@@ -124,24 +114,29 @@ INSTALLATIONS = Table(
     Column("template", String),
     Column("public_url", Text),
     Column("writes_notes", Boolean),
-    Column("last_event_time", _UtcDateTime),
+    Column("own_addresses", Texts),
+    Column("gorgias_addresses", Texts),
+    Column("last_event_time", UtcDateTime),
     Column("last_status", String),
-    Column("last_error_time", _UtcDateTime),
+    Column("last_error_time", UtcDateTime),
     Column("last_error", Text),
     Column("webhook_secret_encrypted", Text),
     Column("webhook_sha256", LargeBinary),
     Column("webhook_former_sha256", LargeBinary),
-    Column("webhook_former_expire_time", _UtcDateTime),
-    Column("last_webhook_time", _UtcDateTime),
+    Column("webhook_former_expire_time", UtcDateTime),
+    Column("last_webhook_time", UtcDateTime),
     Column("last_webhook", String),
-    Column("refused_webhook_time", _UtcDateTime),
+    Column("refused_webhook_time", UtcDateTime),
     Column("refused_webhook_count", BigInteger),
-    Column("create_time", _UtcDateTime),
-    Column("update_time", _UtcDateTime),
+    Column("create_time", UtcDateTime),
+    Column("update_time", UtcDateTime),
 )
 _row = INSTALLATIONS.c
-# Notes and events belong to the installed account: another account has tickets with the same numbers.
-_OF_ACCOUNT = tuple(table(name, column("merchant_id")) for name in ("ticket_notes", "ticket_events", "gorgias_sights"))
+# They belong to the installed account: another account has tickets and customers with the same numbers.
+_OF_ACCOUNT = tuple(
+    table(name, column("merchant_id"))
+    for name in ("ticket_notes", "ticket_events", "gorgias_sights", "customer_links", "customer_link_channels")
+)
 
 
 def make_credential() -> str:
@@ -191,6 +186,12 @@ class InstallationStore:
         query = select(_row.merchant_id).where(_row.credential_sha256 == credential_sha256)
         return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
 
+    async def list_own_addresses(self, merchant_id: str) -> list[str]:
+        """List the shop's own e-mail addresses, set or from Gorgias."""
+        query = select(_row.own_addresses, _row.gorgias_addresses).where(_row.merchant_id == merchant_id)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return [] if row is None else [*row[0], *row[1]]
+
     async def add(self, merchant_id: str, target: Target) -> bool:
         """Add a merchant with a new credential. False: it exists already and was not changed."""
         credential = make_credential()
@@ -223,6 +224,10 @@ class InstallationStore:
     async def record(self, merchant_id: str, *, integration_id: int | None, widget_id: int | None) -> None:
         """Store Gorgias' numbers of the integration and the widget."""
         await self._set(merchant_id, integration_id=integration_id, widget_id=widget_id)
+
+    async def record_gorgias_addresses(self, merchant_id: str, addresses: Sequence[str]) -> None:
+        """Store the addresses of the account's e-mail integrations."""
+        await self._set(merchant_id, gorgias_addresses=tuple(addresses))
 
     async def record_activity(self, activities: dict[str, Activity]) -> None:
         """Store the last events by merchant. An older event never replaces a newer one."""
@@ -257,7 +262,7 @@ class InstallationStore:
         await self._database.write(record)
 
     async def delete(self, merchant_id: str) -> None:
-        """Delete a merchant, its pending notes and its ticket events. Does nothing if there is no such merchant."""
+        """Delete a merchant, its pending notes, ticket events and links. Does nothing if there is no such merchant."""
 
         def forget(connection: Connection) -> None:
             connection.execute(delete(INSTALLATIONS).where(_row.merchant_id == merchant_id))
@@ -273,6 +278,7 @@ class InstallationStore:
             "template": target.template,
             "public_url": target.public_url,
             "writes_notes": target.writes_notes,
+            "own_addresses": target.own_addresses,
         }
 
     async def _set(self, merchant_id: str, **values: object) -> None:

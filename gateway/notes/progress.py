@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.wording.link_note import LinkNoteKind
 from gateway.wording.note import NoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -19,13 +20,15 @@ _MAX_CHECK_S = 600.0
 
 
 # No note follows these.
-FINAL_KINDS = frozenset({NoteKind.DONE, NoteKind.ARRIVED, NoteKind.AFTER_ALL})
+FINAL_KINDS: frozenset[NoteKind | LinkNoteKind] = frozenset(
+    {NoteKind.DONE, NoteKind.ARRIVED, NoteKind.AFTER_ALL, *LinkNoteKind}
+)
 
 
 class Step(msgspec.Struct, frozen=True):
     """Write a note of `kind`, or look again in `wait_s` seconds, or close if neither is set."""
 
-    kind: NoteKind | None = None
+    kind: NoteKind | LinkNoteKind | None = None
     wait_s: float | None = None
 
 
@@ -53,9 +56,13 @@ def find_step(
     return Step(wait_s=_find_wait(award, press_age_s, settled_age_s, look_count))
 
 
-def find_wait_after(kind: NoteKind) -> float | None:
+def find_wait_after(kind: NoteKind | LinkNoteKind) -> float | None:
     """Seconds until the next look at an award after this note was written. None: no note will follow."""
-    return {NoteKind.CHECKING: _FIRST_CHECK_S, NoteKind.NEVER: _WATCH_INTERVAL_S}.get(kind)
+    waits: dict[NoteKind | LinkNoteKind, float] = {
+        NoteKind.CHECKING: _FIRST_CHECK_S,
+        NoteKind.NEVER: _WATCH_INTERVAL_S,
+    }
+    return waits.get(kind)
 
 
 def _find_wait(award: pb.Award | None, press_age_s: float, settled_age_s: float, look_count: int) -> float | None:

@@ -1,12 +1,19 @@
-"""The rows of the outbox: one for each request, and one more if another ticket also gets a note."""
+"""The rows of the outbox: one for each request, and one more if another ticket also gets a note.
+
+A row about a link has "linked:<number>" or "unlinked:<number>" for its request, which is no request of an award.
+"""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Row, String, Table
 
+from gateway.wording.link_note import LinkNoteKind
 from gateway.wording.note import NoteKind
+
+Kind: TypeAlias = NoteKind | LinkNoteKind
+_LINK_KINDS = {kind.value: kind for kind in LinkNoteKind}
 
 NOTES = Table(
     "ticket_notes",
@@ -46,13 +53,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     claim: str
     expect_time_ms: int
     claim_time_ms: int
-    last: NoteKind | None
-    sending: NoteKind | None
+    last: Kind | None
+    sending: Kind | None
     send_time_ms: int | None
     look_count: int
     problem: str
     problem_time_ms: int | None
     install_time: datetime | None
+
+    @property
+    def link(self) -> tuple[LinkNoteKind, int] | None:
+        """The note and the number of the link that the row is about; None: it is about an award."""
+        kind, colon, number = self.request_id.partition(":")
+        return (_LINK_KINDS[kind], int(number)) if colon else None
 
     @property
     def press_age_s(self) -> float:
@@ -93,11 +106,20 @@ def parse_entry(row: Row[Any], install_time: datetime | None) -> Entry:
         claim=row.claim,
         expect_time_ms=row.expect_time_ms,
         claim_time_ms=row.claim_time_ms,
-        last=NoteKind(row.last_note) if row.last_note else None,
-        sending=NoteKind(row.sending) if row.sending else None,
+        last=_parse_kind(row.last_note),
+        sending=_parse_kind(row.sending),
         send_time_ms=row.send_time_ms,
         look_count=row.look_count,
         problem=row.problem,
         problem_time_ms=row.problem_time_ms,
         install_time=install_time,
     )
+
+
+def render_link_request(link_id: int, kind: LinkNoteKind) -> str:
+    """The request of a row about a link."""
+    return f"{kind.value}:{link_id}"
+
+
+def _parse_kind(text: str) -> Kind | None:
+    return (_LINK_KINDS.get(text) or NoteKind(text)) if text else None

@@ -11,16 +11,17 @@ from typing import Self
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Connection
 
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.installation.accounts import Accounts
-from gateway.loyalty_client import LoyaltyClient
-from gateway.merchants import Merchants
-from gateway.notes.service import Notes
+from gateway.links.link import Link
 from gateway.outbox.delivery import LATE_S, Delivery
-from gateway.outbox.entries import Entry
+from gateway.outbox.entries import Entry, render_link_request
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.store import FIRST_LOOK_S, OutboxStore
+from gateway.outbox.subjects import Subjects
+from gateway.wording.link_note import LinkNoteKind
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database, DatabaseError
 
@@ -98,13 +99,30 @@ class Outbox:
         if number is None:
             return False
         is_queued = await self._store.enqueue(merchant_id, request_id, number, customer_id)
-        self._look_by(self._store.first_look_s)
+        self.look()
         return is_queued
+
+    def put_link_note(self, connection: Connection, link: Link) -> bool:
+        """Put the note about a link that was made or ended on record, in the transaction that changes the link.
+
+        Returns as `enqueue`. Call `look` when the transaction is committed.
+        """
+        kind, ticket_id = LinkNoteKind.LINKED, link.ticket_id
+        if link.end is not None:
+            if link.end.ticket_id is None:
+                return False
+            kind, ticket_id = LinkNoteKind.UNLINKED, link.end.ticket_id
+        request_id = render_link_request(link.link_id, kind)
+        return self._store.put(connection, link.merchant_id, request_id, ticket_id, link.customer_id)
+
+    def look(self) -> None:
+        """Look for a new row as soon as it is due."""
+        self._look_by(self._store.first_look_s)
 
     def tell(self, award: pb.Award) -> None:
         """Tell what the loyalty service has just answered to a press, so that the note does not ask for it again."""
         if award.state == pb.AWARD_STATE_APPLIED:
-            self._delivery.tell(award)
+            self._delivery.subjects.tell(award)
 
     async def is_queued(self, merchant_id: str, request_id: str) -> bool:
         """Whether a note about this request's award is pending. Raises DatabaseError."""
@@ -201,11 +219,10 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_outbox(  # noqa: PLR0913 - its collaborators
+async def open_outbox(  # noqa: PLR0913 - its collaborators, three times and a clock
     database: Database,
     accounts: Accounts,
-    client: LoyaltyClient,
-    merchants: Merchants,
+    subjects: Subjects,
     registry: CollectorRegistry,
     *,
     press_life_s: float,
@@ -219,7 +236,7 @@ async def open_outbox(  # noqa: PLR0913 - its collaborators
     `late_s`: how long after an uncertain send Gorgias may still write it.
     """
     store, metrics = OutboxStore(database, first_look_s=first_look_s), OutboxMetrics(registry)
-    delivery = Delivery(store, accounts, client, Notes(client, merchants), metrics, late_s=late_s, clock=clock)
+    delivery = Delivery(store, accounts, subjects, metrics, late_s=late_s, clock=clock)
     kept_s = press_life_s + _MARGIN_S
     async with Outbox(store, delivery, metrics, kept_s=kept_s, poll_s=poll_s, clock=clock) as outbox:
         yield outbox

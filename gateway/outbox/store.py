@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, delete, func
 
 from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.notes.progress import FINAL_KINDS
-from gateway.outbox.entries import NOTES, Backlog, Entry, parse_entry
+from gateway.outbox.entries import NOTES, Backlog, Entry, Kind, parse_entry
 from gateway.outbox.statements import (
     CLAIM,
     DUE,
@@ -20,7 +20,6 @@ from gateway.outbox.statements import (
     UPCOMING,
     name_entry,
 )
-from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.sql import make_insert, now_ms
 
@@ -55,6 +54,14 @@ class OutboxStore:
         False: none was added, since the shop is not installed or wants no notes. A repeated press makes its row due
         again, unless all notes are written: then it is False too.
         """
+        return await self._database.write(
+            lambda connection: self.put(connection, merchant_id, request_id, ticket_id, customer_id)
+        )
+
+    def put(
+        self, connection: Connection, merchant_id: str, request_id: str, ticket_id: int, customer_id: int | None
+    ) -> bool:
+        """As `enqueue`, within a transaction of the caller's."""
         press = {
             "own_merchant_id": merchant_id,
             "own_request_id": request_id,
@@ -63,9 +70,7 @@ class OutboxStore:
             "own_customer_id": customer_id,
             "own_wait_ms": round(self.first_look_s * 1000),
         }
-        return await self._database.write(
-            lambda connection: connection.execute(PRESS[connection.dialect.name], press).rowcount > 0
-        )
+        return connection.execute(PRESS[connection.dialect.name], press).rowcount > 0
 
     async def enqueue_for_origin(self, entry: Entry, ticket_id: int) -> None:
         """Add one row for the award's ticket, if the reversal was pressed on another ticket."""
@@ -113,7 +118,7 @@ class OutboxStore:
 
         return await self._database.write(claim)
 
-    async def mark_sending(self, entry: Entry, kind: NoteKind) -> bool:
+    async def mark_sending(self, entry: Entry, kind: Kind) -> bool:
         """Record that this note will be sent now, with a new lease. False: the row is not ours any more."""
         values = {"last_note": entry.last.value if entry.last else "", "sending": kind.value}
         sending = name_entry(entry) | values
@@ -123,8 +128,8 @@ class OutboxStore:
         self,
         entry: Entry,
         *,
-        last: NoteKind | None,
-        sending: NoteKind | None,
+        last: Kind | None,
+        sending: Kind | None,
         wait_s: float | None,
         look_count: int,
         problem: str = "",

@@ -14,46 +14,31 @@ from gateway.actions.refusals import REFUSALS
 from gateway.actions.token import TOKENS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
-from gateway.customers.address import Customer, parse_customer
-from gateway.customers.lookup import CUSTOMERS
-from gateway.errors import CredentialError, GatewayError, LoyaltyCallError, name_reason
-from gateway.events.event import UNAVAILABLE, Event, Source
+from gateway.customers.address import parse_customer
+from gateway.customers.finding import Question
+from gateway.customers.identity import FoundBy, Identity
+from gateway.customers.search import SERVICES, Search
+from gateway.errors import CredentialError, GatewayError
+from gateway.events.event import Event
 from gateway.events.service import EVENTS
 from gateway.events.sights import read_call, read_email
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.gorgias.widget_url import WidgetCall, parse_widget_call
 from gateway.http.authentication import authenticate, find_credential
 from gateway.http.problem import REQUEST_ID
-from gateway.loyalty_client import CLIENT
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
+from gateway.widget.links import add_link_rows
+from gateway.widget.missing import render_missing
+from gateway.widget.record import record_finding, record_status
 from gateway.widget.undo import Undo, find_undoable
-from gateway.widget.view import (
-    View,
-    render_body,
-    render_error,
-    render_member,
-    render_no_identity,
-    render_unavailable,
-    render_unreadable,
-)
+from gateway.widget.view import View, render_body, render_member, render_unavailable
 from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
 _LOG = structlog.get_logger()
 _ENCODER = msgspec.json.Encoder()
-_LEAST_TIMEOUT_S = 0.05
-# The part of the reading time for asking Gorgias who the customer is; the rest is for TRIFFT.
-_GORGIAS_SHARE = 0.4
-
-
-class _Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """The shop and the customer's `email` that a panel is for."""
-
-    merchant_id: str
-    shop: Shop
-    email: str
 
 
 async def handle_widget(request: web.Request) -> web.Response:
@@ -84,15 +69,34 @@ async def handle_widget(request: web.Request) -> web.Response:
 async def _answer(event: Event, request: web.Request) -> View:
     """Render the panel, and fill the event."""
     app = request.app
-    deadline = time.monotonic() + app[CONFIG].read_timeout_s
+    until = time.monotonic() + app[CONFIG].read_timeout_s
     shop = await app[MERCHANTS].get(event.merchant_id)
-    customer = await _find_customer(event, request)
-    if customer is None:
-        return render_unreadable(shop, app[CLOCK].now())
-    if customer.email is None:
-        return render_no_identity(shop, app[CLOCK].now())
-    subject = _Subject(merchant_id=event.merchant_id, shop=shop, email=customer.email)
-    return await _render_member(subject, event, request, deadline)
+    call = _read_call(event, request)
+    question = Question(
+        merchant_id=event.merchant_id,
+        country=shop.country,
+        ticket_id=call.ticket_id,
+        customer_id=event.customer_id,
+        customer=parse_customer(call),
+        request_id=request[REQUEST_ID],
+    )
+    search = Search(app[SERVICES], question, until=until)
+    try:
+        await search.run()
+    finally:
+        record_finding(event, call, question.customer, search.finding)
+    finding = search.finding
+    if finding.unanswered is not None or finding.is_link_unread:
+        said = "store" if finding.unanswered is None else finding.unanswered
+        _LOG.warning("customer_not_looked_up", merchant_id=event.merchant_id, reason=said)
+    if finding.customer is not None:
+        app[EVENTS].note_sights(event.merchant_id, read_email(call.email, finding.customer.email))
+    if finding.snapshot is not None and finding.found_by is not None:
+        view = _render_panel(finding.snapshot, finding.found_by, shop, event.merchant_id, app)
+    else:
+        view = render_missing(finding, shop, app[CLOCK].now())
+        record_status(event, view.status, finding)
+    return add_link_rows(view, app, event, finding, shop)
 
 
 def _render_failure(event: Event, reason: str, app: web.Application) -> View:
@@ -100,83 +104,42 @@ def _render_failure(event: Event, reason: str, app: web.Application) -> View:
     return render_unavailable(reason, DEFAULT_SHOP, app[CLOCK].now())
 
 
-async def _find_customer(event: Event, request: web.Request) -> Customer | None:
-    """Find the customer; None: it cannot be known."""
-    call, note_sights = parse_widget_call(request.raw_path, find_credential(request)), request.app[EVENTS].note_sights
-    note_sights(event.merchant_id, read_call(call, has_header=hdrs.AUTHORIZATION in request.headers))
+def _read_call(event: Event, request: web.Request) -> WidgetCall:
+    call = parse_widget_call(request.raw_path, find_credential(request))
+    sights = read_call(call, has_header=hdrs.AUTHORIZATION in request.headers)
+    request.app[EVENTS].note_sights(event.merchant_id, sights)
     event.url = call.form
     event.ticket_id, event.customer_id = parse_ticket_id(call.ticket_id), parse_ticket_id(call.customer_id)
-    customer = parse_customer(call)
-    if isinstance(customer, Customer):
-        event.source = _name_source(customer, call)
-        note_sights(event.merchant_id, read_email(call.email, customer.email))
-        return customer
-    event.source, began = Source.NOT_SAID, time.monotonic()
-    timeout_s = request.app[CONFIG].read_timeout_s * _GORGIAS_SHARE
-    said = await request.app[CUSTOMERS].find(event.merchant_id, customer, timeout_s=timeout_s)
-    event.lookup_ms = _count_ms(began)
-    if said is not None:
-        note_sights(event.merchant_id, read_email(call.email, said.email))
-        event.source = Source.GORGIAS_HAS_NONE if said.email is None else Source.GORGIAS
-    return said
+    return call
 
 
-def _name_source(customer: Customer, call: WidgetCall) -> Source:
-    if customer.email is None:
-        return Source.URL_HAS_NONE
-    return Source.URL if customer.email == call.email else Source.ENCODED_URL
-
-
-async def _render_member(subject: _Subject, event: Event, request: web.Request, deadline: float) -> View:
-    app, began = request.app, time.monotonic()
-    try:
-        snapshot = await app[CLIENT].get_snapshot(
-            subject.merchant_id,
-            subject.email,
-            max_staleness_s=app[CONFIG].max_staleness_s,
-            timeout_s=max(_LEAST_TIMEOUT_S, deadline - began),
-            request_id=request[REQUEST_ID],
-        )
-    except LoyaltyCallError as error:
-        view = render_error(error, subject.email, subject.shop, app[CLOCK].now())
-        event.reason = error.reason
-        # Only then is the message about TRIFFT or about us; else it may be about the customer.
-        event.message = error.message if view.status == UNAVAILABLE else ""
-        if fetch_time := error.metadata.get("fetch_time"):
-            event.data_age_ms = event.time_ms - int(datetime.fromisoformat(fetch_time).timestamp() * 1000)
-        return view
-    finally:
-        event.loyalty_ms = _count_ms(began)
-    event.member_id = snapshot.member.member_id
-    event.data_age_ms = event.time_ms - snapshot.fetch_time.ToMilliseconds()
-    if snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
-        event.reason = name_reason(snapshot.stale_reason) or f"reason {snapshot.stale_reason}"
-    return _render_panel(snapshot, subject, app)
-
-
-def _render_panel(snapshot: pb.Snapshot, subject: _Subject, app: web.Application) -> View:
-    """Render a member's panel. Its tokens bind the buttons to the member, the address and the award to undo."""
+def _render_panel(
+    snapshot: pb.Snapshot, found_by: Identity, shop: Shop, merchant_id: str, app: web.Application
+) -> View:
+    """Render a member's panel. Its tokens bind the buttons to member, address or link, and the award to undo."""
     now, tokens, member_id = app[CLOCK].now(), app[TOKENS], snapshot.member.member_id
     fetch_time = _find_fetch_time(snapshot, now)
-    make = partial(tokens.make, subject.merchant_id, member_id, email=subject.email, fetch_time=fetch_time)
+    make = partial(tokens.make, merchant_id, member_id, found_by=found_by, fetch_time=fetch_time)
     given = snapshot.given_by_support.awards
     undoable, undo = find_undoable(given, now) if given else None, None
     if undoable:
         undo_token = tokens.make_undo(
-            subject.merchant_id,
-            undoable.award_id,
-            member_id=member_id,
-            email=subject.email,
-            fetch_time=fetch_time,
+            merchant_id, undoable.award_id, member_id=member_id, found_by=found_by, fetch_time=fetch_time
         )
         undo = Undo(award=undoable, token=undo_token)
     last_try = ""
-    if refusal := app[REFUSALS].find(subject.merchant_id, member_id, now):
-        last_try = say_last_try(
-            refusal.message, refusal.time, subject.shop, ticket_id=refusal.ticket_id, agent=refusal.agent
-        )
-    deduct_token = make(debit=True) if subject.shop.limits.allows_deductions else ""
-    return render_member(snapshot, make(), subject.shop, now, deduct_token=deduct_token, undo=undo, last_try=last_try)
+    if refusal := app[REFUSALS].find(merchant_id, member_id, now):
+        last_try = say_last_try(refusal.message, refusal.time, shop, ticket_id=refusal.ticket_id, agent=refusal.agent)
+    return render_member(
+        snapshot,
+        make(),
+        shop,
+        now,
+        deduct_token=make(debit=True) if shop.limits.allows_deductions else "",
+        undo=undo,
+        last_try=last_try,
+        found_by=found_by.text if found_by.kind in {FoundBy.OTHER_EMAIL, FoundBy.PHONE} else "",
+    )
 
 
 def _find_fetch_time(snapshot: pb.Snapshot, now: datetime) -> Timestamp:
@@ -195,6 +158,10 @@ def _list_buttons(view: View) -> str:
         buttons.append("remove")
     if view.undo:
         buttons.append("undo")
+    if view.link_member:
+        buttons.append("link")
+    if view.linked:
+        buttons.append("unlink")
     return ",".join(buttons)
 
 

@@ -10,22 +10,14 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.errors import LoyaltyCallError, NoTokenReason, name_reason
+from gateway.errors import NoTokenReason, name_reason
 from gateway.widget.undo import Undo
 from gateway.wording.panel import labels
 from gateway.wording.panel.coupons import list_coupon_lines
 from gateway.wording.panel.details import list_detail_lines, list_movement_lines
 from gateway.wording.panel.failures import is_lasting_failure, say_failure
 from gateway.wording.panel.member import MEMBER_FIELDS
-from gateway.wording.panel.summary import (
-    ACTIVE,
-    NO_EMAIL,
-    UNREADABLE_EMAIL,
-    gets_points,
-    say_not_member,
-    say_several_members,
-    say_summary,
-)
+from gateway.wording.panel.summary import ACTIVE, gets_points, say_summary
 from gateway.wording.panel.support import list_award_lines, say_undo_row
 from gateway.wording.phrases import NONE
 from gateway.wording.shop import Shop
@@ -47,6 +39,19 @@ class UndoRow(msgspec.Struct, frozen=True, kw_only=True):
     undo_token: str
 
 
+class LinkButton(msgspec.Struct, frozen=True, kw_only=True):
+    """The token of the button "Link to member"."""
+
+    link_token: str
+
+
+class LinkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of "Unlink": who linked the customer, and the button's token."""
+
+    title: str
+    unlink_token: str
+
+
 class Line(msgspec.Struct, frozen=True):
     line: str
 
@@ -64,9 +69,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than requested.
-    `add_points`, `member`, `last_try`, `undo`, `coupon_list` and `movement_list` have at most one item; `add_points`
-    has one only if points can be added. `award_token`, `deduct_token`: if there is not exactly one member, the reason,
-    so that a press can answer with it.
+    `add_points`, `link_member`, `member`, `linked`, `last_try`, `undo`, `coupon_list` and `movement_list` have at most
+    one item; `add_points` has one only if points can be added, `link_member` only if the customer can be linked. A
+    token that the panel has not is the reason, where that is known, so that a press can answer with it.
     """
 
     status: str
@@ -78,13 +83,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     award_token: str = ""
     deduct_token: str = ""
     undo_token: str = ""
+    link_token: str = ""
+    unlink_token: str = NoTokenReason.NOT_LINKED
     add_points: Sequence[AddButton] = ()
+    link_member: Sequence[LinkButton] = ()
     member: Sequence[Mapping[str, str]] = ()
+    linked: Sequence[LinkedRow] = ()
     details: Sequence[Line] = ()
     support_awards: Sequence[Line] = ()
     undo: Sequence[UndoRow] = ()
     last_try: Sequence[Line] = ()
     coupon_list: Sequence[CouponRows] = ()
+    linked_text: str = NONE
     movement_list: Sequence[MovementRows] = ()
     details_text: str = NONE
     support_awards_text: str = NONE
@@ -108,11 +118,13 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     deduct_token: str = "",
     undo: Undo | None = None,
     last_try: str = "",
+    found_by: str = "",
 ) -> View:
     """Render a member, blocked or not. `now`: the time of the failure, if the snapshot is stale.
 
     `deduct_token`: empty if the shop does not let support remove points; not shown if the member gets none.
-    Awards by support are absent if there are none, and if they are not known.
+    `found_by`: the address that found the member, if it is not the ticket's e-mail. Awards by support are absent if
+    there are none, and if they are not known.
     """
     member, refusal = snapshot.member, _find_refusal(snapshot.member, shop)
     is_stale = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
@@ -124,13 +136,14 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     row = UndoRow(title=say_undo_row(undo.award, shop), undo_token=undo.token) if undo and not is_lasting else None
     return View(
         status="member" if member.status in ACTIVE else "blocked",
-        summary=say_summary(snapshot, shop, now),
+        summary=say_summary(snapshot, shop, now, found_by=found_by),
         as_of=format_time(parse_time(snapshot.fetch_time), shop),
         stale=is_stale,
         profile_url=member.profile_url,
         profile_label=labels.PROFILE_LINK if member.profile_url else "",
         award_token=refusal if refusal is NoTokenReason.NOT_VERIFIED else award_token,
         deduct_token=refusal if deduct_token and refusal else deduct_token,
+        link_token=NoTokenReason.HAS_MEMBER,
         add_points=() if refusal or is_lasting else (button,),
         member=({field.key: field.render(member, shop) for field in MEMBER_FIELDS},),
         details=[Line(line) for line in details],
@@ -148,38 +161,16 @@ def render_member(  # noqa: PLR0913 - the parts of a panel
     )
 
 
-def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
-    """Render "not a member", "several members" or "no answer"."""
-    fetch_time = error.metadata.get("fetch_time")
-    as_of = format_time(datetime.fromisoformat(fetch_time), shop) if fetch_time else NONE
-    if error.reason == "MEMBER_NOT_FOUND":
-        return _render_search("not_member", say_not_member(email), as_of, shop, NoTokenReason.NO_MEMBER)
-    if error.reason == "MEMBER_AMBIGUOUS":
-        summary = say_several_members(error.metadata.get("member_count", ""), email)
-        return _render_search("ambiguous", summary, as_of, shop, NoTokenReason.SEVERAL_MEMBERS)
-    if error.reason == "BAD_VALUE":
-        return render_unreadable(shop, now)
-    return render_unavailable(error.reason, shop, now)
-
-
-def render_no_identity(shop: Shop, now: datetime) -> View:
-    return _render_without_identity(NO_EMAIL, NoTokenReason.NO_EMAIL, shop, now)
-
-
-def render_unreadable(shop: Shop, now: datetime) -> View:
-    return _render_without_identity(UNREADABLE_EMAIL, NoTokenReason.UNREADABLE_EMAIL, shop, now)
-
-
 def render_unavailable(reason: str, shop: Shop, now: datetime) -> View:
     """Render a panel without data, because of `reason`: a name of ErrorReason, or one of the gateway's own."""
     return View(status="unavailable", summary=say_failure(reason, shop, now))
 
 
-def _render_without_identity(summary: str, why: NoTokenReason, shop: Shop, now: datetime) -> View:
+def render_without_identity(summary: str, why: NoTokenReason, shop: Shop, now: datetime) -> View:
     return View(status="no_identity", summary=summary, as_of=format_time(now, shop), award_token=why, deduct_token=why)
 
 
-def _render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTokenReason) -> View:
+def render_search(status: str, summary: str, as_of: str, shop: Shop, why: NoTokenReason) -> View:
     """Link to the search for members, since there is no single member to link to."""
     return View(
         status=status,

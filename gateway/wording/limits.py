@@ -6,9 +6,10 @@ import msgspec
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
-# The most points that an agent can type.
+# The most characters that an agent can type.
 MAX_NOTE_CHARS = 500
 MAX_REASON_CHARS = 100
+MAX_SUPPORT_ID_CHARS = 100
 # The most points of one award if the shop sets no limit (the loyalty service's bound).
 _MAX_POINTS = 1_000_000
 

@@ -7,13 +7,14 @@ import msgspec
 
 from gateway.wording.limits import Limits, parse_limits
 from protos.loyalty.v1 import loyalty_pb2 as pb
+from runtime.phones import find_country
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """A shop's zone and locale, its limits and reasons, and the URL for searching members.
+    """A shop's zone, locale and country, its limits and reasons, and the URL for searching members.
 
-    `award_reasons`: empty if awards need none. `search_url`: the folder of the members' pages in TRIFFT's admin; empty
-    if no template is set.
+    `country`: ISO 3166, for phone numbers without one; empty if it is not known. `award_reasons`: empty if awards need
+    none. `search_url`: the folder of the members' pages in TRIFFT's admin; empty if no template is set.
     """
 
     zone: ZoneInfo
@@ -22,6 +23,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     award_reasons: tuple[str, ...] = ()
     search_url: str = ""
     is_unverified: bool = False
+    country: str = ""
 
 
 # A loyalty service of an older release does not tell.
@@ -38,7 +40,13 @@ def parse_shop(merchant: pb.Merchant) -> Shop:
         award_reasons=tuple(merchant.award_reasons),
         search_url=_parse_search_url(merchant.admin_member_url),
         is_unverified=merchant.verification.state in _UNVERIFIED,
+        country=parse_country(merchant),
     )
+
+
+def parse_country(merchant: pb.Merchant) -> str:
+    """The shop's country: its setting, else its time zone's. Empty if that has none."""
+    return merchant.country or find_country(merchant.time_zone)
 
 
 def _parse_search_url(admin_member_url: str) -> str:

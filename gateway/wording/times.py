@@ -71,6 +71,11 @@ def is_today(time: datetime, shop: Shop, now: datetime) -> bool:
     return format_day(time, shop) == format_day(now, shop)
 
 
+def find_day_start(now: datetime, shop: Shop) -> datetime:
+    """The first moment of the shop's day."""
+    return now.astimezone(shop.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _format_date(local: datetime) -> str:
     return f"{_format_day_of_year(local)} {local.year}"
 

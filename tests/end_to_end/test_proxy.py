@@ -148,7 +148,7 @@ async def test_proxy_of_the_settings_is_the_way_to_trifft_and_gorgias_alone(tmp_
             said.append(await shop.run("check", "acme"))
     assert shop.proxy.lines == []
     assert {URL(line.split(" ")[1]).host for line in proxy.lines} == {"trifft.test", "gorgias.test"}
-    assert (said[-1][0], said[-1][1].count("refuses our user name or password")) == (1, 3), said
+    assert (said[-1][0], said[-1][1].count("refuses our user name or password")) == (1, 4), said
     assert "s3cret" not in str(said)
 
 

@@ -17,6 +17,7 @@ import loyalty_service.database
 from gateway.events.sights import SIGHTS
 from gateway.events.store import EVENTS
 from gateway.installation.store import INSTALLATIONS
+from gateway.links.link import CHANNELS, LINKS
 from gateway.outbox.entries import NOTES
 from loyalty_service.awards.ledger.tables import awards
 from loyalty_service.callers.table import callers
@@ -48,7 +49,7 @@ async def fetch_version(url: str, schema: Schema) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("schema", "tables"),
-    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS, SIGHTS]), (LOYALTY, LOYALTY_TABLES)],
+    [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS, SIGHTS, LINKS, CHANNELS]), (LOYALTY, LOYALTY_TABLES)],
     ids=["gateway", "loyalty_service"],
 )
 async def test_tables_are_as_the_migrations_make_them(

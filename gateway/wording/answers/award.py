@@ -24,8 +24,8 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 # As in the panel's first line.
 _NO_MEMBER = {
     NoTokenReason.NO_MEMBER: "there is no loyalty member on this ticket.",
-    NoTokenReason.SEVERAL_MEMBERS: "several members have this e-mail. {no_points}",
-    NoTokenReason.NO_EMAIL: "there is no e-mail on this ticket, so no member can be found.",
+    NoTokenReason.SEVERAL_MEMBERS: "several members have this customer's address. {no_points}",
+    NoTokenReason.NO_EMAIL: "there is no address by which a member can be found.",
     NoTokenReason.UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
     NoTokenReason.NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
     NoTokenReason.NOT_VERIFIED: NOT_VERIFIED,

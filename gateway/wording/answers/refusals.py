@@ -5,7 +5,14 @@
 
 from datetime import datetime
 
-from gateway.errors import AwardTokenError, GatewayError, LoyaltyCallError, RateLimitedError, TicketNotFoundError
+from gateway.errors import (
+    AwardTokenError,
+    GatewayError,
+    LoyaltyCallError,
+    OtherCustomerError,
+    RateLimitedError,
+    TicketNotFoundError,
+)
 from gateway.wording.phrases import (
     CHECKING_TIME,
     INSTALL_AGAIN,
@@ -38,12 +45,18 @@ _CAUSES = {
     "PROVIDER_CONTRACT": f". TRIFFT's answer cannot be read, nothing was changed. {TELL_ADMINISTRATOR}",
     "TICKET_MISSING": ". Gorgias did not say which ticket this is. Open the ticket again, then try again.",
     "TICKET_NOT_CHECKED": ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute.",
-    "OTHER_CUSTOMER": f": this ticket now belongs to another customer. {TAG_ADVICE}",
     "CREDENTIAL": f". This button does not work any more. {INSTALL_AGAIN}",
     "BODY_INCOMPLETE": ". Not all that Gorgias sent arrived, this click changed nothing. Try again.",
     "BODY_TIMEOUT": ". What Gorgias sent came too slowly, this click changed nothing. Try again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
+}
+_OTHER_CUSTOMER = ": this ticket now belongs to another customer."
+# By what the panel's member was found, where that is not the ticket's e-mail address.
+_LOST = {
+    "other_email": ": this ticket's customer does not have that e-mail address any more.",
+    "phone": ": this ticket's customer does not have that phone number any more.",
+    "link": ": this ticket's customer is not linked to that member any more.",
 }
 _OTHER_CAUSE = f". Something went wrong on our side, {_THIS_CLICK_CHANGED_NOTHING}"
 _UNREADABLE = f". The button sent something that cannot be read. {INSTALL_AGAIN}"
@@ -65,6 +78,8 @@ def say_refusal(  # noqa: PLR0913 - what a sentence is made of
         case TicketNotFoundError():
             ticket = format_echo(error.ticket_id)
             cause = f": ticket {ticket} is not in this Gorgias account. Try in another ticket of this customer."
+        case OtherCustomerError():
+            cause = f"{_LOST.get(error.found_by, _OTHER_CUSTOMER)} {TAG_ADVICE}"
         case LoyaltyCallError(reason="AWARD_IN_DOUBT"):
             cause = f". {_say_doubt(error, shop, now)} {CHECKING_TIME}{note}"
         case LoyaltyCallError(reason="STATUS_UNKNOWN"):

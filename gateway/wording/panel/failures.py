@@ -34,7 +34,7 @@ def is_lasting_failure(reason: str) -> bool:
 
 def say_failure(reason: str, shop: Shop, now: datetime) -> str:
     """The text if there is no data to show."""
-    failure = _say(reason, shop, now)
+    failure = describe_failure(reason, shop, now)
     if is_lasting_failure(reason):
         return f"No loyalty data: {failure}. {TELL_ADMINISTRATOR}"
     return f"{capitalize(failure)}. {TAG_ADVICE}"
@@ -42,11 +42,12 @@ def say_failure(reason: str, shop: Shop, now: datetime) -> str:
 
 def say_failure_beside_data(reason: str, shop: Shop, now: datetime) -> str:
     """The text after held data."""
-    failure = capitalize(_say(reason, shop, now))
+    failure = capitalize(describe_failure(reason, shop, now))
     return f"{failure}. {TELL_ADMINISTRATOR}" if is_lasting_failure(reason) else failure
 
 
-def _say(reason: str, shop: Shop, now: datetime) -> str:
+def describe_failure(reason: str, shop: Shop, now: datetime) -> str:
+    """Like "TRIFFT was busy at 14:07"."""
     return f"{_FAILURES.get(reason, _OTHER_FAILURE)} at {format_clock(now, shop)}"
 
 

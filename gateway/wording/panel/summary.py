@@ -20,15 +20,19 @@ from runtime.text import drop_mark, join, make_line
 # The statuses of members who may get points; an older loyalty service may not set one.
 ACTIVE = frozenset({pb.MEMBER_STATUS_ACTIVE, pb.MEMBER_STATUS_UNSPECIFIED})
 _NOT_VERIFIED = f"Points cannot be added yet: {NOT_VERIFIED}"
-NO_EMAIL = "No e-mail on this ticket, so no member can be found."
-# There may be an e-mail, but it cannot be read.
-UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
 
 
-def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime) -> str:
-    """The first line of one member. `now`: the time of the failure, if the snapshot is stale."""
+def say_summary(snapshot: pb.Snapshot, shop: Shop, now: datetime, *, found_by: str = "") -> str:
+    """The first line of one member. `now`: the time of the failure, if the snapshot is stale.
+
+    `found_by`: the address that found the member, if it is not the ticket's e-mail.
+    """
     is_old = snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED
-    summary = _say_obstacle(snapshot.member) or join(_list_facts(snapshot, shop, with_coupons=not is_old), " · ")
+    found = f"found by {format_echo(found_by)}" if found_by else ""
+    if obstacle := _say_obstacle(snapshot.member):
+        summary = f"{obstacle} {capitalize(found)}." if found else obstacle
+    else:
+        summary = join([*_list_facts(snapshot, shop, with_coupons=not is_old), *([found] if found else [])], " · ")
     if is_old:
         failure = say_failure_beside_data(name_reason(snapshot.stale_reason), shop, now)
         summary = f"OLD DATA: {_end(summary)} {failure}"
@@ -41,15 +45,6 @@ def gets_points(member: pb.Member) -> bool:
     """Whether points can be added, as the loyalty service decides: an unreadable balance forbids nothing."""
     has_wallet = member.HasField("wallet") or member.wallet_state == pb.WALLET_STATE_UNREADABLE
     return member.status in ACTIVE and has_wallet
-
-
-def say_not_member(email: str) -> str:
-    return f"No loyalty member with {format_echo(email)}"
-
-
-def say_several_members(count: str, email: str) -> str:
-    """`count`: a number, or empty if it is not known."""
-    return f"{count or 'Several'} members have {format_echo(email)}. {NO_POINTS_HERE}"
 
 
 def _end(sentence: str) -> str:

@@ -19,6 +19,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.actions.outcomes import APPLIED, make_response, make_reversal
 from tests.gateway.edge.running import PETER, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.widget.test_view import make_snapshot
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
@@ -484,17 +485,18 @@ NO_MEMBERS: list[tuple[str, str, str]] = [
     (
         "twins@example.com",
         "MEMBER_AMBIGUOUS",
-        "several members have this e-mail. Points cannot be added here.",
+        "several members have this customer's address. Points cannot be added here.",
     ),
-    ("", "MEMBER_NOT_FOUND", "there is no e-mail on this ticket, so no member can be found."),
+    ("", "MEMBER_NOT_FOUND", "there is no address by which a member can be found."),
     ("jana@", "BAD_VALUE", "the e-mail on this ticket cannot be read, so no member can be found."),
 ]
 
 
 async def test_award_without_a_member_says_why_as_the_panel_does(
-    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+    gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
     """The conservative template has its button on every panel; the other one has none here."""
+    helpdesk.answer("GET /customers/101", {"id": 101, "channels": []})
     for email, reason, why in NO_MEMBERS:
         with subtests.test(email=email, reason=reason, why=why):
             scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, reason)

@@ -276,9 +276,9 @@ NO_TOKENS: list[tuple[str, str]] = [
     ("no-member", "Not removed: there is no loyalty member on this ticket."),
     (
         NoTokenReason.SEVERAL_MEMBERS,
-        "Not removed: several members have this e-mail. Points cannot be removed here.",
+        "Not removed: several members have this customer's address. Points cannot be removed here.",
     ),
-    ("no-email", "Not removed: there is no e-mail on this ticket, so no member can be found."),
+    ("no-email", "Not removed: there is no address by which a member can be found."),
     (
         NoTokenReason.UNREADABLE_EMAIL,
         "Not removed: the e-mail on this ticket cannot be read, so no member can be found.",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.actions.token import AwardTokens
+from gateway.customers.identity import FoundBy, Identity
 from tests.gateway.edge.running import JANA, NOW, make_time
 
 TOKENS = AwardTokens([b"k" * 32], life_s=60)
@@ -15,7 +16,7 @@ TOKENS = AwardTokens([b"k" * 32], life_s=60)
     ("ticket_id", "agent"), [("47111", "2@shop.example"), ("4711", "2@shop.example"), ("4711", "12@shop.exampl")]
 )
 def test_other_parts_are_another_request_though_they_read_alike_together(ticket_id: str, agent: str) -> None:
-    token = TOKENS.make("acme", "member-1", email=JANA, fetch_time=make_time(NOW))
+    token = TOKENS.make("acme", "member-1", found_by=Identity(FoundBy.EMAIL, JANA), fetch_time=make_time(NOW))
     panel = TOKENS.parse(token, "acme", datetime.now(UTC))
     one, other = panel.make_request_id(ticket_id, agent), panel.make_request_id("4711", "12@shop.example")
     assert one != other
@@ -25,7 +26,7 @@ def test_other_parts_are_another_request_though_they_read_alike_together(ticket_
 def test_request_id_needs_the_key_of_its_kind_of_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads a nonce in a panel still cannot tell the request that it makes."""
     monkeypatch.setattr("gateway.actions.token.secrets.token_urlsafe", lambda _: "one-nonce-for-all")
-    now, found = datetime.now(UTC), {"email": JANA, "fetch_time": make_time(NOW)}
+    now, found = datetime.now(UTC), {"found_by": Identity(FoundBy.EMAIL, JANA), "fetch_time": make_time(NOW)}
     panels = []
     for tokens in (TOKENS, AwardTokens([b"o" * 32], life_s=60)):
         for debit in (False, True):
@@ -37,13 +38,13 @@ def test_request_id_needs_the_key_of_its_kind_of_token(monkeypatch: pytest.Monke
 
 def test_panel_from_before_a_rotation_knows_its_address() -> None:
     before, after = AwardTokens([b"a" * 32], life_s=60), AwardTokens([b"b" * 32, b"a" * 32], life_s=60)
-    token = before.make("acme", "member-1", email=JANA, fetch_time=make_time(NOW))
+    token = before.make("acme", "member-1", found_by=Identity(FoundBy.EMAIL, JANA), fetch_time=make_time(NOW))
     owner = after.parse(token, "acme", datetime.now(UTC)).owner
     assert (owner.has_email(JANA), owner.has_email("zoe@example.com")) == (True, False)
 
 
 def test_undo_panel_without_a_member_names_none() -> None:
     """One of an older release; the award's number is not taken for a member."""
-    token = TOKENS.make_undo("acme", "A-7", email=JANA, fetch_time=make_time(NOW))
+    token = TOKENS.make_undo("acme", "A-7", found_by=Identity(FoundBy.EMAIL, JANA), fetch_time=make_time(NOW))
     panel = TOKENS.parse_undo(token, "acme", datetime.now(UTC))
     assert (panel.award_id, panel.member_id) == ("A-7", "")

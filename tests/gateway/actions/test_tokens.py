@@ -14,6 +14,7 @@ from itsdangerous import TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from gateway.actions.token import AwardTokens
+from gateway.customers.identity import FoundBy, Identity
 from gateway.errors import AwardTokenError
 from gateway.wording.answers.award import say_award_refusal
 from gateway.wording.answers.undo import say_undo_refusal
@@ -25,7 +26,7 @@ from tests.gateway.edge.running import JANA, NOW, make_time
 OLD = AwardTokenError("old", made_time=datetime(2026, 10, 20, 12, tzinfo=UTC))
 KEY = b"k" * 32
 TOKENS = AwardTokens([KEY], life_s=86_400)
-FOUND: Any = {"email": JANA, "fetch_time": make_time(NOW)}
+FOUND: Any = {"found_by": Identity(FoundBy.EMAIL, JANA), "fetch_time": make_time(NOW)}
 
 
 def test_tokens_live_as_long_as_they_may() -> None:
@@ -101,7 +102,9 @@ def test_whatever_is_no_token_of_ours_is_refused(text: str) -> None:
 def test_panel_knows_its_address_in_every_spelling_and_when_its_data_was_read() -> None:
     now, time = datetime.now(UTC), Timestamp(seconds=1_795_438_500, nanos=123_456_789)
     panel = TOKENS.parse(
-        TOKENS.make("acme", "member-1", email="Jana@b\u00fccher.example", fetch_time=time), "acme", now
+        TOKENS.make("acme", "member-1", found_by=Identity(FoundBy.EMAIL, "Jana@b\u00fccher.example"), fetch_time=time),
+        "acme",
+        now,
     )
     assert panel.fetch_time_ns == 1_795_438_500_123_456_789
     assert panel.owner.has_email("jana@xn--bcher-kva.example")
@@ -113,8 +116,12 @@ def test_panel_knows_its_address_in_every_spelling_and_when_its_data_was_read() 
 @example("", " ")
 def test_panel_of_one_address_is_none_of_another(one: str, other: str) -> None:
     now = datetime.now(UTC)
-    award = TOKENS.parse(TOKENS.make("acme", "member-1", **FOUND | {"email": one}), "acme", now)
-    undo = TOKENS.parse_undo(TOKENS.make_undo("acme", "A-7", **FOUND | {"email": one}), "acme", now)
+    award = TOKENS.parse(
+        TOKENS.make("acme", "member-1", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now
+    )
+    undo = TOKENS.parse_undo(
+        TOKENS.make_undo("acme", "A-7", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now
+    )
     is_same = make_email_key(one) == make_email_key(other)
     assert award.owner.has_email(other) is undo.owner.has_email(other) is is_same
     assert award.owner.has_email(one)
@@ -150,7 +157,7 @@ def test_token_of_another_shop_is_none_of_this_one() -> None:
     "payload",
     [
         ["acme", "member-1", "nonce"],
-        ["acme", "member-1", "nonce", ["phone", "0" * 40], 1],
+        ["acme", "member-1", "nonce", ["iris", "0" * 40], 1],
         ["acme", "member-1", "nonce", ["email", "0" * 40]],
         {"shop": "acme"},
     ],

@@ -90,7 +90,7 @@ def test_fields_to_type_into_begin_empty(variant: str) -> None:
         buttons=Buttons(reasons=("Goodwill",), removes_points=True),
     )
     fields = [node for node in _walk(template) if isinstance(node, dict) and node.get("editable")]
-    assert {node["key"] for node in fields} == {"points", "reason", "note"}
+    assert {node["key"] for node in fields} == {"points", "reason", "note", "support_id"}
     assert {node["value"] for node in fields} == {""}
 
 

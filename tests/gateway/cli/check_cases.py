@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import msgspec
 
+from sandbox.gorgias.account import EmailIntegration
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.whole_shop import JANA, PROFILE, WholeShop
@@ -189,7 +190,18 @@ async def press_as_form(shop: WholeShop) -> None:
     await shop.flush()
 
 
-NO_GORGIAS = {"Gorgias": "failed", "integration": "unknown", "widget": "unknown"}
+async def forget_own_addresses(shop: WholeShop) -> None:
+    """As after an update from a release that did not store them."""
+    await execute(shop.database, "UPDATE installations SET gorgias_addresses = NULL")
+
+
+async def add_mailbox(shop: WholeShop) -> None:
+    account = shop.helpdesk.account
+    mailbox = EmailIntegration(id=account.make_id(), name="Sales", address="sales@acme.example")
+    account.profile = msgspec.structs.replace(account.profile, mailboxes=(*account.profile.mailboxes, mailbox))
+
+
+NO_GORGIAS = {"Gorgias": "failed", "integration": "unknown", "widget": "unknown", "own addresses": "unknown"}
 Lines = dict[str, tuple[Case | str, Case | str, Case | str]]
 LINES: Lines = {
     "verified": (
@@ -221,6 +233,11 @@ LINES: Lines = {
         Case(remove_widget, {"widget": "failed"}, fix),
         Case(edit_widget, {"widget": "failed"}, fix),
         Case(switch_widget_off, {"widget": "failed"}, fix),
+    ),
+    "own addresses": (
+        Case(forget_own_addresses, {"own addresses": "failed"}, fix),
+        Case(add_mailbox, {"own addresses": "failed"}, fix),
+        "a key that may not list integrations is refused the widget's, too: that is told by the line Gorgias",
     ),
     "buttons": (
         Case(answer_gorgias("GET /customers/1", 503), {"buttons": "unknown"}, answer_again),

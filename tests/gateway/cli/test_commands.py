@@ -65,6 +65,7 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
         "Gorgias": "ok",
         "integration": "ok",
         "widget": "ok",
+        "own addresses": "ok",
         "buttons": "ok",
         "notes": "ok",
         "awards": "ok",
@@ -339,3 +340,24 @@ async def test_operator_pastes_webhooks_and_replaces_their_secret(
     assert rotated.data["former_expire_time"] is not None
     again = await operator.run("webhook", "show", "acme", "--json")
     assert again.data["header_value"] == rotated.data["header_value"]
+
+
+async def test_own_addresses_are_set_kept_and_taken_away(
+    operator: Operator, add: list[str], install: list[str]
+) -> None:
+    """Beside those of Gorgias' mailboxes; what is given replaces what is stored."""
+    await operator.run(*add)
+
+    async def count(*options: str) -> str:
+        installed = await operator.run("install", "acme", *options)
+        assert installed.code == 0, installed.err
+        checks = (await operator.run("check", "acme", "--json")).data["checks"]
+        [found] = [check for check in checks if check["name"] == "own addresses"]
+        return str(found["detail"])
+
+    await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    assert await count() == "4 addresses of the shop's own: they find no member"
+    assert (await count("--own-address", "new@acme.example")).startswith("3 addresses ")
+    assert (await count("--empty-own-address")).startswith("2 addresses ")
+    wrong = await operator.run("install", "acme", "--own-address", "acme")
+    assert (wrong.code, "--own-address must be an e-mail address of the shop" in wrong.err) == (2, True)

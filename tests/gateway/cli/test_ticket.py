@@ -12,6 +12,7 @@ from aiohttp import web
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
+from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.token import TOKENS
 from gateway.app import STORE, create_app
 from gateway.config import Config
@@ -74,7 +75,7 @@ async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop
             credential=installation.credential,
             webhook_secret="",
             session=session,
-            tokens=PanelTokens(app[TOKENS], "acme"),
+            tokens=PanelTokens(app[TOKENS], app[LINK_TOKENS], "acme"),
         )
         yield Shop(gateway, app, operator, helpdesk)
     server.close()
@@ -103,8 +104,10 @@ async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
         assert await shop.call(ticket_id, customer_id, email) == status
         code, [event, *_], checks = await shop.check_json(ticket_id)
         assert (event["url"], event["source"], event["status"]) == ("current", source, status)
-        assert (event["customer_id"], event["lookup_ms"] is not None) == (customer_id, source == "gorgias")
-        assert (event["buttons"], event["is_stale"]) == (["add"] if status == "member" else [], False)
+        is_asked = source == "gorgias" or status in {"not_member", "no_identity"}
+        assert (event["customer_id"], event["lookup_ms"] is not None) == (customer_id, is_asked)
+        buttons = {"member": ["add"], "blocked": []}.get(status, ["link"])
+        assert (event["buttons"], event["is_stale"]) == (buttons, False)
         assert (checks["sidebar"]["state"], code) == (state, int(state == "failed")), checks
     _, events, _ = await shop.check_json(4711)
     assert [event["source"] for event in events] == ["encoded_url", "url"]
@@ -121,6 +124,56 @@ async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
     ):
         assert words in told
     assert "jana" not in told.lower()
+
+
+async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> None:
+    """What was asked for, what of it decided, and what is not known: without an address."""
+    by_phone = shop.helpdesk.add_ticket(None, ("phone", "+421 900 000 000"), ("whatsapp", "421900000000"))
+    assert by_phone.customer_id
+    assert await shop.call(by_phone.id, by_phone.customer_id, "None") == "member"
+    code, [event], checks = await shop.check_json(by_phone.id)
+    assert (code, event["source"], event["others"], event["found_by"]) == (0, "url_has_none", "searched", "phone")
+    assert event["lookup_ms"] is not None
+    assert {name: checks[name]["detail"] for name in ("ticket", "link", "addresses", "member")} == {
+        "ticket": f"its customer {by_phone.customer_id} has no e-mail address",
+        "link": "no agent has linked the customer to a member",
+        "addresses": "the customer has 0 other e-mail and 1 phone to look for",
+        "member": "TRIFFT has one member with a phone number of the customer",
+    }
+    told = (await shop.check(by_phone.id)).out
+    assert "has no e-mail address; then: the customer's other addresses (asked in " in told
+    assert "TRIFFT: one member, found by a phone number, read for this call" in told
+    assert "900" not in told.replace(str(by_phone.id), "")
+    silent = shop.helpdesk.add_ticket("nobody@example.com", ("phone", "+421900000000"))
+    shop.helpdesk.account.faults.set(GorgiasFault(kind="status", operation="get_customer", status=503))
+    assert await shop.call(silent.id, silent.customer_id, "nobody@example.com") == "unavailable"
+    code, [event], checks = await shop.check_json(silent.id)
+    assert (code, event["reason"], event["others"]) == (1, "GORGIAS_SILENT", "not_said")
+    assert checks["addresses"]["state"] == checks["sidebar"]["state"] == "failed"
+    assert "unavailable (GORGIAS_SILENT)" in checks["sidebar"]["detail"]
+    assert "TRIFFT: no member with the ticket's e-mail address" in (await shop.check(silent.id)).out
+    shop.helpdesk.account.faults.clear()
+    _, _, checks = await shop.check_json(silent.id)
+    assert checks["sidebar"]["detail"].endswith("; a new event would be answered: member")
+
+
+async def test_link_and_own_address_are_told(shop: Shop) -> None:
+    own = shop.helpdesk.add_ticket("support@acme.example")
+    assert await shop.call(own.id, own.customer_id, "support@acme.example") == "no_identity"
+    _, [event], checks = await shop.check_json(own.id)
+    assert (event["others"], checks["ticket"]["state"]) == ("none", "warning")
+    assert checks["ticket"]["detail"].startswith(f"its customer {own.customer_id} has an e-mail address of the shop")
+    body = await (await shop.gateway.get_widget("None", ticket_id="4714", customer_id="104")).json()
+    form = {"link_token": body["link_token"], "support_id": "JN-4821", "ticket_id": "4714", "agent_name": "Ana"}
+    headers = {"Authorization": f"Bearer {shop.gateway.credential}"}
+    url = f"{shop.gateway.url}/gorgias/actions/link-member"
+    async with shop.gateway.session.post(url, data=form, headers=headers) as response:
+        assert response.status == 200, await response.text()
+    assert await shop.call(4714, 104, "None") == "member"
+    code, [event, *_], checks = await shop.check_json(4714)
+    assert (code, event["found_by"], event["others"]) == (0, "link", None)
+    assert checks["link"]["detail"] == "L-1 links the customer to a member: it decides"
+    assert "found by an agent's link" in (await shop.check(4714)).out
 
 
 async def test_ticket_that_gorgias_never_called_for(shop: Shop) -> None:

@@ -74,7 +74,7 @@ class World:
         self.scripted.snapshot_requests.clear()
         status, body = await self.fetch(get_target(send(template, values)), has_header=has_header)
         emails = [request.identity.email for request in self.scripted.snapshot_requests]
-        assert set(self.helpdesk.requests) <= {f"GET /tickets/{ticket.id}"}
+        assert set(self.helpdesk.requests) <= {f"GET /tickets/{ticket.id}", f"GET /customers/{ticket.customer_id}"}
         return Asked(status, body, emails, list(self.helpdesk.requests))
 
     async def fetch(self, target: str, *, has_header: bool) -> tuple[int, dict[str, Any]]:
@@ -163,19 +163,23 @@ async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: st
     assert (asked.emails, asked.calls) == ([email], [])
 
 
+NO_ADDRESS = "This customer has no e-mail address and no phone number that can be looked for."
 ABSENT: list[tuple[str, Sender]] = [
     *itertools.product(["", "None", "{{ticket.customer.email}}"], SENDERS),
     *itertools.product([" "], [send_as_requests, send_all_encoded]),
 ]
 
 
-async def test_absent_address_asks_nobody(world: World, subtests: pytest.Subtests) -> None:
+async def test_for_an_absent_address_the_customers_others_are_asked_for(
+    world: World, subtests: pytest.Subtests
+) -> None:
     for email, send in ABSENT:
         with subtests.test(email=email, send=send):
             asked = await world.ask(email, send)
             assert (asked.status, asked.body["status"]) == (200, "no_identity")
-            assert asked.body["summary"] == "No e-mail on this ticket, so no member can be found."
-            assert (asked.emails, asked.calls) == ([], [])
+            assert asked.body["summary"] == NO_ADDRESS
+            assert asked.emails == []
+            assert [call.rpartition("/")[0] for call in asked.calls] == ["GET /customers"]
 
 
 NOT_OURS: list[str] = ["", "?", "?email=victim@example.com", "?token={}&email=victim@example.com"]

@@ -6,10 +6,9 @@ from gateway.errors import OtherCustomerError, TicketNotCheckedError, TicketNotF
 from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from gateway.installation.store import InstallationStore
 from sandbox.gorgias.faults import Fault
-from tests.gateway.outbox.room import REQUEST, Room, make_award
+from tests.gateway.outbox.room import REQUEST, JanasPanel, Room, make_award
 from tests.gateway.statements import execute
 
-JANA = "jana@example.com"
 PATIENCE_S = 20.0
 
 
@@ -20,7 +19,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def check(room: Room, ticket_id: str = "4711", *, merchant_id: str = "acme") -> None:
-    await room.ownership.check(merchant_id, ticket_id, JANA.__eq__, timeout_s=PATIENCE_S)
+    await room.ownership.check(merchant_id, ticket_id, JanasPanel(), country="", timeout_s=PATIENCE_S)
 
 
 async def test_each_press_is_one_request_where_the_ticket_says_it(room: Room) -> None:
@@ -68,6 +67,7 @@ async def test_nobody_can_be_asked_while_the_database_is_gone(room: Room) -> Non
 
 async def test_presses_keep_to_our_share_of_the_rate(room: Room) -> None:
     """Then nobody is asked, and the press is refused until there is room."""
+    room.helpdesk.make_room()
     for number in range(REQUESTS):
         with pytest.raises(TicketNotFoundError):
             await check(room, str(9_000_000 + number))

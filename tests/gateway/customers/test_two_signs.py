@@ -14,4 +14,4 @@ def test_two_encoded_signs_are_asked_of_gorgias(email: str) -> None:
 
 def test_one_encoded_sign_is_decoded_once() -> None:
     call = WidgetCall(ticket_id="4711", customer_id="101", email="jana%2540%40shop.example")
-    assert parse_customer(call) == Customer("jana%40@shop.example")
+    assert parse_customer(call) == Customer("jana%40@shop.example", 101)

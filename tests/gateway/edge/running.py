@@ -13,9 +13,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from yarl import URL
 
 from gateway.__main__ import listen, make_runner
+from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.token import TOKENS, AwardTokens, Panel, UndoPanel
 from gateway.app import create_app
 from gateway.config import Config
+from gateway.customers.identity import FoundBy, Identity
 from gateway.gorgias.widget_url import render_widget_url
 from gateway.installation.store import Target
 from runtime.clock import SystemClock
@@ -57,29 +59,35 @@ class Gateway:
         return re.sub(r"\{\{([a-z.]+)\}\}", lambda variable: values[variable[1]], template)
 
     async def get_widget(
-        self, email: str = "jana@example.com", *, token: str | None = None, ticket_id: str = "4711"
+        self,
+        email: str = "jana@example.com",
+        *,
+        token: str | None = None,
+        ticket_id: str = "4711",
+        customer_id: str = "101",
     ) -> aiohttp.ClientResponse:
         """`email` goes onto the wire as it stands. `token`: a credential that is not this shop's."""
-        url = self.make_widget_url(email, ticket_id=ticket_id, credential=token)
+        url = self.make_widget_url(email, ticket_id=ticket_id, customer_id=customer_id, credential=token)
         return await self.session.get(URL(url, encoded=True))
 
     async def press(self, **values: str) -> aiohttp.ClientResponse:
         """The button, as a form, with a token of a fresh panel unless one is given."""
         form = {"award_token": self.tokens.make("member-1"), "points": "100", "ticket_id": "4711", **values}
-        return await self._post("award-points", form)
+        return await self.post("award-points", form)
 
     async def press_deduct(self, **values: str) -> aiohttp.ClientResponse:
         """The button that removes points, likewise."""
         token = self.tokens.make("member-1", debit=True)
         form = {"deduct_token": token, "points": "50", "reason": "Correction", "ticket_id": "4711", **values}
-        return await self._post("deduct-points", form)
+        return await self.post("deduct-points", form)
 
     async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
         """The button that undoes, likewise."""
         form = {"undo_token": self.tokens.make_undo("A-10482"), "ticket_id": "4711", **values}
-        return await self._post("undo-award", form)
+        return await self.post("undo-award", form)
 
-    async def _post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
+    async def post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
+        """Any button, as a form."""
         headers = {"Authorization": f"Bearer {self.credential}"}
         return await self.session.post(f"{self.url}/gorgias/actions/{action}", data=form, headers=headers)
 
@@ -90,22 +98,25 @@ class PanelTokens:
     They are of this gateway's shop, `merchant_id`, unless another `shop` is given.
     """
 
-    def __init__(self, tokens: AwardTokens, merchant_id: str) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: AwardTokens, links: LinkTokens, merchant_id: str) -> None:
+        self.tokens = tokens
+        self.links = links
         self._merchant_id = merchant_id
 
     def make(self, member_id: str, email: str = JANA, *, debit: bool = False, shop: str = "") -> str:
         merchant_id, time = shop or self._merchant_id, make_time(NOW)
-        return self._tokens.make(merchant_id, member_id, email=email, fetch_time=time, debit=debit)
+        found_by = Identity(FoundBy.EMAIL, email)
+        return self.tokens.make(merchant_id, member_id, found_by=found_by, fetch_time=time, debit=debit)
 
     def make_undo(self, award_id: str, email: str = JANA, *, shop: str = "") -> str:
-        return self._tokens.make_undo(shop or self._merchant_id, award_id, email=email, fetch_time=make_time(NOW))
+        found_by = Identity(FoundBy.EMAIL, email)
+        return self.tokens.make_undo(shop or self._merchant_id, award_id, found_by=found_by, fetch_time=make_time(NOW))
 
     def parse(self, text: str, *, debit: bool = False) -> Panel:
-        return self._tokens.parse(text, self._merchant_id, NOW, debit=debit)
+        return self.tokens.parse(text, self._merchant_id, NOW, debit=debit)
 
     def parse_undo(self, text: str) -> UndoPanel:
-        return self._tokens.parse_undo(text, self._merchant_id, NOW)
+        return self.tokens.parse_undo(text, self._merchant_id, NOW)
 
 
 def make_time(time: datetime) -> Timestamp:
@@ -135,7 +146,7 @@ async def run_gateway(
             credential=credential,
             webhook_secret=webhook_secret,
             session=session,
-            tokens=PanelTokens(app[TOKENS], "acme"),
+            tokens=PanelTokens(app[TOKENS], app[LINK_TOKENS], "acme"),
         )
 
 

@@ -1,7 +1,8 @@
 """A loyalty service with scripted answers, on a real port."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -60,10 +61,11 @@ class ScriptedLoyalty:
     """Gives scripted answers, and keeps the requests. An Event holds GetSnapshot until it is set.
 
     An award or a reversal that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by
-    number.
+    number. `members`: if any, GetSnapshot looks for its identities there, each one search.
     """
 
     def __init__(self) -> None:
+        self.members: dict[str, Sequence[pb.Snapshot]] = {}
         self.snapshot: pb.Snapshot | Failure | asyncio.Event = Failure(grpc.StatusCode.INTERNAL)
         self.award: pb.AwardPointsResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
         self.reversal: pb.ReverseAwardResponse | Failure = Failure(grpc.StatusCode.INTERNAL)
@@ -83,6 +85,8 @@ class ScriptedLoyalty:
     async def get_snapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
         self.snapshot_requests.append(request)
         self.authorizations.add(str(dict(context.invocation_metadata() or ())["authorization"]))
+        if self.members:
+            return await find_by_rule(self.members, request, context)
         if isinstance(self.snapshot, asyncio.Event):
             await self.snapshot.wait()
         if isinstance(self.snapshot, Failure):
@@ -126,6 +130,32 @@ class ScriptedLoyalty:
 
     async def get_merchant(self, _request: pb.GetMerchantRequest, _context: Context) -> pb.GetMerchantResponse:
         return pb.GetMerchantResponse(merchant=self.merchant)
+
+
+async def find_by_rule(
+    members: Mapping[str, Sequence[pb.Snapshot]], request: pb.GetSnapshotRequest, context: Context
+) -> pb.GetSnapshotResponse:
+    """As the loyalty service does: the first group that finds anybody decides. Each identity is one search."""
+    groups = request.identity_groups or [pb.IdentityGroup(identities=[request.identity])]
+    searches, most = 0, request.max_search_count or 5
+    for number, group in enumerate(groups):
+        found: dict[str, tuple[pb.Snapshot, pb.MemberIdentity]] = {}
+        for identity in group.identities:
+            searches += 1
+            if searches > most:
+                count = {"search_count": str(most)}
+                await Failure(grpc.StatusCode.FAILED_PRECONDITION, "SEARCHES_EXHAUSTED", count).abort(context)
+            for snapshot in members.get(getattr(identity, str(identity.WhichOneof("identity"))), ()):
+                found.setdefault(snapshot.member.member_id, (snapshot, identity))
+        metadata = {"search_count": str(searches), "fetch_time": "2026-11-23T12:55:00+00:00"}
+        if len(found) > 1:
+            support_ids = [one.member.support_id for one, _ in found.values()]
+            metadata |= {"member_count": str(len(found)), "support_ids": json.dumps(support_ids)}
+            await Failure(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_AMBIGUOUS", metadata).abort(context)
+        for snapshot, identity in found.values():
+            return pb.GetSnapshotResponse(snapshot=snapshot, found_by=identity, found_in_group=number)
+    await Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND", metadata).abort(context)
+    raise AssertionError("abort raises")
 
 
 def add_scripts(server: grpc.aio.Server, get_script: Callable[[str], ScriptedLoyalty]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.token import TOKENS, AwardTokens
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
@@ -51,6 +52,7 @@ class Edge:
         self._scripts: dict[str, ScriptedLoyalty] = {}
         self.url = ""
         self.tokens: AwardTokens
+        self.link_tokens: LinkTokens
 
     def get_script(self, merchant_id: str) -> ScriptedLoyalty:
         return self._scripts[merchant_id]
@@ -70,7 +72,7 @@ class Edge:
             credential=installation.credential,
             webhook_secret=installation.webhook_secret or "",
             session=self._session,
-            tokens=PanelTokens(self.tokens, merchant_id),
+            tokens=PanelTokens(self.tokens, self.link_tokens, merchant_id),
         )
         yield Shop(gateway, helpdesk, scripted, self._database)
         await self._store.delete(merchant_id)  # nobody waits for its notes
@@ -92,5 +94,5 @@ async def run_edge(path: Path) -> AsyncIterator[Edge]:
                 run_scripts(edge.get_script) as target,
                 serve(path, target, gorgias_requests=1_000_000) as (app, edge.url),
             ):
-                edge.tokens = app[TOKENS]
+                edge.tokens, edge.link_tokens = app[TOKENS], app[LINK_TOKENS]
                 yield edge

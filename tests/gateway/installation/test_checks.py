@@ -107,6 +107,7 @@ def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
         "Gorgias": "failed",
         "integration": "unknown",
         "widget": "unknown",
+        "own addresses": "unknown",
         "buttons": "unknown",
         "notes": "unknown",
     }

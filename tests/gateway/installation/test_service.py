@@ -9,7 +9,7 @@ from gateway.installation.service import InstallError, install, uninstall
 from gateway.installation.store import InstallationStore, Target
 from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 
-CALLS_OF_INSTALL = ["GET /integrations", "POST /integrations", "GET /widgets", "POST /widgets"]
+CALLS_OF_INSTALL = ["GET /integrations", "POST /integrations", "GET /widgets", "POST /widgets", "GET /integrations"]
 CALLS_OF_UNINSTALL = 5
 
 
@@ -26,7 +26,29 @@ async def test_install_makes_one_integration_and_one_widget(
     assert integration.http.url == render_widget_url(PUBLIC_URL, installation.credential)
     assert integration.http.headers == {"Authorization": f"Bearer {installation.credential}"}
     assert widget.integration_id == integration.id
-    assert changes.words == (f"integration {integration.id} created", f"widget {widget.id} created")
+    own = "2 addresses of the shop's own stored, as Gorgias names them"
+    assert changes.words == (f"integration {integration.id} created", f"widget {widget.id} created", own)
+    assert installation.gorgias_addresses == ("support@acme.example", "orders@acme.example")
+
+
+async def test_own_addresses_stay_where_gorgias_does_not_say_them(
+    store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
+) -> None:
+    """Odd records are no mailboxes. Those that an operator set stay beside Gorgias'."""
+    target = msgspec.structs.replace(target, own_addresses=("shop@acme.example",))
+    await install(store, gorgias, "acme", target, Buttons())
+    names = ("support@acme.example", "orders@acme.example")
+    assert set(await store.list_own_addresses("acme")) == {"shop@acme.example", *names}
+    records: list[object] = [
+        None,
+        5,
+        {"type": "email"},
+        {"type": "email", "meta": {"address": "no address"}},
+        {"meta": []},
+    ]
+    records += [{"type": "http", "meta": {"address": "a@x.example"}}, {"type": "gmail", "meta": {"address": names[0]}}]
+    helpdesk.answer("GET /integrations", {"data": records, "meta": {"next_cursor": None}})
+    assert await gorgias.list_mailboxes() == [names[0]]
 
 
 async def test_install_repeated_writes_nothing(

@@ -19,5 +19,5 @@ async def each_database(database_url: str) -> AsyncIterator[Database]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no loyalty service that does not answer. Nor does anybody wait for a worker that rests."""
     monkeypatch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
-    for room in ("gateway.notes.service", "gateway.outbox.delivery"):
+    for room in ("gateway.notes.service", "gateway.outbox.subject"):
         monkeypatch.setattr(f"{room}.TIMEOUT_S", PATIENCE_S)

@@ -9,15 +9,20 @@ import grpc
 from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
+from gateway.customers.identity import FoundBy
 from gateway.customers.ownership import Ownership
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore
+from gateway.links.service import Links
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.outbox.service import Outbox, open_outbox
+from gateway.outbox.subjects import Subjects
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
+from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
@@ -63,12 +68,27 @@ class Clock:
         return time.monotonic() + self.ahead_s
 
 
+class JanasPanel:
+    """A panel that was found by her e-mail address."""
+
+    kind = FoundBy.EMAIL
+
+    def has_email(self, email: str) -> bool:
+        return email == "jana@example.com"
+
+    def has_phone(self, _number: str) -> bool:
+        return False
+
+    has_link = has_phone
+
+
 @dataclass
 class Room:
     """`notes` are the internal notes of a ticket as their lines, oldest first."""
 
     ownership: Ownership
     outbox: Outbox
+    links: LinkStore
     database: Database
     helpdesk: Helpdesk
     loyalty: TicketLoyalty
@@ -168,11 +188,11 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
         client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
+        links = LinkStore(database, KEYS)
         opened = open_outbox(
             database,
             accounts,
-            client,
-            merchants,
+            Subjects(client, merchants, links, clock=clock),
             registry,
             press_life_s=86_400.0,
             poll_s=_POLL_S,
@@ -180,7 +200,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
             clock=clock,
         )
         outbox = await stack.enter_async_context(opened)
-        yield Room(Ownership(accounts), outbox, database, helpdesk, loyalty, registry, clock)
+        yield Room(Ownership(accounts, Links(links)), outbox, links, database, helpdesk, loyalty, registry, clock)
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:

@@ -10,7 +10,9 @@ import grpc
 import pytest
 from cryptography.fernet import Fernet
 
+from gateway.actions.link_token import LinkTokens
 from gateway.actions.token import AwardTokens
+from gateway.customers.identity import FoundBy, Identity
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore
 from gateway.outbox.statements import LEASE_S
@@ -58,12 +60,24 @@ class Stack:
 
     async def press(self, url: str) -> int:
         tokens = AwardTokens(SecretKeys([KEY]).derive("award-token"), life_s=DAY_S)
-        token = tokens.make("acme", "member-1", email=JANA, fetch_time=make_time(datetime.now(UTC)))
-        form = {"award_token": token, "points": "100", "ticket_id": "4711"}
+        token = tokens.make(
+            "acme", "member-1", found_by=Identity(FoundBy.EMAIL, JANA), fetch_time=make_time(datetime.now(UTC))
+        )
+        return await self._post(url, "award-points", {"award_token": token, "points": "100"})
+
+    async def press_link(self, url: str) -> int:
+        """The customer of the same ticket."""
+        tokens = LinkTokens(SecretKeys([KEY]).derive("link-token"), life_s=DAY_S)
+        token = tokens.make_link("acme", 101)
+        return await self._post(url, "link-member", {"link_token": token, "support_id": "JN-4821"})
+
+    async def _post(self, url: str, action: str, form: dict[str, str]) -> int:
         headers = {"Authorization": f"Bearer {self.credential}"}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{url}/gorgias/actions/award-points", data=form, headers=headers) as response,
+            session.post(
+                f"{url}/gorgias/actions/{action}", data={"ticket_id": "4711", **form}, headers=headers
+            ) as response,
         ):
             return response.status
 
@@ -132,13 +146,15 @@ async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_t
 
 
 async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stack) -> None:
-    """Gorgias has it, and its answer never comes."""
+    """Gorgias has that of a link, and its answer never comes; that of an award waits behind it."""
     stack.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message", after_commit=True))
     async with run_process(stack.settings) as process:
-        assert await stack.press(await read_address(process)) == 200
+        url = await read_address(process)
+        assert await stack.press_link(url) == 200
         await wait_until(stack.is_sending)
+        assert await stack.press(url) == 200
         process.kill()
         await process.wait()
     stack.helpdesk.account.faults.clear()
     await restart(stack)
-    assert stack.list_marks() == ["Award A-10482 · added"]
+    assert sorted(stack.list_marks()) == ["Award A-10482 · added", "Link L-1 · made"]

@@ -16,7 +16,7 @@ from runtime.database import Database
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.scripted import Failure
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.outbox.room import REQUEST, TICKET, Room, TicketLoyalty, let_pass, make_award, open_room
+from tests.gateway.outbox.room import REQUEST, TICKET, JanasPanel, Room, TicketLoyalty, let_pass, make_award, open_room
 from tests.gateway.waiting import wait_until
 
 ADDED = "Award A-10482 · added"
@@ -181,7 +181,7 @@ async def test_note_of_a_shop_that_has_just_turned_them_on_is_written(
 ) -> None:
     """What is remembered of the shop says that it wants none."""
     await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
-    await room.ownership.check("acme", str(TICKET), lambda _email: True, timeout_s=20.0)
+    await room.ownership.check("acme", str(TICKET), JanasPanel(), country="", timeout_s=20.0)
     await installations.update("acme", target)
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()

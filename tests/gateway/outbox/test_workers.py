@@ -12,18 +12,20 @@ from prometheus_client import CollectorRegistry
 from gateway.database import open_database
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
+from gateway.links.store import LinkStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
-from gateway.notes.service import Notes
 from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
 from gateway.outbox.metrics import OutboxMetrics
 from gateway.outbox.statements import LEASE_S
 from gateway.outbox.store import OutboxStore
+from gateway.outbox.subjects import Subjects
 from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from sandbox.gorgias.ticket import Message
+from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import REQUEST, TICKET, Clock, Room, TicketLoyalty, let_pass, make_award, open_room
 
@@ -49,7 +51,11 @@ async def loose(
         yield (
             store,
             Delivery(
-                store, accounts, client, Notes(client, merchants), OutboxMetrics(CollectorRegistry()), clock=clock
+                store,
+                accounts,
+                Subjects(client, merchants, LinkStore(database, KEYS), clock=clock),
+                OutboxMetrics(CollectorRegistry()),
+                clock=clock,
             ),
             clock,
         )

@@ -9,9 +9,17 @@ import msgspec
 import pytest
 
 from gateway.installation.buttons import Buttons
-from gateway.widget.template import AWARD_ROUTE, DEDUCT_ROUTE, UNDO_ROUTE, Variant, render_template
+from gateway.widget.template import (
+    AWARD_ROUTE,
+    DEDUCT_ROUTE,
+    LINK_ROUTE,
+    UNDO_ROUTE,
+    UNLINK_ROUTE,
+    Variant,
+    render_template,
+)
 from gateway.widget.undo import Undo
-from gateway.widget.view import View, render_body, render_member
+from gateway.widget.view import LinkButton, LinkedRow, View, render_body, render_member
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.widget.test_view import NOW, SHOP, make_snapshot, make_views
 from tests.gateway.wording.test_support import make_award
@@ -30,7 +38,9 @@ def make_full_view() -> View:
     award = make_award(until=NOW + timedelta(minutes=25))
     details = pb.Member(pending_points=50, recent_movements=[pb.Movement(change="100")])
     snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]), member=details)
-    return render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
+    view = render_member(snapshot, "token", SHOP, NOW, undo=Undo(award=award, token="bound"))
+    link, linked = LinkButton(link_token="token"), LinkedRow(title="Linked by Ana, 23 Nov", unlink_token="token")
+    return msgspec.structs.replace(view, link_member=(link,), linked=(linked,))
 
 
 def iter_read(node: Any, scope: Any, way: str = "") -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - JSON
@@ -54,6 +64,10 @@ def iter_buttons(node: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
     yield from node.get("meta", {}).get("custom", {}).get("buttons", ())
     for child in node.get("widgets", ()):
         yield from iter_buttons(child)
+
+
+def find_buttons(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  # noqa: B008 - frozen
+    return {button["label"]: button for button in iter_buttons(render(variant, buttons))}
 
 
 def list_parameters(button: Any) -> list[Any]:  # noqa: ANN401 - JSON
@@ -87,6 +101,9 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
                 ".support_awards.line",
                 ".undo.title",
                 ".undo.undo_token",
+                ".link_member.link_token",
+                ".linked.title",
+                ".linked.unlink_token",
                 ".coupon_list.coupons.line",
             },
         ),
@@ -94,7 +111,7 @@ def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Varia
             "conservative",
             {
                 *(".details_text", ".support_awards_text", ".undo_text", ".undo_token", ".coupons_text"),
-                *(".award_token", ".deduct_token"),
+                *(".award_token", ".deduct_token", ".linked_text", ".link_token", ".unlink_token"),
             },
         ),
     ],
@@ -110,14 +127,28 @@ def test_template_conservative_has_cards_and_texts_only() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: Variant) -> None:
-    award, undo = iter_buttons(render(variant))
-    assert (award["label"], award["action"]["url"]) == ("Add Loyalty Points", f"https://edge.example{AWARD_ROUTE}")
-    assert (undo["label"], undo["action"]["url"]) == ("Undo last award", f"https://edge.example{UNDO_ROUTE}")
+def test_buttons_have_a_token_of_their_own_and_say_who_clicked_where(variant: Variant) -> None:
+    sent = {
+        label: (button["action"]["url"], [parameter["key"] for parameter in list_parameters(button)])
+        for label, button in find_buttons(variant).items()
+    }
     click = ["ticket_id", "agent_email", "agent_name"]
-    assert [parameter["key"] for parameter in list_parameters(award)] == ["award_token", "points", "note", *click]
-    assert [parameter["key"] for parameter in list_parameters(undo)] == ["undo_token", *click]
-    assert not any(parameter["editable"] for parameter in list_parameters(undo))
+    assert sent == {
+        "Add Loyalty Points": (f"https://edge.example{AWARD_ROUTE}", ["award_token", "points", "note", *click]),
+        "Undo last award": (f"https://edge.example{UNDO_ROUTE}", ["undo_token", *click]),
+        "Link to member": (f"https://edge.example{LINK_ROUTE}", ["link_token", "support_id", *click]),
+        "Unlink": (f"https://edge.example{UNLINK_ROUTE}", ["unlink_token", *click]),
+    }
+    for label in ("Undo last award", "Unlink"):
+        assert not any(parameter["editable"] for parameter in list_parameters(find_buttons(variant)[label]))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_button_that_links_wants_the_support_id(variant: Variant) -> None:
+    token, support_id, *_ = list_parameters(find_buttons(variant)["Link to member"])
+    assert (token["value"], token["editable"]) == ("{{link_token}}", False)
+    assert support_id["label"] == "Support ID (the customer reads it in their app)"
+    assert (support_id["editable"], support_id["mandatory"]) == (True, True)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -126,9 +157,8 @@ def test_buttons_are_two_each_with_its_own_token_and_who_clicked_where(variant: 
     [((), "Reason"), (REASONS, "Reason (type the first letters: Late delivery, Damaged item, Goodwill)")],
 )
 def test_button_that_removes_points_wants_a_reason(variant: Variant, reasons: tuple[str, ...], label: str) -> None:
-    award, deduct, undo = iter_buttons(render(variant, Buttons(reasons=reasons, removes_points=True)))
-    assert (award["label"], undo["label"]) == ("Add Loyalty Points", "Undo last award")
-    assert (deduct["label"], deduct["action"]["url"]) == ("Remove points", f"https://edge.example{DEDUCT_ROUTE}")
+    deduct = find_buttons(variant, Buttons(reasons=reasons, removes_points=True))["Remove points"]
+    assert deduct["action"]["url"] == f"https://edge.example{DEDUCT_ROUTE}"
     token, points, reason, note, *click = list_parameters(deduct)
     assert (token["key"], token["value"], token["editable"]) == ("deduct_token", "{{deduct_token}}", False)
     assert [(one["key"], one["label"], one["editable"], one["mandatory"]) for one in (points, reason, note)] == [
@@ -145,7 +175,7 @@ def test_buttons_that_change_points_stand_together() -> None:
     assert [button["label"] for button in iter_buttons(add)] == ["Add Loyalty Points", "Remove points"]
     [card] = render("conservative", REMOVING)["widgets"]
     labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
-    assert labels == ["Add Loyalty Points", "Remove points", "Undo last award"]
+    assert labels[:3] == ["Add Loyalty Points", "Remove points", "Undo last award"]
 
 
 def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
@@ -155,6 +185,8 @@ def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
     labels = {path: [button["label"] for button in iter_buttons(node)] for path, node in lists.items()}
     assert {path: found for path, found in labels.items() if found} == {
         "add_points": ["Add Loyalty Points"],
+        "link_member": ["Link to member"],
+        "linked": ["Unlink"],
         "undo": ["Undo last award"],
     }
 
@@ -162,27 +194,30 @@ def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
 def test_conservative_template_keeps_its_buttons_on_the_card() -> None:
     [card] = render("conservative")["widgets"]
     labels = [button["label"] for button in card["meta"]["custom"]["buttons"]]
-    assert labels == ["Add Loyalty Points", "Undo last award"]
+    assert labels == ["Add Loyalty Points", "Undo last award", "Link to member", "Unlink"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_reason_is_asked_for_where_the_shop_has_reasons(variant: Variant) -> None:
-    award, undo = iter_buttons(render(variant, Buttons(reasons=REASONS)))
+    buttons = find_buttons(variant, Buttons(reasons=REASONS))
+    award = buttons.pop("Add Loyalty Points")
     assert [parameter["key"] for parameter in list_parameters(award)][1:4] == ["points", "reason", "note"]
     reason = list_parameters(award)[2]
     assert reason["label"] == "Reason (type the first letters: Late delivery, Damaged item, Goodwill)"
     assert (reason["editable"], reason["mandatory"]) == (True, True)
-    assert "reason" not in {parameter["key"] for parameter in list_parameters(undo)}
+    assert "reason" not in {one["key"] for button in buttons.values() for one in list_parameters(button)}
 
 
 def test_rows_follow_in_the_order_in_which_agents_read() -> None:
     [card] = render("list")["widgets"]
     assert [node["path"] for node in sorted(card["widgets"], key=lambda node: node["order"])] == [
         "add_points",
+        "link_member",
         "summary",
         "as_of",
         "last_try",
         "member",
+        "linked",
         "details",
         "support_awards",
         "undo",

@@ -15,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.member_record import list_fields, render_snapshot
+from gateway.customers.address import Customer
+from gateway.customers.finding import Finding, TicketEmail
 from gateway.errors import LoyaltyCallError, NoTokenReason
+from gateway.widget.missing import render_missing
 from gateway.widget.undo import Undo
-from gateway.widget.view import View, render_body, render_error, render_member, render_no_identity, render_unavailable
+from gateway.widget.view import View, render_body, render_member, render_unavailable
 from gateway.wording.shop import Shop, parse_shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -65,6 +68,14 @@ def make_error(reason: str, **metadata: str) -> LoyaltyCallError:
     return LoyaltyCallError(reason, "inner words", code=code, metadata=metadata, is_answered=True)
 
 
+def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
+    """The panel of a search by the ticket's e-mail alone."""
+    finding = Finding(customer=Customer(email), email=TicketEmail.ASKED, error=error)
+    if error.reason == "MEMBER_NOT_FOUND":
+        finding = Finding(customer=Customer(email), email=TicketEmail.NOBODYS, nobody=error)
+    return render_missing(finding, shop, now)
+
+
 def make_views() -> dict[str, View]:
     """One for every status."""
     blocked = make_snapshot()
@@ -74,7 +85,7 @@ def make_views() -> dict[str, View]:
         "blocked": render_member(blocked, "token", SHOP, NOW),
         "not_member": render_error(make_error("MEMBER_NOT_FOUND"), EMAIL, SHOP, NOW),
         "ambiguous": render_error(make_error("MEMBER_AMBIGUOUS", member_count="2"), EMAIL, SHOP, NOW),
-        "no_identity": render_no_identity(SHOP, NOW),
+        "no_identity": render_missing(Finding(customer=Customer(None), email=TicketEmail.ABSENT), SHOP, NOW),
         "unavailable": render_unavailable("PROVIDER_TIMEOUT", SHOP, NOW),
     }
 

@@ -15,6 +15,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Edge, Shop
+from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import note_statements
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_support import make_award
@@ -141,18 +142,22 @@ async def test_widget_merchant_is_the_credentials(edge: Edge, shop: Shop) -> Non
     assert (request.merchant_id, shop.scripted.snapshot_requests) == (foreign.gateway.merchant_id, [])
 
 
+CUSTOMER = "GET /customers/101"
+NO_CHANNELS: dict[str, object] = {"id": 101, "email": None, "channels": []}
+NO_ADDRESS = "This customer has no e-mail address and no phone number that can be looked for."
 NO_IDENTITIES: list[str] = ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"]
 
 
 async def test_widget_without_identity_asks_nobody(
-    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+    gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
+    helpdesk.answer(CUSTOMER, NO_CHANNELS)
     for email in NO_IDENTITIES:
         with subtests.test(email=email):
             response = await gateway.get_widget(email)
             body = await response.json()
             assert (response.status, body["status"]) == (200, "no_identity")
-            assert body["summary"] == "No e-mail on this ticket, so no member can be found."
+            assert body["summary"] == NO_ADDRESS
             assert scripted.snapshot_requests == []
 
 
@@ -170,9 +175,10 @@ IDENTITIES: list[str] = [
 
 
 async def test_widget_answers_200_for_every_identity_in_http(
-    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+    gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
-    """What may be another's address in another reading is asked of Gorgias, which is not there."""
+    """What may be another's address in another reading is asked of Gorgias."""
+    helpdesk.answer(CUSTOMER, NO_CHANNELS)
     for email in IDENTITIES:
         with subtests.test(email=email):
             scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity.email")
@@ -256,8 +262,9 @@ FAILURES: list[tuple[str, str, str]] = [
 
 
 async def test_widget_failure_is_a_200_with_a_sentence(
-    gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
+    gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
+    helpdesk.answer(CUSTOMER, NO_CHANNELS)
     for reason, status, summary in FAILURES:
         with subtests.test(reason=reason, status=status, summary=summary):
             scripted.snapshot = Failure(grpc.StatusCode.UNAVAILABLE, reason, {"member_count": "2"})

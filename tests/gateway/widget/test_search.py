@@ -1,0 +1,348 @@
+"""The member of a customer whose e-mail address names nobody: by their other addresses, never by a guess."""
+
+from typing import Any, TypeAlias
+
+import grpc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.customers.identity import FoundBy
+from gateway.installation.store import InstallationStore
+from gateway.links.link import Agent, NewLink
+from gateway.links.store import LinkLimit, LinkStore
+from sandbox.gorgias.faults import Fault
+from tests.gateway.edge.running import NOW
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
+from tests.gateway.edge.shared import Shop
+from tests.gateway.edge.shops import KEYS
+from tests.gateway.statements import execute
+from tests.gateway.widget.test_view import make_snapshot
+
+Channel: TypeAlias = tuple[str, str]
+PHONE = "+421900000001"
+TAG = "Add or remove a tag, then try again."
+LINK = "then press Link to member."
+
+
+class Desk:
+    """A shop whose customers have channels, and whose members have addresses."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.gateway, self.helpdesk, self.scripted, self.shop = shop.gateway, shop.helpdesk, shop.scripted, shop
+        self.scripted.members = {"nobody@example.com": []}
+
+    def add_member(self, member_id: str, *addresses: str, support_id: str = "") -> None:
+        snapshot = make_snapshot()
+        snapshot.member.member_id, snapshot.member.support_id = member_id, support_id or f"S-{member_id}"
+        for address in addresses:
+            self.scripted.members[address] = [*self.scripted.members.get(address, ()), snapshot]
+
+    def add_customer(self, email: str | None, *channels: Channel) -> int:
+        """Returns the number of their ticket."""
+        ticket = self.helpdesk.add_ticket(email)
+        listed = [{"type": kind, "address": address, "preferred": False} for kind, address in channels]
+        body = {"id": ticket.customer_id, "email": email, "channels": listed}
+        self.helpdesk.answer(f"GET /customers/{ticket.customer_id}", body)
+        return ticket.id
+
+    async def show(self, ticket_id: int) -> dict[str, Any]:
+        """An event of the ticket."""
+        self.helpdesk.requests.clear()
+        self.scripted.snapshot_requests.clear()
+        customer_id = self.helpdesk.account.state.tickets[ticket_id].customer_id
+        email = self.helpdesk.account.state.customers[customer_id].email
+        url = self.gateway.make_widget_url(str(email), ticket_id=str(ticket_id), customer_id=str(customer_id))
+        async with self.gateway.session.get(url) as response:
+            assert response.status == 200
+            body: dict[str, Any] = await response.json()
+            return body
+
+    async def link(self, ticket_id: int, member_id: str, *channels: Channel) -> None:
+        new = NewLink(
+            merchant_id=self.gateway.merchant_id,
+            customer_id=self.helpdesk.account.state.tickets[ticket_id].customer_id,
+            member_id=member_id,
+            support_id="S-1",
+            agent=Agent(name="Ana"),
+            ticket_id=ticket_id,
+            channels=frozenset(channels),
+        )
+        await LinkStore(self.shop.database, KEYS).add(new, NOW, LinkLimit(most=20, day_start=NOW), lambda *_: False)
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """What the loyalty service was asked for last, in groups."""
+        request = self.scripted.snapshot_requests[-1]
+        return [[one.email or one.phone for one in group.identities] for group in request.identity_groups]
+
+
+@pytest.fixture
+def desk(shop: Shop) -> Desk:
+    return Desk(shop)
+
+
+async def test_ticket_of_a_chat_shows_the_member_with_the_customers_phone(desk: Desk) -> None:
+    desk.add_member("m-1", PHONE)
+    ticket = desk.add_customer(None, ("whatsapp", "421900000001"), ("phone", "0900 000 001"), ("chat", PHONE))
+    body = await desk.show(ticket)
+    assert (body["status"], body["summary"]) == ("member", f"Gold · 1,240 points · 2 coupons · found by {PHONE}")
+    assert desk.groups == [[], [PHONE]]
+    assert len(desk.helpdesk.requests) == len(desk.scripted.snapshot_requests) == 1
+    assert desk.gateway.tokens.parse(body["award_token"]).owner.kind is FoundBy.PHONE
+
+
+async def test_second_address_finds_the_member_and_the_tickets_is_not_searched_again(desk: Desk) -> None:
+    desk.add_member("m-1", "home@example.com")
+    ticket = desk.add_customer(
+        "work@example.com", ("email", "WORK@example.com"), ("email", "home@example.com"), ("phone", PHONE)
+    )
+    body = await desk.show(ticket)
+    assert (body["status"], body["summary"].partition("found by ")[2]) == ("member", "home@example.com")
+    assert desk.groups == [["home@example.com"], [PHONE]]
+    assert [request.max_search_count for request in desk.scripted.snapshot_requests] == [0, 4]
+    owner = desk.gateway.tokens.parse(body["award_token"]).owner
+    assert (owner.kind, owner.has_email("home@example.com")) == (FoundBy.OTHER_EMAIL, True)
+
+
+async def test_members_with_different_addresses_of_one_kind_are_told_apart_by_support_id(desk: Desk) -> None:
+    desk.add_member("m-1", "one@example.com", support_id="JN-4821")
+    desk.add_member("m-2", "two@example.com", support_id="JN-5190")
+    ticket = desk.add_customer(None, ("email", "one@example.com"), ("email", "two@example.com"))
+    body = await desk.show(ticket)
+    said = f"2 members have addresses of this customer: JN-4821 and JN-5190. Ask the customer which is theirs, {LINK}"
+    assert (body["status"], body["summary"], len(body["link_member"])) == ("ambiguous", said, 1)
+    desk.add_member("m-3", "twins@example.com", support_id="A-1")
+    desk.add_member("m-4", "twins@example.com", support_id="A-2")
+    body = await desk.show(desk.add_customer("twins@example.com", ("email", "one@example.com")))
+    said = f"2 members have twins@example.com: A-1 and A-2. Ask the customer which is theirs, {LINK}"
+    assert (body["status"], body["summary"]) == ("ambiguous", said)
+    assert desk.helpdesk.requests == []
+
+
+async def test_other_emails_decide_before_phones(desk: Desk) -> None:
+    desk.add_member("m-1", "home@example.com")
+    desk.add_member("m-2", PHONE)
+    ticket = desk.add_customer("work@example.com", ("phone", PHONE), ("email", "home@example.com"))
+    body = await desk.show(ticket)
+    assert desk.gateway.tokens.parse(body["award_token"]).member_id == "m-1"
+
+
+NOBODY: list[tuple[str | None, list[Channel], str, str]] = [
+    ("a@example.com", [], "not_member", "No loyalty member with a@example.com"),
+    ("a@example.com", [("phone", PHONE)], "not_member", f"No loyalty member with a@example.com, nor with {PHONE}"),
+    (
+        "a@example.com",
+        [("phone", PHONE), ("email", "b@example.com")],
+        "not_member",
+        "No loyalty member with a@example.com, nor with 2 others of the customer",
+    ),
+    (None, [("phone", PHONE)], "not_member", f"No loyalty member with {PHONE}"),
+    (
+        None,
+        [("phone", PHONE), ("email", "b@example.com")],
+        "not_member",
+        "No loyalty member with any of the customer's 2 addresses",
+    ),
+    (
+        None,
+        [("phone", "12"), ("instagram", PHONE), ("email", "no address")],
+        "no_identity",
+        "This customer has no e-mail address and no phone number that can be looked for.",
+    ),
+]
+
+
+async def test_panel_without_a_member_says_what_was_looked_for(desk: Desk, subtests: pytest.Subtests) -> None:
+    for email, channels, status, summary in NOBODY:
+        with subtests.test(summary=summary):
+            body = await desk.show(desk.add_customer(email, *channels))
+            assert (body["status"], body["summary"]) == (status, summary)
+            assert len(body["link_member"]) == 1
+
+
+async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(desk: Desk) -> None:
+    desk.scripted.members = {}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = "This customer has no e-mail address and no phone number that can be looked for."
+    assert (body["status"], body["summary"], len(body["link_member"])) == ("no_identity", said, 1)
+
+
+SILENT: dict[str, tuple[dict[str, Any], str]] = {
+    "404": ({"status": 404}, "Gorgias did not know the customer"),
+    "301": ({"status": 301, "Location": "/api/customers/5"}, "Gorgias' answer could not be read"),
+    "429": ({"status": 429, "Retry-After": "0"}, "Gorgias was busy"),
+    "403": ({"status": 403}, "Gorgias refused our access"),
+    "503": ({"status": 503}, "Gorgias did not answer"),
+    "odd": ({"body": {"id": 5, "channels": {}}}, "Gorgias' answer could not be read"),
+    "no JSON": ({"body": b"<html>"}, "Gorgias' answer could not be read"),
+}
+
+
+async def test_panel_says_what_is_not_known_while_gorgias_does_not_say(desk: Desk, subtests: pytest.Subtests) -> None:
+    """It does not say that there is no member. An agent who knows the support ID can link all the same."""
+    for name, (answer, cause) in SILENT.items():
+        with subtests.test(name=name):
+            ticket = desk.add_customer("a@example.com", ("phone", PHONE))
+            customer_id = desk.helpdesk.account.state.tickets[ticket].customer_id
+            desk.helpdesk.answer(f"GET /customers/{customer_id}", **answer)
+            body = await desk.show(ticket)
+            advice = "You cannot fix this. Please tell your administrator." if name == "403" else TAG
+            said = f"The customer's other addresses could not be read: {cause} at 13:55. {advice}"
+            assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
+            assert (len(body["link_member"]), body["add_points"]) == (1, [])
+
+
+async def test_gorgias_that_fails_is_not_asked_where_the_email_finds_the_member(desk: Desk) -> None:
+    """As before there were other addresses: one call of the loyalty service."""
+    desk.helpdesk.account.faults.set(Fault(kind="status", operation="*", status=500))
+    desk.add_member("m-1", "a@example.com")
+    body = await desk.show(desk.add_customer("a@example.com", ("phone", PHONE)))
+    desk.helpdesk.account.faults.clear()
+    assert (body["status"], body["summary"]) == ("member", "Gold · 1,240 points · 2 coupons")
+    assert (desk.helpdesk.requests, len(desk.scripted.snapshot_requests)) == ([], 1)
+
+
+async def test_addresses_are_asked_for_once_and_of_another_customer_anew(desk: Desk) -> None:
+    desk.add_member("m-1", PHONE)
+    ticket = desk.add_customer(None, ("phone", PHONE))
+    assert [(await desk.show(ticket))["status"] for _ in range(3)] == ["member"] * 3
+    assert desk.helpdesk.requests == []
+    other = desk.helpdesk.account.state.tickets[desk.add_customer(None, ("phone", "+421900000002"))].customer_id
+    desk.helpdesk.account.state.tickets[ticket].customer_id = other
+    assert (await desk.show(ticket))["status"] == "not_member"
+    assert desk.helpdesk.requests == [f"GET /customers/{other}"]
+
+
+async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: Desk) -> None:
+    """A Gorgias that does not know that variable."""
+    desk.add_member("m-1", PHONE)
+    ticket = desk.add_customer("a@example.com", ("phone", PHONE))
+    customer_id = desk.helpdesk.account.state.tickets[ticket].customer_id
+    body = await (await desk.gateway.get_widget("a@example.com", ticket_id=str(ticket), customer_id="None")).json()
+    assert (body["status"], desk.gateway.tokens.parse(body["award_token"]).owner.kind) == ("member", FoundBy.PHONE)
+    assert desk.helpdesk.requests == [f"GET /tickets/{ticket}", f"GET /customers/{customer_id}"]
+    for ticket_id in ("None", str(ticket)):
+        desk.helpdesk.answer(f"GET /tickets/{ticket}", status=404)
+        body = await (await desk.gateway.get_widget("b@example.com", ticket_id=ticket_id, customer_id="")).json()
+        assert body["status"] in {"not_member", "member"}
+
+
+async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
+    """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
+    desk.add_member("m-1", "x5@example.com")
+    many: list[Channel] = [("email", f"x{number}@example.com") for number in range(6)]
+    ask = f"Ask the customer for their support ID, {LINK}"
+    phones: list[Channel] = [("phone", f"+4219000000{number:02}") for number in range(60)]
+    for channels, searches in ((many, 2), (phones, 1)):
+        body = await desk.show(desk.add_customer("a@example.com", *channels))
+        said = f"The customer has too many other addresses to look for all of them. {ask}"
+        assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
+        assert (len(body["link_member"]), len(desk.scripted.snapshot_requests)) == (1, searches)
+
+
+async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
+    """Neither as the ticket's address nor as the customer's: mail through it is somebody's else."""
+    store = InstallationStore(desk.shop.database, KEYS)
+    await store.record_gorgias_addresses(desk.gateway.merchant_id, ["Hello@Shop.example"])
+    desk.add_member("m-1", "hello@shop.example")
+    body = await desk.show(desk.add_customer("hello@shop.example", ("email", "HELLO@shop.example")))
+    said = "This ticket has the shop's own e-mail address, and its customer no other that can be looked for."
+    assert (body["status"], body["summary"], desk.scripted.snapshot_requests) == ("no_identity", said, [])
+    body = await desk.show(desk.add_customer("a@example.com", ("email", "hello@SHOP.example")))
+    assert (body["status"], body["summary"]) == ("not_member", "No loyalty member with a@example.com")
+    desk.add_member("m-2", PHONE)
+    body = await desk.show(desk.add_customer("hello@shop.example", ("phone", PHONE)))
+    assert desk.gateway.tokens.parse(body["award_token"]).member_id == "m-2"
+
+
+async def test_link_decides_before_every_address(desk: Desk) -> None:
+    """Gorgias is not asked, and TRIFFT for the linked member alone."""
+    desk.add_member("m-1", "a@example.com", "m-1")
+    desk.add_member("m-2", "m-2")
+    ticket = desk.add_customer("a@example.com", ("email", "b@example.com"))
+    await desk.link(ticket, "m-2")
+    body = await desk.show(ticket)
+    assert (body["status"], body["linked_text"][:13]) == ("member", "Linked by Ana")
+    panel = desk.gateway.tokens.parse(body["award_token"])
+    assert (panel.member_id, panel.owner.kind, panel.owner.has_link("m-2")) == ("m-2", FoundBy.LINK, True)
+    assert [request.identity.member_id for request in desk.scripted.snapshot_requests] == ["m-2"]
+    assert desk.helpdesk.requests == []
+
+
+async def test_link_to_a_member_whom_trifft_does_not_know_is_told(desk: Desk) -> None:
+    """It does not go on to the addresses: the agent said who it is."""
+    desk.add_member("m-1", "a@example.com")
+    ticket = desk.add_customer("a@example.com")
+    await desk.link(ticket, "m-9")
+    body = await desk.show(ticket)
+    said = "TRIFFT does not know the member whom this customer is linked to. Unlink the customer."
+    assert (body["status"], body["summary"], len(body["linked"])) == ("not_member", said, 1)
+
+
+async def test_link_of_a_merged_customer_is_found_by_the_customer_who_is_left(desk: Desk) -> None:
+    """Once Gorgias says so: while the other customer is still there, their link is not this one's."""
+    desk.add_member("m-1", "m-1")
+    there, left = desk.add_customer(None, ("chat", "4f1a")), desk.add_customer("a@example.com", ("chat", "4f1a"))
+    await desk.link(there, "m-1", ("chat", "4f1a"))
+    assert (await desk.show(left))["status"] == "not_member"
+    merged, left = desk.add_customer(None, ("chat", "77")), desk.add_customer("b@example.com", ("chat", "77"))
+    await desk.link(merged, "m-1", ("chat", "77"))
+    merged_id, left_id = (desk.helpdesk.account.state.tickets[one].customer_id for one in (merged, left))
+    desk.helpdesk.answer(f"GET /customers/{merged_id}", status=301, Location=f"/api/customers/{left_id}")
+    body = await desk.show(left)
+    assert (body["status"], body["linked_text"][:13]) == ("member", "Linked by Ana")
+    assert desk.helpdesk.requests == [f"GET /customers/{left_id}", f"GET /customers/{merged_id}"]
+
+
+async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
+    desk.add_member("m-1", "a@example.com")
+    ticket = desk.add_customer("a@example.com")
+    await desk.show(ticket)
+    await execute(desk.shop.database, "ALTER TABLE customer_links RENAME TO gone")
+    try:
+        other = desk.add_customer("a@example.com")
+        assert (await desk.show(other))["status"] == "member"
+    finally:
+        await execute(desk.shop.database, "ALTER TABLE gone RENAME TO customer_links")
+
+
+async def test_trifft_that_fails_in_the_middle_is_told(desk: Desk, scripted: ScriptedLoyalty) -> None:
+    ticket = desk.add_customer(None, ("phone", PHONE))
+    scripted.members = {}  # then the script fails
+    body = await desk.show(ticket)
+    said = "The customer's addresses could not be looked for: the loyalty service did not answer at 13:55."
+    assert (body["status"], body["summary"]) == ("unavailable", f"This ticket has no e-mail. {said} {TAG}")
+
+
+ADDRESSES = [f"x{number}@example.com" for number in range(4)] + [f"+42190000000{number}" for number in range(4)]
+HAVE = st.dictionaries(st.sampled_from(["m-1", "m-2", "m-3"]), st.sets(st.sampled_from(ADDRESSES), max_size=3))
+
+
+@given(members=HAVE, email=st.none() | st.sampled_from(ADDRESSES[:4]), channels=st.sets(st.sampled_from(ADDRESSES)))
+@settings(max_examples=60)
+async def test_panel_of_a_member_is_shown_only_to_a_customer_with_an_address_of_theirs(
+    desk: Desk, members: dict[str, set[str]], email: str | None, channels: set[str]
+) -> None:
+    """And it is the member whom the rule names: the ticket's e-mail, then all other e-mails, then all phones."""
+    desk.scripted.members = {"nobody@example.com": []}
+    for member_id, addresses in members.items():
+        desk.add_member(member_id, *addresses)
+    listed: list[Channel] = [("email" if "@" in one else "phone", one) for one in sorted(channels)]
+    body = await desk.show(desk.add_customer(email, *listed))
+    others = channels - {email}
+    groups: list[set[Any]] = [{email}, {one for one in others if "@" in one}, {one for one in others if "@" not in one}]
+    found = [{member for member, have in members.items() if not have.isdisjoint(group)} for group in groups]
+    deciding = next((names for names in found if names), set())
+    if body["status"] == "member":
+        assert {desk.gateway.tokens.parse(body["award_token"]).member_id} == deciding
+        assert len(desk.helpdesk.requests) == (0 if found[0] else 1)
+    elif body["status"] == "unavailable":
+        assert len(others) + (email is not None) > 5
+    elif len(deciding) > 1:
+        assert body["status"] == "ambiguous"
+    else:
+        assert body["status"] == ("not_member" if others or email else "no_identity")
+    *first, last = [request.max_search_count for request in desk.scripted.snapshot_requests] or [0]
+    assert (first, last) in (([], 0), ([], 5), ([0], 4))
