@@ -32,9 +32,10 @@ hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
-# What tests write need not outlive the machine: in memory no test waits for a disk. Docker's usual 64 MB are too few.
+# What tests write need not outlive the machine: in memory no test waits for a disk. In containers there is often too
+# little of it, or no program may run from there.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
-if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("TMPDIR", str(_MEMORY))
     tempfile.tempdir = None  # read the variable again
 
