@@ -82,6 +82,16 @@ class LinkStore:
         """Get the link of a customer that stands."""
         return await self._database.read(lambda connection: _find_standing(connection, merchant_id, customer_id))
 
+    async def find(self, merchant_id: str, customer_id: int) -> tuple[Link | None, bool]:
+        """Get the link of a customer that stands, and whether the shop has any that stands."""
+        any_link = select(_row.id).where(_row.merchant_id == merchant_id, _stands).limit(1)
+
+        def find(connection: Connection) -> tuple[Link | None, bool]:
+            has_links = connection.execute(any_link).one_or_none() is not None
+            return _find_standing(connection, merchant_id, customer_id) if has_links else None, has_links
+
+        return await self._database.read(find)
+
     async def get_by_id(self, merchant_id: str, link_id: int) -> Link | None:
         """Get a link, whether it stands or not."""
         query = select(LINKS).where(_row.merchant_id == merchant_id, _row.id == link_id)

@@ -18,8 +18,8 @@ UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can b
 UNKNOWN_LINKED_MEMBER = "TRIFFT does not know the member whom this customer is linked to. Unlink the customer."
 _OWN_EMAIL = "This ticket has the shop's own e-mail address, so no member can be found."
 _NO_ADDRESS = {
-    "own": "This ticket has the shop's own e-mail address, and the customer has no other address.",
-    "absent": "This customer has no e-mail address and no phone number.",
+    "own": "This ticket has the shop's own e-mail address, and its customer no other that can be looked for.",
+    "absent": "This customer has no e-mail address and no phone number that can be looked for.",
 }
 _UNREADABLE = "The customer's phone number or other e-mail in Gorgias cannot be read: correct it there."
 _KNOWN = {

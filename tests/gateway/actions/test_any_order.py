@@ -44,7 +44,7 @@ class World:
             self._tell_ticket(ticket_id)
 
     async def find_entitled(self, ticket_id: int) -> set[str]:
-        """The members whom the ticket's customer may be."""
+        """The members whom a press on this ticket may pay."""
         customer_id = self.tickets[ticket_id]
         addresses = {address for _, address in self.channels[customer_id]}
         link = await self.links.get(self.shop.gateway.merchant_id, customer_id)
@@ -130,7 +130,7 @@ async def open_world(edge: Edge) -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for a while is older than a step, and no step waits."""
-    monkeypatch.setattr("gateway.customers.links._REMEMBER_S", 0.0)
+    monkeypatch.setattr("gateway.links.service._REMEMBER_S", 0.0)
     for name in ("_REMEMBER_S", "_REMEMBER_FAILURE_S"):
         monkeypatch.setattr(f"gateway.customers.memory.{name}", 0.0)
 

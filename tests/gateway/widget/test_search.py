@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from gateway.links.link import Agent, NewLink
 from gateway.links.store import LinkLimit, LinkStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.running import NOW
-from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.statements import execute
@@ -147,7 +148,7 @@ NOBODY: list[tuple[str | None, list[Channel], str, str]] = [
         None,
         [("instagram", PHONE)],
         "no_identity",
-        f"This customer has no e-mail address and no phone number. {ASK}",
+        f"This customer has no e-mail address and no phone number that can be looked for. {ASK}",
     ),
     (
         None,
@@ -167,6 +168,25 @@ async def test_panel_without_a_member_says_what_was_looked_for(desk: Desk, subte
             body = await desk.show(desk.add_customer(email, *channels))
             assert (body["status"], body["summary"]) == (status, summary)
             assert len(body["link_member"]) == 1
+
+
+async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(desk: Desk) -> None:
+    desk.scripted.members = {}
+    place = "identity_groups[1].identities[0].phone"
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name=place)
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = f"This customer has no e-mail address and no phone number that can be looked for. {ASK}"
+    assert (body["status"], body["summary"], len(body["link_member"])) == ("no_identity", said, 1)
+
+
+async def test_loyalty_service_of_an_older_release_has_not_looked_for_the_addresses(desk: Desk) -> None:
+    """It does not know groups, and misses the one identity."""
+    desk.scripted.members = {}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity")
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = "The customer's addresses could not be looked for: the loyalty service did not answer at 13:55."
+    assert (body["status"], body["summary"]) == ("unavailable", f"This ticket has no e-mail. {said} {TAG}")
+    assert len(body["link_member"]) == 1
 
 
 SILENT: dict[str, tuple[dict[str, Any], str]] = {
@@ -242,12 +262,12 @@ async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
 
 
 async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
-    """Neither as the ticket's address nor as the customer's: mail through it is somebody's else."""
+    """Neither as the ticket's address nor as the customer's: mail through it is somebody else's."""
     store = InstallationStore(desk.shop.database, KEYS)
     await store.record_gorgias_addresses(desk.gateway.merchant_id, ["Hello@Shop.example"])
     desk.add_member("m-1", "hello@shop.example")
     body = await desk.show(desk.add_customer("hello@shop.example", ("email", "HELLO@shop.example")))
-    said = f"This ticket has the shop's own e-mail address, and the customer has no other address. {ASK}"
+    said = f"This ticket has the shop's own e-mail address, and its customer no other that can be looked for. {ASK}"
     assert (body["status"], body["summary"], desk.scripted.snapshot_requests) == ("no_identity", said, [])
     body = await desk.show(desk.add_customer("a@example.com", ("email", "hello@SHOP.example")))
     assert (body["status"], body["summary"]) == ("not_member", "No loyalty member with a@example.com")
