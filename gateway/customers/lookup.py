@@ -20,7 +20,7 @@ _CustomerKey = tuple[str, int]
 class Customers:
     """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
-    A ticket's other customer is another key, so their addresses are never answered from memory.
+    The key names the customer: where a ticket gets another one, the addresses of the one before are not the answer.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -210,7 +210,9 @@ class Search:
         match finding.error:
             case LoyaltyCallError(reason="MEMBER_NOT_FOUND"):
                 finding.nobody, finding.error = finding.error, None
-            case LoyaltyCallError(reason="BAD_VALUE"):  # the shop's TRIFFT cannot search by any of them
+            # The shop's TRIFFT cannot search by any of them. A loyalty service of an older release refuses `identity`:
+            # it has not looked for them.
+            case LoyaltyCallError(reason="BAD_VALUE", field=field) if field.startswith("identity_groups"):
                 finding.candidates, finding.error = Candidates(), None
 
     @property

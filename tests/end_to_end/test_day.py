@@ -32,7 +32,10 @@ ROWS = (
     "Member since",
 )
 
-NO_ADDRESS = "This customer has no e-mail address and no phone number that can be looked for."
+NO_ADDRESS = (
+    "This customer has no e-mail address and no phone number that can be looked for. "
+    "Ask the customer for the support ID in their app, then press Link to member."
+)
 # What the panel of each demo customer sums up after a ticket event: by e-mail address, or by name where there is none.
 SUMMARIES: dict[str, dict[str, str]] = {
     "acme": {

@@ -44,7 +44,7 @@ class World:
             self._tell_ticket(ticket_id)
 
     async def find_entitled(self, ticket_id: int) -> set[str]:
-        """The members whom the ticket's customer may be."""
+        """The members whom a press on this ticket may pay."""
         customer_id = self.tickets[ticket_id]
         addresses = {address for _, address in self.channels[customer_id]}
         link = await self.links.get(self.shop.gateway.merchant_id, customer_id)

@@ -355,7 +355,8 @@ async def test_own_addresses_are_set_kept_and_taken_away(
         [found] = [check for check in checks if check["name"] == "own addresses"]
         return str(found["detail"])
 
-    await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    told = await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    assert "Set as the shop's own: 2 addresses." in told.out
     assert await count() == "4 addresses of the shop's own: they find no member"
     assert (await count("--own-address", "new@acme.example")).startswith("3 addresses ")
     assert (await count("--empty-own-address")).startswith("2 addresses ")
