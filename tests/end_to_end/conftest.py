@@ -31,9 +31,9 @@ async def lift_rates(stack: Stack, loyalty: LoyaltyClient, shop: str) -> None:
     stack.ask("PATCH", f"trifft/{shop}/settings", {"rate_limit": False})
     switches = stack.ask("GET", f"gorgias/{shop}/switches")
     stack.ask("PUT", f"gorgias/{shop}/switches", switches | {"rate_limit": False})
-    merchant = await loyalty.get_merchant(shop, timeout_s=5)
+    merchant = await loyalty.get_merchant(shop, timeout_s=20)
     merchant.profile += "\n[rate]\nrequests = 100000"
-    await loyalty.update_merchant(pb.UpdateMerchantRequest(merchant=merchant), ["profile"], timeout_s=5)
+    await loyalty.update_merchant(pb.UpdateMerchantRequest(merchant=merchant), ["profile"], timeout_s=20)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import FloatRect, ViewportSize, async_playwright, expect
 
-from tests.end_to_end.desk import notes, open_ticket, press, row
+from tests.end_to_end.desk import fire, notes, open_ticket, press, row
 from tests.end_to_end.stack import ROOT, Stack, find_chromium, run_stack
 
 PICTURE = ROOT / "docs" / "sidebar.png"
@@ -26,7 +26,7 @@ async def take_picture(stack: Stack, chromium: str) -> None:
             viewport=VIEWPORT, device_scale_factor=SCALE, color_scheme="light", reduced_motion="reduce"
         )
         await open_ticket(page, stack, "acme", 4711)
-        await page.get_by_test_id("event-add-tag").click()
+        await fire(page, "add-tag")
         await press(page, "Add Loyalty Points", {"Points to add": "100", "Note": "Sorry for the wait"})
         await page.keyboard.press("Escape")
         await expect(row(page, "Points")).to_contain_text("1,340")

@@ -22,7 +22,7 @@ from tests.forked import run_forked
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
-_STOP_S = 20
+_STOP_S = 60
 _EVENT_S = 20.0
 
 
@@ -57,7 +57,7 @@ class Stack:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self.url}/sandbox/{path}", data=data, headers=headers, method=method)  # noqa: S310 - the loopback
-        with urlopen(request, timeout=10) as response:  # noqa: S310 - the loopback
+        with urlopen(request, timeout=20) as response:  # noqa: S310 - the loopback
             text = response.read()
         return json.loads(text) if text else None
 

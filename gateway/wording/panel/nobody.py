@@ -16,8 +16,8 @@ NO_EMAIL = "No e-mail on this ticket, so no member can be found."
 # There may be an e-mail, but it cannot be read.
 UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
 UNKNOWN_LINKED_MEMBER = "TRIFFT does not know the member whom this customer is linked to. Unlink the customer."
-_NO_ADDRESS = "This customer has no e-mail address and no phone number, so no member can be found."
-_OWN_ADDRESS = "This ticket has the shop's own e-mail address, and its customer no other, so no member can be found."
+_NO_ADDRESS = "This customer has no e-mail address and no phone number that can be looked for."
+_OWN_ADDRESS = "This ticket has the shop's own e-mail address, and its customer no other that can be looked for."
 _KNOWN = {
     "absent": "This ticket has no e-mail.",
     "own": "This ticket has the shop's own e-mail address.",

@@ -130,7 +130,7 @@ async def open_world(edge: Edge) -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for a while is older than a step, and no step waits."""
-    monkeypatch.setattr("gateway.customers.links._REMEMBER_S", 0.0)
+    monkeypatch.setattr("gateway.links.service._REMEMBER_S", 0.0)
     for name in ("_REMEMBER_S", "_REMEMBER_FAILURE_S"):
         monkeypatch.setattr(f"gateway.customers.memory.{name}", 0.0)
 

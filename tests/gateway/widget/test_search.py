@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from gateway.links.link import Agent, NewLink
 from gateway.links.store import LinkLimit, LinkStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.running import NOW
-from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.statements import execute
@@ -147,7 +148,7 @@ NOBODY: list[tuple[str | None, list[Channel], str, str]] = [
         None,
         [("phone", "12"), ("instagram", PHONE), ("email", "no address")],
         "no_identity",
-        "This customer has no e-mail address and no phone number, so no member can be found.",
+        "This customer has no e-mail address and no phone number that can be looked for.",
     ),
 ]
 
@@ -158,6 +159,14 @@ async def test_panel_without_a_member_says_what_was_looked_for(desk: Desk, subte
             body = await desk.show(desk.add_customer(email, *channels))
             assert (body["status"], body["summary"]) == (status, summary)
             assert len(body["link_member"]) == 1
+
+
+async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(desk: Desk) -> None:
+    desk.scripted.members = {}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = "This customer has no e-mail address and no phone number that can be looked for."
+    assert (body["status"], body["summary"], len(body["link_member"])) == ("no_identity", said, 1)
 
 
 SILENT: dict[str, tuple[dict[str, Any], str]] = {
@@ -239,7 +248,7 @@ async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
     await store.record_gorgias_addresses(desk.gateway.merchant_id, ["Hello@Shop.example"])
     desk.add_member("m-1", "hello@shop.example")
     body = await desk.show(desk.add_customer("hello@shop.example", ("email", "HELLO@shop.example")))
-    said = "This ticket has the shop's own e-mail address, and its customer no other, so no member can be found."
+    said = "This ticket has the shop's own e-mail address, and its customer no other that can be looked for."
     assert (body["status"], body["summary"], desk.scripted.snapshot_requests) == ("no_identity", said, [])
     body = await desk.show(desk.add_customer("a@example.com", ("email", "hello@SHOP.example")))
     assert (body["status"], body["summary"]) == ("not_member", "No loyalty member with a@example.com")

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.customers.links import Links
 from gateway.gorgias.errors import GorgiasContractError, GorgiasError
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.gorgias.whereabouts import CustomerState, Whereabouts, parse_location
 from gateway.installation.store import InstallationStore
 from gateway.links.link import Agent, EndKind, Link, LinkEnd, NewLink
+from gateway.links.service import Links
 from gateway.links.store import LinkLimit, LinkStore
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -106,7 +106,7 @@ async def test_shop_without_links_is_read_once_a_second_for_all_its_customers(de
 
 
 async def test_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.customers.links._CAPACITY", 3)
+    monkeypatch.setattr("gateway.links.service._CAPACITY", 3)
     await desk.link(OLD)
     for customer_id in range(1, 10):
         await desk.links.find("acme", customer_id)
