@@ -19,7 +19,7 @@ REPLY = "There is, Jana: I have just added 100 points to your card. Thank you fo
 
 
 async def take_picture(stack: Stack, chromium: str) -> None:
-    """Jana's ticket after an award: note and reply, and beside them the sidebar from top to end. The list is left out."""
+    """Jana's ticket after an award: note and reply; beside them the sidebar from top to end. The list is left out."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = await browser.new_page(
@@ -31,7 +31,7 @@ async def take_picture(stack: Stack, chromium: str) -> None:
         await page.keyboard.press("Escape")
         await expect(row(page, "Points")).to_contain_text("1,340")
         await page.get_by_label("Message", exact=True).fill(REPLY)
-        await page.get_by_test_id("event-agent-reply").click()
+        await fire(page, "agent-reply")
         await expect(page.locator(".message.agent").last).to_contain_text(REPLY)
         # Its shadow would lie on the picture.
         await expect(page.get_by_test_id("toast")).to_have_count(0, timeout=TOAST_GONE_MS)

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.end_to_end.desk import action, expect_accessible, notes, open_ticket, press, row
+from tests.end_to_end.desk import action, expect_accessible, fire, notes, open_ticket, press, row
 from tests.end_to_end.stack import Stack
 
 # One browser serves all tests, so they share its event loop.
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AWARD, LINK, UNLINK = "Add Loyalty Points", "Link to member", "Unlink"
 SUPPORT_ID = "Support ID"
+NO_ADDRESS = "no phone number that can be looked for"
 LINKED = re.compile(r"Linked by Ana Kovacs, \d{1,2} \w{3}")
 
 
@@ -44,7 +45,7 @@ async def link(page: Page, support_id: str, answer: str) -> None:
 async def test_member_is_found_by_a_phone_or_a_second_address(page: Page, stack: Stack) -> None:
     """Of a WhatsApp customer, whose opaque id looks like another member's number, and gets points by the phone."""
     await open_ticket(page, stack, "acme", 4751)
-    await page.get_by_test_id("event-add-tag").click()
+    await fire(page, "add-tag")
     await expect(row(page, "Loyalty")).to_contain_text("380 points")
     await expect(row(page, "Loyalty")).to_contain_text("found by +421905123456")
     await expect(row(page, "Full name")).to_contain_text("Walter Whatsapp")
@@ -55,7 +56,7 @@ async def test_member_is_found_by_a_phone_or_a_second_address(page: Page, stack:
     assert award["identified_by"] == "phone"
 
     await open_ticket(page, stack, "acme", 4753)
-    await page.get_by_test_id("event-add-tag").click()
+    await fire(page, "add-tag")
     await expect(row(page, "Full name")).to_contain_text("Sofia Second")
     await expect(row(page, "Loyalty")).to_contain_text("found by sofia@example.com")
     for ticket_id, words in {4752: "found by +421905123457", 4755: "found by +421905123458", 4754: "no e-mail"}.items():
@@ -66,10 +67,10 @@ async def test_chat_visitor_is_linked_gets_points_is_merged_and_unlinked(page: P
     """The customer into whom the visitor is merged has a panel already, without a member."""
     await open_ticket(page, stack, "acme", 4754)
     other_ticket = await start_ticket(page, "whatsapp")
-    await expect(row(page, "Loyalty")).to_contain_text("no member can be found")
+    await expect(row(page, "Loyalty")).to_contain_text(NO_ADDRESS)
     other = stack.ask("GET", f"gorgias/acme/tickets/{other_ticket}")["customer"]
     ticket_id = await start_ticket(page, "chat")
-    await expect(row(page, "Loyalty")).to_contain_text("no member can be found")
+    await expect(row(page, "Loyalty")).to_contain_text(NO_ADDRESS)
     await expect(action(page, AWARD)).to_have_count(0)
     await expect_accessible(page)
 
@@ -93,14 +94,14 @@ async def test_chat_visitor_is_linked_gets_points_is_merged_and_unlinked(page: P
 
     await expect(await press(page, UNLINK)).to_contain_text("Unlinked from member CARD-7.")
     await page.keyboard.press("Escape")
-    await expect(row(page, "Loyalty")).to_contain_text("no member can be found")
+    await expect(row(page, "Loyalty")).to_contain_text(NO_ADDRESS)
     await expect(action(page, AWARD)).to_have_count(0)
 
 
 async def test_two_members_with_one_email_are_told_apart_by_the_support_id(page: Page, stack: Stack) -> None:
     twins = {one["first_name"]: one["support_id"] for one in stack.ask("GET", "trifft/acme/members?q=twins@")}
     await open_ticket(page, stack, "acme", 4715)
-    await page.get_by_test_id("event-add-tag").click()
+    await fire(page, "add-tag")
     for support_id in twins.values():
         await expect(row(page, "Loyalty")).to_contain_text(support_id)
     await link(page, twins["Tom"], f"Linked to Tom Twin ({twins['Tom']}).")
