@@ -214,6 +214,20 @@ async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack
     await expect_accessible(page)
 
 
+async def test_a_click_is_kept_while_the_ticket_changes(page: Page, stack: Stack) -> None:
+    """The page is not drawn anew under a button that is held down. Of a customer for whom TRIFFT is not asked."""
+    await open_ticket(page, stack, "acme", 4714)
+    button, tags = page.get_by_test_id("event-add-tag"), page.locator(".tag")
+    before = await tags.count()
+    await button.hover()
+    await page.mouse.down()
+    async with page.expect_response(re.compile(r"/acme/tickets$")):
+        stack.ask("POST", "gorgias/acme/tickets/4714/events", {"event": "add-tag", "value": "meanwhile"})
+    await expect(button).to_be_visible()
+    await page.mouse.up()
+    await expect(tags).to_have_count(before + 2)
+
+
 async def test_outage_shows_old_data_and_says_so(stack: Stack) -> None:
     """TRIFFT stops answering after a good read: the agent keeps the last good data, labelled, and its own time."""
     assert " points · " in stack.look_up("acme", 4726)["summary"]
