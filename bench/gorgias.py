@@ -1,4 +1,4 @@
-"""Many Gorgias accounts, /gorgias/SHOP, that keep what `install` makes; and a TRIFFT that accepts every token.
+"""Many Gorgias accounts, /gorgias/SHOP, that keep what `install` makes; and a TRIFFT without members for every token.
 
 `python -m bench.gorgias`.
 """
@@ -11,6 +11,7 @@ import uvloop
 from aiohttp import web
 
 from bench.listening import serve_http
+from bench.trifft import FIND_PATH
 
 Record = dict[str, Any]
 
@@ -45,6 +46,10 @@ async def _accept_token(_request: web.Request) -> web.Response:
     return web.json_response({"success": True, "data": {"points": 1}})
 
 
+async def _find_nobody(_request: web.Request) -> web.Response:
+    return web.json_response([])
+
+
 def create_app() -> web.Application:
     accounts, app = Accounts(), web.Application()
     made = "/gorgias/{shop}/api/{kind:integrations|widgets}"
@@ -53,6 +58,7 @@ def create_app() -> web.Application:
     app.router.add_get("/gorgias/{shop}/api/tickets", _list_tickets)
     app.router.add_get("/gorgias/{shop}/api/{kind:tickets|customers}/{id}", _get_one)
     app.router.add_post("/v1/points-calculator", _accept_token)
+    app.router.add_get(FIND_PATH, _find_nobody)
     return app
 
 

@@ -26,5 +26,6 @@ def test_bench_measures_every_row_and_keeps_its_report(tmp_path: Path) -> None:
     assert report["snapshots"]["overload"]["seen"] > 0
     assert report["snapshots"]["memory"]["message_bytes"] > 0
     assert [row["events"] for row in report["channels"]["loads"][:2]] == [4, 6]
+    assert [list(row["answers"]) for row in report["channels"]["kinds"]] == [["live"]] * 4 + [["not_member"]]
     assert [row["shops"] for row in report["checks"]["rows"]] == [1, 2]
     assert len(report["aims"]) == 21

@@ -15,7 +15,6 @@ from gateway.actions.undo import handle_undo_award
 from gateway.actions.unlink import handle_unlink_member
 from gateway.clock import CLOCK
 from gateway.config import CONFIG, Config
-from gateway.customers.links import LINKS, Links
 from gateway.customers.lookup import Customers
 from gateway.customers.own_addresses import OwnAddresses
 from gateway.customers.ownership import OWNERSHIP, Ownership
@@ -33,6 +32,7 @@ from gateway.installation.credentials import Credentials
 from gateway.installation.probe import PROBE_ROUTE, ProbeKeys
 from gateway.installation.store import InstallationStore
 from gateway.installation.webhook_secrets import SECRET_PREFIX, WebhookSecrets
+from gateway.links.service import LINKS, Links
 from gateway.links.store import LinkStore
 from gateway.loyalty_client import CLIENT, LoyaltyClient
 from gateway.merchants import MERCHANTS, Merchants

@@ -211,7 +211,10 @@ class TicketNotCheckedError(GatewayError):
 
 
 class OtherCustomerError(GatewayError):
-    """The ticket's customer does not have by what the panel's member was found: `found_by`, email where it is empty."""
+    """The ticket's customer lacks the address or link that found the panel's member.
+
+    `found_by`: of which kind it was; empty: the ticket's e-mail address.
+    """
 
     def __init__(self, found_by: str = "") -> None:
         super().__init__("OTHER_CUSTOMER", "the ticket belongs to another customer than the panel")

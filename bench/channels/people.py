@@ -15,6 +15,7 @@ class Kind(StrEnum):
     EMAIL = "the ticket's e-mail"
     OTHER_EMAIL = "another e-mail"
     PHONE = "a phone"
+    LINK = "a link"
     NOBODY = "nothing: nobody is found"
 
 
@@ -49,6 +50,7 @@ def find_person(customer_id: int) -> Person:
         Kind.EMAIL: (email, None),
         Kind.OTHER_EMAIL: (elsewhere, ("email", email)),
         Kind.PHONE: (None, ("phone", phone)),
+        Kind.LINK: (None, None),
         Kind.NOBODY: (elsewhere, ("phone", phone)),
     }[kind]
     if kind is Kind.NOBODY:

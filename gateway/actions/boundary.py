@@ -37,7 +37,8 @@ _SHOWN = "200"
 class Press:
     """One press of a button, with what is known so far.
 
-    `member_id`: the panel's member. `whose`: whose panel it is that has none, see `refusals.py`.
+    `member_id`: the panel's member. `whose`: for a panel without one, its customer: see
+    `refusals.py`.
     `ticket_id`: where it was pressed. `note_ticket_id`: the ticket that will certainly get a note of an unknown
     outcome; empty: none.
     `is_asked`: a change was asked for, so after an error something may be changed.

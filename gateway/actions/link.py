@@ -11,12 +11,12 @@ from gateway.actions.parameters import parse_link_form, parse_link_token
 from gateway.actions.refusals import name_customer
 from gateway.actions.reply import Reply, make_refused_reply
 from gateway.config import CONFIG
-from gateway.customers.links import LINKS
 from gateway.customers.ticket_customer import TICKET_CUSTOMERS
 from gateway.errors import GatewayError, TicketMissingError, name_reason
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.links.errors import LinkExistsError
 from gateway.links.link import Agent, Link, NewLink
+from gateway.links.service import LINKS
 from gateway.links.store import Change, LinkLimit
 from gateway.loyalty_client import CLIENT
 from gateway.outbox.service import OUTBOX

@@ -9,14 +9,15 @@ from gateway.actions.boundary import Press, answer_press
 from gateway.actions.link import DATABASE_SHARE, GORGIAS_SHARE
 from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.parameters import parse_undo_form, parse_unlink_token
+from gateway.actions.refusals import name_customer
 from gateway.actions.reply import Reply, make_refused_reply
 from gateway.config import CONFIG
-from gateway.customers.links import LINKS
 from gateway.customers.ticket_customer import TICKET_CUSTOMERS
 from gateway.errors import GatewayError, TicketMissingError
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.links.errors import LinkGoneError
 from gateway.links.link import Agent, EndKind, LinkEnd
+from gateway.links.service import LINKS
 from gateway.links.store import Change
 from gateway.outbox.service import OUTBOX
 from gateway.wording.answers.link import say_already_unlinked, say_by, say_lost, say_unlink_refusal, say_unlinked
@@ -33,6 +34,7 @@ class _UnlinkAction:
     async def act(self, press: Press, parameters: Mapping[str, str]) -> Reply:
         tokens = press.app[LINK_TOKENS]
         customer_id, link_id = tokens.parse_unlink(parse_unlink_token(parameters), press.merchant_id, press.now)
+        press.whose = name_customer(customer_id)
         form, config = parse_undo_form(parameters), press.app[CONFIG]
         press.ticket_id = form.ticket_id
         if not form.ticket_id:
@@ -65,7 +67,7 @@ class _UnlinkAction:
 
 
 def _render(change: Change, press: Press) -> Reply:
-    """Raises LinkGoneError if the link is its customer's no more since two customers were merged."""
+    """Raises LinkGoneError if a merge moved the link to another customer."""
     link, end = change.link, change.link.end
     if change.is_new:
         return Reply(status="applied", message=say_unlinked(link.support_id, has_note=change.is_noted))

@@ -29,6 +29,7 @@ from gateway.gorgias.errors import GorgiasError
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.installation.buttons import find_buttons
+from gateway.installation.mailboxes import count_addresses
 from gateway.installation.service import Changes, InstallError
 from gateway.installation.service import install as install_widget
 from gateway.installation.service import uninstall as uninstall_widget
@@ -185,6 +186,10 @@ def _print_installed(merchant_id: str, target: Target, changes: Changes) -> None
         print_line(words)
     next_words = "Add a tag to a ticket there to see the widget." if changes.words else "Nothing had to change there."
     print_line(f"{merchant_id} is installed in {target.gorgias_url}. {next_words}")
+    if target.own_addresses:
+        print_line(
+            f"Set as the shop's own: {count_addresses(len(target.own_addresses))}. Gorgias' mailboxes count, too."
+        )
     if target.writes_notes:
         print_line("Awards leave a note in their ticket.")
     else:

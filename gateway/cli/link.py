@@ -42,6 +42,8 @@ async def list_links(  # noqa: PLR0913 - one argument per option
     wanted = LinkFilter(member=member, customer_id=customer_id, agent=agent)
     async with open_stores(load_config()) as stores:
         links = await stores.links.list_links(merchant_id, wanted, limit=limit)
+        if not links and await stores.installations.get(merchant_id) is None:
+            raise CommandError(f"{merchant_id} is not installed, so it has no links")
     zone = await _fetch_zone(merchant_id)
     if json:
         print_json([_render(link, zone) for link in links])

@@ -15,7 +15,6 @@ from gateway.cli.settings import load_config
 from gateway.cli.ticket_event import render_event, tell_event
 from gateway.cli.times import find_zone, show_time
 from gateway.config import Config
-from gateway.customers.links import Links
 from gateway.customers.lookup import Customers
 from gateway.customers.now import Questions, ask_now
 from gateway.customers.own_addresses import OwnAddresses
@@ -28,6 +27,7 @@ from gateway.installation.accounts import Accounts
 from gateway.installation.buttons import find_buttons
 from gateway.installation.checks import Check, CheckState, check_gorgias, make_not_installed
 from gateway.installation.store import Installation
+from gateway.links.service import Links
 from gateway.loyalty_client import LoyaltyClient
 from gateway.wording.shop import parse_country
 from protos.loyalty.v1 import loyalty_pb2 as pb

@@ -25,7 +25,7 @@ _SOURCES = {
 }
 _OTHERS = {
     Others.SEARCHED: "the customer's other addresses",
-    Others.NONE: "the customer has no other address",
+    Others.NONE: "the customer has no other address to look for",
     Others.TOO_MANY: "the customer has too many other addresses",
     Others.NOT_SAID: "Gorgias did not say the customer's other addresses",
 }

@@ -17,11 +17,13 @@ _MAX_EMAIL_CHARS = 320
 class Candidates(msgspec.Struct, frozen=True, kw_only=True):
     """E-mail addresses as written, and phone numbers in E.164, each once.
 
-    `is_whole`: these are all. If not, none of them may decide: another could name another member.
+    `has_unreadable`: the customer has others that are no e-mail address or no valid number. `is_whole`: these are all
+    that can be read. If not, none of them may decide: another could name another member.
     """
 
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
+    has_unreadable: bool = False
     is_whole: bool = True
 
     def list_groups(self) -> list[pb.IdentityGroup]:
@@ -40,12 +42,17 @@ def choose_candidates(
     `own_keys`: of the shop's own addresses. `country`: the shop's, for phone numbers without one.
     """
     left_out = {*own_keys, *([make_email_key(email)] if email else [])}
-    keyed = ((make_email_key(one), one) for one in addresses.emails if _is_email(one))
+    written = [one for one in addresses.emails if _is_email(one)]
+    keyed = ((make_email_key(one), one) for one in written)
     emails = _list_first((key, one) for key, one in keyed if key not in left_out)
-    numbers = (number for phone in addresses.phones if (number := parse_phone(phone, country)))
+    numbers = [number for phone in addresses.phones if (number := parse_phone(phone, country))]
     phones = _list_first((make_phone_key(number), number) for number in numbers)
-    is_whole = not addresses.is_cut and len(emails) + len(phones) <= _MOST
-    return Candidates(emails=emails, phones=phones, is_whole=is_whole)
+    return Candidates(
+        emails=emails,
+        phones=phones,
+        has_unreadable=len(written) + len(numbers) < len(addresses.emails) + len(addresses.phones),
+        is_whole=not addresses.is_cut and len(emails) + len(phones) <= _MOST,
+    )
 
 
 def _is_email(text: str) -> bool:

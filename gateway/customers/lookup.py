@@ -20,8 +20,8 @@ _CustomerKey = tuple[str, int]
 class Customers:
     """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
-    A ticket's other customer is another key, so their addresses are never answered from memory. Whose a ticket is that
-    a call does not say is asked each time.
+    The key names the customer: where a ticket gets another one, the addresses of the one before are not the answer.
+    Where a call does not name the customer, whose the ticket is is asked each time.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,7 +1,7 @@
 """What a new event of a ticket would find now: each step of the way to its member, for operators. Names nobody."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -30,6 +30,11 @@ _EMAILS = {
     TicketEmail.ABSENT: "no e-mail address",
     TicketEmail.OWN: "an e-mail address of the shop itself",
 }
+
+
+_GIVE = "give the customer an e-mail address or a phone number in Gorgias, or let an agent press Link to member"
+_OLDER_SERVICE = "the loyalty service is older than this gateway: it looks for a single address only"
+_SPELL = "correct them in Gorgias: a phone number without its country's code is read in the shop's country"
 
 
 class Questions(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +83,8 @@ def _check_ticket(ticket: Ticket, finding: Finding, status: str) -> Check:
     what = _EMAILS.get(finding.email, "an e-mail address")
     detail = f"its customer {ticket.customer_id} has {what}"
     if status == NO_IDENTITY and finding.email is not TicketEmail.NO_ADDRESS:
-        advice = "give the customer their e-mail address in Gorgias"
-        return _make_check("ticket", CheckState.WARNING, f"{detail}, so no member can be found", advice)
+        detail = f"{detail}, and no other address by which a member can be found"
+        return _make_check("ticket", CheckState.WARNING, detail, _GIVE)
     return _make_check("ticket", CheckState.OK, detail)
 
 
@@ -97,15 +102,17 @@ def _check_addresses(finding: Finding) -> list[Check]:
     found = finding.candidates
     if found is None:
         return []
-    emails, phones = len(found.emails), len(found.phones)
-    detail = f"the customer has {emails} other e-mail and {phones} phone to look for"
+    emails, phones = _count(found.emails, "other e-mail address"), _count(found.phones, "phone number")
+    detail = f"the customer has {emails} and {phones} to look for"
     if not found.is_whole:
         return [_make_check("addresses", CheckState.FAILED, f"{detail}: too many", LINK)]
+    if found.has_unreadable:
+        return [_make_check("addresses", CheckState.WARNING, f"{detail}; others cannot be read", _SPELL)]
     return [_make_check("addresses", CheckState.OK, detail)]
 
 
 def _judge(finding: Finding, ask: Questions) -> tuple[str, list[Check]]:
-    """The status of a panel that were drawn now, and the check of the member."""
+    """The status that a panel drawn now would have, and the check of the member."""
     if finding.snapshot is not None and finding.found_by is not None:
         return _check_member(finding.snapshot, finding.found_by.kind, ask)
     if finding.error is not None:
@@ -141,10 +148,20 @@ def _check_refusal(error: LoyaltyCallError, finding: Finding, merchant_id: str) 
     if error.reason == "MEMBER_NOT_FOUND":
         detail, advice = "TRIFFT does not know the linked member", "let an agent press Unlink in the ticket"
         return "not_member", [_make_check("member", CheckState.FAILED, detail, advice)]
+    if error.reason == "BAD_VALUE" and error.field == "identity" and finding.candidates is not None:
+        return UNAVAILABLE, [_make_check("member", CheckState.FAILED, _OLDER_SERVICE, "update the loyalty services")]
     if error.reason == "SEARCHES_EXHAUSTED":
         return UNAVAILABLE, [_make_check("member", CheckState.FAILED, "too many addresses to look for all", LINK)]
     detail = f"{error.reason}: {error.message}"
     return UNAVAILABLE, [_make_check("member", CheckState.FAILED, detail, get_advice(error.reason, merchant_id))]
+
+
+def _count(addresses: Sequence[str], word: str) -> str:
+    """Like "1 phone number" or "no phone number"."""
+    count = len(addresses)
+    if count > 1:
+        return f"{count} {word}{'es' if word.endswith('s') else 's'}"
+    return f"{count or 'no'} {word}"
 
 
 def _make_check(name: str, state: CheckState, detail: str, advice: str = "") -> Check:

@@ -11,11 +11,11 @@ import structlog
 from aiohttp import web
 
 from gateway.customers.identity import FoundBy
-from gateway.customers.links import Links
 from gateway.errors import OtherCustomerError, StoreUnavailableError, TicketNotCheckedError, TicketNotFoundError
 from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError
 from gateway.gorgias.tickets import Ticket, TicketClient, parse_ticket_id
 from gateway.installation.accounts import FAILURES, Accounts
+from gateway.links.service import Links
 from runtime.database import DatabaseError
 from runtime.phones import parse_phone
 

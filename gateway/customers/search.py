@@ -12,7 +12,6 @@ from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.candidates import Candidates, choose_candidates
 from gateway.customers.finding import Finding, Question, TicketEmail
 from gateway.customers.identity import FoundBy, Identity
-from gateway.customers.links import Links
 from gateway.customers.lookup import Customers
 from gateway.customers.memory import Unanswered
 from gateway.customers.own_addresses import OwnAddresses
@@ -21,6 +20,7 @@ from gateway.gorgias.customers import CustomerAddresses
 from gateway.gorgias.tickets import parse_ticket_id
 from gateway.gorgias.whereabouts import Whereabouts
 from gateway.links.link import Link
+from gateway.links.service import Links
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.addresses import make_email_key
@@ -207,8 +207,13 @@ class Search:
             )
             finding.found_by = _name_found_by(response.found_by)
             finding.snapshot = response.snapshot
-        if finding.error is not None and finding.error.reason == "MEMBER_NOT_FOUND":
-            finding.nobody, finding.error = finding.error, None
+        match finding.error:
+            case LoyaltyCallError(reason="MEMBER_NOT_FOUND"):
+                finding.nobody, finding.error = finding.error, None
+            # The shop's TRIFFT cannot search by any of them. A loyalty service of an older release refuses `identity`:
+            # it has not looked for them.
+            case LoyaltyCallError(reason="BAD_VALUE", field=field) if field.startswith("identity_groups"):
+                finding.candidates, finding.error = Candidates(), None
 
     @property
     def _left_s(self) -> float:

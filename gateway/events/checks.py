@@ -22,7 +22,7 @@ MERGE = "link the customer to one of the members, merge the members in TRIFFT, o
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """What Gorgias and TRIFFT say now. `status`: of a panel that were drawn now; empty: it is not known.
+    """What Gorgias and TRIFFT say now. `status`: the one that a panel drawn now would have; empty: it is not known.
 
     `customer_id`: the ticket's customer; None: it is not known.
     """

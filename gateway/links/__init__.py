@@ -1,1 +1,1 @@
-"""The record of which Gorgias customer an agent linked to which member. Read `link.py` first."""
+"""The record of which Gorgias customer an agent linked to which member. Read `service.py` first."""

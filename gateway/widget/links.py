@@ -1,7 +1,5 @@
 """The rows of a panel that are about links: the button "Link to member", or who linked the customer."""
 
-from datetime import datetime
-
 import msgspec
 from aiohttp import web
 
@@ -23,25 +21,31 @@ _LINKABLE = frozenset({"not_member", "no_identity", "ambiguous"})
 
 def add_link_rows(view: View, app: web.Application, event: Event, finding: Finding, shop: Shop) -> View:
     """`event`: names the ticket's customer, if known."""
-    merchant_id, customer_id, now = event.merchant_id, event.customer_id, app[CLOCK].now()
+    merchant_id, customer_id = event.merchant_id, event.customer_id
     if finding.link is not None:
-        return _show_link(view, app, finding.link, shop, now)
+        view = _show_link(view, app, finding.link, shop)
+        return _add_last_try(view, app, merchant_id, finding.link.customer_id, shop)
     if view.status not in _LINKABLE and not finding.is_partly_known:
         return view
     if customer_id is None:
         return msgspec.structs.replace(view, link_token=NoTokenReason.NO_CUSTOMER)
     token = app[LINK_TOKENS].make_link(merchant_id, customer_id)
     view = msgspec.structs.replace(view, link_member=(LinkButton(link_token=token),), link_token=token)
-    refusal = app[REFUSALS].find(merchant_id, name_customer(customer_id), now)
-    if refusal is None:
+    return _add_last_try(view, app, merchant_id, customer_id, shop)
+
+
+def _add_last_try(view: View, app: web.Application, merchant_id: str, customer_id: int, shop: Shop) -> View:
+    """Add the last refusal of "Link to member" or "Unlink"; one of the member's own stands."""
+    refusal = app[REFUSALS].find(merchant_id, name_customer(customer_id), app[CLOCK].now())
+    if refusal is None or view.last_try:
         return view
     last_try = say_last_try(refusal.message, refusal.time, shop, ticket_id=refusal.ticket_id, agent=refusal.agent)
     return msgspec.structs.replace(view, last_try=(Line(last_try),), last_try_text=last_try)
 
 
-def _show_link(view: View, app: web.Application, link: Link, shop: Shop, now: datetime) -> View:
+def _show_link(view: View, app: web.Application, link: Link, shop: Shop) -> View:
     """Also where the member cannot be read: a wrong link must be removable."""
-    title = say_link(link.agent.name, link.agent.email, link.link_time, shop, now)
+    title = say_link(link.agent.name, link.agent.email, link.link_time, shop, app[CLOCK].now())
     token = app[LINK_TOKENS].make_unlink(link.merchant_id, link.customer_id, link.link_id)
     return msgspec.structs.replace(
         view,

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.customers.finding import Finding, TicketEmail
 from gateway.errors import LoyaltyCallError, NoTokenReason
+from gateway.events.event import UNAVAILABLE
 from gateway.widget.view import View, render_search, render_unavailable, render_without_identity
 from gateway.wording.panel.nobody import (
     UNKNOWN_LINKED_MEMBER,
@@ -16,6 +17,7 @@ from gateway.wording.panel.nobody import (
     say_several_members,
     say_too_many_addresses,
     say_unread_addresses,
+    say_unread_link,
     say_unsearched_addresses,
 )
 from gateway.wording.phrases import NONE
@@ -25,6 +27,14 @@ from gateway.wording.times import format_time
 
 def render_missing(finding: Finding, shop: Shop, now: datetime) -> View:
     """Say what was looked for and, if it is not known whether there is a member, why."""
+    view = _render_addresses(finding, shop, now)
+    if not finding.is_link_unread or view.status == UNAVAILABLE:
+        return view
+    return msgspec.structs.replace(view, summary=say_unread_link(view.summary, shop, now))
+
+
+def _render_addresses(finding: Finding, shop: Shop, now: datetime) -> View:
+    """What became of the customer's addresses."""
     if finding.error is not None:
         return _render_error(finding.error, finding, shop, now)
     email, address = finding.email, _get_address(finding)
@@ -42,7 +52,8 @@ def render_missing(finding: Finding, shop: Shop, now: datetime) -> View:
         return render_search("not_member", summary, as_of, shop, NoTokenReason.NO_MEMBER)
     is_unreadable = email is TicketEmail.NO_ADDRESS
     why = NoTokenReason.UNREADABLE_EMAIL if is_unreadable else NoTokenReason.NO_EMAIL
-    summary = say_no_address(email, is_customer_read=found is not None)
+    has_unreadable = found is not None and found.has_unreadable
+    summary = say_no_address(email, is_customer_read=found is not None, has_unreadable=has_unreadable)
     return render_without_identity(summary, why, shop, now)
 
 

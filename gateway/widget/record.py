@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.customers.address import AskGorgias, Customer
-from gateway.customers.finding import Finding
+from gateway.customers.finding import Finding, TicketEmail
 from gateway.errors import name_reason
 from gateway.events.event import UNAVAILABLE, Event, Others, Source
 from gateway.gorgias.widget_url import WidgetCall
@@ -45,13 +45,15 @@ def record_status(event: Event, status: str, finding: Finding) -> None:
 
 
 def _name_source(call: WidgetCall, asked: Customer | AskGorgias, finding: Finding) -> Source:
+    if finding.link is not None and finding.email is TicketEmail.UNKNOWN:
+        return Source.LINK
     customer = finding.customer
     if isinstance(asked, Customer):
         if asked.email is None:
             return Source.URL_HAS_NONE
         return Source.URL if asked.email == call.email else Source.ENCODED_URL
     if customer is None:
-        return Source.NOT_SAID if finding.link is None else Source.LINK
+        return Source.NOT_SAID
     return Source.GORGIAS_HAS_NONE if customer.email is None else Source.GORGIAS
 
 

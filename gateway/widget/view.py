@@ -70,8 +70,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `status`: member, blocked (also by a status that the shop's profile does not know), not_member, ambiguous,
     no_identity, unavailable. `stale`: older than requested.
     `add_points`, `link_member`, `member`, `linked`, `last_try`, `undo`, `coupon_list` and `movement_list` have at most
-    one item; `add_points` has one only if points can be added, `link_member` only if the customer can be linked. A
-    token that the panel has not is the reason, where that is known, so that a press can answer with it.
+    one item; `add_points` has one only if points can be added, `link_member` only if the customer can be linked. In
+    place of a token that the panel lacks stands the reason, where that is known, so that a press can answer with it.
     """
 
     status: str

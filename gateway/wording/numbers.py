@@ -8,6 +8,7 @@ from babel import Locale, numbers
 from gateway.wording.shop import Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
+# Balances repeat: what is made of each is remembered.
 _REMEMBERED_NUMBERS = 4096
 # The digits of a balance: an int64 before the point, and a provider's calculation after it.
 _MAX_WHOLE_DIGITS, _MAX_FRACTION_DIGITS = 19, 40
@@ -21,6 +22,7 @@ def parse_balance(wallet: pb.Wallet) -> Decimal:
     return Decimal(wallet.points_balance) if exact is None else exact
 
 
+@lru_cache(_REMEMBERED_NUMBERS)
 def parse_exact(text: str) -> Decimal | None:
     """Parse an exact number of points. None for a text that is no number of a usual size."""
     try:
@@ -32,6 +34,7 @@ def parse_exact(text: str) -> Decimal | None:
     return exact if is_usual else None
 
 
+@lru_cache(_REMEMBERED_NUMBERS)
 def round_points(number: int | Decimal) -> Decimal:
     """Round as all texts show points: at most two decimals, half away from zero, no trailing zeros."""
     return _EXACT.normalize(Decimal(number).quantize(_CENTS, ROUND_HALF_UP, _EXACT)) + 0  # -0 becomes 0
@@ -49,5 +52,5 @@ def format_points(points: int | Decimal, shop: Shop) -> str:
 
 @lru_cache(_REMEMBERED_NUMBERS)
 def _format_decimal(number: Decimal, locale: Locale) -> str:
-    """Cached: balances repeat, and Babel takes 20 µs for each."""
+    """Babel takes 20 µs for each number."""
     return str(numbers.format_decimal(number, locale=locale, decimal_quantization=False))

@@ -45,7 +45,8 @@ class Boundary:
             )
             for method in service.methods
         }
-        server.add_registered_method_handlers(service.full_name, handlers)
+        # Not "registered" to gRPC's core: for each call its server waits for all registered methods anew.
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
         """Bind the request id, log the call, and hide the texts of exceptions."""

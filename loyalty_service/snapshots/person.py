@@ -54,9 +54,9 @@ class PersonFinder:
         """Raises MemberNotFoundError, MemberAmbiguousError, SearchesExhaustedError, ProviderError, BadValueError.
 
         A group answers as a whole: where one of its identities could not be asked, the others decide nothing, since
-        that one may name another member.
+        that one may name another member. A kind that TRIFFT cannot search for names nobody.
         """
-        seen, times = set[tuple[str, str]](), []
+        seen, times, unsearchable = set[tuple[str, str]](), [], list[BadValueError]()
         for group_number, group in enumerate(groups):
             new: dict[int, NamedIdentity] = {}
             for number, named in enumerate(group):
@@ -70,6 +70,9 @@ class PersonFinder:
                 first = next(number for number, answer in answers.items() if isinstance(answer, HeldSnapshot))
                 return FoundPerson(held=found, group_number=group_number, number=first)
             times += [one.fetch_time for one in answers.values() if isinstance(one, MemberNotFoundError)]
+            unsearchable += [one for one in answers.values() if isinstance(one, BadValueError)]
+        if not times:
+            raise unsearchable[0]
         raise MemberNotFoundError(min(times), search_count=self._searches.count)
 
     def _decide(self, answers: dict[int, _Answer]) -> HeldSnapshot | None:
@@ -84,7 +87,7 @@ class PersonFinder:
                 case MemberAmbiguousError():
                     support_ids |= answer.support_ids
                     times.append(answer.fetch_time)
-                case LoyaltyError() if not isinstance(answer, MemberNotFoundError):
+                case LoyaltyError() if not isinstance(answer, MemberNotFoundError | BadValueError):
                     raise answer
         if len(support_ids) > 1:
             raise MemberAmbiguousError(support_ids, min(times), search_count=self._searches.count)

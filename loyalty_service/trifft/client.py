@@ -1,6 +1,5 @@
 """TRIFFT as a LoyaltyProvider."""
 
-import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -31,7 +30,6 @@ from loyalty_service.trifft.reads import Read
 from loyalty_service.valkey import Valkey
 from runtime.proxy import HttpProxy
 
-_PROFILES = 256
 # One request for a member, one for their coupons.
 _MEMBER_REQUESTS = 2
 
@@ -56,7 +54,6 @@ class TrifftProvider:
         self._outbound = Outbound(clock, metrics, valkey=valkey, replicas=replicas, proxy=proxy)
         self._observations = Observations(clock, metrics)
         self._bookings = Bookings(self._outbound, clock, self._observations)
-        self._parse_profile = functools.lru_cache(maxsize=_PROFILES)(parse_profile)
 
     async def __aenter__(self) -> Self:
         await self._outbound.__aenter__()
@@ -141,6 +138,6 @@ class TrifftProvider:
 
     def _get_profile(self, merchant: Merchant) -> Profile:
         try:
-            return self._parse_profile(merchant.profile)
+            return parse_profile(merchant.profile)
         except BadValueError as error:
             raise ProviderContractError(f"the shop's wire profile {error.description}") from error

@@ -1,6 +1,8 @@
 """JMESPath, compiled once. Its `join` skips nulls."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import jmespath
 from jmespath import exceptions, functions
@@ -8,6 +10,8 @@ from jmespath import exceptions, functions
 from loyalty_service.trifft.wire import WireError
 
 MAX_EXPRESSION_CHARS = 500
+
+_Reader: TypeAlias = Callable[[Any], Any]
 
 
 class _NullSafeFunctions(functions.Functions):
@@ -33,7 +37,7 @@ class Expression:
         except (exceptions.JMESPathError, RecursionError) as error:
             raise ValueError("is not JMESPath") from error
         self._text = text
-        self._names = _find_names(self._compiled.parsed)
+        self._read = _make_reader(self._compiled.parsed)
 
     def __str__(self) -> str:
         return self._text
@@ -54,24 +58,36 @@ class Expression:
 
     def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
         """Return what the expression finds, or None. Raises WireError if a function gets a value of a wrong type."""
-        if self._names is not None:
-            for name in self._names:
-                data = data.get(name) if isinstance(data, dict) else None
-            return data
+        if self._read is not None:
+            return self._read(data)
         try:
             return self._compiled.search(data, options=_OPTIONS)
         except Exception as error:  # JMESPath raises its own errors and Python's
             raise WireError("a value that it cannot work with") from error
 
 
-def _find_names(node: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - JMESPath's own
-    """Return the names of a plain path such as `a.b.c`, none for `@`; None for what only JMESPath reads, slowly."""
+def _make_reader(node: Any) -> _Reader | None:  # noqa: ANN401 - JMESPath's own
+    """Make the function of a path, and of lists and objects of paths; None for what only JMESPath reads, slowly."""
     match node:
         case {"type": "current"}:
-            return ()
+            return lambda data: data
         case {"type": "field", "value": str(name)}:
-            return (name,)
-        case {"type": "subexpression", "children": children}:
-            names = [_find_names(child) for child in children]
-            return None if None in names else tuple(name for each in names for name in each or ())
+            return lambda data: data.get(name) if isinstance(data, dict) else None
+        case {"type": "subexpression", "children": children} if steps := _make_readers(children):
+            return lambda data: functools.reduce(lambda found, step: step(found), steps, data)
+        case {"type": "multi_select_list", "children": children} if parts := _make_readers(children):
+            return lambda data: None if data is None else [part(data) for part in parts]
+        case {"type": "multi_select_dict", "children": pairs} if parts := _make_readers(
+            [pair["children"][0] for pair in pairs]
+        ):
+            names = [pair["value"] for pair in pairs]
+            return lambda data: (
+                None if data is None else {name: part(data) for name, part in zip(names, parts, strict=True)}
+            )
     return None
+
+
+def _make_readers(nodes: list[Any]) -> list[_Reader]:
+    """Empty if one of them has none."""
+    readers = [reader for node in nodes if (reader := _make_reader(node))]
+    return readers if len(readers) == len(nodes) else []

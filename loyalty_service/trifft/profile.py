@@ -18,6 +18,7 @@ from loyalty_service.trifft.phones import PhoneSpelling
 from runtime.addresses import fold_ascii_case
 
 MAX_PROFILE_CHARS = 16_384
+_PROFILES = 256  # are remembered: to parse one takes milliseconds
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~-]+|\{member_id\}))+")
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -181,6 +182,7 @@ def is_word(text: str, words: frozenset[str]) -> bool:
     return any(fold_ascii_case(word.strip()) == wanted for word in words)
 
 
+@functools.lru_cache(maxsize=_PROFILES)
 def parse_profile(overrides_toml: str) -> Profile:
     """The default profile, with the lines that a merchant overrides. An empty text overrides nothing.
 

@@ -176,23 +176,29 @@ class Read:
 
     async def _find_candidates(self, identity: Identity, searches: Searches) -> tuple[Request, list[Candidate]]:
         """Search for the identity as written, then for all its other spellings, which may name several members."""
+        field = self._find_search_field(identity)
         searches.take()
-        request, found = await self._find(identity, identity.value)
+        request, found = await self._find(identity, identity.value, field)
         if not found:
             candidates: dict[str, Candidate] = {}
             for spelling in identity.list_spellings()[1:]:
                 searches.take()
                 await self._requests.plan()
-                request, more = await self._find(identity, spelling)
+                request, more = await self._find(identity, spelling, field)
                 candidates |= {candidate.member_id: candidate for candidate in more}
             found = list(candidates.values())
         return request, found
 
-    async def _find(self, identity: Identity, spelling: str) -> tuple[Request, list[Candidate]]:
+    def _find_search_field(self, identity: Identity) -> str:
+        """The query's field. Raises BadValueError if TRIFFT cannot search by it."""
         operation = self._profile.find_member
         field = {"email": operation.email, "phone": operation.phone, "support_id": operation.support_id}[identity.kind]
         if not field:
             raise BadValueError(f"identity.{identity.kind}", "cannot be searched for in this shop's TRIFFT")
+        return field
+
+    async def _find(self, identity: Identity, spelling: str, field: str) -> tuple[Request, list[Candidate]]:
+        operation = self._profile.find_member
         if identity.kind == "phone":
             spelling = spell_phone(spelling, operation.phone_spelling, self._merchant.dialling_country)
         query = {field: spelling}

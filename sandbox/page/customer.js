@@ -42,12 +42,12 @@ export class CustomerPanel {
     const tools = make(
       "details",
       { class: "customer-tools", open: this.isOpen, "data-testid": "customer-tools" },
-      make("summary", { "data-focus": "customer-tools" }, "Change or merge"),
+      // Not by the toggle event, which comes later than a redraw may.
+      make("summary", { "data-focus": "customer-tools", onclick: () => (this.isOpen = !tools.open) }, "Change or merge"),
       this.drawChannels(customer),
       this.drawOthers(ticket, others.filter((one) => one.id !== customer.id)),
       this.drawStart(customer),
     );
-    tools.addEventListener("toggle", () => (this.isOpen = tools.open));
     return make("section", { "aria-label": "Customer" }, person, tools);
   }
 

@@ -6,6 +6,7 @@ import { CallPanel } from "/page/calls.js";
 import { Conversation } from "/page/conversation.js";
 import { CustomerPanel } from "/page/customer.js";
 import { make } from "/page/elements.js";
+import { waitForRelease } from "/page/pointer.js";
 import { makeRoute, parseRoute } from "/page/route.js";
 import { SettingsDrawer } from "/page/settings.js";
 import { Sidebar } from "/page/sidebar.js";
@@ -77,6 +78,7 @@ class Helpdesk {
   async refresh() {
     const { account } = this;
     const rows = await get(`gorgias/${account.name}/tickets`);
+    await waitForRelease();
     if (account !== this.account) return; // another one is shown meanwhile
     this.rows = rows;
     this.tickets.show(account.name, this.rows, this.ticketId);
@@ -88,6 +90,7 @@ class Helpdesk {
     if (wanted === null) return;
     try {
       const ticket = await get(`gorgias/${this.account.name}/tickets/${wanted}`);
+      await waitForRelease();
       if (wanted !== this.ticketId) return; // another one is shown meanwhile
       document.title = `#${ticket.id} ${ticket.subject} · Sandbox helpdesk`;
       if (!sidebarOnly) this.conversation.show(ticket, this.agent, this.account.agents);
@@ -122,6 +125,7 @@ class Helpdesk {
   listenToUpdates(name) {
     this.source?.close();
     this.source = new EventSource(`/sandbox/gorgias/${name}/updates`);
+    this.hasMissed = true; // what changes before it is open
     const topics = new Set();
     const drawAnew = () => {
       const seen = [...topics];

@@ -27,13 +27,16 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 async def lift_rates(stack: Stack, loyalty: LoyaltyClient, shop: str) -> None:
-    """A browser is faster than people: otherwise the tests would take more than TRIFFT and Gorgias allow."""
+    """A browser is faster than people: otherwise the tests would take more than TRIFFT and Gorgias allow.
+
+    And a busy machine may be slower than Gorgias waits.
+    """
     stack.ask("PATCH", f"trifft/{shop}/settings", {"rate_limit": False})
     switches = stack.ask("GET", f"gorgias/{shop}/switches")
-    stack.ask("PUT", f"gorgias/{shop}/switches", switches | {"rate_limit": False})
-    merchant = await loyalty.get_merchant(shop, timeout_s=5)
+    stack.ask("PUT", f"gorgias/{shop}/switches", switches | {"rate_limit": False, "timeout_s": 30})
+    merchant = await loyalty.get_merchant(shop, timeout_s=20)
     merchant.profile += "\n[rate]\nrequests = 100000"
-    await loyalty.update_merchant(pb.UpdateMerchantRequest(merchant=merchant), ["profile"], timeout_s=5)
+    await loyalty.update_merchant(pb.UpdateMerchantRequest(merchant=merchant), ["profile"], timeout_s=20)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

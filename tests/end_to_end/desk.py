@@ -14,6 +14,11 @@ async def open_ticket(page: Page, stack: Stack, account: str, ticket_id: int) ->
     await expect(page.locator(".ticket-facts")).to_contain_text(f" #{ticket_id} ")  # no longer the one before
 
 
+async def fire(page: Page, event: str) -> None:
+    """Click a button of the conversation, such as "add-tag"."""
+    await page.get_by_test_id(f"event-{event}").click()
+
+
 def row(page: Page, title: str) -> Locator:
     return page.get_by_test_id("sidebar").get_by_test_id(f"row-{title}")
 

@@ -8,6 +8,8 @@ _PATIENCE_S = 30.0
 
 async def wait_until(is_met: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition. Raises TimeoutError."""
+    pause_s = 0.005
     async with asyncio.timeout(_PATIENCE_S):
-        while not await is_met():  # noqa: ASYNC110 - other tasks, and other processes, set no event here
-            await asyncio.sleep(0.01)
+        while not await is_met():
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.1)  # asking takes time from what is waited for

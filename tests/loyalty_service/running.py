@@ -115,6 +115,8 @@ class StartService(Protocol):
 
 async def wait_until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
     """Returns once `condition()` is true. Raises TimeoutError."""
+    pause_s = 0.005
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110  the condition is any, and sets no event
-            await asyncio.sleep(0.01)
+        while not condition():
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.1)  # asking takes time from what is waited for

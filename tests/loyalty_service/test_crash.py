@@ -167,6 +167,7 @@ async def test_award_is_never_lost_and_never_doubled_by_processes_that_are_kille
         "LOYALTY_LISTEN": "127.0.0.1:0",
         "LOYALTY_DATABASE_URL": each_database_url,
         "LOYALTY_SECRET_KEYS": SECRET_KEY,
+        "LOYALTY_READ_TIMEOUT_S": "20",  # a busy machine is no TRIFFT that hangs
     }
     agents = Agents(projects)
     async with running(settings) as process, process.connect() as client:

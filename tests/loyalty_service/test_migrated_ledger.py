@@ -1,4 +1,4 @@
-"""A ledger that an earlier version filled: after the migration they read, naming no caller and no `identified_by`."""
+"""A ledger that an earlier version filled: after the migration its awards name no caller and no `identified_by`."""
 
 import shutil
 from pathlib import Path

@@ -291,6 +291,15 @@ async def test_request_that_names_nobody_rightly_is_refused_by_its_field(service
     assert set(provider.searched) <= {"unsearchable"}
 
 
+async def test_kind_that_cannot_be_searched_for_names_nobody(service: Client, provider: People) -> None:
+    await add_shop(service)
+    provider.by_spelling["JN-4821"] = {"jana"}
+    groups: Groups = [["unsearchable", "nobody@example.com"], ["JN-4821"]]
+    response = await get(service, groups)
+    assert (response.snapshot.member.member_id, response.found_in_group) == ("jana", 1)
+    assert (await fail(service, groups[:1])).reason == "MEMBER_NOT_FOUND"
+
+
 async def test_fifty_identities_are_as_many_as_a_call_may_have(service: Client, provider: People) -> None:
     await add_shop(service)
     provider.by_spelling = {"JN-4821": {"jana"}}

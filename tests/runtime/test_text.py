@@ -48,6 +48,10 @@ def test_what_is_joined_stays_joined(text: str) -> None:
     [
         ("a\nb\u2028c\td", "a b c d"),
         ("  a   b ", "a b"),
+        ("a  b", "a b"),
+        (" a", "a"),
+        ("a ", "a"),
+        (" ", ""),
         ("a\x00\x1b[31mb", "a[31mb"),
         ("\u202eevil\u2066\u2069\u200e\u200f\u061c", "evil"),
         ("\ud800a\ufffe\U0001ffff", "a"),

@@ -24,7 +24,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 # As in the panel's first line.
 _NO_MEMBER = {
     NoTokenReason.NO_MEMBER: "there is no loyalty member on this ticket.",
-    NoTokenReason.SEVERAL_MEMBERS: "several members have this customer's address. {no_points}",
+    NoTokenReason.SEVERAL_MEMBERS: "several members have addresses of this customer. Press Link to member first.",
     NoTokenReason.NO_EMAIL: "there is no address by which a member can be found.",
     NoTokenReason.UNREADABLE_EMAIL: "the e-mail on this ticket cannot be read, so no member can be found.",
     NoTokenReason.NO_POINTS: "this member's points cannot be changed. The panel's first line says why.",
@@ -96,7 +96,7 @@ def _say_cause(error: GatewayError, shop: Shop, direction: Direction, *, asks_re
     """The text after "Not added"; empty if all actions share it."""
     match error:
         case AwardTokenError(why=NoTokenReason() as why):
-            cause = f": {_NO_MEMBER[why].format(no_points=_say_no_points(direction))}"
+            cause = f": {_NO_MEMBER[why]}"
         case AwardTokenError(is_absent=True):
             cause = f": {_say_no_token(shop, direction)}"
         case LoyaltyCallError(reason="LIMIT_EXCEEDED"):

@@ -14,9 +14,9 @@ _SEE = "Add or remove a tag to see it."
 _WHERE = "Ask the customer for the support ID in their app."
 _NO_TOKEN: dict[NoTokenReason | None, str] = {
     NoTokenReason.HAS_MEMBER: "this panel already shows a member.",
-    NoTokenReason.LINKED: 'this customer is already linked. Press "Unlink" first.',
-    NoTokenReason.NO_CUSTOMER: "Gorgias did not say which customer this is.",
-    NoTokenReason.NOT_LINKED: "this customer is not linked to a member.",
+    NoTokenReason.LINKED: 'this customer is already linked. To link them to another member, press "Unlink" first.',
+    NoTokenReason.NO_CUSTOMER: f"Gorgias did not say which customer this is. {TAG_ADVICE}",
+    NoTokenReason.NOT_LINKED: "this panel shows no link of the customer.",
 }
 
 
@@ -53,7 +53,8 @@ def say_lost() -> str:
 def say_linked_elsewhere(support_id: str, said_by: str) -> str:
     """Refuse to link a customer who is linked to another member. `said_by`: the text of `say_by`."""
     member = _name("", support_id)
-    return f'{_NOT_LINKED}: this customer was linked to {member}{said_by}. {_SEE} Press "Unlink" first.'
+    advice = 'To change that, add or remove a tag, then press "Unlink".'
+    return f"{_NOT_LINKED}: this customer was linked to {member}{said_by}. {advice}"
 
 
 def say_link_refusal(error: GatewayError, support_id: str, shop: Shop, now: datetime) -> str:
@@ -61,7 +62,7 @@ def say_link_refusal(error: GatewayError, support_id: str, shop: Shop, now: date
     typed = format_echo(support_id)
     match error:
         case AwardTokenError(is_absent=True, why=why):
-            cause = f": {_NO_TOKEN.get(why, 'there is nobody here to link now.')} {TAG_ADVICE}"
+            cause = f": {_NO_TOKEN.get(why, f'nobody can be linked in this panel. {TAG_ADVICE}')}"
         case RequestError(field="support_id") | LoyaltyCallError(reason="BAD_VALUE"):
             cause = f". Type a support ID of at most {MAX_SUPPORT_ID_CHARS} characters. {_WHERE}"
         case LoyaltyCallError(reason="MEMBER_NOT_FOUND"):
@@ -78,8 +79,7 @@ def say_link_refusal(error: GatewayError, support_id: str, shop: Shop, now: date
 def say_unlink_refusal(error: GatewayError, shop: Shop, now: datetime) -> str:
     match error:
         case AwardTokenError(is_absent=True, why=why):
-            cause = _NO_TOKEN.get(why, _NO_TOKEN[NoTokenReason.NOT_LINKED])
-            return f"{_NOT_UNLINKED}: {cause} {TAG_ADVICE}"
+            return f"{_NOT_UNLINKED}: {_NO_TOKEN.get(why, _NO_TOKEN[NoTokenReason.NOT_LINKED])}"
         case GatewayError(reason="LINK_GONE"):
             return f"{_NOT_UNLINKED}: this customer has no such link any more. {TAG_ADVICE}"
         case _:

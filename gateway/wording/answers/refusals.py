@@ -50,6 +50,7 @@ _CAUSES = {
     "BODY_TIMEOUT": ". What Gorgias sent came too slowly, this click changed nothing. Try again.",
     "STORE_UNAVAILABLE": f". Our own records are not answering, {_THIS_CLICK_CHANGED_NOTHING}",
     "LOYALTY_UNAVAILABLE": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
+    "LOYALTY_TIMEOUT": f". The loyalty service is not answering, {_THIS_CLICK_CHANGED_NOTHING}",
 }
 _OTHER_CUSTOMER = ": this ticket now belongs to another customer."
 # By what the panel's member was found, where that is not the ticket's e-mail address.

@@ -16,8 +16,12 @@ NO_EMAIL = "No e-mail on this ticket, so no member can be found."
 # There may be an e-mail, but it cannot be read.
 UNREADABLE_EMAIL = "The e-mail on this ticket cannot be read, so no member can be found."
 UNKNOWN_LINKED_MEMBER = "TRIFFT does not know the member whom this customer is linked to. Unlink the customer."
-_NO_ADDRESS = "This customer has no e-mail address and no phone number, so no member can be found."
-_OWN_ADDRESS = "This ticket has the shop's own e-mail address, and its customer no other, so no member can be found."
+_OWN_EMAIL = "This ticket has the shop's own e-mail address, so no member can be found."
+_NO_ADDRESS = {
+    "own": "This ticket has the shop's own e-mail address, and its customer no other that can be looked for.",
+    "absent": "This customer has no e-mail address and no phone number that can be looked for.",
+}
+_UNREADABLE = "The customer's phone number or other e-mail in Gorgias cannot be read: correct it there."
 _KNOWN = {
     "absent": "This ticket has no e-mail.",
     "own": "This ticket has the shop's own e-mail address.",
@@ -31,8 +35,7 @@ _CAUSES = {
     "store": "our own records did not answer",
 }
 _SILENT = "Gorgias did not answer"
-_ASK = "Ask the customer for their support ID, then press Link to member."
-_ASK_WHICH = "Ask the customer which is theirs, then press Link to member."
+_ASK = "Ask the customer for the support ID in their app, then press Link to member."
 
 
 def say_not_member(email: str, others: Sequence[str] = ()) -> str:
@@ -42,7 +45,8 @@ def say_not_member(email: str, others: Sequence[str] = ()) -> str:
         return f"No loyalty member with {words}"
     nor = ""
     if others:
-        nor = f", nor with {format_echo(others[0]) if len(others) == 1 else f'{len(others)} others of the customer'}"
+        words = format_echo(others[0]) if len(others) == 1 else f"the customer's {len(others)} other addresses"
+        nor = f", nor with {words}"
     return f"No loyalty member with {format_echo(email)}{nor}"
 
 
@@ -54,16 +58,24 @@ def say_several_members(count: str, email: str, support_ids: Sequence[str] = ())
     *before, last = map(format_echo, support_ids)
     named = f"{', '.join(before)} and {last}" if before else last
     is_all = count == str(len(support_ids))
-    return f"{who}{':' if is_all else ', among them'} {named}. {_ASK_WHICH}"
+    return f"{who}{':' if is_all else ', among them'} {named}. {_ASK}"
 
 
-def say_no_address(email: str, *, is_customer_read: bool) -> str:
-    """`is_customer_read`: Gorgias said which addresses the customer has."""
+def say_no_address(email: str, *, is_customer_read: bool, has_unreadable: bool) -> str:
+    """`is_customer_read`: Gorgias said which addresses the customer has. `has_unreadable`: one is in no usual form."""
     if email == "no_address":
         return UNREADABLE_EMAIL
-    if email == "own":
-        return _OWN_ADDRESS
-    return _NO_ADDRESS if is_customer_read else NO_EMAIL
+    if not is_customer_read:
+        return _OWN_EMAIL if email == "own" else NO_EMAIL
+    if has_unreadable:
+        return f"{_say_known(email, '')} {_UNREADABLE} {_ASK}"
+    return f"{_NO_ADDRESS.get(email, _NO_ADDRESS['absent'])} {_ASK}"
+
+
+def say_unread_link(summary: str, shop: Shop, now: datetime) -> str:
+    """Add to the text of a panel without a member that our own records did not say whether there is a link."""
+    unknown = f"Our own records did not answer at {format_clock(now, shop)}: the customer may be linked to a member."
+    return f"{summary.removesuffix('.')}. {unknown} {TAG_ADVICE}"
 
 
 def say_unread_addresses(email: str, address: str, cause: str, shop: Shop, now: datetime) -> str:

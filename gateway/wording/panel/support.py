@@ -25,6 +25,8 @@ def list_award_lines(awards: Sequence[pb.Award], shop: Shop, now: datetime) -> l
 
     For example "+100, 21 Nov, Ana K., ticket 4711, "Late delivery", A-10482"; the year is added if it is not this one.
     """
+    if not awards:
+        return []
     applied = {award.award_id for award in awards if award.state == pb.AWARD_STATE_APPLIED}
     year = f" {now.astimezone(shop.zone).year}"
     return [_say_award(award, applied, shop, year) for award in awards]

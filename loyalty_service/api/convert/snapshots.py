@@ -5,7 +5,7 @@ from urllib.parse import quote
 from google.protobuf.duration_pb2 import Duration
 
 from loyalty_service.api.convert.awards import write_award
-from loyalty_service.api.convert.values import spell, write_duration, write_time
+from loyalty_service.api.convert.values import fill_time, fill_wallet, spell, write_duration, write_time
 from loyalty_service.domain.errors import BadValueError
 from loyalty_service.domain.member import (
     Coupon,
@@ -34,17 +34,19 @@ def read_staleness_s(message: Duration) -> float:
 
 
 def write_snapshot(held: HeldSnapshot, merchant: Merchant) -> pb.Snapshot:
-    snapshot = held.snapshot
-    given = snapshot.support_awards
-    return pb.Snapshot(
-        merchant_id=merchant.merchant_id,
-        member=_write_member(snapshot.member, merchant),
-        coupons=[_write_coupon(coupon) for coupon in snapshot.coupons or ()],
-        coupons_unreadable=snapshot.coupons is None,
-        fetch_time=write_time(snapshot.fetch_time),
-        stale_reason=pb.ErrorReason.Value(held.stale_reason) if held.stale_reason else pb.ERROR_REASON_UNSPECIFIED,
-        given_by_support=None if given is None else pb.SupportAwards(awards=map(write_award, given)),
-    )
+    """Field by field into one message: a message for each part would be made first, and then copied."""
+    snapshot, message = held.snapshot, pb.Snapshot(merchant_id=merchant.merchant_id)
+    _fill_member(message.member, snapshot.member, merchant)
+    for coupon in snapshot.coupons or ():
+        _fill_coupon(message.coupons.add(), coupon)
+    message.coupons_unreadable = snapshot.coupons is None
+    fill_time(message.fetch_time, snapshot.fetch_time)
+    if held.stale_reason:
+        message.stale_reason = pb.ErrorReason.Value(held.stale_reason)
+    if snapshot.support_awards is not None:
+        message.given_by_support.SetInParent()
+        message.given_by_support.awards.extend(map(write_award, snapshot.support_awards))
+    return message
 
 
 def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnapshotResponse:
@@ -63,44 +65,56 @@ def write_holding(holding: Holding | None, merchant: Merchant) -> pb.GetHeldSnap
     return message
 
 
-def _write_member(member: Member, merchant: Merchant) -> pb.Member:
-    """Field by field: `spell` is slower, and each panel needs a member."""
+def _fill_member(message: pb.Member, member: Member, merchant: Merchant) -> None:
+    message.member_id = member.member_id
+    message.support_id = member.support_id
+    message.full_name = member.full_name
+    message.status = _STATUSES[member.status]
+    message.status_word = member.status_word
     balance, tier, venue = member.wallet, member.tier, member.favorite_venue
-    return pb.Member(
-        member_id=member.member_id,
-        support_id=member.support_id,
-        full_name=member.full_name,
-        status=_STATUSES[member.status],
-        status_word=member.status_word,
-        wallet=spell(balance) if isinstance(balance, Wallet) else None,
-        wallet_state=pb.WALLET_STATE_READABLE if isinstance(balance, Wallet) else _NO_BALANCES[balance],
-        tier=spell(tier) if tier else None,
-        favorite_venue=spell(venue) if venue else None,
-        segments=[pb.Segment(slug=one.slug, display_name=one.display_name) for one in member.segments],
-        profile_url=merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe="")),
-        join_time=write_time(member.join_time) if member.join_time else None,
-        next_expiry=spell(member.next_expiry) if member.next_expiry else None,
-        pending_points=member.pending_points,
-        points_to_next_tier=member.points_to_next_tier,
-        birthday=spell(member.birthday) if member.birthday else None,
-        recent_movements=[_write_movement(one) for one in member.recent_movements],
-    )
+    if isinstance(balance, Wallet):
+        message.wallet_state = pb.WALLET_STATE_READABLE
+        fill_wallet(message.wallet, balance)
+    else:
+        message.wallet_state = _NO_BALANCES[balance]
+    if tier:
+        message.tier.tier_id, message.tier.display_name = tier.tier_id, tier.display_name
+    if venue:
+        message.favorite_venue.venue_id, message.favorite_venue.display_name = venue.venue_id, venue.display_name
+    for segment in member.segments:
+        message.segments.add(slug=segment.slug, display_name=segment.display_name)
+    message.profile_url = merchant.admin_member_url.replace(MEMBER_ID_PLACE, quote(member.member_id, safe=""))
+    if member.join_time:
+        fill_time(message.join_time, member.join_time)
+    _fill_details(message, member)
 
 
-def _write_movement(movement: RecentMovement) -> pb.Movement:
-    return pb.Movement(
-        change=f"{movement.change:f}",
-        create_time=write_time(movement.create_time) if movement.create_time else None,
-        note=movement.note,
-    )
+def _fill_details(message: pb.Member, member: Member) -> None:
+    """What many programmes do not have."""
+    if (expiry := member.next_expiry) is not None:
+        message.next_expiry.points = expiry.points
+        fill_time(message.next_expiry.expire_time, expiry.expire_time)
+    if member.pending_points is not None:
+        message.pending_points = member.pending_points
+    if member.points_to_next_tier is not None:
+        message.points_to_next_tier = member.points_to_next_tier
+    if member.birthday is not None:
+        message.birthday.month, message.birthday.day = member.birthday.month, member.birthday.day
+    for movement in member.recent_movements:
+        _fill_movement(message.recent_movements.add(), movement)
 
 
-def _write_coupon(coupon: Coupon) -> pb.Coupon:
-    return pb.Coupon(
-        coupon_id=coupon.coupon_id,
-        display_name=coupon.display_name,
-        redeem_value=coupon.redeem_value,
-        code=coupon.code,
-        state=_COUPON_STATES[coupon.state],
-        expire_time=write_time(coupon.expire_time) if coupon.expire_time else None,
-    )
+def _fill_movement(message: pb.Movement, movement: RecentMovement) -> None:
+    message.change, message.note = f"{movement.change:f}", movement.note
+    if movement.create_time:
+        fill_time(message.create_time, movement.create_time)
+
+
+def _fill_coupon(message: pb.Coupon, coupon: Coupon) -> None:
+    message.coupon_id = coupon.coupon_id
+    message.display_name = coupon.display_name
+    message.redeem_value = coupon.redeem_value
+    message.code = coupon.code
+    message.state = _COUPON_STATES[coupon.state]
+    if coupon.expire_time:
+        fill_time(message.expire_time, coupon.expire_time)

@@ -42,8 +42,9 @@ def spell(value: Any) -> Any:  # noqa: ANN401  any value of the domain, as a mes
     """Convert a struct to its fields by name, an enum to its name in the proto; other values stay as they are."""
     match value:
         case Wallet():
-            whole = int(value.balance.to_integral_value(ROUND_FLOOR))
-            return pb.Wallet(points_balance=whole, points_balance_exact=f"{value.balance:f}")
+            wallet = pb.Wallet()
+            fill_wallet(wallet, value)
+            return wallet
         case msgspec.Struct():
             return {name: spell(getattr(value, name)) for name in value.__struct_fields__}
         case tuple():
@@ -84,6 +85,18 @@ def write_time(time: datetime) -> Any:  # noqa: ANN401  a Timestamp as a message
     """Convert to the Timestamp's fields: a Timestamp would be made first, and then copied into the message."""
     since = time - _EPOCH
     return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
+
+
+def fill_time(message: Timestamp, time: datetime) -> None:
+    """As `write_time`, into a message that is already in its place."""
+    since = time - _EPOCH
+    message.seconds, message.nanos = since.days * 86_400 + since.seconds, since.microseconds * 1_000
+
+
+def fill_wallet(message: pb.Wallet, wallet: Wallet) -> None:
+    """The whole points are rounded down."""
+    message.points_balance = int(wallet.balance.to_integral_value(ROUND_FLOOR))
+    message.points_balance_exact = f"{wallet.balance:f}"
 
 
 def write_duration(seconds: float) -> Duration:

@@ -543,7 +543,9 @@ Global___CallerRole: _TypeAlias = CallerRole  # noqa: Y015
 
 @_typing.final
 class MemberIdentity(_message.Message):
-    """How a member is named. At most 320 printable characters. Only a phone number is normalised; nothing else is trimmed."""
+    """How a member is named. At most 320 printable characters. A phone number is normalised; all else is taken as it is
+    written.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -795,7 +797,7 @@ Global___ExpiringPoints: _TypeAlias = ExpiringPoints  # noqa: Y015
 
 @_typing.final
 class Birthday(_message.Message):
-    """A day of the year. The year is nobody's business."""
+    """A day of any year. The year of birth is not read."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

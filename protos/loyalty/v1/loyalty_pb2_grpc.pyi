@@ -61,17 +61,20 @@ class LoyaltyServiceStub:
 
     Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
     identities that find anybody find the same member, that is the answer; otherwise the call fails with
-    MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
-    is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
-    with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
+    MEMBER_AMBIGUOUS. An identity of a kind that the merchant's provider cannot search for names nobody; if all are
+    such, the call fails with BAD_VALUE. A call searches the provider at most `max_search_count` times, and each
+    spelling of an identity is one search; what is held costs none. If that is not enough for all of the group that
+    decides, the call fails with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
     Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
-    DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
-    MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
-    known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
-    day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
+    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE,
+    PROVIDER_THROTTLED), DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of
+    MEMBER_NOT_FOUND and MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was
+    asked; of MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as
+    they are known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider.
+
+    While the provider fails, the call answers with a held snapshot (at most a day old unless set otherwise) and its
+    `stale_reason`. Only if none is held, it fails with the provider's error.
     """
     BatchGetSnapshots: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]
     """Gets up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -170,17 +173,20 @@ class LoyaltyServiceAsyncStub(LoyaltyServiceStub):
 
     Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
     identities that find anybody find the same member, that is the answer; otherwise the call fails with
-    MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
-    is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
-    with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
+    MEMBER_AMBIGUOUS. An identity of a kind that the merchant's provider cannot search for names nobody; if all are
+    such, the call fails with BAD_VALUE. A call searches the provider at most `max_search_count` times, and each
+    spelling of an identity is one search; what is held costs none. If that is not enough for all of the group that
+    decides, the call fails with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
     Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
-    DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
-    MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-    MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
-    known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
-    day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
+    SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE,
+    PROVIDER_THROTTLED), DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of
+    MEMBER_NOT_FOUND and MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was
+    asked; of MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as
+    they are known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider.
+
+    While the provider fails, the call answers with a held snapshot (at most a day old unless set otherwise) and its
+    `stale_reason`. Only if none is held, it fails with the provider's error.
     """
     BatchGetSnapshots: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.BatchGetSnapshotsRequest, _loyalty_pb2.BatchGetSnapshotsResponse]  # type: ignore[assignment]
     """Gets up to 100 members of one merchant. An identity that fails does not fail the others: its result has the error.
@@ -282,17 +288,20 @@ class LoyaltyServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Identities of a person are looked for in groups: the first group that finds anybody decides. If all of the group's
         identities that find anybody find the same member, that is the answer; otherwise the call fails with
-        MEMBER_AMBIGUOUS. A call searches the provider at most `max_search_count` times, and each spelling of an identity
-        is one search; what is held costs none. If that is not enough for all of the group that decides, the call fails
-        with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
+        MEMBER_AMBIGUOUS. An identity of a kind that the merchant's provider cannot search for names nobody; if all are
+        such, the call fails with BAD_VALUE. A call searches the provider at most `max_search_count` times, and each
+        spelling of an identity is one search; what is held costs none. If that is not enough for all of the group that
+        decides, the call fails with SEARCHES_EXHAUSTED: the identities that were not searched could name another member.
 
         Errors: NOT_FOUND (MEMBER_NOT_FOUND, MERCHANT_NOT_FOUND), FAILED_PRECONDITION (MEMBER_AMBIGUOUS,
-        SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE, PROVIDER_THROTTLED),
-        DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of MEMBER_NOT_FOUND and
-        MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was asked; of
-        MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as they are
-        known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider. While the provider fails, the call answers with a held snapshot (at most a
-        day old unless set otherwise) and its `stale_reason`. Only if none is held, it fails with the provider's error.
+        SEARCHES_EXHAUSTED, PROVIDER_CREDENTIALS), INVALID_ARGUMENT (BAD_VALUE), UNAVAILABLE (PROVIDER_UNAVAILABLE,
+        PROVIDER_THROTTLED), DEADLINE_EXCEEDED (PROVIDER_TIMEOUT), INTERNAL (PROVIDER_CONTRACT). The ErrorInfo of
+        MEMBER_NOT_FOUND and MEMBER_AMBIGUOUS has `fetch_time` (RFC 3339, UTC) in its metadata: when the provider was
+        asked; of MEMBER_AMBIGUOUS also `member_count`, and `support_ids`: a JSON list of at most 5 of theirs, as far as
+        they are known. These two and SEARCHES_EXHAUSTED have `search_count`: how often this call searched the provider.
+
+        While the provider fails, the call answers with a held snapshot (at most a day old unless set otherwise) and its
+        `stale_reason`. Only if none is held, it fails with the provider's error.
         """
 
     @_abc_1.abstractmethod

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.gateway.actions.world import FIELDS, KINDS, LINKED, MEMBERS, TICKETS, Channel, Shown, World
+from tests.gateway.actions.world import ADDRESSES, FIELDS, KINDS, LINKED, MEMBERS, TICKETS, Channel, Shown, World
 from tests.gateway.edge.shared import Edge
 
 Step: TypeAlias = "tuple[Any, ...]"
@@ -24,7 +24,7 @@ async def open_world(edge: Edge) -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered for a while is older than a step, and no step waits."""
-    monkeypatch.setattr("gateway.customers.links._REMEMBER_S", 0.0)
+    monkeypatch.setattr("gateway.links.service._REMEMBER_S", 0.0)
     for name in ("_REMEMBER_S", "_REMEMBER_FAILURE_S"):
         monkeypatch.setattr(f"gateway.customers.memory.{name}", 0.0)
 
@@ -87,6 +87,7 @@ LINK: list[Step] = [("show", 4713), ("link", 0, 4713, "m-3"), ("show", 4713)]
 UNLINK: list[Step] = [("unlink", 0, 4713), ("show", 4713)]
 PRESS: list[Step] = [("deduct", 0, 4713), ("undo", 0, 4713), ("award", 0, 4713), ("award", 0, 4712), ("award", 1, 4713)]
 LINK_4714: list[Step] = [("show", 4714), ("link", 0, 4714, "m-3"), ("show", 4714), ("unlink", 0, 4714)]
+LEFT: list[Step] = [("take", 102, ADDRESSES[102]), ("merge", 104, 102, False), ("show", 4712), ("award", 0, 4712)]
 # What random steps seldom meet.
 SELDOM: list[list[Step]] = [
     [*LINK, *PRESS, ("forget", "m-3"), *PRESS, ("show", 4713), *PRESS],
@@ -98,6 +99,7 @@ SELDOM: list[list[Step]] = [
     [("give", 104, ("email", "+421900000002")), ("show", 4712), ("award", 0, 4714)],
     [("give", 104, ("phone", "+421900000001")), ("show", 4712), ("award", 0, 4714)],
     [*LINK, ("unlink", 0, 4713), ("mistake", 0, 4713, "link-member", "unlink_token")],
+    [*LINK_4714[:3], *LINK, ("merge", 103, 104, False), ("show", 4714), ("unlink", 0, 4714), *LEFT],
     [*LINK, *(("mistake", place, 4713, action, kind) for action in FIELDS for kind in KINDS for place in (0, 1))],
 ]
 
@@ -124,7 +126,7 @@ async def test_points_go_to_the_panels_member_on_a_ticket_of_theirs_only(
     async with open_world(edge) as world:
         with pytest.MonkeyPatch.context() as patch:
             if remembers_links:
-                patch.setattr("gateway.customers.links._REMEMBER_S", 60.0)
+                patch.setattr("gateway.links.service._REMEMBER_S", 60.0)
             for ticket_id in TICKETS:
                 await world.show(ticket_id)
             for step in steps:

@@ -485,7 +485,7 @@ NO_MEMBERS: list[tuple[str, str, str]] = [
     (
         "twins@example.com",
         "MEMBER_AMBIGUOUS",
-        "several members have this customer's address. Points cannot be added here.",
+        "several members have addresses of this customer. Press Link to member first.",
     ),
     ("", "MEMBER_NOT_FOUND", "there is no address by which a member can be found."),
     ("jana@", "BAD_VALUE", "the e-mail on this ticket cannot be read, so no member can be found."),

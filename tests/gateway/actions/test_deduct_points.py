@@ -276,7 +276,7 @@ NO_TOKENS: list[tuple[str, str]] = [
     ("no-member", "Not removed: there is no loyalty member on this ticket."),
     (
         NoTokenReason.SEVERAL_MEMBERS,
-        "Not removed: several members have this customer's address. Points cannot be removed here.",
+        "Not removed: several members have addresses of this customer. Press Link to member first.",
     ),
     ("no-email", "Not removed: there is no address by which a member can be found."),
     (

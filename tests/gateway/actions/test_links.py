@@ -134,8 +134,8 @@ async def test_customer_of_another_member_must_be_unlinked_first(shop: Shop, lin
     body = await response.json()
     assert (response.status, body["reason"]) == (409, "LINK_EXISTS")
     assert body["message"] == (
-        "Not linked: this customer was linked to member ZO-5190 by Ana at 13:55. Add or remove a tag to see it. "
-        'Press "Unlink" first.'
+        "Not linked: this customer was linked to member ZO-5190 by Ana at 13:55. "
+        'To change that, add or remove a tag, then press "Unlink".'
     )
     assert await find_link(shop, links) == link
 
@@ -391,12 +391,16 @@ async def test_database_that_does_not_say_what_happened_is_not_called_a_refusal(
 
 
 NO_TOKEN = [
-    (None, "there is nobody here to link now.", "this customer is not linked to a member."),
-    ("", "there is nobody here to link now.", "this customer is not linked to a member."),
+    (None, f"nobody can be linked in this panel. {TAG}", "this panel shows no link of the customer."),
+    ("", f"nobody can be linked in this panel. {TAG}", "this panel shows no link of the customer."),
     (NoTokenReason.HAS_MEMBER, "this panel already shows a member.", None),
-    (NoTokenReason.LINKED, 'this customer is already linked. Press "Unlink" first.', None),
-    (NoTokenReason.NO_CUSTOMER, "Gorgias did not say which customer this is.", None),
-    (NoTokenReason.NOT_LINKED, None, "this customer is not linked to a member."),
+    (
+        NoTokenReason.LINKED,
+        'this customer is already linked. To link them to another member, press "Unlink" first.',
+        None,
+    ),
+    (NoTokenReason.NO_CUSTOMER, f"Gorgias did not say which customer this is. {TAG}", None),
+    (NoTokenReason.NOT_LINKED, None, "this panel shows no link of the customer."),
 ]
 
 
@@ -410,7 +414,7 @@ async def test_button_of_a_panel_without_its_token_says_why(shop: Shop, subtests
                 form = {f"{route}_token": token, "support_id": "JN-4821", "ticket_id": "4711"}
                 sent = {name: value for name, value in form.items() if value is not None}
                 response = await shop.gateway.post(f"{route}-member", sent)
-                assert (response.status, (await response.json())["message"]) == (400, f"{lead}: {cause} {TAG}")
+                assert (response.status, (await response.json())["message"]) == (400, f"{lead}: {cause}")
 
 
 async def test_token_of_another_kind_shop_or_key_is_refused(shop: Shop, links: LinkStore) -> None:

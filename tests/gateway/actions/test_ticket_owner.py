@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import grpc
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.database import open_database
@@ -367,7 +367,6 @@ ADDRESSES = st.builds(lambda parts, domain: f"a{''.join(parts)}@{domain}", LOCAL
 @example(panels="straße@x.example", tickets="strasse@x.example")
 @example(panels="a@straße.example", tickets="a@strasse.example")
 @example(panels="A@bücher.example", tickets="a@xn--bcher-kva.example")
-@settings(max_examples=40)
 async def test_two_peoples_addresses_never_share_a_press(
     button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, panels: str, tickets: str
 ) -> None:

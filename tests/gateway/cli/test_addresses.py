@@ -41,7 +41,7 @@ class Shop:
                 points=1,
                 claimed_agent_name=agent,
             )
-            return (await loyalty.award_points(request, timeout_s=5)).award.award_id
+            return (await loyalty.award_points(request, timeout_s=20)).award.award_id
 
     def rename(self, *emails: str) -> list[str]:
         """Members who have these addresses now."""

@@ -1,9 +1,11 @@
 """Each line of `check`, broken on purpose in the stand-ins: red for exactly that, and mended as it says."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
+from gateway.outbox.service import open_outbox
 from tests.gateway.cli.check_cases import LINES, Case
 from tests.gateway.cli.operating import Operator
 from tests.gateway.cli.test_trifft_lines import LINES as TRIFFT_LINES
@@ -13,9 +15,13 @@ from tests.gateway.helpdesk import Helpdesk
 
 @pytest.fixture
 async def shop(operator: Operator, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WholeShop]:
-    """Nothing is broken: Gorgias has called, and TRIFFT has sent a webhook."""
+    """Nothing is broken: Gorgias has called, and TRIFFT has sent a webhook. Nobody rests for long."""
     monkeypatch.setattr("loyalty_service.awards.verification.PAUSE_S", 0.0)
+    monkeypatch.setattr("loyalty_service.awards.ledger.settle.FIRST_CHECK_MS", 0)
+    monkeypatch.setattr("loyalty_service.awards.reconciliation.loop.PASS_S", 0.1)
+    monkeypatch.setattr("loyalty_service.awards.reconciliation.claim.CHECK_AFTER_S", (0.1,) * 3)
     monkeypatch.setattr("gateway.outbox.delivery._MAX_REST_S", 0.1)
+    monkeypatch.setattr("gateway.app.open_outbox", partial(open_outbox, poll_s=0.2))
     async with run_whole_shop(operator, helpdesk) as running:
         await running.tag()
         assert await running.send_webhook() == 202

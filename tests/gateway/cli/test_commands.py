@@ -267,7 +267,7 @@ async def test_operator_follows_an_award_through_list_show_totals_and_export(
         request = pb.AwardPointsRequest(
             merchant_id="acme", request_id="request-1", member_id=member, points=50, claimed_agent_email="ana@a.example"
         )
-        assert (await loyalty.award_points(request, timeout_s=5)).award.state == pb.AWARD_STATE_APPLIED
+        assert (await loyalty.award_points(request, timeout_s=20)).award.state == pb.AWARD_STATE_APPLIED
     listed, others, shown, totals, exported, settled = await asyncio.gather(
         operator.run("award", "list", "acme", "--agent", "ANA@a.example", "--state", "applied", "--json"),
         operator.run("award", "list", "acme", "--from", "2999-01-01", "--json"),
@@ -355,7 +355,8 @@ async def test_own_addresses_are_set_kept_and_taken_away(
         [found] = [check for check in checks if check["name"] == "own addresses"]
         return str(found["detail"])
 
-    await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    told = await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    assert "Set as the shop's own: 2 addresses." in told.out
     assert await count() == "4 addresses of the shop's own: they find no member"
     assert (await count("--own-address", "new@acme.example")).startswith("3 addresses ")
     assert (await count("--empty-own-address")).startswith("2 addresses ")

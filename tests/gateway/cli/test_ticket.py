@@ -137,7 +137,7 @@ async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> Non
     assert {name: checks[name]["detail"] for name in ("ticket", "link", "addresses", "member")} == {
         "ticket": f"its customer {by_phone.customer_id} has no e-mail address",
         "link": "no agent has linked the customer to a member",
-        "addresses": "the customer has 0 other e-mail and 1 phone to look for",
+        "addresses": "the customer has no other e-mail address and 1 phone number to look for",
         "member": "TRIFFT has one member with a phone number of the customer",
     }
     told = (await shop.check(by_phone.id)).out
@@ -171,9 +171,21 @@ async def test_link_and_own_address_are_told(shop: Shop) -> None:
         assert response.status == 200, await response.text()
     assert await shop.call(4714, 104, "None") == "member"
     code, [event, *_], checks = await shop.check_json(4714)
-    assert (code, event["found_by"], event["others"]) == (0, "link", None)
+    assert (code, event["source"], event["found_by"], event["others"]) == (0, "link", "link", None)
     assert checks["link"]["detail"] == "L-1 links the customer to a member: it decides"
-    assert "found by an agent's link" in (await shop.check(4714)).out
+    told = (await shop.check(4714)).out
+    assert "looked for: nobody: an agent's link decides" in told
+    assert "found by an agent's link" in told
+
+
+async def test_phone_number_that_cannot_be_read_is_told(shop: Shop) -> None:
+    """Without the number: an operator sees that there is one, and what to do."""
+    odd = shop.helpdesk.add_ticket(None, ("phone", "0905"))
+    assert await shop.call(odd.id, odd.customer_id, "None") == "no_identity"
+    _, _, checks = await shop.check_json(odd.id)
+    assert checks["addresses"]["detail"].endswith(" and no phone number to look for; others cannot be read")
+    assert (checks["addresses"]["state"], checks["ticket"]["state"]) == ("warning", "warning")
+    assert "Link to member" in checks["ticket"]["advice"]
 
 
 async def test_ticket_that_gorgias_never_called_for(shop: Shop) -> None:

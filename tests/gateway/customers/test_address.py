@@ -105,7 +105,7 @@ def world(gateway: Gateway, helpdesk: Helpdesk, scripted: ScriptedLoyalty) -> Wo
 @example(email="victim%40example.com@evil.example", send=send_all_encoded, has_header=True)
 @example(email="x%zz@evil.example", send=send_as_requests, has_header=True)
 @example(email="victim@example.comř", send=send_as_requests, has_header=True)
-@settings(max_examples=100)
+@settings(max_examples=50)
 async def test_panel_is_of_the_tickets_own_address(world: World, email: str, send: Sender, *, has_header: bool) -> None:
     """What a sender that decodes escapes makes of an address is all that it may be read as beside."""
     asked = await world.ask(email, send, has_header=has_header)
@@ -163,7 +163,13 @@ async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: st
     assert (asked.emails, asked.calls) == ([email], [])
 
 
-NO_ADDRESS = "This customer has no e-mail address and no phone number, so no member can be found."
+ASK = "Ask the customer for the support ID in their app, then press Link to member."
+NO_ADDRESS = f"This customer has no e-mail address and no phone number that can be looked for. {ASK}"
+# Gorgias says this very text for the customer's e-mail address.
+UNREADABLE_ADDRESS = (
+    f"This ticket has no e-mail. The customer's phone number or other e-mail in Gorgias cannot be read: correct it "
+    f"there. {ASK}"
+)
 ABSENT: list[tuple[str, Sender]] = [
     *itertools.product(["", "None", "{{ticket.customer.email}}"], SENDERS),
     *itertools.product([" "], [send_as_requests, send_all_encoded]),
@@ -177,7 +183,7 @@ async def test_for_an_absent_address_the_customers_others_are_asked_for(
         with subtests.test(email=email, send=send):
             asked = await world.ask(email, send)
             assert (asked.status, asked.body["status"]) == (200, "no_identity")
-            assert asked.body["summary"] == NO_ADDRESS
+            assert asked.body["summary"] == (UNREADABLE_ADDRESS if email.strip() else NO_ADDRESS)
             assert asked.emails == []
             assert [call.rpartition("/")[0] for call in asked.calls] == ["GET /customers"]
 

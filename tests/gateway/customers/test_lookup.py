@@ -253,7 +253,10 @@ async def test_panel_of_a_chat_says_that_there_is_no_address(gateway: Gateway, s
     body = await response.json()
     assert (response.status, body["summary"]) == (
         200,
-        "This customer has no e-mail address and no phone number, so no member can be found.",
+        (
+            "This customer has no e-mail address and no phone number that can be looked for. "
+            "Ask the customer for the support ID in their app, then press Link to member."
+        ),
     )
     assert scripted.snapshot_requests == []
 

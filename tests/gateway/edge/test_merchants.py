@@ -29,7 +29,7 @@ def clock() -> Clock:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def merchants(loyalty: Loyalty, clock: Clock) -> AsyncIterator[Merchants]:
-    async with LoyaltyClient(loyalty[1], "inner-key") as client, Merchants(client, timeout_s=5, clock=clock) as opened:
+    async with LoyaltyClient(loyalty[1], "inner-key") as client, Merchants(client, timeout_s=20, clock=clock) as opened:
         yield opened
 
 

@@ -79,7 +79,7 @@ async def answer(_request: web.Request) -> web.Response:
 @example(email=b"\xff\xfe@example.com")
 @example(email=b"x@example.com\r\nHost: y")
 @example(email=b"eva@example.com HTTP/1.1\r\nHost: y\r\n\r\nGET /")
-@settings(max_examples=30)
+@settings(max_examples=20)
 async def test_any_bytes_in_a_target_are_answered_and_show_nobody_else(
     gateway: Gateway, scripted: ScriptedLoyalty, email: bytes
 ) -> None:

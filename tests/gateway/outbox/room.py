@@ -10,10 +10,10 @@ from google.protobuf import timestamp_pb2
 from prometheus_client import CollectorRegistry
 
 from gateway.customers.identity import FoundBy
-from gateway.customers.links import Links
 from gateway.customers.ownership import Ownership
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore
+from gateway.links.service import Links
 from gateway.links.store import LinkStore
 from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants

@@ -146,7 +146,7 @@ async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_t
 
 
 async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stack) -> None:
-    """Gorgias has that of a link, and its answer never comes; that of an award waits behind it."""
+    """Gorgias takes the note of a link, and its answer never comes; the note of an award waits behind it."""
     stack.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message", after_commit=True))
     async with run_process(stack.settings) as process:
         url = await read_address(process)

@@ -181,7 +181,7 @@ async def test_note_of_a_shop_that_has_just_turned_them_on_is_written(
 ) -> None:
     """What is remembered of the shop says that it wants none."""
     await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
-    await room.ownership.check("acme", str(TICKET), JanasPanel(), country="", timeout_s=5.0)
+    await room.ownership.check("acme", str(TICKET), JanasPanel(), country="", timeout_s=20.0)
     await installations.update("acme", target)
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()

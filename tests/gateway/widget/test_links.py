@@ -123,6 +123,20 @@ async def test_refused_link_is_the_last_try_of_the_customers_next_panel(shop: Sh
     assert (await get_panel(gateway))["last_try"] == []
 
 
+async def test_unlink_ends_what_was_refused_because_of_the_link(shop: Shop) -> None:
+    """Until then the panel of the linked customer says it."""
+    gateway = shop.gateway
+    token, shop.scripted.snapshot = (await get_panel(gateway))["link_token"], make_snapshot()
+    await press(gateway, "link-member", link_token=token, support_id="JN-4821")
+    shop.scripted.snapshot = make_snapshot(member=pb.Member(member_id="member-2", support_id="ZO-5190"))
+    refused = await press(gateway, "link-member", link_token=token, support_id="ZO-5190")
+    assert refused["reason"] == "LINK_EXISTS"
+    panel = await get_panel(gateway)
+    assert panel["last_try_text"].startswith("Not linked at 13:55")
+    await press(gateway, "unlink-member", unlink_token=panel["unlink_token"])
+    assert (await get_panel(gateway))["last_try"] == []
+
+
 SHOP = parse_shop(pb.Merchant(time_zone="Europe/Bratislava", locale="en"))
 
 

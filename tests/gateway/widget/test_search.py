@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from gateway.links.link import Agent, NewLink
 from gateway.links.store import LinkLimit, LinkStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.running import NOW
-from tests.gateway.edge.scripted import ScriptedLoyalty
+from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.statements import execute
@@ -21,7 +22,7 @@ from tests.gateway.widget.test_view import make_snapshot
 Channel: TypeAlias = tuple[str, str]
 PHONE = "+421900000001"
 TAG = "Add or remove a tag, then try again."
-LINK = "then press Link to member."
+ASK = "Ask the customer for the support ID in their app, then press Link to member."
 
 
 class Desk:
@@ -109,12 +110,12 @@ async def test_members_with_different_addresses_of_one_kind_are_told_apart_by_su
     desk.add_member("m-2", "two@example.com", support_id="JN-5190")
     ticket = desk.add_customer(None, ("email", "one@example.com"), ("email", "two@example.com"))
     body = await desk.show(ticket)
-    said = f"2 members have addresses of this customer: JN-4821 and JN-5190. Ask the customer which is theirs, {LINK}"
+    said = f"2 members have addresses of this customer: JN-4821 and JN-5190. {ASK}"
     assert (body["status"], body["summary"], len(body["link_member"])) == ("ambiguous", said, 1)
     desk.add_member("m-3", "twins@example.com", support_id="A-1")
     desk.add_member("m-4", "twins@example.com", support_id="A-2")
     body = await desk.show(desk.add_customer("twins@example.com", ("email", "one@example.com")))
-    said = f"2 members have twins@example.com: A-1 and A-2. Ask the customer which is theirs, {LINK}"
+    said = f"2 members have twins@example.com: A-1 and A-2. {ASK}"
     assert (body["status"], body["summary"]) == ("ambiguous", said)
     assert desk.helpdesk.requests == []
 
@@ -134,7 +135,7 @@ NOBODY: list[tuple[str | None, list[Channel], str, str]] = [
         "a@example.com",
         [("phone", PHONE), ("email", "b@example.com")],
         "not_member",
-        "No loyalty member with a@example.com, nor with 2 others of the customer",
+        "No loyalty member with a@example.com, nor with the customer's 2 other addresses",
     ),
     (None, [("phone", PHONE)], "not_member", f"No loyalty member with {PHONE}"),
     (
@@ -145,9 +146,18 @@ NOBODY: list[tuple[str | None, list[Channel], str, str]] = [
     ),
     (
         None,
+        [("instagram", PHONE)],
+        "no_identity",
+        f"This customer has no e-mail address and no phone number that can be looked for. {ASK}",
+    ),
+    (
+        None,
         [("phone", "12"), ("instagram", PHONE), ("email", "no address")],
         "no_identity",
-        "This customer has no e-mail address and no phone number, so no member can be found.",
+        (
+            f"This ticket has no e-mail. The customer's phone number or other e-mail in Gorgias cannot be read: "
+            f"correct it there. {ASK}"
+        ),
     ),
 ]
 
@@ -158,6 +168,25 @@ async def test_panel_without_a_member_says_what_was_looked_for(desk: Desk, subte
             body = await desk.show(desk.add_customer(email, *channels))
             assert (body["status"], body["summary"]) == (status, summary)
             assert len(body["link_member"]) == 1
+
+
+async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(desk: Desk) -> None:
+    desk.scripted.members = {}
+    place = "identity_groups[1].identities[0].phone"
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name=place)
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = f"This customer has no e-mail address and no phone number that can be looked for. {ASK}"
+    assert (body["status"], body["summary"], len(body["link_member"])) == ("no_identity", said, 1)
+
+
+async def test_loyalty_service_of_an_older_release_has_not_looked_for_the_addresses(desk: Desk) -> None:
+    """It does not know groups, and misses the one identity."""
+    desk.scripted.members = {}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity")
+    body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
+    said = "The customer's addresses could not be looked for: the loyalty service did not answer at 13:55."
+    assert (body["status"], body["summary"]) == ("unavailable", f"This ticket has no e-mail. {said} {TAG}")
+    assert len(body["link_member"]) == 1
 
 
 SILENT: dict[str, tuple[dict[str, Any], str]] = {
@@ -233,22 +262,21 @@ async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
     """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
     desk.add_member("m-1", "x5@example.com")
     many: list[Channel] = [("email", f"x{number}@example.com") for number in range(6)]
-    ask = f"Ask the customer for their support ID, {LINK}"
     phones: list[Channel] = [("phone", f"+4219000000{number:02}") for number in range(60)]
     for channels, searches in ((many, 2), (phones, 1)):
         body = await desk.show(desk.add_customer("a@example.com", *channels))
-        said = f"The customer has too many other addresses to look for all of them. {ask}"
+        said = f"The customer has too many other addresses to look for all of them. {ASK}"
         assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
         assert (len(body["link_member"]), len(desk.scripted.snapshot_requests)) == (1, searches)
 
 
 async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
-    """Neither as the ticket's address nor as the customer's: mail through it is somebody's else."""
+    """Neither as the ticket's address nor as the customer's: mail through it is somebody else's."""
     store = InstallationStore(desk.shop.database, KEYS)
     await store.record_gorgias_addresses(desk.gateway.merchant_id, ["Hello@Shop.example"])
     desk.add_member("m-1", "hello@shop.example")
     body = await desk.show(desk.add_customer("hello@shop.example", ("email", "HELLO@shop.example")))
-    said = "This ticket has the shop's own e-mail address, and its customer no other, so no member can be found."
+    said = f"This ticket has the shop's own e-mail address, and its customer no other that can be looked for. {ASK}"
     assert (body["status"], body["summary"], desk.scripted.snapshot_requests) == ("no_identity", said, [])
     body = await desk.show(desk.add_customer("a@example.com", ("email", "hello@SHOP.example")))
     assert (body["status"], body["summary"]) == ("not_member", "No loyalty member with a@example.com")
@@ -297,6 +325,7 @@ async def test_link_of_a_merged_customer_is_found_by_the_customer_who_is_left(de
 
 
 async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
+    """Where they find nobody, the panel says that there may be a link."""
     desk.add_member("m-1", "a@example.com")
     ticket = desk.add_customer("a@example.com")
     await desk.show(ticket)
@@ -304,6 +333,9 @@ async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
     try:
         other = desk.add_customer("a@example.com")
         assert (await desk.show(other))["status"] == "member"
+        body = await desk.show(desk.add_customer("nobody@example.com"))
+        said = "Our own records did not answer at 13:55: the customer may be linked to a member."
+        assert body["summary"] == f"No loyalty member with nobody@example.com. {said} {TAG}"
     finally:
         await execute(desk.shop.database, "ALTER TABLE gone RENAME TO customer_links")
 

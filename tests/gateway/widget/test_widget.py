@@ -144,7 +144,10 @@ async def test_widget_merchant_is_the_credentials(edge: Edge, shop: Shop) -> Non
 
 CUSTOMER = "GET /customers/101"
 NO_CHANNELS: dict[str, object] = {"id": 101, "email": None, "channels": []}
-NO_ADDRESS = "This customer has no e-mail address and no phone number, so no member can be found."
+NO_ADDRESS = (
+    "This customer has no e-mail address and no phone number that can be looked for. "
+    "Ask the customer for the support ID in their app, then press Link to member."
+)
 NO_IDENTITIES: list[str] = ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"]
 
 

@@ -57,7 +57,7 @@ COUPON_FIELDS = {
     "code": ("code",),
     "coupon": ("display_name",),
 }
-ODDLY = settings(max_examples=50)
+ODDLY = settings(max_examples=30)
 
 
 @pytest_asyncio.fixture(loop_scope="module")

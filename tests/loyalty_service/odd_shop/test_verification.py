@@ -7,6 +7,7 @@ import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Movement
+from sandbox.trifft.faults import Fault
 from tests.loyalty_service.odd_shop.shop import OddShop
 from tests.loyalty_service.running import catch_failure, wait_until
 
@@ -44,18 +45,22 @@ async def test_two_proofs_at_once_come_one_after_the_other(shop: OddShop) -> Non
 
 async def test_caller_who_goes_away_leaves_no_point_behind(shop: OddShop) -> None:
     await change_profile(shop, OTHER)
+    shop.project.faults.set(Fault(kind="hang", operation="credit"))
     call = asyncio.ensure_future(verify(shop))
     await wait_until(lambda: shop.project.count_requests("credit"))
     call.cancel()
+    shop.project.faults.clear()
     await wait_until(lambda: shop.project.count_requests("debit"))
     assert (await verify(shop)).outcome == VERIFIED, "in its turn, after the other"
 
 
 async def test_profile_that_changes_during_a_proof_is_not_verified_by_it(shop: OddShop) -> None:
     await change_profile(shop, OTHER)
+    shop.project.faults.set(Fault(kind="hang", operation="credit"))
     proving = asyncio.ensure_future(verify(shop))
     await wait_until(lambda: shop.project.count_requests("credit"))
     changed = await change_profile(shop, "[credit]\npoint_scale = 100\n")
+    shop.project.faults.clear()
     proof = await proving
     assert proof.outcome == pb.VERIFICATION_OUTCOME_MERCHANT_CHANGED
     assert changed.verification.state == pb.VERIFICATION_STATE_OUTDATED

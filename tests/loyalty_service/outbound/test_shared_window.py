@@ -86,7 +86,7 @@ def is_up(process: Process) -> bool:
 
 
 async def until_taken(process: Process, count: int, rate: Rate) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await process.take(count, rate=rate)
@@ -163,7 +163,7 @@ async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(one: Proce
 async def test_probe_of_one_process_opens_the_token_for_all(one: Process, other: Process) -> None:
     await answer(await one.take(1, rate=QUICK), 429)
     await one.limiter.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while one.limiter.count_closed():
             try:
                 await answer(await one.take(1, rate=QUICK))

@@ -88,7 +88,7 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindow = WindowMachine.TestCase
-TestWindow.settings = settings(max_examples=100, stateful_step_count=30)
+TestWindow.settings = settings(max_examples=50, stateful_step_count=30)
 
 
 def test_permits_that_are_free_are_forgotten() -> None:

@@ -264,7 +264,7 @@ async def test_store_that_is_wrong_never_hides_an_award_and_is_found_again(
                 assert await desk.read_points("jana") == 200
             finally:
                 end(server)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await desk.get_held("jana") is None:
                 assert await desk.read_points("jana") == 200
                 await asyncio.sleep(0.01)

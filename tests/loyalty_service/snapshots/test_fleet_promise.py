@@ -107,4 +107,4 @@ def test_promise_holds_in_a_fleet(
     shared_clock: SharedClock, monkeypatch: pytest.MonkeyPatch, promise: type[FleetPromise]
 ) -> None:
     monkeypatch.setattr(FleetPromise, "url", shared_clock.url, raising=False)
-    run_state_machine_as_test(promise, settings=settings(max_examples=10, stateful_step_count=30))
+    run_state_machine_as_test(promise, settings=settings(max_examples=6, stateful_step_count=30))

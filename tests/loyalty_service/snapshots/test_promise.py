@@ -5,4 +5,4 @@ from hypothesis import settings
 from tests.loyalty_service.snapshots.promise import Promise
 
 TestPromise = Promise.TestCase
-TestPromise.settings = settings(max_examples=100, stateful_step_count=40)
+TestPromise.settings = settings(max_examples=50, stateful_step_count=40)

@@ -1,4 +1,4 @@
-"""The optional lines of a member: what each reads, and what costs it nothing but itself."""
+"""The optional lines of a member: what each reads. An odd value costs its line only."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ END_OF_YEAR = datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC)
 
 
 def read(row: dict[str, Any], profile: str = "") -> tuple[dict[str, Any], dict[str, int]]:
-    """What a member has besides nothing, and how often each line could not be read."""
+    """The member's details, and how often each line could not be read."""
     reader = FieldReader()
     found = read_details(row, parse_profile(profile).member, NOON, ZONE, reader)
     return {name: value for name, value in found.items() if value != NOTHING[name]}, dict(reader.unreadable)

@@ -1,4 +1,4 @@
-"""Plain paths are read without JMESPath, and must find what it finds."""
+"""Paths, and lists and objects of them, are read without JMESPath, and must find what it finds."""
 
 import jmespath
 import pytest
@@ -10,7 +10,11 @@ ROWS: tuple[object, ...] = (
     {},
     [1],
     "text",
+    [],
+    0,
     {"a": 1},
+    {"a": {}},
+    {"a": "", "b": "text"},
     {"a": None},
     {"a": [1]},
     {"a": {"b": 2}},
@@ -19,8 +23,11 @@ ROWS: tuple[object, ...] = (
 )
 
 
-@pytest.mark.parametrize(
-    "text", ["@", "a", "a.b", "a.b.c", "@.a", '"a b".c', "a[0].b", "[a, b]", "a.[b]", "a || b", "a.*"]
-)
+TEXTS = ("@", "a", "a.b", "a.b.c", "@.a", '"a b".c', "a[0].b", "a || b", "a.*", "a && b")
+LISTS = ("[a, b]", "a.[b]", "[@, a.b]", "a.[b, c][0]", "[[a], b]", "[a || b, b]")
+OBJECTS = ("{x: a}", "a.{x: b, y: c}", "{x: a.{y: b}, z: [a]}", "a.{x: b.c}.x", "{x: a.*}")
+
+
+@pytest.mark.parametrize("text", [*TEXTS, *LISTS, *OBJECTS])
 def test_expression_finds_what_jmespath_finds(text: str) -> None:
     assert [Expression(text).search(row) for row in ROWS] == [jmespath.search(text, row) for row in ROWS]

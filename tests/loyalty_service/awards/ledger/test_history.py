@@ -225,7 +225,7 @@ filters = st.builds(
     states=st.lists(st.sampled_from(pb.AwardState.values()[1:]), max_size=3),
     needs_person=st.sampled_from([False, False, False, True]),
 )
-many = settings(max_examples=30)
+many = settings(max_examples=15)
 
 
 @many

@@ -246,9 +246,9 @@ def check(database_url: str, examples: int) -> None:
 
 
 def test_ledger_and_model_agree_on_sqlite(new_sqlite_url: str) -> None:
-    check(new_sqlite_url, examples=25)
+    check(new_sqlite_url, examples=15)
 
 
 @pytest.mark.usefixtures("new_postgres_url")
 def test_ledger_and_model_agree_on_postgresql(postgres_url: str) -> None:
-    check(postgres_url, examples=5)
+    check(postgres_url, examples=3)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.customers.links import Links
 from gateway.gorgias.errors import GorgiasContractError, GorgiasError
 from gateway.gorgias.tickets import TicketClient
 from gateway.gorgias.transport import Transport
 from gateway.gorgias.whereabouts import CustomerState, Whereabouts, parse_location
 from gateway.installation.store import InstallationStore
 from gateway.links.link import Agent, EndKind, Link, LinkEnd, NewLink
+from gateway.links.service import Links
 from gateway.links.store import LinkLimit, LinkStore
 from runtime.database import Database
 from runtime.encryption import SecretKeys
@@ -96,8 +96,18 @@ async def test_panel_s_link_is_a_second_old_at_most_and_a_press_s_is_of_now(desk
     assert await elsewhere.find("acme", OLD) is None
 
 
+async def test_shop_without_links_is_read_once_a_second_for_all_its_customers(desk: Desk) -> None:
+    elsewhere = Links(desk.store, clock=lambda: desk.time_s)
+    assert await elsewhere.find("acme", OTHER) is None
+    link = await desk.link(OLD)
+    assert (await elsewhere.find("acme", OLD), await desk.links.find("acme", OLD)) == (None, link)
+    desk.time_s += 1.0
+    assert (await elsewhere.find("acme", OTHER), await elsewhere.find("acme", OLD)) == (None, link)
+
+
 async def test_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.customers.links._CAPACITY", 3)
+    monkeypatch.setattr("gateway.links.service._CAPACITY", 3)
+    await desk.link(OLD)
     for customer_id in range(1, 10):
         await desk.links.find("acme", customer_id)
     assert len(desk.links._held) == 3

@@ -28,12 +28,16 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class Links:
-    """Every method raises DatabaseError if the database does not answer. At most 10,000 customers are remembered."""
+    """Every method raises DatabaseError if the database does not answer.
+
+    At most 10,000 customers are remembered, and the shops that have no link.
+    """
 
     def __init__(self, store: LinkStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
         self._held: dict[_Key, _Held] = {}
+        self._without_links: dict[str, float] = {}
 
     async def get(self, merchant_id: str, customer_id: int) -> Link | None:
         """Get the customer's link as it is on record now."""
@@ -41,11 +45,17 @@ class Links:
 
     async def find(self, merchant_id: str, customer_id: int) -> Link | None:
         """Find the customer's link as it was on record at most a second ago."""
+        now = self._clock()
+        if now < self._without_links.get(merchant_id, 0.0):
+            return None
         held = self._held.get((merchant_id, customer_id))
-        if held is not None and self._clock() < held.until:
+        if held is not None and now < held.until:
             return held.link
-        until = self._clock() + _REMEMBER_S
-        link = await self._store.get(merchant_id, customer_id)
+        until = now + _REMEMBER_S
+        link, has_links = await self._store.find(merchant_id, customer_id)
+        if not has_links:  # as in most shops: one read a second for all of its customers
+            self._without_links[merchant_id] = until
+            return None
         self._remember((merchant_id, customer_id), _Held(link, until))
         return link
 
@@ -54,6 +64,7 @@ class Links:
         try:
             return await self._store.add(new, now, limit, put_note)
         finally:
+            self._without_links.pop(new.merchant_id, None)
             self._held.pop((new.merchant_id, new.customer_id), None)
 
     async def unlink(self, merchant_id: str, customer_id: int, link_id: int, end: LinkEnd, put_note: PutNote) -> Change:
