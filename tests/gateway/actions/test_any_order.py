@@ -64,11 +64,8 @@ async def test_link_decides_before_the_addresses(edge: Edge) -> None:
 
 TICKET_IDS, CUSTOMER_IDS = st.sampled_from(sorted(TICKETS)), st.sampled_from(sorted(TICKETS.values()))
 MEMBER_IDS, PANELS = st.sampled_from(sorted(MEMBERS)), st.integers(0, 9)
-# The last ones are no e-mail addresses: a panel is not pressed by them, though a member's id or number is written so.
-OTHERS: list[Channel] = [
-    *(("whatsapp", "+421900000002"), ("chat", "id-103")),
-    *(("email", "m-3"), ("email", "+421900000002"), ("phone", "m1@example.com")),
-]
+# Nobody is found by these, nor by the e-mail addresses of SELDOM that are written as a member's id or number.
+OTHERS: list[Channel] = [("whatsapp", "+421900000002"), ("chat", "id-103"), ("phone", "m1@example.com")]
 CHANNELS = st.sampled_from([*(one for each in MEMBERS.values() for one in each), *OTHERS])
 PRESSES = st.tuples(st.sampled_from(["award", "award", "deduct", "undo"]), PANELS, TICKET_IDS)
 STEPS = st.one_of(
