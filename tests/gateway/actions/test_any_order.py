@@ -109,7 +109,7 @@ def with_examples(test: Any) -> Any:  # noqa: ANN401 - a test
 
 
 @given(steps=st.lists(STEPS, min_size=4, max_size=20), remembers_links=st.booleans())
-@settings(max_examples=25)
+@settings(max_examples=15)
 @with_examples
 async def test_points_go_to_the_panels_member_on_a_ticket_of_theirs_only(
     edge: Edge,

@@ -101,7 +101,7 @@ MANY: list[Text] = [
 
 
 @given(draw_scenes())
-@settings(max_examples=25)
+@settings(max_examples=15)
 @example(Scene(members=TWO, channels=WITH_PHONE, steps=[LOOK, ("move", 0, 1), LOOK], remembers=True))
 @example(Scene(members=TWO, channels=WITH_PHONE, steps=[("look", 0, "cut"), ("move", 0, 1), ("look", 0, "cut")]))
 @example(Scene(members=TWO, channels=[BOTH, [("email", "x@example.com"), *BOTH[1:]], [*BOTH[1:], *WITH_PHONE[0]]]))
