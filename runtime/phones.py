@@ -15,6 +15,8 @@ from phonenumbers import PhoneNumberFormat
 _SCHEME = re.compile(r"(tel|whatsapp):", re.IGNORECASE)
 # Punctuation between digits. Letters, "#", ",", ";" and "*" begin an extension or a service: the number is refused.
 _PUNCTUATION = re.compile(r"[\s()\[\]./~-]")
+# A stranger chooses the text: a longer one is no number, and to read it would take time.
+_MOST_CHARS = 320
 _DIALLED = re.compile(r"\+?[0-9]{4,20}")
 _OPTIONAL_ZERO = re.compile(r"\(\s*0\s*\)")
 # Lines with two spellings: the old one or the one without the mark of a mobile, then what is the same for both.
@@ -37,6 +39,8 @@ def parse_phone(text: str, country: str = "") -> str | None:
     `country` (ISO 3166, "SK"): where a number without its country's code is dialled. Without it the number must begin
     with "+" or "00".
     """
+    if len(text) > _MOST_CHARS:
+        return None
     shown = "".join(map(_simplify, text)).strip()
     shown = _SCHEME.sub("", shown, count=1) if _SCHEME.match(shown) else shown
     # A zero in brackets is dialled at home only, but for some countries: there both are tried.

@@ -21,11 +21,12 @@ class Customers:
     """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
     The key names the customer: where a ticket gets another one, the addresses of the one before are not the answer.
+    Where a call does not name the customer, whose the ticket is is asked each time.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._accounts = accounts
-        self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock)
+        self._tickets = Memory[_TicketKey, Customer](self._fetch_customer, clock=clock, is_lasting=_names_customer)
         self._addresses = Memory[_CustomerKey, CustomerAddresses](self._fetch_addresses, clock=clock)
         self._whereabouts = Memory[_CustomerKey, Whereabouts](self._fetch_whereabouts, clock=clock)
 
@@ -77,3 +78,9 @@ class Customers:
         if account is None:
             raise GorgiasNotFoundError("the shop is not installed", "install it")
         return account.for_panel
+
+
+def _names_customer(key: _TicketKey) -> bool:
+    """Otherwise the ticket may have another customer at the next event, and the call would not show it."""
+    _merchant_id, _ticket_id, customer_id = key
+    return customer_id is not None

@@ -47,14 +47,20 @@ class Unanswered(enum.StrEnum):
 class Memory(Generic[_Key, _Value]):
     """An answer counts for 5 min, a failure for 5 s; at most 10,000 are held. `fetch` may raise FAILURES.
 
-    What our own rate limiter refuses is no failure: the next event asks again.
+    `is_lasting`: whether the answer for a key may be remembered. What our own rate limiter refuses is no failure: the
+    next event asks again.
     """
 
     def __init__(
-        self, fetch: Callable[[_Key], Awaitable[_Value]], *, clock: Callable[[], float] = time.monotonic
+        self,
+        fetch: Callable[[_Key], Awaitable[_Value]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        is_lasting: Callable[[_Key], bool] = lambda _key: True,
     ) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._is_lasting = is_lasting
         self._held: dict[_Key, tuple[_Value | Unanswered, float]] = {}
         self._flights = SharedTasks[_Key, "_Value | Unanswered"]()
 
@@ -78,7 +84,8 @@ class Memory(Generic[_Key, _Value]):
             if not (isinstance(error, GorgiasThrottledError) and error.is_ours):
                 self._remember(key, why, _REMEMBER_FAILURE_S)
             return why
-        self._remember(key, answer, _REMEMBER_S)
+        if self._is_lasting(key):
+            self._remember(key, answer, _REMEMBER_S)
         return answer
 
     async def _fetch_with_permit(self, key: _Key) -> _Value:

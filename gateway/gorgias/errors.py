@@ -59,7 +59,10 @@ class GorgiasUnavailableError(GorgiasError):
 
 
 class GorgiasContractError(GorgiasError):
-    """An answer that cannot be read, or a redirect (to `location`). The request may have been carried out."""
+    """An answer that cannot be read, or a redirect. The request may have been carried out.
+
+    `location`: the path that a redirect leads to; empty if it leads to another host.
+    """
 
     def __init__(self, detail: str, advice: str, *, location: str | None = None) -> None:
         super().__init__(detail, advice)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPMethod
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -148,8 +148,12 @@ def parse_update_time(body: object) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+# Another number cannot be a customer's: it could not be asked for, nor stored.
+_CustomerId = Annotated[int, msgspec.Meta(ge=1, lt=10**18)]
+
+
 class _Customer(msgspec.Struct):
-    id: int | None = None
+    id: _CustomerId | None = None
     email: str | None = None
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.gorgias.errors import (
     GorgiasContractError,
@@ -162,7 +163,7 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         raise GorgiasContractError(
             f"Gorgias redirects ({status})",
             "check that --gorgias-url is the account's present address",
-            location=response.headers.get("Location", ""),
+            location=_find_location(response),
         )
     is_ok = status < HTTPStatus.BAD_REQUEST
     try:
@@ -175,6 +176,16 @@ def _parse_response(response: aiohttp.ClientResponse, raw: bytes) -> object:
         return answer
     said = cut(make_line(parse_error_message(answer)), _MESSAGE_CHARS)
     raise _make_error(status, f": {said}" if said else "")
+
+
+def _find_location(response: aiohttp.ClientResponse) -> str:
+    """The path that a redirect leads to; empty: nowhere, or to another host, whose ids are not this account's."""
+    location = response.headers.get("Location", "")
+    try:
+        place = response.url.join(URL(location))
+        return place.raw_path if location and place.origin() == response.url.origin() else ""
+    except ValueError:
+        return ""
 
 
 def _make_error(status: int, said: str) -> GorgiasError:

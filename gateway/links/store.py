@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, union, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, union, update
 
 from gateway.errors import CredentialError
 from gateway.gorgias.customers import Channel
@@ -172,18 +172,21 @@ class LinkStore:
     ) -> list[Link]:
         """List other customers' links that stand: they had one of these channels, or were made on this ticket.
 
-        Not those to a member from whom this customer was unlinked: that was meant to last.
+        Not those to a member from whom this customer was unlinked, or another one since: that was meant to last, and
+        the other may have been merged into this one, too.
         """
         hashes = self._hashes.list_all(merchant_id, channels)
         had = select(CHANNELS.c.link_id).where(
             CHANNELS.c.merchant_id == merchant_id, CHANNELS.c.channel_hash.in_(hashes)
         )
-        was_unlinked = (
-            select(_row.member_id)
-            .where(_row.merchant_id == merchant_id, _row.customer_id == customer_id)
-            .where(_row.end_kind.in_([EndKind.UNLINKED.value, EndKind.REMOVED.value]))
+        ended = LINKS.alias().c
+        was_unlinked = exists().where(
+            ended.merchant_id == merchant_id,
+            ended.member_id == _row.member_id,
+            ended.end_kind.in_([EndKind.UNLINKED.value, EndKind.REMOVED.value]),
+            or_(ended.customer_id == customer_id, ended.end_time_ms >= _row.link_time_ms),
         )
-        others = (_row.customer_id != customer_id, _row.member_id.not_in(was_unlinked))
+        others = (_row.customer_id != customer_id, ~was_unlinked)
         on_ticket = select(_row.id).where(_row.merchant_id == merchant_id, _row.ticket_id == ticket_id, _stands)
         near = union(had, on_ticket)
         query = select(LINKS).where(_row.merchant_id == merchant_id, _stands, _row.id.in_(near), *others)

@@ -90,6 +90,7 @@ def test_number_as_people_write_it_is_read(text: str, country: str, e164: str) -
         ("17841400000000000", "SK"),  # an id of Instagram's
         ("tel:tel:+421900123456", "SK"),
         ("9" * 400, "SK"),
+        (f"{'+421900123456':321}", "SK"),  # too long to be read
     ],
 )
 def test_text_that_is_no_number_is_refused(text: str, country: str) -> None:

@@ -190,6 +190,10 @@ SILENT_TICKETS: dict[str, Change] = {
     "no customer": lambda one: one.answer(TICKET, {"id": 4711}),
     "null customer": lambda one: answer_ticket(one, None),
     "customer without an id": lambda one: answer_ticket(one, {"email": "new@example.com"}),
+    **{
+        f"customer {number}": partial(answer_ticket, customer={"id": number, "email": JANA})
+        for number in (0, -1, 10**18)
+    },
     "customer as a list": lambda one: answer_ticket(one, [{"id": JANAS_ID, "email": JANA}]),
     "address as a list": lambda one: answer_ticket(one, {"id": JANAS_ID, "email": [JANA]}),
 }

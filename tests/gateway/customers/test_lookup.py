@@ -231,8 +231,8 @@ async def test_addresses_are_those_of_emails_and_phones_the_preferred_first(
 async def test_memory_is_bounded(customers: Customers, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten first."""
     monkeypatch.setattr("gateway.customers.memory._CAPACITY", 2)
-    for ticket_id in ("4711", "4712", "4713", "4713", "4712", "4711"):
-        await find(customers, AskGorgias(ticket_id=ticket_id, customer_id="None"))
+    for ticket_id, customer_id in ((4711, 101), (4712, 102), (4713, 103), (4713, 103), (4712, 102), (4711, 101)):
+        await find(customers, AskGorgias(ticket_id=str(ticket_id), customer_id=str(customer_id)))
     assert helpdesk.requests == [f"GET /tickets/{number}" for number in (4711, 4712, 4713, 4711)]
 
 

@@ -245,6 +245,14 @@ ANSWERS: list[tuple[Callable[[Helpdesk], object], Expected]] = [
         moved_to(102),
     ),
     (lambda one: one.answer("GET /customers/101", status=302, Location="/login"), moved_to(None)),
+    (
+        lambda one: one.answer("GET /customers/101", status=302, Location="/login?next=/api/customers/102"),
+        moved_to(None),
+    ),
+    *(
+        (lambda one, place=place: one.answer("GET /customers/101", status=301, Location=place), moved_to(None))
+        for place in ("https://other.gorgias.com/api/customers/102", "//other.example/api/customers/102", "http://[")
+    ),
     (lambda one: one.answer("GET /customers/101", status=301), moved_to(None)),
     (lambda one: one.answer("GET /customers/101", {}, status=503), GorgiasError),
 ]

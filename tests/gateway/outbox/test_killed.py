@@ -1,6 +1,7 @@
 """The real process, killed between a click and its note: the next one writes it, once."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -157,4 +158,5 @@ async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stac
         await process.wait()
     stack.helpdesk.account.faults.clear()
     await restart(stack)
-    assert sorted(stack.list_marks()) == ["Award A-10482 · added", "Link L-1 · made"]
+    marks = [re.sub(r"L-\d+", "L-N", mark) for mark in stack.list_marks()]  # a lent database goes on counting
+    assert sorted(marks) == ["Award A-10482 · added", "Link L-N · made"]

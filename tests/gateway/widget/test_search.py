@@ -243,10 +243,19 @@ async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: 
     body = await (await desk.gateway.get_widget("a@example.com", ticket_id=str(ticket), customer_id="None")).json()
     assert (body["status"], desk.gateway.tokens.parse(body["award_token"]).owner.kind) == ("member", FoundBy.PHONE)
     assert desk.helpdesk.requests == [f"GET /tickets/{ticket}", f"GET /customers/{customer_id}"]
-    for ticket_id in ("None", str(ticket)):
-        desk.helpdesk.answer(f"GET /tickets/{ticket}", status=404)
-        body = await (await desk.gateway.get_widget("b@example.com", ticket_id=ticket_id, customer_id="")).json()
-        assert body["status"] in {"not_member", "member"}
+    desk.helpdesk.answer(f"GET /tickets/{ticket}", status=404)
+    for ticket_id, status in (("None", "not_member"), (str(ticket), "unavailable")):
+        body = await (await desk.gateway.get_widget("a@example.com", ticket_id=ticket_id, customer_id="")).json()
+        assert body["status"] == status  # the ticket may be somebody else's now, so nothing is remembered
+
+
+async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> None:
+    ticket = desk.add_customer(None)
+    for customer_id in (0, 2**63, 10**30):
+        desk.helpdesk.answer(f"GET /tickets/{ticket}", {"id": ticket, "customer": {"id": customer_id, "email": None}})
+        async with await desk.gateway.get_widget("None", ticket_id=str(ticket), customer_id="None") as response:
+            body = await response.json()
+        assert (body["status"], "Gorgias' answer could not be read" in body["summary"]) == ("unavailable", True)
 
 
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
