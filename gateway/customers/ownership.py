@@ -4,22 +4,18 @@ Nothing is remembered: between two presses a ticket may get another customer, cu
 link may go.
 """
 
-import asyncio
 from typing import Protocol
 
-import structlog
 from aiohttp import web
 
 from gateway.customers.identity import FoundBy
+from gateway.customers.pressed_ticket import ask_for_press, fetch_pressed_ticket
 from gateway.errors import OtherCustomerError, StoreUnavailableError, TicketNotCheckedError, TicketNotFoundError
-from gateway.gorgias.errors import GorgiasNotFoundError, GorgiasThrottledError
 from gateway.gorgias.tickets import Ticket, TicketClient, parse_ticket_id
-from gateway.installation.accounts import FAILURES, Accounts
+from gateway.installation.accounts import Accounts
 from gateway.links.service import Links
 from runtime.database import DatabaseError
 from runtime.phones import parse_phone
-
-_LOG = structlog.get_logger()
 
 
 class PanelOwner(Protocol):
@@ -55,20 +51,12 @@ class Ownership:
         number = parse_ticket_id(ticket_id)
         if number is None:
             raise TicketNotFoundError(ticket_id)
-        try:
-            async with asyncio.timeout(timeout_s):
-                account = await self._accounts.get(merchant_id)
-                if account is None:
-                    raise TicketNotCheckedError
-                ticket = await _fetch_ticket(account.for_press, number)
-                if owner.kind is FoundBy.LINK:
-                    is_theirs = await self._is_linked(merchant_id, ticket, owner)
-                else:
-                    is_theirs = await _is_theirs(account.for_press, ticket, owner, country)
-        except FAILURES as error:
-            _LOG.warning("ticket_not_checked", merchant_id=merchant_id, error=type(error).__name__)
-            retry_after_s = error.retry_after_s if isinstance(error, GorgiasThrottledError) else None
-            raise TicketNotCheckedError(retry_after_s) from None
+        async with ask_for_press(self._accounts, merchant_id, timeout_s=timeout_s) as tickets:
+            ticket = await fetch_pressed_ticket(tickets, number)
+            if owner.kind is FoundBy.LINK:
+                is_theirs = await self._is_linked(merchant_id, ticket, owner)
+            else:
+                is_theirs = await _is_theirs(tickets, ticket, owner, country)
         if is_theirs is None:
             raise TicketNotCheckedError
         if not is_theirs:
@@ -84,14 +72,6 @@ class Ownership:
         except DatabaseError:
             raise StoreUnavailableError from None
         return link is not None and owner.has_link(link.member_id)
-
-
-async def _fetch_ticket(tickets: TicketClient, number: int) -> Ticket:
-    """Raises GorgiasError and TicketNotFoundError."""
-    try:
-        return await tickets.fetch_ticket(number)
-    except GorgiasNotFoundError:
-        raise TicketNotFoundError(str(number)) from None
 
 
 async def _is_theirs(tickets: TicketClient, ticket: Ticket, owner: PanelOwner, country: str) -> bool | None:
