@@ -10,7 +10,6 @@ import structlog
 from aiohttp import hdrs, web
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.actions.refusals import REFUSALS
 from gateway.actions.token import TOKENS
 from gateway.clock import CLOCK
 from gateway.config import CONFIG
@@ -28,12 +27,12 @@ from gateway.http.authentication import authenticate, find_credential
 from gateway.http.problem import REQUEST_ID
 from gateway.merchants import MERCHANTS
 from gateway.metrics import METRICS
+from gateway.widget.last_try import find_last_try
 from gateway.widget.links import add_link_rows
 from gateway.widget.missing import render_missing
 from gateway.widget.record import record_finding, record_status
 from gateway.widget.undo import Undo, find_undoable
 from gateway.widget.view import View, render_body, render_member, render_unavailable
-from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.shop import DEFAULT_SHOP, Shop
 from protos.loyalty.v1 import loyalty_pb2 as pb
 
@@ -127,9 +126,6 @@ def _render_panel(
             merchant_id, undoable.award_id, member_id=member_id, found_by=found_by, fetch_time=fetch_time
         )
         undo = Undo(award=undoable, token=undo_token)
-    last_try = ""
-    if refusal := app[REFUSALS].find(merchant_id, member_id, now):
-        last_try = say_last_try(refusal.message, refusal.time, shop, ticket_id=refusal.ticket_id, agent=refusal.agent)
     return render_member(
         snapshot,
         make(),
@@ -137,7 +133,7 @@ def _render_panel(
         now,
         deduct_token=make(debit=True) if shop.limits.allows_deductions else "",
         undo=undo,
-        last_try=last_try,
+        last_try=find_last_try(app, merchant_id, member_id, shop),
         found_by=found_by.text if found_by.kind in {FoundBy.OTHER_EMAIL, FoundBy.PHONE} else "",
     )
 

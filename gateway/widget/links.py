@@ -4,14 +4,14 @@ import msgspec
 from aiohttp import web
 
 from gateway.actions.link_token import LINK_TOKENS
-from gateway.actions.refusals import REFUSALS, name_customer
+from gateway.actions.refusals import name_customer
 from gateway.clock import CLOCK
 from gateway.customers.finding import Finding
 from gateway.errors import NoTokenReason
 from gateway.events.event import Event
 from gateway.links.link import Link
+from gateway.widget.last_try import find_last_try
 from gateway.widget.view import Line, LinkButton, LinkedRow, View
-from gateway.wording.panel.last_try import say_last_try
 from gateway.wording.panel.link import say_link
 from gateway.wording.shop import Shop
 
@@ -36,10 +36,9 @@ def add_link_rows(view: View, app: web.Application, event: Event, finding: Findi
 
 def _add_last_try(view: View, app: web.Application, merchant_id: str, customer_id: int, shop: Shop) -> View:
     """Add the last refusal of "Link to member" or "Unlink"; one of the member's own stands."""
-    refusal = app[REFUSALS].find(merchant_id, name_customer(customer_id), app[CLOCK].now())
-    if refusal is None or view.last_try:
+    last_try = find_last_try(app, merchant_id, name_customer(customer_id), shop)
+    if not last_try or view.last_try:
         return view
-    last_try = say_last_try(refusal.message, refusal.time, shop, ticket_id=refusal.ticket_id, agent=refusal.agent)
     return msgspec.structs.replace(view, last_try=(Line(last_try),), last_try_text=last_try)
 
 
