@@ -30,6 +30,8 @@ _LOG = structlog.get_logger()
 _MARGIN_S = 0.5
 _ANSWER_S = 0.25
 _LEAST_TIMEOUT_S = 0.05
+_GORGIAS_SHARE = 0.375
+_DATABASE_SHARE = 0.25
 # The setting's value with which agents see a refusal's text.
 _SHOWN = "200"
 
@@ -64,6 +66,16 @@ class Press:
     def left_s(self) -> float:
         """The time that is left for a call."""
         return self._get_left_s(self.app[CONFIG].action_timeout_s - _MARGIN_S)
+
+    @property
+    def gorgias_timeout_s(self) -> float:
+        """The time in which Gorgias must say whose the ticket is: 1.5 s of 4 s."""
+        return self.app[CONFIG].action_timeout_s * _GORGIAS_SHARE
+
+    @property
+    def database_timeout_s(self) -> float:
+        """The time for a write to our own database: 1 s of 4 s. The rest is for the loyalty service."""
+        return self.app[CONFIG].action_timeout_s * _DATABASE_SHARE
 
     @property
     def body_timeout_s(self) -> float:

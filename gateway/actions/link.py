@@ -32,9 +32,6 @@ from gateway.wording.times import find_day_start
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import DatabaseError
 
-# Of the action's time, as for an award.
-GORGIAS_SHARE = 0.375
-DATABASE_SHARE = 0.25
 _LEAST_TIMEOUT_S = 0.05
 
 
@@ -59,7 +56,7 @@ class _LinkAction:
             press.merchant_id,
             form.ticket_id,
             customer_id,
-            timeout_s=press.app[CONFIG].action_timeout_s * GORGIAS_SHARE,
+            timeout_s=press.gorgias_timeout_s,
         )
         member = await _fetch_member(press, form.support_id)
         new = NewLink(
@@ -90,12 +87,11 @@ class _LinkAction:
 
 async def _fetch_member(press: Press, support_id: str) -> pb.Member:
     """Fetch the member as TRIFFT has them now. Raises LoyaltyCallError, also if TRIFFT does not say."""
-    database_s = press.app[CONFIG].action_timeout_s * DATABASE_SHARE
     snapshot = await press.app[CLIENT].find_member(
         press.merchant_id,
         pb.MemberIdentity(support_id=support_id),
         max_staleness_s=0,
-        timeout_s=max(_LEAST_TIMEOUT_S, press.left_s - database_s),
+        timeout_s=max(_LEAST_TIMEOUT_S, press.left_s - press.database_timeout_s),
     )
     if snapshot.stale_reason != pb.ERROR_REASON_UNSPECIFIED:
         raise GatewayError(name_reason(snapshot.stale_reason) or "PROVIDER_UNAVAILABLE", "the member is not known now")
@@ -106,7 +102,7 @@ async def _write(press: Press, new: NewLink) -> Change:
     """Raises LinkExistsError, LinkLimitError, and DatabaseError or TimeoutError: then it may be written or not."""
     config, outbox, press.is_asked = press.app[CONFIG], press.app[OUTBOX], True
     limit = LinkLimit(most=config.links_per_agent_day, day_start=find_day_start(press.now, press.shop))
-    async with asyncio.timeout(config.action_timeout_s * DATABASE_SHARE):
+    async with asyncio.timeout(press.database_timeout_s):
         change = await press.app[LINKS].link(new, press.now, limit, outbox.put_link_note)
     outbox.look()
     return change

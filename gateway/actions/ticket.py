@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from gateway.actions.boundary import Press
 from gateway.actions.token import Owner
-from gateway.config import CONFIG
 from gateway.customers.ownership import OWNERSHIP
 from gateway.errors import (
     HTTP_STATUS,
@@ -23,10 +22,6 @@ from runtime.database import DatabaseError
 
 _Response = TypeVar("_Response", pb.AwardPointsResponse, pb.ReverseAwardResponse)
 
-# Of the action's time, 4 s unless set otherwise: 1.5 s for Gorgias, 1 s for our own database; the rest is for the call.
-_GORGIAS_SHARE = 0.375
-_DATABASE_SHARE = 0.25
-
 
 async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: Owner) -> None:
     """After this the ticket is known to be the owner's, and its note about `request_id` will be written.
@@ -36,12 +31,11 @@ async def prepare_ticket(press: Press, ticket_id: str, request_id: str, owner: O
     """
     if not ticket_id:
         raise TicketMissingError
-    time_s = press.app[CONFIG].action_timeout_s
     customer_id = await press.app[OWNERSHIP].check(
-        press.merchant_id, ticket_id, owner, country=press.shop.country, timeout_s=time_s * _GORGIAS_SHARE
+        press.merchant_id, ticket_id, owner, country=press.shop.country, timeout_s=press.gorgias_timeout_s
     )
     try:
-        async with asyncio.timeout(time_s * _DATABASE_SHARE):
+        async with asyncio.timeout(press.database_timeout_s):
             is_queued = await press.app[OUTBOX].enqueue(press.merchant_id, request_id, ticket_id, customer_id)
     except (DatabaseError, TimeoutError):
         raise StoreUnavailableError from None
@@ -89,7 +83,7 @@ async def _find_note(press: Press, request_id: str | None, ticket_id: str | None
     if not request_id or not ticket_id:
         return ""
     try:
-        async with asyncio.timeout(min(press.left_s, press.app[CONFIG].action_timeout_s * _DATABASE_SHARE)):
+        async with asyncio.timeout(min(press.left_s, press.database_timeout_s)):
             is_queued = await press.app[OUTBOX].is_queued(press.merchant_id, request_id)
     except (DatabaseError, TimeoutError):
         return ""

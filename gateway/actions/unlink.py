@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from gateway.actions.boundary import Press, answer_press
-from gateway.actions.link import DATABASE_SHARE, GORGIAS_SHARE
 from gateway.actions.link_token import LINK_TOKENS
 from gateway.actions.parameters import parse_undo_form, parse_unlink_token
 from gateway.actions.refusals import name_customer
 from gateway.actions.reply import Reply, make_refused_reply
-from gateway.config import CONFIG
 from gateway.customers.ticket_customer import TICKET_CUSTOMERS
 from gateway.errors import GatewayError, TicketMissingError
 from gateway.gorgias.tickets import parse_ticket_id
@@ -35,12 +33,12 @@ class _UnlinkAction:
         tokens = press.app[LINK_TOKENS]
         customer_id, link_id = tokens.parse_unlink(parse_unlink_token(parameters), press.merchant_id, press.now)
         press.whose = name_customer(customer_id)
-        form, config = parse_undo_form(parameters), press.app[CONFIG]
+        form = parse_undo_form(parameters)
         press.ticket_id = form.ticket_id
         if not form.ticket_id:
             raise TicketMissingError
         await press.app[TICKET_CUSTOMERS].check(
-            press.merchant_id, form.ticket_id, customer_id, timeout_s=config.action_timeout_s * GORGIAS_SHARE
+            press.merchant_id, form.ticket_id, customer_id, timeout_s=press.gorgias_timeout_s
         )
         end = LinkEnd(
             kind=EndKind.UNLINKED,
@@ -50,7 +48,7 @@ class _UnlinkAction:
         )
         outbox, press.is_asked = press.app[OUTBOX], True
         try:
-            async with asyncio.timeout(config.action_timeout_s * DATABASE_SHARE):
+            async with asyncio.timeout(press.database_timeout_s):
                 change = await press.app[LINKS].unlink(
                     press.merchant_id, customer_id, link_id, end, outbox.put_link_note
                 )
