@@ -30,8 +30,6 @@ _EMAILS = {
     TicketEmail.ABSENT: "no e-mail address",
     TicketEmail.OWN: "an e-mail address of the shop itself",
 }
-
-
 _GIVE = "give the customer an e-mail address or a phone number in Gorgias, or let an agent press Link to member"
 _OLDER_SERVICE = "the loyalty service is older than this gateway: it looks for a single address only"
 _SPELL = "correct them in Gorgias: a phone number without its country's code is read in the shop's country"
