@@ -10,22 +10,19 @@ import functools
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
-from itsdangerous import BadSignature, TimestampSigner
-from itsdangerous.encoding import base64_decode, base64_encode
-from itsdangerous.signer import SigningAlgorithm
 
+from gateway.actions.signing import Signers
 from gateway.customers.identity import FoundBy, Identity
 from gateway.errors import AwardTokenError, NoTokenReason
 from runtime.addresses import make_email_key
 from runtime.phones import make_phone_key
 
 _NO_TOKEN_REASONS = {reason.value: reason for reason in NoTokenReason}
-_MAX_TOKEN_CHARS = 1024
 _SHOPS = 1024  # whose hash keys are remembered: each panel needs one
 _FIELD_SEPARATOR = "\x1f"
 
@@ -104,9 +101,9 @@ class AwardTokens:
         deduct_keys, undo_keys = (
             [hmac.digest(key, purpose, "sha256") for key in keys] for purpose in (b"deduct-token", b"undo-token")
         )
-        self._awards = _Signers(keys, "award token", life_s=life_s, is_of_member=True)
-        self._deductions = _Signers(deduct_keys, "deduct token", life_s=life_s, is_of_member=True)
-        self._undos = _Signers(undo_keys, "undo token", life_s=life_s)
+        self._awards = _Kind(keys, "award token", life_s=life_s, is_of_member=True)
+        self._deductions = _Kind(deduct_keys, "deduct token", life_s=life_s, is_of_member=True)
+        self._undos = _Kind(undo_keys, "undo token", life_s=life_s)
 
     def make(
         self, merchant_id: str, member_id: str, *, found_by: Identity, fetch_time: Timestamp, debit: bool = False
@@ -163,9 +160,6 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True):
     member_id: str = ""
 
 
-_DECODER = msgspec.json.Decoder(_Payload)
-
-
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a valid token, and the key that signed it."""
 
@@ -177,57 +171,32 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes
 
 
-class _Sha256(SigningAlgorithm):
-    """As itsdangerous' own HMAC with SHA-256, in one call of OpenSSL."""
-
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")
-
-
-class _Signers:
+class _Kind:
     """Tokens of one kind. `name` is for messages. `is_of_member`: their subject is a member."""
 
     def __init__(self, keys: Sequence[bytes], name: str, *, life_s: float, is_of_member: bool = False) -> None:
+        self._signers = Signers(keys, _Payload, name)
         self._name = name
         self._life_s = life_s
         self._is_of_member = is_of_member
-        # The keys are already derived for this purpose; a salt would add nothing.
-        self._signers = [(TimestampSigner(key, key_derivation="none", algorithm=_Sha256()), key) for key in keys]
 
     def make(
         self, merchant_id: str, subject: str, *, found_by: Identity, fetch_time: Timestamp, member_id: str = ""
     ) -> str:
-        signer, key = self._signers[0]
-        found_by_hash = _sign(_make_hash_key(key, merchant_id), found_by.key)
+        found_by_hash = _sign(_make_hash_key(self._signers.newest_key, merchant_id), found_by.key)
         nonce = secrets.token_urlsafe(12)
         payload = (merchant_id, subject, nonce, (found_by.kind, found_by_hash), fetch_time.ToNanoseconds())
-        said = (*payload, member_id) if member_id else payload
-        return signer.sign(base64_encode(msgspec.json.encode(said))).decode("ascii")
+        return self._signers.sign((*payload, member_id) if member_id else payload)
 
     def parse(self, text: str | None, merchant_id: str, now: datetime) -> _Found:
         """Raises AwardTokenError."""
         if text is None:
             raise AwardTokenError(f"the panel has no {self._name}", is_absent=True)
-        if len(text) <= _MAX_TOKEN_CHARS:
-            for signer, key in self._signers:
-                try:
-                    signed, made_time = signer.unsign(text.encode(), return_timestamp=True)
-                except BadSignature:
-                    continue
-                return self._open(signed, made_time, key, merchant_id, now)
-        raise AwardTokenError(self._unusable)
-
-    def _open(self, signed: bytes, made_time: datetime, key: bytes, merchant_id: str, now: datetime) -> _Found:
-        made_time = made_time.replace(tzinfo=made_time.tzinfo or UTC)
-        try:
-            payload = _DECODER.decode(base64_decode(signed))
-        except msgspec.ValidationError:  # our signature, but another release's form
-            raise AwardTokenError(f"the {self._name} has another form", made_time=made_time) from None
-        if not hmac.compare_digest(payload.merchant_id.encode(), merchant_id.encode()):
-            raise AwardTokenError(self._unusable)
+        signed = self._signers.read(text, merchant_id)
+        payload = signed.payload
         member_id = payload.subject if self._is_of_member else payload.member_id
-        if (now - made_time).total_seconds() > self._life_s:
-            raise AwardTokenError(f"the {self._name} is too old", made_time=made_time, member_id=member_id)
+        if (now - signed.made_time).total_seconds() > self._life_s:
+            raise AwardTokenError(f"the {self._name} is too old", made_time=signed.made_time, member_id=member_id)
         return _Found(
             subject=payload.subject,
             member_id=member_id,
@@ -235,15 +204,11 @@ class _Signers:
             owner=Owner(
                 kind=payload.found_by[0],
                 found_by_hash=payload.found_by[1],
-                hash_key=_make_hash_key(key, merchant_id),
+                hash_key=_make_hash_key(signed.key, merchant_id),
             ),
             fetch_time_ns=payload.fetch_time_ns,
-            key=key,
+            key=signed.key,
         )
-
-    @property
-    def _unusable(self) -> str:
-        return f"the {self._name} is not one of ours for this shop"
 
 
 @functools.lru_cache(_SHOPS)
