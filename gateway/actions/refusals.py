@@ -57,7 +57,7 @@ class LastRefusals:
 
 
 def name_customer(customer_id: int) -> str:
-    """Whose panel it is that has no member. It is no member's id."""
+    """Name the panel of a customer without a member. No member has such an id."""
     return f"customer {customer_id}"
 
 

@@ -1,4 +1,4 @@
-"""What is asked about a ticket's customer, and what a search for their member found."""
+"""The question whose member a ticket's customer is, and the finding of a search for them."""
 
 import enum
 
@@ -14,7 +14,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 
 
 class TicketEmail(enum.StrEnum):
-    """What is known of the ticket's e-mail address."""
+    """The state of the ticket's e-mail address in a search."""
 
     # Not looked for: a link decides, or Gorgias did not say whose the ticket is.
     UNKNOWN = "unknown"
@@ -27,7 +27,7 @@ class TicketEmail(enum.StrEnum):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose member is wanted. `ticket_id`, `customer_id`: as the call names them; the first may be any text.
+    """A customer whose member is wanted. `ticket_id`, `customer_id`: as the call names them; the first may be any text.
 
     `customer`: as far as the call says who it is.
 
@@ -43,7 +43,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, kw_only=True):
-    """What a search found. It is filled on the way, so that a search that ends early has all until then.
+    """The result of a search. The search fills it step by step: one that ends early keeps what it has found.
 
     `customer`: None if Gorgias did not say who it is. `link`: the customer's; `is_link_unread`: our own database did
     not say it, and the search went on without. `snapshot`, `found_by`: the member. `candidates`: the customer's other

@@ -1,4 +1,4 @@
-"""What a new event of a ticket would find now: each step of the way to its member, for operators. Names nobody."""
+"""Tells operators what a new event of a ticket would find: each step to its member. Names nobody."""
 
 import time
 from collections.abc import Callable, Sequence

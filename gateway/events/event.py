@@ -24,7 +24,7 @@ class Source(enum.StrEnum):
 
 
 class Others(enum.StrEnum):
-    """What became of the customer's other addresses, where the ticket's e-mail did not decide."""
+    """The result for the customer's other addresses, where the ticket's e-mail did not decide."""
 
     SEARCHED = "searched"
     # The customer has none by which a member can be found.

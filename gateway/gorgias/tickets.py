@@ -78,7 +78,7 @@ class TicketClient:
         return parse_answer(parse_addresses, body)
 
     async def fetch_whereabouts(self, customer_id: int) -> Whereabouts:
-        """What became of a customer. Redirects are read, not followed."""
+        """Fetch whether a customer still exists, or was merged. Redirects are read, not followed."""
         try:
             body = await self._transport.request(HTTPMethod.GET, f"/api/customers/{customer_id}")
         except GorgiasNotFoundError:

@@ -1,4 +1,4 @@
-"""What became of a customer: Gorgias deletes one that is merged into another."""
+"""Tells whether a customer still exists: Gorgias deletes one that is merged into another."""
 
 import enum
 import re

@@ -27,7 +27,7 @@ from runtime.addresses import fold_ascii_case, make_email_key
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 
-# What else is written in the transaction of a link: its note. Returns whether one will come.
+# Puts the note of a link on record in the link's transaction. Returns whether a note will come.
 PutNote: TypeAlias = Callable[[Connection, Link], bool]
 
 _row = LINKS.c
