@@ -61,11 +61,22 @@ def test_file_is_made_where_the_path_says(tmp_path: Path) -> None:
 def test_arguments_of_the_driver_are_taken_out_and_all_else_is_left_to_it(scheme: str) -> None:
     parameters = "sslmode=require&statement_cache_size=0&application_name=a%26b&command_timeout=2.5&connect_timeout=3"
 
-    url = parse_database_url(f"{scheme}://user:p%40ss@db.example:5433,[::1]:5434/name?{parameters}")
+    url = parse_database_url(f"{scheme}://user:p%40ss@[::1]:5433,db.example:5434/name?{parameters}")
 
     assert url == PostgresqlUrl(
-        dsn="postgresql://user:p%40ss@db.example:5433,[::1]:5434/name?sslmode=require&application_name=a%26b",
+        dsn="postgresql://user:p%40ss@[::1]:5433,db.example:5434/name?sslmode=require&application_name=a%26b",
         arguments={"statement_cache_size": 0, "command_timeout": 2.5, "timeout": 3.0},
+        place="[::1]:5433,db.example:5434",
+    )
+
+
+def test_hosts_may_stand_in_the_query() -> None:
+    """Newer Pythons read no IPv6 address after another host in front of the path."""
+    url = parse_database_url("postgresql://user@/name?host=db.example:5433,[::1]:5434")
+
+    assert url == PostgresqlUrl(
+        dsn="postgresql://user@/name?host=db.example%3A5433%2C%5B%3A%3A1%5D%3A5434",
+        arguments={},
         place="db.example:5433,[::1]:5434",
     )
 
