@@ -15,7 +15,7 @@ from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
 
 # What stays open for all tests of a worker, and what leads to it.
-KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "each_open"}
+KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "kept_trifft", "each_open"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
