@@ -48,9 +48,9 @@ class Client:
         request = pb.CreateMerchantRequest(merchant=merchant, provider_token="made-up-token")
         return (await self.merchants.CreateMerchant(request)).merchant
 
-    async def hold(self) -> None:
-        """Let the service hold Jana, so that her next award needs no read, which has no more time than the answer."""
-        request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
+    async def hold(self, member_id: str = JANA) -> None:
+        """Let the service hold the member: their next award needs no read, which has no more time than the answer."""
+        request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=member_id))
         await self.loyalty.GetSnapshot(request)
 
     async def award(self, timeout_s: float | None = 60.0, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401  any field

@@ -89,8 +89,7 @@ async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there
     request_id = make_request_id()
     async with running(settings | {"LOYALTY_AWARD_ANSWER_S": "0.1"}) as (process, client):
         await add_merchant(client, acme, trifft_url)
-        identity = pb.MemberIdentity(member_id=JANA)  # held, so that the award reads nobody in its short time
-        await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))
+        await client.hold(JANA)
         acme.faults.set(Fault(kind="hang", operation="credit"))
         answer = await client.award(request_id=request_id, member_id=JANA)
         await wait_until(lambda: acme.count_requests("credit"))
