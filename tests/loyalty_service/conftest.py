@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -67,10 +67,12 @@ def each_database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"new_{request.param}_url"))
 
 
-@pytest.fixture(autouse=True)
-def _patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _patient_connections() -> Iterator[None]:
     """A busy machine is no provider that cannot be reached, and a port that nobody listens on refuses at once."""
-    monkeypatch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
+        yield
 
 
 @pytest.fixture

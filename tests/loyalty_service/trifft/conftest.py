@@ -41,14 +41,16 @@ class KeptTrifft:
     url: str
 
 
-@pytest.fixture(autouse=True)
-def _quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _quick_machine() -> Iterator[None]:
     """What failed late is not tried again; what failed on a busy machine is. `outbound` tests where the bound lies.
 
     Nothing depends on the pauses before that.
     """
-    monkeypatch.setattr("loyalty_service.outbound.retry.QUICK_S", 10.0)
-    monkeypatch.setattr("loyalty_service.outbound.retry.PAUSES_S", (0.001, 0.001))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loyalty_service.outbound.retry.QUICK_S", 10.0)
+        patch.setattr("loyalty_service.outbound.retry.PAUSES_S", (0.001, 0.001))
+        yield
 
 
 @pytest_asyncio.fixture(loop_scope="session")
