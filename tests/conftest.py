@@ -50,7 +50,7 @@ BROWSER_FILES = ("tests/end_to_end/test_day.py", "tests/end_to_end/test_channels
 LONGEST = (*BROWSER_FILES, "tests/deploy/test_local.py")
 
 
-class Scheduling(LoadFileScheduling):  # type: ignore[misc] - no types are published for it
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # no types are published
     """A file's tests stay with one worker, and so do all tests in the browser: each worker would start its own."""
 
     def _split_scope(self, nodeid: str) -> str:
