@@ -10,22 +10,24 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from gateway.installation.store import InstallationStore
 from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
-from tests.gateway.cli.conftest import make_key
+from tests.gateway.cli.front import Front
 from tests.gateway.cli.operating import COMMAND, Operator
+from tests.gateway.cli.prepared import make_key
 from tests.gateway.cli.whole_shop import WholeShop, run_whole_shop
 from tests.gateway.edge.shops import NOWHERE
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute
 
 
-@pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[WholeShop]:
-    async with run_whole_shop(operator, helpdesk) as running:
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(installed: Operator, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
+    async with run_whole_shop(installed, helpdesk, front) as running:
         await running.tag()
         yield running
 

@@ -12,25 +12,23 @@ from tests.gateway.helpdesk import Helpdesk
 
 
 @pytest.fixture
-async def install(operator: Operator, helpdesk: Helpdesk) -> list[str]:
+def install(added: Operator, helpdesk: Helpdesk) -> list[str]:
     """The arguments that install acme, which is added."""
-    token, profile = operator.write("token", "acme-write\n"), helpdesk.account.profile
-    added = await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
-    assert added.code == 0, added.err
-    key, url = operator.write("key", profile.api_key), f"{helpdesk.url}/gorgias/acme"
+    profile = helpdesk.account.profile
+    key, url = added.write("key", profile.api_key), f"{helpdesk.url}/gorgias/acme"
     return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", key]
 
 
 async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
-    operator: Operator, helpdesk: Helpdesk, install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state
     state.switches = Switches(odd_records=True, rate_limit=False)
-    assert (await operator.run(*install)).code == 0
+    assert (await added.run(*install)).code == 0
     helpdesk.clear()
     for how in ReadBack:
         state.switches = msgspec.structs.replace(state.switches, read_back=how)
-        again, checked = await asyncio.gather(operator.run(*install), operator.run("check", "acme", "--json"))
+        again, checked = await asyncio.gather(added.run(*install), added.run("check", "acme", "--json"))
         assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
         states = {one["name"]: one["state"] for one in checked.data["checks"]}
         assert (states["integration"], states["widget"]) == ("ok", "ok"), (how, checked.out)
@@ -38,14 +36,14 @@ async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
 
 
 async def test_operator_removes_all_of_ours_and_only_ours(
-    operator: Operator, helpdesk: Helpdesk, install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state
     state.switches = Switches(odd_records=True, rate_limit=False, read_back=ReadBack.ALL)
-    assert (await operator.run(*install)).code == 0
+    assert (await added.run(*install)).code == 0
     [integration_id], [widget_id] = state.integrations, state.widgets
     helpdesk.clear()
-    removed = await operator.run("uninstall", "acme")
+    removed = await added.run("uninstall", "acme")
     assert (removed.code, removed.err) == (0, "")
     assert set(helpdesk.writes) == {f"DELETE /widgets/{widget_id}", f"DELETE /integrations/{integration_id}"}
     assert (state.integrations, state.widgets) == ({}, {})
