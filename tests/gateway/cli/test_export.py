@@ -6,13 +6,11 @@ import errno
 import io
 import json
 import os
-import pty
 import signal
 import stat
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -24,6 +22,7 @@ from tests.forked import run_forked
 from tests.gateway.cli.books import Refusal, make_award
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import COMMAND
+from tests.gateway.cli.terminal import open_terminal
 
 NAMES = tuple(column.name for column in COLUMNS)
 PATIENCE_S = 60.0
@@ -253,29 +252,11 @@ async def test_table_of_which_only_the_head_is_read_is_no_failure(desk: Desk) ->
 def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
     monkeypatch.setenv("TERM", "xterm")
-    terminal, end = pty.openpty()
-    with ThreadPoolExecutor(1) as thread:
-        reading = thread.submit(read_terminal, terminal)
-        with monkeypatch.context() as patch, os.fdopen(end, "w", encoding="utf-8") as screen:
-            patch.setattr(sys, "stderr", screen)
-            exported = desk.award("export", "--to", "-")
-        shown = reading.result()
+    with open_terminal() as (screen, drawn), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        exported = desk.award("export", "--to", "-")
     assert exported.code == 0
-    assert "1,500 awards" in shown
-    assert "100%" in shown
+    assert "1,500 awards" in drawn.result()
+    assert "100%" in drawn.result()
     assert len(exported.out.splitlines()) == 1501
     assert "\x1b" not in exported.out
-
-
-def read_terminal(terminal: int) -> str:
-    """All that is shown there, once nobody has the other end any more."""
-    shown = b""
-    while True:
-        try:
-            chunk = os.read(terminal, 65_536)
-        except OSError:  # how Linux says so
-            chunk = b""
-        if not chunk:
-            os.close(terminal)
-            return shown.decode()
-        shown += chunk
