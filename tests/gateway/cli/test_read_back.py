@@ -1,7 +1,5 @@
 """Gorgias reads things back otherwise than they were written, among other programs' records: the operator's day."""
 
-import asyncio
-
 import msgspec
 import pytest
 
@@ -9,6 +7,9 @@ from sandbox.gorgias.read_back import ReadBack
 from sandbox.gorgias.switches import Switches
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
+
+# `ALL` contains the others.
+NOT_OF_OTHERS = (ReadBack.AS_WRITTEN, ReadBack.TRIGGER_LIST, ReadBack.WITHOUT_HEADERS, ReadBack.ALL)
 
 
 @pytest.fixture
@@ -28,8 +29,10 @@ async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
     helpdesk.clear()
     for how in ReadBack:
         state.switches = msgspec.structs.replace(state.switches, read_back=how)
-        again, checked = await asyncio.gather(added.run(*install), added.run("check", "acme", "--json"))
-        assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
+        if how in NOT_OF_OTHERS:
+            again = await added.run(*install)
+            assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
+        checked = await added.run("check", "acme", "--json")
         states = {one["name"]: one["state"] for one in checked.data["checks"]}
         assert (states["integration"], states["widget"]) == ("ok", "ok"), (how, checked.out)
     assert [write for write in helpdesk.writes if "/" in write] == []  # the others are questions to TRIFFT
