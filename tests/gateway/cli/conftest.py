@@ -12,6 +12,7 @@ from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.front import Front, run_front
 from tests.gateway.cli.operating import Operator
 from tests.gateway.cli.prepared import KEY, Prepared, migrate_ledger, open_operator, prepare
+from tests.gateway.cli.whole_shop import let_gorgias_call
 from tests.gateway.edge.shops import NOWHERE
 from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 
@@ -55,6 +56,13 @@ async def prepared(
     return await prepare(
         kept_helpdesk.renew(), folder, ledger=migrated_ledger, gateway=migrated_file, public_url=front.url
     )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def called(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, kept_helpdesk: KeptHelpdesk, front: Front
+) -> Prepared:
+    return await let_gorgias_call(prepared, tmp_path_factory.mktemp("called"), kept_helpdesk.renew(), front)
 
 
 @pytest.fixture

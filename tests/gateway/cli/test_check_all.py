@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,8 +14,7 @@ from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.front import Front
-from tests.gateway.cli.operating import Operator
-from tests.gateway.cli.prepared import make_key
+from tests.gateway.cli.prepared import Prepared, make_key
 from tests.gateway.cli.terminal import open_terminal
 from tests.gateway.cli.whole_shop import WholeShop, run_whole_shop
 from tests.gateway.edge.shops import NOWHERE
@@ -23,9 +23,12 @@ from tests.gateway.statements import execute
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shop(installed: Operator, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
-    async with run_whole_shop(installed, helpdesk, front) as running:
-        await running.tag()
+async def shop(called: Prepared, tmp_path: Path, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
+    """Gorgias has called."""
+    async with (
+        called.open_installed(tmp_path, helpdesk) as operator,
+        run_whole_shop(operator, helpdesk, front) as running,
+    ):
         yield running
 
 

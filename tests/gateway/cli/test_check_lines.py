@@ -21,13 +21,12 @@ WITH_PRESSES = ("awards", "notes", "Gorgias' contract")
 
 
 @asynccontextmanager
-async def open_shop(folder: Path, prepared: Prepared, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
+async def open_shop(folder: Path, called: Prepared, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
     """Nothing is broken: Gorgias has called, and TRIFFT has sent a webhook."""
     async with (
-        prepared.open_installed(folder, helpdesk) as operator,
+        called.open_installed(folder, helpdesk) as operator,
         run_whole_shop(operator, helpdesk, front) as shop,
     ):
-        await shop.tag()
         assert await shop.send_webhook() == 202
         yield shop
 
@@ -56,7 +55,7 @@ class Lender:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lender(
-    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, kept_helpdesk: KeptHelpdesk, front: Front
+    tmp_path_factory: pytest.TempPathFactory, called: Prepared, kept_helpdesk: KeptHelpdesk, front: Front
 ) -> AsyncIterator[Lender]:
     """Nobody rests for long."""
     with pytest.MonkeyPatch.context() as patch:
@@ -67,7 +66,7 @@ async def lender(
         patch.setattr("gateway.outbox.delivery._MAX_REST_S", 0.1)
         patch.setattr("gateway.installation.accounts._REVALIDATE_S", 0.0)
         patch.setattr("gateway.app.open_outbox", partial(open_outbox, poll_s=0.2))
-        made = Lender(lambda: open_shop(tmp_path_factory.mktemp("shop"), prepared, kept_helpdesk.renew(), front))
+        made = Lender(lambda: open_shop(tmp_path_factory.mktemp("shop"), called, kept_helpdesk.renew(), front))
         yield made
         await made.close()
 

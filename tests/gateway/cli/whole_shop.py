@@ -4,7 +4,8 @@ import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,6 +25,7 @@ from runtime.database import Database
 from sandbox.trifft import Project
 from tests.gateway.cli.front import Front, serve
 from tests.gateway.cli.operating import Operator, Result
+from tests.gateway.cli.prepared import Prepared
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.waiting import wait_until
 
@@ -155,3 +157,14 @@ async def run_whole_shop(operator: Operator, helpdesk: Helpdesk, front: Front) -
         app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
         async with serve(make_runner(app)) as front.inner_url:
             yield WholeShop(operator, helpdesk, front, app, front.session, database)
+
+
+async def let_gorgias_call(prepared: Prepared, folder: Path, helpdesk: Helpdesk, front: Front) -> Prepared:
+    """The same after a ticket event. `folder` keeps the databases."""
+    async with (
+        prepared.open_installed(folder, helpdesk) as operator,
+        run_whole_shop(operator, helpdesk, front) as shop,
+    ):
+        await shop.tag()
+    account = msgspec.json.encode(helpdesk.account.state)
+    return replace(prepared, ledger=folder / "loyalty.db", gateway=folder / "gateway.db", account=account)
