@@ -62,13 +62,14 @@ def test_columns_of_an_export_stay_as_they_are() -> None:
 FORMULA_STARTS: list[str] = ["=", "+", "-", "@", "\t", "\r", "＝"]  # noqa: RUF001 - meant
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, subtests: pytest.Subtests) -> None:
-    for start_character in FORMULA_STARTS:
-        with subtests.test(start_character=start_character):
-            note = f'{start_character}HYPERLINK("http://evil.example")'
-            desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note, ticket_id=note)]
-            [_, row] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
-            assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
+def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk) -> None:
+    notes = [f'{start}HYPERLINK("http://evil.example")' for start in FORMULA_STARTS]
+    desk.books.awards = [
+        make_award(number, note=note, claimed_agent_name=note, reason=note, ticket_id=note)
+        for number, note in enumerate(notes)
+    ]
+    [_, *rows] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
+    assert [[cell for cell in row if "evil" in cell] for row in rows] == [[f"'{note}"] * 4 for note in notes]
 
 
 DELIMITERS: list[str] = [";", "\t", ","]
@@ -79,15 +80,17 @@ SPLIT_TEXTS: list[str] = ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"
 
 def test_csv_holds_no_formula_however_it_is_split(desk: Desk, subtests: pytest.Subtests) -> None:
     """A comma is the decimal one in half of Europe, and lists are separated otherwise there."""
+    notes = [text.format(delimiter, delimiter) for text in SPLIT_TEXTS for delimiter in DELIMITERS]
+    desk.books.awards = [
+        make_award(number, note=note, claimed_agent_name=note, reason=note) for number, note in enumerate(notes)
+    ]
+    lines = desk.award("export", "--to", "-").out.split("\n")
+    assert len(lines) == len(notes) + 2, "the names, and nothing after the last award"
     for delimiter in DELIMITERS:
-        for text in SPLIT_TEXTS:
-            with subtests.test(delimiter=delimiter, text=text):
-                note = text.format(delimiter, delimiter)
-                desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note)]
-                out = desk.award("export", "--to", "-").out
-                with_quotes = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
-                without = [line.split(delimiter) for line in out.split("\n")]
-                cells = [cell.lstrip(' "') for row in [*with_quotes, *without] for cell in row]
+        for line in lines:
+            with subtests.test(delimiter=delimiter, line=line):
+                [with_quotes] = csv.reader(io.StringIO(line, newline=""), delimiter=delimiter) if line else [[]]
+                cells = [cell.lstrip(' "') for cell in (*with_quotes, *line.split(delimiter))]
                 assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
 
 
