@@ -167,7 +167,7 @@ async def test_refusal_that_agents_read_is_not_shown_again(folder: Path, loyalty
         assert read_rows(await look(gateway)) == []
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def old_panels(folder: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
     """A gateway whose panels are old at once."""
     loyalty[0].snapshot = make_snapshot("member-1")

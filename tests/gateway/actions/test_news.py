@@ -20,7 +20,7 @@ NOT_UNDONE = "We do not know yet whether the 100 points were taken back. Do not 
 CHECKING = "We are still checking award A-10482 for this customer"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def silent(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
     """A shop that wants no notes."""
     async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target(writes_notes=False)) as running:

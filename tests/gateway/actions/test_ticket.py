@@ -30,7 +30,7 @@ def press(request: pytest.FixtureRequest, gateway: Gateway, scripted: ScriptedLo
     return gateway.press if request.param == "award" else gateway.press_undo
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def own_gateway(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
     """With our usual share of the account's rate, and less time than usual."""
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE

@@ -1,4 +1,4 @@
-"""The gateway before a scripted loyalty service, both on real ports: one for all tests of a file, or a test's own."""
+"""The gateway before a scripted loyalty service, both on real ports: one for all tests, or a test's own."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -28,9 +28,9 @@ __all__ = [
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests run in the event loop of their file, as its gateway does."""
+    """Tests run in the event loop of the session, as the gateway does."""
     if pytest_asyncio.is_async_test(item):
-        item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(autouse=True)
@@ -41,16 +41,16 @@ def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", patience_s)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def edge(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
     path = shutil.copy(migrated_file, tmp_path_factory.mktemp("edge") / "gateway.db")
     async with run_edge(Path(path)) as running:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(edge: Edge) -> AsyncIterator[Shop]:
-    """A test's own, on the file's gateway."""
+    """A test's own, on the shared gateway."""
     async with edge.open_shop() as opened:
         yield opened
 
@@ -77,7 +77,7 @@ def folder(tmp_path: Path, installed_file: Path) -> Path:
     return tmp_path
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server]]:
     """A test's own loyalty service."""
     scripted = ScriptedLoyalty()
@@ -89,7 +89,7 @@ async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server
     await server.stop(None)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def own_gateway(folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
     """A test's own, before its own loyalty service."""
     async with run_gateway(folder, loyalty[1], gorgias_requests=1_000_000) as running:

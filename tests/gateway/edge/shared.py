@@ -1,7 +1,7 @@
-"""One gateway for all tests of a file: each test has a shop of its own there, with an account and a script."""
+"""One gateway for all tests: each test has a shop of its own there, with an account and a script."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,11 +88,11 @@ async def run_edge(path: Path) -> AsyncIterator[Edge]:
         aiohttp.ClientSession() as session,
     ):
         edge = Edge(database, helpdesks, session)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
-            async with (
-                run_scripts(edge.get_script) as target,
-                serve(path, target, gorgias_requests=1_000_000) as (app, edge.url),
-            ):
-                edge.tokens, edge.link_tokens = app[TOKENS], app[LINK_TOKENS]
-                yield edge
+        async with AsyncExitStack() as stack:
+            target = await stack.enter_async_context(run_scripts(edge.get_script))
+            with pytest.MonkeyPatch.context() as patch:  # it is read at the start
+                patch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
+                served = serve(path, target, gorgias_requests=1_000_000)
+                app, edge.url = await stack.enter_async_context(served)
+            edge.tokens, edge.link_tokens = app[TOKENS], app[LINK_TOKENS]
+            yield edge

@@ -13,7 +13,7 @@ from tests.gateway.edge.scripted import ScriptedLoyalty
 DELAY_S = 0.3
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def slow_target(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[str]:
     """The scripted loyalty service, whose every answer comes late: the first is that of the connection itself."""
     host, _, port = loyalty[1].rpartition(":")

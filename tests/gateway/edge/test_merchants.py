@@ -27,7 +27,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def merchants(loyalty: Loyalty, clock: Clock) -> AsyncIterator[Merchants]:
     async with LoyaltyClient(loyalty[1], "inner-key") as client, Merchants(client, timeout_s=20, clock=clock) as opened:
         yield opened

@@ -29,7 +29,7 @@ def logs() -> Iterator[list[Any]]:
         yield lines
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def impatient(folder: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
     async with run_gateway(folder, loyalty[1], action_timeout_s=2.0) as running:
         yield running

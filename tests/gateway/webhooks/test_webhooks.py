@@ -46,7 +46,7 @@ async def read_totals(gateway: Gateway) -> Counter[str]:
     return Counter({name.split('"')[1]: round(float(value)) for name, _, value in lines})
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def read_counts(gateway: Gateway) -> ReadCounts:
     """Webhooks by outcome, since the test began."""
     before = await read_totals(gateway)
