@@ -2,11 +2,7 @@
 
 import json
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +11,17 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from deploy.settings import LISTENS
 from gateway.loyalty_client import LoyaltyClient
+from tests.deploy.launcher import Launcher, read_settings
 from tests.forked import run_forked
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
-_STOP_S = 60
 _EVENT_S = 20.0
-# A busy machine is no TRIFFT that hangs.
-_PATIENT = {
+# A browser is faster than a person: otherwise two events within a second would correctly get one answer, and Gorgias
+# would be asked too often. And a busy machine is no TRIFFT that hangs.
+FAST_AND_PATIENT = {
+    "GATEWAY_MAX_STALENESS_S": "0.001",
+    "GATEWAY_GORGIAS_REQUESTS": "100000",
     "GATEWAY_WIDGET_TIMEOUT_S": "20",
     "GATEWAY_READ_TIMEOUT_S": "18",
     "GATEWAY_ACTION_TIMEOUT_S": "30",
@@ -36,16 +32,16 @@ _PATIENT = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A running `make run`: the page's address, and the operator's command in its settings."""
+    """A running `make run`: the page's address, and the settings of the processes and of the operator's command."""
 
     url: str
-    folder: Path
+    settings: dict[str, str]
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """The settings of the processes."""
-        lines = (self.folder / "settings.env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    @classmethod
+    def of(cls, launcher: Launcher) -> "Stack":
+        """`launcher` has said that it is ready."""
+        settings = read_settings(launcher.folder)
+        return cls(url=f"http://{settings['SANDBOX_LISTEN']}", settings=settings)
 
     def connect(self) -> LoyaltyClient:
         """A client of the loyalty service."""
@@ -86,28 +82,15 @@ class Stack:
 
 
 @contextmanager
-def run_stack(folder: Path, **settings: str) -> Iterator[Stack]:
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
-    }
-    environ |= dict.fromkeys(LISTENS, "127.0.0.1:0")
-    # A browser is faster than a person: otherwise two events within a second would correctly get one answer.
-    environ |= {"GATEWAY_MAX_STALENESS_S": "0.001", **_PATIENT, **settings}
-    command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+def run_stack(folder: Path) -> Iterator[Stack]:
+    launcher = Launcher(folder, **FAST_AND_PATIENT)
     try:
-        assert process.stdout is not None
-        printed = ""
-        while (address := _ADDRESS.search(printed)) is None:
-            line = process.stdout.readline()
-            assert line, f"make run ended before it printed an address: {printed}"
-            printed += line
-        yield Stack(url=address[0], folder=folder)
+        lines = launcher.read_until_ready()
+        assert lines[-1].startswith("Ready"), lines
+        yield Stack.of(launcher)
+        assert launcher.stop() == 0
     finally:
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=_STOP_S)
-        process.stdout.close()  # type: ignore[union-attr]
-    assert code == 0
+        launcher.end()
 
 
 def find_chromium() -> str | None:
