@@ -135,7 +135,7 @@ def valkey_server() -> Iterator[ValkeyServer]:
 async def valkey_url(valkey_server: ValkeyServer) -> str:
     """The URL of a store that is empty at the start of a test."""
     url = f"redis://{valkey_server.host}:{valkey_server.port}"
-    async with Redis.from_url(url) as client:
+    async with Redis.from_url(url, driver_info=None) as client:
         await client.flushall()
     return url
 
