@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,16 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from gateway.loyalty_client import LoyaltyClient
+from sandbox.gorgias.variables import find_value
 from tests.deploy.launcher import Launcher, read_settings
 from tests.forked import run_forked
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _EVENT_S = 20.0
+
+Panel = dict[str, Any]
+"""What the gateway has answered for the sidebar."""
+
 # A browser is faster than a person: otherwise two events within a second would correctly get one answer, and Gorgias
 # would be asked too often. And a busy machine is no TRIFFT that hangs.
 FAST_AND_PATIENT = {
@@ -65,20 +70,71 @@ class Stack:
             text = response.read()
         return json.loads(text) if text else None
 
-    def look_up(self, account: str, ticket_id: int) -> Any:  # noqa: ANN401 - JSON
+    def look_up(self, account: str, ticket_id: int) -> Panel:
         """What the sidebar holds of a ticket's customer after a ticket event."""
-        ticket = f"gorgias/{account}/tickets/{ticket_id}"
-        before = self._read_held(ticket)
-        self.ask("POST", f"{ticket}/events", {"event": "customer-message"})
-        until = time.monotonic() + _EVENT_S
-        while (held := self._read_held(ticket)) == before:
-            assert time.monotonic() < until, "the event fetched nothing"
-            time.sleep(0.02)
-        return held["body"]
+        before = self._read_held(account, ticket_id)
+        self.ask("POST", f"gorgias/{account}/tickets/{ticket_id}/events", {"event": "customer-message"})
+        held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: held != before)
+        panel: Panel = held["body"]
+        return panel
 
-    def _read_held(self, ticket: str) -> Any:  # noqa: ANN401 - JSON
-        [widget] = self.ask("GET", ticket)["widgets"]
+    def wait_for_panel(self, account: str, ticket_id: int, is_wanted: Callable[[Panel], bool]) -> Panel:
+        """What the sidebar holds of a ticket's customer once it is what is wanted."""
+        held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: is_wanted(held["body"]))
+        panel: Panel = held["body"]
+        return panel
+
+    def wait_for_notes(self, account: str, ticket_id: int, holding: str, count: int) -> list[str]:
+        """The internal notes of a ticket with these words, oldest first, once there are so many."""
+
+        def read() -> list[str]:
+            messages = self.ask("GET", f"gorgias/{account}/tickets/{ticket_id}")["messages"]
+            texts = [message["text"] for message in messages if message["channel"] == "internal-note"]
+            return [text for text in texts if holding in text]
+
+        notes: list[str] = self._wait_for(read, lambda notes: len(notes) >= count)
+        return notes
+
+    def press(self, account: str, ticket_id: int, panel: Panel, button: str, **typed: str) -> str:
+        """Press a button of this panel with these values, by key; return the sentence of the answer."""
+        path = f"gorgias/{account}/tickets/{ticket_id}"
+        [widget] = self.ask("GET", path)["widgets"]
+        [shown] = [one for label, one in _list_buttons(widget["template"], panel, [], []) if label == button]
+        body = shown | {
+            "widget_id": widget["id"],
+            "response": panel,
+            "values": typed,
+            "agent": f"ana@{account}.example",
+        }
+        return str(self.ask("POST", f"{path}/actions", body)["message"])
+
+    def _read_held(self, account: str, ticket_id: int) -> Any:  # noqa: ANN401 - JSON
+        [widget] = self.ask("GET", f"gorgias/{account}/tickets/{ticket_id}")["widgets"]
         return widget["held"]
+
+    @staticmethod
+    def _wait_for(read: Callable[[], Any], is_wanted: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - JSON
+        until = time.monotonic() + _EVENT_S
+        while not is_wanted(seen := read()):
+            assert time.monotonic() < until, seen
+            time.sleep(0.02)
+        return seen
+
+
+def _list_buttons(
+    node: dict[str, Any], scope: object, nodes: list[int], items: list[int]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The buttons that the page draws: label and place."""
+    if node["type"] in ("card", "list"):
+        scope = find_value(scope, node.get("path") or "")
+    shown = [(scope, items)]
+    if node["type"] == "list":
+        shown = [(item, [*items, index]) for index, item in enumerate(scope if isinstance(scope, list) else [])]
+    for each, at in shown:
+        for number, button in enumerate(find_value(node, "meta.custom.buttons") or []):
+            yield button["label"], {"place": {"nodes": nodes, "items": at}, "button": number}
+        for number, child in enumerate(node.get("widgets") or []):
+            yield from _list_buttons(child, each, [*nodes, number], at)
 
 
 @contextmanager
