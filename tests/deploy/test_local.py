@@ -102,14 +102,13 @@ def ask_as_operator(printed: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(scope="module")
 def next_start(first: Start) -> NextStart:
     """Its children have ended by themselves."""
-    launcher, second = Launcher(first.folder, **first.listens), Launcher(first.folder)
+    launcher = Launcher(first.folder, **first.listens)
     try:
         lines, widget_ids = launcher.read_until_ready(), read_widget_ids(launcher)
-        refused = second.read_to_end()
+        refused = Launcher(first.folder).read_to_end()  # begun later, since the first one gets the folder
         launcher.stop(signal.SIGKILL)
     finally:
         launcher.end()
-        second.end()
     end_s = time.monotonic() + PATIENCE_S
     while any(is_listening(listen) for listen in first.listens.values()):
         assert time.monotonic() < end_s
