@@ -6,13 +6,15 @@ The environment's variables (`http_proxy` and similar) are never read: they are 
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 import msgspec
 
 from runtime.hosts import is_loopback
+
+if TYPE_CHECKING:  # slow to load, and settings need it only for a proxy
+    import aiohttp
 
 _FORM = (
     "must be an http:// URL of a host and a port, for example http://proxy:3128; user and password may stand before "
@@ -70,7 +72,7 @@ def make_options(proxy: HttpProxy | None, url: str, headers: Mapping[str, str]) 
     return {"headers": {**headers, **authorization}, "proxy": proxy.origin}
 
 
-def raise_for_proxy(options: Mapping[str, Any], response: aiohttp.ClientResponse) -> None:
+def raise_for_proxy(options: Mapping[str, Any], response: "aiohttp.ClientResponse") -> None:
     """Raises ProxyRefusedError if the proxy itself made `response`. A refused https tunnel gives no response."""
     if "proxy" in options and response.url.scheme == "http" and response.status == _PROXY_REFUSES:
         raise ProxyRefusedError
@@ -78,6 +80,8 @@ def raise_for_proxy(options: Mapping[str, Any], response: aiohttp.ClientResponse
 
 def explain_proxy_error(error: Exception, proxy: HttpProxy | None, setting: str) -> str | None:
     """Explain an error between us and the proxy that `setting` names; None: the error is not the proxy's."""
+    import aiohttp  # noqa: PLC0415 - as above
+
     if isinstance(error, ProxyRefusedError):
         return f"the proxy of {setting} refuses our user name or password"
     if isinstance(error, aiohttp.ClientHttpProxyError):
@@ -95,4 +99,6 @@ def _make_authorization(user: str | None, password: str | None) -> str:
     user, password = unquote(user or ""), unquote(password or "")
     if ":" in user or not (user + password).isprintable():
         raise ProxyUrlError(_FORM)
+    import aiohttp  # noqa: PLC0415 - as above
+
     return aiohttp.encode_basic_auth(user, password, encoding="utf-8")

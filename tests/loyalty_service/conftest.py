@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
 
 # What stays open for all tests of a worker, and what leads to it.
-KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "each_open"}
+KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "kept_trifft", "each_open"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,10 +67,12 @@ def each_database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"new_{request.param}_url"))
 
 
-@pytest.fixture(autouse=True)
-def _patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _patient_connections() -> Iterator[None]:
     """A busy machine is no provider that cannot be reached, and a port that nobody listens on refuses at once."""
-    monkeypatch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
+        yield
 
 
 @pytest.fixture

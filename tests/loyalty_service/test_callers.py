@@ -3,14 +3,17 @@
 import asyncio
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc
 import pytest
+import pytest_asyncio
 import structlog
 from sqlalchemy import text
 from structlog.testing import LogCapture
@@ -69,6 +72,16 @@ async def guarded(database_url: str, provider: ScriptedProvider, clock: FakeCloc
         yield client
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def empty(
+    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Client, FakeClock]]:
+    """A service, and its clock, for tests that leave no caller behind."""
+    path, clock = shutil.copy(migrated_file, tmp_path_factory.mktemp("callers") / "empty.db"), FakeClock()
+    async with run_service(f"sqlite:///{path}", ScriptedProvider(), clock, api_key=API_KEY) as client:
+        yield client, clock
+
+
 @asynccontextmanager
 async def run_two(url: str, provider: ScriptedProvider, clock: FakeClock) -> AsyncIterator[tuple[Client, Client]]:
     """Two processes of a fleet."""
@@ -109,6 +122,7 @@ async def test_callers_live_and_go_alike_on_both_engines(each_database_url: str,
     assert found == ["CALLER_UNKNOWN", "OK"]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [
@@ -121,10 +135,11 @@ async def test_callers_live_and_go_alike_on_both_engines(each_database_url: str,
     ],
 )
 async def test_caller_that_cannot_be_is_not_added(
-    guarded: Client, fields: dict[str, Any], reason: str, field: str
+    empty: tuple[Client, FakeClock], fields: dict[str, Any], reason: str, field: str
 ) -> None:
-    failure = await catch_failure(add(guarded, **fields))
-    listed = await guarded.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
+    client, _ = empty
+    failure = await catch_failure(add(client, **fields))
+    listed = await client.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
 
     assert (failure.reason, failure.field, list(listed.callers)) == (reason, field, [])
 
@@ -170,21 +185,27 @@ async def test_new_key_works_at_once_here_and_within_five_seconds_elsewhere(
     assert (at_once, found) == ("OK", "OK")
 
 
-async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(guarded: Client, clock: FakeClock) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[Client, FakeClock]) -> None:
+    client, clock = empty
+    clock.advance(BELIEVED_S)
     with note_statements() as noted:
-        keys = [make_wrong_key(number) for number in range(200)]
-        first = await asyncio.gather(*(read(guarded, key) for key in keys))
+        keys = [make_wrong_key(number) for number in range(100)]
+        first = await asyncio.gather(*(read(client, key) for key in keys))
         clock.advance(BELIEVED_S)
-        second = await asyncio.gather(*(read(guarded, key) for key in keys))
+        second = await asyncio.gather(*(read(client, key) for key in keys))
 
     assert {*first, *second} == {"CALLER_UNKNOWN"}
     assert len([statement for statement, _ in noted if "callers" in statement]) == 2
 
 
-async def test_text_that_is_no_key_and_the_api_key_ask_no_database(guarded: Client) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_text_that_is_no_key_and_the_api_key_ask_no_database(empty: tuple[Client, FakeClock]) -> None:
+    client, clock = empty
+    clock.advance(BELIEVED_S)
     with note_statements() as noted:
-        wrong = [await read(guarded, text) for text in ("", "wrong", API_KEY[:-1], "tlk_short", make_wrong_key() + "x")]
-        await guarded.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
+        wrong = [await read(client, text) for text in ("", "wrong", API_KEY[:-1], "tlk_short", make_wrong_key() + "x")]
+        await client.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
 
     assert set(wrong) == {"CALLER_UNKNOWN"}
     assert len([statement for statement, _ in noted if "callers" in statement]) == 1  # ListCallers itself
@@ -224,6 +245,7 @@ async def test_known_key_is_not_waited_for_while_the_database_hangs(
     new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("loyalty_service.callers.store.WAIT_S", 0.05)
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         clock = FakeClock()
         store = CallerStore(database, clock)

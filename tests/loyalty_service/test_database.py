@@ -145,6 +145,7 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
     new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("loyalty_service.merchants.store.WAIT_S", 0.05)
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)

@@ -18,7 +18,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from tests.loyalty_service.books import assert_record_agrees, let_leases_run_out, read_states
 from tests.loyalty_service.reconciling import ListingProvider
-from tests.loyalty_service.running import Client, catch_failure, run_service
+from tests.loyalty_service.running import AT_ONCE_S, Client, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import make_member
 
 FILL = (
@@ -26,6 +26,7 @@ FILL = (
     "VALUES ('filler', 0, 0, 'pending', 0)"
 )
 ROOM = 2**30
+PENDING = pb.AWARD_STATE_PENDING
 
 
 class Disk:
@@ -76,24 +77,31 @@ async def test_full_disk_loses_and_doubles_no_award(
     monkeypatch.setattr(sender, "SETTLE_S", 0.1)
     monkeypatch.setattr(loop, "PASS_S", 0.02)
 
+    is_full, request_id = asyncio.Event(), make_request_id()
+
     async def fill(_: Booking) -> None:
         disk.fill()
+        is_full.set()
 
     async with open_database(new_sqlite_url) as database:
         with capture_logs():
-            async with run_service(new_sqlite_url, provider, award_answer_s=1.0) as client:
+            async with run_service(new_sqlite_url, provider, award_answer_s=AT_ONCE_S) as client:
                 await client.add_merchant()
+                for member_id in ("boris", "eva"):
+                    await client.hold(member_id)
                 provider.on_booked = fill
                 sent = await client.award(member_id="boris")
+                await is_full.wait()
                 refused = await catch_failure(client.award(member_id="eva"))
                 held = await get(client, sent.award.award_id)
                 credited = len(provider.credits)
                 disk.make_room()
                 provider.on_booked = ListingProvider().on_booked
                 settled = await settle(client, database, sent.award.award_id)
-                again = await client.award(member_id="eva")
+                while (again := await client.award(member_id="eva", request_id=request_id)).award.state == PENDING:
+                    pass
 
-        assert sent.award.state == held.state == pb.AWARD_STATE_PENDING
+        assert sent.award.state == held.state == PENDING
         assert (refused.reason, credited) == ("STORE_UNAVAILABLE", 1)
         assert (settled.state, again.award.state) == (pb.AWARD_STATE_APPLIED, pb.AWARD_STATE_APPLIED)
         assert sorted(booking.reference for booking in provider.credits) == sorted(await read_states(database))

@@ -10,13 +10,9 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, text
 
-import gateway.database
-import loyalty_service.database
 from runtime.database import Database, DatabaseError, open_database
-from runtime.migrations import Schema
 from tests.databases import open_connection
-
-SCHEMAS = [gateway.database.SCHEMA, loyalty_service.database.SCHEMA]
+from tests.runtime.things import THINGS
 
 
 async def fetch(database: Database, query: str) -> object:
@@ -30,30 +26,25 @@ def add_parameters(url: str, parameters: str) -> str:
     return f"{url}&{parameters}"  # the tests' server is named by a parameter, too
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-async def test_either_spelling_of_the_scheme_is_the_same_database(
-    empty_postgres_url: str, schema: Schema, scheme: str
-) -> None:
-    async with open_database(empty_postgres_url.replace("postgresql", scheme, 1), schema) as database:
+async def test_either_spelling_of_the_scheme_is_the_same_database(empty_postgres_url: str, scheme: str) -> None:
+    async with open_database(empty_postgres_url.replace("postgresql", scheme, 1), THINGS) as database:
         assert await fetch(database, "SELECT 1") == 1
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
-async def test_parameters_of_the_url_reach_driver_and_server(empty_postgres_url: str, schema: Schema) -> None:
+async def test_parameters_of_the_url_reach_driver_and_server(empty_postgres_url: str) -> None:
     url = add_parameters(empty_postgres_url, "application_name=the%20shop&work_mem=7MB&command_timeout=30&timeout=20")
-    async with open_database(url, schema) as database:
+    async with open_database(url, THINGS) as database:
         assert await fetch(database, "SHOW application_name") == "the shop"
         assert await fetch(database, "SHOW work_mem") == "7MB"
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
 @pytest.mark.parametrize(("parameters", "is_kept"), [("statement_cache_size=0", False), ("application_name=x", True)])
 async def test_no_statement_stays_prepared_where_the_url_says_so(
-    empty_postgres_url: str, schema: Schema, parameters: str, *, is_kept: bool
+    empty_postgres_url: str, parameters: str, *, is_kept: bool
 ) -> None:
     """PgBouncer in transaction mode gives the next transaction another connection of the server's."""
-    async with open_database(add_parameters(empty_postgres_url, parameters), schema) as database:
+    async with open_database(add_parameters(empty_postgres_url, parameters), THINGS) as database:
         for count in (1, 2, 2):
             assert await fetch(database, f"SELECT {count}") == count
         assert bool(await fetch(database, "SELECT count(*) FROM pg_prepared_statements")) is is_kept
@@ -64,10 +55,10 @@ async def test_write_after_a_read_is_a_transaction(empty_postgres_url: str, *, i
     """Reads have none, on the same connections."""
 
     def write_half(connection: Connection) -> None:
-        connection.execute(text("INSERT INTO award_numbers VALUES ('acme', 1)"))
+        connection.execute(text("INSERT INTO things VALUES (1)"))
         raise LookupError
 
-    async with open_database(empty_postgres_url, loyalty_service.database.SCHEMA) as database:
+    async with open_database(empty_postgres_url, THINGS) as database:
         reading = asyncio.create_task(fetch(database, "SELECT pg_sleep(60)" if is_cancelled else "SELECT 1"))
         if is_cancelled:
             async with open_connection(empty_postgres_url) as server:
@@ -77,13 +68,12 @@ async def test_write_after_a_read_is_a_transaction(empty_postgres_url: str, *, i
         await asyncio.wait({reading})
         with pytest.raises(LookupError):
             await database.write(write_half)
-        assert await fetch(database, "SELECT count(*) FROM award_numbers") == 0
+        assert await fetch(database, "SELECT count(*) FROM things") == 0
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
-async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str, schema: Schema) -> None:
+async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str) -> None:
     with pytest.raises(DatabaseError, match="has synchronous_commit off, so a crash"):
-        async with open_database(add_parameters(empty_postgres_url, "synchronous_commit=off"), schema):
+        async with open_database(add_parameters(empty_postgres_url, "synchronous_commit=off"), THINGS):
             pass
 
 
@@ -121,13 +111,10 @@ def refused_urls(locked_url: str, postgres_url: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=["gateway", "loyalty_service"])
-async def test_reason_of_a_refusal_is_told_in_one_line_without_the_password(
-    refused_urls: dict[str, str], schema: Schema
-) -> None:
+async def test_reason_of_a_refusal_is_told_in_one_line_without_the_password(refused_urls: dict[str, str]) -> None:
     for reason, url in refused_urls.items():
         with pytest.raises(DatabaseError) as caught:
-            async with open_database(url, schema):
+            async with open_database(url, THINGS):
                 pass
         told = str(caught.value)
         assert re.search(f": ({reason})", told)

@@ -13,24 +13,31 @@ import msgspec
 from sandbox.gorgias.account import EmailIntegration
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
-from tests.gateway.cli.whole_shop import JANA, PROFILE, WholeShop
+from tests.gateway.cli.operating import Result
+from tests.gateway.cli.prepared import PROFILE
+from tests.gateway.cli.whole_shop import JANA, WholeShop
 from tests.gateway.statements import execute
 
 Step = Callable[[WholeShop], Awaitable[None]]
+Mend = Callable[[WholeShop], Awaitable[Result | None]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """`red`: the lines that are not ok meanwhile, by their state. `mend`: what the line says, or what --fix does."""
+    """`red`: the lines that are not ok meanwhile, by their state. `mend`: what the line says, or what --fix does.
+
+    `mend` returns the lines after it, if it has printed them.
+    """
 
     breaks: Step
     red: dict[str, str]
-    mend: Step
+    mend: Mend
 
 
-async def fix(shop: WholeShop) -> None:
+async def fix(shop: WholeShop) -> Result:
     fixed = await shop.run("check", "acme", "--fix", "--json")
     assert (fixed.code, bool(fixed.data["mended"])) == (0, True), fixed.out
+    return fixed
 
 
 async def fix_notes(shop: WholeShop) -> None:

@@ -1,68 +1,94 @@
 """An operator with the real loyalty service and the two stand-ins."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
+import pytest_asyncio
 
-from loyalty_service.config import Config
-from loyalty_service.server import serve
-from loyalty_service.trifft.client import TrifftProvider
-from runtime.clock import SystemClock
-from runtime.settings import Listen
 from tests.gateway.cli.books import Books, run_books
 from tests.gateway.cli.desk import Desk
+from tests.gateway.cli.front import Front, run_front
 from tests.gateway.cli.operating import Operator
+from tests.gateway.cli.prepared import KEY, Prepared, migrate_ledger, open_operator, prepare
+from tests.gateway.cli.whole_shop import let_gorgias_call
 from tests.gateway.edge.shops import NOWHERE
+from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 
 
-def make_key() -> str:
-    return Fernet.generate_key().decode()
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests run in the event loop of the session, as the stand-ins do."""
+    if pytest_asyncio.is_async_test(item):
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@asynccontextmanager
-async def run_loyalty(database: Path) -> AsyncIterator[int]:
-    clock = SystemClock()
-    config = Config(
-        listen=Listen("127.0.0.1", 0),
-        database_url=f"sqlite:///{database}",
-        secret_keys=(make_key(),),
-        api_key="inner-key",
-        read_timeout_s=30.0,  # a busy machine is no TRIFFT that hangs
-    )
-    async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
-        yield port
-
-
-@pytest.fixture(scope="session")
-def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a loyalty service, migrated by one start."""
-
-    async def start_once() -> None:
-        async with run_loyalty(path):
-            pass
-
     path = tmp_path_factory.mktemp("migrated") / "loyalty.db"
-    asyncio.run(start_once())
+    await migrate_ledger(path)
     return path
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kept_helpdesk() -> AsyncIterator[KeptHelpdesk]:
+    kept = KeptHelpdesk()
+    async with kept.run():
+        yield kept
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def front() -> AsyncIterator[Front]:
+    async with run_front() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def prepared(
+    tmp_path_factory: pytest.TempPathFactory,
+    kept_helpdesk: KeptHelpdesk,
+    front: Front,
+    migrated_file: Path,
+    migrated_ledger: Path,
+) -> Prepared:
+    folder = tmp_path_factory.mktemp("prepared")
+    return await prepare(
+        kept_helpdesk.renew(), folder, ledger=migrated_ledger, gateway=migrated_file, public_url=front.url
+    )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def called(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, kept_helpdesk: KeptHelpdesk, front: Front
+) -> Prepared:
+    return await let_gorgias_call(prepared, tmp_path_factory.mktemp("called"), kept_helpdesk.renew(), front)
+
+
 @pytest.fixture
+def helpdesk(kept_helpdesk: KeptHelpdesk) -> Helpdesk:
+    return kept_helpdesk.renew()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def operator(tmp_path: Path, migrated_file: Path, migrated_ledger: Path) -> AsyncIterator[Operator]:
-    ledger = Path(shutil.copy(migrated_ledger, tmp_path / "loyalty.db"))
-    async with run_loyalty(ledger) as port:
-        settings = {
-            "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'gateway.db')}",
-            "GATEWAY_SECRET_KEYS": make_key(),
-            "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
-            "GATEWAY_LOYALTY_KEY": "inner-key",
-            "GATEWAY_PUBLIC_URL": NOWHERE,
-        }
-        yield Operator(settings, tmp_path)
+    """Of no shop."""
+    async with open_operator(tmp_path, ledger=migrated_ledger, gateway=migrated_file, public_url=NOWHERE) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def added(tmp_path: Path, migrated_file: Path, prepared: Prepared) -> AsyncIterator[Operator]:
+    """Of the shop acme, which is not installed."""
+    async with open_operator(tmp_path, ledger=prepared.ledger, gateway=migrated_file, public_url=NOWHERE) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def installed(tmp_path: Path, prepared: Prepared, helpdesk: Helpdesk) -> AsyncIterator[Operator]:
+    """Of the shop acme, which is installed."""
+    async with prepared.open_installed(tmp_path, helpdesk) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -81,7 +107,7 @@ def desk(
 ) -> Desk:
     settings = {
         "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'gateway.db')}",
-        "GATEWAY_SECRET_KEYS": make_key(),
+        "GATEWAY_SECRET_KEYS": KEY,
         "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{books.port}",
         "GATEWAY_PUBLIC_URL": NOWHERE,
     }

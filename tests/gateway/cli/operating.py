@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -55,6 +56,13 @@ class Operator:
         return str(path)
 
     async def run(self, *arguments: str, **settings: str) -> Result:
+        return await self._run(arguments, settings, None)
+
+    async def run_at_terminal(self, screen: TextIO, *arguments: str) -> Result:
+        """`screen` is the standard error."""
+        return await self._run(arguments, {"TERM": "xterm"}, screen)
+
+    async def _run(self, arguments: Sequence[str], settings: Mapping[str, str], screen: TextIO | None) -> Result:
         async with asyncio.timeout(_TIMEOUT_S), self.turn:
             out, err = Output(sys.stdout), Output(sys.stderr)
             is_command = _IS_COMMAND.set(True)
@@ -62,7 +70,7 @@ class Operator:
                 patch.dict(os.environ, {**self.settings, **settings}),
                 chdir(self.folder),
                 redirect_stdout(out),
-                redirect_stderr(err),
+                redirect_stderr(screen or err),
             ):
                 code = await run(arguments)
             _IS_COMMAND.reset(is_command)

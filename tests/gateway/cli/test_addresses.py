@@ -52,11 +52,8 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk) -> Shop:
-    token = operator.write("token", "acme-write\n")
-    added = await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
-    assert added.code == 0
-    return Shop(operator, helpdesk)
+def shop(added: Operator, helpdesk: Helpdesk) -> Shop:
+    return Shop(added, helpdesk)
 
 
 async def test_look_alike_is_no_member(shop: Shop) -> None:

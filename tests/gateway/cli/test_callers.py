@@ -7,30 +7,22 @@ import re
 from tests.gateway.cli.books import make_award
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import Operator
-from tests.gateway.helpdesk import Helpdesk
 
 
-async def add_shop(operator: Operator, helpdesk: Helpdesk) -> None:
-    token = operator.write("token", "acme-write\n")
-    added = await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
-    assert added.code == 0
-
-
-async def test_operator_adds_a_caller_sees_it_and_removes_it(operator: Operator, helpdesk: Helpdesk) -> None:
-    await add_shop(operator, helpdesk)
-    none = await operator.run("caller", "list")
-    added = await operator.run("caller", "add", "crm", "--role", "award", "--merchant", "acme")
-    of_all = await operator.run("caller", "add", "reports", "--role", "read", "--json")
-    listed = await operator.run("caller", "list", "--json")
-    shown = await operator.run("caller", "list")
-    removed = await operator.run("caller", "remove", "crm")
-    left = await operator.run("caller", "list", "--json")
+async def test_operator_adds_a_caller_sees_it_and_removes_it(added: Operator) -> None:
+    none = await added.run("caller", "list")
+    made = await added.run("caller", "add", "crm", "--role", "award", "--merchant", "acme")
+    of_all = await added.run("caller", "add", "reports", "--role", "read", "--json")
+    listed = await added.run("caller", "list", "--json")
+    shown = await added.run("caller", "list")
+    removed = await added.run("caller", "remove", "crm")
+    left = await added.run("caller", "list", "--json")
 
     assert "caller add NAME --role" in none.out
-    key = added.out.strip()
-    assert added.out == f"{key}\n"  # so that `> FILE` has the key alone
+    key = made.out.strip()
+    assert made.out == f"{key}\n"  # so that `> FILE` has the key alone
     assert key.startswith("tlk_")
-    assert added.err == "crm added: role award, shop acme. This is its key; it is not shown again.\n"
+    assert made.err == "crm added: role award, shop acme. This is its key; it is not shown again.\n"
     assert set(of_all.data) == {"name", "role", "merchant_id", "create_time", "key"}
     assert [(one["name"], one["role"], one["merchant_id"]) for one in listed.data] == [
         ("crm", "award", "acme"),

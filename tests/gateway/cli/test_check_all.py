@@ -1,32 +1,34 @@
 """`check --all`, `--fix` and `--metrics`: every shop is told, whatever becomes of one."""
 
 import asyncio
-import json
-import os
-import pty
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from gateway.installation.store import InstallationStore
 from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
-from tests.gateway.cli.conftest import make_key
-from tests.gateway.cli.operating import COMMAND, Operator
+from tests.gateway.cli.front import Front
+from tests.gateway.cli.prepared import Prepared, make_key
+from tests.gateway.cli.terminal import open_terminal
 from tests.gateway.cli.whole_shop import WholeShop, run_whole_shop
 from tests.gateway.edge.shops import NOWHERE
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.statements import execute
 
 
-@pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[WholeShop]:
-    async with run_whole_shop(operator, helpdesk) as running:
-        await running.tag()
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(called: Prepared, tmp_path: Path, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
+    """Gorgias has called."""
+    async with (
+        called.open_installed(tmp_path, helpdesk) as operator,
+        run_whole_shop(operator, helpdesk, front) as running,
+    ):
         yield running
 
 
@@ -211,22 +213,7 @@ async def test_first_install_names_the_options_that_it_needs(shop: WholeShop) ->
 
 async def test_bar_is_on_a_terminals_standard_error_alone(shop: WholeShop) -> None:
     """What a script reads from the output is whole, whatever is drawn beside it."""
-    ours, theirs = pty.openpty()
-    drawn = bytearray()
-    loop = asyncio.get_running_loop()
-
-    def draw() -> None:
-        with suppress(OSError):
-            drawn.extend(os.read(ours, 4096))
-
-    loop.add_reader(ours, draw)
-    environ = {"PATH": os.environ["PATH"], "TERM": "xterm", **shop.operator.settings}
-    process = await asyncio.create_subprocess_exec(
-        *(COMMAND, "check", "--all", "--json"), env=environ, stdout=asyncio.subprocess.PIPE, stderr=theirs
-    )
-    out, _ = await process.communicate()
-    assert (process.returncode, json.loads(out)["state"]) == (0, "ok")
-    assert b"checking shops" in drawn
-    loop.remove_reader(ours)
-    os.close(theirs)
-    os.close(ours)
+    with open_terminal() as (screen, drawn):
+        done = await shop.operator.run_at_terminal(screen, "check", "--all", "--json")
+    assert (done.code, done.data["state"]) == (0, "ok")
+    assert "checking shops" in drawn.result()

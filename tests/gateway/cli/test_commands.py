@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,12 +22,12 @@ def add(operator: Operator, helpdesk: Helpdesk) -> list[str]:
 
 
 @pytest.fixture
-def install(operator: Operator, helpdesk: Helpdesk) -> list[str]:
+def install(tmp_path: Path, helpdesk: Helpdesk) -> list[str]:
     """The arguments that install acme."""
-    profile = helpdesk.account.profile
-    key = operator.write("key", profile.api_key)
+    profile, key = helpdesk.account.profile, tmp_path / "key"
+    key.write_text(profile.api_key)
     url = f"{helpdesk.url}/gorgias/acme"
-    return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", key]
+    return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", str(key)]
 
 
 async def test_operator_installs_a_shop_checks_it_and_removes_it(
@@ -85,14 +86,13 @@ async def test_operator_installs_a_shop_checks_it_and_removes_it(
     assert (await operator.run("merchant", "remove", "acme")).code == 0
 
 
-async def test_operator_looks_at_members_and_awards(operator: Operator, add: list[str]) -> None:
-    await operator.run(*add)
+async def test_operator_looks_at_members_and_awards(added: Operator) -> None:
     shown, shown_json, nobody, empty, awards = await asyncio.gather(
-        operator.run("member", "show", "acme", "--email", "jana@example.com"),
-        operator.run("member", "show", "acme", "--email", "JANA@example.com", "--json"),
-        operator.run("member", "show", "acme", "--email", "nobody@example.com"),
-        operator.run("member", "show", "acme", "--email", ""),
-        operator.run("award", "list", "acme", "--json"),
+        added.run("member", "show", "acme", "--email", "jana@example.com"),
+        added.run("member", "show", "acme", "--email", "JANA@example.com", "--json"),
+        added.run("member", "show", "acme", "--email", "nobody@example.com"),
+        added.run("member", "show", "acme", "--email", ""),
+        added.run("award", "list", "acme", "--json"),
     )
     assert "Jana Nováková" in shown.out
     member = shown_json.data
@@ -103,12 +103,11 @@ async def test_operator_looks_at_members_and_awards(operator: Operator, add: lis
     assert (awards.code, awards.data) == (0, [])
 
 
-async def test_operator_sees_odd_members_and_check_names_the_lines(operator: Operator, add: list[str]) -> None:
+async def test_operator_sees_odd_members_and_check_names_the_lines(added: Operator) -> None:
     """The demo's: each is shown, on the line and as JSON; so few of them are named, and nothing has to be mended."""
-    await operator.run(*add)
     names = ("undated", "suspended", "wallets", "unreadable")
     shown = await asyncio.gather(
-        *(operator.run("member", "show", "acme", "--email", f"{name}@example.com", "--json") for name in names)
+        *(added.run("member", "show", "acme", "--email", f"{name}@example.com", "--json") for name in names)
     )
     undated, suspended, wallets, unreadable = (one.data for one in shown)
     assert [coupon["expire_time"] is None for coupon in undated["coupons"]].count(True) == 2
@@ -116,12 +115,12 @@ async def test_operator_sees_odd_members_and_check_names_the_lines(operator: Ope
     assert (wallets["points"], wallets["wallet_state"]) == (None, "several")
     assert (unreadable["points"], unreadable["wallet_state"]) == (None, "unreadable")
     words = await asyncio.gather(
-        *(operator.run("member", "show", "acme", "--email", f"{name}@example.com") for name in names[1:])
+        *(added.run("member", "show", "acme", "--email", f"{name}@example.com") for name in names[1:])
     )
     for one, word in zip(words, ("unknown: TRIFFT says 'suspended'", "Several wallets", "Cannot be read"), strict=True):
         assert (one.code, word in one.out) == (0, True)
 
-    checks = {one["name"]: one for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    checks = {one["name"]: one for one in (await added.run("check", "acme", "--json")).data["checks"]}
     fields = checks["fields"]
     assert (fields["state"], fields["advice"]) == ("ok", None)
     assert "member.points (points) 2x, last 20" in fields["detail"]
@@ -131,23 +130,22 @@ async def test_operator_sees_odd_members_and_check_names_the_lines(operator: Ope
     assert "trifft-gorgias merchant update acme --profile F" in statuses["advice"]
 
 
-async def test_operator_sees_what_is_held_and_drops_it(operator: Operator, helpdesk: Helpdesk, add: list[str]) -> None:
-    await operator.run(*add)
+async def test_operator_sees_what_is_held_and_drops_it(added: Operator, helpdesk: Helpdesk) -> None:
     jana, nobody = ("--email", "jana@example.com"), ("--email", "nobody@example.com")
-    empty = await operator.run("snapshot", "show", "acme", *jana, "--json")
+    empty = await added.run("snapshot", "show", "acme", *jana, "--json")
     assert (empty.data["is_held"], empty.data["member"]) == (False, None)
     shown, by_phone, _ = await asyncio.gather(
-        operator.run("member", "show", "acme", *jana, "--json"),
-        operator.run("member", "show", "acme", "--phone", "00421 900 000 000", "--json"),
-        operator.run("member", "show", "acme", *nobody),
+        added.run("member", "show", "acme", *jana, "--json"),
+        added.run("member", "show", "acme", "--phone", "00421 900 000 000", "--json"),
+        added.run("member", "show", "acme", *nobody),
     )
     assert by_phone.data["full_name"] == shown.data["full_name"]
     helpdesk.clear()
     held, printed, of_nobody, two = await asyncio.gather(
-        operator.run("snapshot", "show", "acme", "--member", shown.data["member_id"], "--json"),
-        operator.run("snapshot", "show", "acme", *jana, GATEWAY_MAX_STALENESS_S="0.001"),
-        operator.run("snapshot", "show", "acme", *nobody),
-        operator.run("snapshot", "show", "acme", *jana, "--support-id", "JN-4821"),
+        added.run("snapshot", "show", "acme", "--member", shown.data["member_id"], "--json"),
+        added.run("snapshot", "show", "acme", *jana, GATEWAY_MAX_STALENESS_S="0.001"),
+        added.run("snapshot", "show", "acme", *nobody),
+        added.run("snapshot", "show", "acme", *jana, "--support-id", "JN-4821"),
     )
     assert held.data["member"]["points"] == shown.data["points"]
     assert (held.data["hold_time_s"], held.data["stale_if_error_s"]) == (900, 86_400)
@@ -157,11 +155,11 @@ async def test_operator_sees_what_is_held_and_drops_it(operator: Operator, helpd
     assert (two.code, two.err.count("--support-id")) == (2, 1)
 
     dropped, dropped_nobody = await asyncio.gather(
-        operator.run("snapshot", "drop", "acme", *jana), operator.run("snapshot", "drop", "acme", *nobody)
+        added.run("snapshot", "drop", "acme", *jana), added.run("snapshot", "drop", "acme", *nobody)
     )
     assert (dropped.code, "asks TRIFFT" in dropped.out) == (0, True)
     assert (dropped_nobody.code, "not a member" in dropped_nobody.out) == (0, True)
-    again = await operator.run("snapshot", "drop", "acme", *jana)
+    again = await added.run("snapshot", "drop", "acme", *jana)
     assert (again.code, again.out) == (0, "Nothing was held.\n")
     assert helpdesk.requests == [], "TRIFFT was asked for nothing"
 
@@ -205,83 +203,78 @@ async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Op
 
 
 async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_installs_again(
-    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
-    await operator.run(*add)
-    await operator.run(*install, "--no-notes")
-    changed = await operator.run("merchant", "update", "acme", "--reason", "Late parcel")
+    await added.run(*install, "--no-notes")
+    changed = await added.run("merchant", "update", "acme", "--reason", "Late parcel")
     assert "an award without one of these reasons is refused, until you run: trifft-gorgias install acme" in changed.out
 
-    stale = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    stale = {one["name"]: one["state"] for one in (await added.run("check", "acme", "--json")).data["checks"]}
     assert (stale["widget"], stale["notes"]) == ("failed", "off")
 
-    installed = await operator.run(*install)
+    installed = await added.run(*install)
     assert "updated: its template" in installed.out
     assert "no note in their ticket, so the sidebar follows only at the next ticket event." in installed.out
-    with_notes = await operator.run(*install, "--notes")
+    with_notes = await added.run(*install, "--notes")
     assert "Awards leave a note in their ticket." in with_notes.out
-    fresh = {one["name"]: one["state"] for one in (await operator.run("check", "acme", "--json")).data["checks"]}
+    fresh = {one["name"]: one["state"] for one in (await added.run("check", "acme", "--json")).data["checks"]}
     assert (fresh["widget"], fresh["notes"]) == ("ok", "ok")
     assert len(helpdesk.account.state.widgets) == 1
 
 
 async def test_operator_lets_support_remove_points_and_forbids_it_again(
-    operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     """The button comes and goes with `install`, and `check` says that it is to be run."""
 
     async def check() -> str:
-        checks = (await operator.run("check", "acme", "--json")).data["checks"]
+        checks = (await added.run("check", "acme", "--json")).data["checks"]
         return str({one["name"]: one["state"] for one in checks}["widget"])
 
     def has_button() -> bool:
         [widget] = helpdesk.account.state.widgets.values()
         return "Remove points" in msgspec.json.encode(widget.template).decode()
 
-    await operator.run(*add)
-    await operator.run(*install)
-    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    await added.run(*install)
+    [merchant] = (await added.run("merchant", "list", "--json")).data
     assert (merchant["max_points_per_deduction"], await check(), has_button()) == (0, "ok", False)
 
-    allowed = await operator.run("merchant", "update", "acme", "--max-deduction-per-award", "50")
+    allowed = await added.run("merchant", "update", "acme", "--max-deduction-per-award", "50")
     assert 'The button "Remove points" is in Gorgias once you have run: trifft-gorgias install acme' in allowed.out
     assert (await check(), has_button()) == ("failed", False)
-    await operator.run(*install)
+    await added.run(*install)
     assert (await check(), has_button()) == ("ok", True)
-    assert "50 per deduction" in (await operator.run("merchant", "list")).out
+    assert "50 per deduction" in (await added.run("merchant", "list")).out
 
-    forbidden = await operator.run("merchant", "update", "acme", "--max-deduction-per-award", "none")
+    forbidden = await added.run("merchant", "update", "acme", "--max-deduction-per-award", "none")
     assert 'A button "Remove points" in Gorgias is refused, and stays until you run: ' in forbidden.out
     assert await check() == "failed"
-    await operator.run(*install)
-    [merchant] = (await operator.run("merchant", "list", "--json")).data
+    await added.run(*install)
+    [merchant] = (await added.run("merchant", "list", "--json")).data
     assert (merchant["max_points_per_deduction"], await check(), has_button()) == (0, "ok", False)
 
 
-async def test_operator_follows_an_award_through_list_show_totals_and_export(
-    operator: Operator, add: list[str]
-) -> None:
-    await operator.run(*add)
-    member = (await operator.run("member", "show", "acme", "--email", "jana@example.com", "--json")).data["member_id"]
-    async with LoyaltyClient(operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
+async def test_operator_follows_an_award_through_list_show_totals_and_export(added: Operator) -> None:
+    member = (await added.run("member", "show", "acme", "--email", "jana@example.com", "--json")).data["member_id"]
+    async with LoyaltyClient(added.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
         request = pb.AwardPointsRequest(
             merchant_id="acme", request_id="request-1", member_id=member, points=50, claimed_agent_email="ana@a.example"
         )
         assert (await loyalty.award_points(request, timeout_s=20)).award.state == pb.AWARD_STATE_APPLIED
     listed, others, shown, totals, exported, settled = await asyncio.gather(
-        operator.run("award", "list", "acme", "--agent", "ANA@a.example", "--state", "applied", "--json"),
-        operator.run("award", "list", "acme", "--from", "2999-01-01", "--json"),
-        operator.run("award", "show", "acme", "A-1", "--json"),
-        operator.run("award", "totals", "acme", "--by", "agent", "--json"),
-        operator.run("award", "export", "acme", "--to", "awards.jsonl", "--format", "jsonl"),
-        operator.run("award", "settle", "acme", "A-1", "not-applied", "--because", "looked"),
+        added.run("award", "list", "acme", "--agent", "ANA@a.example", "--state", "applied", "--json"),
+        added.run("award", "list", "acme", "--from", "2999-01-01", "--json"),
+        added.run("award", "show", "acme", "A-1", "--json"),
+        added.run("award", "totals", "acme", "--by", "agent", "--json"),
+        added.run("award", "export", "acme", "--to", "awards.jsonl", "--format", "jsonl"),
+        added.run("award", "settle", "acme", "A-1", "not-applied", "--because", "looked"),
     )
     assert [(one["award_id"], one["balance_change"]) for one in listed.data] == [("A-1", 50)]
     assert others.data == []
     assert [change["to_state"] for change in shown.data["changes"]] == ["pending", "applied"]
     assert [(one["key"], one["points"]) for one in totals.data] == [("ana@a.example", 50)]
     assert exported.code == 0
-    assert json.loads((operator.folder / "awards.jsonl").read_text())["member_id"] == member
+    assert json.loads((added.folder / "awards.jsonl").read_text())["member_id"] == member
     assert (settled.code, settled.out, "AWARD_STATE" in settled.err) == (1, "", True)
     assert "trifft-gorgias award show acme A-1" in settled.err
 
@@ -313,15 +306,12 @@ async def test_operator_is_told_in_a_line_what_could_not_be_done(
     assert helpdesk.requests == ["POST "]
 
 
-async def test_operator_pastes_webhooks_and_replaces_their_secret(
-    operator: Operator, add: list[str], install: list[str]
-) -> None:
-    await operator.run(*add)
-    early = await operator.run("webhook", "show", "acme")
+async def test_operator_pastes_webhooks_and_replaces_their_secret(added: Operator, install: list[str]) -> None:
+    early = await added.run("webhook", "show", "acme")
     assert (early.code, "trifft-gorgias install acme" in early.err) == (1, True)
-    await operator.run(*install)
+    await added.run(*install)
     shown, printed = await asyncio.gather(
-        operator.run("webhook", "show", "acme", "--json"), operator.run("webhook", "show", "acme")
+        added.run("webhook", "show", "acme", "--json"), added.run("webhook", "show", "acme")
     )
     assert (shown.data["url"], shown.data["header_name"]) == (
         f"{NOWHERE}/trifft/webhooks/acme",
@@ -335,30 +325,27 @@ async def test_operator_pastes_webhooks_and_replaces_their_secret(
     for text in (shown.data["url"], shown.data["header_value"], *shown.data["templates"].values()):
         assert text in printed.out, "each in one piece, to be copied"
 
-    rotated = await operator.run("webhook", "rotate", "acme", "--json")
+    rotated = await added.run("webhook", "rotate", "acme", "--json")
     assert rotated.data["header_value"] != shown.data["header_value"]
     assert rotated.data["former_expire_time"] is not None
-    again = await operator.run("webhook", "show", "acme", "--json")
+    again = await added.run("webhook", "show", "acme", "--json")
     assert again.data["header_value"] == rotated.data["header_value"]
 
 
-async def test_own_addresses_are_set_kept_and_taken_away(
-    operator: Operator, add: list[str], install: list[str]
-) -> None:
+async def test_own_addresses_are_set_kept_and_taken_away(added: Operator, install: list[str]) -> None:
     """Beside those of Gorgias' mailboxes; what is given replaces what is stored."""
-    await operator.run(*add)
 
     async def count(*options: str) -> str:
-        installed = await operator.run("install", "acme", *options)
+        installed = await added.run("install", "acme", *options)
         assert installed.code == 0, installed.err
-        checks = (await operator.run("check", "acme", "--json")).data["checks"]
+        checks = (await added.run("check", "acme", "--json")).data["checks"]
         [found] = [check for check in checks if check["name"] == "own addresses"]
         return str(found["detail"])
 
-    told = await operator.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
+    told = await added.run(*install, "--own-address", "Hello@acme.example", "--own-address", "sales@acme.example")
     assert "Set as the shop's own: 2 addresses." in told.out
     assert await count() == "4 addresses of the shop's own: they find no member"
     assert (await count("--own-address", "new@acme.example")).startswith("3 addresses ")
     assert (await count("--empty-own-address")).startswith("2 addresses ")
-    wrong = await operator.run("install", "acme", "--own-address", "acme")
+    wrong = await added.run("install", "acme", "--own-address", "acme")
     assert (wrong.code, "--own-address must be an e-mail address of the shop" in wrong.err) == (2, True)

@@ -6,13 +6,11 @@ import errno
 import io
 import json
 import os
-import pty
 import signal
 import stat
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -24,6 +22,7 @@ from tests.forked import run_forked
 from tests.gateway.cli.books import Refusal, make_award
 from tests.gateway.cli.desk import Desk
 from tests.gateway.cli.operating import COMMAND
+from tests.gateway.cli.terminal import open_terminal
 
 NAMES = tuple(column.name for column in COLUMNS)
 PATIENCE_S = 60.0
@@ -63,13 +62,14 @@ def test_columns_of_an_export_stay_as_they_are() -> None:
 FORMULA_STARTS: list[str] = ["=", "+", "-", "@", "\t", "\r", "＝"]  # noqa: RUF001 - meant
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk, subtests: pytest.Subtests) -> None:
-    for start_character in FORMULA_STARTS:
-        with subtests.test(start_character=start_character):
-            note = f'{start_character}HYPERLINK("http://evil.example")'
-            desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note, ticket_id=note)]
-            [_, row] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
-            assert [cell for cell in row if "evil" in cell] == [f"'{note}"] * 4
+def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk) -> None:
+    notes = [f'{start}HYPERLINK("http://evil.example")' for start in FORMULA_STARTS]
+    desk.books.awards = [
+        make_award(number, note=note, claimed_agent_name=note, reason=note, ticket_id=note)
+        for number, note in enumerate(notes)
+    ]
+    [_, *rows] = csv.reader(io.StringIO(desk.award("export", "--to", "-").out, newline=""))
+    assert [[cell for cell in row if "evil" in cell] for row in rows] == [[f"'{note}"] * 4 for note in notes]
 
 
 DELIMITERS: list[str] = [";", "\t", ","]
@@ -80,15 +80,17 @@ SPLIT_TEXTS: list[str] = ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"
 
 def test_csv_holds_no_formula_however_it_is_split(desk: Desk, subtests: pytest.Subtests) -> None:
     """A comma is the decimal one in half of Europe, and lists are separated otherwise there."""
+    notes = [text.format(delimiter, delimiter) for text in SPLIT_TEXTS for delimiter in DELIMITERS]
+    desk.books.awards = [
+        make_award(number, note=note, claimed_agent_name=note, reason=note) for number, note in enumerate(notes)
+    ]
+    lines = desk.award("export", "--to", "-").out.split("\n")
+    assert len(lines) == len(notes) + 2, "the names, and nothing after the last award"
     for delimiter in DELIMITERS:
-        for text in SPLIT_TEXTS:
-            with subtests.test(delimiter=delimiter, text=text):
-                note = text.format(delimiter, delimiter)
-                desk.books.awards = [make_award(1, note=note, claimed_agent_name=note, reason=note)]
-                out = desk.award("export", "--to", "-").out
-                with_quotes = csv.reader(io.StringIO(out, newline=""), delimiter=delimiter)
-                without = [line.split(delimiter) for line in out.split("\n")]
-                cells = [cell.lstrip(' "') for row in [*with_quotes, *without] for cell in row]
+        for line in lines:
+            with subtests.test(delimiter=delimiter, line=line):
+                [with_quotes] = csv.reader(io.StringIO(line, newline=""), delimiter=delimiter) if line else [[]]
+                cells = [cell.lstrip(' "') for cell in (*with_quotes, *line.split(delimiter))]
                 assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
 
 
@@ -253,29 +255,11 @@ async def test_table_of_which_only_the_head_is_read_is_no_failure(desk: Desk) ->
 def test_export_shows_a_bar_to_a_person_and_keeps_the_output_clean(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.books.awards = [make_award(number) for number in range(1500, 0, -1)]
     monkeypatch.setenv("TERM", "xterm")
-    terminal, end = pty.openpty()
-    with ThreadPoolExecutor(1) as thread:
-        reading = thread.submit(read_terminal, terminal)
-        with monkeypatch.context() as patch, os.fdopen(end, "w", encoding="utf-8") as screen:
-            patch.setattr(sys, "stderr", screen)
-            exported = desk.award("export", "--to", "-")
-        shown = reading.result()
+    with open_terminal() as (screen, drawn), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        exported = desk.award("export", "--to", "-")
     assert exported.code == 0
-    assert "1,500 awards" in shown
-    assert "100%" in shown
+    assert "1,500 awards" in drawn.result()
+    assert "100%" in drawn.result()
     assert len(exported.out.splitlines()) == 1501
     assert "\x1b" not in exported.out
-
-
-def read_terminal(terminal: int) -> str:
-    """All that is shown there, once nobody has the other end any more."""
-    shown = b""
-    while True:
-        try:
-            chunk = os.read(terminal, 65_536)
-        except OSError:  # how Linux says so
-            chunk = b""
-        if not chunk:
-            os.close(terminal)
-            return shown.decode()
-        shown += chunk

@@ -1,31 +1,41 @@
 """`link list` and `link remove`, and the links of a person who is forgotten."""
 
 import asyncio
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from gateway.database import open_database
 from gateway.installation.store import InstallationStore, Target
-from gateway.links.link import Agent, EndKind, Link, LinkEnd, NewLink
+from gateway.links.link import Agent, EndKind, LinkEnd, NewLink
 from gateway.links.store import LinkLimit, LinkStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.encryption import SecretKeys
 from tests.gateway.cli.desk import Desk
+from tests.gateway.cli.prepared import KEY
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANA = Agent(name="Ana Kovacs", email="ana@acme.example")
 
 
+@pytest.fixture(scope="module")
+def linked_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    path = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("linked") / "gateway.db"))
+    asyncio.run(make_links(path))
+    return path
+
+
 @pytest.fixture
-def links(desk: Desk) -> list[Link]:
-    """Of customer 101, who was unlinked, of 102, and of 201, into whom 103 was merged; oldest first."""
-    return asyncio.run(make_links(desk))
+def links(desk: Desk, linked_file: Path) -> None:
+    """Of customer 101, who was unlinked, of 102, and of 201, into whom 103 was merged."""
+    shutil.copy(linked_file, desk.folder / "gateway.db")
 
 
-async def make_links(desk: Desk) -> list[Link]:
-    keys = SecretKeys([desk.settings["GATEWAY_SECRET_KEYS"]])
-    async with open_database(desk.settings["GATEWAY_DATABASE_URL"]) as database:
+async def make_links(path: Path) -> None:
+    keys = SecretKeys([KEY])
+    async with open_database(f"sqlite:///{path}") as database:
         target = Target(
             gorgias_url="https://acme.gorgias.com",
             gorgias_user="u",
@@ -55,7 +65,6 @@ async def make_links(desk: Desk) -> list[Link]:
         await store.end("acme", 101, None, end)
         moved = await store.move(made[2], 201, [("email", "103@x.example")], NOON)
         assert moved is not None
-        return [*made, moved]
 
 
 def list_numbers(desk: Desk, *arguments: str) -> list[str]:

@@ -1,7 +1,5 @@
 """Gorgias reads things back otherwise than they were written, among other programs' records: the operator's day."""
 
-import asyncio
-
 import msgspec
 import pytest
 
@@ -10,42 +8,45 @@ from sandbox.gorgias.switches import Switches
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
 
+# `ALL` contains the others.
+NOT_OF_OTHERS = (ReadBack.AS_WRITTEN, ReadBack.TRIGGER_LIST, ReadBack.WITHOUT_HEADERS, ReadBack.ALL)
+
 
 @pytest.fixture
-async def install(operator: Operator, helpdesk: Helpdesk) -> list[str]:
+def install(added: Operator, helpdesk: Helpdesk) -> list[str]:
     """The arguments that install acme, which is added."""
-    token, profile = operator.write("token", "acme-write\n"), helpdesk.account.profile
-    added = await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
-    assert added.code == 0, added.err
-    key, url = operator.write("key", profile.api_key), f"{helpdesk.url}/gorgias/acme"
+    profile = helpdesk.account.profile
+    key, url = added.write("key", profile.api_key), f"{helpdesk.url}/gorgias/acme"
     return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", key]
 
 
 async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
-    operator: Operator, helpdesk: Helpdesk, install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state
     state.switches = Switches(odd_records=True, rate_limit=False)
-    assert (await operator.run(*install)).code == 0
+    assert (await added.run(*install)).code == 0
     helpdesk.clear()
     for how in ReadBack:
         state.switches = msgspec.structs.replace(state.switches, read_back=how)
-        again, checked = await asyncio.gather(operator.run(*install), operator.run("check", "acme", "--json"))
-        assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
+        if how in NOT_OF_OTHERS:
+            again = await added.run(*install)
+            assert (again.code, "Nothing had to change" in again.out) == (0, True), (how, again)
+        checked = await added.run("check", "acme", "--json")
         states = {one["name"]: one["state"] for one in checked.data["checks"]}
         assert (states["integration"], states["widget"]) == ("ok", "ok"), (how, checked.out)
     assert [write for write in helpdesk.writes if "/" in write] == []  # the others are questions to TRIFFT
 
 
 async def test_operator_removes_all_of_ours_and_only_ours(
-    operator: Operator, helpdesk: Helpdesk, install: list[str]
+    added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state
     state.switches = Switches(odd_records=True, rate_limit=False, read_back=ReadBack.ALL)
-    assert (await operator.run(*install)).code == 0
+    assert (await added.run(*install)).code == 0
     [integration_id], [widget_id] = state.integrations, state.widgets
     helpdesk.clear()
-    removed = await operator.run("uninstall", "acme")
+    removed = await added.run("uninstall", "acme")
     assert (removed.code, removed.err) == (0, "")
     assert set(helpdesk.writes) == {f"DELETE /widgets/{widget_id}", f"DELETE /integrations/{integration_id}"}
     assert (state.integrations, state.widgets) == ({}, {})

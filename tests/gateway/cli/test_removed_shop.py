@@ -4,41 +4,53 @@ import asyncio
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.operating import Operator
-from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.cli.prepared import Prepared, open_operator
+from tests.gateway.edge.shops import NOWHERE
+from tests.gateway.helpdesk import KeptHelpdesk
 
 SAID = "acme was removed, and its time zone with it: days and times are UTC.\n"
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
 
-@pytest.fixture
-async def removed(operator: Operator, helpdesk: Helpdesk) -> Operator:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ledger(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, migrated_file: Path, kept_helpdesk: KeptHelpdesk
+) -> Path:
     """One award is applied, one waits to be settled."""
-    token = operator.write("token", "acme-write\n")
-    place = ("--trifft-url", helpdesk.url, "--time-zone", "Pacific/Kiritimati")
-    await operator.run("merchant", "add", "acme", "--trifft-token-file", token, *place)
-    async with LoyaltyClient(operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
+    folder, project = tmp_path_factory.mktemp("removed"), kept_helpdesk.renew().projects["acme"]
+    async with open_operator(folder, ledger=prepared.ledger, gateway=migrated_file, public_url=NOWHERE) as operator:
+        await operator.run("merchant", "update", "acme", "--time-zone", "Pacific/Kiritimati")
+        async with LoyaltyClient(operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
 
-        async def give(points: int) -> None:
-            request = pb.AwardPointsRequest(
-                merchant_id="acme", request_id=f"request-{points}", member_id=JANA, points=points
-            )
-            while (await loyalty.award_points(request, timeout_s=30)).award.state == pb.AWARD_STATE_PENDING:
-                pass  # a busy machine answers before it is settled
+            async def give(points: int) -> None:
+                request = pb.AwardPointsRequest(
+                    merchant_id="acme", request_id=f"request-{points}", member_id=JANA, points=points
+                )
+                while (await loyalty.award_points(request, timeout_s=30)).award.state == pb.AWARD_STATE_PENDING:
+                    pass  # a busy machine answers before it is settled
 
-        await give(50)
-        project = helpdesk.projects["acme"]
-        project.settings.movements = "incomplete"
-        project.faults.set(Fault(kind="status", operation="credit", status=500))
-        await give(70)
-    assert (await operator.run("merchant", "remove", "acme")).code == 0
-    return operator
+            await give(50)
+            project.settings.movements = "incomplete"
+            project.faults.set(Fault(kind="status", operation="credit", status=500))
+            await give(70)
+        assert (await operator.run("merchant", "remove", "acme")).code == 0
+    return folder / "loyalty.db"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def removed(tmp_path: Path, ledger: Path, migrated_file: Path) -> AsyncIterator[Operator]:
+    async with open_operator(tmp_path, ledger=ledger, gateway=migrated_file, public_url=NOWHERE) as opened:
+        yield opened
 
 
 async def test_awards_are_listed_shown_added_up_and_exported(removed: Operator) -> None:

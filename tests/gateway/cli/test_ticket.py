@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
-import pytest
+import pytest_asyncio
 from aiohttp import web
 from yarl import URL
 
@@ -56,12 +56,7 @@ class Shop:
 
 @asynccontextmanager
 async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
-    profile = helpdesk.account.profile
-    token, key = operator.write("token", "acme-write\n"), operator.write("key", profile.api_key)
-    await operator.run("merchant", "add", "acme", "--trifft-token-file", token, "--trifft-url", helpdesk.url)
-    account = ("--gorgias-url", f"{helpdesk.url}/gorgias/acme", "--gorgias-user", profile.api_user)
-    installed = await operator.run("install", "acme", *account, "--gorgias-key-file", key)
-    assert installed.code == 0, installed.err
+    """`operator`: one who has installed acme."""
     app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
     runner = make_runner(app)
     await runner.setup()
@@ -82,11 +77,10 @@ async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop
     await runner.cleanup()
 
 
-@pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
-    helpdesk.make_room()
-    operator.settings.update(SETTINGS)
-    async with run_shop(operator, helpdesk) as running:
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(installed: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
+    installed.settings.update(SETTINGS)
+    async with run_shop(installed, helpdesk) as running:
         yield running
 
 

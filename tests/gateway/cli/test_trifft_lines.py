@@ -12,13 +12,13 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Member, Project
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.operating import Operator
+from tests.gateway.cli.prepared import PROFILE
 from tests.gateway.helpdesk import Helpdesk
 
 # The lines of `check` that the stand-in of TRIFFT can turn.
 LINES = ("TRIFFT", "token", "rate", "breaker", "fields", "statuses", "contract")
 # Enough to tell a wrong line from odd members.
-MEMBERS = 24
-ROOM = "[rate]\nrequests = 100000\n"
+MEMBERS = 20
 
 
 class Shop:
@@ -26,7 +26,6 @@ class Shop:
 
     def __init__(self, operator: Operator, helpdesk: Helpdesk) -> None:
         self.operator = operator
-        self.url = helpdesk.url
         self.project: Project = helpdesk.projects["acme"]
         self.members = [
             Member(
@@ -40,13 +39,8 @@ class Shop:
         result = await self.operator.run("merchant", *arguments)
         assert (result.code, result.err) == (0, "")
 
-    async def add(self) -> None:
-        token = self.operator.write("token", "acme-write\n")
-        profile = self.operator.write("profile.toml", ROOM)
-        await self.run("add", "acme", "--trifft-token-file", token, "--trifft-url", self.url, "--profile", profile)
-
     async def write_profile(self, lines: str) -> None:
-        await self.run("update", "acme", "--profile", self.operator.write("profile.toml", ROOM + lines))
+        await self.run("update", "acme", "--profile", self.operator.write("profile.toml", PROFILE + lines))
 
     async def write_token(self, token: str) -> None:
         await self.run("update", "acme", "--trifft-token-file", self.operator.write("token", f"{token}\n"))
@@ -79,14 +73,14 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk) -> Shop:
-    shop = Shop(operator, helpdesk)
+def shop(added: Operator, helpdesk: Helpdesk) -> Shop:
+    shop = Shop(added, helpdesk)
     shop.project.settings.rate_limit = False
-    await shop.add()
     return shop
 
 
 async def fail_reads(shop: Shop) -> None:
+    assert await shop.check() == {}, "the token was accepted once"
     shop.project.faults.set(Fault(kind="status", status=503))
     await shop.read(6)
 
@@ -114,6 +108,7 @@ async def refuse_award(shop: Shop) -> None:
 
 
 async def throttle(shop: Shop) -> None:
+    assert await shop.check() == {}, "the token was accepted once"
     shop.project.faults.set(Fault(kind="status", status=429, operation="find"))
     await shop.read(1)
 
@@ -170,7 +165,7 @@ async def clear(shop: Shop) -> None:
     """The check closes the breaker, and so the reads go through."""
     shop.project.faults.clear()
     await shop.check()
-    await shop.read()
+    await shop.read(6)
 
 
 async def replace_token(shop: Shop) -> None:
@@ -179,10 +174,10 @@ async def replace_token(shop: Shop) -> None:
     await shop.write_token("acme-new")
 
 
-def write(lines: str) -> "Act":
+def write(lines: str, *, count: int = MEMBERS) -> "Act":
     async def mend(shop: Shop) -> None:
         await shop.write_profile(lines)
-        await shop.read()
+        await shop.read(count)
 
     return mend
 
@@ -199,37 +194,41 @@ CASES: dict[Act, tuple[dict[str, str], str, Act]] = {
     throttle: ({"rate": "failed", "TRIFFT": "unknown"}, "TRIFFT answered 429 1x lately, last ", replace_token),
     rename_names: (
         {"fields": "failed"},
-        "member.full_name ([params.first_name, params.last_name]) found nothing for 24 of 24 members",
+        "member.full_name ([params.first_name, params.last_name]) found nothing for 20 of 20 members",
         write('[member]\nfull_name = "[params.meno, params.priezvisko]"\n'),
     ),
     lose_points: (
         {"fields": "failed"},
-        "member.points (points) found nothing for 24 of 24 members",
+        "member.points (points) found nothing for 20 of 20 members",
         write('[member]\npoints = "`null`"\n'),
     ),
-    lose_addresses: ({"fields": "failed"}, "member.email (e_mail) found nothing for 24 of 24 members", write("")),
+    lose_addresses: ({"fields": "failed"}, "member.email (e_mail) found nothing for 20 of 20 members", write("")),
     spell_dates_oddly: (
         {"fields": "warning"},
-        "member.join_time (created_at) could not be read for 12 of 24 members, last ",
+        "member.join_time (created_at) could not be read for 10 of 20 members, last ",
         write('[member]\njoin_time = "`null`"\n'),
     ),
     open_wallets: (
         {"fields": "failed"},
-        "wallet.chosen () found nothing for 24 of 24 members",
+        "wallet.chosen () found nothing for 20 of 20 members",
         write('[wallet]\nchosen = "main"\n'),
     ),
     invent_status: (
         {"statuses": "warning"},
         "get no points: 'on_hold' 1x",
-        write('[member]\nblocked_states = ["on_hold"]\n'),
+        write('[member]\nblocked_states = ["on_hold"]\n', count=1),
     ),
     move_coupons: (
         {"contract": "failed"},
         '[list_coupons] path = "/v1/member/{member_id}/coupons" found HTTP 404, last ',
-        write(""),
+        write("", count=3),
     ),
-    wrap_movements: ({"contract": "failed"}, '[find_member] items = "members" found no list, last ', write("")),
-    book_otherwise: ({"contract": "failed"}, '([credit] answered_points = "points"), last ', write("")),
+    wrap_movements: (
+        {"contract": "failed"},
+        '[find_member] items = "members" found no list, last ',
+        write("", count=1),
+    ),
+    book_otherwise: ({"contract": "failed"}, '([credit] answered_points = "points"), last ', write("", count=1)),
 }
 
 

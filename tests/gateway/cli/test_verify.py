@@ -14,13 +14,12 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Member, Project
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.operating import Operator, Result
+from tests.gateway.cli.prepared import PROFILE
 from tests.gateway.helpdesk import Helpdesk
 
 # Peter of the stand-in, and what TRIFFT Admin shows of him.
 PETER = ("--email", "peter@example.com")
 SHOWN = ("--points", "220")
-# Its own budget is not what these tests are about, and none of these lines is about points.
-ROOM = "[rate]\nrequests = 100000\n[list_movements]\ncomplete = true\n"
 
 
 class Shop:
@@ -37,7 +36,7 @@ class Shop:
         return await self.operator.run("merchant", *arguments)
 
     async def change(self, lines: str = '[member]\npoints = "points || points"\n') -> Result:
-        profile = self.operator.write("profile.toml", ROOM + lines)
+        profile = self.operator.write("profile.toml", PROFILE + lines)
         return await self.run("update", "acme", "--profile", profile, "--no-probe")
 
     async def verify(self, *arguments: str) -> Result:
@@ -61,13 +60,9 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(operator: Operator, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(added: Operator, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setattr("loyalty_service.awards.verification.PAUSE_S", 0.0)
-    shop = Shop(operator, helpdesk)
-    token = operator.write("token", "acme-write\n")
-    added = await shop.run("add", "acme", "--trifft-token-file", token, "--trifft-url", shop.url, "--no-probe")
-    assert (added.code, "not verified" in added.out) == (0, False)
-    return shop
+    return Shop(added, helpdesk)
 
 
 async def test_shop_on_the_loopback_gives_points_until_its_profile_changes(shop: Shop) -> None:

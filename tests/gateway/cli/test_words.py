@@ -36,12 +36,16 @@ def list_commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 def list_sentences(path: Path) -> Iterator[tuple[str, int, str]]:
     """Texts of a module that are more than a word, and not there for its readers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    for node in texts:
-        if id(node) not in docs and " " in str(node.value):
-            yield str(path.relative_to(PROJECT)), node.lineno, str(node.value)
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and " " in node.value
+            and id(node) not in docs
+        ):
+            yield str(path.relative_to(PROJECT)), node.lineno, node.value
 
 
 COMMANDS = list(list_commands(make_app()))

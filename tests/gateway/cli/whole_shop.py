@@ -1,16 +1,16 @@
-"""A whole shop: both stand-ins, the loyalty service, the gateway, and a server in front of it that can misbehave."""
+"""A whole shop: both stand-ins, the loyalty service, the gateway, and the server in front of it."""
 
 import re
 import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from gateway.__main__ import make_runner
 from gateway.app import STORE, create_app
@@ -23,7 +23,9 @@ from gateway.outbox.store import OutboxStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from sandbox.trifft import Project
+from tests.gateway.cli.front import Front, serve
 from tests.gateway.cli.operating import Operator, Result
+from tests.gateway.cli.prepared import Prepared
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.waiting import wait_until
 
@@ -33,40 +35,13 @@ SETTINGS = {
     "GATEWAY_READ_TIMEOUT_S": "18",
     "GATEWAY_ACTION_TIMEOUT_S": "20",
 }
-# Its own budget is not what is tested here, and none of these lines is about points.
-PROFILE = "[rate]\nrequests = 100000\n[list_movements]\ncomplete = true\n"
 JANA = ("--email", "jana@example.com")
 _COMMAND = re.compile(r"trifft-gorgias (.+)")
 
 
-@dataclass
-class Front:
-    """Stands in front of the gateway. `mode`: "pass", "hang up", "another server", or "no gateway"."""
-
-    session: aiohttp.ClientSession
-    mode: str = "pass"
-    inner_url: str = ""
-
-    async def handle(self, request: web.Request) -> web.Response:
-        if self.mode == "hang up":
-            assert request.transport is not None
-            request.transport.abort()
-        if self.mode != "pass":
-            return web.Response(status=502 if self.mode == "no gateway" else 200, text="<html>")
-        url = URL(f"{self.inner_url}{request.raw_path}", encoded=True)
-        own = {"host", "accept-encoding"}
-        kept = {name: value for name, value in request.headers.items() if name.lower() not in own}
-        sent = {"headers": kept, "data": await request.read()}
-        try:
-            async with self.session.request(request.method, url, **sent) as answer:  # type: ignore[arg-type]
-                return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
-        except aiohttp.ClientError:
-            return web.Response(status=502)
-
-
 @dataclass(frozen=True)
 class WholeShop:
-    """`acme`, installed."""
+    """`acme`, installed. `lines`: those of the last check, by name."""
 
     operator: Operator
     helpdesk: Helpdesk
@@ -74,6 +49,7 @@ class WholeShop:
     app: web.Application
     session: aiohttp.ClientSession
     database: Database
+    lines: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:
@@ -85,7 +61,9 @@ class WholeShop:
     async def check(self, *options: str) -> tuple[int, dict[str, dict[str, Any]]]:
         """The exit code, and the lines by name."""
         result = await self.run("check", "acme", "--json", *options)
-        return result.code, {line["name"]: line for line in result.data["checks"]}
+        self.lines.clear()
+        self.lines.update((line["name"], line) for line in result.data["checks"])
+        return result.code, dict(self.lines)
 
     async def wait_for_notes(self, *, fail: bool) -> None:
         """Wait until a note could not be written, or until all are."""
@@ -107,10 +85,9 @@ class WholeShop:
             await wait_until(is_there)
 
     async def follow_advice(self, line: str, **files: str) -> Result:
-        """Run the command that a line prints. `files`: the content of each file that it names by a capital letter."""
-        _, lines = await self.check()
-        found = _COMMAND.search(lines[line]["advice"])
-        assert found is not None, lines[line]
+        """Run the command that a line printed. `files`: the content of each file that it names by a capital letter."""
+        found = _COMMAND.search(self.lines[line]["advice"])
+        assert found is not None, self.lines[line]
         words = [self.operator.write(one, files[one]) if one in files else one for one in shlex.split(found[1])]
         return await self.run(*words)
 
@@ -171,44 +148,23 @@ class WholeShop:
 
 
 @asynccontextmanager
-async def run_whole_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[WholeShop]:
-    helpdesk.make_room()
+async def run_whole_shop(operator: Operator, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
+    """`operator`: one who has installed acme, with the front's URL."""
     helpdesk.projects["acme"].settings.rate_limit = False
-    async with aiohttp.ClientSession() as session, open_database(operator.settings["GATEWAY_DATABASE_URL"]) as database:
-        front = Front(session)
-        async with _serve(_make_front(front)) as url:
-            operator.settings.update(SETTINGS, GATEWAY_PUBLIC_URL=url)
-            app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
-            runner = make_runner(app)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            front.inner_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            await _install(operator, helpdesk)
-            yield WholeShop(operator, helpdesk, front, app, session, database)
-            await runner.cleanup()
+    operator.settings.update(SETTINGS)
+    front.mode = "pass"
+    async with open_database(operator.settings["GATEWAY_DATABASE_URL"]) as database:
+        app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
+        async with serve(make_runner(app)) as front.inner_url:
+            yield WholeShop(operator, helpdesk, front, app, front.session, database)
 
 
-async def _install(operator: Operator, helpdesk: Helpdesk) -> None:
-    profile = helpdesk.account.profile
-    token, key = operator.write("token", "acme-write\n"), operator.write("key", profile.api_key)
-    lines = operator.write("profile", PROFILE)
-    trifft = ("--trifft-token-file", token, "--trifft-url", helpdesk.url, "--profile", lines)
-    account = ("--gorgias-url", f"{helpdesk.url}/gorgias/acme", "--gorgias-user", profile.api_user)
-    for command in (("merchant", "add", "acme", *trifft), ("install", "acme", *account, "--gorgias-key-file", key)):
-        done = await operator.run(*command)
-        assert done.code == 0, done.err
-
-
-def _make_front(front: Front) -> web.Application:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", front.handle)
-    return app
-
-
-@asynccontextmanager
-async def _serve(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+async def let_gorgias_call(prepared: Prepared, folder: Path, helpdesk: Helpdesk, front: Front) -> Prepared:
+    """The same after a ticket event. `folder` keeps the databases."""
+    async with (
+        prepared.open_installed(folder, helpdesk) as operator,
+        run_whole_shop(operator, helpdesk, front) as shop,
+    ):
+        await shop.tag()
+    account = msgspec.json.encode(helpdesk.account.state)
+    return replace(prepared, ledger=folder / "loyalty.db", gateway=folder / "gateway.db", account=account)

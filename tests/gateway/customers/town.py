@@ -22,7 +22,7 @@ from runtime.database import Database
 from sandbox.gorgias.customer import Channel, Customer
 from sandbox.gorgias.switches import MergedCustomer
 from sandbox.trifft.member import Member
-from tests.gateway.cli.conftest import run_loyalty
+from tests.gateway.cli.prepared import run_loyalty
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk

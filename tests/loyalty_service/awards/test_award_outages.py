@@ -14,7 +14,14 @@ from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from tests.loyalty_service.holding import hold_transaction
-from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, run_service
+from tests.loyalty_service.running import (
+    AT_ONCE_S,
+    Client,
+    StartService,
+    catch_failure,
+    make_request_id,
+    run_service,
+)
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
@@ -30,17 +37,21 @@ async def rename(database: Database, old: str, new: str) -> None:
 
 
 async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_settled_afterwards(
-    database_url: str, start_service: StartService, provider: ScriptedProvider
+    database_url: str, start_service: StartService, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_id = make_request_id()
-    async with open_database(database_url) as database, start_service(award_answer_s=1.0) as client:
+    monkeypatch.setattr("loyalty_service.awards.sender.SETTLE_TRIES", 400)  # in the same time
+    request_id, is_lost = make_request_id(), asyncio.Event()
+    async with open_database(database_url) as database, start_service(award_answer_s=AT_ONCE_S) as client:
         await client.add_merchant()
+        await client.hold()
 
         async def fail_ledger(_: Booking) -> None:
             await rename(database, "awards", "lost")
+            is_lost.set()
 
         provider.on_credit = fail_ledger
         first = await client.award(request_id=request_id)
+        await is_lost.wait()
         replay = await catch_failure(client.award(request_id=request_id))
         await rename(database, "lost", "awards")
         while (last := await client.award(request_id=request_id)).award.state == pb.AWARD_STATE_PENDING:
@@ -68,8 +79,9 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
 
     holders: list[asyncio.Future[None]] = []
     provider.on_credit = start_holding
-    async with run_service(new_postgres_url, provider, award_answer_s=1.0) as client:
+    async with run_service(new_postgres_url, provider, award_answer_s=0.2) as client:
         await client.add_merchant()
+        await client.hold()
         answer = await client.award()
         free.set()
         await asyncio.gather(*holders)

@@ -23,7 +23,14 @@ from loyalty_service.domain.limits import Limits
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.holding import hold_transaction
-from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
+from tests.loyalty_service.running import (
+    AT_ONCE_S,
+    Client,
+    StartService,
+    catch_failure,
+    make_request_id,
+    wait_until,
+)
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member, make_merchant
 
 BEFORE_SENDING = [
@@ -104,13 +111,15 @@ async def test_slow_provider_answers_the_caller_in_time_and_settles_later(
 ) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service(award_answer_s=1.0) as client:
+    async with start_service(award_answer_s=AT_ONCE_S) as client:
         await client.add_merchant()
+        await client.hold()
         request_id = make_request_id()
         first = await client.award(request_id=request_id)
         again = await client.award(request_id=request_id)
         answered.set()
-        last = await client.award(request_id=request_id)
+        while (last := await client.award(request_id=request_id)).award.state == pb.AWARD_STATE_PENDING:
+            pass
 
     states = [answer.award.state for answer in (first, again, last)]
     assert states == [pb.AWARD_STATE_PENDING, pb.AWARD_STATE_PENDING, pb.AWARD_STATE_APPLIED]
@@ -169,8 +178,9 @@ async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_t
 
 
 async def test_award_left_pending_by_a_dead_process_is_unknown_once_its_lease_is_over(
-    database_url: str, start_service: StartService, provider: ScriptedProvider
+    database_url: str, start_service: StartService, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("loyalty_service.awards.reconciliation.loop.PASS_S", 0.05)
     async with start_service(award_answer_s=8.0) as client, open_database(database_url) as database:
         await client.add_merchant()
         dead = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
@@ -197,7 +207,7 @@ async def test_pending_award_of_another_process_is_waited_for(
     async with (
         start_service(award_answer_s=30.0) as one,
         start_service(award_answer_s=30.0) as other,
-        start_service(award_answer_s=1.0) as impatient,
+        start_service(award_answer_s=AT_ONCE_S) as impatient,
     ):
         await one.add_merchant()
         request_id = make_request_id()

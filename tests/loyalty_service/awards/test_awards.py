@@ -8,7 +8,7 @@ import grpc
 
 from loyalty_service.domain.errors import rfc3339
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.running import Client, StartService, catch_failure, make_request_id, wait_until
+from tests.loyalty_service.running import AT_ONCE_S, Client, StartService, catch_failure, make_request_id, wait_until
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
@@ -166,8 +166,9 @@ async def test_repeat_of_an_award_in_doubt_is_that_award_and_no_refusal(
     """The agent who clicks again under a newer panel learns what became of the first click."""
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service(award_answer_s=1.0) as client:
+    async with start_service(award_answer_s=AT_ONCE_S) as client:
         await client.add_merchant()
+        await client.hold()
         await client.award(points=100, ticket_id="4711")
 
         again = await client.award(points=100, ticket_id="4711")

@@ -24,41 +24,40 @@ def add_to(time: Timestamp, seconds: float) -> Timestamp:
     return moved
 
 
-@pytest.mark.parametrize(
-    ("panel_is_newer_by_s", "settings", "is_read"),
-    [
-        (0, {}, False),
-        (-60, {}, False),
-        (0.001, {}, True),
-        (60, {}, True),
-        (None, {}, False),
-        (None, {"hold_time_s": 1e-6}, True),
-        (0, {"hold_time_s": 1e-6}, False),
-    ],
-)
-async def test_what_is_held_lets_a_press_through_only_if_it_is_as_new_as_the_panel(
-    start_service: StartService,
-    provider: ScriptedProvider,
-    panel_is_newer_by_s: float | None,
-    settings: dict[str, Any],
-    *,
-    is_read: bool,
+async def check_press(
+    client: Client, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
 ) -> None:
     """The member is blocked after this process read them; a panel that another process made shows it."""
-    async with start_service(**settings) as client:
-        await client.add_merchant()
-        held = await fetch_held(client)
-        provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
-        seen: dict[str, Any] = {}
-        if panel_is_newer_by_s is not None:
-            seen["member_fetch_time"] = add_to(held.fetch_time, panel_is_newer_by_s)
+    held = await fetch_held(client)
+    provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
+    seen: dict[str, Any] = {}
+    if panel_is_newer_by_s is not None:
+        seen["member_fetch_time"] = add_to(held.fetch_time, panel_is_newer_by_s)
 
-        if is_read:
-            assert (await catch_failure(client.award(**seen))).reason == "MEMBER_BLOCKED"
-            assert provider.credits == []
-        else:
-            assert (await client.award(**seen)).award.state == pb.AWARD_STATE_APPLIED
-        assert len(provider.fetches) == 1 + is_read
+    if is_read:
+        assert (await catch_failure(client.award(**seen))).reason == "MEMBER_BLOCKED"
+        assert provider.credits == []
+    else:
+        assert (await client.award(**seen)).award.state == pb.AWARD_STATE_APPLIED
+    assert len(provider.fetches) == 1 + is_read
+
+
+@pytest.mark.parametrize(
+    ("panel_is_newer_by_s", "is_read"), [(0, False), (-60, False), (0.001, True), (60, True), (None, False)]
+)
+async def test_what_is_held_lets_a_press_through_only_if_it_is_as_new_as_the_panel(
+    client: Client, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
+) -> None:
+    await check_press(client, provider, panel_is_newer_by_s, is_read=is_read)
+
+
+@pytest.mark.parametrize(("panel_is_newer_by_s", "is_read"), [(None, True), (0, False)])
+async def test_what_is_older_than_the_hold_time_lets_a_press_through_only_for_a_panel_of_the_same_age(
+    start_service: StartService, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
+) -> None:
+    async with start_service(hold_time_s=1e-6) as client:
+        await client.add_merchant()
+        await check_press(client, provider, panel_is_newer_by_s, is_read=is_read)
 
 
 async def test_older_data_lets_no_press_through_while_trifft_fails(client: Client, provider: ScriptedProvider) -> None:

@@ -25,7 +25,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.books import refused_by_database
 from tests.loyalty_service.kept import KeptDatabase
 from tests.loyalty_service.ledgers import NOT_REACHED, Book
-from tests.loyalty_service.running import Client, StartService, catch_failure, read_failure, wait_until
+from tests.loyalty_service.running import AT_ONCE_S, Client, StartService, catch_failure, read_failure, wait_until
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
 PANEL = "panel-0001"
@@ -193,12 +193,14 @@ async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
         raise ProviderRefusedError("402")
 
     provider.on_credit = refuse
-    async with start_service(award_answer_s=1.0) as client:
+    async with start_service(award_answer_s=AT_ONCE_S) as client:
         await client.add_merchant()
+        await client.hold()
         assert await press(client, 100, "panel-0002") == ("A-1", "pending", False)
         assert await press(client, 100) == ("A-1", "pending", True)
         refused.set()
         await wait_until(lambda: provider.on_credit is do_nothing)
+        await client.hold()
         while (answer := await press(client, 100))[:2] != ("A-2", "applied"):
             # It came before the refusal was on record, or before its own award was settled.
             assert answer[:2] in {("A-1", "pending"), ("A-1", "rejected"), ("A-2", "pending")}

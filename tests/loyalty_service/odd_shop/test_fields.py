@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from sandbox.trifft import Movement
 from sandbox.trifft.faults import Fault, FaultKind
-from tests.loyalty_service.odd_shop.shop import OddShop, make_jana
+from tests.loyalty_service.odd_shop.shop import OddShop, OddShops, make_jana
 from tests.loyalty_service.running import catch_failure
 
 # One service serves all tests, so they share its event loop.
@@ -60,11 +60,22 @@ COUPON_FIELDS = {
 ODDLY = settings(max_examples=30)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def whole(shop: OddShop) -> pb.Snapshot:
-    """The member as she is before anything is odd."""
-    shop.jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def every_field(shops: OddShops) -> pb.Snapshot:
+    shop = await shops.open()
+    add_movement(shop)
     return await shop.fetch()
+
+
+@pytest.fixture
+def whole(shop: OddShop, every_field: pb.Snapshot) -> pb.Snapshot:
+    """The member as she is before anything is odd: the same in each shop."""
+    add_movement(shop)
+    return every_field
+
+
+def add_movement(shop: OddShop) -> None:
+    shop.jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
 
 
 def make_odd(shop: OddShop, **overrides: Any) -> None:  # noqa: ANN401 - any JSON

@@ -24,7 +24,7 @@ class SharedClock(FakeClock):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.url = url
-        self.server = BlockingRedis.from_url(url)
+        self.server = BlockingRedis.from_url(url, driver_info=None)
         self.empty()
 
     def empty(self) -> None:

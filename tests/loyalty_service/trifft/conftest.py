@@ -1,10 +1,12 @@
 """The adapter against the TRIFFT stand-in, and against servers that answer one fixed thing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -31,13 +33,27 @@ MANY_REQUESTS = "[rate]\nrequests = 5000\n"
 LAST_DAY_OF_2126 = 4954607999
 
 
-@pytest.fixture(autouse=True)
-def _quick_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed late is not tried again; what failed on a busy machine is. `outbound` tests where the bound lies."""
-    monkeypatch.setattr("loyalty_service.outbound.retry.QUICK_S", 10.0)
+@dataclass(frozen=True)
+class KeptTrifft:
+    """A stand-in that stays open for many tests: to open it takes longer than most of them."""
+
+    trifft: Trifft
+    url: str
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", autouse=True)
+def _quick_machine() -> Iterator[None]:
+    """What failed late is not tried again; what failed on a busy machine is. `outbound` tests where the bound lies.
+
+    Nothing depends on the pauses before that.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loyalty_service.outbound.retry.QUICK_S", 10.0)
+        patch.setattr("loyalty_service.outbound.retry.PAUSES_S", (0.001, 0.001))
+        yield
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider() -> AsyncIterator[TrifftProvider]:
     async with TrifftProvider(SystemClock()) as provider:
         yield provider
@@ -78,11 +94,19 @@ def acme(jana: Member) -> Project:
     return make_project("acme", [jana])
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kept_trifft() -> AsyncIterator[KeptTrifft]:
+    trifft = Trifft([])
+    async with TestServer(create_trifft_app(trifft)) as server:
+        yield KeptTrifft(trifft, str(server.make_url("")))
+
+
 @pytest.fixture
-async def trifft_url(acme: Project) -> AsyncIterator[str]:
-    async with TestServer(create_trifft_app(Trifft([acme]))) as server:
-        yield str(server.make_url(""))
-        acme.faults.clear()
+def trifft_url(kept_trifft: KeptTrifft, acme: Project) -> Iterator[str]:
+    """Of the stand-in with this test's project."""
+    kept_trifft.trifft.projects = {acme.project_id: acme}
+    yield kept_trifft.url
+    acme.faults.clear()
 
 
 @pytest.fixture
@@ -110,7 +134,7 @@ def merchant(make_merchant: MakeMerchant) -> Merchant:
     return make_merchant()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def start_answering() -> AsyncIterator[StartAnswering]:
     """Starts a server that answers every request alike; returns its URL."""
     servers: list[TestServer] = []

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.domain.errors import BookingUnknownError, ProviderUnavailableError
 from loyalty_service.domain.member import parse_identity
@@ -19,14 +20,14 @@ CREDIT = Booking(member_id="jana", points=100, note="", reference="A-1")
 PLAIN, TUNNEL = "http://trifft.test", "https://trifft.test"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def proxy(trifft_url: str) -> AsyncIterator[Proxy]:
     async with run_proxy() as running:
         running.lead_to(trifft_url)
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider(proxy: Proxy) -> AsyncIterator[TrifftProvider]:
     address = proxy.url.replace("://", "://clerk:s3cret@")
     async with TrifftProvider(SystemClock(), proxy=parse_proxy_url(address)) as opened:

@@ -26,12 +26,6 @@ from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, f
 JANA = parse_identity("email", "jana@example.com")
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most of these reads are tried again twice, which test_restraint.py is about."""
-    monkeypatch.setattr("loyalty_service.outbound.retry.PAUSES_S", (0.001, 0.001))
-
-
 async def fetch_error(
     provider: TrifftProvider, merchant: Merchant, *, remembered: str | None = None, timeout_s: float = 30
 ) -> LoyaltyError:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+import pytest_asyncio
 
 from loyalty_service.domain.errors import (
     LoyaltyError,
@@ -36,7 +37,7 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def provider(metrics: Metrics) -> AsyncIterator[TrifftProvider]:
     async with TrifftProvider(SystemClock(), metrics=metrics) as provider:
         yield provider

@@ -204,10 +204,11 @@ async def test_further_find_that_fails_is_not_the_answer_that_there_is_nobody(
 
 
 async def test_further_find_waits_for_a_permit_as_any_request_does(
-    provider: TrifftProvider, make_merchant: MakeMerchant, acme: SearchedProject
+    provider: TrifftProvider, make_merchant: MakeMerchant, acme: SearchedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("loyalty_service.outbound.retry.WAIT_SHARE", 0.005)
     merchant = make_merchant(profile="[rate]\nrequests = 3\n")
     nobody = parse_identity("email", "Nobody@bücher.example")
     with pytest.raises(ProviderThrottledError):
-        await servers.fetch(provider, merchant, nobody, timeout_s=3)  # it waits for half of it
+        await servers.fetch(provider, merchant, nobody, timeout_s=30)
     assert acme.searched == ["Nobody@bücher.example", "nobody@bücher.example"]

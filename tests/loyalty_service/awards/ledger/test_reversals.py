@@ -41,8 +41,9 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(each_open: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    async with run_desk(each_open.database, provider) as desk:
+async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
+    """What is made of the ledger's answers is the same on either engine."""
+    async with run_desk(open_sqlite.database, provider) as desk:
         yield desk
 
 

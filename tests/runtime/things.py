@@ -1,0 +1,12 @@
+"""A database with one small table, for what is the same whatever the tables are: it is migrated in no time."""
+
+from pathlib import Path
+
+from runtime.migrations import Schema
+
+THINGS = Schema(
+    setting="THINGS_DATABASE_URL",
+    migrations=Path(__file__).parent / "things_migrations",
+    version_table="things_version",
+    lock=1,
+)
