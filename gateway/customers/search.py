@@ -27,8 +27,6 @@ from runtime.addresses import make_email_key
 from runtime.clock import SystemClock
 from runtime.database import DatabaseError
 
-# Without our own database the addresses still count.
-_DATABASE_S = 0.25
 # How often TRIFFT is searched for one event at most.
 MOST_SEARCHES = 5
 # The part of the time for asking Gorgias; the rest is for TRIFFT.
@@ -84,9 +82,8 @@ class Search:
         if customer_id is None:
             return False
         try:
-            async with asyncio.timeout(_DATABASE_S):
-                link = await self._services.links.find(self._question.merchant_id, customer_id)
-        except (DatabaseError, TimeoutError):
+            link = await self._services.links.find(self._question.merchant_id, customer_id)
+        except (DatabaseError, TimeoutError):  # without our own database the addresses still count
             self.finding.is_link_unread = True
             return False
         return link is not None and await self._follow(link)

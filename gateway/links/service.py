@@ -1,5 +1,6 @@
 """A customer's link to a member: for a panel from a short memory, for a press from the database."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
@@ -15,6 +16,8 @@ from gateway.links.store import Change, LinkLimit, LinkStore, PutNote
 # Shorter than an agent needs from a panel to a press of its button and the note's event: after that event each process
 # of a fleet shows the panel as it is on record.
 _REMEMBER_S = 1.0
+# How long a panel waits for the database.
+_WAIT_S = 0.25
 _CAPACITY = 10_000
 # Asks Gorgias what became of a customer. None: it does not say.
 FetchWhereabouts = Callable[[int], Awaitable[Whereabouts | None]]
@@ -44,7 +47,7 @@ class Links:
         return await self._store.get(merchant_id, customer_id)
 
     async def find(self, merchant_id: str, customer_id: int) -> Link | None:
-        """Find the customer's link as it was on record at most a second ago."""
+        """Find the customer's link as it was on record at most a second ago. Also raises TimeoutError, after 0.25 s."""
         now = self._clock()
         if now < self._without_links.get(merchant_id, 0.0):
             return None
@@ -52,7 +55,8 @@ class Links:
         if held is not None and now < held.until:
             return held.link
         until = now + _REMEMBER_S
-        link, has_links = await self._store.find(merchant_id, customer_id)
+        async with asyncio.timeout(_WAIT_S):
+            link, has_links = await self._store.find(merchant_id, customer_id)
         if not has_links:  # as in most shops: one read a second for all of its customers
             self._without_links[merchant_id] = until
             return None

@@ -8,6 +8,7 @@ import asyncio
 import bisect
 import contextlib
 import hashlib
+import itertools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -108,7 +109,7 @@ class Permits:
 
     async def add(self, count: int = 1, *, wait_s: float) -> None:
         """Raises ProviderThrottledError."""
-        ids = [uuid.uuid4().hex for _ in range(count)]
+        ids = self._token.make_ids(count)
         answer = await self._token.wait(self, ids, wait_s)
         if isinstance(answer, Refusal):
             self._metrics.budget_refused.labels(self.priority.name.lower()).inc()
@@ -159,6 +160,11 @@ class _Token:
         self._shared = shared
         self._replicas = replicas
         self._queue: list[tuple[Priority, asyncio.Event]] = []
+        self._name, self._numbers = uuid.uuid4().hex, itertools.count()
+
+    def make_ids(self, count: int) -> list[str]:
+        """Make ids of permits that no other process has either."""
+        return [f"{self._name}-{next(self._numbers)}" for _ in range(count)]
 
     async def wait(self, permits: Permits, ids: list[str], wait_s: float) -> Grant | Refusal:
         clock = asyncio.get_running_loop().time

@@ -1,11 +1,13 @@
 """JMESPath, compiled once. Its `join` skips nulls."""
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jmespath
 from jmespath import exceptions, functions
+from jmespath.visitor import TreeInterpreter
 
 from loyalty_service.trifft.wire import WireError
 
@@ -23,6 +25,7 @@ class _NullSafeFunctions(functions.Functions):
 
 
 _OPTIONS = jmespath.Options(custom_functions=_NullSafeFunctions())
+_INTERPRETER = TreeInterpreter(_OPTIONS)
 
 
 class Expression:
@@ -58,36 +61,57 @@ class Expression:
 
     def search(self, data: object) -> Any:  # noqa: ANN401 - whatever the provider sent
         """Return what the expression finds, or None. Raises WireError if a function gets a value of a wrong type."""
-        if self._read is not None:
-            return self._read(data)
         try:
-            return self._compiled.search(data, options=_OPTIONS)
+            return self._read(data)
         except Exception as error:  # JMESPath raises its own errors and Python's
             raise WireError("a value that it cannot work with") from error
 
 
-def _make_reader(node: Any) -> _Reader | None:  # noqa: ANN401 - JMESPath's own
-    """Make the function of a path, and of lists and objects of paths; None for what only JMESPath reads, slowly."""
+def _make_reader(node: Any) -> _Reader:  # noqa: ANN401, PLR0911 - JMESPath's own; one for each kind of node
+    """Make the function of a path, and of lists, objects and choices of paths. The rest is read by JMESPath, slowly."""
     match node:
         case {"type": "current"}:
             return lambda data: data
         case {"type": "field", "value": str(name)}:
             return lambda data: data.get(name) if isinstance(data, dict) else None
-        case {"type": "subexpression", "children": children} if steps := _make_readers(children):
-            return lambda data: functools.reduce(lambda found, step: step(found), steps, data)
-        case {"type": "multi_select_list", "children": children} if parts := _make_readers(children):
+        case {"type": "subexpression", "children": children}:
+            return functools.reduce(_chain, map(_make_reader, children))
+        case {"type": "multi_select_list", "children": children}:
+            parts = [_make_reader(child) for child in children]
             return lambda data: None if data is None else [part(data) for part in parts]
-        case {"type": "multi_select_dict", "children": pairs} if parts := _make_readers(
-            [pair["children"][0] for pair in pairs]
-        ):
-            names = [pair["value"] for pair in pairs]
-            return lambda data: (
-                None if data is None else {name: part(data) for name, part in zip(names, parts, strict=True)}
-            )
-    return None
+        case {"type": "multi_select_dict", "children": pairs}:
+            named = [(pair["value"], _make_reader(pair["children"][0])) for pair in pairs]
+            return lambda data: None if data is None else {name: part(data) for name, part in named}
+        case {"type": "and_expression" | "or_expression" as kind, "children": [first, second]}:
+            return _make_choice(_make_reader(first), _make_reader(second), wanted=kind == "and_expression")
+        case {"type": "projection", "children": [{"type": "flatten", "children": [inner]}, outer]}:
+            return _make_projection(_make_reader(inner), _make_reader(outer))
+    return functools.partial(_INTERPRETER.visit, node)
 
 
-def _make_readers(nodes: list[Any]) -> list[_Reader]:
-    """Empty if one of them has none."""
-    readers = [reader for node in nodes if (reader := _make_reader(node))]
-    return readers if len(readers) == len(nodes) else []
+def _chain(first: _Reader, second: _Reader) -> _Reader:
+    return lambda data: second(first(data))
+
+
+def _make_choice(first: _Reader, second: _Reader, *, wanted: bool) -> _Reader:
+    """The second counts if the first finds something, or if it finds nothing: as `wanted` says."""
+
+    def choose(data: Any) -> Any:  # noqa: ANN401 - whatever the provider sent
+        found = first(data)
+        is_something = not (found is None or found is False or found in ("", [], {}))
+        return second(data) if is_something is wanted else found
+
+    return choose
+
+
+def _make_projection(inner: _Reader, outer: _Reader) -> _Reader:
+    """What `outer` finds in each element of a list, or of a list of lists."""
+
+    def project(data: Any) -> Any:  # noqa: ANN401 - whatever the provider sent
+        listed = inner(data)
+        if not isinstance(listed, list):
+            return None
+        parts = (part if isinstance(part, list) else [part] for part in listed)
+        return [found for one in itertools.chain.from_iterable(parts) if (found := outer(one)) is not None]
+
+    return project

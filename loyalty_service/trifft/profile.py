@@ -178,8 +178,16 @@ class Profile(_Section, frozen=True, kw_only=True):
 
 def is_word(text: str, words: frozenset[str]) -> bool:
     """Whether it is one of a line's words; ASCII case and surrounding spaces do not matter."""
-    wanted = fold_ascii_case(text.strip())
-    return any(fold_ascii_case(word.strip()) == wanted for word in words)
+    return _fold_word(text) in _fold_words(words)
+
+
+@functools.lru_cache(maxsize=_PROFILES)
+def _fold_words(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(_fold_word, words))
+
+
+def _fold_word(text: str) -> str:
+    return fold_ascii_case(text.strip())
 
 
 @functools.lru_cache(maxsize=_PROFILES)

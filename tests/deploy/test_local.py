@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,10 @@ from tests.deploy.launcher import (
     read_widget_ids,
     wait_for_panel,
 )
+from tests.end_to_end.stack import FAST_AND_PATIENT
 from tests.forked import run_forked
 from tests.proxies import VARIABLES
 
-Launch = Callable[..., Launcher]
 INSTALLING = "Installing the demo shops …"
 PROXIES = [name for known in VARIABLES for name in (known, known.upper())]
 NOWHERE = "http://127.0.0.1:9"
@@ -39,16 +38,29 @@ NOWHERE = "http://127.0.0.1:9"
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A first start, seen to its end. `panel`: what the sidebar of a ticket showed meanwhile."""
+    """A first start, seen to its end. `panel`: what the sidebar of a ticket showed meanwhile.
+
+    `asked`: what the operator's command said after it. `modes`: of the files that it left.
+    """
 
     folder: Path
     lines: list[str]
-    operators_command: str
     widget_ids: list[int]
     panel: dict[str, Any]
     listens: dict[str, str]
     exit_code: int
     still_listening: list[str]
+    asked: "subprocess.CompletedProcess[str]"
+    modes: dict[Path, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStart:
+    """The start after that, killed. `refused`: another one meanwhile, of the same folder."""
+
+    lines: list[str]
+    widget_ids: list[int]
+    refused: tuple[int, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +82,38 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
     return Start(
         folder=folder,
         lines=lines,
-        operators_command=operators_command,
         widget_ids=widget_ids,
         panel=panel,
         listens=listens,
         exit_code=exit_code,
         still_listening=[name for name, listen in listens.items() if is_listening(listen)],
+        asked=ask_as_operator(operators_command),
+        modes={path: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))},
     )
+
+
+def ask_as_operator(printed: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command that a start has printed, by a shell, as it is printed for."""
+    command = printed.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602 - our own
+
+
+@pytest.fixture(scope="module")
+def next_start(first: Start) -> NextStart:
+    """Its children have ended by themselves."""
+    launcher = Launcher(first.folder, **first.listens)
+    try:
+        lines, widget_ids = launcher.read_until_ready(), read_widget_ids(launcher)
+        refused = Launcher(first.folder).read_to_end()  # begun later, since the first one gets the folder
+        launcher.stop(signal.SIGKILL)
+    finally:
+        launcher.end()
+    end_s = time.monotonic() + PATIENCE_S
+    while any(is_listening(listen) for listen in first.listens.values()):
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+    return NextStart(lines=lines, widget_ids=widget_ids, refused=refused)
 
 
 def test_first_start_installs_the_shops_and_leaves_nothing_running(first: Start) -> None:
@@ -87,20 +124,15 @@ def test_first_start_installs_the_shops_and_leaves_nothing_running(first: Start)
 
 def test_the_operators_command_can_be_copied_from_what_a_start_prints(first: Start) -> None:
     """It finds the shop's installation; that nothing runs any more is what it has to say about it."""
-    command = first.operators_command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
-    environment = {"PATH": os.environ["PATH"]}
-    done = subprocess.run(  # noqa: S602 - a shell is what it is printed for
-        command, shell=True, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (3, "")
-    assert "Gorgias cannot be reached" in done.stdout
+    assert (first.asked.returncode, first.asked.stderr) == (3, "")
+    assert "Gorgias cannot be reached" in first.asked.stdout
 
 
 def test_what_a_start_keeps_is_readable_by_its_owner_only(first: Start) -> None:
-    files = [path for path in first.folder.rglob("*") if path.is_file()]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
-    assert stat.S_IMODE(first.folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((first.folder / "secrets").stat().st_mode) == 0o700
+    modes = first.modes
+    assert {modes[path] for path in modes if path.is_file()} == {0o600}
+    assert modes[first.folder] == 0o700
+    assert modes[first.folder / "secrets"] == 0o700
 
 
 def test_databases_are_in_the_folder_whatever_its_name(first: Start) -> None:
@@ -119,21 +151,15 @@ def test_make_hands_the_folder_on_as_it_is_given(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == ["-m", "deploy.local", "--var", folder]
 
 
-def test_next_start_keeps_everything_and_is_the_only_one(launch: Launch, first: Start) -> None:
-    """A second one of the same folder says so; children of one that is killed end by themselves."""
-    launcher = launch(first.folder, **first.listens)
-    assert launcher.read_until_ready()[0].startswith("Ready")
-    assert read_widget_ids(launcher) == first.widget_ids
-    code, lines = launch(first.folder).read_to_end()
+def test_next_start_keeps_everything_and_is_the_only_one(first: Start, next_start: NextStart) -> None:
+    """A second one of the same folder says so."""
+    assert next_start.lines[0].startswith("Ready")
+    assert next_start.widget_ids == first.widget_ids
+    code, lines = next_start.refused
     assert code != 0
     assert lines == [
         f"VAR: the service in {first.folder} is already running: stop it first, or set VAR to another folder"
     ]
-    launcher.stop(signal.SIGKILL)
-    end_s = time.monotonic() + PATIENCE_S
-    while any(is_listening(listen) for listen in first.listens.values()):
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 def test_start_needs_no_proxy_that_the_environment_names(first: Start) -> None:
@@ -141,12 +167,14 @@ def test_start_needs_no_proxy_that_the_environment_names(first: Start) -> None:
     assert first.panel["status"] == "member"
 
 
-def test_start_repairs_what_the_helpdesk_has_lost(launch: Launch, first: Start) -> None:
+@pytest.mark.usefixtures("next_start")
+def test_start_repairs_what_the_helpdesk_has_lost(first: Start, kept_starts: list[Launcher]) -> None:
+    """It is left running for the tests in the browser."""
     (first.folder / "sandbox.json").unlink()
-    launcher = launch(first.folder, **first.listens)
+    launcher = Launcher(first.folder, **first.listens, **FAST_AND_PATIENT)
+    kept_starts.append(launcher)
     assert launcher.read_until_ready()[0] == INSTALLING
     assert len(read_widget_ids(launcher)) == 1
-    assert launcher.stop(signal.SIGTERM) == 0
 
 
 async def run_to_end(folder: Path, **settings: str) -> tuple[int, list[str]]:
@@ -158,10 +186,11 @@ async def run_to_end(folder: Path, **settings: str) -> tuple[int, list[str]]:
 
 
 async def test_a_refused_setting_is_the_one_line_of_its_process_and_ends_all(tmp_path: Path) -> None:
-    code, lines = await run_to_end(tmp_path, LOYALTY_SNAPSHOTS_URL="nonsense://")
+    """The stand-ins' process, which looks at its settings first."""
+    code, lines = await run_to_end(tmp_path, SANDBOX_STATE_FILE=str(tmp_path / "no-folder" / "state.json"))
     assert code == 2
     assert len(lines) == 1
-    assert "LOYALTY_SNAPSHOTS_URL" in lines[0]
+    assert lines[0].startswith("SANDBOX_STATE_FILE: ")
     assert not any(is_listening(listen) for listen in read_listens(tmp_path).values())
 
 

@@ -9,7 +9,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, We
 
 from gateway.loyalty_client import LoyaltyClient
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.end_to_end.stack import Stack, find_chromium, run_stack
+from tests.deploy.launcher import Launcher
+from tests.end_to_end.stack import FAST_AND_PATIENT, Stack, find_chromium
 
 SHOPS = ("acme", "bloom")
 WIDE = ViewportSize(width=1280, height=900)
@@ -18,12 +19,17 @@ expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    with run_stack(tmp_path_factory.mktemp("var"), GATEWAY_GORGIAS_REQUESTS="100000") as running:
-        async with running.connect() as loyalty:
-            for shop in SHOPS:
-                await lift_rates(running, loyalty, shop)
-        yield running
+async def stack(tmp_path_factory: pytest.TempPathFactory, kept_starts: list[Launcher]) -> Stack:
+    """The start that another test has left running, if there is one: each takes as much CPU as ten tests."""
+    if not kept_starts:
+        kept_starts.append(Launcher(tmp_path_factory.mktemp("var"), **FAST_AND_PATIENT))
+        lines = kept_starts[0].read_until_ready()
+        assert lines[-1].startswith("Ready"), lines
+    stack = Stack.of(kept_starts[0])
+    async with stack.connect() as loyalty:
+        for shop in SHOPS:
+            await lift_rates(stack, loyalty, shop)
+    return stack
 
 
 async def lift_rates(stack: Stack, loyalty: LoyaltyClient, shop: str) -> None:

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import FloatRect, ViewportSize, async_playwright, expect
 
+from tests.deploy.launcher import ROOT
 from tests.end_to_end.desk import fire, notes, open_ticket, press, row
-from tests.end_to_end.stack import ROOT, Stack, find_chromium, run_stack
+from tests.end_to_end.stack import Stack, find_chromium, run_stack
 
 PICTURE = ROOT / "docs" / "sidebar.png"
 VIEWPORT = ViewportSize(width=1080, height=1000)

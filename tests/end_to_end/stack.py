@@ -2,30 +2,31 @@
 
 import json
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from deploy.settings import LISTENS
 from gateway.loyalty_client import LoyaltyClient
+from sandbox.gorgias.variables import find_value
+from tests.deploy.launcher import Launcher, read_settings
 from tests.forked import run_forked
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
-_STOP_S = 60
-_EVENT_S = 20.0
-# A busy machine is no TRIFFT that hangs.
-_PATIENT = {
+_EVENT_S = 30.0
+
+Panel = dict[str, Any]
+"""What the gateway has answered for the sidebar."""
+
+# A browser is faster than a person: otherwise two events within a second would correctly get one answer, and Gorgias
+# would be asked too often. And a busy machine is no TRIFFT that hangs.
+FAST_AND_PATIENT = {
+    "GATEWAY_MAX_STALENESS_S": "0.001",
+    "GATEWAY_GORGIAS_REQUESTS": "100000",
     "GATEWAY_WIDGET_TIMEOUT_S": "20",
     "GATEWAY_READ_TIMEOUT_S": "18",
     "GATEWAY_ACTION_TIMEOUT_S": "30",
@@ -36,16 +37,16 @@ _PATIENT = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A running `make run`: the page's address, and the operator's command in its settings."""
+    """A running `make run`: the page's address, and the settings of the processes and of the operator's command."""
 
     url: str
-    folder: Path
+    settings: dict[str, str]
 
-    @property
-    def settings(self) -> dict[str, str]:
-        """The settings of the processes."""
-        lines = (self.folder / "settings.env").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    @classmethod
+    def of(cls, launcher: Launcher) -> "Stack":
+        """`launcher` has said that it is ready."""
+        settings = read_settings(launcher.folder)
+        return cls(url=f"http://{settings['SANDBOX_LISTEN']}", settings=settings)
 
     def connect(self) -> LoyaltyClient:
         """A client of the loyalty service."""
@@ -69,45 +70,78 @@ class Stack:
             text = response.read()
         return json.loads(text) if text else None
 
-    def look_up(self, account: str, ticket_id: int) -> Any:  # noqa: ANN401 - JSON
+    def look_up(self, account: str, ticket_id: int) -> Panel:
         """What the sidebar holds of a ticket's customer after a ticket event."""
-        ticket = f"gorgias/{account}/tickets/{ticket_id}"
-        before = self._read_held(ticket)
-        self.ask("POST", f"{ticket}/events", {"event": "customer-message"})
-        until = time.monotonic() + _EVENT_S
-        while (held := self._read_held(ticket)) == before:
-            assert time.monotonic() < until, "the event fetched nothing"
-            time.sleep(0.02)
-        return held["body"]
+        before = self._read_held(account, ticket_id)
+        self.ask("POST", f"gorgias/{account}/tickets/{ticket_id}/events", {"event": "customer-message"})
+        held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: held != before)
+        panel: Panel = held["body"]
+        return panel
 
-    def _read_held(self, ticket: str) -> Any:  # noqa: ANN401 - JSON
-        [widget] = self.ask("GET", ticket)["widgets"]
+    def wait_for_panel(self, account: str, ticket_id: int, is_wanted: Callable[[Panel], bool]) -> Panel:
+        """What the sidebar holds of a ticket's customer once it is what is wanted."""
+        held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: is_wanted(held["body"]))
+        panel: Panel = held["body"]
+        return panel
+
+    def wait_for_notes(self, account: str, ticket_id: int, holding: str, count: int) -> list[str]:
+        """The internal notes of a ticket with these words, oldest first, once there are so many."""
+
+        def read() -> list[str]:
+            messages = self.ask("GET", f"gorgias/{account}/tickets/{ticket_id}")["messages"]
+            texts = [message["text"] for message in messages if message["channel"] == "internal-note"]
+            return [text for text in texts if holding in text]
+
+        notes: list[str] = self._wait_for(read, lambda notes: len(notes) >= count)
+        return notes
+
+    def press(self, account: str, ticket_id: int, panel: Panel, button: str, **typed: str) -> str:
+        """The account's first agent presses a button of this panel, with these values by key; returns the answer."""
+        path = f"gorgias/{account}/tickets/{ticket_id}"
+        [widget] = self.ask("GET", path)["widgets"]
+        [shown] = [one for label, one in _list_buttons(widget["template"], panel, [], []) if label == button]
+        body = shown | {"widget_id": widget["id"], "response": panel, "values": typed}
+        return str(self.ask("POST", f"{path}/actions", body)["message"])
+
+    def _read_held(self, account: str, ticket_id: int) -> Any:  # noqa: ANN401 - JSON
+        [widget] = self.ask("GET", f"gorgias/{account}/tickets/{ticket_id}")["widgets"]
         return widget["held"]
+
+    @staticmethod
+    def _wait_for(read: Callable[[], Any], is_wanted: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - JSON
+        until = time.monotonic() + _EVENT_S
+        while not is_wanted(seen := read()):
+            assert time.monotonic() < until, seen
+            time.sleep(0.02)
+        return seen
+
+
+def _list_buttons(
+    node: dict[str, Any], scope: object, nodes: list[int], items: list[int]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The buttons that the page draws: label and place."""
+    if node["type"] in ("card", "list"):
+        scope = find_value(scope, node.get("path") or "")
+    shown = [(scope, items)]
+    if node["type"] == "list":
+        shown = [(item, [*items, index]) for index, item in enumerate(scope if isinstance(scope, list) else [])]
+    for each, at in shown:
+        for number, button in enumerate(find_value(node, "meta.custom.buttons") or []):
+            yield button["label"], {"place": {"nodes": nodes, "items": at}, "button": number}
+        for number, child in enumerate(node.get("widgets") or []):
+            yield from _list_buttons(child, each, [*nodes, number], at)
 
 
 @contextmanager
-def run_stack(folder: Path, **settings: str) -> Iterator[Stack]:
-    environ = {
-        name: value for name, value in os.environ.items() if not name.startswith(("LOYALTY_", "GATEWAY_", "SANDBOX_"))
-    }
-    environ |= dict.fromkeys(LISTENS, "127.0.0.1:0")
-    # A browser is faster than a person: otherwise two events within a second would correctly get one answer.
-    environ |= {"GATEWAY_MAX_STALENESS_S": "0.001", **_PATIENT, **settings}
-    command = [sys.executable, "-m", "deploy.local", "--var", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+def run_stack(folder: Path) -> Iterator[Stack]:
+    launcher = Launcher(folder, **FAST_AND_PATIENT)
     try:
-        assert process.stdout is not None
-        printed = ""
-        while (address := _ADDRESS.search(printed)) is None:
-            line = process.stdout.readline()
-            assert line, f"make run ended before it printed an address: {printed}"
-            printed += line
-        yield Stack(url=address[0], folder=folder)
+        lines = launcher.read_until_ready()
+        assert lines[-1].startswith("Ready"), lines
+        yield Stack.of(launcher)
+        assert launcher.stop() == 0
     finally:
-        process.send_signal(signal.SIGINT)
-        code = process.wait(timeout=_STOP_S)
-        process.stdout.close()  # type: ignore[union-attr]
-    assert code == 0
+        launcher.end()
 
 
 def find_chromium() -> str | None:

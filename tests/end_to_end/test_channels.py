@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.end_to_end.desk import action, expect_accessible, fire, notes, open_ticket, press, row
+from tests.end_to_end.desk import action, expect_accessible, notes, open_ticket, press, row
 from tests.end_to_end.stack import Stack
 
 # One browser serves all tests, so they share its event loop.
@@ -15,6 +15,37 @@ AWARD, LINK, UNLINK = "Add Loyalty Points", "Link to member", "Unlink"
 SUPPORT_ID = "Support ID"
 NO_ADDRESS = "no phone number that can be looked for"
 LINKED = re.compile(r"Linked by Ana Kovacs, \d{1,2} \w{3}")
+
+
+async def test_member_is_found_by_a_phone_or_a_second_address(stack: Stack) -> None:
+    """Of a WhatsApp customer, whose opaque id looks like another member's number, and gets points by the phone."""
+    panel = stack.look_up("acme", 4751)
+    assert panel["summary"].startswith("380 points")
+    assert panel["summary"].endswith("found by +421905123456")
+    assert panel["full_name"] == "Walter Whatsapp"
+    assert stack.press("acme", 4751, panel, AWARD, points="20").startswith("20 points added for Walter")
+    stack.wait_for_panel("acme", 4751, lambda panel: panel["points"] == "400")
+    [award, *_] = await stack.operate("award", "list", "acme", "--limit", "1")
+    assert award["identified_by"] == "phone"
+
+    second = stack.look_up("acme", 4753)
+    assert second["full_name"] == "Sofia Second"
+    assert "found by sofia@example.com" in second["summary"]
+    for ticket_id, words in {4752: "found by +421905123457", 4755: "found by +421905123458", 4754: "no e-mail"}.items():
+        assert words in stack.look_up("acme", ticket_id)["summary"]
+
+
+async def test_two_members_with_one_email_are_told_apart_by_the_support_id(stack: Stack) -> None:
+    twins = {one["first_name"]: one["support_id"] for one in stack.ask("GET", "trifft/acme/members?q=twins@")}
+    panel = stack.look_up("acme", 4715)
+    for support_id in twins.values():
+        assert support_id in panel["summary"]
+    answer = stack.press("acme", 4715, panel, LINK, support_id=twins["Tom"])
+    assert answer.startswith(f"Linked to Tom Twin ({twins['Tom']}).")
+    linked = stack.wait_for_panel("acme", 4715, lambda panel: panel["full_name"] == "Tom Twin")
+    assert len(linked["add_points"]) == 1
+    assert stack.press("acme", 4715, linked, UNLINK).startswith("Unlinked from")
+    stack.wait_for_panel("acme", 4715, lambda panel: "2 members have twins@example.com" in panel["summary"])
 
 
 async def open_tools(page: Page) -> None:
@@ -40,27 +71,6 @@ async def start_ticket(page: Page, channel: str) -> int:
 async def link(page: Page, support_id: str, answer: str) -> None:
     await expect(await press(page, LINK, {SUPPORT_ID: support_id})).to_contain_text(answer)
     await page.keyboard.press("Escape")
-
-
-async def test_member_is_found_by_a_phone_or_a_second_address(page: Page, stack: Stack) -> None:
-    """Of a WhatsApp customer, whose opaque id looks like another member's number, and gets points by the phone."""
-    await open_ticket(page, stack, "acme", 4751)
-    await fire(page, "add-tag")
-    await expect(row(page, "Loyalty")).to_contain_text("380 points")
-    await expect(row(page, "Loyalty")).to_contain_text("found by +421905123456")
-    await expect(row(page, "Full name")).to_contain_text("Walter Whatsapp")
-    await expect(await press(page, AWARD, {"Points to add": "20"})).to_contain_text("20 points added for Walter")
-    await page.keyboard.press("Escape")
-    await expect(row(page, "Points")).to_contain_text("400")
-    [award, *_] = await stack.operate("award", "list", "acme", "--limit", "1")
-    assert award["identified_by"] == "phone"
-
-    await open_ticket(page, stack, "acme", 4753)
-    await fire(page, "add-tag")
-    await expect(row(page, "Full name")).to_contain_text("Sofia Second")
-    await expect(row(page, "Loyalty")).to_contain_text("found by sofia@example.com")
-    for ticket_id, words in {4752: "found by +421905123457", 4755: "found by +421905123458", 4754: "no e-mail"}.items():
-        assert words in stack.look_up("acme", ticket_id)["summary"]
 
 
 async def test_chat_visitor_is_linked_gets_points_is_merged_and_unlinked(page: Page, stack: Stack) -> None:
@@ -96,17 +106,3 @@ async def test_chat_visitor_is_linked_gets_points_is_merged_and_unlinked(page: P
     await page.keyboard.press("Escape")
     await expect(row(page, "Loyalty")).to_contain_text(NO_ADDRESS)
     await expect(action(page, AWARD)).to_have_count(0)
-
-
-async def test_two_members_with_one_email_are_told_apart_by_the_support_id(page: Page, stack: Stack) -> None:
-    twins = {one["first_name"]: one["support_id"] for one in stack.ask("GET", "trifft/acme/members?q=twins@")}
-    await open_ticket(page, stack, "acme", 4715)
-    await fire(page, "add-tag")
-    for support_id in twins.values():
-        await expect(row(page, "Loyalty")).to_contain_text(support_id)
-    await link(page, twins["Tom"], f"Linked to Tom Twin ({twins['Tom']}).")
-    await expect(row(page, "Full name")).to_contain_text("Tom Twin")
-    await expect(action(page, AWARD)).to_have_count(1)
-    await expect(await press(page, UNLINK)).to_contain_text("Unlinked from")
-    await page.keyboard.press("Escape")
-    await expect(row(page, "Loyalty")).to_contain_text("2 members have twins@example.com")

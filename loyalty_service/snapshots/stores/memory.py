@@ -11,17 +11,23 @@ from loyalty_service.snapshots.stores.protocol import MICROSECONDS, Lookup
 
 
 class _Entries(SimpleMemoryCache):  # type: ignore[misc]  # it is Any
-    """aiocache's `get` passes through five coroutines, which take longer than all other work for a held answer."""
+    """aiocache's own methods pass through five coroutines, which take longer than all other work for a held answer."""
 
     def find(self, key: str) -> Any:  # noqa: ANN401 - an Entry or None: aiocache publishes no types
         return self.serializer.loads(self._cache.get(self.build_key(key)))
+
+    def hold(self, key: str, entry: Entry) -> None:
+        self._cache[self.build_key(key)] = self.serializer.dumps(entry)
+
+    def drop(self, key: str) -> None:
+        del self._cache[self.build_key(key)]
 
 
 class MemoryStore:
     """Holds at most `capacity` entries: the least recently used goes first.
 
-    aiocache's memory store never suspends, so each method here is atomic. Entries have no time to live, which would
-    need a timer for each: the service checks their age, and the bound drops them.
+    No method suspends, so each is atomic. Entries have no time to live, which would need a timer for each: the service
+    checks their age, and the bound drops them.
     """
 
     def __init__(self, clock: Clock, *, capacity: int) -> None:
@@ -57,14 +63,14 @@ class MemoryStore:
             return False
         if held is None or began_us >= held.began_us:
             entry = Entry(key=key, began_us=began_us, valid_from_us=valid_from_us, content=content)
-            await self._set(key, entry)
+            self._set(key, entry)
         return True
 
     async def invalidate(self, key: str, merchant_key: str) -> bool:
         held = self._get(key)
         # One more than now: a read that began at this very time is outdated too.
         valid_from_us = self._to_us(self._clock.monotonic()) + 1
-        await self._set(key, Entry(key=key, began_us=0, valid_from_us=valid_from_us, content=None))
+        self._set(key, Entry(key=key, began_us=0, valid_from_us=valid_from_us, content=None))
         if held is None or not isinstance(held.content, HeldMember):
             self._nobody_from_us[merchant_key] = valid_from_us
         return held is not None and held.content is not None
@@ -75,15 +81,15 @@ class MemoryStore:
             self._used.move_to_end(key)
         return entry
 
-    async def _set(self, key: str, entry: Entry) -> None:
-        await self._cache.set(key, entry)
+    def _set(self, key: str, entry: Entry) -> None:
+        self._cache.hold(key, entry)
         self._used[key] = None
         self._used.move_to_end(key)
         while len(self._used) > self._capacity:
             oldest, _ = self._used.popitem(last=False)
             evicted: Entry = self._cache.find(oldest)
             self._floor_us = max(self._floor_us, evicted.valid_from_us)
-            await self._cache.delete(oldest)
+            self._cache.drop(oldest)
 
     def _is_outdated(self, began_us: int, merchant_key: str) -> bool:
         return began_us < self._nobody_from_us.get(merchant_key, 0)

@@ -22,7 +22,11 @@ class FieldReader:
 
     def read(self, line: str, expression: Expression, row: object, parse: Callable[[object], T], absent: T) -> T:
         """Return what `line` finds in the row, or `absent` if `parse` or the expression raises WireError."""
-        return self.parse(line, row, lambda found: parse(expression.search(found)), absent)
+        try:
+            return parse(expression.search(row))
+        except WireError:
+            self.note(line)
+            return absent
 
     def parse(self, line: str, value: object, parse: Callable[[object], T], absent: T) -> T:
         """Parse a value that `line` has found, as `read` does."""

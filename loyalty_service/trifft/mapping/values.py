@@ -16,7 +16,7 @@ MAX_ID_CHARS = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_S = 86_400
 # No programme existed before. A 0, a -1 or 0000-00-00 means: no date.
-_FIRST_S = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 # The year 9999 means never.
 _NEVER_YEAR = 9999
 _NEVER_S = int(datetime(_NEVER_YEAR, 1, 1, tzinfo=UTC).timestamp())
@@ -24,6 +24,7 @@ _NEVER_S = int(datetime(_NEVER_YEAR, 1, 1, tzinfo=UTC).timestamp())
 _LAST_S = _NEVER_S + 366 * _DAY_S
 _MS = 1000
 _INT64 = 2**63
+_TOO_LARGE = 10**MAX_DIGITS
 _MAX_FRACTION_DIGITS = 20
 _DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].{1,40})?", re.IGNORECASE)
@@ -91,7 +92,7 @@ def parse_time(value: object, zone: tzinfo) -> datetime | None:
         read = read.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise WireError("neither UNIX time nor ISO-8601") from error
-    if read.timestamp() < _FIRST_S:
+    if read < _FIRST:
         raise WireError("a time before the year 2000")
     return read
 
@@ -115,12 +116,12 @@ def _parse_unix(value: object) -> datetime | None:
 
 def _parse_number(value: object) -> Decimal:
     """At most 40 digits before the point and 20 after it: 1e999999999 is a short text, but a very long number."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE:
+        return Decimal(value)
     if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
         number = Decimal(value.strip())
     elif isinstance(value, float):  # a function of JMESPath may return a float
         number = Decimal(repr(value))
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**MAX_DIGITS:
-        number = Decimal(value)
     elif isinstance(value, Decimal):
         number = value
     else:

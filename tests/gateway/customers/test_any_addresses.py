@@ -39,7 +39,7 @@ async def town(installed_file: Path, tmp_path_factory: pytest.TempPathFactory) -
         patch.setattr("gateway.app._MERCHANT_TIMEOUT_S", 60.0)
         patch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", 60.0)
         patch.setattr("gateway.links.service._REMEMBER_S", 0.0)
-        patch.setattr("gateway.customers.search._DATABASE_S", 60.0)
+        patch.setattr("gateway.links.service._WAIT_S", 60.0)
         async with open_town(folder) as opened:
             yield opened
 
