@@ -179,13 +179,12 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
     installations: InstallationStore,
     helpdesk: Helpdesk,
     loyalty: TicketLoyalty,
-    target: str,
+    client: LoyaltyClient,
     *,
     clock: Clock | None = None,
 ) -> AsyncIterator[Room]:
     clock, registry = clock or Clock(), CollectorRegistry()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         links = LinkStore(database, KEYS)
