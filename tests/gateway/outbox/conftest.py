@@ -3,7 +3,7 @@
 What the engines may do differently, the tests of the rows and of rival workers run on each.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -30,14 +30,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _patience() -> Iterator[None]:
     """A busy machine is no loyalty service that does not answer. Nor does anybody wait for a worker that rests."""
-    monkeypatch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
-    monkeypatch.setattr("gateway.notes.progress._FIRST_LOOK_AGAIN_S", 0.01)
-    monkeypatch.setattr("gateway.notes.progress._PENDING_LOOK_AGAIN_S", 0.01)
-    for room in ("gateway.notes.service", "gateway.outbox.subject"):
-        monkeypatch.setattr(f"{room}.TIMEOUT_S", PATIENCE_S)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
+        patch.setattr("gateway.notes.progress._FIRST_LOOK_AGAIN_S", 0.01)
+        patch.setattr("gateway.notes.progress._PENDING_LOOK_AGAIN_S", 0.01)
+        for room in ("gateway.notes.service", "gateway.outbox.subject"):
+            patch.setattr(f"{room}.TIMEOUT_S", PATIENCE_S)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -30,7 +30,7 @@ from tests.gateway.waiting import wait_until
 REQUEST = "request-1"
 TICKET = 4711
 _TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
-_POLL_S = 0.02
+_POLL_S = 0.05
 PATIENCE_S = 30.0
 
 
@@ -165,6 +165,7 @@ class Room:
         await self.wait_for_return()
         await let_pass(self.database, seconds)
         self.clock.ahead_s += seconds
+        self.outbox.look()
 
 
 async def let_pass(database: Database, seconds: float) -> None:
