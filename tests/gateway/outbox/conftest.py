@@ -1,4 +1,4 @@
-"""One stand-in of Gorgias, one loyalty service and a database of each engine for all tests of the outbox.
+"""One stand-in of Gorgias and one loyalty service for a file, and one database of each engine for all tests.
 
 What the engines may do differently, the tests of the rows and of rival workers run on each.
 """
@@ -42,8 +42,9 @@ def _patience() -> Iterator[None]:
         yield
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage() -> AsyncIterator[Stage]:
+    """For one file: gRPC would disturb the tests of other files that start processes."""
     kept_helpdesk = KeptHelpdesk()
     async with (
         kept_helpdesk.run(),

@@ -1,4 +1,4 @@
-"""What all tests of the outbox stand on, made once."""
+"""What the tests of the outbox stand on, made once for many."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
