@@ -35,8 +35,6 @@ def _patience() -> Iterator[None]:
     """A busy machine is no loyalty service that does not answer. Nor does anybody wait for a worker that rests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
-        patch.setattr("gateway.notes.progress._FIRST_LOOK_AGAIN_S", 0.01)
-        patch.setattr("gateway.notes.progress._PENDING_LOOK_AGAIN_S", 0.01)
         for room in ("gateway.notes.service", "gateway.outbox.subject"):
             patch.setattr(f"{room}.TIMEOUT_S", PATIENCE_S)
         yield

@@ -134,13 +134,15 @@ class Room:
 
         await wait_until(is_closed)
 
-    async def wait_for_look(self, count: int = 1) -> None:
-        """Wait for this many more calls of GetAward."""
-        wanted = len(self.loyalty.asked) + count
+    async def wait_for_look(self, *, after_s: float = 0.0) -> None:
+        """Wait for one more call of GetAward, which is made at the latest when so much time has passed."""
+        count = len(self.loyalty.asked)
 
         async def was_asked() -> bool:
-            return len(self.loyalty.asked) >= wanted
+            return len(self.loyalty.asked) > count
 
+        if after_s:
+            await self.let_pass(after_s)
         await wait_until(was_asked)
 
     async def wait_for_return(self) -> None:
