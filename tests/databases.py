@@ -1,7 +1,9 @@
-"""Databases on the PostgreSQL server of the tests."""
+"""Databases that are made once and lent to one test at a time: on the PostgreSQL server, and a SQLite file."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -68,6 +70,12 @@ async def delete_rows(connection: asyncpg.Connection) -> None:
     )
     deletes = [f"DELETE FROM {name}" for (name,) in tables]  # noqa: S608  its own tables
     await connection.execute("; ".join(["SET session_replication_role = replica", *deletes]))
+
+
+def restore_sqlite(path: Path, model: Path) -> None:
+    """Make an open database as the model is, with its schema and rows."""
+    with closing(sqlite3.connect(model)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
 
 
 @asynccontextmanager

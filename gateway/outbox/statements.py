@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
+from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.installation.store import INSTALLATIONS
 from gateway.notes.progress import FINAL_KINDS
 from gateway.outbox.entries import NOTES, Entry
@@ -90,6 +91,12 @@ CLAIM = _LEASE.where(_IS_KEY, _row.for_origin == _own("for_origin")).returning(
     *NOTES.c, now_ms().label("claim_time_ms")
 )
 MARK_SENDING = _LEASE.where(_IS_OURS).values(send_time_ms=now_ms())
+COUNT_OPEN = select(func.count()).where(_row.due_time_ms.is_not(None))
+# The problem of a note whose ticket is gone.
+GONE = GorgiasNotFoundError.__name__
+COUNT_FAILED = select(func.count()).where(
+    _row.problem_time_ms.is_not(None), _row.due_time_ms.is_(None), _row.problem != GONE
+)
 FORGET = delete(NOTES).where(_IS_OURS, ~_IS_PRESSED)
 
 

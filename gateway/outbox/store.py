@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, delete, func, literal, select, update
 
-from gateway.gorgias.errors import GorgiasNotFoundError
 from gateway.notes.progress import FINAL_KINDS
 from gateway.outbox.entries import NOTES, Backlog, Entry, Kind, parse_entry
 from gateway.outbox.statements import (
     CLAIM,
+    COUNT_FAILED,
+    COUNT_OPEN,
     DUE,
     FINISH,
     FORGET,
+    GONE,
     MARK_SENDING,
     PRESS,
     PUT_OFF,
@@ -27,7 +29,6 @@ from runtime.sql import make_insert, now_ms
 FIRST_LOOK_S = 0.3
 _CLAIM_BYTES = 12
 _row = NOTES.c
-_GONE = GorgiasNotFoundError.__name__
 
 
 class Upcoming(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,14 +173,14 @@ class OutboxStore:
         )
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         waiting = [(since_ms, problem, count) for is_open, problem, count, since_ms in rows if is_open]
-        failed = [(problem, count) for is_open, problem, count, _ in rows if not is_open and problem != _GONE]
+        failed = [(problem, count) for is_open, problem, count, _ in rows if not is_open and problem != GONE]
         return Backlog(
             count=sum(count for _, _, count in waiting),
             since=datetime.fromtimestamp(min(waiting)[0] / 1000, UTC) if waiting else None,
             problem=min(waiting)[1] if waiting else "",
             failed_count=sum(count for _, count in failed),
             failed_problem=min(failed)[0] if failed else "",
-            gone_count=sum(count for is_open, problem, count, _ in rows if not is_open and problem == _GONE),
+            gone_count=sum(count for is_open, problem, count, _ in rows if not is_open and problem == GONE),
         )
 
     async def list_sends(
@@ -201,20 +202,17 @@ class OutboxStore:
 
         Includes failed notes, but not those whose ticket is gone.
         """
-        mended = and_(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None), _row.problem != _GONE)
+        mended = and_(_row.merchant_id == merchant_id, _row.problem_time_ms.is_not(None), _row.problem != GONE)
         again = update(NOTES).where(mended).values(due_time_ms=now_ms(), close_time_ms=None, look_count=0)
         await self._database.write(lambda connection: connection.execute(again))
 
     async def count_open(self) -> int:
         """Count the open rows of all shops."""
-        query = select(func.count()).where(_row.due_time_ms.is_not(None))
-        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
+        return await self._database.read(lambda connection: connection.execute(COUNT_OPEN).scalar_one())
 
     async def count_failed(self) -> int:
         """Count the rows of all shops that were closed without a note although their ticket exists."""
-        failed = and_(_row.problem_time_ms.is_not(None), _row.due_time_ms.is_(None), _row.problem != _GONE)
-        query = select(func.count()).where(failed)
-        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
+        return await self._database.read(lambda connection: connection.execute(COUNT_FAILED).scalar_one())
 
     async def purge(self, kept_s: float) -> None:
         """Delete rows that were closed longer ago: their press cannot be repeated any more."""

@@ -12,6 +12,7 @@ from sandbox.gorgias.customer import Customer
 from sandbox.gorgias.faults import Fault
 from sandbox.gorgias.foreign import ODD, ForeignRecords
 from sandbox.gorgias.integration import HeldResponse, Integration, Widget
+from sandbox.gorgias.rate import API_KEY_LIMIT, OAUTH2_LIMIT, LeakyBucket
 from sandbox.gorgias.switches import Switches
 from sandbox.gorgias.ticket import Agent, Message, Ticket
 from sandbox.gorgias.updates import Updates
@@ -73,6 +74,7 @@ class Account:
         self.updates = Updates()
         self.calls = CallLog()
         self.faults = Faults[Fault]()
+        self.buckets = {limit: LeakyBucket(limit, clock) for limit in (API_KEY_LIMIT, OAUTH2_LIMIT)}
         self._mark_changed = mark_changed
 
     def list_foreign(self) -> ForeignRecords:

@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox.gorgias.account import Account
 from sandbox.gorgias.errors import GorgiasError, make_error
 from sandbox.gorgias.faults import Exchanges
-from sandbox.gorgias.rate import API_KEY_LIMIT, OAUTH2_LIMIT, RETRY_AFTER_S, LeakyBucket, Limit
+from sandbox.gorgias.rate import API_KEY_LIMIT, OAUTH2_LIMIT, RETRY_AFTER_S, Limit
 
 ACCOUNT = web.RequestKey("account", Account)
 CALL_LIMIT_HEADER = "X-Gorgias-Account-Api-Call-Limit"
@@ -19,16 +19,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Admission:
-    """Admits a request and sets `request[ACCOUNT]`. One leaky bucket for each account and kind of credential."""
+    """Admits a request and sets `request[ACCOUNT]`. An account has one leaky bucket for each kind of credential."""
 
     def __init__(self, accounts: Mapping[str, Account], exchanges: Exchanges) -> None:
         self._accounts = accounts
         self._exchanges = exchanges
-        self._buckets = {
-            (name, limit): LeakyBucket(limit, account.clock)
-            for name, account in accounts.items()
-            for limit in (API_KEY_LIMIT, OAUTH2_LIMIT)
-        }
 
     async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -47,7 +42,7 @@ class Admission:
             response: web.StreamResponse = make_error(401, "Authorization required.")
             response.headers["WWW-Authenticate"] = 'Basic realm="Gorgias"'
             return response
-        bucket = self._buckets[account.profile.name, limit]
+        bucket = account.buckets[limit]
         if bucket.admit() or not account.state.switches.rate_limit:
             request[ACCOUNT] = account
             response = await self._exchanges.run(request, account.faults, lambda: _answer(request, handler))

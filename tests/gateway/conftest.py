@@ -2,9 +2,7 @@
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -16,9 +14,10 @@ from cryptography.fernet import Fernet
 from gateway.database import open_database
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.store import InstallationStore, Target
+from gateway.loyalty_client import LoyaltyClient
 from runtime.database import Database
 from runtime.encryption import SecretKeys
-from tests.databases import LentDatabase
+from tests.databases import LentDatabase, restore_sqlite
 from tests.gateway.edge.shops import install_acme
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
@@ -79,8 +78,7 @@ async def open_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_file: P
 async def database(open_sqlite: OpenSqlite, migrated_file: Path) -> AsyncIterator[Database]:
     """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
     path, opened = open_sqlite
-    with closing(sqlite3.connect(migrated_file)) as source, closing(sqlite3.connect(path)) as target:
-        source.backup(target)
+    restore_sqlite(path, migrated_file)
     yield opened
     await opened.write(lambda _: None)  # after all writes whose callers were cancelled
 
@@ -138,5 +136,8 @@ async def room(
     loyalty_server: tuple[TicketLoyalty, str],
 ) -> AsyncIterator[Room]:
     loyalty, address = loyalty_server
-    async with open_room(database, installations, helpdesk, loyalty, address) as opened:
+    async with (
+        LoyaltyClient(address, "inner-key") as client,
+        open_room(database, installations, helpdesk, loyalty, client) as opened,
+    ):
         yield opened

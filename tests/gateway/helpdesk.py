@@ -130,7 +130,7 @@ class Helpdesks:
 
 
 class KeptHelpdesk:
-    """One stand-in, with one URL, for many tests: each gets it as it is at its start, but never full."""
+    """One stand-in, with one URL, for many tests: each gets it as it is at its start."""
 
     def __init__(self) -> None:
         self._app = create_app(Config(host="127.0.0.1", port=0))
@@ -141,7 +141,8 @@ class KeptHelpdesk:
         async with _serve(self._app) as self.url:
             yield
 
-    def renew(self) -> Helpdesk:
+    def renew(self, *, has_room: bool = True) -> Helpdesk:
+        """`has_room`: its accounts are never full."""
         accounts, projects = self._app[ACCOUNTS], self._app[TRIFFT].projects
         for account in accounts.values():
             account.faults.clear()  # what hangs is released
@@ -150,7 +151,8 @@ class KeptHelpdesk:
         accounts.update(make_accounts(None, time.time, lambda: None))
         projects.update({project.project_id: project for project in make_demo_projects()})
         self._lent = Helpdesk(self.url, accounts=accounts, projects=projects)
-        self._lent.make_room()
+        if has_room:
+            self._lent.make_room()
         return self._lent
 
     @web.middleware

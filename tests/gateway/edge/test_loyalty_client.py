@@ -10,7 +10,7 @@ import pytest_asyncio
 from gateway.loyalty_client import LoyaltyClient
 from tests.gateway.edge.scripted import ScriptedLoyalty
 
-DELAY_S = 0.3
+DELAY_S = 0.2
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -30,7 +30,7 @@ from tests.gateway.waiting import wait_until
 REQUEST = "request-1"
 TICKET = 4711
 _TIMES = ("expect_time_ms", "due_time_ms", "lease_expire_time_ms", "send_time_ms", "problem_time_ms", "close_time_ms")
-_POLL_S = 0.02
+_POLL_S = 0.05
 PATIENCE_S = 30.0
 
 
@@ -134,13 +134,15 @@ class Room:
 
         await wait_until(is_closed)
 
-    async def wait_for_look(self, count: int = 1) -> None:
-        """Wait for this many more calls of GetAward."""
-        wanted = len(self.loyalty.asked) + count
+    async def wait_for_look(self, *, after_s: float = 0.0) -> None:
+        """Wait for one more call of GetAward, which is made at the latest when so much time has passed."""
+        count = len(self.loyalty.asked)
 
         async def was_asked() -> bool:
-            return len(self.loyalty.asked) >= wanted
+            return len(self.loyalty.asked) > count
 
+        if after_s:
+            await self.let_pass(after_s)
         await wait_until(was_asked)
 
     async def wait_for_return(self) -> None:
@@ -165,6 +167,7 @@ class Room:
         await self.wait_for_return()
         await let_pass(self.database, seconds)
         self.clock.ahead_s += seconds
+        self.outbox.look()
 
 
 async def let_pass(database: Database, seconds: float) -> None:
@@ -179,13 +182,12 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
     installations: InstallationStore,
     helpdesk: Helpdesk,
     loyalty: TicketLoyalty,
-    target: str,
+    client: LoyaltyClient,
     *,
     clock: Clock | None = None,
 ) -> AsyncIterator[Room]:
     clock, registry = clock or Clock(), CollectorRegistry()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(LoyaltyClient(target, "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=PATIENCE_S))
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
         links = LinkStore(database, KEYS)

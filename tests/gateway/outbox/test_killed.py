@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import grpc
-import pytest
+import pytest_asyncio
 from cryptography.fernet import Fernet
 
 from gateway.actions.link_token import LinkTokens
@@ -26,6 +26,7 @@ from tests.gateway.edge.scripted import Context, Failure
 from tests.gateway.edge.test_process import read_address, run_process
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import TicketLoyalty, let_pass, make_award
+from tests.gateway.outbox.stage import Stage as Servers
 from tests.gateway.statements import fetch_rows
 from tests.gateway.waiting import wait_until
 
@@ -101,18 +102,14 @@ class Stack:
         return int(row["count"])
 
 
-@pytest.fixture
-async def stack(database_url: str, helpdesk: Helpdesk) -> AsyncIterator[Stack]:
-    loyalty = SlowLoyalty()
-    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    loyalty.add_to_server(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack(database_url: str, helpdesk: Helpdesk, stage: Servers) -> AsyncIterator[Stack]:
+    stage.loyalty = loyalty = SlowLoyalty()
     settings = {
         "GATEWAY_LISTEN": "127.0.0.1:0",
         "GATEWAY_DATABASE_URL": database_url,
         "GATEWAY_SECRET_KEYS": KEY,
-        "GATEWAY_LOYALTY_TARGET": f"127.0.0.1:{port}",
+        "GATEWAY_LOYALTY_TARGET": stage.target,
         "GATEWAY_LOYALTY_KEY": "inner-key",
     }
     async with open_database(database_url) as database:
@@ -121,7 +118,6 @@ async def stack(database_url: str, helpdesk: Helpdesk) -> AsyncIterator[Stack]:
         installation = await store.get("acme")
         assert installation is not None
         yield Stack(settings, database, helpdesk, loyalty, installation.credential)
-    await server.stop(None)
 
 
 async def restart(stack: Stack) -> None:

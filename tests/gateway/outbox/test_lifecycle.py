@@ -13,6 +13,10 @@ from tests.gateway.waiting import wait_until
 
 MINUTES_S = 60.0
 DAY_S = 86_400.0
+# Just after the second look and the third one at an award that is not on record, and the next at one that is pending.
+SECOND_LOOK_S = 0.4
+THIRD_LOOK_S = 0.7
+PENDING_LOOK_S = 0.6
 
 
 async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
@@ -101,16 +105,20 @@ async def test_doubt_that_a_person_settled_says_who_and_why(room: Room, actor: s
 async def test_award_that_is_pending_is_looked_at_until_it_is_settled(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_PENDING)
     await room.press()
-    await room.wait_for_look(2)
+    await room.wait_for_look()
+    await room.wait_for_look(after_s=PENDING_LOOK_S)
     assert room.list_notes() == []
     room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(PENDING_LOOK_S)
     await room.wait_for_marks("Award A-10482 · added")
 
 
 async def test_award_that_opens_late_gets_its_note(room: Room) -> None:
     await room.press()
-    await room.wait_for_look(2)
+    await room.wait_for_look()
+    await room.wait_for_look(after_s=SECOND_LOOK_S)
     room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(THIRD_LOOK_S)
     await room.wait_for_marks("Award A-10482 · added")
 
 
@@ -128,13 +136,16 @@ async def test_refused_award_that_another_number_follows_gets_no_note_and_the_ot
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED)
     for _ in range(2):
         await room.press()
-        await room.wait_for_look(2)
+        await room.wait_for_look()
+        await room.wait_for_look(after_s=SECOND_LOOK_S)
         assert await room.count_open() == 1
         await room.let_pass(2.1 * MINUTES_S)
         await room.wait_for_close()
     await room.press()
-    await room.wait_for_look(2)
+    await room.wait_for_look()
+    await room.wait_for_look(after_s=SECOND_LOOK_S)
     room.loyalty.awards[REQUEST] = make_award(award_id="A-10483", points=50)
+    await room.let_pass(THIRD_LOOK_S)
     await room.wait_for_marks("Award A-10483 · added")
     await room.wait_for_close()
     assert room.list_notes()[0][0] == "50 points added for Jana Nováková (JN-4821)."
@@ -144,9 +155,11 @@ async def test_refused_award_that_is_tried_again_gets_its_note(room: Room) -> No
     """The row of the click is there before the award is opened again, so it must outlive the first refusal."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True)
     await room.press()
-    await room.wait_for_look(2)
+    await room.wait_for_look()
+    await room.wait_for_look(after_s=SECOND_LOOK_S)
     assert await room.count_open() == 1
     room.loyalty.awards[REQUEST] = make_award()
+    await room.let_pass(THIRD_LOOK_S)
     await room.wait_for_marks("Award A-10482 · added")
 
 
@@ -154,7 +167,8 @@ async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Ro
     """One panel's undo is one request on whichever ticket: refused on the first, it may be booked on the next."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True, reverses="A-1")
     await room.press()
-    await room.wait_for_look(2)
+    await room.wait_for_look()
+    await room.wait_for_look(after_s=SECOND_LOOK_S)
     room.loyalty.awards[REQUEST] = make_award(reverses="A-1", ticket_id="4712")
     room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id="4712")
     await room.press(ticket_id="4712")

@@ -16,6 +16,7 @@ from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
 from tests.gateway.outbox.room import let_pass
+from tests.gateway.outbox.stage import OpenDatabase
 from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.waiting import wait_until
 
@@ -24,8 +25,8 @@ DAY_S = 86_400.0
 
 
 @pytest.fixture
-def database(each_database: Database) -> Database:
-    return each_database
+def database(each_open: OpenDatabase) -> Database:
+    return each_open.database
 
 
 @pytest.fixture
@@ -158,10 +159,11 @@ async def test_click_while_its_shop_is_uninstalled_leaves_no_row(
         assert await fetch_rows(database, "SELECT * FROM ticket_notes") == []
 
 
-async def test_click_is_refused_while_the_database_is_gone(store: OutboxStore, database: Database) -> None:
-    await execute(database, "DROP TABLE ticket_notes")
-    with pytest.raises(DatabaseError):
-        await store.enqueue("acme", "request-1", 4711)
+async def test_click_is_refused_while_the_database_is_gone(database_url: str) -> None:
+    async with open_database(database_url) as database:
+        await execute(database, "DROP TABLE ticket_notes")
+        with pytest.raises(DatabaseError):
+            await OutboxStore(database).enqueue("acme", "request-1", 4711)
 
 
 async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from gateway.database import open_database
@@ -28,24 +29,24 @@ from sandbox.gorgias.ticket import Message
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import REQUEST, TICKET, Clock, Room, TicketLoyalty, let_pass, make_award, open_room
+from tests.gateway.outbox.stage import OpenDatabase
 
 PAST_LATE_S = LATE_S + 1.0
 
 
 @pytest.fixture
-def database(each_database: Database) -> Database:
-    return each_database
+def database(each_open: OpenDatabase) -> Database:
+    return each_open.database
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def loose(
-    database: Database, installations: InstallationStore, loyalty_server: tuple[TicketLoyalty, str]
+    database: Database, installations: InstallationStore, client: LoyaltyClient
 ) -> AsyncIterator[tuple[OutboxStore, Delivery, Clock]]:
     """A store and a writer that nothing drives but the test."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
-        client = await stack.enter_async_context(LoyaltyClient(loyalty_server[1], "inner-key"))
         merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
         store = OutboxStore(database)
         yield (
@@ -65,7 +66,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
     database: Database,
     loose: tuple[OutboxStore, Delivery, Clock],
     helpdesk: Helpdesk,
-    loyalty_server: tuple[TicketLoyalty, str],
+    loyalty: TicketLoyalty,
 ) -> None:
     store, writer, clock = loose
     switches = helpdesk.account.state.switches
@@ -76,7 +77,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
         number = len(wanted) + 1
         request_id = f"request-{number}"
         wanted.append(f"Award A-{number} · added")
-        loyalty_server[0].awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
+        loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
         await store.enqueue("acme", request_id, TICKET)
         await let_pass(database, 1)
         cut = Cut(deliver_next(store, writer), number)
@@ -99,12 +100,12 @@ async def test_worker_that_slept_past_its_lease_sends_nothing(
     database: Database,
     loose: tuple[OutboxStore, Delivery, Clock],
     helpdesk: Helpdesk,
-    loyalty_server: tuple[TicketLoyalty, str],
+    loyalty: TicketLoyalty,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process is stopped between the row and Gorgias, and meanwhile another one looks, and writes the note."""
     store, writer, clock = loose
-    loyalty_server[0].awards[REQUEST] = make_award()
+    loyalty.awards[REQUEST] = make_award()
     mark_sending = store.mark_sending
 
     async def mark_and_sleep(note: Entry, kind: NoteKind) -> bool:
@@ -128,10 +129,10 @@ async def test_key_that_was_replaced_while_it_was_refused_is_not_waited_for(
     installations: InstallationStore,
     loose: tuple[OutboxStore, Delivery, Clock],
     target: Target,
-    loyalty_server: tuple[TicketLoyalty, str],
+    loyalty: TicketLoyalty,
 ) -> None:
     store, writer, _ = loose
-    loyalty_server[0].awards[REQUEST] = make_award()
+    loyalty.awards[REQUEST] = make_award()
     await installations.update("acme", msgspec.structs.replace(target, gorgias_key="of yesterday"))
     await store.enqueue("acme", REQUEST, TICKET)
     await let_pass(database, 1)
@@ -182,14 +183,14 @@ class Cut:
 
 
 async def test_two_gateways_on_one_database_write_each_note_once(
-    database_url: str,
+    each_open: OpenDatabase,
     room: Room,
     keys: SecretKeys,
-    loyalty_server: tuple[TicketLoyalty, str],
+    client: LoyaltyClient,
 ) -> None:
-    async with open_database(database_url) as opened:
+    async with open_database(each_open.url) as opened:
         installations = InstallationStore(opened, keys)
-        async with open_room(opened, installations, room.helpdesk, *loyalty_server) as other:
+        async with open_room(opened, installations, room.helpdesk, room.loyalty, client) as other:
             for number in range(10):
                 request_id = f"request-{number}"
                 room.loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)

@@ -1,14 +1,25 @@
-"""A sandbox on a port of its own, with a clock that stands still."""
+"""A sandbox on a port of its own, with a clock that stands still: one for all tests, each of which gets it as new."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sandbox.app import create_app
+from sandbox.app import ACCOUNTS, create_app
 from sandbox.config import Config
+from sandbox.gorgias.seed import make_accounts
 from tests.sandbox.gorgias.helpdesk import Clock, Edge, Helpdesk
+
+Client = TestClient[web.Request, web.Application]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests run in the event loop of the session, as the sandbox does."""
+    if pytest_asyncio.is_async_test(item):
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture
@@ -16,7 +27,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def edge() -> AsyncIterator[Edge]:
     edge, app = Edge(), web.Application()
     app.router.add_route("*", "/{path:.*}", edge.handle)
@@ -26,8 +37,31 @@ async def edge() -> AsyncIterator[Edge]:
         edge.hold.set()
 
 
-@pytest.fixture
-async def helpdesk(clock: Clock, edge: Edge) -> AsyncIterator[Helpdesk]:
-    app = create_app(Config(host="127.0.0.1", port=0), clock, retry_delay_s=0)
+@asynccontextmanager
+async def run_sandbox() -> AsyncIterator[Client]:
+    app = create_app(Config(host="127.0.0.1", port=0), retry_delay_s=0)
     async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def client() -> AsyncIterator[Client]:
+    async with run_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def helpdesk(client: Client, clock: Clock, edge: Edge) -> Helpdesk:
+    accounts = client.app[ACCOUNTS]
+    for account in accounts.values():
+        account.faults.clear()  # what hangs is released
+        account.updates.close()
+    accounts.update(make_accounts(None, clock, lambda: None))
+    return Helpdesk(client, edge)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_helpdesk(edge: Edge) -> AsyncIterator[Helpdesk]:
+    """A test's own."""
+    async with run_sandbox() as client:
         yield Helpdesk(client, edge)

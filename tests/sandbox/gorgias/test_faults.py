@@ -95,10 +95,10 @@ async def test_fault_strikes_its_call_only_and_as_often_as_it_says(helpdesk: Hel
     assert [await write_note(helpdesk) for _ in range(3)] == [500, 500, 201]
 
 
-async def test_shutdown_ends_what_is_held(helpdesk: Helpdesk) -> None:
-    held = await hang(helpdesk)
+async def test_shutdown_ends_what_is_held(own_helpdesk: Helpdesk) -> None:
+    held = await hang(own_helpdesk)
     async with asyncio.timeout(WAIT_S):
-        await helpdesk.client.server.close()
+        await own_helpdesk.client.server.close()
         await held
 
 

@@ -1,20 +1,47 @@
+"""One running stand-in for all tests, each of which finds a new project there."""
+
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp.plugin import AiohttpClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from sandbox.trifft import Coupon, Member, Project, Trifft, create_trifft_app, make_project
 
+Client = TestClient[web.Request, web.Application]
+Running = tuple[Trifft, Client, SimpleNamespace]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests run in the event loop of the session, as the stand-in does."""
+    if pytest_asyncio.is_async_test(item):
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a switch holds is released at once."""
+    monkeypatch.setattr("sandbox.connection._POLL_S", 0.01)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def running() -> AsyncIterator[Running]:
+    clock = SimpleNamespace()
+    trifft = Trifft([], clock=lambda: float(clock.now))
+    async with TestClient(TestServer(create_trifft_app(trifft))) as client:
+        yield trifft, client, clock
+
 
 @pytest.fixture
-def clock() -> SimpleNamespace:
+def clock(running: Running) -> SimpleNamespace:
     """UNIX seconds, moved by the test alone."""
-    return SimpleNamespace(now=1795000000.0)
+    clock = running[2]
+    clock.now = 1795000000.0
+    return clock
 
 
 @pytest.fixture
@@ -35,17 +62,19 @@ def acme(jana: Member) -> Project:
 
 
 @pytest.fixture
-def trifft(acme: Project, clock: SimpleNamespace) -> Trifft:
-    return Trifft([acme], clock=lambda: float(clock.now))
+def trifft(running: Running, acme: Project, clock: SimpleNamespace) -> Iterator[Trifft]:  # noqa: ARG001 - it is set
+    trifft = running[0]
+    trifft.projects, trifft.on_change = {acme.project_id: acme}, None
+    yield trifft
+    acme.faults.clear()  # what hangs is released
 
 
 @pytest.fixture
-async def client(
-    aiohttp_client: AiohttpClient, trifft: Trifft, acme: Project
-) -> TestClient[web.Request, web.Application]:
+def client(running: Running, trifft: Trifft, acme: Project) -> Client:  # noqa: ARG001 - it has acme
     """A client of the running stand-in that sends acme's write token."""
-    headers = {"Authorization": f"Bearer {acme.get_token()}"}
-    return await aiohttp_client(create_trifft_app(trifft), headers=headers)
+    client = running[1]
+    client.session.headers["Authorization"] = f"Bearer {acme.get_token()}"
+    return client
 
 
 @pytest.fixture

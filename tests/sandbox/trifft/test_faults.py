@@ -7,9 +7,9 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 
-from sandbox.trifft import Fault, Member, Project
+from sandbox.trifft import Fault, Member, Project, Trifft, create_trifft_app
 from sandbox.trifft.faults import FAULT_STATUSES, FaultKind
 
 WAIT_S = 30.0
@@ -162,9 +162,10 @@ async def test_hang_holds_the_request_until_cleared(
 
 async def test_hang_forgets_a_client_that_leaves(client: Client, acme: Project, jana: Member, until: Until) -> None:
     acme.faults.set(Fault(kind="hang", operation="credit"))
+    before = asyncio.all_tasks()
     held = asyncio.create_task(credit(client, jana))
     await until(lambda: acme.requests and acme.requests[0].fault)
-    (call,) = [task for task in asyncio.all_tasks() if "_Exchange.answer" in repr(task)]
+    (call,) = [task for task in asyncio.all_tasks() - before if "_Exchange.answer" in repr(task)]
 
     held.cancel()
     await until(call.done)
@@ -191,20 +192,20 @@ async def test_latency_does_not_spare_a_client_that_leaves(
 
 
 @pytest.mark.parametrize("kind", ["hang", "slow_body", "latency"])
-async def test_shutdown_ends_what_is_held(
-    client: Client, acme: Project, jana: Member, until: Until, kind: FaultKind
-) -> None:
+async def test_shutdown_ends_what_is_held(acme: Project, jana: Member, until: Until, kind: FaultKind) -> None:
     acme.faults.set(Fault(kind=kind, seconds=100))
+    headers = {"Authorization": f"Bearer {acme.get_token()}"}
+    async with TestClient(TestServer(create_trifft_app(Trifft([acme]))), headers=headers) as client:
 
-    async def ask() -> bytes:
-        return await (await credit(client, jana)).read()
+        async def ask() -> bytes:
+            return await (await credit(client, jana)).read()
 
-    held = asyncio.create_task(ask())
-    await until(lambda: acme.requests)
+        held = asyncio.create_task(ask())
+        await until(lambda: acme.requests)
 
-    async with asyncio.timeout(WAIT_S):
-        await client.server.close()
-        await held
+        async with asyncio.timeout(WAIT_S):
+            await client.server.close()
+            await held
 
 
 async def test_fault_strikes_its_operation_only(client: Client, acme: Project, jana: Member) -> None:

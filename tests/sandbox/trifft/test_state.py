@@ -3,8 +3,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient
-from pytest_aiohttp.plugin import AiohttpClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from sandbox.trifft import Fault, Member, Trifft, create_trifft_app, make_demo_projects
 
@@ -26,14 +25,14 @@ async def test_state_comes_back_whole(client: Client, trifft: Trifft, jana: Memb
     assert project.members[jana.id].movements[0].pending
 
 
-async def test_restored_state_is_served(aiohttp_client: AiohttpClient, trifft: Trifft, jana: Member) -> None:
+async def test_restored_state_is_served(trifft: Trifft, jana: Member) -> None:
     trifft.projects["acme"].faults.set(Fault(kind="status", status=500))
-    client = await aiohttp_client(create_trifft_app(Trifft.from_json(trifft.to_json())))
+    restored = create_trifft_app(Trifft.from_json(trifft.to_json()))
+    async with TestClient(TestServer(restored)) as client:
+        response = await client.get(f"/v1/member/{jana.id}", headers={"Authorization": "Bearer acme-write"})
 
-    response = await client.get(f"/v1/member/{jana.id}", headers={"Authorization": "Bearer acme-write"})
-
-    assert response.status == 200, "switches start off"
-    assert (await response.json())["points"] == 1240
+        assert response.status == 200, "switches start off"
+        assert (await response.json())["points"] == 1240
 
 
 def test_demo_state_comes_back_whole() -> None:

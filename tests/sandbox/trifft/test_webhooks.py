@@ -1,10 +1,10 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestClient, unused_port
-from pytest_aiohttp.plugin import AiohttpServer
+from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from sandbox.trifft import Member, Project, Segment, Webhook
 
@@ -35,15 +35,15 @@ class Receiver:
         return [msgspec.convert(item.body, dict[str, str])["event"] for item in self.received]
 
 
-@pytest.fixture
-async def receiver(aiohttp_server: AiohttpServer, acme: Project) -> Receiver:
+@pytest_asyncio.fixture(loop_scope="session")
+async def receiver(acme: Project) -> AsyncIterator[Receiver]:
     """A receiver that acme's webhook points at."""
     receiver = Receiver()
     app = web.Application()
     app.router.add_post("/hook", receiver.handle)
-    server = await aiohttp_server(app)
-    acme.state.webhook = Webhook(url=str(server.make_url("/hook")), header_name="X-Secret", header_value="s3cret")
-    return receiver
+    async with TestServer(app) as server:
+        acme.state.webhook = Webhook(url=str(server.make_url("/hook")), header_name="X-Secret", header_value="s3cret")
+        yield receiver
 
 
 async def test_webhook_has_the_three_fields_and_the_secret(
