@@ -3,10 +3,13 @@
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+
+from runtime.database import Database
 
 # A description of all that a test may change besides rows: tables, columns, triggers, settings of the database.
 _SHAPE = """
@@ -20,6 +23,21 @@ _END_OTHERS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+
+
+@dataclass(frozen=True)
+class OpenDatabase:
+    """A database that stays open, and its URL."""
+
+    url: str
+    database: Database
+
+
+@dataclass(frozen=True)
+class OpenPostgres(OpenDatabase):
+    """`cleaner` deletes the rows of the last test."""
+
+    cleaner: asyncpg.Connection
 
 
 class LentDatabase:

@@ -1,12 +1,15 @@
-"""A store of installations on a database that was migrated once for all tests, and the helpdesk stand-in."""
+"""What tests stand on, made once for all of them: databases, the stand-in of Gorgias, and a loyalty service.
+
+Each test gets them as they are at their start.
+"""
 
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
-import grpc
 import pytest
 import pytest_asyncio
 from cryptography.fernet import Fernet
@@ -17,12 +20,18 @@ from gateway.installation.store import InstallationStore, Target
 from gateway.loyalty_client import LoyaltyClient
 from runtime.database import Database
 from runtime.encryption import SecretKeys
-from tests.databases import LentDatabase, restore_sqlite
+from tests.databases import LentDatabase, OpenDatabase, OpenPostgres, delete_rows, open_connection, restore_sqlite
+from tests.gateway.edge.scripted import run_scripts
 from tests.gateway.edge.shops import install_acme
-from tests.gateway.helpdesk import Helpdesk, run_helpdesk
+from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
+from tests.gateway.outbox.stage import Enter, Stage
 
-OpenSqlite = tuple[Path, Database]
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests run in the event loop of the session, as what they share does."""
+    if pytest_asyncio.is_async_test(item):
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +65,7 @@ def new_sqlite_url(tmp_path: Path, migrated_file: Path) -> str:
     return f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'test.db')}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
     async with lent_postgres.lend() as url:
         yield url
@@ -68,19 +77,44 @@ def keys() -> SecretKeys:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def open_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> AsyncIterator[OpenSqlite]:
+async def open_sqlite(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> AsyncIterator[OpenDatabase]:
     path = Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("open") / "open.db"))
     async with open_database(f"sqlite:///{path}") as opened:
-        yield path, opened
+        yield OpenDatabase(f"sqlite:///{path}", opened)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def open_postgres(lent_postgres: LentDatabase) -> AsyncIterator[OpenPostgres]:
+    url = await lent_postgres.copy("kept")
+    async with open_database(url) as database, open_connection(url) as cleaner:
+        yield OpenPostgres(url, database, cleaner)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def each_sqlite(open_sqlite: OpenDatabase, migrated_file: Path) -> AsyncIterator[OpenDatabase]:
+    """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
+    restore_sqlite(Path(open_sqlite.url.removeprefix("sqlite:///")), migrated_file)
+    yield open_sqlite
+    await open_sqlite.database.write(lambda _: None)  # after all writes whose callers were cancelled
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def each_postgres(open_postgres: OpenPostgres) -> OpenDatabase:
+    """Without rows. A test may not change more than those, and its sequences go on counting."""
+    await delete_rows(open_postgres.cleaner)
+    return open_postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_open(request: pytest.FixtureRequest) -> OpenDatabase:
+    """An empty database, once for each engine."""
+    opened: OpenDatabase = request.getfixturevalue(f"each_{request.param}")
+    return opened
 
 
 @pytest.fixture
-async def database(open_sqlite: OpenSqlite, migrated_file: Path) -> AsyncIterator[Database]:
-    """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
-    path, opened = open_sqlite
-    restore_sqlite(path, migrated_file)
-    yield opened
-    await opened.write(lambda _: None)  # after all writes whose callers were cancelled
+def database(each_sqlite: OpenDatabase) -> Database:
+    return each_sqlite.database
 
 
 @pytest.fixture
@@ -88,10 +122,17 @@ def store(database: Database, keys: SecretKeys) -> InstallationStore:
     return InstallationStore(database, keys)
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kept_helpdesk() -> AsyncIterator[KeptHelpdesk]:
+    kept = KeptHelpdesk()
+    async with kept.run():
+        yield kept
+
+
 @pytest.fixture
-async def helpdesk() -> AsyncIterator[Helpdesk]:
-    async with run_helpdesk() as running:
-        yield running
+def helpdesk(kept_helpdesk: KeptHelpdesk) -> Helpdesk:
+    """Its accounts may become full."""
+    return kept_helpdesk.renew(has_room=False)
 
 
 @pytest.fixture
@@ -99,7 +140,7 @@ def target(helpdesk: Helpdesk) -> Target:
     return helpdesk.make_target()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as opened:
         yield opened
@@ -110,34 +151,38 @@ def gorgias(session: aiohttp.ClientSession, target: Target) -> GorgiasClient:
     return GorgiasClient(session, target.gorgias_url, target.gorgias_user, target.gorgias_key)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def installations(database: Database, keys: SecretKeys, target: Target) -> InstallationStore:
     store = InstallationStore(database, keys)
     await store.add("acme", target)
     return store
 
 
-@pytest.fixture
-async def loyalty_server() -> AsyncIterator[tuple[TicketLoyalty, str]]:
-    scripted = TicketLoyalty()
-    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    scripted.add_to_server(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    yield scripted, f"127.0.0.1:{port}"
-    await server.stop(None)
-
-
-@pytest.fixture
-async def room(
-    database: Database,
-    installations: InstallationStore,
-    helpdesk: Helpdesk,
-    loyalty_server: tuple[TicketLoyalty, str],
-) -> AsyncIterator[Room]:
-    loyalty, address = loyalty_server
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stage() -> AsyncIterator[Stage]:
     async with (
-        LoyaltyClient(address, "inner-key") as client,
-        open_room(database, installations, helpdesk, loyalty, client) as opened,
+        run_scripts(lambda _merchant_id: opened.loyalty) as target,
+        LoyaltyClient(target, "inner-key") as client,
     ):
+        opened = Stage(TicketLoyalty(), target, client)
+        yield opened
+
+
+@pytest.fixture
+def loyalty(stage: Stage) -> TicketLoyalty:
+    stage.loyalty = TicketLoyalty()
+    return stage.loyalty
+
+
+@pytest.fixture
+def enter(
+    database: Database, installations: InstallationStore, helpdesk: Helpdesk, loyalty: TicketLoyalty, stage: Stage
+) -> Enter:
+    """Open a room."""
+    return partial(open_room, database, installations, helpdesk, loyalty, stage.client)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def room(enter: Enter) -> AsyncIterator[Room]:
+    async with enter() as opened:
         yield opened

@@ -17,25 +17,12 @@ from tests.gateway.edge.shops import NOWHERE
 from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests run in the event loop of the session, as the stand-ins do."""
-    if pytest_asyncio.is_async_test(item):
-        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def migrated_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a loyalty service, migrated by one start."""
     path = tmp_path_factory.mktemp("migrated") / "loyalty.db"
     await migrate_ledger(path)
     return path
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def kept_helpdesk() -> AsyncIterator[KeptHelpdesk]:
-    kept = KeptHelpdesk()
-    async with kept.run():
-        yield kept
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

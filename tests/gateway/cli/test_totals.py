@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from google.protobuf.message import Message
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -84,7 +85,7 @@ def shops() -> Shops:
     return Shops({"acme": {"JN-1": 50, "BO-2": 300, "AN-3": 7}, "bloom": {"ZO-9": 5}, "quiet": {}})
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(shops: Shops, tmp_path: Path) -> AsyncIterator[Operator]:
     with serve(shops) as target:
         settings = {

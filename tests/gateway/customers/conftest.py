@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
-import pytest
+import pytest_asyncio
 
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
@@ -16,14 +16,14 @@ from tests.gateway.widget.test_view import make_snapshot
 PATIENCE_S = 60.0
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def scripted() -> ScriptedLoyalty:
     scripted = ScriptedLoyalty()
     scripted.snapshot = make_snapshot()
     return scripted
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def loyalty_target(scripted: ScriptedLoyalty) -> AsyncIterator[str]:
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     scripted.add_to_server(server)
@@ -33,7 +33,7 @@ async def loyalty_target(scripted: ScriptedLoyalty) -> AsyncIterator[str]:
     await server.stop(None)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def gateway(
     tmp_path: Path, installed_file: Path, loyalty_target: str, helpdesk: Helpdesk
 ) -> AsyncIterator[Gateway]:

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 
 from tests.gateway.customers.town import LINES, ON_FILE, OPAQUE, Text, Town, name_kind, open_town
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 COUNT = 3
 Step: TypeAlias = "tuple[Any, ...]"
 OWN_CHANNEL: Text = ("email", "Help@shop.example")
@@ -31,7 +29,7 @@ class Scene:
     remembers: bool = False
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def town(installed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     folder = tmp_path_factory.mktemp("town")
     shutil.copy(installed_file, folder / "gateway.db")

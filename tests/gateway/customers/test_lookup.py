@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from gateway.customers.address import AskGorgias, Customer
 from gateway.customers.lookup import Customers
@@ -34,14 +35,14 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def accounts(store: InstallationStore, target: Target, clock: Clock) -> AsyncIterator[Accounts]:
     await store.add("acme", target)
     async with Accounts(store, clock=clock) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def customers(accounts: Accounts, clock: Clock) -> AsyncIterator[Customers]:
     async with Customers(accounts, clock=clock) as opened:
         yield opened

@@ -3,10 +3,10 @@
 import grpc
 import pytest
 
-from tests.gateway.edge.fixtures import folder, loyalty, patience, pytest_itemcollected
+from tests.gateway.edge.fixtures import folder, loyalty, patience
 from tests.gateway.edge.scripted import ScriptedLoyalty
 
-__all__ = ["folder", "loyalty", "patience", "pytest_itemcollected"]
+__all__ = ["folder", "loyalty", "patience"]
 
 
 @pytest.fixture

@@ -21,16 +21,9 @@ __all__ = [
     "loyalty",
     "own_gateway",
     "patience",
-    "pytest_itemcollected",
     "scripted",
     "shop",
 ]
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests run in the event loop of the session, as the gateway does."""
-    if pytest_asyncio.is_async_test(item):
-        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(autouse=True)

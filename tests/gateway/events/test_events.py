@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from gateway.events.event import Event
@@ -42,7 +43,7 @@ def registry() -> CollectorRegistry:
     return CollectorRegistry()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def events(
     events_store: EventStore, installations: InstallationStore, registry: CollectorRegistry
 ) -> AsyncIterator[Events]:

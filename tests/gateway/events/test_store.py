@@ -1,14 +1,13 @@
 """The table of ticket events on both engines: bounded, and without a person who is to be forgotten."""
 
-from collections.abc import AsyncIterator
-
 import pytest
+import pytest_asyncio
 
-from gateway.database import open_database
 from gateway.events.store import EVENTS, KEPT, EventStore
 from gateway.installation.store import InstallationStore, Target
 from runtime.database import Database
 from runtime.encryption import SecretKeys
+from tests.databases import OpenDatabase
 from tests.gateway.events.test_events import NOON, list_requests, make_event
 from tests.gateway.statements import fetch_rows
 
@@ -16,12 +15,11 @@ OLD_KEY, NEW_KEY = "A" * 43 + "=", "B" * 43 + "="
 
 
 @pytest.fixture
-async def opened(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        yield database
+def opened(each_open: OpenDatabase) -> Database:
+    return each_open.database
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shops(opened: Database) -> InstallationStore:
     store = InstallationStore(opened, SecretKeys([OLD_KEY]))
     for merchant_id in ("acme", "bloom"):

@@ -6,6 +6,7 @@ from http import HTTPMethod
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from gateway.gorgias.client import GorgiasClient
@@ -48,7 +49,7 @@ class Server:
         self.answers.append(answer)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def server() -> AsyncIterator[Server]:
     server = Server()
     app = web.Application()

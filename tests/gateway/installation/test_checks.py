@@ -3,6 +3,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from gateway.gorgias.client import GorgiasClient
 from gateway.installation.activity import IGNORED, MALFORMED, Activity
@@ -18,7 +19,7 @@ from tests.gateway.helpdesk import PUBLIC_URL, Helpdesk
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
     await install(store, gorgias, "acme", target, Buttons())
     return await get(store)

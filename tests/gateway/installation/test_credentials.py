@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace
 
 import pytest
+import pytest_asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -25,13 +26,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.installation.credentials.WAIT_S", 10.0)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def credentials(store: InstallationStore, clock: SimpleNamespace) -> AsyncIterator[Credentials]:
     async with Credentials(store, clock=lambda: float(clock.now)) as opened:
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def credential(store: InstallationStore) -> str:
     target = Target(
         gorgias_url="https://acme.gorgias.com",

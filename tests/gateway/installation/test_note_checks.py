@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import aiohttp
 import msgspec
 import pytest
+import pytest_asyncio
 
 from gateway.customers.checks import check_buttons
 from gateway.gorgias.client import GorgiasClient
@@ -21,7 +22,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOTHING = Backlog()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def installation(store: InstallationStore, gorgias: GorgiasClient, target: Target) -> Installation:
     await install(store, gorgias, "acme", target, Buttons())
     found = await store.get("acme")

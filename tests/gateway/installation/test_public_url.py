@@ -12,6 +12,7 @@ from socket import AddressFamily
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
@@ -33,7 +34,7 @@ OTHER_KEYS = SecretKeys([Fernet.generate_key().decode()])
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def gateway(tmp_path: Path, installed_file: Path) -> AsyncIterator[Gateway]:
     shutil.copy(installed_file, tmp_path / "gateway.db")
     async with run_gateway(tmp_path, "127.0.0.1:1") as running:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ class Shop:
         self.account.state.switches = Switches(read_back=how, odd_records=True, rate_limit=False)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target) -> Shop:
     await install(store, gorgias, "acme", target, Buttons())
     installation = await store.get("acme")

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,6 +8,7 @@ from gateway.installation.activity import Activity
 from gateway.installation.store import InstallationStore, Target, hash_credential
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
+from tests.databases import OpenDatabase
 from tests.gateway.statements import execute, fetch_rows, note_statements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -22,10 +22,9 @@ TARGET = Target(
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+def database(each_open: OpenDatabase) -> Database:
     """Each engine in turn: what the store promises holds on both."""
-    async with open_database(database_url) as opened:
-        yield opened
+    return each_open.database
 
 
 @pytest.fixture
@@ -148,9 +147,11 @@ async def test_activities_of_many_shops_are_written_in_the_order_of_their_ids(st
 
 
 async def test_store_without_its_table_says_that_the_database_does_not_answer(
-    store: InstallationStore, database: Database
+    database_url: str, keys: SecretKeys
 ) -> None:
-    await execute(database, "DROP TABLE installations")
-    with pytest.raises(DatabaseError):
-        await store.get("acme")
-    await store.ping()
+    async with open_database(database_url) as database:
+        store = InstallationStore(database, keys)
+        await execute(database, "DROP TABLE installations")
+        with pytest.raises(DatabaseError):
+            await store.get("acme")
+        await store.ping()

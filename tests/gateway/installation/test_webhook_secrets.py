@@ -1,17 +1,16 @@
 """A secret for each installation, gone with it, and its successor."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from gateway.database import open_database
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore, hash_credential
 from gateway.installation.webhook_secrets import FORMER_LIFE, SECRET_PREFIX, WebhookSecrets
 from runtime.database import Database
 from runtime.encryption import SecretKeys
+from tests.databases import OpenDatabase
 from tests.gateway.installation.test_store import TARGET
 from tests.gateway.statements import fetch_rows
 
@@ -19,10 +18,9 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+def database(each_open: OpenDatabase) -> Database:
     """Each engine in turn."""
-    async with open_database(database_url) as opened:
-        yield opened
+    return each_open.database
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,7 +74,7 @@ class Desk:
         )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(database: Database, keys: SecretKeys, installations: InstallationStore) -> Desk:  # noqa: ARG001 - acme's
     made: list[Desk] = []
     store = LinkStore(database, keys)

@@ -1,10 +1,10 @@
 """The record of links on both engines: one of a customer stands, each is counted, and none outlives its reason."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
 from gateway.database import open_database
@@ -15,6 +15,7 @@ from gateway.links.link import Agent, EndKind, LinkEnd, NewLink
 from gateway.links.store import Change, LinkLimit, LinkStore
 from runtime.database import Database
 from runtime.encryption import SecretKeys
+from tests.databases import OpenDatabase
 from tests.gateway.statements import execute, fetch_rows
 
 OLD_KEY, NEW_KEY = "A" * 43 + "=", "B" * 43 + "="
@@ -23,21 +24,20 @@ ANA = Agent(name="Ana Kovacs", email="ana@acme.example")
 CHANNELS = frozenset({("email", "Jana@x.example"), ("chat", "4f1a")})
 
 
-@pytest.fixture
-async def opened(database_url: str) -> AsyncIterator[Database]:
-    async with open_database(database_url) as database:
-        for merchant_id in ("acme", "bloom"):
-            await InstallationStore(database, SecretKeys([OLD_KEY])).add(
-                merchant_id,
-                Target(
-                    gorgias_url=f"https://{merchant_id}.gorgias.com",
-                    gorgias_user="u",
-                    gorgias_key="k",
-                    template="list",
-                    public_url="https://e.example",
-                ),
-            )
-        yield database
+@pytest_asyncio.fixture(loop_scope="session")
+async def opened(each_open: OpenDatabase) -> Database:
+    for merchant_id in ("acme", "bloom"):
+        await InstallationStore(each_open.database, SecretKeys([OLD_KEY])).add(
+            merchant_id,
+            Target(
+                gorgias_url=f"https://{merchant_id}.gorgias.com",
+                gorgias_user="u",
+                gorgias_key="k",
+                template="list",
+                public_url="https://e.example",
+            ),
+        )
+    return each_open.database
 
 
 @pytest.fixture
@@ -101,8 +101,10 @@ async def test_customer_has_one_link_and_a_member_many(links: LinkStore) -> None
     assert (await add(links, make_new(merchant_id="bloom", member_id="member-9"))).is_new
 
 
-async def test_processes_that_link_one_customer_at_once_make_one_link(database_url: str, opened: Database) -> None:
-    async with open_database(database_url) as other:
+async def test_processes_that_link_one_customer_at_once_make_one_link(
+    each_open: OpenDatabase, opened: Database
+) -> None:
+    async with open_database(each_open.url) as other:
         stores = [LinkStore(database, SecretKeys([OLD_KEY])) for database in (opened, other)]
         done = await asyncio.gather(
             *(add(stores[place % 2], make_new(member_id=f"member-{place}")) for place in range(6)),
@@ -140,8 +142,8 @@ async def test_agent_makes_so_many_links_in_a_day(links: LinkStore) -> None:
         await add(links, make_new(106, agent=Agent()), most=1)
 
 
-async def test_processes_that_link_at_once_keep_to_the_limit(database_url: str, opened: Database) -> None:
-    async with open_database(database_url) as other:
+async def test_processes_that_link_at_once_keep_to_the_limit(each_open: OpenDatabase, opened: Database) -> None:
+    async with open_database(each_open.url) as other:
         stores = [LinkStore(database, SecretKeys([OLD_KEY])) for database in (opened, other)]
         done = await asyncio.gather(
             *(add(stores[place % 2], make_new(100 + place), most=3) for place in range(8)), return_exceptions=True

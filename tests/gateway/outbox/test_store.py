@@ -15,8 +15,8 @@ from gateway.outbox.store import OutboxStore
 from gateway.wording.note import NoteKind
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
+from tests.databases import OpenDatabase
 from tests.gateway.outbox.room import let_pass
-from tests.gateway.outbox.stage import OpenDatabase
 from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.waiting import wait_until
 

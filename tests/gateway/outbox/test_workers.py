@@ -14,7 +14,6 @@ from gateway.database import open_database
 from gateway.installation.accounts import Accounts
 from gateway.installation.store import InstallationStore, Target
 from gateway.links.store import LinkStore
-from gateway.loyalty_client import LoyaltyClient
 from gateway.merchants import Merchants
 from gateway.outbox.delivery import LATE_S, Delivery
 from gateway.outbox.entries import Entry
@@ -26,10 +25,11 @@ from gateway.wording.note import NoteKind
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from sandbox.gorgias.ticket import Message
+from tests.databases import OpenDatabase
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import REQUEST, TICKET, Clock, Room, TicketLoyalty, let_pass, make_award, open_room
-from tests.gateway.outbox.stage import OpenDatabase
+from tests.gateway.outbox.stage import Stage
 
 PAST_LATE_S = LATE_S + 1.0
 
@@ -41,20 +41,20 @@ def database(each_open: OpenDatabase) -> Database:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def loose(
-    database: Database, installations: InstallationStore, client: LoyaltyClient
+    database: Database, installations: InstallationStore, stage: Stage
 ) -> AsyncIterator[tuple[OutboxStore, Delivery, Clock]]:
     """A store and a writer that nothing drives but the test."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
-        merchants = await stack.enter_async_context(Merchants(client, timeout_s=0.5))
+        merchants = await stack.enter_async_context(Merchants(stage.client, timeout_s=0.5))
         store = OutboxStore(database)
         yield (
             store,
             Delivery(
                 store,
                 accounts,
-                Subjects(client, merchants, LinkStore(database, KEYS), clock=clock),
+                Subjects(stage.client, merchants, LinkStore(database, KEYS), clock=clock),
                 OutboxMetrics(CollectorRegistry()),
                 clock=clock,
             ),
@@ -186,11 +186,11 @@ async def test_two_gateways_on_one_database_write_each_note_once(
     each_open: OpenDatabase,
     room: Room,
     keys: SecretKeys,
-    client: LoyaltyClient,
+    stage: Stage,
 ) -> None:
     async with open_database(each_open.url) as opened:
         installations = InstallationStore(opened, keys)
-        async with open_room(opened, installations, room.helpdesk, room.loyalty, client) as other:
+        async with open_room(opened, installations, room.helpdesk, room.loyalty, stage.client) as other:
             for number in range(10):
                 request_id = f"request-{number}"
                 room.loyalty.awards[request_id] = make_award(award_id=f"A-{number}", request_id=request_id)
