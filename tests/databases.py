@@ -62,9 +62,10 @@ class LentDatabase:
             self._shape = await connection.fetchrow(_SHAPE)
 
     async def copy(self, name: str) -> str:
-        """The URL of a new database, migrated as well, which stays."""
-        await _execute(self._server_url, f"CREATE DATABASE {name} TEMPLATE {self._model} STRATEGY FILE_COPY")
-        return _name_database(self._server_url, name)
+        """The URL of a new database, migrated as well, which stays. Another one's copies may have the same name."""
+        copy = f"{self._name}_{name}"
+        await _execute(self._server_url, f"CREATE DATABASE {copy} TEMPLATE {self._model} STRATEGY FILE_COPY")
+        return _name_database(self._server_url, copy)
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[str]:
