@@ -126,37 +126,55 @@ def show_the_inner_card(account: Account) -> None:
     account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
 
 
-REAL = {
-    "URL": (change_http(url="https://elsewhere.example/gorgias/widget?token=tg_other"), "its URL"),
-    "trigger": (drop_trigger, "its triggers"),
-    "method": (change_http(method="POST"), "its method"),
-    "content type": (change_http(request_content_type="text/plain"), "its content types"),
-    "button's URL": (change_button(url="https://elsewhere.example/"), "its template"),
-    "button's content type": (change_button(body={"contentType": "application/json"}), "its template"),
-    "button's query": (change_button(params=[{"key": "points", "value": "1000"}]), "its template"),
-    "button's place": (move_the_button, "its template"),
-    "parameter's value": (change_parameter(1, value="1000"), "its template"),
-    "parameter's label": (change_parameter(1, label="Cents"), "its template"),
-    "parameter's flag": (change_parameter(0, editable=True), "its template"),
-    "card": (show_the_inner_card, "its template"),
+# Of the integration: what is said of each.
+OF_HTTP = {
+    "its URL": change_http(url="https://elsewhere.example/gorgias/widget?token=tg_other"),
+    "its triggers": drop_trigger,
+    "its method": change_http(method="POST"),
+    "its content types": change_http(request_content_type="text/plain"),
 }
+# Of the widget: the same is said of all.
+OF_TEMPLATE = {
+    "button's URL": change_button(url="https://elsewhere.example/"),
+    "button's content type": change_button(body={"contentType": "application/json"}),
+    "button's query": change_button(params=[{"key": "points", "value": "1000"}]),
+    "button's place": move_the_button,
+    "parameter's value": change_parameter(1, value="1000"),
+    "parameter's label": change_parameter(1, label="Cents"),
+    "parameter's flag": change_parameter(0, editable=True),
+    "card": show_the_inner_card,
+}
+SPELLINGS_OF_HTTP = {ReadBack.UNDERSCORES, ReadBack.TRIGGER_LIST, ReadBack.HEADER_LIST, ReadBack.WITHOUT_HEADERS}
+# The others leave a widget as it was written.
+SPELLINGS_OF_TEMPLATE = [how for how in ReadBack if how not in SPELLINGS_OF_HTTP]
 
 
-@pytest.mark.parametrize("name", REAL)
-async def test_real_difference_is_seen_however_it_is_spelled(shop: Shop, name: str) -> None:
-    change, words = REAL[name]
-    change(shop.account)
+async def test_each_difference_of_the_integration_is_seen_however_it_is_spelled(shop: Shop) -> None:
+    for change in OF_HTTP.values():
+        change(shop.account)
     for how in ReadBack:
         shop.read_back(how)
-        assert words in await shop.check(), how
-    assert any(words in one for one in await shop.install())
+        found = await shop.check()
+        assert [words for words in OF_HTTP if words not in found] == [], how
+    changed = str(await shop.install())
+    assert [words for words in OF_HTTP if words not in changed] == []
+    assert await shop.install() == ()
+
+
+@pytest.mark.parametrize("name", OF_TEMPLATE)
+async def test_difference_of_the_template_is_seen_however_it_is_spelled(shop: Shop, name: str) -> None:
+    OF_TEMPLATE[name](shop.account)
+    for how in SPELLINGS_OF_TEMPLATE:
+        shop.read_back(how)
+        assert "its template" in await shop.check(), how
+    assert any("its template" in one for one in await shop.install())
     assert await shop.install() == ()
 
 
 @pytest.mark.parametrize("how", ReadBack)
 async def test_real_difference_is_mended_once_however_it_is_spelled(shop: Shop, how: ReadBack) -> None:
-    for name in ("URL", "trigger", "parameter's value"):
-        REAL[name][0](shop.account)
+    for change in (OF_HTTP["its URL"], OF_HTTP["its triggers"], OF_TEMPLATE["parameter's value"]):
+        change(shop.account)
     shop.read_back(how)
     changed = str(await shop.install())
     assert [words in changed for words in ("its URL", "its triggers", "its template")] == [True] * 3
