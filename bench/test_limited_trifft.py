@@ -1,13 +1,13 @@
 """The stand-in that the bench lets fail: what it counts is what the report says of us."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
 
 from bench.limited_trifft import MOOD_PATH, TALLY_PATH, Mood, Tally, create_limited_app
 from bench.trifft import FIND_PATH
@@ -16,9 +16,8 @@ Client = TestClient[Any, Any]
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with TestClient(TestServer(create_limited_app())) as client:
-        yield client
+async def client(aiohttp_client: AiohttpClient) -> Client:
+    return await aiohttp_client(create_limited_app())
 
 
 async def find(client: Client, token: str) -> int:
