@@ -42,6 +42,7 @@ async def open_desk(
         stale_if_error_s=86_400,
         capacity=100,
         metrics=metrics.snapshots,
+        ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
     ) as snapshots:
         desk = Desk(snapshots, provider, clock, ledger)
         desk.metrics = metrics
