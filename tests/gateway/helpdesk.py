@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,10 +169,13 @@ async def run_helpdesk() -> AsyncIterator[Helpdesk]:
         yield helpdesk
 
 
+def _serve(app: web.Application) -> AbstractAsyncContextManager[str]:
+    return serve_runner(web.AppRunner(app, access_log=None, shutdown_timeout=1))
+
+
 @asynccontextmanager
-async def _serve(app: web.Application) -> AsyncIterator[str]:
+async def serve_runner(runner: web.AppRunner) -> AsyncIterator[str]:
     """Yields its URL."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -8,6 +8,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from tests.gateway.helpdesk import serve_runner
+
 
 @dataclass
 class Front:
@@ -40,16 +42,5 @@ async def run_front() -> AsyncIterator[Front]:
     async with aiohttp.ClientSession() as session:
         front, app = Front(session), web.Application()
         app.router.add_route("*", "/{path:.*}", front.handle)
-        async with serve(web.AppRunner(app, access_log=None, shutdown_timeout=1)) as front.url:
+        async with serve_runner(web.AppRunner(app, access_log=None, shutdown_timeout=1)) as front.url:
             yield front
-
-
-@asynccontextmanager
-async def serve(runner: web.AppRunner) -> AsyncIterator[str]:
-    """Yields its URL."""
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()

@@ -23,10 +23,10 @@ from gateway.outbox.store import OutboxStore
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from sandbox.trifft import Project
-from tests.gateway.cli.front import Front, serve
+from tests.gateway.cli.front import Front
 from tests.gateway.cli.operating import Operator, Result
 from tests.gateway.cli.prepared import Prepared
-from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.helpdesk import Helpdesk, serve_runner
 from tests.gateway.waiting import wait_until
 
 SETTINGS = {
@@ -155,7 +155,7 @@ async def run_whole_shop(operator: Operator, helpdesk: Helpdesk, front: Front) -
     front.mode = "pass"
     async with open_database(operator.settings["GATEWAY_DATABASE_URL"]) as database:
         app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
-        async with serve(make_runner(app)) as front.inner_url:
+        async with serve_runner(make_runner(app)) as front.inner_url:
             yield WholeShop(operator, helpdesk, front, app, front.session, database)
 
 
