@@ -79,7 +79,7 @@ class Stack:
         return panel
 
     def wait_for_panel(self, account: str, ticket_id: int, is_wanted: Callable[[Panel], bool]) -> Panel:
-        """What the sidebar holds of a ticket's customer once it is what is wanted."""
+        """Wait until the sidebar holds the wanted panel of a ticket's customer, and return it."""
         held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: is_wanted(held["body"]))
         panel: Panel = held["body"]
         return panel

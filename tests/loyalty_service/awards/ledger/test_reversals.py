@@ -42,7 +42,7 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    """What is made of the ledger's answers is the same on either engine."""
+    """The desk reads the ledger's answers in the same way on both engines."""
     async with run_desk(open_sqlite.database, provider) as desk:
         yield desk
 
