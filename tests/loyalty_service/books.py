@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from runtime.database import Database, DatabaseError
+from tests.statements import execute
 
 # Awards whose last change on record leads to another state than they are in, or that have none.
 UNRECORDED = text(
@@ -27,10 +28,6 @@ async def read_states(database: Database) -> dict[str, str]:
     """The state of each award, by its reference at the provider."""
     rows = await database.read(lambda connection: connection.execute(STATES).all())
     return {row.reference: row.state for row in rows}
-
-
-async def execute(database: Database, statement: str) -> None:
-    await database.write(lambda connection: connection.execute(text(statement)))
 
 
 async def let_leases_run_out(database: Database) -> None:

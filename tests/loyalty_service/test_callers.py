@@ -23,12 +23,11 @@ from loyalty_service.database import open_database
 from loyalty_service.domain.caller import Role
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.settings import Listen
-from tests.loyalty_service.awards.ledger.test_query_plans import note_statements
-from tests.loyalty_service.books import execute
 from tests.loyalty_service.freezing import run_wire
 from tests.loyalty_service.running import Client, catch_failure, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 from tests.loyalty_service.snapshots.scripted import FakeClock
+from tests.statements import execute, note_statements
 
 API_KEY = "made-up-api-key"
 LIST = pb.ListMerchantsRequest()
@@ -189,7 +188,7 @@ async def test_new_key_works_at_once_here_and_within_five_seconds_elsewhere(
 async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[Client, FakeClock]) -> None:
     client, clock = empty
     clock.advance(BELIEVED_S)
-    with note_statements() as noted:
+    async with note_statements() as noted:
         keys = [make_wrong_key(number) for number in range(100)]
         first = await asyncio.gather(*(read(client, key) for key in keys))
         clock.advance(BELIEVED_S)
@@ -203,7 +202,7 @@ async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[
 async def test_text_that_is_no_key_and_the_api_key_ask_no_database(empty: tuple[Client, FakeClock]) -> None:
     client, clock = empty
     clock.advance(BELIEVED_S)
-    with note_statements() as noted:
+    async with note_statements() as noted:
         wrong = [await read(client, text) for text in ("", "wrong", API_KEY[:-1], "tlk_short", make_wrong_key() + "x")]
         await client.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
 
@@ -222,7 +221,7 @@ async def test_outage_leaves_a_known_key_its_time_and_calls_no_key_wrong(
         clock.advance(BELIEVED_S)
         in_outage = [await read(guarded, one) for one in (key, make_wrong_key(), API_KEY, "wrong")]
         not_given = await catch_failure(guarded.loyalty.AwardPoints(award, metadata=bear(key)))
-        with note_statements() as noted:
+        async with note_statements() as noted:
             flooded = {await read(guarded, make_wrong_key(number)) for number in range(50)}
         clock.advance(OUTAGE_S - BELIEVED_S - 1)
         at_last = await read(guarded, key)

@@ -21,9 +21,10 @@ from loyalty_service.database import open_database
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database, DatabaseError
 from sandbox.trifft import Member, Project, Settings, Trifft, create_trifft_app, make_project
-from tests.loyalty_service.books import assert_record_agrees, execute
+from tests.loyalty_service.books import assert_record_agrees
 from tests.loyalty_service.crashing import Process, running
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id
+from tests.statements import execute
 
 # Each shop is looked after once a second: several of them, so that a life gets to all that the last one left.
 SHOPS = 6

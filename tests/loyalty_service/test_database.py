@@ -18,23 +18,20 @@ from loyalty_service.domain.limits import Limits
 from loyalty_service.merchants.store import REVALIDATE_S, MerchantStore
 from loyalty_service.trifft.fingerprint import make_fingerprint
 from runtime.clock import SystemClock
-from runtime.database import Database, DatabaseError
+from runtime.database import DatabaseError
 from runtime.encryption import SecretKeys
 from tests.loyalty_service.books import refused_by_database
 from tests.loyalty_service.freezing import run_wire
 from tests.loyalty_service.running import SECRET_KEY
 from tests.loyalty_service.scripted import make_merchant
 from tests.loyalty_service.snapshots.scripted import FakeClock
+from tests.statements import execute
 
 UTC_ZONE = ZoneInfo("UTC")
 
 
 def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenAward:
     return GivenAward(request_id=request_id, member_id=member_id, points=100)
-
-
-async def execute(database: Database, statement: str) -> None:
-    await database.write(lambda connection: connection.execute(text(statement)))
 
 
 async def test_every_change_of_state_is_on_record_and_stays(each_database_url: str) -> None:

@@ -15,7 +15,8 @@ from loyalty_service.domain.award import IdentifiedBy
 from loyalty_service.domain.award_filter import AwardFilter
 from runtime.clock import SystemClock
 from runtime.database import open_database as open_with_schema
-from tests.loyalty_service.books import execute, refused_by_database
+from tests.loyalty_service.books import refused_by_database
+from tests.statements import execute
 
 AWARD: dict[str, Any] = {
     "merchant_id": "acme",

@@ -27,9 +27,9 @@ from runtime.database import DatabaseError, open_database
 from runtime.migrations import Schema
 from runtime.sql import now_ms
 from tests.forked import run_forked
-from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
 from tests.runtime.things import THINGS
+from tests.statements import execute, fetch_rows
 
 GATEWAY, LOYALTY = gateway.database.SCHEMA, loyalty_service.database.SCHEMA
 LOYALTY_TABLES = [*awards.metadata.sorted_tables, callers, merchants, fleet_secrets]

@@ -14,7 +14,7 @@ from tests.gateway.actions.outcomes import APPLIED, UNDONE
 from tests.gateway.edge.running import JANA, NOW, make_time
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 PHONE, OTHER_PHONE = "+5215512345678", "+5215512345679"
 JANAS_ID, STRANGERS_ID = 101, 103

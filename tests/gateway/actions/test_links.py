@@ -25,8 +25,8 @@ from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.statements import execute
 from tests.gateway.widget.test_view import make_snapshot
+from tests.statements import execute
 
 Loyalty: TypeAlias = "tuple[ScriptedLoyalty, str, grpc.aio.Server]"
 JANAS_ID, STRANGERS_ID = 101, 103

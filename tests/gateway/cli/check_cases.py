@@ -16,7 +16,7 @@ from sandbox.trifft.faults import Fault
 from tests.gateway.cli.operating import Result
 from tests.gateway.cli.prepared import PROFILE
 from tests.gateway.cli.whole_shop import JANA, WholeShop
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 Step = Callable[[WholeShop], Awaitable[None]]
 Mend = Callable[[WholeShop], Awaitable[Result | None]]

@@ -19,7 +19,7 @@ from tests.gateway.cli.terminal import open_terminal
 from tests.gateway.cli.whole_shop import WholeShop, run_whole_shop
 from tests.gateway.edge.shops import NOWHERE
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 
 @pytest_asyncio.fixture(loop_scope="session")

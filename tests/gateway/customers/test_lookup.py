@@ -21,8 +21,8 @@ from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import Clock
-from tests.gateway.statements import execute
 from tests.gateway.waiting import wait_until
+from tests.statements import execute
 
 JANA = AskGorgias(ticket_id="4711", customer_id="101")
 FIVE_MINUTES_S = 300.0

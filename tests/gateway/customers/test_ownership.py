@@ -7,7 +7,7 @@ from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from gateway.installation.store import InstallationStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.outbox.room import REQUEST, JanasPanel, Room, make_award
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 PATIENCE_S = 20.0
 

@@ -26,7 +26,7 @@ from tests.gateway.cli.prepared import run_loyalty
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk, run_helpdesk
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 PATIENCE_S = 60.0
 PROFILE = "[rate]\nrequests = 100000\n"

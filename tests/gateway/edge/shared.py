@@ -18,7 +18,7 @@ from tests.gateway.edge.running import Gateway, PanelTokens, serve
 from tests.gateway.edge.scripted import ScriptedLoyalty, run_scripts
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk, Helpdesks
-from tests.gateway.statements import fetch_rows
+from tests.statements import fetch_rows
 
 # A busy machine is no loyalty service that does not answer.
 PATIENCE_S = 20.0

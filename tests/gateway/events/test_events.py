@@ -16,7 +16,7 @@ from gateway.installation.activity import Activity
 from gateway.installation.store import Installation, InstallationStore
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DROPPED = "gateway_ticket_events_dropped_total"

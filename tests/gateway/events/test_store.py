@@ -9,7 +9,7 @@ from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import OpenDatabase
 from tests.gateway.events.test_events import NOON, list_requests, make_event
-from tests.gateway.statements import fetch_rows
+from tests.statements import fetch_rows
 
 OLD_KEY, NEW_KEY = "A" * 43 + "=", "B" * 43 + "="
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from gateway.installation.credentials import Credentials
 from gateway.installation.store import InstallationStore, Target, make_credential
 from runtime.database import Database, DatabaseError
-from tests.gateway.statements import Statements, execute, note_statements
 from tests.gateway.waiting import wait_until
+from tests.statements import Statements, execute, note_statements
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ async def credential(store: InstallationStore) -> str:
     return installation.credential
 
 
-@pytest.fixture
-def queries(credential: str) -> Iterator[Statements]:  # noqa: ARG001 - it is on record before they are noted
+@pytest_asyncio.fixture(loop_scope="session")
+async def queries(database: Database, credential: str) -> AsyncIterator[Statements]:  # noqa: ARG001 - it is on record before they are noted
     """The statements that reach the database."""
-    with note_statements() as noted:
+    async with note_statements(database) as noted:
         yield noted
 
 

@@ -9,7 +9,7 @@ from gateway.installation.store import InstallationStore, Target, hash_credentia
 from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeyError, SecretKeys
 from tests.databases import OpenDatabase
-from tests.gateway.statements import execute, fetch_rows, note_statements
+from tests.statements import execute, fetch_rows, note_statements
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TARGET = Target(
@@ -137,11 +137,13 @@ async def test_activity_of_both_kinds_is_kept_apart_and_in_utc(store: Installati
     assert installation.update_time == NOON
 
 
-async def test_activities_of_many_shops_are_written_in_the_order_of_their_ids(store: InstallationStore) -> None:
+async def test_activities_of_many_shops_are_written_in_the_order_of_their_ids(
+    store: InstallationStore, database: Database
+) -> None:
     """Otherwise two processes that write at once would wait for each other until the database stops one of them."""
     shops = ["acme", "bloom", "cup"]
     activity = Activity(event_time=NOON, status="member")
-    with note_statements() as sent:
+    async with note_statements(database) as sent:
         await store.record_activity(dict.fromkeys(reversed(shops), activity))
     assert [shop for _, values in sent for shop in shops if shop in values] == shops
 

@@ -12,7 +12,7 @@ from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import OpenDatabase
 from tests.gateway.installation.test_store import TARGET
-from tests.gateway.statements import fetch_rows
+from tests.statements import fetch_rows
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

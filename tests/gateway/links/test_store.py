@@ -16,7 +16,7 @@ from gateway.links.store import Change, LinkLimit, LinkStore
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from tests.databases import OpenDatabase
-from tests.gateway.statements import execute, fetch_rows
+from tests.statements import execute, fetch_rows
 
 OLD_KEY, NEW_KEY = "A" * 43 + "=", "B" * 43 + "="
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -24,8 +24,8 @@ from runtime.database import Database
 from tests.gateway.edge.scripted import Context, Failure, ScriptedLoyalty
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.statements import execute, fetch_rows
 from tests.gateway.waiting import wait_until
+from tests.statements import execute, fetch_rows
 
 REQUEST = "request-1"
 TICKET = 4711

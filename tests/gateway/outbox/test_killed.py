@@ -27,8 +27,8 @@ from tests.gateway.edge.test_process import read_address, run_process
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import TicketLoyalty, let_pass, make_award
 from tests.gateway.outbox.stage import Stage as Servers
-from tests.gateway.statements import fetch_rows
 from tests.gateway.waiting import wait_until
+from tests.statements import fetch_rows
 
 KEY = Fernet.generate_key().decode()
 DAY_S = 86_400.0

@@ -10,7 +10,7 @@ from gateway.outbox.delivery import LATE_S
 from sandbox.gorgias.faults import Fault
 from tests.gateway.edge.running import NOW
 from tests.gateway.outbox.room import Room
-from tests.gateway.statements import execute
+from tests.statements import execute
 
 ANA, BEN = Agent(name="Ana Kovacs", email="ana@acme.example"), Agent(name="Ben")
 LIMIT = LinkLimit(most=20, day_start=NOW)

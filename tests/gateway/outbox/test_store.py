@@ -17,8 +17,8 @@ from runtime.database import Database, DatabaseError
 from runtime.encryption import SecretKeys
 from tests.databases import OpenDatabase
 from tests.gateway.outbox.room import let_pass
-from tests.gateway.statements import execute, fetch_rows, note_statements
 from tests.gateway.waiting import wait_until
+from tests.statements import execute, fetch_rows, note_statements
 
 ROWS = 8
 DAY_S = 86_400.0
@@ -177,7 +177,7 @@ async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
     engine = await database.read(lambda connection: connection.dialect.name)
     indexes = [str(row["definition"]) for row in await fetch_rows(database, definitions[engine])]
     assert len([index for index in indexes if " WHERE " in index and "IS NOT NULL" in index]) == 2
-    with note_statements() as noted:
+    async with note_statements(database) as noted:
         await store.list_upcoming(3)
         await store.claim("acme")
         await store.count_open()

@@ -23,8 +23,8 @@ from runtime.encryption import SecretKeys
 from tests.gateway.edge.running import Gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Edge, Shop
-from tests.gateway.statements import fetch_rows
 from tests.gateway.waiting import wait_until
+from tests.statements import fetch_rows
 
 ReadCounts: TypeAlias = "Callable[[], Awaitable[Counter[str]]]"
 JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"

@@ -16,8 +16,8 @@ from tests.gateway.edge.running import NOW
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.edge.shops import KEYS
-from tests.gateway.statements import execute
 from tests.gateway.widget.test_view import make_snapshot
+from tests.statements import execute
 
 Channel: TypeAlias = tuple[str, str]
 PHONE = "+421900000001"

@@ -16,9 +16,9 @@ from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Edge, Shop
 from tests.gateway.helpdesk import Helpdesk
-from tests.gateway.statements import note_statements
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_support import make_award
+from tests.statements import note_statements
 
 WARM_REQUESTS = 50
 
@@ -42,7 +42,7 @@ async def test_widget_that_is_warm_asks_no_database(gateway: Gateway, scripted: 
     """What asks now and then, whether or not there are requests, stays far below one statement for each."""
     scripted.snapshot = make_snapshot()
     await gateway.get_widget()
-    with note_statements() as noted:
+    async with note_statements() as noted:
         for _ in range(WARM_REQUESTS):
             response = await gateway.get_widget()
             assert (await response.json())["status"] == "member"

@@ -13,9 +13,10 @@ from loyalty_service.domain.award import AwardState, IdentifiedBy
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.erasure import Erasure, KeptReason
 from loyalty_service.domain.errors import RequestIdReusedError
-from tests.loyalty_service.books import assert_record_agrees, execute, refused_by_database
+from tests.loyalty_service.books import assert_record_agrees, refused_by_database
 from tests.loyalty_service.ledgers import LOST, NOT_REACHED, Book, catch
 from tests.loyalty_service.scripted import JANA
+from tests.statements import execute
 
 HOUR_S = 3_600.0
 DAY_S = 86_400.0

@@ -3,8 +3,8 @@
 import pytest
 
 from loyalty_service.domain.limits import Limits
-from tests.loyalty_service.books import execute
 from tests.loyalty_service.ledgers import Book
+from tests.statements import execute
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """However many awards there are, no statement of the ledger goes through all of them."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.awards.reconciliation.claim import Claims
@@ -15,6 +13,7 @@ from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping
 from loyalty_service.domain.limits import Limits
 from tests.loyalty_service.ledgers import LOST, NOT_REACHED, Book, open_book
 from tests.loyalty_service.scripted import JANA
+from tests.statements import note_statements
 
 ALL_LIMITS = Limits(per_ticket=10_000, per_member_day=10_000, per_merchant_day=10_000, per_agent_day=10_000)
 # A step that goes through all awards, or all of a merchant. Few are in the index of those that wait for a person.
@@ -23,21 +22,6 @@ WALK = re.compile(
     r"|SEARCH (awards|reversal) USING INDEX (?!awards_for_a_person)\w+ \(merchant_id=\?\)"
 )
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-@contextmanager
-def note_statements() -> Iterator[list[tuple[str, Any]]]:
-    """What is sent to the database, with its values."""
-    noted: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401  the driver's
-        noted.append((statement, values))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield noted
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def use_ledger(book: Book) -> None:
@@ -82,7 +66,7 @@ async def use_history(book: Book) -> None:
 
 async def explain(book: Book, use: Callable[[Book], Awaitable[None]]) -> dict[str, list[str]]:
     """The steps of the plan of each statement that `use` makes."""
-    with note_statements() as noted:
+    async with note_statements(book.database) as noted:
         await use(book)
 
     def read(connection: Connection) -> dict[str, list[str]]:

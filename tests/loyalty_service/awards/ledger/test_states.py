@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 
 from loyalty_service.awards.ledger.tables import award_changes
 from loyalty_service.domain.award import ALLOWED_CHANGES, AwardState
-from tests.loyalty_service.books import execute, refused_by_database
+from tests.loyalty_service.books import refused_by_database
 from tests.loyalty_service.ledgers import Book
+from tests.statements import execute
 
 PAIRS = [(before, after) for before in (None, *AwardState) for after in AwardState]
 

@@ -3,10 +3,10 @@
 from loyalty_service.awards.ledger.read import History
 from loyalty_service.domain.award_filter import AwardFilter, AwardGrouping, AwardSum
 from protos.loyalty.v1 import loyalty_pb2 as pb
-from tests.loyalty_service.books import execute
 from tests.loyalty_service.ledgers import LOST, Book
 from tests.loyalty_service.running import Client, catch_failure
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
+from tests.statements import execute
 
 ALL = AwardFilter()
 

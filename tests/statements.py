@@ -1,0 +1,45 @@
+"""Plain SQL besides the stores, and the stores' own statements."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine, event, text
+
+from runtime.database import Database
+
+Statements: TypeAlias = list[tuple[str, Any]]
+
+
+async def execute(database: Database, statement: str) -> None:
+    await database.write(lambda connection: connection.execute(text(statement)))
+
+
+async def fetch_rows(database: Database, query: str) -> list[dict[str, Any]]:
+    """The rows, by the names of their columns."""
+    rows = await database.read(lambda connection: connection.execute(text(query)).mappings().all())
+    return [dict(row) for row in rows]
+
+
+@asynccontextmanager
+async def note_statements(database: Database | None = None) -> AsyncIterator[Statements]:
+    """Note the statements that reach this database, with their values. None: any database of this process.
+
+    Servers that other tests share go on in this process meanwhile, and ask databases of their own.
+    """
+    engines = [await use(_get_engine) for use in (database.read, database.write)] if database else None
+    noted: Statements = []
+
+    def note(connection: Connection, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
+        if (engines is None or connection.engine in engines) and not statement.startswith("BEGIN"):
+            noted.append((statement, values))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield noted
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def _get_engine(connection: Connection) -> Engine:
+    return connection.engine
