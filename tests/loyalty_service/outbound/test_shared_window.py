@@ -95,7 +95,7 @@ def is_up(process: Process) -> bool:
 async def let_block_pass(store: Redis, clock: FakeClock) -> None:
     """What closed the token is over, for the store and for the processes."""
     [key] = [key async for key in store.scan_iter(match="loyalty:rate:*:closed")]
-    await store.hset(key, "until", "0")  # type: ignore[misc]  # the client's types are of both kinds of client
+    await store.hset(key, "until", "0")
     clock.advance(QUICK.block_s + 1)
 
 

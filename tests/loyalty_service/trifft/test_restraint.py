@@ -46,7 +46,7 @@ def clock() -> FakeClock:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def provider(clock: FakeClock, metrics: Metrics) -> AsyncIterator[TrifftProvider]:
-    """Its clock stands still: TRIFFT is left alone for no more than a second at first, which a busy machine may need."""
+    """Its clock stands still: TRIFFT is left alone for a second at first, which is soon over on a busy machine."""
     async with TrifftProvider(clock, metrics=metrics) as provider:
         yield provider
 
