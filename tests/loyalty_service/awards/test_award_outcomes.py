@@ -23,7 +23,6 @@ from loyalty_service.domain.limits import Limits
 from loyalty_service.domain.ports import Booking
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.holding import hold_transaction
-from tests.loyalty_service.passing import let_loop_pass
 from tests.loyalty_service.running import (
     AT_ONCE_S,
     Client,
@@ -33,6 +32,7 @@ from tests.loyalty_service.running import (
     wait_until,
 )
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member, make_merchant
+from tests.passing import let_loop_pass
 
 BEFORE_SENDING = [
     ProviderCredentialsError("401"),

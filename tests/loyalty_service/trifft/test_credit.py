@@ -21,9 +21,9 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import BLOOM_PROFILE, Fault, Member, Project, Settings
-from tests.loyalty_service.passing import let_loop_pass
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
+from tests.passing import let_loop_pass
 
 CREDIT = Booking(member_id="jana", points=100, note="Sorry for the wait ☕", reference="A-10482")
 

@@ -16,9 +16,9 @@ from loyalty_service.trifft.client import TrifftProvider
 from loyalty_service.trifft.expression import Expression
 from loyalty_service.trifft.profile import parse_profile
 from sandbox.trifft import Fault, Member, Movement, Project
-from tests.loyalty_service.passing import let_loop_pass
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+from tests.passing import let_loop_pass
 
 BY_EMAIL = Identity(kind="email", value="jana@example.com")
 BY_PHONE = Identity(kind="phone", value="+421900000000")

@@ -25,10 +25,10 @@ from loyalty_service.valkey import open_valkey
 from runtime.clock import SystemClock
 from sandbox.trifft import Fault, Project
 from sandbox.trifft.faults import FaultTarget
-from tests.loyalty_service.passing import let_loop_pass
 from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.scripted import FakeClock
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+from tests.passing import let_loop_pass
 
 JANA = parse_identity("email", "jana@example.com")
 CREDIT = Booking(member_id="jana", points=100, note="", reference="A-1")
