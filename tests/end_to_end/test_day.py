@@ -176,7 +176,7 @@ async def test_points_are_removed_where_the_shop_allows_it_and_given_back(stack:
     assert re.fullmatch(
         rf"50 points removed from Zuzana Kováčová\. Balance {after}\. Reason: Goodwill\. Award A-\d+\.", answer
     )
-    [note] = stack.wait_for_notes("bloom", 4728, "points removed from", 1)
+    [note] = stack.wait_for_notes("bloom", 4728, "50 points removed from", 1)
     assert "50 points removed from Zuzana Kováčová (ZK-1001)." in note
     assert f"Balance: {before} → {after}".split() == note.splitlines()[-2].split()
     panel = stack.wait_for_panel("bloom", 4728, lambda panel: panel["points"] == after)
@@ -382,7 +382,10 @@ async def test_an_award_is_noted_and_shown_by_itself_and_can_be_undone(page: Pag
 
 
 async def test_points_that_are_spent_cannot_be_taken_back(page: Page, stack: Stack) -> None:
-    """A double click gives them once; the member spends them in the shop, between the award and the undo."""
+    """A double click gives them once; the member spends them in the shop, between the award and the undo.
+
+    If Gorgias hides the refusal, the next panel says it.
+    """
     await look_up(page, stack, "acme", 4718, "560")
     await expect(await press(page, AWARD, {"Points to add": "50"}, clicks=2)).to_contain_text(re.compile(r"A-\d+"))
     await page.keyboard.press("Escape")
@@ -401,6 +404,14 @@ async def test_points_that_are_spent_cannot_be_taken_back(page: Page, stack: Sta
     await page.keyboard.press("Escape")
     [hanako] = stack.ask("GET", "trifft/acme/members?q=hanako@example.com")
     assert hanako["points"] == 10
+
+    switches = stack.ask("GET", "gorgias/acme/switches")
+    stack.ask("PUT", "gorgias/acme/switches", switches | {"hide_refusals": True})
+    await expect(await press(page, AWARD, {"Points to add": "ten"})).to_have_text("The action failed (HTTP 400).")
+    stack.ask("PUT", "gorgias/acme/switches", switches)
+    await page.keyboard.press("Escape")
+    await fire(page, "remove-tag")
+    await expect(row(page, "Last try")).to_contain_text("Enter whole points from 1 to 500, for example 100.")
 
 
 async def test_an_answer_that_is_lost_is_being_checked_and_then_settled(page: Page, stack: Stack) -> None:
@@ -428,7 +439,7 @@ async def test_an_answer_that_is_lost_is_being_checked_and_then_settled(page: Pa
 
 
 async def test_a_shop_with_reasons_and_a_limit_says_what_it_wants(page: Page, stack: Stack) -> None:
-    """On a narrow screen: a reason must be named, and 300 points a day are the member's limit."""
+    """On a narrow screen: a reason must be named, and a member's limit is 300 points a day. Points can be removed."""
     [zuzana] = stack.ask("GET", "trifft/bloom/members?q=zuzana@example.org")
     await look_up(page, stack, "bloom", 4728, "500")
     await page.set_viewport_size(NARROW)
@@ -447,6 +458,12 @@ async def test_a_shop_with_reasons_and_a_limit_says_what_it_wants(page: Page, st
     answer = await press(page, AWARD, fields | {"Points to add": "150", "Reason": "Late"})
     await expect(answer).to_contain_text("200 of 300 points for this member today are used. You can add up to 100")
     await page.keyboard.press("Escape")
+
+    answer = await press(page, REMOVE, {"Points to remove": "60", "Reason": "good"})
+    await expect(answer).to_contain_text(re.compile(r"60 points removed from Zuzana Kováčová\. Balance .*640\."))
+    await page.keyboard.press("Escape")
+    await expect(row(page, "Points")).to_contain_text("640")
+    await expect(row(page, "Given by support").first).to_contain_text(f"{MINUS}60")
     await page.get_by_role("button", name="Conversation", exact=True).click()
     added = notes(page).filter(has_text="points added")
     await expect(added).to_have_count(1)
