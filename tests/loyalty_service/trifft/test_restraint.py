@@ -223,5 +223,10 @@ async def test_two_processes_on_one_store_get_together_what_trifft_allows(
 
 
 async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    await fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH)
+    """The guess is given up once the member is found: here it has arrived by then."""
+    acme.faults.set(Fault(kind="hang", operation="find"))
+    reading = asyncio.create_task(fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH))
+    await wait_until(lambda: acme.count_requests() == 2)
+    acme.faults.clear()
+    await reading
     assert acme.count_requests() == 3
