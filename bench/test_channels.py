@@ -36,7 +36,7 @@ def find_by(name: str, address: str) -> Person | None:
 
 
 async def test_world_counts_and_refuses_by_both_rates() -> None:
-    """One shop's Gorgias does not take from another's."""
+    """One shop's Gorgias has its own rate: it takes nothing from another's."""
     person = make_person(Kind.PHONE, 3)
     path = f"/api/customers/{person.customer_id}"
     async with TestClient(TestServer(create_world())) as client:

@@ -1,4 +1,4 @@
-"""The stand-in that the bench lets fail: what it counts is what the report says of us."""
+"""The stand-in of TRIFFT that the bench lets fail. The report quotes its counts."""
 
 import asyncio
 from typing import Any
@@ -30,7 +30,7 @@ async def fetch_tally(client: Client) -> Tally:
         return msgspec.json.decode(await response.read(), type=Tally)
 
 
-async def test_the_51st_request_of_a_token_is_thrown_back_and_counted(client: Client) -> None:
+async def test_the_51st_request_of_a_token_is_refused_and_counted(client: Client) -> None:
     statuses = await asyncio.gather(*(find(client, "one") for _ in range(51)), find(client, "other"))
     tally = await fetch_tally(client)
     assert sorted(statuses) == [200] * 51 + [429]
@@ -38,7 +38,7 @@ async def test_the_51st_request_of_a_token_is_thrown_back_and_counted(client: Cl
     assert tally.by_token == {"one": 50, "other": 1}
 
 
-async def test_a_bad_time_ends_when_it_is_told_to(client: Client) -> None:
+async def test_a_mood_ends_when_it_is_told_to(client: Client) -> None:
     async with client.post(f"{MOOD_PATH}/{Mood.REFUSES}"):
         assert await find(client, "one") == 503
     async with client.post(f"{MOOD_PATH}/{Mood.HANGS}"):

@@ -9,8 +9,8 @@ from bench.day.events import DayScale, Kind, make_day
 
 
 async def test_bare_commits_to_postgresql_are_counted() -> None:
-    """All that the rows of awards do otherwise on PostgreSQL, which the quick bench leaves out for its time."""
-    with tempfile.TemporaryDirectory() as folder:  # its path is short, as those of sockets must be
+    """Only this differs in the rows of awards on PostgreSQL, which the quick bench leaves out to save time."""
+    with tempfile.TemporaryDirectory() as folder:  # short, since the paths of sockets must be short
         async with open_databases("postgresql", Path(folder)) as (url, _):
             assert await commit_to_postgresql(url, clients=2, seconds=0.01) > 0
 

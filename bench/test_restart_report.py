@@ -1,4 +1,4 @@
-"""What the bench says of a service that was killed, from answers that are made up."""
+"""The report of a killed and restarted service, made from invented answers."""
 
 from bench.restart.course import MeasuredRestart
 from bench.restart.report import RestartRow, make_restart_report
@@ -19,7 +19,7 @@ def make_row(*watched: Watched) -> RestartRow:
     return row
 
 
-def test_a_restart_is_over_for_held_and_new_members_each_at_its_own_time() -> None:
+def test_held_and_new_members_return_at_their_own_times() -> None:
     row = make_row(
         watch(99, LIVE),
         watch(101, UNAVAILABLE),
@@ -36,12 +36,12 @@ def test_a_restart_is_over_for_held_and_new_members_each_at_its_own_time() -> No
     assert (new.first_live_s, new.last_without_s, new.without) == (2.5, 4.5, 2)
 
 
-def test_an_answer_to_a_request_from_before_the_kill_is_no_return() -> None:
+def test_an_answer_to_a_request_from_before_the_kill_does_not_count() -> None:
     held, _ = make_row(watch(99.9, LIVE), watch(101, UNAVAILABLE)).returns
     assert (held.first_live_s, held.last_without_s) == (None, None)
 
 
-def test_one_unanswered_widget_breaks_the_must() -> None:
+def test_one_unanswered_widget_misses_the_aim() -> None:
     watched = [watch(101, "HTTP 500", is_answered=False), watch(103, LIVE)]
     report = make_restart_report({"memory": MeasuredRestart(killed_s=100, listening_s=102, watched=watched)})
     assert [(aim.measured, aim.is_met) for aim in report.aims] == [(1, False)]

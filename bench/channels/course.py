@@ -27,9 +27,9 @@ _STALE_S = 1.1
 
 
 class ChannelScale(msgspec.Struct, frozen=True, kw_only=True):
-    """`each`: customers of each kind, whose calls are counted; `customers`: of whom only a phone is known.
+    """`each`: customers of each kind, whose calls are counted. `customers`: those with only a phone.
 
-    `per_s`: single events; `most_s`: until it is given up that all customers are live.
+    `per_s`: single events per second. `most_s`: the longest wait until all customers are live.
     """
 
     each: int = 5
@@ -107,7 +107,7 @@ async def measure_channels(stack: SnapshotStack, scale: ChannelScale, note: Call
 
 
 def _was_live(person: Person, people: Sequence[Person], answers: Sequence[Answer]) -> bool:
-    """Whether any answer for the person was. The answers are for the people in turn."""
+    """Whether any answer for the person was live. The answers are for the people in turn."""
     place = people.index(person)
     return any(answer.outcome == LIVE for answer in answers[place :: len(people)])
 
@@ -128,7 +128,7 @@ class _Course:
         return await self._finish(shop, before, answers)
 
     async def ask_steadily(self, shop: str, people: Sequence[Person], scale: ChannelScale) -> Part:
-        """In turn, without waiting for answers."""
+        """Send an event for each person in turn, without waiting for answers."""
         before, begin_s = await self._look(shop), time.monotonic()
         tasks = []
         for number in range(max(1, round(scale.steady_s * scale.per_s))):
@@ -139,7 +139,7 @@ class _Course:
     async def ask_until_live(
         self, shop: str, people: Sequence[Person], scale: ChannelScale
     ) -> tuple[Part, float | None]:
-        """Whoever is not live waits until all others had their turn."""
+        """Send an event for each person in turn, until all are live. A person who is not live goes to the end."""
         before, begin_s = await self._look(shop), time.monotonic()
         waiting, answers = deque(people), list[Answer]()
         while waiting and time.monotonic() - begin_s < scale.most_s:

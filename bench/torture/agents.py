@@ -27,7 +27,7 @@ _SAME_AWARD_S = 300.0
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """To a click with these points: `refused`, `unanswered`, or the status in the body."""
+    """The answer to a click with these points: `refused`, `unanswered`, or the status in the body."""
 
     points: int
     status: str
@@ -55,7 +55,7 @@ class Intent(msgspec.Struct, kw_only=True):
 
     @property
     def recorded_points(self) -> int | None:
-        """The number that is on record if any is; None where one of several may be."""
+        """The number that is on record, or may be; None if it may be one of several."""
         accepted = {answer.points for answer in self.answers if answer.is_accepted}
         possible = accepted or {answer.points for answer in self.answers}
         return possible.pop() if len(possible) == 1 else None

@@ -115,7 +115,7 @@ def _find_doubled_intents(
 
 
 def _tell_all(intent: Intent, chosen: Sequence[pb.Award]) -> str:
-    """The clicks and the awards: a person sees from them how it came about."""
+    """List the clicks and the awards, so that a person sees how it came about."""
     answers = ", ".join(f"{answer.points} {answer.status}" for answer in intent.answers)
     awards = "; ".join(
         f"{award.award_id} {award.points} points {_get_state(award)} {award.request_id}"
@@ -141,7 +141,7 @@ def _find_unrecorded(ledger: Sequence[pb.Award], booked: Counter[tuple[str, str]
 def _find_untraced(ledger: Sequence[pb.Award], truth: Truth) -> Iterable[str]:
     """Find awards that are APPLIED or NOT_APPLIED without exactly one note of that in their ticket.
 
-    No note may be there twice, also none that says that the award is being checked.
+    No note may appear twice, not even one that says that the award is being checked.
     """
     notes = Counter(
         (shop, message.ticket_id, message.body.rstrip().rpartition("\n")[2])

@@ -37,7 +37,7 @@ class Customer(msgspec.Struct, kw_only=True):
         return first + self.other_channels
 
     def set_channels(self, channels: Iterable[Channel]) -> None:
-        """Each is kept once. The first e-mail becomes the primary one."""
+        """Set the channels, each once. The first e-mail becomes the primary one."""
         kept = list(dict.fromkeys(channels))
         first = next((channel for channel in kept if channel.type == "email"), None)
         self.email = first.address if first else None

@@ -49,12 +49,12 @@ def _find_named(request: web.Request, account: Account, name: str) -> Customer:
 
 
 def render_customer(customer: Customer) -> dict[str, Any]:
-    """As a ticket shows its customer."""
+    """Render a customer as a ticket shows them."""
     return {"id": customer.id, "name": customer.name, "email": customer.email}
 
 
 def render_whole_customer(customer: Customer) -> dict[str, Any]:
-    """With the channels, of which the first of each type is the preferred one."""
+    """Render a customer with all channels. The first channel of each type is the preferred one."""
     first: dict[str, Channel] = {}
     channels = [
         {"type": one.type, "address": one.address, "preferred": first.setdefault(one.type, one) is one}

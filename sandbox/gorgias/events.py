@@ -16,7 +16,7 @@ SUBJECT_CHARACTERS = 60
 
 
 def create_ticket(account: Account, triggers: Triggers, customer: Customer, channel: str, text: str) -> Ticket:
-    """With a first message of the customer. Fires `ticket-created` alone."""
+    """Create a ticket with a first message of the customer. Fires `ticket-created` alone."""
     now = account.get_time()
     subject = text if len(text) <= SUBJECT_CHARACTERS else f"{text[:SUBJECT_CHARACTERS]}…"
     ticket = Ticket(

@@ -86,7 +86,7 @@ class PageCustomers:
         return make_json(render_whole_customer(customer))
 
     async def merge(self, request: web.Request) -> web.Response:
-        """Merge a customer into another one. Answers that one."""
+        """Merge a customer into another one. Answers the other one."""
         account, wanted = (
             _find(self._accounts, request.match_info["account"]),
             await read_body(request, CustomerRequest),

@@ -281,7 +281,10 @@ def _id(name: str) -> str:
 
 
 def _member(name: str, **fields: object) -> Member:
-    """With a support ID like "TW-4821" where `fields` has none, since a programme gives one to each member."""
+    """Make a member.
+
+    Where `fields` has no support ID, the member gets one like "TW-4821": a programme gives each one.
+    """
     member_id = _id(name)
     support_id = f"{name[:2].upper()}-{1000 + int(member_id[:8], 16) % 9000}"
     return Member(id=member_id, **{"support_id": support_id, **fields})  # type: ignore[arg-type]

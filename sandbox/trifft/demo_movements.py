@@ -1,4 +1,4 @@
-"""What was booked in the demo members' wallets, and what waits there."""
+"""The demo members' bookings, and those that wait."""
 
 import uuid
 from decimal import Decimal
