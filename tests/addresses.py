@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 
 def is_same(one: str, other: str) -> bool:
-    """As the rule is written: the local parts are the same but for ASCII case, the domains are as IDNA spells them."""
+    """Apply the rule as written: local parts are equal but for ASCII case, domains are equal as IDNA spells them."""
     (one_local, _, one_domain), (other_local, _, other_domain) = one.rpartition("@"), other.rpartition("@")
     return _lower(one_local) == _lower(other_local) and _encode(one_domain) == _encode(other_domain)
 

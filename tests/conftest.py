@@ -1,4 +1,4 @@
-"""The databases that the processes run on, real ones: SQLite files, and PostgreSQL started for the session."""
+"""The real databases that the processes run on: SQLite files, and PostgreSQL started for the session."""
 
 import asyncio
 import gc
@@ -24,8 +24,8 @@ from bench.process import find_free_ports
 from tests.deploy.launcher import Launcher
 from tests.passing import PassingLoop
 
-# No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
-# machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
+# No deadline for examples, and no complaint that they are slow or dropped: both depend on the machine and on luck.
+# Examples share their test's fixtures. Each run draws other examples, so a few per run are enough.
 hypothesis.settings.register_profile(
     "untimed",
     deadline=None,
@@ -37,25 +37,25 @@ hypothesis.settings.register_profile(
     ],
 )
 hypothesis.settings.load_profile("untimed")
-# By itself structlog would draw each traceback in boxes and colours, which takes a second.
+# structlog's default draws each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
-# What tests write need not outlive the machine: in memory no test waits for a disk. In containers there is often too
-# little of it, or no program may run from there.
+# Files in memory: no test waits for a disk, and none of them must outlive the machine. Containers often have too little
+# memory for that, or allow no program to run from there.
 _MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2 * 1024**3 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
     os.environ.setdefault("TMPDIR", str(_MEMORY))
     tempfile.tempdir = None  # read the variable again
 
-gc.disable()  # until all modules are imported and all tests are found: hardly anything of that is garbage
+gc.disable()  # until all modules are imported and all tests are found: hardly any of it is garbage
 
-# One browser serves the last two, and a start of `make run` that the first one leaves running. Begun last, they would
-# delay the end.
+# The last two share one browser, and a start of `make run` that the first leaves running. They run first: at the end
+# they would delay it.
 STACK_FILES = ("tests/deploy/test_local.py", "tests/end_to_end/test_day.py", "tests/end_to_end/test_channels.py")
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # no types are published
-    """A file's tests stay with one worker, and so do all that use one stack: each worker would start its own."""
+    """Keeps a file's tests on one worker, and all tests of one stack: each worker would start its own."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = super()._split_scope(nodeid)
@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """At its end, a worker looks once for exceptions that nobody has seen, not five times."""
+    """At its end, a worker looks once for exceptions that nothing handled, not five times."""
     config.stash[gc_collect_iterations_key] = 1
 
 
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """All modules and tests stay alive to the end: garbage is collected without them, and less often."""
+    """Collect garbage without modules and tests, which stay alive to the end, and less often."""
     gc.freeze()
     gc.set_threshold(100_000)
     gc.enable()
@@ -85,7 +85,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Nobody reads the keywords of a report, nor what a test that passes prints: most of what a worker sends."""
+    """Drop a report's keywords, and what a passing test prints.
+
+    Nobody reads them, and they are most of what is sent.
+    """
     report = yield
     report.keywords = {}
     if report.passed:
@@ -95,9 +98,9 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def _asyncio_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Tests run in the event loop of both processes, which is also the quicker one.
+    """Tests run in the event loop that both processes use, which is also faster.
 
-    The plugin's hook for it would be a parameter of each test, and make what the tests share anew.
+    The plugin's own hook would make it a parameter of each test, and would make all shared fixtures again.
     """
     return PassingLoop
 
@@ -112,7 +115,7 @@ def _patient_dispose() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def kept_starts() -> Iterator[list[Launcher]]:
-    """What `make run` has started and a test leaves running for others, ready or not. It ends with the session."""
+    """The starts of `make run` that a test leaves running for others, ready or not. They end with the session."""
     kept: list[Launcher] = []
     yield kept
     codes = [launcher.stop(signal.SIGTERM) for launcher in kept]
@@ -143,7 +146,7 @@ def valkey_server() -> Iterator[ValkeyServer]:
 
 @pytest.fixture
 def unused_tcp_port() -> int:
-    """One that no client's connection takes before the test's own server does: the plugin's may be."""
+    """A port that no client takes before the test's own server. The plugin's own fixture may return such a port."""
     [port] = find_free_ports(1)
     return port
 
@@ -159,7 +162,7 @@ async def valkey_url(valkey_server: ValkeyServer) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: Any) -> str:  # noqa: ANN401 - no types are published for it
-    """The one database of that server."""
+    """The URL of the one database of that server."""
     return str(postgres_server.get_uri())
 
 

@@ -62,7 +62,7 @@ class LentDatabase:
             self._shape = await connection.fetchrow(_SHAPE)
 
     async def copy(self, name: str) -> str:
-        """The URL of a new database, migrated as well, which stays. Another one's copies may have the same name."""
+        """Return the URL of a new migrated database, which stays. `name` differs from those of its other copies."""
         copy = f"{self._name}_{name}"
         await _execute(self._server_url, f"CREATE DATABASE {copy} TEMPLATE {self._model} STRATEGY FILE_COPY")
         return _name_database(self._server_url, copy)
@@ -83,7 +83,7 @@ class LentDatabase:
 
 
 async def delete_rows(connection: asyncpg.Connection) -> None:
-    """Delete all rows, with the triggers off that refuse it."""
+    """Delete all rows. Triggers that would refuse it are off."""
     tables = await connection.fetch(
         "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"
     )
@@ -92,7 +92,7 @@ async def delete_rows(connection: asyncpg.Connection) -> None:
 
 
 def restore_sqlite(path: Path, model: Path) -> None:
-    """Make an open database as the model is, with its schema and rows."""
+    """Make an open database equal to the model again, with its schema and rows."""
     with closing(sqlite3.connect(model)) as source, closing(sqlite3.connect(path)) as target:
         source.backup(target)
 

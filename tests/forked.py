@@ -107,7 +107,7 @@ def _run(main: str, arguments: tuple[str, ...], env: dict[str, str], cwd: str, o
         os.dup2(output.fileno(), number)
         output.close()
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the end
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - likewise
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - open until the end
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -1,4 +1,7 @@
-"""The imports of the process that all others are forked from. They are frozen, so that no fork walks or copies them."""
+"""The imports of the process that all others are forked from.
+
+They are frozen, so that no fork walks or copies them.
+"""
 
 import gc
 import importlib

@@ -1,4 +1,4 @@
-"""The event loop of tests: that of both processes, in which a test can let time pass."""
+"""The event loop that tests share with both processes. Here a test can let time pass."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class PassingLoop(uvloop.Loop):
-    """Keeps what is to be called later, and when, so that it can be called at once."""
+    """Keeps each call that is due later, with its time, so that it can be made at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class PassingLoop(uvloop.Loop):
 
 
 def let_loop_pass(seconds: float) -> None:
-    """Whoever waits for less than that has waited. A short time-out would say the same of what was not sent yet."""
+    """End each wait that is shorter than that. A short time-out could end before the request is even sent."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, PassingLoop)
     loop.let_pass(seconds)

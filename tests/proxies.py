@@ -12,11 +12,10 @@ VARIABLES = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
 
 @dataclass
 class Proxy:
-    """It connects to `upstream`, whatever the requested name.
+    """Connects to `upstream`, whatever name is requested.
 
-    `refusal`: the status that it answers instead, to requests whose first line has `refused`.
-
-    `lines` are the first lines of the requests, `heads` all of what came before a body.
+    `refusal`: the status that it answers instead, to requests whose first line has `refused`. `lines` are the first
+    lines of the requests, `heads` all that came before a body.
     """
 
     url: str = ""

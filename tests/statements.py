@@ -17,7 +17,7 @@ async def execute(database: Database, statement: str) -> None:
 
 
 async def fetch_rows(database: Database, query: str) -> list[dict[str, Any]]:
-    """The rows, by the names of their columns."""
+    """Return the rows, by the names of their columns."""
     rows = await database.read(lambda connection: connection.execute(text(query)).mappings().all())
     return [dict(row) for row in rows]
 

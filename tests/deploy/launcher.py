@@ -33,7 +33,7 @@ class Launcher:
         )
 
     def read_until_ready(self) -> list[str]:
-        """The lines up to the one that says Ready; all lines if it ends before."""
+        """Read up to the line that says Ready, or all lines if it ends before."""
         lines: list[str] = []
         assert self.child.stdout is not None
         for line in self.child.stdout:
@@ -64,7 +64,7 @@ class Launcher:
 
 
 def make_environment(**settings: str) -> dict[str, str]:
-    """Free ports and `settings`. Settings of the machine are kept out."""
+    """Make an environment with free ports and `settings`, without the machine's own settings."""
     machine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     return machine | dict.fromkeys(LISTENS, "127.0.0.1:0") | settings
 
@@ -92,14 +92,14 @@ def add_tag(launcher: Launcher, tag: str) -> None:
 
 
 def read_panel(launcher: Launcher) -> dict[str, Any]:
-    """The panel in the sidebar of Jana's ticket; empty while there is no answer."""
+    """Read the panel in the sidebar of Jana's ticket; empty while there is no answer."""
     page = f"http://{read_settings(launcher.folder)['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     [widget] = ask_json("GET", page)["widgets"]
     return (widget["held"] or {}).get("body") or {}
 
 
 def wait_for_panel(launcher: Launcher) -> dict[str, Any]:
-    """Raises TimeoutError where nothing is answered."""
+    """Raises TimeoutError if no answer comes."""
     end_s = time.monotonic() + PATIENCE_S
     while not (panel := read_panel(launcher)):
         if time.monotonic() > end_s:
@@ -109,6 +109,6 @@ def wait_for_panel(launcher: Launcher) -> dict[str, Any]:
 
 
 def read_widget_ids(launcher: Launcher) -> list[int]:
-    """The widgets in the sidebar of Jana's ticket."""
+    """Read the widgets in the sidebar of Jana's ticket."""
     page = f"http://{read_settings(launcher.folder)['SANDBOX_LISTEN']}/sandbox/gorgias/acme/tickets/4711"
     return [widget["id"] for widget in ask_json("GET", page)["widgets"]]

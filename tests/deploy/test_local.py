@@ -1,4 +1,4 @@
-"""`make run` from outside: what it prints, what it leaves, what it keeps."""
+"""`make run` from outside: what it prints, leaves and keeps."""
 
 import asyncio
 import json
@@ -39,9 +39,9 @@ NOWHERE = "http://127.0.0.1:9"
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A first start, seen to its end. `panel`: what the sidebar of a ticket showed meanwhile.
+    """A first start that has ended. `panel`: what a ticket's sidebar showed while it ran.
 
-    `asked`: what the operator's command said after it. `modes`: of the files that it left.
+    `asked`: what the operator's command said afterwards. `modes`: of the files that it left.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class NextStart:
-    """The start after that, killed. `refused`: another one meanwhile, of the same folder."""
+    """The second start, killed at its end. `refused`: another start in the same folder meanwhile."""
 
     lines: list[str]
     widget_ids: list[int]
@@ -94,7 +94,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 
 def ask_as_operator(printed: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command that a start has printed, by a shell, as it is printed for."""
+    """Run the printed command in a shell, as an operator would."""
     command = printed.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     environment = {"PATH": os.environ["PATH"]}
     return subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)  # noqa: S602 - our own
@@ -102,7 +102,7 @@ def ask_as_operator(printed: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def next_start(first: Start) -> NextStart:
-    """Its children have ended by themselves."""
+    """The launcher is killed, and its children end by themselves."""
     launcher = Launcher(first.folder, **first.listens)
     try:
         lines, widget_ids = launcher.read_until_ready(), read_widget_ids(launcher)
@@ -124,7 +124,7 @@ def test_first_start_installs_the_shops_and_leaves_nothing_running(first: Start)
 
 
 def test_the_operators_command_can_be_copied_from_what_a_start_prints(first: Start) -> None:
-    """It finds the shop's installation; that nothing runs any more is what it has to say about it."""
+    """The command finds the shop's installation. It only complains that no process runs any more."""
     assert (first.asked.returncode, first.asked.stderr) == (3, "")
     assert "Gorgias cannot be reached" in first.asked.stdout
 
@@ -142,7 +142,7 @@ def test_databases_are_in_the_folder_whatever_its_name(first: Start) -> None:
 
 
 def test_make_hands_the_folder_on_as_it_is_given(tmp_path: Path) -> None:
-    """The launcher's stand-in prints what it was called with."""
+    """The launcher's stand-in prints its arguments."""
     python = tmp_path / "python"
     python.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n", encoding="utf-8")
     python.chmod(0o755)
@@ -153,7 +153,7 @@ def test_make_hands_the_folder_on_as_it_is_given(tmp_path: Path) -> None:
 
 
 def test_next_start_keeps_everything_and_is_the_only_one(first: Start, next_start: NextStart) -> None:
-    """A second one of the same folder says so."""
+    """A second start in the same folder is refused in one line."""
     assert next_start.lines[0].startswith("Ready")
     assert next_start.widget_ids == first.widget_ids
     code, lines = next_start.refused
@@ -164,13 +164,13 @@ def test_next_start_keeps_everything_and_is_the_only_one(first: Start, next_star
 
 
 def test_start_needs_no_proxy_that_the_environment_names(first: Start) -> None:
-    """Nobody listens there, and the widget shows the member all the same."""
+    """The named proxy does not exist, and the widget shows the member all the same."""
     assert first.panel["status"] == "member"
 
 
 @pytest.mark.usefixtures("next_start")
 def test_start_repairs_what_the_helpdesk_has_lost(first: Start, kept_starts: list[Launcher]) -> None:
-    """It is left running for the tests in the browser."""
+    """The start keeps running for the browser tests."""
     (first.folder / "sandbox.json").unlink()
     launcher = Launcher(first.folder, **first.listens, **FAST_AND_PATIENT)
     kept_starts.append(launcher)
@@ -179,7 +179,7 @@ def test_start_repairs_what_the_helpdesk_has_lost(first: Start, kept_starts: lis
 
 
 async def run_to_end(folder: Path, **settings: str) -> tuple[int, list[str]]:
-    """A start that is refused, by a fork: its exit code and its lines."""
+    """Fork a start that is refused; return its exit code and its lines."""
     environment = make_environment(**settings)
     async with run_forked("deploy.local:main", "--var", str(folder), env=environment, cwd=ROOT) as process:
         out, errors = await process.communicate()
@@ -187,7 +187,7 @@ async def run_to_end(folder: Path, **settings: str) -> tuple[int, list[str]]:
 
 
 async def test_a_refused_setting_is_the_one_line_of_its_process_and_ends_all(tmp_path: Path) -> None:
-    """The stand-ins' process, which looks at its settings first."""
+    """The process is the stand-ins', which reads its settings first."""
     code, lines = await run_to_end(tmp_path, SANDBOX_STATE_FILE=str(tmp_path / "no-folder" / "state.json"))
     assert code == 2
     assert len(lines) == 1

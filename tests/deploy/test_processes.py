@@ -13,7 +13,7 @@ Start = Callable[[str], Coroutine[Any, Any, Process]]
 
 @pytest.fixture(scope="module")
 def _asyncio_loop_factory() -> None:
-    """`make run` has Python's own event loop: the other one cannot start a process in a group of its own."""
+    """`make run` has Python's own event loop: uvloop cannot start a process in a process group of its own."""
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_process_that_ends_before_it_is_ready_is_not_waited_for(start: Sta
 
 
 async def test_stop_leaves_no_grandchild(start: Start, tmp_path: Path) -> None:
-    """The grandchild holds the write end of a pipe: the pipe ends when nobody does any more."""
+    """The grandchild holds the write end of a pipe: the pipe ends with the last process that holds it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     command = ["sh", "-c", "trap '' TERM; sleep 600"]

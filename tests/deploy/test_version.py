@@ -1,4 +1,4 @@
-"""The operator's command says its release wherever the code runs, also in the image, which has no metadata."""
+"""The operator's command prints its release wherever the code runs, also in the image, which has no metadata."""
 
 import subprocess
 import sys
@@ -9,11 +9,11 @@ from pathlib import Path
 from runtime.version import VERSION
 from tests.deploy.launcher import ROOT
 
-# As the Dockerfile's, which finds the code by a path file beside the libraries.
+# As in the Dockerfile: a path file beside the libraries leads to the code.
 COMMAND = "import sys; from gateway.cli import main; sys.exit(main(['--version']))"
 
 
-def test_version_is_said_where_the_code_has_no_metadata(tmp_path: Path) -> None:
+def test_version_is_printed_where_the_code_has_no_metadata(tmp_path: Path) -> None:
     for library in Path(sysconfig.get_path("purelib")).iterdir():
         if "trifft_gorgias" not in library.name:
             (tmp_path / library.name).symlink_to(library)

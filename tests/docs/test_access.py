@@ -31,13 +31,13 @@ REFUSALS = {
     (grpc.StatusCode.PERMISSION_DENIED, "CALLER_FORBIDDEN"),
 }
 ROLE = {"read": pb.CALLER_ROLE_READ, "award": pb.CALLER_ROLE_AWARD, "admin": pb.CALLER_ROLE_ADMIN}
-# Requests that name their shop in another way than by `merchant_id`.
+# Requests that name their shop in another field than `merchant_id`.
 BY_MERCHANT = ("CreateMerchant", "UpdateMerchant")
 ALL = [method for service in pb.DESCRIPTOR.services_by_name.values() for method in service.methods]
 
 
 def read_table(head: str) -> list[dict[str, str]]:
-    """The rows of the table whose first column is `head`, by the columns' names."""
+    """Return the rows of the table whose first column is `head`, by the columns' names."""
     marked = "<!-- A test walks this table. -->\n"
     [table] = [part for part in PAGE.read_text(encoding="utf-8").split(marked) if part.startswith(f"| {head} |")]
     names, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.split("\n\n")[0].splitlines()]
@@ -63,7 +63,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 async def call(client: Client, method: str, key: str | None, merchant_id: str = "acme") -> tuple[str, dict[str, str]]:
-    """The reason of the refusal and its metadata; "passes" where the caller is not refused."""
+    """Return the reason of the refusal and its metadata; "passes" if the caller is not refused."""
     [service] = [one.containing_service.full_name for one in ALL if one.name == method]
     request = getattr(pb, f"{method}Request")()
     if method in BY_MERCHANT:
@@ -71,7 +71,7 @@ async def call(client: Client, method: str, key: str | None, merchant_id: str = 
     elif hasattr(request, "merchant_id"):
         request.merchant_id = merchant_id
     elif method == "CreateCaller":
-        request.caller.merchant_id = merchant_id  # it is about all shops nevertheless
+        request.caller.merchant_id = merchant_id  # the call is about all shops all the same
     send: Any = client.channel.unary_unary(f"/{service}/{method}")
     metadata = () if key is None else (("authorization", f"Bearer {key}"),)
     sent = send(request.SerializeToString(), metadata=metadata)
@@ -94,7 +94,7 @@ async def add_shops(client: Client, *names: str) -> None:
         await client.merchants.CreateMerchant(request, metadata=(("authorization", f"Bearer {API_KEY}"),))
 
 
-async def test_every_call_says_to_every_key_what_the_table_says(client: Client) -> None:
+async def test_every_call_treats_every_key_as_the_table_says(client: Client) -> None:
     await add_shops(client, "acme", "bloom")
     roles = list(ROLE)
     keys = {role: await add(client, f"all-{role}", role) for role in roles}
@@ -118,7 +118,7 @@ async def test_every_call_says_to_every_key_what_the_table_says(client: Client) 
         assert {metadata["role"] for metadata in refusals} <= {least}
         assert {metadata["merchant_id"] for _, metadata in found["key of another shop"]} == {"bloom"}
         enough = [keys[role] for role in roles[roles.index(least) :]] + [API_KEY]
-        if method == "DeleteMerchant":  # the shop is wanted by the calls that follow
+        if method == "DeleteMerchant":  # the calls that follow need the shop
             enough = enough[:1]
         assert {(await call(client, method, key))[0] for key in enough} == {"passes"}, method
         if method == "DeleteMerchant":

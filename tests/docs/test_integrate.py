@@ -34,7 +34,7 @@ def test_every_reason_has_a_line_that_says_what_to_do() -> None:
 
 
 async def test_example_prints_what_the_page_says(tmp_path: Path) -> None:
-    """The real service before TRIFFT's stand-in, with the shop of `make run`; the example in a process of its own."""
+    """The service is real, before TRIFFT's stand-in, with the shop of `make run`. The example is a separate process."""
     found = BLOCK.search((ROOT / "docs" / "integrate.md").read_text(encoding="utf-8"))
     assert found is not None
     code, printed = found.groups()

@@ -1,4 +1,4 @@
-"""Links of the project's pages: the file is there, its heading too, and a test that is named is in it."""
+"""Links of the project's pages: the file, its heading and each named test exist."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def make_anchor(heading: str) -> str:
-    """As GitHub does."""
+    """Make the anchor of a heading as GitHub does."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -22,7 +22,7 @@ def list_anchors(page: Path) -> set[str]:
 
 
 def find_faults(page: Path) -> list[str]:
-    """Each link that leads nowhere."""
+    """List the links that lead nowhere."""
     faults = []
     for link in LINK.finditer(FENCED.sub("", page.read_text(encoding="utf-8"))):
         if "://" in link["path"]:

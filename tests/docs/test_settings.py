@@ -15,7 +15,7 @@ ROW = re.compile(r"\| `(?P<name>[A-Z_]+)`(?P<star> \\\*)? \| (?P<words>.+?) \| (
 
 
 def read_table(process: str) -> list[re.Match[str]]:
-    """The rows below the head that names `process`."""
+    """Return the rows below the head that names `process`."""
     _, head, rest = PAGE.read_text(encoding="utf-8").partition(f"| `python -m {process}` |")
     assert head
     table, _, _ = rest.partition("\n\n")

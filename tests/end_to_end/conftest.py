@@ -14,13 +14,13 @@ from tests.end_to_end.stack import FAST_AND_PATIENT, Stack, find_chromium
 
 SHOPS = ("acme", "bloom")
 WIDE = ViewportSize(width=1280, height=900)
-# A busy machine is no page that shows nothing.
+# A generous time-out: a busy machine must not look like a page that shows nothing.
 expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory, kept_starts: list[Launcher]) -> Stack:
-    """The start that another test has left running, if there is one: each takes as much CPU as ten tests."""
+    """Reuse the start that another test has left running, if any: each start takes as much CPU as ten tests."""
     if not kept_starts:
         kept_starts.append(Launcher(tmp_path_factory.mktemp("var"), **FAST_AND_PATIENT))
         lines = kept_starts[0].read_until_ready()
@@ -33,9 +33,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, kept_starts: list[Laun
 
 
 async def lift_rates(stack: Stack, loyalty: LoyaltyClient, shop: str) -> None:
-    """A browser is faster than people: otherwise the tests would take more than TRIFFT and Gorgias allow.
+    """Lift the rates: a browser is faster than people, so tests would use up those of TRIFFT and Gorgias.
 
-    And a busy machine may be slower than Gorgias waits.
+    Gorgias waits longer, since the machine may be busy.
     """
     stack.ask("PATCH", f"trifft/{shop}/settings", {"rate_limit": False})
     switches = stack.ask("GET", f"gorgias/{shop}/switches")

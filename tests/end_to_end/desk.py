@@ -11,7 +11,7 @@ JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 async def open_ticket(page: Page, stack: Stack, account: str, ticket_id: int) -> None:
     await page.goto(f"{stack.url}/#/{account}/tickets/{ticket_id}")
     await expect(page.get_by_test_id(f"ticket-{ticket_id}")).to_have_attribute("aria-current", "page")
-    await expect(page.locator(".ticket-facts")).to_contain_text(f" #{ticket_id} ")  # no longer the one before
+    await expect(page.locator(".ticket-facts")).to_contain_text(f" #{ticket_id} ")  # the former one is gone
 
 
 async def fire(page: Page, event: str) -> None:
@@ -31,7 +31,7 @@ async def press(page: Page, button: str, typed: dict[str, str] | None = None, *,
     """Open a button's modal, fill in fields by label, and execute. Returns the element with the answer."""
     dialog = page.get_by_test_id("action-dialog")
     await action(page, button).click()
-    # Where the sidebar is drawn anew at this moment, the click is lost, or meets the button that stands there now.
+    # If the sidebar is redrawn at this moment, the click is lost, or hits the button that is there now.
     while not await dialog.get_by_role("heading", name=button, exact=True).is_visible():
         await page.keyboard.press("Escape")
         await action(page, button).click()
@@ -47,7 +47,7 @@ def notes(page: Page) -> Locator:
 
 
 async def expect_accessible(page: Page) -> None:
-    """Check that axe-core finds no violation. All else is left out of what it works out."""
+    """Check that axe-core finds no violation. It computes nothing else, to save time."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(Axe().axe_script)
     violations = await page.evaluate("axe.run({resultTypes: ['violations']}).then(results => results.violations)")

@@ -28,7 +28,7 @@ async def take_picture(stack: Stack, chromium: str) -> None:
             device_scale_factor=SCALE,
             color_scheme="light",
             reduced_motion="reduce",
-            timezone_id="Europe/Bratislava",  # the shop's, so that the page and the note say the same time
+            timezone_id="Europe/Bratislava",  # the shop's zone, so that the page and the note show the same time
         )
         await open_ticket(page, stack, "acme", 4711)
         await fire(page, "add-tag")

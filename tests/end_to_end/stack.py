@@ -23,7 +23,7 @@ Panel = dict[str, Any]
 """What the gateway has answered for the sidebar."""
 
 # A browser is faster than a person: otherwise two events within a second would correctly get one answer, and Gorgias
-# would be asked too often. And a busy machine is no TRIFFT that hangs.
+# would be asked too often. The time-outs are generous: a busy machine must not look like a TRIFFT that hangs.
 FAST_AND_PATIENT = {
     "GATEWAY_MAX_STALENESS_S": "0.001",
     "GATEWAY_GORGIAS_REQUESTS": "100000",
@@ -44,12 +44,12 @@ class Stack:
 
     @classmethod
     def of(cls, launcher: Launcher) -> "Stack":
-        """`launcher` has said that it is ready."""
+        """Return the stack of a launcher that has said that it is ready."""
         settings = read_settings(launcher.folder)
         return cls(url=f"http://{settings['SANDBOX_LISTEN']}", settings=settings)
 
     def connect(self) -> LoyaltyClient:
-        """A client of the loyalty service."""
+        """Return a client of the loyalty service."""
         key = Path(self.settings["GATEWAY_LOYALTY_KEY_FILE"]).read_text().strip()
         return LoyaltyClient(self.settings["GATEWAY_LOYALTY_TARGET"], key)
 
@@ -71,7 +71,7 @@ class Stack:
         return json.loads(text) if text else None
 
     def look_up(self, account: str, ticket_id: int) -> Panel:
-        """What the sidebar holds of a ticket's customer after a ticket event."""
+        """Fire a ticket event; return the panel that the sidebar then holds for the ticket's customer."""
         before = self._read_held(account, ticket_id)
         self.ask("POST", f"gorgias/{account}/tickets/{ticket_id}/events", {"event": "customer-message"})
         held = self._wait_for(lambda: self._read_held(account, ticket_id), lambda held: held != before)
@@ -85,7 +85,7 @@ class Stack:
         return panel
 
     def wait_for_notes(self, account: str, ticket_id: int, holding: str, count: int) -> list[str]:
-        """The internal notes of a ticket with these words, oldest first, once there are so many."""
+        """Wait for so many internal notes of a ticket with these words; return them, oldest first."""
 
         def read() -> list[str]:
             messages = self.ask("GET", f"gorgias/{account}/tickets/{ticket_id}")["messages"]
@@ -96,7 +96,7 @@ class Stack:
         return notes
 
     def press(self, account: str, ticket_id: int, panel: Panel, button: str, **typed: str) -> str:
-        """The account's first agent presses a button of this panel, with these values by key; returns the answer."""
+        """Press a button of this panel as the account's first agent, with these values by key; return the answer."""
         path = f"gorgias/{account}/tickets/{ticket_id}"
         [widget] = self.ask("GET", path)["widgets"]
         [shown] = [one for label, one in _list_buttons(widget["template"], panel, [], []) if label == button]
@@ -119,7 +119,7 @@ class Stack:
 def _list_buttons(
     node: dict[str, Any], scope: object, nodes: list[int], items: list[int]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The buttons that the page draws: label and place."""
+    """List the buttons that the page draws, with label and place."""
     if node["type"] in ("card", "list"):
         scope = find_value(scope, node.get("path") or "")
     shown = [(scope, items)]
@@ -145,6 +145,6 @@ def run_stack(folder: Path) -> Iterator[Stack]:
 
 
 def find_chromium() -> str | None:
-    """The browser that `CHROMIUM` names, or one in the usual places."""
+    """Find the browser that `CHROMIUM` names, or one in the usual places."""
     named = os.environ.get("CHROMIUM")
     return named or next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)

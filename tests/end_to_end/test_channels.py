@@ -1,4 +1,4 @@
-"""Customers of all channels, in a browser: found by a phone or a second address, linked by a support ID, merged."""
+"""Customers of all channels in a browser: found by a phone or another address, linked by a support ID, merged."""
 
 import re
 
@@ -18,7 +18,7 @@ LINKED = re.compile(r"Linked by Ana Kovacs, \d{1,2} \w{3}")
 
 
 async def test_member_is_found_by_a_phone_or_a_second_address(stack: Stack) -> None:
-    """Of a WhatsApp customer, whose opaque id looks like another member's number, and gets points by the phone."""
+    """The WhatsApp customer's opaque id looks like another member's number, and the phone finds the right member."""
     panel = stack.look_up("acme", 4751)
     assert panel["summary"].startswith("380 points")
     assert panel["summary"].endswith("found by +421905123456")
@@ -57,7 +57,7 @@ async def open_tools(page: Page) -> None:
 
 
 async def start_ticket(page: Page, channel: str) -> int:
-    """Somebody new writes on this channel. Returns the ticket that is then shown."""
+    """Start a ticket of a new customer on this channel. Returns the ticket that is then shown."""
     before = page.url
     await open_tools(page)
     await page.get_by_test_id("start-channel").select_option(channel)
@@ -74,7 +74,7 @@ async def link(page: Page, support_id: str, answer: str) -> None:
 
 
 async def test_chat_visitor_is_linked_gets_points_is_merged_and_unlinked(page: Page, stack: Stack) -> None:
-    """The customer into whom the visitor is merged has a panel already, without a member."""
+    """The visitor is merged into a customer who already has a panel without a member."""
     await open_ticket(page, stack, "acme", 4754)
     other_ticket = await start_ticket(page, "whatsapp")
     await expect(row(page, "Loyalty")).to_contain_text(NO_ADDRESS)

@@ -11,14 +11,14 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.end_to_end.desk import JANA, action, expect_accessible, fire, notes, open_ticket, press, row
 from tests.end_to_end.stack import Stack
 
-# One browser serves all tests, so they share its event loop. The tests that need none come first: an open page would
-# follow all that they do.
+# One browser serves all tests, so they share its event loop. Tests without a browser come first: an open page would
+# load everything that they change.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 AWARD, REMOVE, UNDO = "Add Loyalty Points", "Remove points", "Undo last award"
 MINUS = "\N{MINUS SIGN}"
 NARROW = ViewportSize(width=420, height=900)
-# An outcome that is not known is looked up after 5 s, and the note about it is written some seconds later.
+# An unknown outcome is looked up after 5 s, and its note is written some seconds later.
 SETTLED_MS = 45_000
 AS_OF = re.compile(r"\w{3} \d{1,2} \w{3} \d{4}, \d{2}:\d{2} CES?T")
 ROWS = (
@@ -37,7 +37,7 @@ NO_ADDRESS = (
     "This customer has no e-mail address and no phone number that can be looked for. "
     "Ask the customer for the support ID in their app, then press Link to member."
 )
-# What the panel of each demo customer sums up after a ticket event: by e-mail address, or by name where there is none.
+# Each demo customer's summary after a ticket event: by e-mail address, or by name without one.
 SUMMARIES: dict[str, dict[str, str]] = {
     "acme": {
         "empty@example.com": "0 points · no coupons",
@@ -77,15 +77,15 @@ async def press_again(page: Page) -> Locator:
 
 
 async def look_up(page: Page, stack: Stack, account: str, ticket_id: int, points: str) -> None:
-    """A ticket whose sidebar has its customer's data."""
+    """Show a ticket, and fire an event so that its sidebar has the customer's data."""
     await open_ticket(page, stack, account, ticket_id)
     await fire(page, "add-tag")
     await expect(row(page, "Points")).to_contain_text(points)
 
 
 @pytest.mark.parametrize("account", ["acme", "bloom"])
-async def test_every_demo_customer_s_panel_says_what_is_the_matter(stack: Stack, account: str) -> None:
-    """Each kind of member, and of address, in the words of the panel; points are offered to members alone."""
+async def test_every_demo_customer_s_panel_names_its_case(stack: Stack, account: str) -> None:
+    """The panel describes each kind of member and of address. Only members are offered points."""
     seen = set()
     for listed in stack.ask("GET", f"gorgias/{account}/tickets"):
         ticket = stack.ask("GET", f"gorgias/{account}/tickets/{listed['id']}")
@@ -99,7 +99,7 @@ async def test_every_demo_customer_s_panel_says_what_is_the_matter(stack: Stack,
 
 
 async def test_outage_shows_old_data_and_says_so(stack: Stack) -> None:
-    """TRIFFT stops answering after a good read: the agent keeps the last good data, labelled, and its own time."""
+    """TRIFFT fails after a good read: the agent keeps the last good data, labelled with its own time."""
     assert " points · " in stack.look_up("acme", 4726)["summary"]
     stack.ask("POST", "trifft/acme/faults", {"operation": "*", "kind": "status", "status": 503})
     try:
@@ -108,8 +108,8 @@ async def test_outage_shows_old_data_and_says_so(stack: Stack) -> None:
         stack.ask("DELETE", "trifft/acme/faults")
 
 
-async def test_change_in_trifft_admin_reaches_a_reader_who_would_take_what_is_held(stack: Stack) -> None:
-    """By the webhook that `make run` has pasted into the stand-in: without it the reader would wait for 15 min."""
+async def test_change_in_trifft_admin_reaches_a_reader_who_accepts_held_data(stack: Stack) -> None:
+    """`make run` has set the webhook in the stand-in: without it the reader would see the change after 15 min."""
     identity = pb.MemberIdentity(email="a+b@example.com")
     async with stack.connect() as loyalty:
 
@@ -120,14 +120,14 @@ async def test_change_in_trifft_admin_reaches_a_reader_who_would_take_what_is_he
         points = before.wallet.points_balance + 7
         stack.ask("PATCH", f"trifft/acme/members/{before.member_id}", {"points": points})
         async with asyncio.timeout(30):
-            while (await read()).wallet.points_balance != points:  # noqa: ASYNC110 - another process's doing
+            while (await read()).wallet.points_balance != points:  # noqa: ASYNC110 - another process changes it
                 await asyncio.sleep(0.05)
     [delivery, *_] = stack.ask("GET", "trifft/acme/webhook")["deliveries"]
     assert (delivery["event"], delivery["status"]) == ("wallet_credited", 202)
 
 
 async def test_an_undo_on_another_ticket_leaves_a_note_in_both(stack: Stack) -> None:
-    """Peter has two tickets. What was typed into the note is text."""
+    """Peter has two tickets. The note shows what was typed as text."""
     panel = stack.look_up("acme", 4726)
     assert panel["points"] == "220"
     assert "40 points added" in stack.press("acme", 4726, panel, AWARD, points="40", note="{{ticket.id}} None")
@@ -146,7 +146,7 @@ async def test_an_undo_on_another_ticket_leaves_a_note_in_both(stack: Stack) -> 
 
 
 async def test_a_refusal_that_gorgias_hides_is_on_the_next_panel(stack: Stack) -> None:
-    """On the panel of this member only, and until a press is answered."""
+    """It is only on this member's panel, and until a press is answered."""
     switches = stack.ask("GET", "gorgias/acme/switches")
     stack.ask("PUT", "gorgias/acme/switches", switches | {"hide_refusals": True})
     panel = stack.look_up("acme", 4725)
@@ -163,7 +163,7 @@ async def test_a_refusal_that_gorgias_hides_is_on_the_next_panel(stack: Stack) -
 
 
 async def test_points_are_removed_where_the_shop_allows_it_and_given_back(stack: Stack) -> None:
-    """For a reason, at most 100 at once, with a note; the undo gives them back."""
+    """A removal needs a reason, is at most 100 points, and leaves a note. The undo gives the points back."""
     [zuzana] = stack.ask("GET", "trifft/bloom/members?q=zuzana@example.org")
     before, after = (
         f"{points:,}".replace(",", "\N{NO-BREAK SPACE}") for points in (zuzana["points"], zuzana["points"] - 50)
@@ -193,7 +193,7 @@ async def test_points_are_removed_where_the_shop_allows_it_and_given_back(stack:
 
 
 async def test_agent_day(page: Page, stack: Stack) -> None:
-    """Sees a member, copies a value, and sees a change only after the next ticket event."""
+    """The agent sees a member, copies a value, and sees a change only after the next ticket event."""
     await open_ticket(page, stack, "acme", 4711)
     calls = stack.ask("GET", "gorgias/acme/calls")
     await page.reload()
@@ -262,7 +262,7 @@ async def test_agent_day(page: Page, stack: Stack) -> None:
 
 
 async def test_points_are_offered_only_where_they_can_be_added(page: Page, stack: Stack) -> None:
-    """Above the first line for a member, and not for a stranger."""
+    """The button is above the first line of a member, and absent for a stranger."""
     add = action(page, "Add Loyalty Points")
     for ticket_id, words, count in (
         (4713, "No loyalty member", 0),
@@ -277,7 +277,7 @@ async def test_points_are_offered_only_where_they_can_be_added(page: Page, stack
 
 
 async def measure(place: Locator, axis: Literal["x", "y"] = "x") -> tuple[float, float]:
-    """Where it begins, and its height, once it is drawn: the page may be drawing it anew at this moment."""
+    """Return the element's top and height once it is drawn: the page may be redrawing it at this moment."""
     async with asyncio.timeout(30):
         while (box := await place.bounding_box()) is None:
             await expect(place).to_be_visible()
@@ -285,7 +285,7 @@ async def measure(place: Locator, axis: Literal["x", "y"] = "x") -> tuple[float,
 
 
 async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack: Stack) -> None:
-    """Of a customer without an e-mail, so that TRIFFT is not asked a dozen times. The toast is of another ticket."""
+    """The customer has no e-mail, so TRIFFT is not asked a dozen times. The toast is about another ticket."""
     names = [f"tag with a long name {number}" for number in range(1, 13)]
     for name in names[:-1]:
         stack.ask("POST", "gorgias/acme/tickets/4714/events", {"event": "add-tag", "value": name})
@@ -310,7 +310,7 @@ async def test_many_tags_and_a_toast_leave_the_ticket_readable(page: Page, stack
 
 
 async def test_a_click_is_kept_while_the_ticket_changes(page: Page, stack: Stack) -> None:
-    """The page is not drawn anew under a button that is held down. Of a customer for whom TRIFFT is not asked."""
+    """The page does not redraw a button that is held down. TRIFFT is not asked for this customer."""
     await open_ticket(page, stack, "acme", 4714)
     button, tags = page.get_by_test_id("event-add-tag"), page.locator(".tag")
     before = await tags.count()
@@ -325,7 +325,7 @@ async def test_a_click_is_kept_while_the_ticket_changes(page: Page, stack: Stack
 
 @pytest.mark.parametrize("path", ["/trifft-admin/acme/", f"/trifft-admin/acme/members/{JANA}"])
 async def test_page_of_trifft_admin_is_accessible(page: Page, stack: Stack, path: str) -> None:
-    """No violation that axe-core knows of, wide and light, narrow and dark. Other tests look at the helpdesk."""
+    """axe-core finds no violation, wide and light, narrow and dark. Other tests check the helpdesk."""
     await page.goto(stack.url + path)
     await page.wait_for_load_state("networkidle")
     await expect_accessible(page)
@@ -335,7 +335,7 @@ async def test_page_of_trifft_admin_is_accessible(page: Page, stack: Stack, path
 
 
 async def test_an_award_is_noted_and_shown_by_itself_and_can_be_undone(page: Page, stack: Stack) -> None:
-    """No ticket event by hand after the first look; the undo asks for nothing, and works once."""
+    """After the first look no ticket event is fired by hand. The undo asks for nothing, and works once."""
     stack.ask("PATCH", f"trifft/acme/members/{JANA}", {"points": 1240})
     await look_up(page, stack, "acme", 4711, "1,240")
     await expect(action(page, AWARD)).to_have_count(1)
@@ -382,9 +382,9 @@ async def test_an_award_is_noted_and_shown_by_itself_and_can_be_undone(page: Pag
 
 
 async def test_points_that_are_spent_cannot_be_taken_back(page: Page, stack: Stack) -> None:
-    """A double click gives them once; the member spends them in the shop, between the award and the undo.
+    """A double click gives the points once. The member spends them in the shop before the undo.
 
-    If Gorgias hides the refusal, the next panel says it.
+    If Gorgias hides the refusal, the next panel shows it.
     """
     await look_up(page, stack, "acme", 4718, "560")
     await expect(await press(page, AWARD, {"Points to add": "50"}, clicks=2)).to_contain_text(re.compile(r"A-\d+"))
@@ -414,8 +414,8 @@ async def test_points_that_are_spent_cannot_be_taken_back(page: Page, stack: Sta
     await expect(row(page, "Last try")).to_contain_text("Enter whole points from 1 to 500, for example 100.")
 
 
-async def test_an_answer_that_is_lost_is_being_checked_and_then_settled(page: Page, stack: Stack) -> None:
-    """TRIFFT books the points and its answer is lost; the first answer to the note is lost, too. One note of each."""
+async def test_an_award_whose_answer_is_lost_is_checked_and_then_settled(page: Page, stack: Stack) -> None:
+    """TRIFFT books the points and its answer is lost; so is the first answer to the note. Each note appears once."""
     await look_up(page, stack, "acme", 4721, "4,000")
     stack.ask("POST", "trifft/acme/faults", {"operation": "credit", "kind": "lost_answer", "times": 1})
     stack.ask("POST", "gorgias/acme/faults", {"operation": "create_message", "kind": "lost_answer", "times": 1})
@@ -438,8 +438,8 @@ async def test_an_answer_that_is_lost_is_being_checked_and_then_settled(page: Pa
     await expect(row(page, "Given by support")).not_to_contain_text("being checked")
 
 
-async def test_a_shop_with_reasons_and_a_limit_says_what_it_wants(page: Page, stack: Stack) -> None:
-    """On a narrow screen: a reason must be named, and a member's limit is 300 points a day. Points can be removed."""
+async def test_a_shop_with_reasons_and_a_limit_names_both(page: Page, stack: Stack) -> None:
+    """The screen is narrow. A reason is required, and a member's limit is 300 points a day. Points can be removed."""
     [zuzana] = stack.ask("GET", "trifft/bloom/members?q=zuzana@example.org")
     await look_up(page, stack, "bloom", 4728, "500")
     await page.set_viewport_size(NARROW)

@@ -1,4 +1,4 @@
-"""The processes where the environment names a proxy, as companies' machines do, and where a setting does."""
+"""The processes where the environment names a proxy, as companies' machines do, and where a setting names one."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ JANA = ("--email", "jana@example.com", "--points", "1240")
 
 @dataclass(frozen=True)
 class Shop:
-    """Both processes with acme installed, and what its operator calls them with."""
+    """Both processes with acme installed, and the operator's settings."""
 
     helpdesk: Helpdesk
     proxy: Proxy
@@ -43,7 +43,7 @@ class Shop:
     environment: dict[str, str]
 
     async def run(self, *arguments: str) -> tuple[int, str]:
-        """The operator's command: its exit code, and all that it printed."""
+        """Run the operator's command; return its exit code and all that it printed."""
         async with run_forked("gateway.cli:main", *arguments, env=self.environment, cwd=self.folder) as process:
             out, errors = await process.communicate()
             assert process.returncode is not None
@@ -65,7 +65,7 @@ class Shop:
         return await self.run("install", "acme", "--gorgias-url", f"{gorgias_url}/gorgias/acme", *options)
 
     async def ask_widget(self) -> dict[str, str]:
-        """As Gorgias asks for Jana's ticket."""
+        """Ask for the widget of Jana's ticket as Gorgias does."""
         [integration] = self.helpdesk.account.state.integrations.values()
         url = integration.http.url
         for name, value in (("email", "jana@example.com"), ("id", "4711")):
@@ -90,7 +90,7 @@ async def read_listening(process: Forked | asyncio.subprocess.Process, field: st
 
 @asynccontextmanager
 async def run_shop(folder: Path, **settings: str) -> AsyncIterator[Shop]:
-    """`settings` are both processes' own; all variables that are known for it name the proxy."""
+    """Run both processes with `settings`. All known proxy variables name the proxy."""
     async with AsyncExitStack() as stack:
         helpdesk = await stack.enter_async_context(run_helpdesk())
         proxy = await stack.enter_async_context(run_proxy())
@@ -129,8 +129,8 @@ async def test_proxy_of_the_environment_sees_nothing(tmp_path: Path) -> None:
     assert shop.proxy.lines == []
 
 
-async def test_proxy_of_the_settings_is_the_way_to_trifft_and_gorgias_alone(tmp_path: Path) -> None:
-    """Also of the operator's command. Its user and password are in no line that anybody prints."""
+async def test_only_calls_of_trifft_and_gorgias_use_the_proxy_of_the_settings(tmp_path: Path) -> None:
+    """The operator's command uses it, too. No printed line shows the proxy's user or password."""
     async with run_proxy() as proxy:
         address = proxy.url.replace("://", "://clerk:s3cret@")
         async with run_shop(tmp_path, LOYALTY_HTTP_PROXY=address, GATEWAY_HTTP_PROXY=address) as shop:
@@ -153,7 +153,7 @@ async def test_proxy_of_the_settings_is_the_way_to_trifft_and_gorgias_alone(tmp_
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Of trifft.test, signed by itself: the certificate's file, and its key's."""
+    """Make a self-signed certificate for trifft.test; return the files of certificate and key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "trifft.test")])
     now = datetime.now(UTC)
@@ -175,7 +175,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 @asynccontextmanager
 async def run_trifft_over_https(folder: Path) -> AsyncIterator[str]:
-    """Its URL on this machine; its certificate, in `folder`, is of trifft.test."""
+    """Yield its URL on this machine. Its certificate, in `folder`, is for trifft.test."""
     certificate, key = make_certificate(folder)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)
@@ -188,7 +188,7 @@ async def run_trifft_over_https(folder: Path) -> AsyncIterator[str]:
 
 
 async def test_trifft_over_https_is_reached_by_a_tunnel_that_the_proxy_cannot_read(tmp_path: Path) -> None:
-    """An interpreter of its own: it reads at its start whom it trusts."""
+    """The process is a new interpreter, since it reads the trusted certificates at its start."""
     async with run_trifft_over_https(tmp_path) as url, run_proxy() as proxy:
         proxy.lead_to(url)
         settings = {
