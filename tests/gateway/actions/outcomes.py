@@ -9,7 +9,7 @@ NAME = "Jana Nováková"
 
 
 def make_award(state: pb.AwardState.ValueType, **fields: Any) -> pb.Award:  # noqa: ANN401 - any field
-    """100 points of Ana's, A-10482, made at 13:02 in Bratislava on the day of the tests."""
+    """Award A-10482: Ana gave 100 points at 13:02 in Bratislava, on the day of the tests."""
     known: dict[str, Any] = {"award_id": "A-10482", "points": 100, "claimed_agent_name": "Ana"}
     award = pb.Award(**(known | fields), state=state)
     award.create_time.FromDatetime(datetime(2026, 11, 23, 12, 2, tzinfo=UTC))
@@ -27,14 +27,14 @@ def make_reversal(
     member_name: str = NAME,
     **fields: Any,  # noqa: ANN401 - any field
 ) -> pb.ReverseAwardResponse:
-    """The same by Ben, A-10483, taking A-10482 back."""
+    """Reversal A-10483: Ben takes A-10482 back at the same time."""
     known: dict[str, Any] = {"award_id": "A-10483", "reverses": "A-10482", "claimed_agent_name": "Ben", "debit": True}
     award = make_award(state, **(known | fields))
     return pb.ReverseAwardResponse(award=award, replayed=replayed, member_name=member_name)
 
 
 def make_deduction(state: pb.AwardState.ValueType, **fields: Any) -> pb.AwardPointsResponse:  # noqa: ANN401 - any field
-    """50 points of Jana's that Ana removed, A-12."""
+    """Deduction A-12: Ana removed 50 of Jana's points."""
     known: dict[str, Any] = {"award_id": "A-12", "points": 50, "reason": "Correction", "debit": True}
     return make_response(state, **(known | fields))
 

@@ -1,4 +1,4 @@
-"""Links, merges, moves and presses in any order: no points go to a member whom panel and ticket do not both name."""
+"""Links, merges, moves and presses in any order: points go only to a member whom both panel and ticket name."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ async def open_world(edge: Edge) -> AsyncIterator[World]:
 
 @pytest.fixture(autouse=True)
 def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is remembered for a while is older than a step, and no step waits."""
+    """Nothing is remembered from one step to the next, so no step waits."""
     monkeypatch.setattr("gateway.links.service._REMEMBER_S", 0.0)
     for name in ("_REMEMBER_S", "_REMEMBER_FAILURE_S"):
         monkeypatch.setattr(f"gateway.customers.memory.{name}", 0.0)
@@ -41,7 +41,9 @@ async def test_link_follows_its_customer_and_pays_the_member(edge: Edge, redirec
         panel = await see(world, 4713)
         assert await world.award(panel, 4713) == "applied"
         world.merge(103, 104, redirects=redirects)
-        assert await world.award(panel, 4713) == "OTHER_CUSTOMER"  # until the next event the link is the old customer's
+        assert (
+            await world.award(panel, 4713) == "OTHER_CUSTOMER"
+        )  # until the next event the link belongs to the old customer
         moved = await see(world, 4713)
         assert (moved.member_id, moved.found_by) == ("m-3", LINKED)
         assert await world.award(moved, 4714) == "applied"
@@ -64,7 +66,7 @@ async def test_link_decides_before_the_addresses(edge: Edge) -> None:
 
 TICKET_IDS, CUSTOMER_IDS = st.sampled_from(sorted(TICKETS)), st.sampled_from(sorted(TICKETS.values()))
 MEMBER_IDS, PANELS = st.sampled_from(sorted(MEMBERS)), st.integers(0, 9)
-# Nobody is found by these, nor by the e-mail addresses of SELDOM that are written as a member's id or number.
+# These addresses find no member. Nor do the e-mail addresses of SELDOM, which look like a member's id or number.
 OTHERS: list[Channel] = [("whatsapp", "+421900000002"), ("chat", "id-103"), ("phone", "m1@example.com")]
 CHANNELS = st.sampled_from([*(one for each in MEMBERS.values() for one in each), *OTHERS])
 PRESSES = st.tuples(st.sampled_from(["award", "award", "deduct", "undo"]), PANELS, TICKET_IDS)
@@ -85,7 +87,7 @@ UNLINK: list[Step] = [("unlink", 0, 4713), ("show", 4713)]
 PRESS: list[Step] = [("deduct", 0, 4713), ("undo", 0, 4713), ("award", 0, 4713), ("award", 0, 4712), ("award", 1, 4713)]
 LINK_4714: list[Step] = [("show", 4714), ("link", 0, 4714, "m-3"), ("show", 4714), ("unlink", 0, 4714)]
 LEFT: list[Step] = [("take", 102, ADDRESSES[102]), ("merge", 104, 102, False), ("show", 4712), ("award", 0, 4712)]
-# What random steps seldom meet.
+# Steps that random examples rarely combine.
 SELDOM: list[list[Step]] = [
     [*LINK, *PRESS, ("forget", "m-3"), *PRESS, ("show", 4713), *PRESS],
     [*LINK, *UNLINK, ("give", 103, ("email", "m-3")), *PRESS],
@@ -111,14 +113,15 @@ def with_examples(test: Any) -> Any:  # noqa: ANN401 - a test
 @given(steps=st.lists(STEPS, min_size=4, max_size=20), remembers_links=st.booleans())
 @settings(max_examples=15)
 @with_examples
-async def test_points_go_to_the_panels_member_on_a_ticket_of_theirs_only(
+async def test_points_go_only_to_the_panels_member_on_their_own_ticket(
     edge: Edge,
     steps: list[Step],
     remembers_links: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """Panels of before are pressed after whatever came since, on any ticket.
+    """Earlier panels are pressed on any ticket, after any change since.
 
-    The customer of that ticket has then the address or the link by which the panel's member was found.
+    A press may give points only if the ticket's customer still has the address or the link that found the panel's
+    member.
     """
     async with open_world(edge) as world:
         with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""What a shop's limits and reasons make of an award, as its agents read it."""
+"""How agents read a shop's limits and reasons in the answer to an award."""
 
 import grpc
 import pytest
@@ -71,7 +71,7 @@ async def test_limit_says_how_much_is_used_and_left(
     st.integers(1, 10**9),
     st.integers(0, 10**9),
 )
-def test_no_limit_ever_offers_nothing(limit: str, maximum: int, used: int) -> None:
+def test_refusal_by_any_limit_names_points_that_can_be_added(limit: str, maximum: int, used: int) -> None:
     metadata = make_limit(limit, maximum, used).metadata
     error = LoyaltyCallError(
         "LIMIT_EXCEEDED", "", code=grpc.StatusCode.FAILED_PRECONDITION, metadata=metadata, is_answered=True
@@ -92,17 +92,17 @@ def test_no_limit_ever_offers_nothing(limit: str, maximum: int, used: int) -> No
         ({"max_points_per_award": 500, "max_points_per_member_day": 200}, "200", "100"),
     ],
 )
-async def test_points_malformed_are_told_what_one_award_may_have(
+async def test_malformed_points_are_answered_with_the_most_of_one_award(
     gateway: Gateway, scripted: ScriptedLoyalty, merchant: dict[str, int], most: str, example: str
 ) -> None:
-    """The least of the shop's limits; 0 on the wire is no limit, and an absent field has the contract's default."""
+    """The lowest of the shop's limits counts. 0 on the wire is no limit; an absent field has the contract's default."""
     scripted.merchant = pb.Merchant(time_zone="UTC", locale="en", **merchant)  # type: ignore[arg-type] # any field
     body = await (await gateway.press(points="ten")).json()
     assert body["message"] == f"Not added. Enter whole points from 1 to {most}, for example {example}."
 
 
-async def test_points_above_the_limit_are_told_the_same(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Not the limit that was met, where another one is lower still."""
+async def test_points_above_the_limit_get_the_same_answer(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """The answer names the lowest limit, not the one that refused the award."""
     scripted.merchant = pb.Merchant(time_zone="UTC", locale="en", max_points_per_member_day=300)
     scripted.award = make_limit("per_award", 500, 0)
     body = await (await gateway.press(points="501")).json()
@@ -115,7 +115,7 @@ async def test_reason_goes_with_the_award(gateway: Gateway, scripted: ScriptedLo
     assert scripted.award_requests[0].reason == "Late delivery"
 
 
-async def test_reason_that_is_none_of_the_shops_names_them(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_unknown_reason_is_answered_with_the_shops_reasons(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.extend(["Late delivery", "Damaged item", "Goodwill"])
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     response = await gateway.press(reason="Because")
@@ -126,15 +126,17 @@ async def test_reason_that_is_none_of_the_shops_names_them(gateway: Gateway, scr
     )
 
 
-async def test_reason_of_a_list_that_is_new_asks_for_a_new_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_reason_of_a_list_unknown_here_asks_for_a_new_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     """The loyalty service may know of a shop's reasons some seconds before this process does."""
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press(reason="Because")).json()
     assert body["message"] == ("Not added. The reason is not one of this shop's. Add or remove a tag, then try again.")
 
 
-async def test_reason_that_the_button_cannot_ask_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """The shop has turned reasons on and was not installed again: an agent has no field to choose one in."""
+async def test_reason_required_by_a_shop_whose_button_has_no_field_for_it(
+    gateway: Gateway, scripted: ScriptedLoyalty
+) -> None:
+    """The shop turned reasons on and was not installed again, so an agent has no field to choose one in."""
     scripted.merchant.award_reasons.append("Goodwill")
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press()).json()

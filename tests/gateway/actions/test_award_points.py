@@ -154,7 +154,7 @@ REPEATED: list[tuple[datetime | None, str]] = [
 async def test_award_of_another_panel_says_how_to_give_more(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    """It stands for this number for a while. Then, too, this panel has had its answer for it: another has not."""
+    """The award counts as this press for a while. This panel keeps that answer; a new panel can add the points."""
     for expire_time, advice in REPEATED:
         with subtests.test(expire_time=expire_time, advice=advice):
             scripted.award = make_response(pb.AWARD_STATE_APPLIED, replayed=True, request_id="another-panel")
@@ -204,7 +204,7 @@ UNDONE_SINCE: list[tuple[pb.Award | None, str]] = [
 ]
 
 
-async def test_award_that_was_undone_since_is_not_called_added_only(
+async def test_award_that_was_undone_since_is_reported_as_undone(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     for reversal, message in UNDONE_SINCE:
@@ -246,7 +246,7 @@ IN_DOUBT: list[pb.AwardPointsResponse | Failure] = [
 async def test_award_that_may_have_been_sent_is_not_called_a_failure(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    """A status without a reason, an internal error, an answer of a newer service: none says that nothing was sent."""
+    """No reason, an internal error, or an answer of a newer service: none of them says that nothing was sent."""
     for outcome in IN_DOUBT:
         with subtests.test(outcome=outcome):
             scripted.award = outcome
@@ -258,7 +258,7 @@ async def test_award_that_may_have_been_sent_is_not_called_a_failure(
             )
 
 
-async def test_award_store_down_is_said_to_the_agent(own_gateway: Gateway, folder: Path) -> None:
+async def test_award_tells_the_agent_that_our_store_is_down(own_gateway: Gateway, folder: Path) -> None:
     with closing(sqlite3.connect(folder / "gateway.db")) as database:
         database.execute("ALTER TABLE installations RENAME TO away")
         response = await own_gateway.press()
@@ -270,7 +270,7 @@ async def test_award_store_down_is_said_to_the_agent(own_gateway: Gateway, folde
 async def test_award_that_the_loyalty_service_cannot_put_on_record_is_refused(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
-    """It has said so itself, and then nothing was sent."""
+    """The loyalty service says itself that its store is down, so nothing was sent."""
     scripted.award = Failure(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", retry_after_s=2)
     response = await gateway.press()
     body = await response.json()
@@ -279,7 +279,7 @@ async def test_award_that_the_loyalty_service_cannot_put_on_record_is_refused(
 
 
 async def test_award_that_never_left_is_safe_to_repeat(own_gateway: Gateway, loyalty: Loyalty) -> None:
-    """An earlier click of the same panel may have booked points, so no more is said than of this one."""
+    """An earlier click of the same panel may have booked points, so the answer speaks of this click only."""
     await loyalty[2].stop(None)
     response = await own_gateway.press()
     body = await response.json()
@@ -370,7 +370,7 @@ def test_points_are_whole_or_refused(text: str) -> None:
 
 
 async def test_award_json_and_query(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Numbers and nulls may come as such, and a parameter may stand in the URL."""
+    """JSON may hold numbers and nulls, and the URL may hold parameters."""
     scripted.award = APPLIED
     response = await gateway.session.post(
         f"{gateway.url}/gorgias/actions/award-points?ticket_id=4711&token={gateway.credential}",
@@ -431,7 +431,7 @@ async def test_award_note_too_long_or_hostile(gateway: Gateway, scripted: Script
 
 
 async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Retyped values change nothing; another ticket, agent or panel does."""
+    """Other points or notes on the same panel change nothing. Another ticket, agent or panel is another request."""
     scripted.award = APPLIED
     values = {"award_token": gateway.tokens.make("member-1", PETER), "ticket_id": "4726"}
     await gateway.press(**values, agent_email="ana@acme.example")
@@ -445,7 +445,7 @@ async def test_award_double_click_is_one_request_id(gateway: Gateway, scripted: 
     assert len(set(ids)) == 4
 
 
-async def test_award_agents_who_look_alike_press_for_themselves(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_award_agents_who_look_alike_make_different_requests(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = APPLIED
     panel = gateway.tokens.make("member-1")
     names = ["Zoë", "ZOë", "ZOË", "Zoe", "Zoe\u0308"]
@@ -471,7 +471,7 @@ NO_TOKENS: list[str] = ["", "None", "{{award_token}}"]
 
 
 async def test_award_without_a_token(gateway: Gateway, subtests: pytest.Subtests) -> None:
-    """TRIFFT does not answer, or the panel is an old one: its first line says why, and we do not."""
+    """TRIFFT does not answer, or the panel is old. The panel's first line says why; the answer points to it."""
     for token in NO_TOKENS:
         with subtests.test(token=token):
             response = await gateway.press(award_token=token)
@@ -495,7 +495,7 @@ NO_MEMBERS: list[tuple[str, str, str]] = [
 async def test_award_without_a_member_says_why_as_the_panel_does(
     gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
-    """The conservative template has its button on every panel; the other one has none here."""
+    """The conservative template has its button on every panel; the other template has no button here."""
     helpdesk.answer("GET /customers/101", {"id": 101, "channels": []})
     for email, reason, why in NO_MEMBERS:
         with subtests.test(email=email, reason=reason, why=why):
@@ -509,7 +509,7 @@ async def test_award_without_a_member_says_why_as_the_panel_does(
 
 
 async def test_award_foreign_or_forged_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Another shop's panel, a tampered one and plain nonsense read the same."""
+    """Another shop's panel, a tampered panel and plain nonsense get the same answer."""
     own = gateway.tokens.make("member-1")
     for token in (gateway.tokens.make("member-1", shop="bloom"), own[:-2], "x." + own, "nonsense", "é", "x" * 5000):
         response = await gateway.press(award_token=token)

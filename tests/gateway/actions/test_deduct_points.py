@@ -1,4 +1,4 @@
-"""`POST /gorgias/actions/deduct-points`: points are removed, where the shop allows it, as an award adds them."""
+"""`POST /gorgias/actions/deduct-points`: removes points as an award adds them, where the shop allows it."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ _OFF = "Not removed: this shop does not let support remove points. Ask a manager
 
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
-    """One that lets support remove points."""
+    """A shop that lets support remove points."""
     shop.scripted.merchant.max_points_per_deduction = 200
     return shop
 
@@ -105,7 +105,7 @@ UNDONE_SINCE: list[tuple[pb.AwardState.ValueType, str]] = [
 ]
 
 
-async def test_deduction_that_was_undone_since_is_not_called_removed_only(
+async def test_deduction_that_was_undone_since_is_reported_as_undone(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     for state, message in UNDONE_SINCE:
@@ -223,7 +223,7 @@ async def test_deduction_without_a_reason_is_not_sent(
     assert scripted.award_requests == []
 
 
-async def test_deduction_for_a_reason_that_is_none_of_the_shops(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_deduction_for_an_unknown_reason(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.append("Fraud")
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     body = await (await gateway.press_deduct(reason="Because")).json()
@@ -242,7 +242,7 @@ async def test_deduction_for_a_reason_that_is_none_of_the_shops(gateway: Gateway
         ({}, _OFF),
     ],
 )
-async def test_points_malformed_are_told_what_one_deduction_may_have(
+async def test_malformed_points_are_answered_with_the_most_of_one_deduction(
     gateway: Gateway, scripted: ScriptedLoyalty, merchant: dict[str, Any], message: str
 ) -> None:
     scripted.merchant = pb.Merchant(time_zone="UTC", locale="en", **merchant)
@@ -250,14 +250,14 @@ async def test_points_malformed_are_told_what_one_deduction_may_have(
     assert body["message"] == message
 
 
-def test_points_malformed_in_a_shop_that_cannot_be_asked_for_are_not_called_forbidden() -> None:
+def test_malformed_points_in_a_shop_that_cannot_be_read_are_not_called_forbidden() -> None:
     error = RequestError("points must be a whole number from 1", field="points")
     message = say_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE)
     assert message == "Not removed. Enter whole points, for example 100."
 
 
-async def test_token_of_each_button_is_none_of_another(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Points are never removed by a panel that could only add them, nor the other way round."""
+async def test_token_of_one_button_is_refused_by_the_others(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """A panel's tokens only add, only remove or only undo points."""
     scripted.award = make_deduction(APPLIED)
     award, deduct = (gateway.tokens.make("member-1", debit=debit) for debit in (False, True))
     undo = gateway.tokens.make_undo("A-12")
@@ -297,20 +297,20 @@ async def test_panel_without_a_token_says_why(gateway: Gateway, subtests: pytest
             assert (await (await gateway.press_deduct(deduct_token=word)).json())["message"] == message
 
 
-async def test_button_of_a_shop_that_has_turned_it_off_says_so(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """It stays in Gorgias until the shop is installed again, and its panels have no token for it any more."""
+async def test_button_that_the_shop_has_turned_off_says_so(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """The button stays in Gorgias until the shop is installed again, and its panels have no token for it any more."""
     scripted.merchant.max_points_per_deduction = 0
     assert (await (await gateway.press_deduct(deduct_token="")).json())["message"] == _OFF
 
 
-def test_panel_without_a_token_in_a_shop_that_cannot_be_asked_for_is_not_called_forbidden() -> None:
+def test_panel_without_a_token_in_a_shop_that_cannot_be_read_is_not_called_forbidden() -> None:
     error = AwardTokenError("none", is_absent=True)
     message = say_award_refusal(error, DEFAULT_SHOP, NOW, direction=REMOVE)
     assert message == f"Not removed: points cannot be removed with this panel. {TAG_ADVICE}"
 
 
 async def test_deduction_and_award_of_one_panel_are_two(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """A double click on either is one; another panel's is another."""
+    """A double click on either button is one request. Another panel makes another request."""
     scripted.snapshot = make_snapshot()
     scripted.award = make_deduction(APPLIED)
     panel = await (await gateway.get_widget()).json()
@@ -331,7 +331,7 @@ async def test_deduction_on_another_customers_ticket_is_refused(gateway: Gateway
     assert scripted.award_requests == []
 
 
-async def test_panel_can_remove_points_where_the_shop_lets_it_and_the_member_gets_points(
+async def test_panel_can_remove_points_where_the_shop_allows_it_and_the_member_gets_points(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
     scripted.snapshot = make_snapshot()
@@ -345,7 +345,7 @@ async def test_panel_can_remove_points_where_the_shop_lets_it_and_the_member_get
     assert (blocked["add_points"], blocked["deduct_token"]) == ([], NoTokenReason.NO_POINTS)
 
 
-async def test_panel_of_a_shop_that_allows_none_has_no_token_for_it(
+async def test_panel_of_a_shop_that_forbids_deductions_has_no_token_for_them(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
     scripted.merchant.max_points_per_deduction = 0

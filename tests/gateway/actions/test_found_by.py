@@ -1,4 +1,4 @@
-"""Presses in panels whose member was found by another address, or by a link: only while the customer still has it."""
+"""Presses in panels whose member was found by another address or by a link: the customer must still have it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ IDENTIFIED_BY = {
 
 
 class Desk:
-    """Jana's ticket 4711, and the presses in panels of each kind."""
+    """Jana's ticket 4711, and presses in panels whose member was found in different ways."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop, self.links = shop, LinkStore(shop.database, KEYS)
@@ -74,7 +74,7 @@ class Desk:
         return await gateway.press(award_token=tokens.make(gateway.merchant_id, "member-1", **found))
 
     async def check_refused(self, kind: FoundBy, status: int, reason: str, words: str = "") -> None:
-        """Nothing is sent, and nothing written."""
+        """Check that the press is refused, and that nothing is sent or written."""
         before = len(await self.shop.list_notes())
         response = await self.press(kind)
         body = await response.json()
@@ -96,7 +96,7 @@ async def test_press_says_by_what_the_member_was_found(desk: Desk, kind: FoundBy
     assert [request.identified_by for request in desk.shop.scripted.award_requests] == [IDENTIFIED_BY[kind]] * 2
 
 
-# What takes away what the panel's member was found by, though not all that the customer has.
+# Each change takes away the address or link that found the panel's member. Other addresses may stay.
 TAKEN: dict[str, tuple[FoundBy, Callable[[Desk], None]]] = {
     "another e-mail": (FoundBy.OTHER_EMAIL, lambda desk: desk.set_channels(("email", "new@example.com"))),
     "e-mail as a chat": (FoundBy.OTHER_EMAIL, lambda desk: desk.set_channels(("chat", "home@example.com"))),
@@ -126,7 +126,7 @@ async def test_gorgias_that_does_not_say_which_phones_the_customer_has(desk: Des
 
 
 async def test_link_counts_as_it_is_now(desk: Desk) -> None:
-    """Not as it was a second ago; not another member's; not another customer's."""
+    """The press reads the link anew. A link of another member or another customer does not count."""
     await desk.check_refused(FoundBy.LINK, 409, "OTHER_CUSTOMER")
     link_id = await desk.link()
     assert (await desk.press(FoundBy.LINK, "undo")).status == 200
@@ -142,7 +142,7 @@ async def test_link_counts_as_it_is_now(desk: Desk) -> None:
     assert (await desk.press(FoundBy.LINK, "deduct")).status == 200
 
 
-async def test_link_that_cannot_be_read_is_no_link(desk: Desk) -> None:
+async def test_link_that_cannot_be_read_lets_no_press_through(desk: Desk) -> None:
     await execute(desk.shop.database, "ALTER TABLE customer_links RENAME TO gone")
     try:
         await desk.check_refused(FoundBy.LINK, 503, "STORE_UNAVAILABLE")
@@ -150,8 +150,8 @@ async def test_link_that_cannot_be_read_is_no_link(desk: Desk) -> None:
         await execute(desk.shop.database, "ALTER TABLE gone RENAME TO customer_links")
 
 
-async def test_address_of_one_kind_is_none_of_another(desk: Desk) -> None:
-    """A member's id may look like an address."""
+async def test_address_counts_only_as_the_kind_that_found_the_member(desk: Desk) -> None:
+    """A member's id may look like an e-mail address."""
     await desk.link(JANA)
     gateway = desk.shop.gateway
     found = Identity(FoundBy.PHONE, JANA)

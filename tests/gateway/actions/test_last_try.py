@@ -1,4 +1,4 @@
-"""A refusal whose text Gorgias may hide: the member's next panel shows it, for a while."""
+"""Gorgias may hide the text of a refusal, so the member's next panel shows it for a while."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -28,13 +28,13 @@ SHOP = msgspec.structs.replace(DEFAULT_SHOP, zone=ZoneInfo("Europe/Bratislava"))
 
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
-    """One with a member."""
+    """A shop with a member."""
     shop.scripted.snapshot = make_snapshot("member-1")
     return shop
 
 
 def make_snapshot(member_id: str) -> pb.Snapshot:
-    """Of a member with an award that can be undone."""
+    """Make a snapshot of a member with an award that can be undone."""
     award = pb.Award(award_id="A-10482", points=100, state=pb.AWARD_STATE_APPLIED, ticket_id="4711")
     award.create_time.FromDatetime(NOW)
     award.reverse_expire_time.FromDatetime(NOW + timedelta(minutes=30))
@@ -53,13 +53,13 @@ async def look(gateway: Gateway) -> Mapping[str, Any]:
 
 
 def read_rows(panel: Mapping[str, Any]) -> list[str]:
-    """The row of both templates."""
+    """Read the row as both templates show it."""
     lines = [row["line"] for row in panel["last_try"]]
     assert panel["last_try_text"] == (lines[0] if lines else "–")
     return lines
 
 
-async def test_panel_shows_what_the_last_press_was_refused_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_panel_shows_why_the_last_press_was_refused(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     assert read_rows(await look(gateway)) == []
     metadata = {"limit": "per_ticket", "maximum": "500", "used": "380", "left": "120"}
     scripted.award = Failure(PRECONDITION, "LIMIT_EXCEEDED", metadata)
@@ -81,8 +81,8 @@ async def test_panel_shows_what_the_last_press_was_refused_for(gateway: Gateway,
         ("RATE_LIMITED", KEPT_PASSING),
     ],
 )
-def test_refusal_whose_cause_passes_is_no_news_when_it_has_passed(reason: str, kept: timedelta) -> None:
-    """An agent who reads "Try again in 1 minute" six minutes later waits for nothing."""
+def test_refusal_whose_cause_passes_is_shown_for_a_shorter_time(reason: str, kept: timedelta) -> None:
+    """An agent who reads "Try again in 1 minute" six minutes later would wait in vain."""
     refusals = LastRefusals()
     refusals.put("acme", "member-1", make_last_refusal("Not added.", reason, {}, NOW))
     assert refusals.find("acme", "member-1", NOW + kept - timedelta(seconds=1)) is not None
@@ -135,7 +135,7 @@ async def test_row_is_gone_after_an_undo(gateway: Gateway, scripted: ScriptedLoy
 
 
 async def test_refusal_is_on_no_other_members_panel(edge: Edge, gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Nor is it dropped by what happens to another member, or to one of the same number in another shop."""
+    """An event of another member, or of the same member id in another shop, does not remove it either."""
     scripted.award = BUSY
     await gateway.press()
     scripted.award = APPLIED
@@ -153,7 +153,9 @@ async def test_refusal_is_on_no_other_members_panel(edge: Edge, gateway: Gateway
 NO_MEMBERS: list[str] = ["x", "", "no-member"]
 
 
-async def test_refusal_of_a_panel_without_a_member_is_nobodys(gateway: Gateway, subtests: pytest.Subtests) -> None:
+async def test_refusal_of_a_panel_without_a_member_is_shown_on_no_panel(
+    gateway: Gateway, subtests: pytest.Subtests
+) -> None:
     for token in NO_MEMBERS:
         with subtests.test(token=token):
             await gateway.press(award_token=token)
@@ -169,14 +171,14 @@ async def test_refusal_that_agents_read_is_not_shown_again(folder: Path, loyalty
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def old_panels(folder: Path, loyalty: Loyalty) -> AsyncIterator[Gateway]:
-    """A gateway whose panels are old at once."""
+    """A gateway whose panels expire at once."""
     loyalty[0].snapshot = make_snapshot("member-1")
     async with run_gateway(folder, loyalty[1], award_token_life_s=-86_400 * 3650) as gateway:
         yield gateway
 
 
-async def test_old_panel_is_shown_on_the_new_one(old_panels: Gateway) -> None:
-    """It says whose it was; no more is needed."""
+async def test_refusal_of_an_old_panel_is_shown_on_the_new_one(old_panels: Gateway) -> None:
+    """An old token still names its member, which is enough to show the refusal."""
     panel = await look(old_panels)
     await old_panels.press(award_token=panel["award_token"])
     [row] = read_rows(await look(old_panels))
@@ -190,7 +192,7 @@ def make_refusal(**fields: Any) -> Refusal:  # noqa: ANN401 - any field
     return Refusal(**{"message": "Not added: x.", "time": NOW, **fields})
 
 
-def test_refusal_is_news_for_some_minutes_only() -> None:
+def test_refusal_is_shown_for_some_minutes_only() -> None:
     refusals, refusal = LastRefusals(), make_refusal()
     refusals.put("acme", "member-1", refusal)
     assert refusals.find("acme", "member-1", NOW + KEPT - timedelta(seconds=1)) == refusal
@@ -222,5 +224,5 @@ def test_members_are_not_kept_longer_than_their_refusals() -> None:
         (make_refusal(message="Odd"), "Odd at 13:55 (23 Nov)"),
     ],
 )
-def test_row_says_when_and_where_of_what_is_kept_for_days(refusal: Refusal, line: str) -> None:
+def test_row_names_day_agent_and_ticket(refusal: Refusal, line: str) -> None:
     assert say_last_try(refusal.message, refusal.time, SHOP, ticket_id=refusal.ticket_id, agent=refusal.agent) == line

@@ -37,7 +37,7 @@ NOT_FOUND, PRECONDITION = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PREC
 
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
-    """Where the support ID is Jana Nováková's."""
+    """A shop in which the support ID is Jana Nováková's."""
     shop.scripted.snapshot = make_snapshot()
     return shop
 
@@ -64,7 +64,7 @@ async def press_unlink(gateway: Gateway, link: Link, **values: str) -> aiohttp.C
     return await gateway.post("unlink-member", form | values)
 
 
-async def add_link(shop: Shop, links: LinkStore, member_id: str = "member-1", **changes: Any) -> Link:  # noqa: ANN401 - of a link
+async def add_link(shop: Shop, links: LinkStore, member_id: str = "member-1", **changes: Any) -> Link:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
         "customer_id": JANAS_ID,
         "support_id": "JN-4821",
@@ -80,14 +80,16 @@ async def find_link(shop: Shop, links: LinkStore) -> Link | None:
 
 
 async def check_refused(response: aiohttp.ClientResponse, shop: Shop, links: LinkStore) -> dict[str, Any]:
-    """Nothing was written or promised."""
+    """Check the problem answer, and that nothing was written or promised."""
     body: dict[str, Any] = await response.json()
     assert response.content_type == "application/problem+json"
     assert (await links.list_links(shop.gateway.merchant_id), await shop.list_notes()) == ([], [])
     return body
 
 
-async def test_customer_is_linked_by_the_support_id_and_the_answer_says_who_it_is(shop: Shop, links: LinkStore) -> None:
+async def test_customer_is_linked_by_the_support_id_and_the_answer_names_the_member(
+    shop: Shop, links: LinkStore
+) -> None:
     response = await press_link(shop.gateway, support_id="  'jn-4821' ")
     said = {
         "status": "applied",
@@ -122,7 +124,7 @@ async def test_second_click_is_the_same_link(shop: Shop, links: LinkStore) -> No
     assert len(await links.list_links(shop.gateway.merchant_id)) == 1
 
 
-async def test_clicks_at_once_are_one_link(shop: Shop, links: LinkStore) -> None:
+async def test_simultaneous_clicks_are_one_link(shop: Shop, links: LinkStore) -> None:
     responses = await asyncio.gather(*(press_link(shop.gateway) for _ in range(5)))
     assert sorted([(await one.json())["status"] for one in responses]) == ["applied", *["replayed"] * 4]
     assert len(await links.list_links(shop.gateway.merchant_id)) == len(await shop.list_notes()) == 1
@@ -141,7 +143,7 @@ async def test_customer_of_another_member_must_be_unlinked_first(shop: Shop, lin
 
 
 async def test_blocked_member_can_be_linked(shop: Shop, links: LinkStore) -> None:
-    """The panel shows that they are."""
+    """The panel shows that the member is blocked."""
     shop.scripted.snapshot = make_snapshot(member=pb.Member(status=pb.MEMBER_STATUS_BLOCKED))
     assert (await press_link(shop.gateway)).status == 200
     assert await find_link(shop, links) is not None
@@ -182,10 +184,10 @@ REFUSED: list[tuple[Script, int, str]] = [
 ]
 
 
-async def test_member_who_is_not_known_now_is_not_linked(
+async def test_member_whom_trifft_cannot_confirm_now_is_not_linked(
     shop: Shop, links: LinkStore, subtests: pytest.Subtests
 ) -> None:
-    """Held data is no answer: the support ID may be another member's now."""
+    """Held data is not enough: the support ID may be another member's now."""
     for snapshot, status, message in REFUSED:
         with subtests.test(snapshot=snapshot):
             shop.scripted.snapshot = snapshot
@@ -194,7 +196,7 @@ async def test_member_who_is_not_known_now_is_not_linked(
             assert (response.status, body["message"]) == (status, message)
 
 
-async def test_support_id_that_cannot_be_is_refused_before_anybody_is_asked(
+async def test_impossible_support_id_is_refused_before_any_request(
     shop: Shop, links: LinkStore, subtests: pytest.Subtests
 ) -> None:
     for typed in ("", "  ", '""', "\u200b", "x" * 101):
@@ -245,7 +247,7 @@ TICKETS: dict[str, tuple[Change, int, str, str]] = {
 }
 
 
-async def test_ticket_that_is_not_known_to_be_the_customers_changes_nothing(
+async def test_ticket_that_may_be_another_customers_changes_nothing(
     shop: Shop, links: LinkStore, subtests: pytest.Subtests
 ) -> None:
     for name, (change, status, reason, cause) in TICKETS.items():
@@ -272,7 +274,7 @@ async def test_ticket_that_is_not_known_to_be_the_customers_changes_nothing(
 async def test_customer_whose_channels_gorgias_does_not_say_is_not_linked(
     shop: Shop, links: LinkStore, subtests: pytest.Subtests
 ) -> None:
-    """Without them the link could not follow a merge. A merged customer is redirected, which is not followed."""
+    """Without channels the link could not follow a merge. The redirect of a merged customer is not followed."""
     for status in (301, 404, 503):
         with subtests.test(status=status):
             shop.helpdesk.answer(f"GET /customers/{JANAS_ID}", {}, status=status, Location="/api/customers/103")
@@ -291,7 +293,7 @@ async def test_press_without_a_ticket_is_refused(shop: Shop, links: LinkStore) -
     assert shop.helpdesk.requests == []
 
 
-async def test_agent_links_so_many_customers_in_the_shops_day(
+async def test_agent_can_link_only_so_many_customers_in_the_shops_day(
     folder: Path, loyalty: Loyalty, subtests: pytest.Subtests
 ) -> None:
     scripted, target, _ = loyalty
@@ -372,7 +374,7 @@ async def test_shop_without_notes_is_told_how_to_see_the_link(shop: Shop, links:
     assert body["message"] == "Unlinked from member JN-4821. Add or remove a tag to see it."
 
 
-async def test_database_that_does_not_say_what_happened_is_not_called_a_refusal(
+async def test_failed_database_call_is_not_reported_as_a_refusal(
     shop: Shop, links: LinkStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = await add_link(shop, links)
@@ -405,7 +407,7 @@ NO_TOKEN = [
 
 
 async def test_button_of_a_panel_without_its_token_says_why(shop: Shop, subtests: pytest.Subtests) -> None:
-    """The conservative template always has both."""
+    """The conservative template has both buttons on every panel."""
     for token, link_cause, unlink_cause in NO_TOKEN:
         for route, lead, cause in (("link", "Not linked", link_cause), ("unlink", "Not unlinked", unlink_cause)):
             if cause is None:
@@ -454,7 +456,7 @@ async def test_press_without_a_credential_is_refused(shop: Shop, links: LinkStor
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.integers(1, 10**18 - 1), st.integers(1, 2**63 - 1))
-def test_token_brings_back_what_it_was_made_of(merchant_id: str, customer_id: int, link_id: int) -> None:
+def test_link_token_holds_its_parts(merchant_id: str, customer_id: int, link_id: int) -> None:
     tokens = LinkTokens([b"k" * 32], life_s=86_400)
     now = NOW.now(NOW.tzinfo)
     link, unlink = tokens.make_link(merchant_id, customer_id), tokens.make_unlink(merchant_id, customer_id, link_id)
@@ -476,7 +478,7 @@ def test_token_brings_back_what_it_was_made_of(merchant_id: str, customer_id: in
 @given(st.text(max_size=200))
 @example("\ud800")
 def test_whatever_is_no_token_of_ours_is_refused(text: str) -> None:
-    """Also text that cannot be said in UTF-8."""
+    """The texts include some that UTF-8 cannot encode."""
     tokens = LinkTokens([b"k" * 32], life_s=86_400)
     with pytest.raises(AwardTokenError):
         tokens.parse_link(text, "acme", NOW)

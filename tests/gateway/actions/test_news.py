@@ -1,4 +1,4 @@
-"""Where an agent will hear of what is not known yet: only in a ticket that is sure to get a note."""
+"""The answer names the ticket that will get a note about an unknown outcome, but only if the note is certain."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,7 +32,7 @@ def make_doubt(**metadata: str) -> Failure:
 
 
 async def press(gateway: Gateway, ticket_id: str, **values: str) -> dict[str, Any]:
-    """On one of Peter's tickets, 4726 and 4727."""
+    """Press on one of Peter's tickets, 4726 or 4727."""
     token = gateway.tokens.make("member-1", PETER)
     answer = await gateway.press(**{"award_token": token, "ticket_id": ticket_id, **values})
     body: dict[str, Any] = await answer.json()
@@ -54,10 +54,10 @@ async def test_shop_that_wants_no_notes_promises_none(silent: Gateway, loyalty: 
     assert (await press(silent, "4726"))["message"] == f"{NOT_KNOWN} Ask a manager."
 
 
-async def test_award_in_doubt_names_the_ticket_that_will_hear_of_it(
+async def test_award_in_doubt_names_the_ticket_that_will_get_a_note(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
-    """Whichever of the customer's tickets the agent is in, and for an undo likewise."""
+    """This holds for an undo, too, and on any of the customer's tickets."""
     scripted.award = make_response(pb.AWARD_STATE_UNKNOWN, ticket_id="4726")
     assert (await press(gateway, "4726"))["message"] == f"{NOT_KNOWN} A note will appear in this ticket. Award A-10482."
     [request] = scripted.award_requests
@@ -73,12 +73,12 @@ async def test_award_in_doubt_names_the_ticket_that_will_hear_of_it(
 
 
 @pytest.mark.parametrize("award", [{}, {"ticket_id": "4726"}, {"ticket_id": "4726", "award_request_id": "a-service"}])
-async def test_award_that_nobody_pressed_here_promises_no_note(
+async def test_award_that_was_not_pressed_here_promises_no_note(
     gateway: Gateway, scripted: ScriptedLoyalty, award: dict[str, str]
 ) -> None:
-    """An internal service's, on whichever ticket; or a loyalty service of an older release does not tell of it."""
+    """An internal service made the award, or an older loyalty service does not say whose it is."""
     scripted.award = make_doubt(**award)
-    for _ in range(2):  # the note that a press itself has promised is about another award, which there is not
+    for _ in range(2):  # this press's own note is about another award, which does not exist
         message = (await press(gateway, "4726"))["message"]
         assert message == f"Not added. {CHECKING}. This can take 20 minutes or more."
 
@@ -97,7 +97,7 @@ async def test_award_of_another_request_promises_what_that_one_does(
 async def test_undo_that_was_pressed_elsewhere_before_names_that_ticket(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
-    """One panel is one undo, and it is on record with the ticket of its first press."""
+    """One panel is one undo, on record with the ticket of its first press."""
     scripted.reversal = make_reversal(pb.AWARD_STATE_UNKNOWN, ticket_id="4726")
     undo = gateway.tokens.make_undo("A-10482", PETER)
     for ticket_id, place in (("4726", "this ticket"), ("4727", "ticket 4726")):

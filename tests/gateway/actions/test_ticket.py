@@ -1,4 +1,4 @@
-"""The ticket of a press: asked about within the account's rate, and promised a note, before anything is sent."""
+"""The ticket of a press is checked within the account's rate, and its note is on record before anything is sent."""
 
 import asyncio
 import threading
@@ -29,14 +29,14 @@ Press: TypeAlias = "Callable[..., Any]"
 
 @pytest.fixture(params=["award", "undo"])
 def press(request: pytest.FixtureRequest, gateway: Gateway, scripted: ScriptedLoyalty) -> Press:
-    """Either button."""
+    """A press of either button."""
     scripted.award, scripted.reversal = APPLIED, UNDONE
     return gateway.press if request.param == "award" else gateway.press_undo
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_gateway(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
-    """With our usual share of the account's rate."""
+    """A gateway with our usual share of the account's rate."""
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
     async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target()) as running:
         yield running
@@ -44,7 +44,7 @@ async def own_gateway(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> Asy
 
 @asynccontextmanager
 async def locked(database: Database) -> AsyncIterator[None]:
-    """Others can read meanwhile, and not write."""
+    """Hold the lock for writing: others can read, but not write."""
     loop, begun, is_over = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def hold(_connection: Connection) -> None:
@@ -88,7 +88,7 @@ async def test_ticket_whose_number_hides_a_character_is_named_without_it(
 async def test_press_without_a_ticket_is_refused(
     press: Press, scripted: ScriptedLoyalty, helpdesk: Helpdesk, ticket_id: str
 ) -> None:
-    """Or it would evade the limit of its ticket, and leave no trace in one."""
+    """Such a press would evade the limit per ticket, and would leave no note."""
     response = await press(ticket_id=ticket_id)
     body = await response.json()
     assert (response.status, body["reason"]) == (400, "TICKET_MISSING")
@@ -99,7 +99,7 @@ async def test_press_without_a_ticket_is_refused(
     assert helpdesk.requests == []
 
 
-async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
+async def test_press_that_the_rate_does_not_allow_to_check_is_refused_for_a_moment(
     own_gateway: Gateway, loyalty: Loyalty, helpdesk: Helpdesk
 ) -> None:
     presses = (own_gateway.press, own_gateway.press_undo)

@@ -1,6 +1,6 @@
-"""Buttons on tickets of every owner: a press goes through only where Gorgias says that the ticket is Jana's.
+"""A press succeeds only where Gorgias says that the ticket is Jana's.
 
-All buttons ask alike: what Gorgias may answer is tried with one of them, and that each asks with each of them.
+All buttons ask in the same way: one of them is tried with all answers of Gorgias, and each with some.
 """
 
 from collections.abc import Callable
@@ -39,13 +39,13 @@ NOT_CHECKED = ". Gorgias did not say whose ticket this is. Nothing was changed. 
 
 @pytest.fixture
 def shop(shop: Shop) -> Shop:
-    """Where a press that gets through succeeds."""
+    """A shop in which a press that is let through succeeds."""
     shop.scripted.award, shop.scripted.reversal = APPLIED, UNDONE
     return shop
 
 
 class Button:
-    """One of the three."""
+    """One of the three buttons."""
 
     def __init__(self, gateway: Gateway, kind: str) -> None:
         buttons: dict[str, tuple[Press, str, Callable[..., str], str]] = {
@@ -75,7 +75,7 @@ def list_sent(scripted: ScriptedLoyalty) -> list[Any]:
 
 
 async def check_refused(response: aiohttp.ClientResponse, shop: Shop) -> dict[str, Any]:
-    """Nothing was sent, promised or written."""
+    """Check the problem answer, and that nothing was sent, promised or written."""
     body: dict[str, Any] = await response.json()
     assert response.content_type == "application/problem+json"
     assert (list_sent(shop.scripted), await shop.list_notes(), shop.helpdesk.writes) == ([], [], [])
@@ -87,7 +87,7 @@ def answer_ticket(helpdesk: Helpdesk, customer: object, ticket_id: object = 4711
 
 
 def answer_customer(helpdesk: Helpdesk, email: str | None, *channels: object, customer_id: object = JANAS_ID) -> None:
-    """The address of before is gone from the ticket's customer, who has these channels."""
+    """The ticket's customer loses the former address and gets these channels."""
     helpdesk.account.state.customers[JANAS_ID].email = email
     helpdesk.answer(CUSTOMER, {"id": customer_id, "email": email, "channels": list(channels)})
 
@@ -105,14 +105,14 @@ def give_to_the_stranger(helpdesk: Helpdesk) -> None:
 
 
 def merge(helpdesk: Helpdesk) -> None:
-    """Jana was merged into another, who has her address, too: where Gorgias points to is not followed."""
+    """Jana is merged into a customer who has her address, too. The gateway does not follow Gorgias' redirect."""
     answer_customer(helpdesk, "new@example.com")
     helpdesk.answer(CUSTOMER, status=301, Location=f"{helpdesk.make_target().gorgias_url}/api/customers/{STRANGERS_ID}")
     helpdesk.account.state.customers[STRANGERS_ID].email = JANA
 
 
 def redirect_ticket(helpdesk: Helpdesk) -> None:
-    """To one of the very customer's."""
+    """Gorgias redirects to a ticket of the same customer."""
     helpdesk.answer(TICKET, status=301, Location=f"{helpdesk.make_target().gorgias_url}/api/tickets/4711/")
 
 
@@ -145,7 +145,7 @@ OTHER_TICKETS: list[str] = ["4712", "4713", "4714", "4726"]
 async def test_panel_pressed_with_the_number_of_anothers_ticket_is_refused(
     button: Button, shop: Shop, subtests: pytest.Subtests
 ) -> None:
-    """Of a stranger, of a chat visitor without an address, of another member."""
+    """The other ticket belongs to a stranger, to a chat visitor without an address, or to another member."""
     for ticket_id in OTHER_TICKETS:
         with subtests.test(ticket_id=ticket_id):
             response = await button.press(ticket_id=ticket_id)
@@ -232,10 +232,10 @@ async def test_gorgias_that_does_not_say_which_addresses_the_customer_has(
     assert (response.status, body["message"]) == (503, button.lead + NOT_CHECKED)
 
 
-async def test_gorgias_that_is_too_slow_in_all_is_not_waited_for(
+async def test_gorgias_calls_share_the_time_of_the_press(
     folder: Path, loyalty: Loyalty, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The customer is asked for in what the ticket has left of the press's time, not in a time of its own."""
+    """The call about the customer gets what the call about the ticket has left of the time."""
     monkeypatch.setattr("gateway.actions.boundary._GORGIAS_SHARE", 0.05)
     helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
     helpdesk.account.faults.set(Fault(kind="hang", operation="*"))
@@ -257,7 +257,7 @@ EACH_REFUSAL: dict[str, tuple[Change, str, int, str]] = {
 
 
 @pytest.mark.parametrize("case", EACH_REFUSAL.values(), ids=EACH_REFUSAL.keys())
-async def test_no_button_is_pressed_on_a_ticket_that_is_not_surely_the_customers(
+async def test_every_button_is_refused_on_a_ticket_that_may_be_another_customers(
     button: Button, shop: Shop, case: tuple[Change, str, int, str]
 ) -> None:
     change, ticket_id, status, sentence = case
@@ -295,7 +295,7 @@ async def test_ticket_of_the_panels_customer_is_verified(button: Button, shop: S
 async def test_nothing_is_remembered_from_one_press_to_the_next(
     button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk
 ) -> None:
-    """Neither that the ticket was hers, nor that it was not."""
+    """A press checks the ticket anew, whatever the press before found."""
     owners = helpdesk.account.state.tickets[4711]
     statuses = []
     for customer_id in (JANAS_ID, STRANGERS_ID, JANAS_ID, STRANGERS_ID):
@@ -308,16 +308,16 @@ async def test_nothing_is_remembered_from_one_press_to_the_next(
 async def test_undo_of_an_award_on_another_ticket_of_the_same_customer(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
-    """The panel names the award: on which of the customer's tickets it is pressed is all the same."""
+    """The panel names the award, so any of the customer's tickets will do."""
     token = gateway.tokens.make_undo("A-10482", PETER)
     assert (await gateway.press_undo(undo_token=token, ticket_id="4727")).status == 200
     assert [request.ticket_id for request in scripted.reversal_requests] == ["4727"]
 
 
-async def test_panel_of_the_widget_is_pressed_for_whom_it_was_found(
+async def test_press_compares_the_panels_address_in_any_spelling(
     gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk
 ) -> None:
-    """Gorgias had put the address into the URL in another spelling than it has now."""
+    """The URL of the widget had another spelling of the address than Gorgias has now."""
     scripted.snapshot = make_snapshot()
     panel = await (await gateway.get_widget("Jana@EXAMPLE.com")).json()
     assert (await gateway.press(award_token=panel["award_token"])).status == 200
@@ -327,10 +327,10 @@ async def test_panel_of_the_widget_is_pressed_for_whom_it_was_found(
 
 
 @pytest.mark.parametrize("stale_reason", [pb.ERROR_REASON_UNSPECIFIED, pb.PROVIDER_TIMEOUT])
-async def test_award_says_of_when_the_panels_data_was(
+async def test_award_states_the_time_of_the_panels_data(
     gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType
 ) -> None:
-    """What the panel called old data lets no points through: then it is the time of the panel itself."""
+    """Old data would let no points through: for a panel with old data it is the time of the panel itself."""
     read = NOW - timedelta(hours=3, microseconds=1)
     scripted.snapshot = snapshot = make_snapshot(stale_reason=stale_reason)
     snapshot.fetch_time.FromDatetime(read)
@@ -343,7 +343,7 @@ async def test_award_says_of_when_the_panels_data_was(
 
 @ONE_BUTTON
 @pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00", b"\xff"])
-async def test_address_that_is_no_text_is_not_read_as_anothers(
+async def test_address_that_is_not_text_never_matches(
     button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, half: bytes
 ) -> None:
     customer = b'{"id": 101, "email": "jana%b@example.com"}' % half
@@ -353,7 +353,7 @@ async def test_address_that_is_no_text_is_not_read_as_anothers(
     assert (response.status, list_sent(scripted)) == (409, [])
 
 
-# Letters that some rule or other takes for one another.
+# Letters that one rule or another treats as equal.
 LOCALS = st.lists(
     st.sampled_from(["s", "S", "ß", "ẞ", "ss", "i", "İ", "\u0131", "é", "e\u0301", "k", "\u212a", "&", "+", "%40"])
 )
@@ -371,7 +371,7 @@ ADDRESSES = st.builds(lambda parts, domain: f"a{''.join(parts)}@{domain}", LOCAL
 async def test_two_peoples_addresses_never_share_a_press(
     button: Button, scripted: ScriptedLoyalty, helpdesk: Helpdesk, panels: str, tickets: str
 ) -> None:
-    """And two spellings of one person's always do."""
+    """Two spellings of one person's address always do."""
     scripted.award_requests.clear()
     scripted.reversal_requests.clear()
     answer_ticket(helpdesk, {"id": JANAS_ID, "email": tickets})

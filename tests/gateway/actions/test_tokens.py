@@ -1,4 +1,4 @@
-"""The tokens of a panel: how long they live, through which rotations, and that none passes for another."""
+"""The tokens of a panel: their lifetime, key rotations, and that no kind passes for another."""
 
 import hashlib
 import re
@@ -29,7 +29,7 @@ TOKENS = AwardTokens([KEY], life_s=86_400)
 FOUND: Any = {"found_by": Identity(FoundBy.EMAIL, JANA), "fetch_time": make_time(NOW)}
 
 
-def test_tokens_live_as_long_as_they_may() -> None:
+def test_tokens_expire_after_their_lifetime() -> None:
     award, undo = TOKENS.make("acme", "member-1", **FOUND), TOKENS.make_undo("acme", "A-7", **FOUND)
     made = datetime.now(UTC)
     just_in_time, late = made + timedelta(hours=23), made + timedelta(hours=25)
@@ -49,7 +49,7 @@ def test_old_panel_names_its_day() -> None:
 
 
 def test_request_id_outlives_a_rotation() -> None:
-    """Two clicks on one panel stay one of each, when the secret keys are rotated between them."""
+    """Two clicks on one panel stay one request if the secret keys are rotated between them."""
     before, after = AwardTokens([b"a" * 32], life_s=60), AwardTokens([b"b" * 32, b"a" * 32], life_s=60)
     award, undo, now = (
         before.make("acme", "member-1", **FOUND),
@@ -74,7 +74,7 @@ def test_tokens_of_a_key_that_is_gone_are_refused() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.text(st.characters(codec="utf-8"), max_size=40))
-def test_token_brings_back_what_it_was_made_of_and_is_none_of_the_other_kind(merchant_id: str, subject: str) -> None:
+def test_token_holds_its_parts_and_is_refused_as_another_kind(merchant_id: str, subject: str) -> None:
     now = datetime.now(UTC)
     award, undo = TOKENS.make(merchant_id, subject, **FOUND), TOKENS.make_undo(merchant_id, subject, **FOUND)
     deduct = TOKENS.make(merchant_id, subject, **FOUND, debit=True)
@@ -94,7 +94,7 @@ def test_token_brings_back_what_it_was_made_of_and_is_none_of_the_other_kind(mer
 
 @given(st.text(max_size=200))
 def test_whatever_is_no_token_of_ours_is_refused(text: str) -> None:
-    """Also text that cannot be said in UTF-8."""
+    """The texts include some that UTF-8 cannot encode."""
     with pytest.raises(AwardTokenError):
         TOKENS.parse_undo(text, "acme", datetime.now(UTC))
 
@@ -114,7 +114,7 @@ def test_panel_knows_its_address_in_every_spelling_and_when_its_data_was_read() 
 @given(st.text(st.characters(codec="utf-8"), max_size=12), st.text(st.characters(codec="utf-8"), max_size=12))
 @example("stra\u00dfe@x.example", "strasse@x.example")
 @example("", " ")
-def test_panel_of_one_address_is_none_of_another(one: str, other: str) -> None:
+def test_panel_of_one_address_matches_no_other(one: str, other: str) -> None:
     now = datetime.now(UTC)
     award = TOKENS.parse(
         TOKENS.make("acme", "member-1", **FOUND | {"found_by": Identity(FoundBy.EMAIL, one)}), "acme", now
@@ -131,8 +131,8 @@ def read_payload(token: str) -> bytes:
     return base64_decode(token.partition(".")[0])
 
 
-def test_panel_tells_nobody_its_address() -> None:
-    """Nor whether two shops, or a shop and one with other keys, have the same customer."""
+def test_panel_does_not_reveal_its_address() -> None:
+    """Nor does it reveal whether two shops, or one shop under other keys, have the same customer."""
     other_keys = AwardTokens([b"o" * 32], life_s=60)
     made = [TOKENS.make("acme", "m", **FOUND), TOKENS.make_undo("acme", "m", **FOUND)]
     made += [TOKENS.make("bloom", "m", **FOUND), other_keys.make("acme", "m", **FOUND)]
@@ -145,7 +145,7 @@ def test_panel_tells_nobody_its_address() -> None:
     assert msgspec.json.decode(read_payload(TOKENS.make("acme", "m", **FOUND)))[3][1] == hashes[0]
 
 
-def test_token_of_another_shop_is_none_of_this_one() -> None:
+def test_token_of_another_shop_is_refused() -> None:
     now = datetime.now(UTC)
     with pytest.raises(AwardTokenError):
         TOKENS.parse(TOKENS.make("bloom", "member-1", **FOUND), "acme", now)
@@ -163,7 +163,7 @@ def test_token_of_another_shop_is_none_of_this_one() -> None:
     ],
 )
 def test_panel_of_another_version_is_an_old_panel(payload: object) -> None:
-    """From before panels knew their address, or from a process that is newer than this one."""
+    """Such a panel is from before panels stored their address, or from a newer process."""
     signer = TimestampSigner(KEY, key_derivation="none", digest_method=hashlib.sha256)
     token = signer.sign(base64_encode(msgspec.json.encode(payload))).decode()
     with pytest.raises(AwardTokenError) as caught:

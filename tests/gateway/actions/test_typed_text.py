@@ -1,4 +1,4 @@
-"""What an agent typed is text: only hidden parameters are template variables."""
+"""What an agent types is text: only hidden parameters are template variables."""
 
 import grpc
 import pytest
@@ -18,7 +18,7 @@ LIKE_VARIABLES = ["None", "{{a}}", "{{ticket.id}}", "{{ }}", "null", "True", "'N
 async def test_note_and_reason_are_kept_as_they_are_typed(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    """As a form, as JSON, and in the URL."""
+    """The values come as a form, as JSON, and in the URL."""
     for typed in LIKE_VARIABLES:
         with subtests.test(typed=typed):
             scripted.award = APPLIED
@@ -40,14 +40,14 @@ async def test_note_and_reason_are_kept_as_they_are_typed(
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=100))
 @example("{{a}} and {{b}}")
 @example(" None ")
-def test_every_text_that_was_typed_stays(typed: str) -> None:
-    """But for the space around it."""
+def test_typed_text_is_kept(typed: str) -> None:
+    """Only the space around it is removed."""
     form = parse_award_form({"points": "1", "note": typed, "reason": typed})
     assert (form.note, form.reason) == (typed.strip(), typed.strip())
 
 
 async def test_field_without_a_value_is_empty(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Missing, or null in JSON, which is a value that nobody typed; it wins over the URL all the same."""
+    """The field is missing, or null in JSON. A null in JSON also replaces a value in the URL."""
     scripted.award = APPLIED
     fields = {"award_token": gateway.tokens.make("member-1"), "points": 100, "ticket_id": 4711}
     url = f"{gateway.url}/gorgias/actions/award-points?token={gateway.credential}"
@@ -57,7 +57,7 @@ async def test_field_without_a_value_is_empty(gateway: Gateway, scripted: Script
     assert [(request.note, request.reason) for request in scripted.award_requests] == [("", "")] * 2
 
 
-async def test_null_reason_is_one_that_the_button_asked_for(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_null_reason_means_that_the_button_asked_for_one(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.merchant.award_reasons.append("Goodwill")
     scripted.award = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="reason")
     fields = {"award_token": gateway.tokens.make("member-1"), "points": 1, "ticket_id": 4711, "reason": None}
@@ -82,7 +82,7 @@ async def test_hidden_field_that_gorgias_did_not_fill_is_empty(
 
 @pytest.mark.parametrize("variant", ["list", "conservative"])
 def test_fields_to_type_into_begin_empty(variant: str) -> None:
-    """So no variable that Gorgias does not know can arrive in them."""
+    """A variable that Gorgias does not know would stand in the field as text."""
     template = render_template(
         variant=variant,  # type: ignore[arg-type] # one of the two
         public_url="https://edge.example",

@@ -220,7 +220,7 @@ IN_DOUBT: list[pb.ReverseAwardResponse | Failure] = [
 async def test_undo_that_may_have_been_sent_is_not_called_a_failure(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
-    """Trying again is safe: the loyalty service takes an award back once, whatever happens here."""
+    """Another try is safe: the loyalty service takes an award back only once."""
     for outcome in IN_DOUBT:
         with subtests.test(outcome=outcome):
             scripted.reversal = outcome
@@ -243,7 +243,7 @@ async def test_undo_that_never_left_is_safe_to_repeat(own_gateway: Gateway, loya
 
 
 async def test_undo_double_click_is_one_request_id(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """One panel is one undo, whoever presses on whichever ticket; the next panel, or another award's, is another."""
+    """One panel is one undo, for every agent and ticket. The next panel, or another award's panel, makes another."""
     scripted.reversal = UNDONE
     panel = gateway.tokens.make_undo("A-10482", PETER)
     first = {"undo_token": panel, "ticket_id": "4726"}
@@ -272,7 +272,7 @@ async def test_undo_where_nothing_can_be_undone(
 
 
 async def test_undo_foreign_forged_or_mixed_up_panel(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Another shop's, a tampered one, an award token and plain nonsense read the same."""
+    """Another shop's token, a tampered one, an award token and plain nonsense get the same answer."""
     own = gateway.tokens.make_undo("A-10482")
     award_token = gateway.tokens.make("A-10482")
     foreign = gateway.tokens.make_undo("A-10482", shop="bloom")

@@ -1,4 +1,7 @@
-"""Customers, tickets, members and links of one shop in any state, and its buttons: who may be paid is decided here."""
+"""Customers, tickets, members and links of one shop in any state, and its buttons.
+
+This module decides by itself which member a press may pay.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,17 +20,17 @@ from tests.gateway.widget.test_view import make_snapshot
 Panel: TypeAlias = "dict[str, Any]"
 Channel: TypeAlias = "tuple[str, str]"
 
-# Each ticket's customer in the beginning. Each of them has a channel of their own, two have a member's address.
+# Each ticket's first customer. Each customer has one channel of their own; two have a member's address.
 TICKETS = {4711: 101, 4712: 102, 4713: 103, 4714: 104}
 ADDRESSES: dict[int, Channel] = {101: ("email", "m1@example.com"), 102: ("phone", "+421900000002")}
-# The first of a member's addresses that a customer has finds the member.
+# A customer's first address in a member's list finds the member.
 MEMBERS: dict[str, list[Channel]] = {
     "m-1": [("email", "m1@example.com"), ("phone", "+421900000001")],
     "m-2": [("phone", "+421900000002")],
     "m-3": [("email", "m3@example.com")],
 }
 LINKED = ("link", "")
-# Whose token each button sends.
+# The button that each token belongs to.
 FIELDS = {
     "award-points": "award_token",
     "deduct-points": "deduct_token",
@@ -40,7 +43,7 @@ KINDS = sorted(FIELDS.values())
 
 @dataclass(frozen=True)
 class Shown:
-    """A panel, whose it was, and by what its member was found: a channel, or LINKED."""
+    """A panel, its customer, and how its member was found: by a channel, or LINKED."""
 
     panel: Panel
     customer_id: int
@@ -49,10 +52,10 @@ class Shown:
 
 
 class World:
-    """A shop of Gorgias and its members. `channels`: of the customers who are there.
+    """A shop of Gorgias and its members. `channels`: of the customers who exist.
 
-    `links`: the members to whom a customer may be linked, as the answers of the buttons and the merges allow it. Whom a
-    press may pay is decided by that and by `channels`, not by what the gateway has on record.
+    `links`: the members to whom a customer may be linked, according to the answers of the buttons and the merges. These
+    and `channels` decide whom a press may pay, not the gateway's own records.
     """
 
     def __init__(self, shop: Shop) -> None:
@@ -77,7 +80,7 @@ class World:
             self._tell_customer(customer_id)
 
     def is_entitled(self, shown: Shown, ticket_id: int) -> bool:
-        """Whether the ticket's customer has now what the panel's member was found by."""
+        """Whether the ticket's customer still has the address or link that found the panel's member."""
         customer_id = self.tickets[ticket_id]
         if shown.found_by == LINKED:
             return shown.member_id in self.links[customer_id]
@@ -128,7 +131,7 @@ class World:
         return await self._change("undo-award", shown, ticket_id, undo_token=shown.panel["undo_token"])
 
     async def mistake(self, shown: Shown, ticket_id: int, action: str, kind: str) -> str:
-        """A button gets the token of another."""
+        """Press a button with another button's token."""
         field = FIELDS[action]
         if field == kind:
             return ""
@@ -138,7 +141,7 @@ class World:
         return said
 
     def move(self, ticket_id: int, customer_id: int) -> None:
-        """The ticket gets another customer."""
+        """Give the ticket to another customer."""
         if customer_id in self.channels:
             self.tickets[ticket_id] = customer_id
             self._tell_customer(customer_id)
@@ -165,12 +168,12 @@ class World:
 
     async def forget(self, member_id: str) -> None:
         await self.store.forget(self.shop.gateway.merchant_id, member_ids=[member_id], support_ids=[], channels=[])
-        self.has_forgotten = True  # a panel may show that link for the time that it is remembered
+        self.has_forgotten = True  # a panel may show that link while it is remembered
         for linked in self.links.values():
             linked.discard(member_id)
 
     async def _change(self, action: str, shown: Shown, ticket_id: int, **values: str) -> str:
-        """Press a button that changes points. What is sent is of the panel's member, on a ticket of theirs."""
+        """Press a button that changes points. Points may only go to the panel's member, on that member's ticket."""
         scripted, is_entitled = self.shop.scripted, self.is_entitled(shown, ticket_id)
         scripted.award_requests.clear()
         scripted.reversal_requests.clear()
@@ -184,7 +187,7 @@ class World:
         return said
 
     async def _press(self, action: str, ticket_id: int, **values: str) -> str:
-        """Returns the status, or the reason of a refusal."""
+        """Press a button; return the status, or the reason of a refusal."""
         async with await self.shop.gateway.post(action, {"ticket_id": str(ticket_id), **values}) as response:
             body = await response.json()
             return str(body.get("reason", body["status"]))
@@ -198,7 +201,7 @@ class World:
         return next((one for kind, one in sorted(self.channels[customer_id]) if kind == "email"), None)
 
     def _tell_customer(self, customer_id: int) -> None:
-        """As Gorgias knows the customer now, alone and on their tickets."""
+        """Make Gorgias show the customer as they are now, alone and on their tickets."""
         channels = [{"type": kind, "address": address} for kind, address in sorted(self.channels[customer_id])]
         customer = {"id": customer_id, "email": self._get_email(customer_id)}
         self.shop.helpdesk.answer(f"GET /customers/{customer_id}", {**customer, "channels": channels})
