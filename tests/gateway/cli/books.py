@@ -1,4 +1,4 @@
-"""A loyalty service that answers from a list of awards, on a real port, in its own thread."""
+"""A loyalty service that answers from a list of awards, on a real port and in its own thread."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,10 +44,10 @@ class Refusal:
 
 @dataclass
 class Books:
-    """One shop and its awards, newest first. `requests`: all that came; `refusal` answers all but GetMerchant.
+    """One shop and its awards, newest first. `requests`: all that came. `refusal`: the answer to all but GetMerchant.
 
-    `members`: member ids by e-mail or support ID; "several": several members have it.
-    `on_page` runs before each page of ListAwards is answered.
+    `members`: member ids by e-mail or support ID; "several": several members have it. `on_page` runs before each page
+    of ListAwards is answered.
     """
 
     port: int = 0
@@ -80,10 +80,10 @@ class Books:
     def _GetMerchant(self, _request: pb.GetMerchantRequest) -> pb.GetMerchantResponse:  # noqa: N802 - the RPC's name
         return pb.GetMerchantResponse(merchant=self.merchant)
 
-    def _CheckMerchant(self, _request: pb.CheckMerchantRequest) -> pb.CheckMerchantResponse:  # noqa: N802 - likewise
+    def _CheckMerchant(self, _request: pb.CheckMerchantRequest) -> pb.CheckMerchantResponse:  # noqa: N802 - the RPC's name
         return self.findings
 
-    def _ListAwards(self, request: pb.ListAwardsRequest) -> pb.ListAwardsResponse:  # noqa: N802 - likewise
+    def _ListAwards(self, request: pb.ListAwardsRequest) -> pb.ListAwardsResponse:  # noqa: N802 - the RPC's name
         self.on_page()
         wanted = request.filter
         awards = [
@@ -98,14 +98,14 @@ class Books:
         token = str(end) if end < len(awards) else ""
         return pb.ListAwardsResponse(awards=awards[start:end], next_page_token=token)
 
-    def _GetSnapshot(self, request: pb.GetSnapshotRequest) -> pb.GetSnapshotResponse:  # noqa: N802 - likewise
+    def _GetSnapshot(self, request: pb.GetSnapshotRequest) -> pb.GetSnapshotResponse:  # noqa: N802 - the RPC's name
         member_id = self.members[_read_identity(request.identity)]
         return pb.GetSnapshotResponse(snapshot=pb.Snapshot(member=pb.Member(member_id=member_id)))
 
-    def _GetHeldSnapshot(self, _request: pb.GetHeldSnapshotRequest) -> pb.GetHeldSnapshotResponse:  # noqa: N802 - likewise
+    def _GetHeldSnapshot(self, _request: pb.GetHeldSnapshotRequest) -> pb.GetHeldSnapshotResponse:  # noqa: N802 - the RPC's name
         return pb.GetHeldSnapshotResponse()
 
-    def _EraseMember(self, _request: pb.EraseMemberRequest) -> pb.EraseMemberResponse:  # noqa: N802 - likewise
+    def _EraseMember(self, _request: pb.EraseMemberRequest) -> pb.EraseMemberResponse:  # noqa: N802 - the RPC's name
         return self.erasure
 
     def _refuse_unless_one(self, identity: pb.MemberIdentity, context: Context) -> None:
@@ -115,14 +115,14 @@ class Books:
         if member_id == "several":
             Refusal(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_AMBIGUOUS", "several members").abort(context)
 
-    def _GetAward(self, request: pb.GetAwardRequest) -> pb.GetAwardResponse:  # noqa: N802 - likewise
+    def _GetAward(self, request: pb.GetAwardRequest) -> pb.GetAwardResponse:  # noqa: N802 - the RPC's name
         found = next(one for one in self.awards if one.award_id == request.award_id)
         return pb.GetAwardResponse(award=found, changes=self.changes)
 
-    def _SumAwards(self, _request: pb.SumAwardsRequest) -> pb.SumAwardsResponse:  # noqa: N802 - likewise
+    def _SumAwards(self, _request: pb.SumAwardsRequest) -> pb.SumAwardsResponse:  # noqa: N802 - the RPC's name
         return pb.SumAwardsResponse(sums=self.sums)
 
-    def _SettleAward(self, request: pb.SettleAwardRequest) -> pb.SettleAwardResponse:  # noqa: N802 - likewise
+    def _SettleAward(self, request: pb.SettleAwardRequest) -> pb.SettleAwardResponse:  # noqa: N802 - the RPC's name
         return pb.SettleAwardResponse(award=make_award(12, award_id=request.award_id, state=request.outcome))
 
 

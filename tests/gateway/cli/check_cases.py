@@ -1,7 +1,7 @@
-"""What is broken on purpose for each line of `check`: the thing missing, wrong, and refused by the other side.
+"""For each line of `check`, what is broken on purpose: something is missing, wrong, or refused by the other side.
 
-Where a case cannot exist, its reason stands instead. A new line needs its three: `test_check_lines.py` fails without.
-What TRIFFT's answers show has its own table, in `test_trifft_lines.py`.
+Where a case cannot exist, its reason stands instead. `test_check_lines.py` fails for a line without all three. The
+lines about TRIFFT's answers have their own table, in `test_trifft_lines.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ Mend = Callable[[WholeShop], Awaitable[Result | None]]
 
 @dataclass(frozen=True)
 class Case:
-    """`red`: the lines that are not ok meanwhile, by their state. `mend`: what the line says, or what --fix does.
+    """`red`: the lines that are not ok then, with their states. `mend`: what the line advises, or --fix.
 
     `mend` returns the lines after it, if it has printed them.
     """
@@ -41,7 +41,7 @@ async def fix(shop: WholeShop) -> Result:
 
 
 async def fix_notes(shop: WholeShop) -> None:
-    """The gateway writes them at once, but after the command."""
+    """The gateway writes the notes at once, but only after the command."""
     shop.helpdesk.clear()
     shop.helpdesk.account.faults.clear()
     fixed = await shop.run("check", "acme", "--fix", "--json")
@@ -51,7 +51,7 @@ async def fix_notes(shop: WholeShop) -> None:
 
 
 async def answer_again(shop: WholeShop) -> None:
-    """The other side works again: no command of ours can do that."""
+    """Let the other side work again: no command of ours can do that."""
     shop.helpdesk.clear()
     shop.helpdesk.account.faults.clear()
     shop.project.faults.clear()
@@ -59,7 +59,7 @@ async def answer_again(shop: WholeShop) -> None:
 
 
 async def tag(shop: WholeShop) -> None:
-    """As the line says."""
+    """Follow the line's advice, and add a tag."""
     await answer_again(shop)
     await shop.tag()
 
@@ -117,7 +117,7 @@ async def switch_widget_off(shop: WholeShop) -> None:
 
 
 def press_while(status: int) -> Step:
-    """Gorgias refuses the note of a press, whose points are no other's."""
+    """Gorgias refuses the note of a press. No other press has the same points."""
 
     async def breaks(shop: WholeShop) -> None:
         shop.helpdesk.account.faults.set(GorgiasFault(kind="status", status=status, operation="create_message"))
@@ -128,14 +128,14 @@ def press_while(status: int) -> Step:
 
 
 async def hide_events(shop: WholeShop) -> None:
-    """For three days Gorgias has not called, and a ticket was changed just now."""
+    """Gorgias has not called for three days, and a ticket was changed just now."""
     past = (await shop.get_installation()).create_time - timedelta(days=3)
     await execute(shop.database, f"UPDATE installations SET last_event_time = '{past:%Y-%m-%d %H:%M:%S.%f}'")  # noqa: S608 - a time of ours
     shop.helpdesk.account.state.tickets[4713].updated_datetime = shop.helpdesk.account.get_time()
 
 
 def call_while(fault: Fault, ticket_id: int) -> Step:
-    """TRIFFT fails while a ticket event is answered, and works again when it is checked."""
+    """TRIFFT fails while a ticket event is answered, and works again before the check."""
 
     async def breaks(shop: WholeShop) -> None:
         shop.project.faults.set(fault)
@@ -154,7 +154,7 @@ async def send_refused_webhook(shop: WholeShop) -> None:
 
 
 async def send_right_webhook(shop: WholeShop) -> None:
-    """With what the line's command prints."""
+    """Send a webhook made of what the line's command prints."""
     assert "X-Webhook-Secret" in (await shop.follow_advice("webhooks")).out
     assert await shop.send_webhook() == 202
 
@@ -171,7 +171,7 @@ async def verify(shop: WholeShop) -> None:
 
 
 async def lose_award(shop: WholeShop) -> None:
-    """An answer is lost, and the shop's token replaced before that is settled."""
+    """An answer is lost, and the shop's token is replaced before the award is settled."""
     shop.project.faults.set(Fault(kind="status", status=500, operation="credit"))
     shop.project.faults.set(Fault(kind="status", status=500, operation="movements"))
     await shop.press(7)
@@ -198,7 +198,7 @@ async def press_as_form(shop: WholeShop) -> None:
 
 
 async def forget_own_addresses(shop: WholeShop) -> None:
-    """As after an update from a release that did not store them."""
+    """Make the record as it is after an update from a release that did not store these addresses."""
     await execute(shop.database, "UPDATE installations SET gorgias_addresses = NULL")
 
 

@@ -59,21 +59,21 @@ def helpdesk(kept_helpdesk: KeptHelpdesk) -> Helpdesk:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def operator(tmp_path: Path, migrated_file: Path, migrated_ledger: Path) -> AsyncIterator[Operator]:
-    """Of no shop."""
+    """An operator without a shop."""
     async with open_operator(tmp_path, ledger=migrated_ledger, gateway=migrated_file, public_url=NOWHERE) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def added(tmp_path: Path, migrated_file: Path, prepared: Prepared) -> AsyncIterator[Operator]:
-    """Of the shop acme, which is not installed."""
+    """An operator with the shop acme, not installed."""
     async with open_operator(tmp_path, ledger=prepared.ledger, gateway=migrated_file, public_url=NOWHERE) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def installed(tmp_path: Path, prepared: Prepared, helpdesk: Helpdesk) -> AsyncIterator[Operator]:
-    """Of the shop acme, which is installed."""
+    """An operator with the shop acme, installed."""
     async with prepared.open_installed(tmp_path, helpdesk) as opened:
         yield opened
 

@@ -59,7 +59,7 @@ class Operator:
         return await self._run(arguments, settings, None)
 
     async def run_at_terminal(self, screen: TextIO, *arguments: str) -> Result:
-        """`screen` is the standard error."""
+        """Run a command at a terminal; `screen` is its standard error."""
         return await self._run(arguments, {"TERM": "xterm"}, screen)
 
     async def _run(self, arguments: Sequence[str], settings: Mapping[str, str], screen: TextIO | None) -> Result:

@@ -1,4 +1,4 @@
-"""The shop acme, added and installed once by the operator's commands: each test gets a copy of what they left."""
+"""The shop acme, added and installed once by the operator's commands. Each test gets a copy of the result."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from sandbox.gorgias.account import AccountState
 from tests.gateway.cli.operating import Operator
 from tests.gateway.helpdesk import Helpdesk
 
-# Its own budget is not what these tests are about, and none of these lines is about points.
+# These tests are not about the rate limiter. No line changes how points are read.
 PROFILE = "[rate]\nrequests = 100000\n[list_movements]\ncomplete = true\n"
 
 
@@ -26,7 +26,7 @@ def make_key() -> str:
     return Fernet.generate_key().decode()
 
 
-# Of both processes: copies of their databases stay readable.
+# Keys of both processes, so that copies of their databases can be read.
 KEY = make_key()
 
 
@@ -38,7 +38,7 @@ async def run_loyalty(database: Path) -> AsyncIterator[int]:
         database_url=f"sqlite:///{database}",
         secret_keys=(KEY,),
         api_key="inner-key",
-        read_timeout_s=30.0,  # a busy machine is no TRIFFT that hangs
+        read_timeout_s=30.0,  # generous: a busy machine must not look like a TRIFFT that hangs
     )
     async with TrifftProvider(clock) as provider, serve(config, provider, clock, None) as port:
         yield port
@@ -51,7 +51,7 @@ async def migrate_ledger(path: Path) -> None:
 
 @asynccontextmanager
 async def open_operator(folder: Path, *, ledger: Path, gateway: Path, public_url: str) -> AsyncIterator[Operator]:
-    """`ledger`, `gateway`: the databases to begin with, which stay as they are."""
+    """Yield an operator on copies of the databases `ledger` and `gateway`."""
     async with run_loyalty(Path(shutil.copy(ledger, folder / "loyalty.db"))) as port:
         settings = {
             "GATEWAY_DATABASE_URL": f"sqlite:///{shutil.copy(gateway, folder / 'gateway.db')}",
@@ -65,7 +65,7 @@ async def open_operator(folder: Path, *, ledger: Path, gateway: Path, public_url
 
 @dataclass(frozen=True)
 class Prepared:
-    """The databases after `merchant add` and `install`, and what Gorgias has then."""
+    """The databases after `merchant add` and `install`, and the account in Gorgias."""
 
     ledger: Path
     gateway: Path
@@ -74,7 +74,7 @@ class Prepared:
 
     @asynccontextmanager
     async def open_installed(self, folder: Path, helpdesk: Helpdesk) -> AsyncIterator[Operator]:
-        """The operator of a copy, before a stand-in that has what Gorgias had."""
+        """Open an operator on copies, before a stand-in with the same account."""
         helpdesk.account.state = msgspec.json.decode(self.account, type=AccountState)
         async with open_operator(
             folder, ledger=self.ledger, gateway=self.gateway, public_url=self.public_url

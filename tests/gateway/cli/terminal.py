@@ -10,7 +10,7 @@ from typing import TextIO
 
 @contextmanager
 def open_terminal() -> Iterator[tuple[TextIO, "Future[str]"]]:
-    """Yields the command's end, and all that is shown, once that end is closed."""
+    """Yield the command's end, and a list that gets all that was shown once that end is closed."""
     ours, theirs = pty.openpty()
     with ThreadPoolExecutor(1) as thread:
         shown = thread.submit(_read, ours)
@@ -19,12 +19,12 @@ def open_terminal() -> Iterator[tuple[TextIO, "Future[str]"]]:
 
 
 def _read(ours: int) -> str:
-    """All that is shown there, once nobody has the other end any more."""
+    """Read all that is shown, until every other holder has closed its end."""
     shown = b""
     while True:
         try:
             chunk = os.read(ours, 65_536)
-        except OSError:  # how Linux says so
+        except OSError:  # Linux reports the end in this way
             chunk = b""
         if not chunk:
             os.close(ours)

@@ -1,4 +1,4 @@
-"""Whom an operator's command is about: nobody who only looks like it."""
+"""The person whom an operator's command names, never a look-alike."""
 
 import pytest
 
@@ -20,7 +20,7 @@ class Shop:
         self._members = helpdesk.projects["acme"].members
 
     async def find(self, *who: str) -> str:
-        """The id that `member show` has; empty: there is no such member."""
+        """Return the id that `member show` prints; empty if there is no such member."""
         shown = await self.run("member", "show", "acme", *who, "--json")
         assert shown.code == 0 or "no loyalty member" in shown.err
         return str(shown.data["member_id"]) if shown.code == 0 else ""
@@ -44,7 +44,7 @@ class Shop:
             return (await loyalty.award_points(request, timeout_s=20)).award.award_id
 
     def rename(self, *emails: str) -> list[str]:
-        """Members who have these addresses now."""
+        """Give these addresses to members; return the members' ids."""
         members = [member for member in self._members.values() if member.status == "active"][: len(emails)]
         for member, email in zip(members, emails, strict=True):
             member.email = email
@@ -76,8 +76,8 @@ async def test_member_who_is_forgotten_leaves_the_look_alike_held(shop: Shop) ->
     assert [await shop.is_held(email) for email in (STRASZE, STRASSE)] == [True, False]
 
 
-async def test_address_that_is_anothers_by_now_forgets_nobody(shop: Shop, helpdesk: Helpdesk) -> None:
-    """What is held of an address may be a day old, and what is forgotten does not come back."""
+async def test_address_that_changed_hands_forgets_nobody(shop: Shop, helpdesk: Helpdesk) -> None:
+    """Held data of an address may be a day old, and a forgotten person cannot be restored."""
     ids = shop.rename("max@example.com", "moritz@example.com")
     assert await shop.find("--email", "max@example.com") == ids[0]
     shop.rename("max@new.example", "max@example.com")
@@ -89,7 +89,7 @@ async def test_address_that_is_anothers_by_now_forgets_nobody(shop: Shop, helpde
     assert (await shop.run("member", "forget", "acme", "--member", ids[1], "--yes")).code == 0
 
 
-async def test_member_whom_trifft_has_forgotten_is_known_by_what_is_held(shop: Shop, helpdesk: Helpdesk) -> None:
+async def test_member_whom_trifft_has_forgotten_is_known_from_held_data(shop: Shop, helpdesk: Helpdesk) -> None:
     [member_id] = shop.rename("eve@example.com")
     assert await shop.find("--email", "eve@example.com") == member_id
     del helpdesk.projects["acme"].members[member_id]

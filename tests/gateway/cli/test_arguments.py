@@ -73,13 +73,13 @@ def test_gorgias_url_that_is_private_needs_the_flag(text: str) -> None:
         "https://" + "a." * 130 + "example",
     ],
 )
-def test_gorgias_url_that_is_none_is_refused_with_the_flag_too(text: str) -> None:
+def test_invalid_gorgias_url_is_refused_with_the_flag_too(text: str) -> None:
     with pytest.raises(UsageError, match="--gorgias-url"):
         parse_gorgias_url(text, allow_private=True)
 
 
 @given(text=st.text())
-def test_gorgias_url_of_any_text_is_refused_or_taken_once_and_for_all(text: str) -> None:
+def test_gorgias_url_of_any_text_is_refused_or_stays_the_same_when_parsed_again(text: str) -> None:
     try:
         url = parse_gorgias_url(f"https://{text}", allow_private=True)
     except UsageError:
@@ -114,7 +114,7 @@ def test_secret_is_the_first_line_of_its_file(tmp_path: Path, raw: bytes) -> Non
 
 
 @pytest.mark.parametrize("raw", [b"", b" \n", b"s3 cret", b"s3cr\x00t", "s3cřet".encode(), b"\xff\xfe", b"s" * 70_000])
-def test_secret_that_cannot_be_one_is_refused_without_being_shown(tmp_path: Path, raw: bytes) -> None:
+def test_impossible_secret_is_refused_without_being_shown(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(raw)
     with pytest.raises(UsageError, match="--gorgias-key-file") as caught:

@@ -1,4 +1,4 @@
-"""What a manager reads of awards, and how a person settles one."""
+"""How a manager reads awards, and how a person settles one."""
 
 import getpass
 import socket
@@ -47,7 +47,7 @@ def test_list_on_a_narrow_terminal_breaks_no_number_and_no_id(desk: Desk, monkey
     ]
 
 
-def test_json_signs_what_is_taken_back_dates_in_the_shops_zone_and_has_null_for_what_is_not_there(desk: Desk) -> None:
+def test_json_has_signed_points_dates_in_the_shops_zone_and_null_for_absent_values(desk: Desk) -> None:
     desk.books.awards = [REVERSAL]
     [reversal] = desk.award("list", "--json").data
     assert (reversal["points"], reversal["balance_change"]) == (-100, -100)
@@ -135,7 +135,7 @@ def test_member_of_a_filter_may_be_named_as_people_do(desk: Desk, text: str, ask
 
 
 @pytest.mark.parametrize(("email", "count"), [("nobody@example.com", "no"), ("twins@example.com", "more than one")])
-def test_member_of_a_filter_who_is_not_one_is_asked_for_by_id(desk: Desk, email: str, count: str) -> None:
+def test_unknown_member_of_a_filter_is_asked_for_by_id(desk: Desk, email: str, count: str) -> None:
     desk.books.members = {"twins@example.com": "several"}
     refused = desk.award("list", "--member", email)
     words = f"trifft-gorgias: acme has {count} member with this --member: give TRIFFT's id of the member\n"
@@ -151,7 +151,7 @@ def test_time_of_a_filter_without_an_offset_is_the_shops(desk: Desk) -> None:
 
 
 def test_days_of_a_filter_are_the_shops(desk: Desk) -> None:
-    """Summer time ends between them: the second begins an hour later."""
+    """Summer time ends between them: the second day begins an hour later."""
     desk.award("list", "--from", "2026-10-25", "--before", "2026-10-26")
     [asked] = desk.books.filters
     assert asked.from_time.ToDatetime(tzinfo=UTC) == datetime(2026, 10, 24, 22, tzinfo=UTC)
@@ -253,7 +253,7 @@ def test_totals_by_what_the_member_was_found_are_in_words_and_by_name_in_json(de
     }
 
 
-def test_award_says_by_what_its_member_was_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_award_shows_by_what_its_member_was_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     found = make_award(2, identified_by=pb.IDENTIFIED_BY_OTHER_EMAIL)
     desk.books.awards = [found, make_award(1)]
     shown, older = (" ".join(desk.award("show", award_id).out.split()) for award_id in ("A-2", "A-1"))
@@ -268,7 +268,7 @@ def test_award_says_by_what_its_member_was_found(desk: Desk, monkeypatch: pytest
     assert desk.award("list").out.count("found by") == 1
 
 
-def test_settle_says_who_found_out_what_and_why(desk: Desk) -> None:
+def test_settle_records_finding_person_and_reason(desk: Desk) -> None:
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
     settled = desk.award("settle", "A-12", "not-applied", "--because", " no movement in TRIFFT ")
     user = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -282,8 +282,8 @@ def test_settle_says_who_found_out_what_and_why(desk: Desk) -> None:
     )
 
 
-def test_settle_of_what_is_settled_so_already_claims_nothing(desk: Desk) -> None:
-    """Not this person but TRIFFT's own answer settled it, and their words are not kept."""
+def test_settle_of_an_award_with_that_outcome_claims_nothing(desk: Desk) -> None:
+    """TRIFFT's own answer settled the award, so the person's words are not kept."""
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_APPLIED)]
     repeated = desk.award("settle", "A-12", "applied", "--because", "seen")
     assert (repeated.code, repeated.out) == (
@@ -292,7 +292,7 @@ def test_settle_of_what_is_settled_so_already_claims_nothing(desk: Desk) -> None
     )
 
 
-def test_settle_for_somebody_else_names_them_and_the_login(desk: Desk) -> None:
+def test_settle_for_another_person_names_them_and_the_login(desk: Desk) -> None:
     desk.books.awards = [make_award(12, state=pb.AWARD_STATE_UNKNOWN, needs_person=True)]
     settled = desk.award("settle", "A-12", "applied", "--because", "seen", "--as", "jo@shop.example", "--json")
     assert (settled.data["award_id"], settled.data["state"]) == ("A-12", "applied")
@@ -300,7 +300,7 @@ def test_settle_for_somebody_else_names_them_and_the_login(desk: Desk) -> None:
     assert asked.settled_by == f"jo@shop.example ({getpass.getuser()}@{socket.gethostname()})"
 
 
-def test_settle_of_what_is_settled_otherwise_is_one_line_with_what_to_do(desk: Desk) -> None:
+def test_settle_of_an_award_with_another_outcome_is_one_line_with_advice(desk: Desk) -> None:
     desk.books.refusal = Refusal(
         grpc.StatusCode.FAILED_PRECONDITION,
         "AWARD_STATE",

@@ -1,4 +1,4 @@
-"""`trifft-gorgias caller`, with the real loyalty service; and what a command says when its own key may not."""
+"""`trifft-gorgias caller` with the real loyalty service, and what a command prints if its own key may not call."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ async def test_operator_adds_a_caller_sees_it_and_removes_it(added: Operator) ->
 
     assert "caller add NAME --role" in none.out
     key = made.out.strip()
-    assert made.out == f"{key}\n"  # so that `> FILE` has the key alone
+    assert made.out == f"{key}\n"  # only the key goes into FILE with `> FILE`
     assert key.startswith("tlk_")
     assert made.err == "crm added: role award, shop acme. This is its key; it is not shown again.\n"
     assert set(of_all.data) == {"name", "role", "merchant_id", "create_time", "key"}
@@ -39,7 +39,7 @@ async def test_operator_adds_a_caller_sees_it_and_removes_it(added: Operator) ->
         assert key not in result.out + result.err
 
 
-async def test_caller_that_cannot_be_is_told_in_a_line(operator: Operator) -> None:
+async def test_impossible_caller_is_refused_in_a_line(operator: Operator) -> None:
     first = await operator.run("caller", "add", "crm", "--role", "read")
     twice = await operator.run("caller", "add", "crm", "--role", "admin")
     missing = await operator.run("caller", "remove", "till")
@@ -72,7 +72,7 @@ async def test_command_with_a_key_of_too_low_a_role_says_which_key_it_needs(oper
     assert key not in refused.err
 
 
-def test_award_says_with_whose_key_it_was_asked_for(desk: Desk) -> None:
+def test_award_shows_the_caller_that_asked_for_it(desk: Desk) -> None:
     desk.books.awards = [make_award(2, caller="till"), make_award(1)]
     shown, without = desk.award("show", "A-2"), desk.award("show", "A-1")
     listed = desk.award("list", "--json").data

@@ -1,4 +1,4 @@
-"""What `check` says of awards that wait for a person."""
+"""What `check` prints about awards that wait for a person."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_check_counts_awards_in_doubt_and_says_since_when(desk: Desk) -> None:
     assert check_awards(desk)["detail"] == words
 
 
-def test_check_of_awards_none_of_which_waits_is_ok(desk: Desk) -> None:
+def test_check_of_awards_is_ok_if_none_waits(desk: Desk) -> None:
     assert check_awards(desk) == {
         "name": "awards",
         "state": "ok",

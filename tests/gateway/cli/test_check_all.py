@@ -1,4 +1,4 @@
-"""`check --all`, `--fix` and `--metrics`: every shop is told, whatever becomes of one."""
+"""`check --all`, `--fix` and `--metrics`: every shop is reported, even if another one cannot be checked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ from tests.statements import execute
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(called: Prepared, tmp_path: Path, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
-    """Gorgias has called."""
+    """A shop that Gorgias has called."""
     async with (
         called.open_installed(tmp_path, helpdesk) as operator,
         run_whole_shop(operator, helpdesk, front) as running,
@@ -34,7 +34,7 @@ async def shop(called: Prepared, tmp_path: Path, helpdesk: Helpdesk, front: Fron
 
 
 async def add_bloom(shop: WholeShop) -> None:
-    """Known to the loyalty service only."""
+    """Add bloom to the loyalty service only."""
     token = shop.operator.write("bloom", "bloom-write\n")
     added = await shop.run(
         "merchant", "add", "bloom", "--trifft-url", shop.helpdesk.url, "--trifft-token-file", token, "--no-probe"
@@ -43,20 +43,20 @@ async def add_bloom(shop: WholeShop) -> None:
 
 
 async def install_ghost(shop: WholeShop, **changes: Any) -> None:  # noqa: ANN401 - any field
-    """Known to the gateway only."""
+    """Add ghost to the gateway only."""
     keys = SecretKeys([shop.operator.settings["GATEWAY_SECRET_KEYS"]])
     target = msgspec.structs.replace(shop.helpdesk.make_target(), **changes)
     assert await InstallationStore(shop.database, keys).add("ghost", target)
 
 
-async def test_all_shops_are_told_worst_first_also_those_of_one_side(shop: WholeShop) -> None:
+async def test_all_shops_are_listed_worst_first_including_those_of_one_service_only(shop: WholeShop) -> None:
     await add_bloom(shop)
     await install_ghost(shop)
     one, told, scripted = await asyncio.gather(
         shop.run("check", "acme", "--json"), shop.run("check", "--all"), shop.run("check", "--all", "--json")
     )
     assert (one.code, told.code, scripted.code) == (0, 1, 1)
-    assert told.err == "", "no bar where the standard error is no terminal"
+    assert told.err == "", "no bar without a terminal"
     data = scripted.data
     assert (data["state"], data["counts"]) == ("failed", {"failed": 2, "unknown": 0, "warning": 0, "ok": 1})
     assert [(found["merchant_id"], found["state"]) for found in data["shops"]] == [
@@ -74,12 +74,12 @@ async def test_all_shops_are_told_worst_first_also_those_of_one_side(shop: Whole
     assert "3 shops: 2 failed, 0 unknown, 0 warning, 1 ok" in told.out
 
 
-async def test_one_shop_that_cannot_be_checked_stops_no_other(shop: WholeShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its Gorgias hangs, or what is stored of it cannot be read: that is said, and the others are checked."""
+async def test_all_other_shops_are_checked_if_one_cannot_be(shop: WholeShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Gorgias hangs, or its record cannot be read. The command says so, and checks the others."""
     shop.helpdesk.accounts["bloom"].faults.set(GorgiasFault(kind="hang"))
     await install_ghost(shop, **msgspec.structs.asdict(shop.helpdesk.make_target("bloom")))
     with monkeypatch.context() as patch:
-        for limit_s in (1, 5, 25):  # a busy machine needs longer for the other one, too
+        for limit_s in (1, 5, 25):  # a busy machine needs more time for the other shop
             patch.setattr("gateway.cli.check_all._SHOP_TIMEOUT_S", limit_s)
             done = await shop.run("check", "--all", "--json")
             if "ok" in {one["state"] for one in done.data["shops"]}:
@@ -98,7 +98,7 @@ async def check_ghost(shop: WholeShop) -> tuple[int, str]:
 
 
 def read_ghost(done: Result) -> tuple[int, str]:
-    """The exit code, and the one line of the shop that could not be checked, beside one that could."""
+    """Return the exit code, and the one line of the shop that could not be checked. The other shop is ok."""
     [ghost, acme] = done.data["shops"]
     [line] = ghost["checks"]
     assert (acme["merchant_id"], acme["state"], line["name"]) == ("acme", "ok", "check")
@@ -106,7 +106,7 @@ def read_ghost(done: Result) -> tuple[int, str]:
     return done.code, line["detail"]
 
 
-async def test_fix_of_all_mends_what_is_stored_and_says_what_it_did(shop: WholeShop) -> None:
+async def test_fix_of_all_mends_installations_and_lists_its_changes(shop: WholeShop) -> None:
     await add_bloom(shop)
     [integration_id] = shop.helpdesk.account.state.integrations
     shop.helpdesk.account.state.widgets.clear()
@@ -141,8 +141,8 @@ async def test_new_public_url_is_mended(shop: WholeShop) -> None:
     assert (await shop.get_installation()).public_url == url
 
 
-async def test_fix_moves_no_widget_to_a_server_that_is_not_ours(shop: WholeShop) -> None:
-    """A wrong GATEWAY_PUBLIC_URL beside the command must not send credentials and addresses there."""
+async def test_fix_never_moves_a_widget_to_a_foreign_server(shop: WholeShop) -> None:
+    """A wrong GATEWAY_PUBLIC_URL of the command must not send credentials and addresses elsewhere."""
     [integration] = shop.helpdesk.account.state.integrations.values()
     shown, kept = integration.http.url, await shop.get_installation()
     for url in (shop.helpdesk.url, NOWHERE):
@@ -154,7 +154,7 @@ async def test_fix_moves_no_widget_to_a_server_that_is_not_ours(shop: WholeShop)
     assert (integration.http.url, (await shop.get_installation()).public_url) == (shown, kept.public_url)
 
 
-async def test_metrics_are_as_red_as_the_check(shop: WholeShop) -> None:
+async def test_metrics_report_the_same_states_as_the_check(shop: WholeShop) -> None:
     path = shop.operator.folder / "check.prom"
     await add_bloom(shop)
     shop.project.faults.set(Fault(kind="status", status=401))
@@ -174,8 +174,8 @@ async def test_metrics_are_as_red_as_the_check(shop: WholeShop) -> None:
     assert (nowhere.code, "--metrics: /nowhere/check.prom cannot be written" in nowhere.err) == (3, True)
 
 
-async def test_check_says_when_it_could_not_do_its_work(shop: WholeShop) -> None:
-    """A loyalty service that is away is no shop's failure; what Gorgias says is told all the same."""
+async def test_check_says_that_it_could_not_check(shop: WholeShop) -> None:
+    """The loyalty service is down, so no shop has failed. The findings about Gorgias are printed all the same."""
     away = {"GATEWAY_LOYALTY_TARGET": "127.0.0.1:1"}
     one = await shop.operator.run("check", "acme", "--json", **away)
     lines = {line["name"]: line["state"] for line in one.data["checks"]}
@@ -220,8 +220,8 @@ async def test_first_install_names_the_options_that_it_needs(shop: WholeShop) ->
     assert partly.err.endswith("also needs --gorgias-user, --gorgias-key-file\n")
 
 
-async def test_bar_is_on_a_terminals_standard_error_alone(shop: WholeShop) -> None:
-    """What a script reads from the output is whole, whatever is drawn beside it."""
+async def test_bar_is_drawn_only_on_the_standard_error_of_a_terminal(shop: WholeShop) -> None:
+    """The bar does not change the output that a script reads."""
     with open_terminal() as (screen, drawn):
         done = await shop.operator.run_at_terminal(screen, "check", "--all", "--json")
     assert (done.code, done.data["state"]) == (0, "ok")

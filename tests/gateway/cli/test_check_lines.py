@@ -16,13 +16,13 @@ from tests.gateway.cli.test_trifft_lines import LINES as TRIFFT_LINES
 from tests.gateway.cli.whole_shop import JANA, WholeShop, run_whole_shop
 from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 
-# Gorgias calls for the note of a press when it likes: in another test, that call would be in the way.
+# Gorgias calls for the note of a press at any time. In a later test that call would disturb.
 WITH_PRESSES = ("awards", "notes", "Gorgias' contract")
 
 
 @asynccontextmanager
 async def open_shop(folder: Path, called: Prepared, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
-    """Nothing is broken: Gorgias has called, and TRIFFT has sent a webhook."""
+    """Open a shop that Gorgias has called and that has had a webhook: nothing is broken."""
     async with (
         called.open_installed(folder, helpdesk) as operator,
         run_whole_shop(operator, helpdesk, front) as shop,
@@ -32,7 +32,7 @@ async def open_shop(folder: Path, called: Prepared, helpdesk: Helpdesk, front: F
 
 
 class Lender:
-    """Lends one shop to one test after the other. After a test that fails, the next one gets a new shop."""
+    """Lends one shop to one test after another. After a failed test, the next one gets a new shop."""
 
     def __init__(self, open_new: Callable[[], AbstractAsyncContextManager[WholeShop]]) -> None:
         self._open_new = open_new
@@ -44,7 +44,7 @@ class Lender:
 
     @asynccontextmanager
     async def lend(self, *, is_lent_on: bool = True) -> AsyncIterator[WholeShop]:
-        """`is_lent_on`: also to the next test."""
+        """`is_lent_on`: whether the next test gets the same shop."""
         if self._shop is None:
             await self.close()
             self._shop = await self._opened.enter_async_context(self._open_new())
@@ -57,7 +57,7 @@ class Lender:
 async def lender(
     tmp_path_factory: pytest.TempPathFactory, called: Prepared, kept_helpdesk: KeptHelpdesk, front: Front
 ) -> AsyncIterator[Lender]:
-    """Nobody rests for long."""
+    """No worker waits long between its rounds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("loyalty_service.awards.verification.PAUSE_S", 0.0)
         patch.setattr("loyalty_service.awards.ledger.settle.FIRST_CHECK_MS", 0)
@@ -71,15 +71,15 @@ async def lender(
         await made.close()
 
 
-async def test_all_is_green_where_nothing_is_broken_and_the_panel_shows_the_member(lender: Lender) -> None:
-    """Every line has its cases: a new one fails here. Where nothing is wrong, --fix writes nothing."""
+async def test_check_is_green_and_the_panel_shows_the_member_if_nothing_is_broken(lender: Lender) -> None:
+    """Every line has its cases, so a new line fails here. If nothing is wrong, --fix writes nothing."""
     async with lender.lend() as shop:
         await see_green(shop)
 
 
 async def see_green(shop: WholeShop) -> None:
     code, lines = await shop.check()
-    assert set(lines) == {*TRIFFT_LINES, *LINES}, "each has its cases"
+    assert set(lines) == {*TRIFFT_LINES, *LINES}, "each line has its cases"
     assert (code, [line for line in lines.values() if line["state"] != "ok" or line["advice"]]) == (0, [])
     await shop.tag()
     panel, [jana] = await shop.open_panel(), shop.project.find_members("email", JANA[1])
@@ -92,11 +92,11 @@ async def see_green(shop: WholeShop) -> None:
 
 
 @pytest.mark.parametrize("line", [name for name, cases in LINES.items() if any(isinstance(one, Case) for one in cases)])
-async def test_line_is_red_for_exactly_what_is_broken_and_green_once_it_is_mended(lender: Lender, line: str) -> None:
+async def test_line_is_red_only_for_its_own_fault_and_green_once_it_is_mended(lender: Lender, line: str) -> None:
     async with lender.lend(is_lent_on=line not in WITH_PRESSES) as shop:
         for case in LINES[line]:
             if isinstance(case, str):
-                assert " " in case, "a reason, in words"
+                assert " " in case, "a reason in words"
             else:
                 await break_and_mend(shop, line, case)
 

@@ -1,4 +1,4 @@
-"""The operator's day, command by command: each answer, each exit code."""
+"""An operator's day, command by command: each answer and each exit code."""
 
 import asyncio
 import json
@@ -104,7 +104,7 @@ async def test_operator_looks_at_members_and_awards(added: Operator) -> None:
 
 
 async def test_operator_sees_odd_members_and_check_names_the_lines(added: Operator) -> None:
-    """The demo's: each is shown, on the line and as JSON; so few of them are named, and nothing has to be mended."""
+    """Each of the demo shop's odd members is shown, in text and as JSON. `check` names what it could not read."""
     names = ("undated", "suspended", "wallets", "unreadable")
     shown = await asyncio.gather(
         *(added.run("member", "show", "acme", "--email", f"{name}@example.com", "--json") for name in names)
@@ -130,7 +130,7 @@ async def test_operator_sees_odd_members_and_check_names_the_lines(added: Operat
     assert "trifft-gorgias merchant update acme --profile F" in statuses["advice"]
 
 
-async def test_operator_sees_what_is_held_and_drops_it(added: Operator, helpdesk: Helpdesk) -> None:
+async def test_operator_sees_held_data_and_drops_it(added: Operator, helpdesk: Helpdesk) -> None:
     jana, nobody = ("--email", "jana@example.com"), ("--email", "nobody@example.com")
     empty = await added.run("snapshot", "show", "acme", *jana, "--json")
     assert (empty.data["is_held"], empty.data["member"]) == (False, None)
@@ -164,7 +164,7 @@ async def test_operator_sees_what_is_held_and_drops_it(added: Operator, helpdesk
     assert helpdesk.requests == [], "TRIFFT was asked for nothing"
 
 
-async def test_operator_sets_limits_and_reasons_and_takes_them_back(operator: Operator, add: list[str]) -> None:
+async def test_operator_sets_limits_and_reasons_and_removes_them(operator: Operator, add: list[str]) -> None:
     added = await operator.run(*add, "--max-per-award", "200", "--max-per-ticket", "none", "--reason", "Late parcel")
     assert (added.code, added.err) == (0, "")
     limits = ("max_points_per_award", "max_points_per_ticket", "max_points_per_member_day")
@@ -225,7 +225,7 @@ async def test_operator_who_changes_reasons_or_notes_of_an_installed_shop_instal
 async def test_operator_lets_support_remove_points_and_forbids_it_again(
     added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
-    """The button comes and goes with `install`, and `check` says that it is to be run."""
+    """`install` adds and removes the button, and `check` says that it must be run."""
 
     async def check() -> str:
         checks = (await added.run("check", "acme", "--json")).data["checks"]
@@ -279,7 +279,7 @@ async def test_operator_follows_an_award_through_list_show_totals_and_export(add
     assert "trifft-gorgias award show acme A-1" in settled.err
 
 
-async def test_operator_is_told_in_a_line_what_could_not_be_done(
+async def test_operator_reads_in_one_line_what_failed(
     operator: Operator, helpdesk: Helpdesk, add: list[str], install: list[str]
 ) -> None:
     wrong = operator.write("wrong", "wrong-s3cret")
@@ -323,7 +323,7 @@ async def test_operator_pastes_webhooks_and_replaces_their_secret(added: Operato
         "occurred_at": "{{ event.created_at | date('U') }}",
     }
     for text in (shown.data["url"], shown.data["header_value"], *shown.data["templates"].values()):
-        assert text in printed.out, "each in one piece, to be copied"
+        assert text in printed.out, "each in one piece, so that it can be copied"
 
     rotated = await added.run("webhook", "rotate", "acme", "--json")
     assert rotated.data["header_value"] != shown.data["header_value"]
@@ -332,8 +332,8 @@ async def test_operator_pastes_webhooks_and_replaces_their_secret(added: Operato
     assert again.data["header_value"] == rotated.data["header_value"]
 
 
-async def test_own_addresses_are_set_kept_and_taken_away(added: Operator, install: list[str]) -> None:
-    """Beside those of Gorgias' mailboxes; what is given replaces what is stored."""
+async def test_own_addresses_are_set_kept_and_removed(added: Operator, install: list[str]) -> None:
+    """They stand beside those of Gorgias' mailboxes. New ones replace the stored ones."""
 
     async def count(*options: str) -> str:
         installed = await added.run("install", "acme", *options)

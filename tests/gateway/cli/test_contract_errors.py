@@ -1,4 +1,4 @@
-"""A wire profile that does not fit: each command says which line it is, and how to correct it."""
+"""A wire profile that does not fit: each command names the line, and how to correct it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Whatever bytes a terminal sends and can show: a usage line, or the answer. Never a traceback."""
+"""For any bytes that a terminal sends and can show, a command prints a usage line or its answer, never a traceback."""
 
 import io
 import os
@@ -18,7 +18,7 @@ UTF8_IN_C_AND_ASCII_OUT = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONIOE
 
 
 def run(desk: Desk, *arguments: str | bytes, **environ: str) -> Result:
-    """By an interpreter of its own, which decodes its arguments itself."""
+    """Run the command in a new interpreter, which decodes its arguments itself."""
     done = subprocess.run(  # noqa: S603 - our own command
         [os.fsencode(COMMAND), *arguments],
         env={"PATH": os.environ["PATH"], **desk.settings, **environ},
@@ -30,7 +30,9 @@ def run(desk: Desk, *arguments: str | bytes, **environ: str) -> Result:
 
 
 @pytest.mark.parametrize(("argument", "environ"), [("Zoë".encode(), PLAIN_C), (b"Zo\xeb", {"LC_ALL": "C.UTF-8"})])
-def test_bytes_that_are_no_text_are_a_usage_line(desk: Desk, argument: bytes, environ: dict[str, str]) -> None:
+def test_bytes_that_are_not_text_are_answered_with_a_usage_line(
+    desk: Desk, argument: bytes, environ: dict[str, str]
+) -> None:
     result = run(desk, "award", "list", "acme", "--agent", argument, **environ)
 
     assert (result.code, result.out) == (2, "")
@@ -50,7 +52,7 @@ def test_bytes_that_are_no_text_are_a_usage_line(desk: Desk, argument: bytes, en
         ["\udcc3("],
     ],
 )
-def test_no_command_takes_them(desk: Desk, arguments: list[str]) -> None:
+def test_every_command_refuses_bytes_that_are_not_text(desk: Desk, arguments: list[str]) -> None:
     result = desk.run(*arguments)
 
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
@@ -65,19 +67,19 @@ def zoe(desk: Desk) -> Desk:
     return desk
 
 
-def test_name_that_the_terminal_cannot_show_is_no_failure(zoe: Desk) -> None:
+def test_name_that_the_terminal_cannot_show_does_not_fail_the_command(zoe: Desk) -> None:
     result = run(zoe, "award", "list", "acme", **PLAIN_C)
     assert (result.code, result.err, "Zo" in result.out) == (0, "", True)
 
 
-def test_name_is_found_where_the_locale_can_carry_it_and_whole_in_a_file_that_is_read_elsewhere(zoe: Desk) -> None:
-    """The interpreter reads UTF-8 in the locale C, too; the output is said to be ASCII."""
+def test_name_is_found_and_exported_whole_although_the_output_is_ascii(zoe: Desk) -> None:
+    """The interpreter reads UTF-8 in the locale C, too, and is told that the output is ASCII."""
     exported = run(zoe, "award", "export", "acme", "--to", "-", "--agent", ZOE.encode(), **UTF8_IN_C_AND_ASCII_OUT)
     assert (exported.code, ZOE in exported.out, zoe.books.filters[-1].claimed_agent) == (0, True, ZOE)
 
 
 @pytest.mark.parametrize("command", [["list"], ["show", "A-7"], ["totals", "--by", "agent"], ["export", "--to", "-"]])
-def test_name_that_a_stream_cannot_carry_is_no_failure(
+def test_name_that_a_stream_cannot_encode_does_not_fail_the_command(
     zoe: Desk, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     raw = io.BytesIO()

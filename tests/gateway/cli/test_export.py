@@ -51,7 +51,7 @@ def test_csv_has_a_line_of_names_and_one_for_each_award(desk: Desk, path: Path) 
 
 
 def test_columns_of_an_export_stay_as_they_are() -> None:
-    """A script that counts columns goes on working: new ones come last."""
+    """A script that counts columns still works: new columns come last."""
     assert NAMES[:9] == (
         *("award_id", "state", "points", "member_id", "ticket_id"),
         *("note", "claimed_agent_email", "claimed_agent_name", "request_id"),
@@ -62,7 +62,7 @@ def test_columns_of_an_export_stay_as_they_are() -> None:
 FORMULA_STARTS: list[str] = ["=", "+", "-", "@", "\t", "\r", "＝"]  # noqa: RUF001 - meant
 
 
-def test_csv_holds_nothing_that_a_spreadsheet_takes_for_a_formula(desk: Desk) -> None:
+def test_csv_holds_no_text_that_a_spreadsheet_reads_as_a_formula(desk: Desk) -> None:
     notes = [f'{start}HYPERLINK("http://evil.example")' for start in FORMULA_STARTS]
     desk.books.awards = [
         make_award(number, note=note, claimed_agent_name=note, reason=note, ticket_id=note)
@@ -79,7 +79,7 @@ SPLIT_TEXTS: list[str] = ["late{}=1+1", "late{}{}@SUM(1)", "late{} +1", 'late{}"
 
 
 def test_csv_holds_no_formula_however_it_is_split(desk: Desk, subtests: pytest.Subtests) -> None:
-    """A comma is the decimal one in half of Europe, and lists are separated otherwise there."""
+    """In half of Europe the comma is the decimal separator, so spreadsheets there split at another character."""
     notes = [text.format(delimiter, delimiter) for text in SPLIT_TEXTS for delimiter in DELIMITERS]
     desk.books.awards = [
         make_award(number, note=note, claimed_agent_name=note, reason=note) for number, note in enumerate(notes)
@@ -94,7 +94,7 @@ def test_csv_holds_no_formula_however_it_is_split(desk: Desk, subtests: pytest.S
                 assert [cell for cell in cells if cell.startswith(tuple("=+-@"))] == []
 
 
-def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> None:
+def test_json_lines_have_one_object_per_line_with_unchanged_text(desk: Desk) -> None:
     desk.books.awards = [make_award(2, note="=1+1"), make_award(1, claimed_agent_name="Žofia\u2028K.")]
     exported = desk.award("export", "--format", "jsonl", "--to", "-")
     second, first = (json.loads(line) for line in exported.out.rstrip("\n").split("\n"))
@@ -104,7 +104,7 @@ def test_json_lines_have_an_object_a_line_with_the_text_as_it_is(desk: Desk) -> 
     assert exported.err == "2 awards written.\n"
 
 
-def test_export_of_nothing_has_the_names_alone(desk: Desk) -> None:
+def test_export_of_no_awards_has_only_the_names(desk: Desk) -> None:
     assert desk.award("export", "--to", "-").out == ",".join(NAMES) + "\r\n"
 
 
@@ -119,12 +119,12 @@ def test_export_writes_a_page_before_it_asks_for_the_next(desk: Desk, path: Path
 
 
 def test_file_is_only_for_its_owner(desk: Desk, path: Path) -> None:
-    """It names people."""
+    """The file names people."""
     desk.award("export", "--to", str(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_file_that_is_there_is_kept(desk: Desk, path: Path) -> None:
+def test_existing_file_is_kept(desk: Desk, path: Path) -> None:
     path.write_text("mine")
     refused = desk.award("export", "--to", str(path))
     assert (refused.code, "--force" in refused.err, path.read_text()) == (2, True, "mine")
@@ -186,7 +186,7 @@ INCOMPLETE = "trifft-gorgias: the output is incomplete, it could not be written:
 
 
 class FullDisk(io.FileIO):
-    """A file on a disk that has no room, until its number leads elsewhere."""
+    """A file on a full disk, until its file descriptor leads elsewhere."""
 
     def write(self, data: object, /) -> int:
         if stat.S_ISREG(os.fstat(self.fileno()).st_mode):
@@ -196,7 +196,7 @@ class FullDisk(io.FileIO):
 
 @pytest.mark.parametrize("command", [["export", "--to", "-"], ["list"], ["list", "--json"]])
 def test_output_to_a_full_disk_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
-    """It is no fault of the program, so nobody is asked to report it."""
+    """The program has no fault, so no line asks for a report."""
     desk.books.awards = [make_award(1)]
     with io.TextIOWrapper(io.BufferedWriter(FullDisk(desk.folder / "out", "w"))) as full:
         monkeypatch.setattr(sys, "stdout", full)
@@ -205,29 +205,29 @@ def test_output_to_a_full_disk_is_one_line(desk: Desk, monkeypatch: pytest.Monke
 
 
 def run_by_shell(desk: Desk, script: str, *command: str) -> "subprocess.CompletedProcess[bytes]":
-    """By an interpreter of its own, as "$@" of the script."""
+    """Run a shell script whose "$@" is the command, in a new interpreter."""
     shell = ["sh", "-c", script, "sh", str(COMMAND), *command]
     return subprocess.run(shell, env=desk.settings, cwd=desk.folder, capture_output=True, check=False)  # noqa: S603 - our own command
 
 
-def test_interpreter_does_not_complain_of_a_file_that_is_full_at_its_end(desk: Desk) -> None:
+def test_interpreter_prints_no_error_of_its_own_for_a_full_file(desk: Desk) -> None:
     desk.books.awards = [make_award(1)]
     process = run_by_shell(desk, 'ulimit -f 0 && exec "$@" > out', "award", "list", "acme")
     assert (process.returncode, process.stderr.decode()) == (1, INCOMPLETE.format(os.strerror(errno.EFBIG)))
 
 
-def test_output_that_is_closed_from_the_start_is_no_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_output_does_not_fail_the_command(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.books.awards = [make_award(1)]
     process = run_by_shell(desk, 'exec "$@" >&-', "award", "export", "acme", "--to", "-")
     assert (process.returncode, "error" in process.stderr.decode()) == (0, False)
-    monkeypatch.setattr(sys, "stdout", None)  # as the interpreter has it then
+    monkeypatch.setattr(sys, "stdout", None)  # the interpreter sets this for a closed output
     listed = desk.award("list")
     sys.stdout.close()
     assert (listed.code, listed.err) == (0, "")
 
 
-def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk) -> None:
-    """What is left is more than a pipe holds."""
+def test_reader_that_stops_early_does_not_fail_an_export(desk: Desk) -> None:
+    """The unread rest is more than a pipe holds."""
     desk.books.awards = [make_award(number, note="x" * 100) for number in range(700, 0, -1)]
     with subprocess.Popen(  # noqa: S603 - our own command
         [COMMAND, "award", "export", "acme", "--to", "-"],
@@ -243,7 +243,7 @@ def test_output_of_which_only_the_head_is_read_is_no_failure(desk: Desk) -> None
     assert process.returncode == 0
 
 
-async def test_table_of_which_only_the_head_is_read_is_no_failure(desk: Desk) -> None:
+async def test_reader_that_stops_early_does_not_fail_a_table(desk: Desk) -> None:
     desk.books.awards = [make_award(number, claimed_agent_name="x" * 2000) for number in range(100, 0, -1)]
     async with run_forked("gateway.cli:main", "award", "list", "acme", env=desk.settings) as process:
         await process.stdout.readline()

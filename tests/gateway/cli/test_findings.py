@@ -1,4 +1,4 @@
-"""What `check` says of findings that the stand-in of TRIFFT does not bring about at once."""
+"""What `check` prints for findings that TRIFFT's stand-in cannot produce at once."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,14 +46,14 @@ def test_older_loyalty_service_tells_only_that_trifft_answers(desk: Desk) -> Non
         ),
     ],
 )
-def test_rate_warns_of_what_was_refused_lately(desk: Desk, rate: dict[str, Any], state: str, words: str) -> None:
+def test_rate_line_warns_of_recent_refusals(desk: Desk, rate: dict[str, Any], state: str, words: str) -> None:
     finding = pb.RateFinding(**{"permits_limit": 50, "period_s": 10.0, **rate})
     found, detail, advice = check(desk, "rate", rate=finding)
     assert (found, detail.startswith(words), bool(advice)) == (state, True, state != "ok")
 
 
 def test_token_that_ended_long_ago_and_works_again_is_accepted(desk: Desk) -> None:
-    """Whoever was refused has not tried again."""
+    """The caller that was refused then has not tried again."""
     operations = [
         pb.OperationFinding(operation="debit", refuse_status=401, refuse_time=SINCE),
         pb.OperationFinding(operation="probe", accept_time=LATER),
@@ -62,7 +62,7 @@ def test_token_that_ended_long_ago_and_works_again_is_accepted(desk: Desk) -> No
     assert (state, detail.partition(".")[0]) == ("ok", "accepted for probe; not tried yet: debit")
 
 
-def test_token_is_not_known_while_trifft_is_away(desk: Desk) -> None:
+def test_token_is_unknown_while_trifft_is_down(desk: Desk) -> None:
     failure = pb.ProbeFailure(reason=pb.PROVIDER_TIMEOUT, message="TRIFFT did not answer within 2 s")
     state, detail, _ = check(
         desk, "token", probe_failure=failure, operation_findings=[pb.OperationFinding(operation="probe")]
@@ -100,7 +100,7 @@ def test_worst_of_many_wrong_lines_comes_first_and_some_are_named(desk: Desk) ->
     assert advice.startswith('correct member.full_name in the wire profile ("`null`" where TRIFFT has no such field)')
 
 
-def test_contract_names_what_is_seen_by_its_ids(desk: Desk) -> None:
+def test_contract_line_names_what_was_seen_by_id(desk: Desk) -> None:
     contract = [
         pb.ContractLine(assumption="probe", state=pb.CONTRACT_STATE_CONFIRMED, last_time=LATER),
         pb.ContractLine(assumption="credit", state=pb.CONTRACT_STATE_CONTRADICTED, problem="it is so", last_time=LATER),

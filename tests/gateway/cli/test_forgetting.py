@@ -1,4 +1,4 @@
-"""`member forget`: whom it finds, what it says was forgotten, and what was not."""
+"""`member forget`: whom it finds, and what it says was forgotten or kept."""
 
 import grpc
 import pytest
@@ -27,12 +27,12 @@ def test_nothing_is_forgotten_without_a_yes(jana: Desk) -> None:
     assert jana.books.requests == []
 
 
-def test_person_who_is_named_by_nothing_is_a_wrong_usage(desk: Desk) -> None:
+def test_command_that_names_no_person_is_wrong_usage(desk: Desk) -> None:
     done = desk.run("member", "forget", "acme", "--yes")
     assert (done.code, "--email" in done.err) == (2, True)
 
 
-def test_forgotten_awards_and_what_is_not_ours_are_said(jana: Desk) -> None:
+def test_answer_lists_forgotten_awards_and_records_of_others(jana: Desk) -> None:
     jana.books.erasure = pb.EraseMemberResponse(dropped_count=2, erased_award_count=3, pseudonym="erased-1a")
     done = jana.run("member", "forget", "acme", *JANA, "--support-id", "JN-4821", "--yes")
     assert (done.code, done.err) == (0, "")
@@ -67,7 +67,7 @@ def test_awards_that_had_to_be_kept_are_named_with_the_reason(jana: Desk) -> Non
     assert as_json.data["kept_awards"][2]["until_time"] == "2026-11-23T13:00:00.000+01:00"
 
 
-def test_person_whom_nobody_knows_is_forgotten_by_name_and_the_operator_told_so(desk: Desk) -> None:
+def test_unknown_person_is_forgotten_by_the_given_names_with_a_warning(desk: Desk) -> None:
     desk.books.erasure = pb.EraseMemberResponse(dropped_count=1)
     done = desk.run("member", "forget", "acme", *JANA, "--yes")
     assert (done.code, "no award was changed" in done.out, "1 entry" in done.out) == (0, True, True)
@@ -75,7 +75,7 @@ def test_person_whom_nobody_knows_is_forgotten_by_name_and_the_operator_told_so(
     assert (request.member_id, request.identities[0].email) == ("", "jana@example.com")
 
 
-def test_id_that_is_given_asks_nobody_who_it_is(desk: Desk) -> None:
+def test_given_member_id_is_not_looked_up(desk: Desk) -> None:
     done = desk.run("member", "forget", "acme", "--member", "member-9", *JANA, "--yes")
     assert done.code == 0
     [request] = desk.books.requests

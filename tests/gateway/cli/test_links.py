@@ -29,7 +29,7 @@ def linked_file(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -
 
 @pytest.fixture
 def links(desk: Desk, linked_file: Path) -> None:
-    """Of customer 101, who was unlinked, of 102, and of 201, into whom 103 was merged."""
+    """The links of customer 101, who was unlinked, of 102, and of 201, into whom 103 was merged."""
     shutil.copy(linked_file, desk.folder / "gateway.db")
 
 
@@ -74,7 +74,7 @@ def list_numbers(desk: Desk, *arguments: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("links")
-def test_links_are_listed_newest_first_with_who_when_and_until_when(desk: Desk) -> None:
+def test_links_are_listed_newest_first_with_agent_start_and_end(desk: Desk) -> None:
     done = desk.run("link", "list", "acme")
     assert (done.code, done.err) == (0, "")
     lines = [" ".join(line.split()) for line in done.out.splitlines() if line.strip()]
@@ -104,14 +104,14 @@ def test_links_are_filtered(desk: Desk) -> None:
     assert (other.code, other.err) == (1, "trifft-gorgias: bloom is not installed, so it has no links\n")
 
 
-def test_what_cannot_be_is_a_wrong_usage(desk: Desk) -> None:
+def test_impossible_values_are_wrong_usage(desk: Desk) -> None:
     for arguments in (("list", "acme", "--limit", "0"), ("list", "acme", "--customer", "x"), ("remove", "acme", "-1")):
         done = desk.run("link", *arguments)
         assert (done.code, done.out) == (2, "")
 
 
 @pytest.mark.usefixtures("links")
-def test_link_is_whole_for_scripts(desk: Desk) -> None:
+def test_link_as_json_has_every_field(desk: Desk) -> None:
     [one] = desk.run("link", "list", "acme", "--customer", "101", "--json").data
     assert one == {
         "link_id": "L-1",
@@ -134,7 +134,7 @@ def test_link_is_whole_for_scripts(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("links")
-def test_operator_removes_a_link_and_is_on_record(desk: Desk) -> None:
+def test_removed_link_records_the_operator(desk: Desk) -> None:
     done = desk.run("link", "remove", "acme", "102")
     assert (done.code, done.err) == (0, "")
     assert "L-2 is removed: customer 102 is not linked any more." in done.out
@@ -157,7 +157,7 @@ def test_operator_removes_a_link_and_is_on_record(desk: Desk) -> None:
     ],
 )
 def test_forgotten_person_is_in_no_link(desk: Desk, names: tuple[str, ...], kept: list[str]) -> None:
-    """Also where neither TRIFFT nor the awards know them any more."""
+    """This holds even if neither TRIFFT nor the awards know them any more."""
     desk.books.erasure = pb.EraseMemberResponse()
     done = desk.run("member", "forget", "acme", *names, "--yes", "--json")
     assert (done.code, done.data["forgotten_link_count"]) == (0, 4 - len(kept))
@@ -165,7 +165,7 @@ def test_forgotten_person_is_in_no_link(desk: Desk, names: tuple[str, ...], kept
 
 
 @pytest.mark.usefixtures("links")
-def test_forgotten_links_are_said(desk: Desk) -> None:
+def test_answer_counts_forgotten_links(desk: Desk) -> None:
     desk.books.erasure = pb.EraseMemberResponse()
     done = desk.run("member", "forget", "acme", "--member", "member-1", "--yes")
     assert "Deleted: 2 links of customers to them, also from the record." in done.out

@@ -15,7 +15,7 @@ LONG = "https://admin.example/members/bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 
 @pytest.fixture(autouse=True)
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty columns."""
+    """A terminal of sixty columns."""
     for name, value in {"FORCE_COLOR": "1", "COLUMNS": "60", "TERM": "xterm"}.items():
         monkeypatch.setenv(name, value)
 
@@ -90,7 +90,7 @@ def test_joined_characters_stay_joined(capsys: pytest.CaptureFixture[str], text:
     assert capsys.readouterr().out.count(text) == 5
 
 
-def test_a_terminal_is_told_nothing_by_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_of_others_sends_no_control_codes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     text = "\x1b]0;evil\x07\u202eA\u2068B\u2069\u2069C\u2066\n\x9b31mD"
     print_line(text)
     print_fields([("Name", text)])

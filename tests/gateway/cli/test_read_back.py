@@ -1,4 +1,4 @@
-"""Gorgias reads things back otherwise than they were written, among other programs' records: the operator's day."""
+"""Gorgias reads records back with another spelling, among records of other programs: the operator's day."""
 
 import msgspec
 import pytest
@@ -14,13 +14,13 @@ NOT_OF_OTHERS = (ReadBack.AS_WRITTEN, ReadBack.TRIGGER_LIST, ReadBack.WITHOUT_HE
 
 @pytest.fixture
 def install(added: Operator, helpdesk: Helpdesk) -> list[str]:
-    """The arguments that install acme, which is added."""
+    """The arguments that install acme, which was added before."""
     profile = helpdesk.account.profile
     key, url = added.write("key", profile.api_key), f"{helpdesk.url}/gorgias/acme"
     return ["install", "acme", "--gorgias-url", url, "--gorgias-user", profile.api_user, "--gorgias-key-file", key]
 
 
-async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
+async def test_operator_sees_no_difference_where_only_the_spelling_differs(
     added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state
@@ -35,10 +35,10 @@ async def test_operator_meets_no_difference_in_what_is_only_spelled_otherwise(
         checked = await added.run("check", "acme", "--json")
         states = {one["name"]: one["state"] for one in checked.data["checks"]}
         assert (states["integration"], states["widget"]) == ("ok", "ok"), (how, checked.out)
-    assert [write for write in helpdesk.writes if "/" in write] == []  # the others are questions to TRIFFT
+    assert [write for write in helpdesk.writes if "/" in write] == []  # the other lines ask TRIFFT
 
 
-async def test_operator_removes_all_of_ours_and_only_ours(
+async def test_operator_removes_all_our_records_and_no_others(
     added: Operator, helpdesk: Helpdesk, install: list[str]
 ) -> None:
     state = helpdesk.account.state

@@ -1,4 +1,4 @@
-"""The books of a shop that was removed: read, added up, exported and settled as before, in UTC, which is said."""
+"""Awards of a removed shop are read, summed, exported and settled as before, with times in UTC."""
 
 import asyncio
 import csv
@@ -26,7 +26,7 @@ JANA = "bf428af0-bf06-4bc4-a91b-91b5bda6e211"
 async def ledger(
     tmp_path_factory: pytest.TempPathFactory, prepared: Prepared, migrated_file: Path, kept_helpdesk: KeptHelpdesk
 ) -> Path:
-    """One award is applied, one waits to be settled."""
+    """A ledger with one applied award, and one that waits to be settled."""
     folder, project = tmp_path_factory.mktemp("removed"), kept_helpdesk.renew().projects["acme"]
     async with open_operator(folder, ledger=prepared.ledger, gateway=migrated_file, public_url=NOWHERE) as operator:
         await operator.run("merchant", "update", "acme", "--time-zone", "Pacific/Kiritimati")
@@ -37,7 +37,7 @@ async def ledger(
                     merchant_id="acme", request_id=f"request-{points}", member_id=JANA, points=points
                 )
                 while (await loyalty.award_points(request, timeout_s=30)).award.state == pb.AWARD_STATE_PENDING:
-                    pass  # a busy machine answers before it is settled
+                    pass  # generous: a busy machine must answer before the award is settled
 
             await give(50)
             project.settings.movements = "incomplete"
@@ -53,7 +53,7 @@ async def removed(tmp_path: Path, ledger: Path, migrated_file: Path) -> AsyncIte
         yield opened
 
 
-async def test_awards_are_listed_shown_added_up_and_exported(removed: Operator) -> None:
+async def test_awards_are_listed_shown_summed_and_exported(removed: Operator) -> None:
     listed, shown, totals, exported = await asyncio.gather(
         removed.run("award", "list", "acme"),
         removed.run("award", "show", "acme", "A-1"),
@@ -89,7 +89,7 @@ async def test_member_by_e_mail_is_asked_for_otherwise(removed: Operator) -> Non
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-async def test_what_was_in_doubt_is_settled_by_a_person(removed: Operator, options: tuple[str, ...]) -> None:
+async def test_person_settles_the_award_in_doubt(removed: Operator, options: tuple[str, ...]) -> None:
     settled = await removed.run("award", "settle", "acme", "A-2", "not-applied", "--because", "looked", *options)
     assert settled.code == 0
     shown = await removed.run("award", "show", "acme", "A-2", "--json")
@@ -100,7 +100,7 @@ async def test_what_was_in_doubt_is_settled_by_a_person(removed: Operator, optio
         assert settled.out.startswith("A-2 is not applied now (+70 for JN-4821), says ")
 
 
-async def test_shop_that_never_was_is_a_line(removed: Operator) -> None:
+async def test_shop_that_never_existed_is_one_line(removed: Operator) -> None:
     for command in (["list"], ["show", "A-1"], ["totals", "--by", "day"], ["export", "--to", "-"]):
         refused = await removed.run("award", command[0], "nobody", *command[1:])
         assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)

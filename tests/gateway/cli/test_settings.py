@@ -24,19 +24,19 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_settings_come_from_var_where_the_environment_has_none(project: Path) -> None:
+def test_settings_come_from_var_if_the_environment_has_none(project: Path) -> None:
     config = load_config({"PATH": "/bin", "LOYALTY_API_KEY": "x"}, project)
     assert (config.database_url, config.secret_keys) == ("sqlite:////var/gateway.db", (KEY,))
     assert (config.loyalty_key, config.loyalty_target) == ("a=b", "dns:///inner host:1")
 
 
 def test_settings_are_never_mixed(project: Path) -> None:
-    """One in the environment, and all have to be there."""
+    """If one setting is in the environment, all must be there."""
     with pytest.raises(ConfigError, match="GATEWAY_DATABASE_URL"):
         load_config({"GATEWAY_LOYALTY_KEY": "x"}, project)
 
 
-def test_settings_that_are_nowhere_are_asked_for_in_a_line(tmp_path: Path) -> None:
+def test_missing_settings_are_named_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="make run") as caught:
         load_config({}, tmp_path)
     assert "\n" not in str(caught.value)

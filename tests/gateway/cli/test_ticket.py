@@ -1,4 +1,4 @@
-"""`check ID --ticket N`: from Gorgias' call over HTTP to the operator's lines."""
+"""`check ID --ticket N`, from Gorgias' call over HTTP to the operator's lines."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ SETTINGS = {"GATEWAY_MAX_STALENESS_S": "0", "GATEWAY_WIDGET_TIMEOUT_S": "20", "G
 
 @dataclass(frozen=True)
 class Shop:
-    """An installed shop with its gateway. `call` is Gorgias, `check` the operator."""
+    """An installed shop with its gateway. `call` calls as Gorgias does, `check` as the operator does."""
 
     gateway: Gateway
     app: web.Application
@@ -37,7 +37,7 @@ class Shop:
     helpdesk: Helpdesk
 
     async def call(self, ticket_id: int, customer_id: int, email: str, *, url: str = "") -> str:
-        """Call the widget, and wait until that is on record. Returns the panel's status."""
+        """Call the widget, and wait until the event is on record. Returns the panel's status."""
         url = url or self.gateway.make_widget_url(email, ticket_id=str(ticket_id), customer_id=str(customer_id))
         async with self.gateway.session.get(URL(url, encoded=True)) as response:
             body = await response.json()
@@ -48,7 +48,7 @@ class Shop:
         return await self.operator.run("check", "acme", "--ticket", str(ticket_id), *options)
 
     async def check_json(self, ticket_id: int) -> tuple[int, list[dict[str, Any]], dict[str, dict[str, Any]]]:
-        """The exit code, the events, and the checks by name."""
+        """Return the exit code, the events, and the checks by name."""
         result = await self.check(ticket_id, "--json")
         assert result.data["ticket_id"] == ticket_id
         return result.code, result.data["events"], {check["name"]: check for check in result.data["checks"]}
@@ -56,7 +56,7 @@ class Shop:
 
 @asynccontextmanager
 async def run_shop(operator: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
-    """`operator`: one who has installed acme."""
+    """Run the gateway of an operator who has installed acme."""
     app = create_app(msgspec.structs.replace(Config.from_env(operator.settings), gorgias_requests=1_000_000))
     runner = make_runner(app)
     await runner.setup()
@@ -84,8 +84,8 @@ async def shop(installed: Operator, helpdesk: Helpdesk) -> AsyncIterator[Shop]:
         yield running
 
 
-async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
-    """Who was looked for and how, what was answered, and the verdict on it."""
+async def test_each_panel_is_explained(shop: Shop) -> None:
+    """The lines say who was looked for and how, what was answered, and what `check` thinks of it."""
     for ticket_id, customer_id, email, source, status, state in (
         (4711, 101, "jana@example.com", "url", "member", "ok"),
         (4711, 101, "jana%40example.com", "encoded_url", "member", "ok"),
@@ -120,8 +120,8 @@ async def test_each_panel_is_told_with_its_way(shop: Shop) -> None:
     assert "jana" not in told.lower()
 
 
-async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> None:
-    """What was asked for, what of it decided, and what is not known: without an address."""
+async def test_search_by_the_customers_other_addresses_is_explained(shop: Shop) -> None:
+    """The lines say what was asked for, what decided, and what is unknown. They show no address."""
     by_phone = shop.helpdesk.add_ticket(None, ("phone", "+421 900 000 000"), ("whatsapp", "421900000000"))
     assert by_phone.customer_id
     assert await shop.call(by_phone.id, by_phone.customer_id, "None") == "member"
@@ -137,7 +137,7 @@ async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> Non
     told = (await shop.check(by_phone.id)).out
     assert "has no e-mail address; then: the customer's other addresses (asked in " in told
     assert "TRIFFT: one member, found by a phone number, read for this call" in told
-    assert "900000000" not in told.replace(" ", "")  # random ids have shorter parts of it by chance
+    assert "900000000" not in told.replace(" ", "")  # random ids may contain shorter parts of it
     silent = shop.helpdesk.add_ticket("nobody@example.com", ("phone", "+421900000000"))
     shop.helpdesk.account.faults.set(GorgiasFault(kind="status", operation="get_customer", status=503))
     assert await shop.call(silent.id, silent.customer_id, "nobody@example.com") == "unavailable"
@@ -151,7 +151,7 @@ async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> Non
     assert checks["sidebar"]["detail"].endswith("; a new event would be answered: member")
 
 
-async def test_link_and_own_address_are_told(shop: Shop) -> None:
+async def test_link_and_own_address_are_explained(shop: Shop) -> None:
     own = shop.helpdesk.add_ticket("support@acme.example")
     assert await shop.call(own.id, own.customer_id, "support@acme.example") == "no_identity"
     _, [event], checks = await shop.check_json(own.id)
@@ -172,8 +172,8 @@ async def test_link_and_own_address_are_told(shop: Shop) -> None:
     assert "found by an agent's link" in told
 
 
-async def test_phone_number_that_cannot_be_read_is_told(shop: Shop) -> None:
-    """Without the number: an operator sees that there is one, and what to do."""
+async def test_unreadable_phone_number_is_reported(shop: Shop) -> None:
+    """The lines do not show the number. They say that there is one, and what to do."""
     odd = shop.helpdesk.add_ticket(None, ("phone", "0905"))
     assert await shop.call(odd.id, odd.customer_id, "None") == "no_identity"
     _, _, checks = await shop.check_json(odd.id)
@@ -182,8 +182,8 @@ async def test_phone_number_that_cannot_be_read_is_told(shop: Shop) -> None:
     assert "Link to member" in checks["ticket"]["advice"]
 
 
-async def test_ticket_that_gorgias_never_called_for(shop: Shop) -> None:
-    """And what would help; once another ticket was called for, it is not the integration."""
+async def test_ticket_without_a_call_of_gorgias_is_explained(shop: Shop) -> None:
+    """The advice says what would help. Once Gorgias has called for another ticket, the integration works."""
     code, events, checks = await shop.check_json(4713)
     assert (code, events, checks["integration"]["state"]) == (1, [], "ok")
     words = "Gorgias has not called for ticket 4713 in the last 7 days"
@@ -199,7 +199,7 @@ async def test_ticket_that_gorgias_never_called_for(shop: Shop) -> None:
     assert (code, checks["ticket"]["detail"]) == (1, "Gorgias has no such ticket")
 
 
-async def test_trifft_that_fails_is_told_with_what_to_do(shop: Shop) -> None:
+async def test_failure_of_trifft_is_reported_with_advice(shop: Shop) -> None:
     project = shop.helpdesk.projects["acme"]
     await shop.call(4711, 101, "jana@example.com")
     project.faults.set(Fault(kind="status", status=401))
@@ -221,8 +221,8 @@ async def test_trifft_that_fails_is_told_with_what_to_do(shop: Shop) -> None:
     assert checks["sidebar"]["advice"].startswith("add a tag to the ticket")
 
 
-async def test_gorgias_that_does_not_say_is_told(shop: Shop) -> None:
-    """A URL without its end says nobody's address; old URLs are told from this version's."""
+async def test_missing_answer_of_gorgias_is_reported(shop: Shop) -> None:
+    """A URL that is cut short gives no address. The lines tell old URLs from this version's."""
     shop.helpdesk.account.faults.set(GorgiasFault(kind="status", operation="get_ticket", status=403))
     url = shop.gateway.make_widget_url("jana@example.com")
     assert await shop.call(4711, 101, "", url=url.partition("&end=")[0]) == "no_identity"
@@ -238,7 +238,7 @@ async def test_gorgias_that_does_not_say_is_told(shop: Shop) -> None:
 
 
 async def test_sidebar_shows_the_customers_newest_answer(shop: Shop) -> None:
-    """Gorgias keeps it with the customer: an event of another ticket of theirs fills this one's sidebar too."""
+    """Gorgias keeps answers by customer: an event of the customer's other ticket fills this ticket's sidebar, too."""
     await shop.call(4726, 116, "peter@example.com")
     code, events, checks = await shop.check_json(4727)
     assert (code, events, checks["sidebar"]["state"]) == (0, [], "ok")
@@ -257,7 +257,7 @@ async def test_forgotten_member_is_in_no_event(shop: Shop) -> None:
     assert [len((await shop.check_json(ticket_id))[1]) for ticket_id in (4711, 4713)] == [0, 1]
 
 
-async def test_shop_that_is_not_installed_is_told(operator: Operator) -> None:
+async def test_shop_that_is_not_installed_is_reported(operator: Operator) -> None:
     checked = await operator.run("check", "acme", "--ticket", "#4711", "--json")
     assert (checked.code, checked.data["events"]) == (1, [])
     assert [(check["name"], check["detail"]) for check in checked.data["checks"]] == [("Gorgias", "is not installed")]

@@ -23,14 +23,14 @@ SERVED = {"LoyaltyService": ("SumAwards",), "MerchantService": ("ListMerchants",
 
 @dataclass
 class Shops:
-    """A loyalty service of some shops, with the points of each of their members. `lost`: shops that are not read."""
+    """A loyalty service of some shops, with the points of each of their members. `lost`: shops that cannot be read."""
 
     points: dict[str, dict[str, int]]
     lost: set[str] = field(default_factory=set)
     requests: list[pb.SumAwardsRequest] = field(default_factory=list)
 
     def ListMerchants(self, request: pb.ListMerchantsRequest, _context: Context) -> pb.ListMerchantsResponse:  # noqa: N802
-        """One shop a page."""
+        """Answer with one shop per page."""
         names = sorted(self.points)
         place = int(request.page_token or 0)
         more = str(place + 1) if place + 1 < len(names) else ""
@@ -97,7 +97,7 @@ async def desk(shops: Shops, tmp_path: Path) -> AsyncIterator[Operator]:
 
 
 def read_rows(result: Result) -> list[list[str]]:
-    """The cells of each line that has a number."""
+    """Return the cells of each line that has a number."""
     return [re.split(r"\s{2,}", line.strip()) for line in result.out.splitlines() if re.search(r"\d", line)]
 
 
@@ -149,7 +149,7 @@ async def test_all_shops_have_a_table_each_and_a_sum(desk: Operator) -> None:
     ]
 
 
-async def test_shop_that_cannot_be_read_is_said_and_the_others_are_added_up(desk: Operator, shops: Shops) -> None:
+async def test_unreadable_shop_is_reported_and_the_others_are_summed(desk: Operator, shops: Shops) -> None:
     shops.lost = {"acme"}
     for arguments in ([], ["--json"]):
         result = await desk.run("award", "totals", "--all", "--by", "reason", *arguments)
@@ -178,7 +178,7 @@ async def test_shops_without_awards_are_an_empty_list(desk: Operator, shops: Sho
         ["--all", "--by", "week", "--from", "2026-11-23", "--before", "2026-11-23"],
     ],
 )
-async def test_wrong_usage_is_told_in_a_line(desk: Operator, arguments: list[str]) -> None:
+async def test_wrong_usage_of_totals_is_one_line(desk: Operator, arguments: list[str]) -> None:
     result: Any = await desk.run("award", "totals", *arguments)
 
     assert (result.code, result.out) == (2, "")

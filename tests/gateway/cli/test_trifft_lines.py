@@ -1,4 +1,4 @@
-"""Each line of `check` about TRIFFT: made wrong on purpose in the stand-in, it turns alone, and is mended."""
+"""Each line of `check` about TRIFFT: a fault of the stand-in turns it alone, and a repair turns it back."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,14 +15,14 @@ from tests.gateway.cli.operating import Operator
 from tests.gateway.cli.prepared import PROFILE
 from tests.gateway.helpdesk import Helpdesk
 
-# The lines of `check` that the stand-in of TRIFFT can turn.
+# The lines of `check` that TRIFFT's stand-in can turn.
 LINES = ("TRIFFT", "token", "rate", "breaker", "fields", "statuses", "contract")
-# Enough to tell a wrong line from odd members.
+# Enough members to tell a wrong line from odd members.
 MEMBERS = 20
 
 
 class Shop:
-    """acme with members who have nothing but what each member has: no tier, no favourite location, no coupons."""
+    """The shop acme, whose members have only what every member has: no tier, no favourite location, no coupons."""
 
     def __init__(self, operator: Operator, helpdesk: Helpdesk) -> None:
         self.operator = operator
@@ -46,7 +46,7 @@ class Shop:
         await self.run("update", "acme", "--trifft-token-file", self.operator.write("token", f"{token}\n"))
 
     async def read(self, count: int = MEMBERS) -> None:
-        """As ticket events do; what cannot be read is nobody's here."""
+        """Read as ticket events do; unreadable answers are ignored."""
         async with LoyaltyClient(self.operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
             reads = [
                 loyalty.find_member(
@@ -65,7 +65,7 @@ class Shop:
             return (await loyalty.award_points(request, timeout_s=20)).award.state
 
     async def check(self) -> dict[str, dict[str, Any]]:
-        """The lines of TRIFFT that are not ok."""
+        """Return the lines about TRIFFT that are not ok."""
         checks = (await self.operator.run("check", "acme", "--json")).data["checks"]
         found = {one["name"]: one for one in checks if one["name"] in LINES}
         assert list(found) == list(LINES)
@@ -162,7 +162,7 @@ async def book_otherwise(shop: Shop) -> None:
 
 
 async def clear(shop: Shop) -> None:
-    """The check closes the breaker, and so the reads go through."""
+    """The check closes the circuit breaker, so the reads are sent."""
     shop.project.faults.clear()
     await shop.check()
     await shop.read(6)
@@ -183,7 +183,7 @@ def write(lines: str, *, count: int = MEMBERS) -> "Act":
 
 
 Act: TypeAlias = Callable[[Shop], Awaitable[None]]
-# What makes it wrong: the lines that turn, words of the first of them, and what mends it.
+# By fault: the lines that it turns with their states, words of the first line, and the repair.
 CASES: dict[Act, tuple[dict[str, str], str, Act]] = {
     fail_reads: ({"TRIFFT": "failed", "breaker": "warning"}, "PROVIDER_UNAVAILABLE: TRIFFT answered 503", clear),
     fail_finds: ({"TRIFFT": "warning"}, "failed in a row, and was not asked since: find_member ", clear),
@@ -233,7 +233,7 @@ CASES: dict[Act, tuple[dict[str, str], str, Act]] = {
 
 
 @pytest.mark.parametrize("spoil", CASES, ids=lambda spoil: spoil.__name__)
-async def test_line_turns_alone_and_is_mended(shop: Shop, spoil: Act) -> None:
+async def test_fault_turns_only_its_own_lines_and_a_repair_turns_them_back(shop: Shop, spoil: Act) -> None:
     states, detail, mend = CASES[spoil]
     await spoil(shop)
 

@@ -1,4 +1,4 @@
-"""What is refused before anything is asked: one line, code 2, no secret."""
+"""Commands that are refused before any request: one line, code 2, no secret."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_database_that_cannot_be_used_is_one_line_and_code_1_or_3_of_check(
     assert "GATEWAY_DATABASE_URL cannot be used: /nowhere/gateway.db: " in capsys.readouterr().err
 
 
-def test_uninstall_of_what_is_not_installed_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_uninstall_of_a_shop_that_is_not_installed_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["uninstall", "acme"]) == 0
     assert capsys.readouterr().out == "acme is not installed: nothing to remove.\n"
 

@@ -1,4 +1,4 @@
-"""`merchant verify` before the real loyalty service and the stand-in of TRIFFT: a wrong point scale is caught."""
+"""`merchant verify` with the real loyalty service and TRIFFT's stand-in: a wrong point scale is caught."""
 
 import io
 from collections.abc import Callable
@@ -17,13 +17,16 @@ from tests.gateway.cli.operating import Operator, Result
 from tests.gateway.cli.prepared import PROFILE
 from tests.gateway.helpdesk import Helpdesk
 
-# Peter of the stand-in, and what TRIFFT Admin shows of him.
+# Peter in the stand-in, and the balance that TRIFFT Admin shows.
 PETER = ("--email", "peter@example.com")
 SHOWN = ("--points", "220")
 
 
 class Shop:
-    """acme, added on the loopback and so verified. `change` gives it another profile, and the proof is over."""
+    """The shop acme, verified because its TRIFFT is on the loopback.
+
+    `change` sets another profile, which needs a new proof.
+    """
 
     def __init__(self, operator: Operator, helpdesk: Helpdesk) -> None:
         self.operator = operator
@@ -43,7 +46,7 @@ class Shop:
         return await self.run("verify", "acme", *PETER, *arguments)
 
     async def give(self, points: int = 5) -> pb.AwardState.ValueType:
-        """As the gateway does after a press. Raises LoyaltyCallError."""
+        """Give points as the gateway does for a press. Raises LoyaltyCallError."""
         request = pb.AwardPointsRequest(
             merchant_id="acme", request_id=f"request-{points}", member_id=self.peter.id, points=points
         )
@@ -86,13 +89,13 @@ async def test_shop_on_the_loopback_gives_points_until_its_profile_changes(shop:
     assert shop.project.count_requests("credit") == sent, "nothing was sent"
     assert (check["state"], check["advice"]) == ("failed", command)
     assert "no: it has changed" in listed.out
-    assert await shop.give() == pb.AWARD_STATE_APPLIED, "what is on record is told all the same"
+    assert await shop.give() == pb.AWARD_STATE_APPLIED, "an award on record is answered all the same"
 
     await shop.change("")
-    assert await shop.is_verified(), "set back, the proof holds again"
+    assert await shop.is_verified(), "the former profile brings the proof back"
 
 
-async def test_right_scale_is_proven_by_a_point_that_is_given_and_taken_back(shop: Shop) -> None:
+async def test_point_that_is_given_and_taken_back_proves_the_right_scale(shop: Shop) -> None:
     await shop.change()
     shop.peter.overrides = {"nickname": "Pete", "vip": {"since": 1}}
 
@@ -147,7 +150,7 @@ async def test_scale_that_is_too_large_is_named_as_it_is_written(shop: Shop) -> 
     assert "is the point scale 1? Then write [credit] point_scale = 1 into the profile" in caught.out
 
 
-async def test_scale_that_is_wrong_on_credit_only_is_caught_by_giving(shop: Shop) -> None:
+async def test_scale_that_is_wrong_only_for_credits_is_caught_by_giving(shop: Shop) -> None:
     await shop.change()
     shop.project.settings.point_scale = 100
 
@@ -182,9 +185,7 @@ async def test_scale_that_is_wrong_on_credit_only_is_caught_by_giving(shop: Shop
     ],
     ids=["refused", "lost", "kept"],
 )
-async def test_what_could_not_be_proven_is_said_with_its_number(
-    shop: Shop, fault: Fault, outcome: str, words: str
-) -> None:
+async def test_failed_proof_names_its_award(shop: Shop, fault: Fault, outcome: str, words: str) -> None:
     await shop.change()
     shop.project.faults.set(fault)
 
@@ -206,7 +207,7 @@ async def test_award_that_trifft_books_later_proves_nothing_and_is_taken_back(sh
     assert "Award A-1 was taken back by A-2." in failed.data["message"]
 
 
-async def test_other_address_outdates_the_proof_and_the_old_one_brings_it_back(shop: Shop) -> None:
+async def test_another_url_voids_the_proof_and_the_old_one_restores_it(shop: Shop) -> None:
     moved = await shop.run("update", "acme", "--trifft-url", shop.url.replace("127.0.0.1", "localhost"), "--no-probe")
     assert ("is not verified" in moved.out, await shop.is_verified()) == (True, False)
     await shop.run("update", "acme", "--trifft-url", shop.url, "--no-probe")
@@ -220,18 +221,18 @@ async def test_new_token_keeps_the_proof_only_if_it_reads_the_same_member(shop: 
         return await shop.is_verified()
 
     await shop.change()
-    assert not await put("acme-write", "--no-probe"), "what was never proven is not proven by a token"
+    assert not await put("acme-write", "--no-probe"), "a token proves nothing"
     await shop.verify(*SHOWN, "--give", "1")
     shop.project.state.tokens["acme-second"] = "write"
 
     assert await put("acme-second")
-    assert await put("acme-second", "--no-probe"), "the same one again"
-    assert not await put("acme-write", "--no-probe"), "nobody was asked"
+    assert await put("acme-second", "--no-probe"), "the same token again"
+    assert not await put("acme-write", "--no-probe"), "no member was read"
     await shop.verify(*SHOWN, "--give", "1")
-    assert not await put("bloom-write"), "another project"
+    assert not await put("bloom-write"), "the token of another project"
 
 
-async def test_forgotten_member_leaves_the_proof_but_not_for_a_new_token(shop: Shop) -> None:
+async def test_proof_outlives_its_forgotten_member_until_a_new_token(shop: Shop) -> None:
     await shop.change()
     await shop.verify(*SHOWN, "--give", "1")
     shop.project.state.tokens["acme-second"] = "write"
@@ -275,7 +276,7 @@ WRONG_USAGE: list[tuple[list[str], str]] = [
 ]
 
 
-async def test_wrong_usage_is_a_line(shop: Shop, subtests: pytest.Subtests) -> None:
+async def test_wrong_usage_of_verify_is_one_line(shop: Shop, subtests: pytest.Subtests) -> None:
     for arguments, words in WRONG_USAGE:
         with subtests.test(arguments=arguments):
             result = await shop.run("verify", "acme", *arguments)

@@ -1,4 +1,4 @@
-"""Operators read "TRIFFT" and "shop", whatever the code calls them, and the names of options, never of fields."""
+"""Operators read "TRIFFT" and "shop", whatever the code calls them, and names of options, never of fields."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from tests.gateway.helpdesk import Helpdesk
 
 PROJECT = Path(__file__).parents[3]
 OURS = re.compile(r"\b(provider|merchant)('?s)?\b", re.IGNORECASE)
-# As an operator types it.
+# Words that operators type.
 COMMAND = re.compile(
     r"trifft-gorgias merchant\b|--merchant\b|\bmerchant (add|list|update|remove)\b|^\W*merchant  .*$", re.MULTILINE
 )
@@ -35,7 +35,7 @@ def list_commands(app: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 
 def list_sentences(path: Path) -> Iterator[tuple[str, int, str]]:
-    """Texts of a module that are more than a word, and not there for its readers."""
+    """Yield the texts of a module that have several words and are not docstrings."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
@@ -51,7 +51,7 @@ def list_sentences(path: Path) -> Iterator[tuple[str, int, str]]:
 COMMANDS = list(list_commands(make_app()))
 
 
-def test_every_command_is_looked_at() -> None:
+def test_list_of_commands_is_complete() -> None:
     assert {("merchant", "update"), ("award", "settle"), ("check",), ()} <= set(COMMANDS)
 
 
@@ -64,7 +64,7 @@ def test_help_of_a_command_names_things_as_operators_do(desk: Desk, command: tup
 
 @pytest.mark.parametrize("room", ["gateway", "loyalty_service", "runtime", "deploy"])
 def test_messages_name_things_as_operators_do(room: str) -> None:
-    """Errors that are printed or cross the API, advice, settings, metrics, what is kept with an award."""
+    """This covers errors that are printed or cross the API, advice, settings, metrics, and text kept with an award."""
     modules = [path for path in (PROJECT / room).rglob("*.py") if "migrations" not in path.parts]
     sentences = [one for path in modules for one in list_sentences(path)]
     assert sentences
@@ -101,4 +101,4 @@ async def test_value_that_the_service_refuses_is_named_by_its_option(operator: O
         assert (refused.code, refused.out) == (2, ""), command
         assert refused.err.startswith(f"trifft-gorgias: {option} "), command
     listed = await operator.run("award", "list", "acme", "--member", "77")
-    assert (listed.code, listed.out) == (0, "acme has no such awards.\n"), "it may be an id of TRIFFT's"
+    assert (listed.code, listed.out) == (0, "acme has no such awards.\n"), "it may be TRIFFT's id of a member"

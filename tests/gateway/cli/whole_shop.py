@@ -41,7 +41,7 @@ _COMMAND = re.compile(r"trifft-gorgias (.+)")
 
 @dataclass(frozen=True)
 class WholeShop:
-    """`acme`, installed. `lines`: those of the last check, by name."""
+    """`acme`, installed. `lines`: the last check's lines by name."""
 
     operator: Operator
     helpdesk: Helpdesk
@@ -59,14 +59,14 @@ class WholeShop:
         return await self.operator.run(*arguments)
 
     async def check(self, *options: str) -> tuple[int, dict[str, dict[str, Any]]]:
-        """The exit code, and the lines by name."""
+        """Return the exit code, and the lines by name."""
         result = await self.run("check", "acme", "--json", *options)
         self.lines.clear()
         self.lines.update((line["name"], line) for line in result.data["checks"])
         return result.code, dict(self.lines)
 
     async def wait_for_notes(self, *, fail: bool) -> None:
-        """Wait until a note could not be written, or until all are."""
+        """Wait until a note has failed, or until all are written."""
 
         async def is_so() -> bool:
             backlog = await OutboxStore(self.database).get_backlog("acme")
@@ -75,7 +75,7 @@ class WholeShop:
         await wait_until(is_so)
 
     async def wait_for_doubt(self) -> None:
-        """Wait until an award waits for a person."""
+        """Wait until an award needs a person."""
         waiting = pb.AwardFilter(needs_person=True)
         async with LoyaltyClient(self.operator.settings["GATEWAY_LOYALTY_TARGET"], "inner-key") as loyalty:
 
@@ -115,7 +115,7 @@ class WholeShop:
         await wait_until(is_over)
 
     async def open_panel(self, ticket_id: int = 4711) -> dict[str, Any]:
-        """What the agent sees: what Gorgias holds for the ticket's customer."""
+        """Return what Gorgias holds for the ticket's customer, which the agent sees."""
         account = self.helpdesk.account
         [integration_id] = account.state.integrations
         held = account.get_held(integration_id, account.state.tickets[ticket_id].customer_id)
@@ -127,7 +127,7 @@ class WholeShop:
         await self.app[EVENTS].flush()
 
     async def press(self, points: int = 10, *, as_json: bool = False) -> dict[str, Any]:
-        """Press "Add Loyalty Points" in Jana's panel, drawn anew."""
+        """Press "Add Loyalty Points" in a new panel of Jana's."""
         await self.tag()
         token = (await self.open_panel())["add_points"][0]["award_token"]
         form = {"award_token": token, "points": str(points), "ticket_id": "4711"}
@@ -139,7 +139,7 @@ class WholeShop:
             return reply
 
     async def send_webhook(self, *, secret: str = "", body: bytes = b"") -> int:
-        """As TRIFFT sends it, where an operator has pasted what `webhook show` prints."""
+        """Send a webhook as TRIFFT does, with what `webhook show` prints."""
         shown = (await self.run("webhook", "show", "acme", "--json")).data
         template = shown["templates"]["wallet_credited"].replace("{{ member.id }}", "m-1").encode()
         headers = {shown["header_name"]: secret or shown["header_value"]}
@@ -151,7 +151,7 @@ class WholeShop:
 
 @asynccontextmanager
 async def run_whole_shop(operator: Operator, helpdesk: Helpdesk, front: Front) -> AsyncIterator[WholeShop]:
-    """`operator`: one who has installed acme, with the front's URL."""
+    """Run the gateway of an operator who has installed acme with the front's URL."""
     helpdesk.projects["acme"].settings.rate_limit = False
     operator.settings.update(SETTINGS)
     front.mode = "pass"
@@ -162,7 +162,7 @@ async def run_whole_shop(operator: Operator, helpdesk: Helpdesk, front: Front) -
 
 
 async def let_gorgias_call(prepared: Prepared, folder: Path, helpdesk: Helpdesk, front: Front) -> Prepared:
-    """The same after a ticket event. `folder` keeps the databases."""
+    """Return the shop as it is after a ticket event. `folder` keeps the databases."""
     async with (
         prepared.open_installed(folder, helpdesk) as operator,
         run_whole_shop(operator, helpdesk, front) as shop,
