@@ -1,6 +1,6 @@
-"""What tests stand on, made once for all of them: databases, the stand-in of Gorgias, and a loyalty service.
+"""What all tests of the gateway share: databases, the stand-in of Gorgias, and a loyalty service.
 
-Each test gets them as they are at their start.
+Each test gets them in their initial state.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.gateway.patience import PATIENCE_S, WAITS
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests run in the event loop of the session, as what they share does."""
+    """Tests run in the event loop of the session, as their shared fixtures do."""
     if pytest_asyncio.is_async_test(item):
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
@@ -101,15 +101,15 @@ async def open_postgres(lent_postgres: LentDatabase) -> AsyncIterator[OpenPostgr
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def each_sqlite(open_sqlite: OpenDatabase, migrated_file: Path) -> AsyncIterator[OpenDatabase]:
-    """As it was when it was migrated. It stays open, since to open one and to compile its statements takes time."""
+    """An open database, as it was after its migration. It stays open: opening and compiling statements take time."""
     restore_sqlite(Path(open_sqlite.url.removeprefix("sqlite:///")), migrated_file)
     yield open_sqlite
-    await open_sqlite.database.write(lambda _: None)  # after all writes whose callers were cancelled
+    await open_sqlite.database.write(lambda _: None)  # wait for writes whose callers were cancelled
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def each_postgres(open_postgres: OpenPostgres) -> OpenDatabase:
-    """Without rows. A test may not change more than those, and its sequences go on counting."""
+    """An open database without rows. A test may change rows only, and sequences go on counting."""
     await delete_rows(open_postgres.cleaner)
     return open_postgres
 
@@ -140,7 +140,7 @@ async def kept_helpdesk() -> AsyncIterator[KeptHelpdesk]:
 
 @pytest.fixture
 def helpdesk(kept_helpdesk: KeptHelpdesk) -> Helpdesk:
-    """Its accounts may become full."""
+    """Gorgias with its own rate limit."""
     return kept_helpdesk.renew(has_room=False)
 
 
@@ -187,7 +187,7 @@ def loyalty(stage: Stage) -> TicketLoyalty:
 def enter(
     database: Database, installations: InstallationStore, helpdesk: Helpdesk, loyalty: TicketLoyalty, stage: Stage
 ) -> Enter:
-    """Open a room."""
+    """Return a function that opens a room."""
     return partial(open_room, database, installations, helpdesk, loyalty, stage.client)
 
 

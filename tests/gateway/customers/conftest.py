@@ -12,7 +12,7 @@ from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.widget.test_view import make_snapshot
 
-# A busy machine is no Gorgias that does not say.
+# Generous time-outs: a busy machine must not look like a Gorgias that does not answer.
 PATIENCE_S = 60.0
 
 
@@ -37,7 +37,7 @@ async def loyalty_target(scripted: ScriptedLoyalty) -> AsyncIterator[str]:
 async def gateway(
     tmp_path: Path, installed_file: Path, loyalty_target: str, helpdesk: Helpdesk
 ) -> AsyncIterator[Gateway]:
-    """With an account that always has room, and all the time that it needs."""
+    """A gateway with generous time-outs, whose account has no rate limit."""
     helpdesk.make_room()
     shutil.copy(installed_file, tmp_path / "gateway.db")
     async with run_gateway(

@@ -17,7 +17,7 @@ def put_in(template: str, values: dict[str, str], encode: Callable[[str], str] =
 
 
 def send_nothing_encoded(template: str, values: dict[str, str]) -> str:
-    """Sends even a "#" unencoded."""
+    """Send even a "#" unencoded."""
     return encode_url(put_in(template, values), UrlEncoding.NOTHING)
 
 
@@ -26,7 +26,7 @@ def send_nothing_encoded_without_fragment(template: str, values: dict[str, str])
 
 
 def send_as_requests(template: str, values: dict[str, str]) -> str:
-    """Uses the library itself."""
+    """Send as the library `requests` does, by the library itself."""
     url = requests.Request("GET", put_in(template, values)).prepare().url
     assert url is not None
     return url.partition("#")[0]
@@ -46,5 +46,5 @@ SENDERS: tuple[Sender, ...] = (
 
 
 def get_target(url: str) -> str:
-    """The target in the request line."""
+    """Return the target in the request line."""
     return url.removeprefix("{0.scheme}://{0.netloc}".format(urlsplit(url)))

@@ -1,4 +1,4 @@
-"""Whose panel a widget shows: the ticket's customer's, whatever their address looks like in a URL."""
+"""A widget shows the panel of the ticket's customer, whatever their address looks like in a URL."""
 
 import asyncio
 import itertools
@@ -34,7 +34,7 @@ PIECES = (
     *("{", "}", "{{", "}}", "{{ticket.id}}", "[", "]", "<", ">", "\\", "^", "|", "`", "None", "&email=", "&end="),
     *("&token=f", "&ticket_id=4711", "&customer_id=101", "&token=tg_" + "a" * 43, " HTTP/1.1"),
 )
-# An address has an "@", as Gorgias sees to.
+# Gorgias makes sure that an address has an "@".
 NASTY = st.builds(
     "{}{}{}".format,
     st.lists(st.sampled_from(PIECES), max_size=4).map("".join),
@@ -47,7 +47,7 @@ ORDINARY = st.builds("{}@{}".format, LOCAL, DOMAIN)
 
 
 class Asked:
-    """What one call of the widget led to: the answer, the addresses TRIFFT was asked for, the calls of Gorgias."""
+    """The result of one widget call: the answer, the addresses that TRIFFT was asked for, and the calls of Gorgias."""
 
     def __init__(self, status: int, body: dict[str, Any], emails: list[str], calls: list[str]) -> None:
         self.status = status
@@ -65,7 +65,7 @@ class World:
         self.scripted = scripted
 
     async def ask(self, email: str, send: Sender, *, is_old: bool = False, has_header: bool = True) -> Asked:
-        """A ticket event of a new customer with this e-mail."""
+        """Fire a ticket event of a new customer with this e-mail."""
         ticket = self.helpdesk.add_ticket(email)
         values = {
             "ticket.id": str(ticket.id),
@@ -83,7 +83,7 @@ class World:
         return Asked(status, body, emails, list(self.helpdesk.requests))
 
     async def fetch(self, target: str, *, has_header: bool) -> tuple[int, dict[str, Any]]:
-        """Over a socket of its own: an HTTP client would have its own way with the target."""
+        """Fetch over a plain socket: an HTTP client would change the target."""
         host, port = self.gateway.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         header = f"Authorization: Bearer {self.gateway.credential}\r\n" if has_header else ""
@@ -112,7 +112,7 @@ def world(gateway: Gateway, helpdesk: Helpdesk, scripted: ScriptedLoyalty) -> Wo
 @example(email="victim@example.comř", send=send_as_requests, has_header=True)
 @settings(max_examples=50)
 async def test_panel_is_of_the_tickets_own_address(world: World, email: str, send: Sender, *, has_header: bool) -> None:
-    """What a sender that decodes escapes makes of an address is all that it may be read as beside."""
+    """Besides itself, an address may only be read as what a sender that decodes escapes makes of it."""
     asked = await world.ask(email, send, has_header=has_header)
     if asked.status == HTTPStatus.BAD_REQUEST:
         assert not is_http(email, send)
@@ -126,7 +126,7 @@ async def test_panel_is_of_the_tickets_own_address(world: World, email: str, sen
 
 
 def is_http(email: str, send: Sender) -> bool:
-    """Whether HTTP allows what is sent: a sender that encodes nothing may send a space, or a "ř"."""
+    """Whether HTTP allows what is sent: a sender without encoding may send a space, or an "ř"."""
     is_raw = send in (send_nothing_encoded, send_nothing_encoded_without_fragment)
     return not is_raw or all("!" <= character <= "~" for character in email)
 
@@ -147,7 +147,7 @@ def decode_unreserved(email: str) -> str:
 async def test_old_url_shows_the_tickets_own_address_or_none(
     world: World, email: str, send: Sender, *, has_header: bool
 ) -> None:
-    """Where a "#" cuts off our parameters nobody knows which ticket it is, nor, without the header, whose call."""
+    """A "#" cuts off our parameters: then the ticket is unknown and, without the header, the caller, too."""
     is_cut = "#" in email and send not in (send_nothing_encoded, send_all_encoded)
     asked = await world.ask(email, send, is_old=True, has_header=has_header)
     if asked.status == HTTPStatus.BAD_REQUEST:
@@ -170,7 +170,7 @@ async def test_ordinary_address_costs_no_call_of_gorgias(world: World, email: st
 
 ASK = "Ask the customer for the support ID in their app, then press Link to member."
 NO_ADDRESS = f"This customer has no e-mail address and no phone number that can be looked for. {ASK}"
-# Gorgias says this very text for the customer's e-mail address.
+# Gorgias itself has this text as the customer's e-mail address.
 UNREADABLE_ADDRESS = (
     f"This ticket has no e-mail. The customer's phone number or other e-mail in Gorgias cannot be read: correct it "
     f"there. {ASK}"
@@ -181,7 +181,7 @@ ABSENT: list[tuple[str, Sender]] = [
 ]
 
 
-async def test_for_an_absent_address_the_customers_others_are_asked_for(
+async def test_customers_other_addresses_are_asked_for_if_the_url_has_none(
     world: World, subtests: pytest.Subtests
 ) -> None:
     for email, send in ABSENT:
@@ -196,8 +196,8 @@ async def test_for_an_absent_address_the_customers_others_are_asked_for(
 NOT_OURS: list[str] = ["", "?", "?email=victim@example.com", "?token={}&email=victim@example.com"]
 
 
-async def test_url_that_is_not_ours_is_not_read(world: World, subtests: pytest.Subtests) -> None:
-    """Of a person who tries it by hand, or an integration that somebody edited."""
+async def test_foreign_url_is_not_read(world: World, subtests: pytest.Subtests) -> None:
+    """Such a URL comes from a person who tries it by hand, or from an integration that somebody edited."""
     for target in NOT_OURS:
         with subtests.test(target=target):
             world.scripted.snapshot_requests.clear()

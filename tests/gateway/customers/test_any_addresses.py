@@ -1,4 +1,4 @@
-"""Whatever addresses customers and members have: a ticket shows a member of its customer's, or nobody."""
+"""For any addresses of customers and members, a ticket shows a member of its own customer, or none."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ OWN_CHANNEL: Text = ("email", "Help@shop.example")
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Members by what TRIFFT has on file, the channels of each customer, and what happens."""
+    """Members by their data in TRIFFT, the channels of each customer, and the steps."""
 
     members: list[tuple[str | None, str | None]]
     channels: list[list[Text]]
@@ -50,10 +50,10 @@ FORMS = st.sampled_from(["plain", "plain", "encoded", "cut", "unnamed"])
 
 @st.composite
 def draw_scenes(draw: st.DrawFn) -> Scene:
-    """Few addresses in each, so that many share one."""
+    """Draw scenes with few addresses, so that people share some."""
     emails = draw(st.lists(st.sampled_from(EMAILS), min_size=1, max_size=3, unique=True))
     phones = draw(st.lists(st.sampled_from(PHONES), min_size=1, max_size=2, unique=True))
-    # All who have one address on file have it in one spelling.
+    # Members who share an address have it in the same spelling.
     email, phone = (
         st.sampled_from([None, *(draw(st.sampled_from(ON_FILE[name])) for name in names)]) for names in (emails, phones)
     )
@@ -91,7 +91,7 @@ OLD_SPELLINGS = Scene(
 )
 BOTH: list[Text] = [("email", "a@bucher.example"), ("phone", PHONE), ("email", JANA)]
 SHARP: list[Text] = [("email", "strasse@example.com"), ("email", "x@example.com")]
-# Each of the first is searched for twice or more.
+# Each of the first three is searched for in several spellings.
 MANY: list[Text] = [
     *(("email", one) for one in ("a@xn--bcher-kva.example", "STRAßE@example.com", "A@bücher.example")),
     *(("email", one) for one in ("Jana@Example.COM", "strasse@example.com", "a@bucher.example")),
@@ -113,10 +113,10 @@ MANY: list[Text] = [
 @example(
     Scene(members=TWO, channels=[[CHAT], [CHAT], []], steps=[("link", 0, 1), ("look", 1, "plain"), ("merge", 0, 2)])
 )
-async def test_no_member_is_shown_to_somebody_else(town: Town, scene: Scene) -> None:
-    """The member shown is the one whom the first group finds that finds anybody, or the linked one.
+async def test_no_member_is_shown_to_another_person(town: Town, scene: Scene) -> None:
+    """The member shown is the linked one, or the only member found by the first group that finds any.
 
-    Where the ticket's e-mail finds somebody, Gorgias is not asked, and TRIFFT as often as for that e-mail alone.
+    If the ticket's e-mail finds a member, Gorgias is not asked, and TRIFFT is asked only for that e-mail.
     """
     await town.settle(scene.members, COUNT, redirects=scene.redirects)
     town.is_remembering = scene.remembers

@@ -1,4 +1,4 @@
-"""Whose ticket it is, as Gorgias says: asked seldom, remembered, and unknown where it does not say."""
+"""Gorgias' answer about a ticket's customer is asked for seldom, remembered, and unknown without an answer."""
 
 import asyncio
 import shutil
@@ -61,7 +61,7 @@ async def test_ticket_is_asked_for_once_in_five_minutes(customers: Customers, he
     assert len(helpdesk.requests) == 2
 
 
-async def test_what_gorgias_says_is_not_read_again(customers: Customers, helpdesk: Helpdesk) -> None:
+async def test_address_from_gorgias_is_not_decoded(customers: Customers, helpdesk: Helpdesk) -> None:
     for email in ("victim%40example.com&@evil.example", " padded@example.com "):
         ticket = helpdesk.add_ticket(email)
         ask = AskGorgias(ticket_id=str(ticket.id), customer_id=str(ticket.customer_id))
@@ -76,7 +76,7 @@ async def test_customer_without_an_email_has_none(customers: Customers, helpdesk
     )
 
 
-async def test_those_who_wait_for_one_ticket_share_one_call(customers: Customers, helpdesk: Helpdesk) -> None:
+async def test_simultaneous_lookups_of_one_ticket_share_one_call(customers: Customers, helpdesk: Helpdesk) -> None:
     helpdesk.account.faults.set(Fault(kind="hang", operation="get_ticket"))
     waiting = [asyncio.create_task(find(customers)) for _ in range(20)]
 
@@ -90,7 +90,7 @@ async def test_those_who_wait_for_one_ticket_share_one_call(customers: Customers
     assert len(helpdesk.requests) == 1
 
 
-async def test_answer_that_came_too_late_is_there_for_the_next_event(customers: Customers, helpdesk: Helpdesk) -> None:
+async def test_late_answer_serves_the_next_event(customers: Customers, helpdesk: Helpdesk) -> None:
     helpdesk.account.faults.set(Fault(kind="hang", operation="get_ticket"))
     assert await customers.find("acme", JANA, timeout_s=0.05) is Unanswered.SILENT
     helpdesk.account.faults.clear()
@@ -136,7 +136,7 @@ async def test_customer_of_a_shop_that_is_not_installed_is_unknown(customers: Cu
 NO_TICKETS: list[str] = ["", "None", "{{ticket.id}}", "0", "-1", "04711", "9" * 19, "٤٧١١", "../users"]
 
 
-async def test_ticket_that_cannot_be_one_is_not_asked_for(
+async def test_impossible_ticket_number_is_not_asked_for(
     customers: Customers, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
     for ticket_id in NO_TICKETS:
@@ -146,7 +146,7 @@ async def test_ticket_that_cannot_be_one_is_not_asked_for(
 
 
 async def test_ticket_that_changed_hands_is_not_answered_from_memory(customers: Customers, helpdesk: Helpdesk) -> None:
-    """Nor is the new customer's address shown in answer to a call that was made for the old one."""
+    """A call made for the old customer does not get the new customer's address either."""
     await find(customers)
     state = helpdesk.account.state
     state.tickets[4711].customer_id = 103
@@ -157,7 +157,7 @@ async def test_ticket_that_changed_hands_is_not_answered_from_memory(customers: 
 
 
 async def test_panels_leave_room_for_presses(customers: Customers, accounts: Accounts, helpdesk: Helpdesk) -> None:
-    """However many panels ask: an agent's press finds its ticket."""
+    """An agent's press finds its ticket, however many panels ask."""
     tickets = [helpdesk.add_ticket("a&b@example.com") for _ in range(30)]
     asks = [AskGorgias(ticket_id=str(one.id), customer_id=str(one.customer_id)) for one in tickets]
     found = [await find(customers, ask) for ask in asks]
@@ -172,10 +172,13 @@ async def find_addresses(customers: Customers, customer_id: int) -> CustomerAddr
     return await customers.find_addresses("acme", customer_id, timeout_s=PATIENCE_S)
 
 
-async def test_what_our_own_share_refuses_is_asked_for_once_there_is_room(
+async def test_lookup_refused_by_our_own_share_succeeds_once_there_is_room(
     customers: Customers, helpdesk: Helpdesk, clock: Clock
 ) -> None:
-    """Of a burst, as many as the share allows; the others say so at once, and the next event of each is answered."""
+    """Of a burst, as many are sent as the share allows.
+
+    The others are refused at once, and succeed at their next event.
+    """
     ids = [helpdesk.add_ticket(None, ("phone", f"+4219000001{number:02}")).customer_id for number in range(50)]
     burst = await asyncio.gather(*(find_addresses(customers, one) for one in ids))
     busy = [one for one, found in zip(ids, burst, strict=True) if found is Unanswered.BUSY]
@@ -189,10 +192,10 @@ async def test_what_our_own_share_refuses_is_asked_for_once_there_is_room(
     assert len(helpdesk.requests) == len(set(helpdesk.requests)) == 2 * PANEL_REQUESTS
 
 
-async def test_one_that_comes_a_little_early_waits_for_its_permit(
+async def test_lookup_that_comes_slightly_early_waits_for_its_permit(
     customers: Customers, helpdesk: Helpdesk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One event a second is all that panels may ask: a jitter must not cost an answer."""
+    """Panels may ask once a second: a jitter must not cost an answer."""
 
     async def sleep(seconds: float) -> None:
         clock.ahead_s += seconds + 0.001
@@ -201,12 +204,12 @@ async def test_one_that_comes_a_little_early_waits_for_its_permit(
     for one in ids[:-1]:
         await find_addresses(customers, one)
     clock.ahead_s += 19.9
-    # Not of all that runs in this process.
+    # Only this module gets the other sleep, not the whole process.
     monkeypatch.setattr("gateway.customers.memory.asyncio", SimpleNamespace(**(vars(asyncio) | {"sleep": sleep})))
     assert isinstance(await find_addresses(customers, ids[-1]), CustomerAddresses)
 
 
-async def test_addresses_are_those_of_emails_and_phones_the_preferred_first(
+async def test_addresses_are_emails_and_phones_with_the_preferred_first(
     customers: Customers, helpdesk: Helpdesk
 ) -> None:
     channels: list[object] = [
@@ -233,7 +236,7 @@ async def test_addresses_are_those_of_emails_and_phones_the_preferred_first(
 
 
 async def test_memory_is_bounded(customers: Customers, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest is forgotten first."""
+    """The oldest entry is forgotten first."""
     monkeypatch.setattr("gateway.customers.memory._CAPACITY", 2)
     for ticket_id, customer_id in ((4711, 101), (4712, 102), (4713, 103), (4713, 103), (4712, 102), (4711, 101)):
         await find(customers, AskGorgias(ticket_id=str(ticket_id), customer_id=str(customer_id)))
@@ -243,7 +246,7 @@ async def test_memory_is_bounded(customers: Customers, helpdesk: Helpdesk, monke
 async def test_panel_says_that_the_address_cannot_be_read_while_gorgias_fails(
     gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk
 ) -> None:
-    """With a 200: the failure is not the integration's."""
+    """The answer has status 200: the integration has not failed."""
     helpdesk.account.faults.set(Fault(kind="status", operation="get_ticket", status=503))
     response = await gateway.get_widget("jana&co@example.com&@evil.example")
     body = await response.json()
@@ -252,7 +255,7 @@ async def test_panel_says_that_the_address_cannot_be_read_while_gorgias_fails(
 
 
 async def test_panel_of_a_chat_says_that_there_is_no_address(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Where the URL does not say it, Gorgias does."""
+    """The URL does not say it, but Gorgias does."""
     response = await gateway.session.get(gateway.make_widget_url("x#", ticket_id="4714", customer_id="104"))
     body = await response.json()
     assert (response.status, body["summary"]) == (

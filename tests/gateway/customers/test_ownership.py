@@ -1,4 +1,4 @@
-"""Whose ticket it is: asked of the shop's own account, within its rate, however busy notes are."""
+"""A ticket's owner is asked of the shop's own account, within its rate, even while notes are sent."""
 
 import pytest
 
@@ -15,7 +15,7 @@ async def check(room: Room, ticket_id: str = "4711", *, merchant_id: str = "acme
     await room.ownership.check(merchant_id, ticket_id, JanasPanel(), country="", timeout_s=PATIENCE_S)
 
 
-async def test_each_press_is_one_request_where_the_ticket_says_it(room: Room) -> None:
+async def test_press_is_one_request_if_the_ticket_has_the_address(room: Room) -> None:
     for _ in range(3):
         await check(room)
     assert room.helpdesk.requests == ["GET /tickets/4711"] * 3
@@ -30,8 +30,8 @@ async def test_channels_are_asked_for_only_where_the_ticket_names_another_addres
 NO_NUMBERS: list[str] = ["", "chat-1", "0", "-1", "04711", "4711.0", "9" * 19, "٤٧١١", "../users"]
 
 
-async def test_what_cannot_be_a_tickets_number_is_not_asked_for(room: Room, subtests: pytest.Subtests) -> None:
-    """A second spelling of a ticket would have limits of its own."""
+async def test_text_that_is_not_a_ticket_number_is_not_asked_for(room: Room, subtests: pytest.Subtests) -> None:
+    """A second spelling of one ticket would have its own limits."""
     for ticket_id in NO_NUMBERS:
         with subtests.test(ticket_id=ticket_id):
             with pytest.raises(TicketNotFoundError):
@@ -39,7 +39,7 @@ async def test_what_cannot_be_a_tickets_number_is_not_asked_for(room: Room, subt
             assert room.helpdesk.requests == []
 
 
-async def test_shop_that_is_not_installed_has_nobody_to_ask(room: Room) -> None:
+async def test_ticket_of_a_shop_that_is_not_installed_cannot_be_checked(room: Room) -> None:
     with pytest.raises(TicketNotCheckedError):
         await check(room, merchant_id="bloom")
     assert room.helpdesk.requests == []
@@ -52,14 +52,14 @@ async def test_ticket_of_another_shop_is_not_in_this_account(room: Room, install
         await check(room, merchant_id="bloom")
 
 
-async def test_nobody_can_be_asked_while_the_database_is_gone(room: Room) -> None:
+async def test_ticket_cannot_be_checked_while_the_database_is_gone(room: Room) -> None:
     await execute(room.database, "DROP TABLE installations")
     with pytest.raises(TicketNotCheckedError):
         await check(room)
 
 
 async def test_presses_keep_to_our_share_of_the_rate(room: Room) -> None:
-    """Then nobody is asked, and the press is refused until there is room."""
+    """Without a permit Gorgias is not asked, and the press is refused."""
     room.helpdesk.make_room()
     for number in range(REQUESTS):
         with pytest.raises(TicketNotFoundError):
@@ -74,7 +74,7 @@ async def test_presses_keep_to_our_share_of_the_rate(room: Room) -> None:
 
 
 async def test_press_does_not_wait_for_notes(room: Room) -> None:
-    """A note hangs in Gorgias, and the agent is answered."""
+    """A note hangs in Gorgias, and the agent gets an answer."""
     room.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message"))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()

@@ -1,4 +1,4 @@
-"""An address with several "@", encoded: nobody knows which one counts for the sender, so Gorgias is asked."""
+"""It is unclear which "@" of an encoded address counts for the sender if there are several, so Gorgias is asked."""
 
 import pytest
 

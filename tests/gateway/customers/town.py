@@ -1,6 +1,6 @@
 """Customers and members with any addresses, before the real gateway, loyalty service and both stand-ins.
 
-Whose member a panel may show is decided here from `LINES` alone: no code under test compares addresses for it.
+`LINES` alone decides here whose member a panel may show: no code under test compares the addresses.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -30,7 +30,7 @@ from tests.statements import execute
 
 PATIENCE_S = 60.0
 PROFILE = "[rate]\nrequests = 100000\n"
-# A name and the spellings of one address, also as a shop in Slovakia dials it. No two names are one address.
+# A name and all spellings of one address, as a shop in Slovakia dials it. Each name is a different address.
 LINES: dict[str, tuple[str, ...]] = {
     "jana": ("jana@example.com", "Jana@Example.COM"),
     "jana with an accent": ("janá@example.com",),
@@ -47,9 +47,9 @@ LINES: dict[str, tuple[str, ...]] = {
     "br": ("+5511961234567", "+551161234567"),
 }
 OWN = "the shop"
-# As they may stand in TRIFFT: international, where it is a phone number.
+# Spellings that TRIFFT may have on file: phone numbers are international.
 ON_FILE = {name: [one for one in spelled if "@" in one or one[1:].isdigit()][:2] for name, spelled in LINES.items()}
-# Channels by which nobody is found, whatever they look like.
+# Channels that find no member, whatever they look like.
 OPAQUE = [
     *(("whatsapp", one) for one in ("+421900000001", "421900000001")),
     *(("facebook-messenger", one) for one in ("0900 000 001", "jana@example.com")),
@@ -67,7 +67,7 @@ def name_kind(text: str) -> str:
 
 
 class Town:
-    """`acme`: its customers, tickets and members, made anew by `settle`."""
+    """`acme` with its customers, tickets and members. `settle` makes all of them anew."""
 
     def __init__(self, gateway: Gateway, helpdesk: Helpdesk, loyalty: LoyaltyClient, database: Database) -> None:
         self.gateway, self.helpdesk, self.loyalty, self.database = gateway, helpdesk, loyalty, database
@@ -152,7 +152,7 @@ class Town:
             self.unlinked[customer_id].add(member_id)
 
     async def look(self, ticket_id: int, form: str) -> Panel:
-        """A ticket event. `form`: how the URL arrives. Checks the panel, and what it has cost."""
+        """Fire a ticket event, then check the panel and its cost. `form`: how the URL arrives."""
         owner = self.get_owner(ticket_id)
         before = self._count()
         url = self._make_url(ticket_id, owner, form)
@@ -167,7 +167,7 @@ class Town:
 
     def _check_panel(self, panel: Panel, owner: Customer) -> None:
         shown = self._find_shown(panel)
-        # Where Gorgias' answers are remembered, whatever the customer had may count: their e-mail if the URL is odd.
+        # If Gorgias' answers are remembered, any earlier address may count, and with an odd URL any earlier e-mail.
         had = self.had[owner.id] if self.is_remembering else self.had[owner.id][-1:]
         emails = {email for email, _ in had}
         right = [self._list_right(email, channels) for email in emails for _, channels in had]
@@ -181,7 +181,7 @@ class Town:
             assert not few, ("a member is not shown", panel["summary"])
 
     def _list_right(self, email: str | None, channels: Iterable[Channel]) -> set[str]:
-        """The members that the first group finds which finds anybody."""
+        """The members found by the first group that finds any."""
         counted = {NAMES[one.address] for one in channels if _counts(one)} - {OWN}
         by_kind = {kind: {name for name in counted if name_kind(LINES[name][0]) == kind} for kind in ("email", "phone")}
         first = {NAMES[email]} - {OWN} if email in NAMES and "@" in email else set()
@@ -193,7 +193,7 @@ class Town:
         return set()
 
     async def _check_cost(self, cost: dict[str, int], owner: Customer, form: str) -> None:
-        """Where the ticket's e-mail finds somebody, nothing is asked but what its own snapshot takes."""
+        """If the ticket's e-mail finds a member, only the calls of that member's snapshot are made."""
         name = NAMES.get(owner.email or "")
         is_found = any(NAMES.get(one.email or "") == name for one in self.members)
         is_clear = form in {"plain", "encoded"} and (form == "encoded" or str(owner.email).isascii())
@@ -212,7 +212,7 @@ class Town:
 
     def _count(self) -> dict[str, int]:
         trifft = {name: self.project.count_requests(name) for name in ("find", "get", "coupons")}
-        # The log has TRIFFT's calls, too, without a path.
+        # The log also has TRIFFT's calls, without a path.
         return {**trifft, "gorgias": sum(not one.endswith(" ") for one in self.helpdesk.requests)}
 
     def _find_shown(self, panel: Panel) -> str:
@@ -243,7 +243,7 @@ def _counts(channel: Channel) -> bool:
 
 @asynccontextmanager
 async def open_town(folder: Path) -> AsyncIterator[Town]:
-    """`folder`: with the gateway's database. TRIFFT and Gorgias are never full, and nothing held is fresh enough."""
+    """Open a town without rate limits, in which no held data is fresh enough. `folder` has the gateway's database."""
     async with (
         run_helpdesk() as helpdesk,
         run_loyalty(folder / "loyalty.db") as port,

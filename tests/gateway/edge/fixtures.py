@@ -1,4 +1,7 @@
-"""The gateway before a scripted loyalty service, both on real ports: one for all tests, or a test's own."""
+"""The gateway before a scripted loyalty service, both on real ports.
+
+One gateway is shared by all tests; a test may also have its own.
+"""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -28,7 +31,7 @@ __all__ = [
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Gorgias that hangs is not waited for long."""
+    """A test with "hang" in its name waits only briefly for Gorgias."""
     if "hang" in request.node.name:
         monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", 0.2)
 
@@ -42,7 +45,7 @@ async def edge(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(edge: Edge) -> AsyncIterator[Shop]:
-    """A test's own, on the shared gateway."""
+    """A shop for one test, on the shared gateway."""
     async with edge.open_shop() as opened:
         yield opened
 
@@ -64,14 +67,14 @@ def helpdesk(shop: Shop) -> Helpdesk:
 
 @pytest.fixture
 def folder(tmp_path: Path, installed_file: Path) -> Path:
-    """A folder where `run_gateway` finds its database."""
+    """A folder with a database for `run_gateway`."""
     shutil.copy(installed_file, tmp_path / "gateway.db")
     return tmp_path
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server]]:
-    """A test's own loyalty service."""
+    """A loyalty service for one test."""
     scripted = ScriptedLoyalty()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     scripted.add_to_server(server)
@@ -83,6 +86,6 @@ async def loyalty() -> AsyncIterator[tuple[ScriptedLoyalty, str, grpc.aio.Server
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_gateway(folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[Gateway]:
-    """A test's own, before its own loyalty service."""
+    """A gateway for one test, before its own loyalty service."""
     async with run_gateway(folder, loyalty[1], gorgias_requests=1_000_000) as running:
         yield running

@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 23, 12, 55, tzinfo=UTC)
 JANA = "jana@example.com"
 # The customer of two tickets, 4726 and 4727.
 PETER = "peter@example.com"
-# A busy machine is nobody who hangs: tests of time-outs set their own.
+# Generous time-outs: a busy machine must not look like a server that hangs.
 ACTION_TIMEOUT_S = 30.0
 
 
@@ -53,7 +53,7 @@ class Gateway:
     def make_widget_url(
         self, email: str, *, ticket_id: str = "4711", customer_id: str = "101", credential: str | None = None
     ) -> str:
-        """As `install` puts it into Gorgias, with the values as they stand. `credential`: not this shop's."""
+        """Make the URL that `install` puts into Gorgias, with unencoded values. `credential`: of another shop."""
         values = {"ticket.id": ticket_id, "ticket.customer.id": customer_id, "ticket.customer.email": email}
         template = render_widget_url(self.url, self.credential if credential is None else credential)
         return re.sub(r"\{\{([a-z.]+)\}\}", lambda variable: values[variable[1]], template)
@@ -66,36 +66,36 @@ class Gateway:
         ticket_id: str = "4711",
         customer_id: str = "101",
     ) -> aiohttp.ClientResponse:
-        """`email` goes onto the wire as it stands. `token`: a credential that is not this shop's."""
+        """Ask for a widget. `email` is sent unencoded. `token`: the credential of another shop."""
         url = self.make_widget_url(email, ticket_id=ticket_id, customer_id=customer_id, credential=token)
         return await self.session.get(URL(url, encoded=True))
 
     async def press(self, **values: str) -> aiohttp.ClientResponse:
-        """The button, as a form, with a token of a fresh panel unless one is given."""
+        """Press the button for points, as a form. Without a given token it gets a new panel's token."""
         form = {"award_token": self.tokens.make("member-1"), "points": "100", "ticket_id": "4711", **values}
         return await self.post("award-points", form)
 
     async def press_deduct(self, **values: str) -> aiohttp.ClientResponse:
-        """The button that removes points, likewise."""
+        """Press the button that removes points in the same way."""
         token = self.tokens.make("member-1", debit=True)
         form = {"deduct_token": token, "points": "50", "reason": "Correction", "ticket_id": "4711", **values}
         return await self.post("deduct-points", form)
 
     async def press_undo(self, **values: str) -> aiohttp.ClientResponse:
-        """The button that undoes, likewise."""
+        """Press the button that undoes in the same way."""
         form = {"undo_token": self.tokens.make_undo("A-10482"), "ticket_id": "4711", **values}
         return await self.post("undo-award", form)
 
     async def post(self, action: str, form: dict[str, str]) -> aiohttp.ClientResponse:
-        """Any button, as a form."""
+        """Press any button, as a form."""
         headers = {"Authorization": f"Bearer {self.credential}"}
         return await self.session.post(f"{self.url}/gorgias/actions/{action}", data=form, headers=headers)
 
 
 class PanelTokens:
-    """The tokens of Jana's panels, unless another address is given, whose data is of NOW.
+    """Makes tokens of Jana's panels, with data from NOW, unless another address is given.
 
-    They are of this gateway's shop, `merchant_id`, unless another `shop` is given.
+    They belong to this gateway's shop, `merchant_id`, unless another `shop` is given.
     """
 
     def __init__(self, tokens: AwardTokens, links: LinkTokens, merchant_id: str) -> None:
@@ -129,7 +129,7 @@ def make_time(time: datetime) -> Timestamp:
 async def run_gateway(
     folder: Path, target: str, *, gorgias: Target | None = None, **settings: object
 ) -> AsyncIterator[Gateway]:
-    """A gateway on port 0, on the database that is in `folder`; `gorgias`: where `acme` is, instead of a stand-in."""
+    """Run a gateway on port 0 and the database in `folder`. `gorgias`: the Gorgias of `acme`, instead of a stand-in."""
     path = folder / "gateway.db"
     async with AsyncExitStack() as stack:
         if gorgias is None:
@@ -152,7 +152,7 @@ async def run_gateway(
 
 @asynccontextmanager
 async def serve(path: Path, target: str, **settings: object) -> AsyncIterator[tuple[web.Application, str]]:
-    """A gateway on this database, and its URL. `target`: of the loyalty service."""
+    """Serve a gateway on this database; yield it and its URL. `target`: the loyalty service."""
     settings = {"widget_timeout_s": 20.0, "read_timeout_s": 18.0, "action_timeout_s": ACTION_TIMEOUT_S} | settings
     config = Config(
         database_url=f"sqlite:///{path}",

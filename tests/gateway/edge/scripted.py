@@ -19,7 +19,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 @dataclass(frozen=True)
 class Failure:
-    """A status as the loyalty service sends it; without a `reason`, as the transport would."""
+    """A status as the loyalty service sends it. Without a `reason`, the transport would send it."""
 
     code: grpc.StatusCode
     reason: str = ""
@@ -60,8 +60,8 @@ _METHODS = {
 class ScriptedLoyalty:
     """Gives scripted answers, and keeps the requests. An Event holds GetSnapshot until it is set.
 
-    An award or a reversal that has no `request_id` is given that of the request. `on_record`: what GetAward finds, by
-    number. `members`: if any, GetSnapshot looks for its identities there, each one search.
+    An award or a reversal without `request_id` gets that of the request. `on_record`: the awards that GetAward finds,
+    by number. `members`: if any, GetSnapshot looks for its identities there, with one search for each.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class ScriptedLoyalty:
         self.authorizations: set[str] = set()
 
     def add_to_server(self, server: grpc.aio.Server) -> None:
-        """Answer every shop."""
+        """Serve these answers to every shop."""
         add_scripts(server, lambda _merchant_id: self)
 
     async def get_snapshot(self, request: pb.GetSnapshotRequest, context: Context) -> pb.GetSnapshotResponse:
@@ -135,7 +135,7 @@ class ScriptedLoyalty:
 async def find_by_rule(
     members: Mapping[str, Sequence[pb.Snapshot]], request: pb.GetSnapshotRequest, context: Context
 ) -> pb.GetSnapshotResponse:
-    """As the loyalty service does: the first group that finds anybody decides. Each identity is one search."""
+    """Find as the loyalty service does: the first group that finds a member decides. Each identity is one search."""
     groups = request.identity_groups or [pb.IdentityGroup(identities=[request.identity])]
     searches, most = 0, request.max_search_count or 5
     for number, group in enumerate(groups):
@@ -159,7 +159,7 @@ async def find_by_rule(
 
 
 def add_scripts(server: grpc.aio.Server, get_script: Callable[[str], ScriptedLoyalty]) -> None:
-    """`get_script`: by a shop's id, whose answers it gets."""
+    """`get_script` returns the script of a shop by its id."""
     for service, methods in _METHODS.items():
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
@@ -181,7 +181,7 @@ def _make_handler(method: str, get_script: Callable[[str], ScriptedLoyalty]) -> 
 
 @asynccontextmanager
 async def run_scripts(get_script: Callable[[str], ScriptedLoyalty]) -> AsyncIterator[str]:
-    """Yields the address."""
+    """Run a scripted loyalty service; yield its address."""
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     add_scripts(server, get_script)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""One gateway for all tests: each test has a shop of its own there, with an account and a script."""
+"""One gateway for all tests. Each test has its own shop there, with an account and a script."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +22,7 @@ from tests.statements import fetch_rows
 
 @dataclass(frozen=True)
 class Shop:
-    """An installed shop: the gateway as it sees it, its Gorgias, and what the loyalty service answers for it."""
+    """An installed shop: its view of the gateway, its Gorgias, and the answers of the loyalty service."""
 
     gateway: Gateway
     helpdesk: Helpdesk
@@ -30,7 +30,7 @@ class Shop:
     database: Database
 
     async def list_notes(self) -> list[dict[str, object]]:
-        """The notes that are on record."""
+        """List the notes on record."""
         return await fetch_rows(
             self.database,
             f"SELECT * FROM ticket_notes WHERE merchant_id = '{self.gateway.merchant_id}'",  # noqa: S608 - our own name
@@ -71,7 +71,7 @@ class Edge:
             tokens=PanelTokens(self.tokens, self.link_tokens, merchant_id),
         )
         yield Shop(gateway, helpdesk, scripted, self._database)
-        await self._store.delete(merchant_id)  # nobody waits for its notes
+        await self._store.delete(merchant_id)  # no test waits for these notes
 
 
 @asynccontextmanager

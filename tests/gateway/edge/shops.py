@@ -1,4 +1,4 @@
-"""A shop on record: in a database made once, of which a test's own gateway gets a copy."""
+"""A shop on record, in a database made once. A test's own gateway gets a copy of it."""
 
 import sqlite3
 import time
@@ -16,12 +16,12 @@ from tests.gateway.helpdesk import PUBLIC_URL
 
 KEY = Fernet.generate_key().decode()
 KEYS = SecretKeys([KEY])
-# Nobody listens on the discard port, so a connection is refused at once.
+# No server listens on the discard port, so connections are refused at once.
 NOWHERE = "http://127.0.0.1:9"
 
 
 async def install_acme(path: Path) -> None:
-    """`acme`, with the user that the stand-in knows and a secret for its webhooks, but Gorgias nowhere."""
+    """Install `acme` with the stand-in's user and a secret for webhooks. Its Gorgias is nowhere."""
     profile = make_accounts(None, time.time, lambda: None)["acme"].profile
     target = Target(
         gorgias_url=NOWHERE,
@@ -36,7 +36,7 @@ async def install_acme(path: Path) -> None:
 
 
 def move_acme(path: Path, gorgias: Target) -> None:
-    """To where Gorgias is in this test, with the user that is on record."""
+    """Set the Gorgias of this test. The user on record stays."""
     with closing(sqlite3.connect(path)) as database, database:
         database.execute(
             "UPDATE installations SET gorgias_url = ?, writes_notes = ? WHERE merchant_id = 'acme'",
@@ -45,7 +45,7 @@ def move_acme(path: Path, gorgias: Target) -> None:
 
 
 def read_secrets(path: Path) -> tuple[str, str]:
-    """Its credential, and the secret of its webhooks."""
+    """Return its credential, and the secret of its webhooks."""
     query = "SELECT credential_encrypted, webhook_secret_encrypted FROM installations"
     with closing(sqlite3.connect(path)) as database:
         credential, webhook_secret = database.execute(query).fetchone()

@@ -1,4 +1,4 @@
-"""The channel to the loyalty service, on a wire that takes its time."""
+"""The channel to the loyalty service, on a slow connection."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -15,7 +15,7 @@ DELAY_S = 0.2
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def slow_target(loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]) -> AsyncIterator[str]:
-    """The scripted loyalty service, whose every answer comes late: the first is that of the connection itself."""
+    """The scripted loyalty service, whose answers are all late, beginning with that of the connection itself."""
     host, _, port = loyalty[1].rpartition(":")
 
     async def connect(reader: StreamReader, writer: StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What the edge knows of a shop, and for how long."""
+"""What the edge knows of a shop, and how long it remembers it."""
 
 from collections.abc import AsyncIterator
 

@@ -40,8 +40,8 @@ async def read_address(process: Forked) -> str:
             return f"http://{line['listen']}"
 
 
-async def test_process_is_ready_alone_and_leaves_on_sigterm(tmp_path: Path) -> None:
-    """On an empty database, with no shop and no loyalty service."""
+async def test_process_is_ready_on_its_own_and_ends_on_sigterm(tmp_path: Path) -> None:
+    """The database is empty; there are no shop and no loyalty service."""
     async with run_process(make_settings(tmp_path)) as process, aiohttp.ClientSession() as session:
         url = await read_address(process)
         async with session.get(f"{url}/readyz") as response:
@@ -59,8 +59,8 @@ NOT_HTTP = (
 )
 
 
-async def test_process_repeats_nothing_of_what_is_not_http(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    """Neither in its answer nor in its log: a credential and a person's e-mail may be in it."""
+async def test_process_quotes_nothing_of_bytes_that_are_not_http(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """Neither the answer nor the log quotes them: they may hold a credential and a person's e-mail."""
     async with run_process(make_settings(tmp_path)) as process:
         host, port = (await read_address(process)).removeprefix("http://").split(":")
         for sent in NOT_HTTP:
@@ -110,8 +110,8 @@ async def test_process_names_a_taken_port(tmp_path: Path, new_sqlite_url: str) -
     assert errors.decode().count("\n") == 1
 
 
-async def test_process_refuses_keys_that_are_not_the_databases(folder: Path) -> None:
-    """Before it takes a request, and before anything else is encrypted with them."""
+async def test_process_refuses_keys_that_do_not_fit_its_database(folder: Path) -> None:
+    """The process refuses them before it takes a request, or encrypts anything else with them."""
     installed = f"sqlite:///{folder / 'gateway.db'}"
     async with run_process(make_settings(folder, GATEWAY_DATABASE_URL=installed)) as process:
         _, errors = await process.communicate()

@@ -1,4 +1,4 @@
-"""Events that were noted: written later, kept while the database is down, bounded."""
+"""Noted events are written later, kept while the database is down, and bounded."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ async def events(
 
 
 class AwayInstallations(InstallationStore):
-    """Its database fails, and something happens meanwhile. `counts`: of how many shops there was something to write."""
+    """Its database fails. `meanwhile` runs during each write; `counts` has the number of shops in each write."""
 
     def __init__(self, database: Database, keys: SecretKeys) -> None:
         super().__init__(database, keys)
@@ -75,7 +75,7 @@ async def list_requests(store: EventStore, merchant_id: str = "acme") -> list[st
     return [event.request_id for event in await store.list_newest(merchant_id, limit=100)]
 
 
-async def test_what_was_noted_is_written_when_it_closes(
+async def test_noted_events_are_written_at_the_end(
     events_store: EventStore, installations: InstallationStore, registry: CollectorRegistry
 ) -> None:
     async with Events(events_store, installations, registry, now=lambda: NOON) as events:
@@ -97,7 +97,7 @@ async def test_what_was_noted_is_written_when_it_closes(
     assert (installation.last_webhook_time, installation.last_webhook) == (NOON, "wallet_credited")
 
 
-async def test_events_wait_while_the_database_is_down_and_the_oldest_go_counted(
+async def test_events_wait_while_the_database_is_down_and_lost_ones_are_counted(
     events: Events,
     events_store: EventStore,
     installations: InstallationStore,
@@ -128,8 +128,8 @@ async def test_old_data_is_the_shops_last_error(events: Events, installations: I
     assert installation.last_error_time == installation.last_event_time
 
 
-async def test_event_that_no_database_takes_is_lost_alone(events: Events, events_store: EventStore) -> None:
-    """The writer goes on with the next."""
+async def test_event_that_the_database_refuses_is_lost_alone(events: Events, events_store: EventStore) -> None:
+    """The writer goes on with the next event."""
     events.note(make_event(1, ticket_id=2**70))
     with pytest.raises(OverflowError):
         await events.flush()
@@ -138,10 +138,10 @@ async def test_event_that_no_database_takes_is_lost_alone(events: Events, events
     assert await list_requests(events_store) == ["call-2"]
 
 
-async def test_invented_shops_do_not_pile_up_while_the_database_is_down(
+async def test_unknown_shops_do_not_pile_up_while_the_database_is_down(
     events_store: EventStore, database: Database, keys: SecretKeys, registry: CollectorRegistry
 ) -> None:
-    """Also those that come while a write is under way."""
+    """This holds for shops that come during a write, too."""
     installations, numbers = AwayInstallations(database, keys), count()
 
     async with Events(events_store, installations, registry, now=lambda: NOON) as opened:

@@ -1,4 +1,4 @@
-"""What real calls show of Gorgias' contract: seen, kept once, and told."""
+"""What real calls show of Gorgias' contract: each sight is kept once, and reported."""
 
 from pathlib import Path
 
@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[3]
 
 
 def read(sent: str, *, said: str | None = "", has_header: bool = True, end: bool = True) -> set[Sight]:
-    """As the widget does. `sent`: in the URL, as it arrives; `said`: what Gorgias says if it is asked."""
+    """Read as the widget does. `sent`: the address in the URL, as it arrives.
+
+    `said`: Gorgias' answer if it is asked.
+    """
     url = render_widget_url("", CREDENTIAL).replace("{{ticket.customer.email}}", sent)
     call = parse_widget_call(url if end else url.partition("&end=")[0], CREDENTIAL)
     customer = parse_customer(call)
@@ -48,7 +51,7 @@ def test_call_shows_how_values_arrive(sent: str, said: str | None, sights: set[S
     assert read(sent, said=said) == {Sight.HEADER, Sight.END, *sights}
 
 
-def test_call_shows_what_was_lost_on_its_way() -> None:
+def test_call_shows_which_characters_were_lost() -> None:
     assert read("jana@example.com", has_header=False, end=False) == {Sight.NO_HEADER, Sight.NO_END}
     assert read_call(parse_widget_call("/gorgias/widget?odd", CREDENTIAL), has_header=True) == [Sight.HEADER]
     assert read_press("application/x-www-form-urlencoded") == [Sight.PRESS_FORM]

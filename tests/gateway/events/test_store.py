@@ -1,4 +1,4 @@
-"""The table of ticket events on both engines: bounded, and without a person who is to be forgotten."""
+"""The table of ticket events on both engines: it is bounded, and forgets people."""
 
 import pytest
 import pytest_asyncio
@@ -37,7 +37,7 @@ def make_store(opened: Database, *keys: str) -> EventStore:
 
 @pytest.mark.usefixtures("shops")
 async def test_shop_keeps_its_newest_events_of_seven_days(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy shop takes no room from another one."""
+    """A busy shop takes no room from others."""
     monkeypatch.setattr("gateway.events.store.MOST", 3)
     store, week_s = make_store(opened), round(KEPT.total_seconds())
     await store.add([make_event(second) for second in (-week_s - 1, -week_s)])
@@ -61,8 +61,8 @@ async def test_events_of_a_ticket_and_of_a_customer(opened: Database) -> None:
 
 
 @pytest.mark.usefixtures("shops")
-async def test_forgotten_member_is_in_no_event_whichever_key_hashed_them(opened: Database) -> None:
-    """All of the same Gorgias customer goes, also where nobody was found then. Another shop's member stays."""
+async def test_forgotten_member_is_in_no_event_of_any_key(opened: Database) -> None:
+    """All events of the same Gorgias customer go, even those that found no member. Another shop's events stay."""
     await make_store(opened).add([make_event(1, customer_id=101, member_id="member-1")])
     store = make_store(opened, NEW_KEY, OLD_KEY)
     await store.add(
