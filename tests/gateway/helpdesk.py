@@ -28,8 +28,8 @@ PUBLIC_URL = "https://edge.example"
 class Helpdesk:
     """`requests` are "METHOD path" of the REST calls. `lose_request` and `lose_answer` break the n-th call from 0.
 
-    `answers`: by request, what is answered instead; see `answer`. `has_room`: the account is never full.
-    `shop`: whose account it is, unless another is named.
+    `answers`: other answers, by request; see `answer`. `has_room`: the account has no rate limit. `shop`: the name of
+    the default account.
     """
 
     url: str = ""
@@ -104,7 +104,7 @@ class Helpdesk:
 
 
 class Helpdesks:
-    """One stand-in for many shops: each has an account like that of `acme`, with faults and a log of its own."""
+    """One stand-in for many shops. Each has an account like that of `acme`, with its own faults and log."""
 
     def __init__(self) -> None:
         self._app = create_app(Config(host="127.0.0.1", port=0))
@@ -117,7 +117,7 @@ class Helpdesks:
             yield
 
     def open(self, shop: str) -> Helpdesk:
-        """Of an account that is never full."""
+        """Open an account without a rate limit."""
         accounts = self._app[ACCOUNTS]
         accounts[shop] = make_accounts(None, time.time, lambda: None)["acme"]
         self._of_shop[shop] = opened = Helpdesk(self._url, shop, accounts)
@@ -130,7 +130,7 @@ class Helpdesks:
 
 
 class KeptHelpdesk:
-    """One stand-in, with one URL, for many tests: each gets it as it is at its start."""
+    """One stand-in with one URL for many tests. Each test gets it in its initial state."""
 
     def __init__(self) -> None:
         self._app = create_app(Config(host="127.0.0.1", port=0))
@@ -142,10 +142,10 @@ class KeptHelpdesk:
             yield
 
     def renew(self, *, has_room: bool = True) -> Helpdesk:
-        """`has_room`: its accounts are never full."""
+        """`has_room`: its accounts have no rate limit."""
         accounts, projects = self._app[ACCOUNTS], self._app[TRIFFT].projects
         for account in accounts.values():
-            account.faults.clear()  # what hangs is released
+            account.faults.clear()  # this releases calls that hang
         for project in projects.values():
             project.faults.clear()
         accounts.update(make_accounts(None, time.time, lambda: None))
@@ -175,7 +175,7 @@ def _serve(app: web.Application) -> AbstractAsyncContextManager[str]:
 
 @asynccontextmanager
 async def serve_runner(runner: web.AppRunner) -> AsyncIterator[str]:
-    """Yields its URL."""
+    """Yield its URL."""
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

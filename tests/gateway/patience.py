@@ -1,6 +1,6 @@
-"""A busy machine is no database, Gorgias or loyalty service that does not answer: what is waited for briefly.
+"""Generous time-outs: a busy machine must not look like a server that does not answer.
 
-A module with few imports: a process that is patient pays for them at its start.
+The module has few imports, since a process that uses it pays for them at its start.
 """
 
 import importlib
@@ -22,7 +22,7 @@ WAITS = (
 
 
 def main() -> int:
-    """Run the gateway as a process that is patient, too."""
+    """Run the gateway as a process with generous time-outs."""
     for module, name in WAITS:
         setattr(importlib.import_module(module), name, PATIENCE_S)
     return gateway.main()

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for a time."""
+"""Waits for a condition, never for a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,4 +12,4 @@ async def wait_until(is_met: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while not await is_met():
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.1)  # asking takes time from what is waited for
+            pause_s = min(pause_s * 1.5, 0.1)  # each check takes time from the work that is waited for

@@ -1,4 +1,4 @@
-"""The client before a server that misbehaves in every way that the contract names, and some that it does not."""
+"""The client before a server that misbehaves in every way that the contract names, and in some others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +28,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
-    """Gives the answers in turn, the last one again and again; keeps what it was asked."""
+    """Gives the answers in turn, and repeats the last one. Keeps the requests."""
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
@@ -144,21 +144,21 @@ async def test_client_without_a_server_says_so(session: aiohttp.ClientSession) -
         await client.list_integrations()
 
 
-async def test_client_takes_a_deleted_object_for_deleted(client: GorgiasClient, server: Server) -> None:
+async def test_client_accepts_that_an_object_is_deleted_already(client: GorgiasClient, server: Server) -> None:
     server.say(404, '{"error": {"msg": "Integration not found."}}')
     await client.delete_integration(7)
     await client.delete_widget(8)
     assert [request.method for request in server.requests] == ["DELETE", "DELETE"]
 
 
-async def test_client_stops_at_a_list_that_does_not_end(client: GorgiasClient, server: Server) -> None:
+async def test_client_stops_reading_an_endless_list(client: GorgiasClient, server: Server) -> None:
     server.say(200, '{"data": [], "meta": {"next_cursor": "again"}}')
     with pytest.raises(GorgiasContractError, match="has too many pages"):
         await client.list_integrations()
 
 
 async def test_client_reads_all_pages(gorgias: GorgiasClient, helpdesk: Helpdesk) -> None:
-    """With the stand-in's own cursors, 100 to a page."""
+    """The cursors are the stand-in's own, with 100 records to a page."""
     http = {
         "url": "https://other.example",
         "method": "GET",
@@ -196,15 +196,13 @@ async def test_client_reads_all_pages(gorgias: GorgiasClient, helpdesk: Helpdesk
         '{"id": 8, "http": {"url": "http://[", "headers": [null, {"key": null}, [[]]], "triggers": [0, {}]}}',
     ],
 )
-async def test_client_reads_ours_beside_a_record_that_no_standard_allows(
-    client: GorgiasClient, server: Server, odd: str
-) -> None:
+async def test_client_reads_our_record_beside_invalid_ones(client: GorgiasClient, server: Server, odd: str) -> None:
     server.say(200, f'{{"data": [{odd}, {{"id": 7, "name": "ours"}}, {odd}], "meta": []}}')
     assert [one.name for one in await client.list_integrations() if one.integration_id == 7] == ["ours"]
 
 
-async def test_client_takes_a_record_that_comes_twice_for_one(client: GorgiasClient, server: Server) -> None:
-    """It moved to another page meanwhile: what seems a double would be removed."""
+async def test_client_counts_a_record_on_two_pages_once(client: GorgiasClient, server: Server) -> None:
+    """It moved to another page between two calls. As a duplicate it would be removed."""
     server.say(200, '{"data": [{"id": 7, "name": "before"}], "meta": {"next_cursor": "next"}}')
     server.say(200, '{"data": [{"id": 7, "name": "after"}], "meta": {}}')
     assert [one.name for one in await client.list_integrations()] == ["after"]
@@ -221,7 +219,7 @@ async def test_client_authenticates_every_call_and_sends_the_key_nowhere_else(
 
 
 @pytest.mark.parametrize(("level", "wait_s"), [("30/40", 5), ("20/40", 0), ("41/80", 0.25), ("many", 0), ("1/0", 0)])
-async def test_transport_tells_the_budget_what_gorgias_counts_for_the_account(
+async def test_transport_gives_the_rate_limiter_gorgias_count_for_the_account(
     session: aiohttp.ClientSession, server: Server, level: str, wait_s: float
 ) -> None:
     limiter = RateLimiter(lambda: 100.0)

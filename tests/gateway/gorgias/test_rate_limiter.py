@@ -8,7 +8,7 @@ from gateway.gorgias.errors import GorgiasThrottledError
 from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S, Priority, RateLimiter
 
 BACKGROUND_REQUESTS = 28
-# Of notes, and of panels: one a second.
+# For notes, and the same for panels: one request a second.
 HALF_REQUESTS = 20
 
 
@@ -31,7 +31,7 @@ def limiter(clock: Clock) -> RateLimiter:
 
 
 def take(limiter: RateLimiter, count: int, priority: Priority) -> int:
-    """How many of so many were let through."""
+    """Try to take so many permits; return the number granted."""
     taken = 0
     for _ in range(count):
         try:
@@ -49,13 +49,13 @@ def test_notes_have_half_and_leave_the_rest_to_panels_and_presses(limiter: RateL
 
 
 def test_panels_leave_room_for_notes_and_presses(limiter: RateLimiter) -> None:
-    """A shop whose panels all ask Gorgias must not wait for its awards, nor its tickets for their notes."""
+    """If all panels of a shop ask Gorgias, its awards and its notes must not wait."""
     assert take(limiter, 100, Priority.PANEL) == HALF_REQUESTS
     assert take(limiter, 100, Priority.NOTE) == BACKGROUND_REQUESTS - HALF_REQUESTS
     assert take(limiter, 100, Priority.PRESS) == REQUESTS - BACKGROUND_REQUESTS
 
 
-def test_panels_may_ask_once_a_second_for_ever(limiter: RateLimiter, clock: Clock) -> None:
+def test_panels_may_always_ask_once_a_second(limiter: RateLimiter, clock: Clock) -> None:
     for _ in range(100):
         assert take(limiter, 1, Priority.PANEL) == 1
         clock.now += 1.0
@@ -66,8 +66,8 @@ def test_small_share_keeps_some_of_it_for_presses(clock: Clock) -> None:
     assert [take(limiter, 100, one) for one in (Priority.PANEL, Priority.NOTE, Priority.PRESS)] == [5, 2, 3]
 
 
-def test_panels_go_on_after_notes_and_stop_before_presses(limiter: RateLimiter) -> None:
-    """As the account fills up: by us, by other processes, by others."""
+def test_panels_stop_after_notes_and_before_presses_as_the_account_fills(limiter: RateLimiter) -> None:
+    """We, our other processes and other programs fill the account."""
     limiter.note_level(24, 40)
     assert [take(limiter, 1, one) for one in (Priority.NOTE, Priority.PANEL)] == [0, 1]
     limiter.note_level(30, 40)
@@ -79,7 +79,7 @@ def test_notes_wait_for_all_that_was_sent(limiter: RateLimiter) -> None:
     assert take(limiter, 100, Priority.NOTE) == 1
 
 
-def test_wait_is_the_time_until_the_oldest_is_past(limiter: RateLimiter, clock: Clock) -> None:
+def test_wait_lasts_until_the_oldest_request_leaves_the_window(limiter: RateLimiter, clock: Clock) -> None:
     limiter.take(Priority.NOTE)
     clock.now += 5
     take(limiter, HALF_REQUESTS - 1, Priority.NOTE)
@@ -89,7 +89,7 @@ def test_wait_is_the_time_until_the_oldest_is_past(limiter: RateLimiter, clock: 
 
 
 @given(st.lists(st.tuples(st.floats(0, 8), st.sampled_from(Priority)), max_size=120))
-def test_no_twenty_seconds_ever_see_more_than_our_share(attempts: list[tuple[float, Priority]]) -> None:
+def test_requests_of_any_twenty_seconds_are_within_our_share(attempts: list[tuple[float, Priority]]) -> None:
     clock = Clock()
     limiter, sends = RateLimiter(clock), []
     for pause_s, priority in attempts:
@@ -113,7 +113,7 @@ def test_nothing_is_sent_until_gorgias_allows_it_again(limiter: RateLimiter, clo
 
 
 def test_notes_wait_while_others_use_more_than_half_of_the_account(limiter: RateLimiter, clock: Clock) -> None:
-    """By Gorgias' own count: 30 of 40 are half again after 5 s."""
+    """Gorgias' own count decides: 30 of 40 are down to half after 5 s."""
     limiter.note_level(30, 40)
     assert take(limiter, 1, Priority.PRESS) == 1
     assert limiter.get_wait_s(Priority.NOTE) == pytest.approx(5)
@@ -121,8 +121,8 @@ def test_notes_wait_while_others_use_more_than_half_of_the_account(limiter: Rate
     assert take(limiter, 1, Priority.NOTE) == 1
 
 
-def test_agents_wait_too_where_an_account_is_nearly_used_up(clock: Clock) -> None:
-    """However many processes there are: each of them hears of the same account."""
+def test_agents_wait_too_if_an_account_is_nearly_used_up(clock: Clock) -> None:
+    """This holds for any number of processes: each reads the same account's level."""
     fleet = [RateLimiter(clock) for _ in range(3)]
     for limiter in fleet:
         limiter.note_level(36, 40)
@@ -133,7 +133,7 @@ def test_agents_wait_too_where_an_account_is_nearly_used_up(clock: Clock) -> Non
     assert take(fleet[0], 1, Priority.PRESS) == 1
 
 
-def test_what_is_begun_goes_on_above_the_level_and_within_our_share(limiter: RateLimiter) -> None:
+def test_started_work_continues_above_the_level_within_our_share(limiter: RateLimiter) -> None:
     limiter.note_level(30, 40)
     for _ in range(HALF_REQUESTS):
         limiter.take(Priority.NOTE, is_begun=True)

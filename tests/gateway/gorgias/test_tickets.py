@@ -41,12 +41,12 @@ def client(session: aiohttp.ClientSession, target: Target, limiter: RateLimiter)
     return make_client(session, target, limiter)
 
 
-async def test_ticket_is_there_or_not(client: TicketClient) -> None:
+async def test_ticket_exists_or_not(client: TicketClient) -> None:
     assert await client.has_ticket(TICKET)
     assert not await client.has_ticket(MISSING)
 
 
-async def test_note_is_found_by_what_it_says(client: TicketClient) -> None:
+async def test_note_is_found_by_its_text(client: TicketClient) -> None:
     await client.create_note(TICKET, "one\ntwo")
     found = await client.find_message(TICKET, lambda message: message.is_note)
     assert found is not None
@@ -54,7 +54,7 @@ async def test_note_is_found_by_what_it_says(client: TicketClient) -> None:
     assert await client.find_message(TICKET, lambda message: message.text == "three") is None
 
 
-async def test_messages_of_other_tickets_are_not_looked_at(client: TicketClient) -> None:
+async def test_messages_of_other_tickets_are_not_searched(client: TicketClient) -> None:
     await client.create_note(4712, "elsewhere")
     assert await client.find_message(TICKET, lambda message: message.text == "elsewhere") is None
 
@@ -64,7 +64,7 @@ async def test_note_for_a_ticket_that_is_gone_says_so(client: TicketClient) -> N
         await client.create_note(MISSING, "x")
 
 
-async def test_refusal_holds_all_calls_of_the_account_and_is_not_waited_out(
+async def test_429_stops_all_calls_of_the_account_without_waiting(
     session: aiohttp.ClientSession, target: Target, limiter: RateLimiter, client: TicketClient, helpdesk: Helpdesk
 ) -> None:
     helpdesk.account.faults.set(Fault(kind="status", operation="get_ticket", status=429, times=1))

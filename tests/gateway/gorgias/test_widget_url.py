@@ -1,4 +1,4 @@
-"""The widget's URL as it stands in Gorgias, and its parts when it arrives."""
+"""The widget's URL as Gorgias has it, and its parts when it arrives."""
 
 import re
 
@@ -25,15 +25,15 @@ def make_target(email: str) -> str:
 
 
 def test_widget_url_leaves_the_braces_as_they_are() -> None:
-    """Gorgias substitutes nothing in percent-encoded ones."""
+    """Gorgias replaces nothing within percent-encoded braces."""
     assert (
         f"https://edge.example/gorgias/widget?token={CREDENTIAL}&ticket_id={{{{ticket.id}}}}"
         f"&customer_id={{{{ticket.customer.id}}}}&email={{{{ticket.customer.email}}}}&end={END}"
     ) == URL
 
 
-def test_end_mark_is_of_the_credential_and_does_not_tell_it() -> None:
-    """And has no character that a sender encodes."""
+def test_end_mark_depends_on_the_credential_without_revealing_it() -> None:
+    """The mark has no character that a sender encodes."""
     assert re.fullmatch("[0-9a-f]{24}", END)
     assert render_widget_url("https://new.example", CREDENTIAL).endswith(f"&end={END}")
     assert not render_widget_url("https://edge.example", OTHER).endswith(END)
@@ -44,19 +44,19 @@ def test_end_mark_is_of_the_credential_and_does_not_tell_it() -> None:
     "email",
     ["jana@example.com", "", "a&end=b@c", "a&email=b@c", f"a&ticket_id=4712&customer_id=102&token={OTHER}@c", "a b%"],
 )
-def test_email_is_all_that_stands_between_our_parameters_and_the_mark(email: str) -> None:
+def test_email_is_everything_between_our_parameters_and_the_mark(email: str) -> None:
     found = parse_widget_call(make_target(email), CREDENTIAL)
     assert found == WidgetCall(form=UrlForm.CURRENT, ticket_id="4711", customer_id="101", email=email)
 
 
 @pytest.mark.parametrize("change", [lambda target: target[:-1], lambda target: target.partition("@")[0]])
-def test_email_without_its_end_is_none_and_the_ticket_is_known(change: object) -> None:
+def test_url_without_its_end_has_no_email_but_a_ticket(change: object) -> None:
     assert callable(change)
     found = parse_widget_call(change(make_target("jana@example.com")), CREDENTIAL)
     assert found == WidgetCall(form=UrlForm.CUT, ticket_id="4711", customer_id="101")
 
 
-def test_mark_of_another_credential_is_none() -> None:
+def test_mark_of_another_credential_does_not_end_the_email() -> None:
     assert parse_widget_call(make_target("jana@example.com"), OTHER).email is None
 
 
@@ -68,8 +68,8 @@ def test_last_parameters_of_an_old_url_are_ours(email: str) -> None:
 
 
 @pytest.mark.parametrize("token", [OTHER, ""])
-def test_old_url_whose_end_is_not_ours_says_nothing(token: str) -> None:
-    """Cut at a "#" in the e-mail, it ends with what the customer wrote there."""
+def test_old_url_with_a_foreign_end_says_nothing(token: str) -> None:
+    """A "#" in the e-mail cut the URL, so the customer's own text ends it."""
     assert parse_widget_call(OLD.format("x", token), CREDENTIAL) == WidgetCall()
 
 
@@ -90,6 +90,6 @@ def test_token_is_the_first_or_the_last_parameter(target: str, token: str) -> No
     assert find_token(target) == token
 
 
-def test_old_url_is_known_by_where_its_email_stands() -> None:
+def test_old_url_is_recognised_by_the_place_of_its_email() -> None:
     assert is_old_widget_url("https://edge.example" + OLD.format("{{ticket.customer.email}}", CREDENTIAL))
     assert not is_old_widget_url(URL)

@@ -1,4 +1,4 @@
-"""The mark behind the e-mail in the widget's URL: the e-mail ends at the last one, and nothing may follow it."""
+"""The mark behind the e-mail in the widget's URL. The last mark ends the e-mail, and nothing may follow it."""
 
 from gateway.gorgias.widget_url import parse_widget_call, render_widget_url
 
@@ -7,7 +7,7 @@ MARK = "&end=" + render_widget_url("https://edge.example", CREDENTIAL).rpartitio
 TARGET = f"/gorgias/widget?token={CREDENTIAL}&ticket_id=4711&customer_id=101&email=jana@example.com{MARK}"
 
 
-def test_email_is_not_sure_where_anything_follows_the_mark() -> None:
+def test_url_with_text_after_the_mark_has_no_email() -> None:
     assert parse_widget_call(TARGET, CREDENTIAL).email == "jana@example.com"
     assert parse_widget_call(f"{TARGET}&more=1", CREDENTIAL).email is None
 

@@ -22,7 +22,7 @@ CREDENTIAL = "tg_" + "a" * 43
 
 
 def render_stored(**http: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
-    """An integration as Gorgias gives it back."""
+    """Render an integration as Gorgias returns it."""
     body = render_integration(public_url="https://edge.example", credential=CREDENTIAL)
     return {
         **body,
@@ -142,7 +142,7 @@ def test_page_is_read_bare_and_with_cursors(body: object, cursor: str | None) ->
     "body", [None, "text", {}, {"data": {}}, {"data": [0] * 100, "meta": {"next_cursor": {"odd": 1}}}]
 )
 def test_page_of_another_shape_is_refused(body: object) -> None:
-    """So is a full one whose cursor cannot be read: ours may be on the next."""
+    """A full page with an unreadable cursor is refused, too: our record may be on the next page."""
     with pytest.raises(msgspec.ValidationError):
         parse_page(body)
 

@@ -1,3 +1,3 @@
 """What every request passes, on a running gateway."""
 
-from tests.gateway.edge.fixtures import *  # noqa: F403  its list says which
+from tests.gateway.edge.fixtures import *  # noqa: F403  the module's list says which names

@@ -1,4 +1,4 @@
-"""Bodies that do not come as they were announced: their sender is told so, in time, and nothing is called our fault."""
+"""Bodies that differ from their announcement: the sender gets an answer in time, and no failure of ours is reported."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]
 async def test_body_that_is_cut_short_is_the_senders_fault(
     gateway: Gateway, logs: list[Any], route: str, sent: int
 ) -> None:
-    """The sender ends its half of the connection, and waits for what it is told."""
+    """The sender ends its half of the connection, and waits for the answer."""
     async with connect(gateway) as (reader, writer):
         writer.write(make_head(gateway, route, f"Content-Length: {len(BODY)}") + BODY[:sent])
         writer.write_eof()
@@ -105,7 +105,7 @@ async def test_chunks_that_end_badly_are_the_senders_fault(
                 assert [line for line in logs if line["log_level"] == "error" or "exc_info" in line] == []
 
 
-async def test_sender_who_goes_away_leaves_no_failure_behind(
+async def test_sender_who_leaves_early_causes_no_failure(
     gateway: Gateway, logs: list[Any], subtests: pytest.Subtests
 ) -> None:
     for route in ROUTES:
@@ -131,15 +131,15 @@ UNFINISHED = [
 ]
 
 
-async def test_body_that_does_not_come_is_answered_when_its_time_is_up(impatient: Gateway, logs: list[Any]) -> None:
-    """A byte now and then, or none at all."""
+async def test_unfinished_body_is_answered_after_its_time_limit(impatient: Gateway, logs: list[Any]) -> None:
+    """The sender sends a byte now and then, or none at all."""
     senders = [trickle(impatient, route, *unfinished) for route in ROUTES for unfinished in UNFINISHED]
     assert set(await asyncio.gather(*senders)) == {(408, "BODY_TIMEOUT")}
     assert_no_failure_is_logged(logs)
 
 
 async def trickle(gateway: Gateway, route: str, header: str, part: bytes) -> tuple[int, str]:
-    """What a sender is told who never comes to an end: the status and the reason."""
+    """Send a body without end; return the status and the reason of the answer."""
     async with connect(gateway) as (reader, writer):
 
         async def go_on() -> None:

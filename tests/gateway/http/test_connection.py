@@ -21,7 +21,7 @@ from tests.passing import let_loop_pass
 FINE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 BEFORE = [b"", FINE, FINE.replace(b"GET", b"POST") + FINE]
 UNFINISHED_HEADS = [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "]
-# Time enough for a busy machine to send what it does send.
+# Enough time for a busy machine to send the bytes that are sent.
 HEAD_TIMEOUT_S = 10.0
 
 
@@ -40,8 +40,8 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split(b" ")[1]), await reader.readexactly(length)
 
 
-async def test_connection_whose_head_does_not_come_is_ended() -> None:
-    """The first head, or a later one that has begun. A connection that is idle after an answer is kept."""
+async def test_connection_with_an_unfinished_head_is_ended() -> None:
+    """The head is the first, or a later one that has begun. An idle connection after an answer is kept."""
     app = web.Application()
     app.router.add_route("*", "/healthz", answer)
     runner = make_runner(app)
@@ -55,10 +55,10 @@ async def test_connection_whose_head_does_not_come_is_ended() -> None:
         for (_, writer), (_, sent) in zip(begun, unfinished, strict=True):
             writer.write(sent)
         for _ in range(10):
-            await asyncio.sleep(0)  # what arrives later than that is waited for in real time
+            await asyncio.sleep(0)  # bytes that arrive later are waited for in real time
         let_loop_pass(HEAD_TIMEOUT_S)
         await asyncio.gather(*(wait_for_end(reader) for reader, _ in begun))
-        # Had the idle ones less time than these, which came later, they would be ended.
+        # The idle connections are older: with a shorter time limit they would be ended by now.
         for reader, writer in idle:
             writer.write(FINE)
             assert (await read_answer(reader))[0] == 200
@@ -70,7 +70,7 @@ async def test_connection_whose_head_does_not_come_is_ended() -> None:
 async def reach(
     address: tuple[str, int], before: bytes
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection after these requests and their answers."""
+    """Yield a connection after these requests and their answers."""
     async with connect(*address) as (reader, writer):
         writer.write(before)
         for _ in range(before.count(b"Host")):
@@ -97,10 +97,10 @@ async def answer(_request: web.Request) -> web.Response:
 @example(email=b"x@example.com\r\nHost: y")
 @example(email=b"eva@example.com HTTP/1.1\r\nHost: y\r\n\r\nGET /")
 @settings(max_examples=20)
-async def test_any_bytes_in_a_target_are_answered_and_show_nobody_else(
+async def test_any_bytes_in_a_target_are_answered_without_another_persons_data(
     gateway: Gateway, scripted: ScriptedLoyalty, email: bytes
 ) -> None:
-    """As a sender writes them that encodes nothing: 200 or 400, and of nobody but who was named, or has the ticket."""
+    """The sender encodes nothing. The answer is 200 or 400. Only the named address or the ticket's own is looked up."""
     scripted.snapshot = make_snapshot()
     scripted.snapshot_requests.clear()
     target = gateway.make_widget_url("EMAIL").removeprefix(gateway.url).encode().replace(b"EMAIL", email)

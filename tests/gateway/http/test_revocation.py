@@ -1,4 +1,4 @@
-"""What was revoked in the database is refused at the door as soon as it is not believed any more, on its first use."""
+"""A secret that was revoked in the database is refused on its first use after the time in which it is believed."""
 
 from collections.abc import Awaitable, Callable
 

@@ -83,7 +83,7 @@ async def test_checks_name_a_widget_whose_template_was_edited(
     assert "its template" in checks[2].detail
 
 
-async def test_checks_name_what_is_not_in_gorgias_any_more(
+async def test_checks_name_what_was_deleted_in_gorgias(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     for gone, states in (
@@ -94,7 +94,7 @@ async def test_checks_name_what_is_not_in_gorgias_any_more(
         assert list_states(await check_gorgias(store, gorgias, installation, PUBLIC_URL, Buttons())) == states
 
 
-async def test_checks_with_a_refused_key_know_nothing_more(
+async def test_checks_with_a_refused_key_leave_the_rest_unknown(
     store: InstallationStore, refused_gorgias: GorgiasClient, installation: Installation
 ) -> None:
     checks = await check_gorgias(store, refused_gorgias, installation, PUBLIC_URL, Buttons())
@@ -102,7 +102,7 @@ async def test_checks_with_a_refused_key_know_nothing_more(
     assert checks[0].advice.endswith("then: trifft-gorgias install acme --gorgias-key-file F")
 
 
-def test_checks_of_what_is_not_installed_say_how_to_install() -> None:
+def test_checks_of_a_shop_that_is_not_installed_say_how_to_install() -> None:
     checks = make_not_installed("acme")
     assert list_states(checks) == {
         "Gorgias": "failed",
@@ -123,7 +123,7 @@ async def test_checks_name_a_button_that_asks_for_other_reasons(
     assert widget.advice == "trifft-gorgias install acme"
 
 
-async def test_checks_of_a_widget_whose_buttons_cannot_be_asked_for_say_so(
+async def test_checks_say_that_the_buttons_cannot_be_compared(
     store: InstallationStore, gorgias: GorgiasClient, installation: Installation
 ) -> None:
     widget = (await check_gorgias(store, gorgias, installation, PUBLIC_URL, None))[2]
@@ -139,7 +139,7 @@ async def test_checks_of_a_widget_whose_buttons_cannot_be_asked_for_say_so(
             Activity(event_time=NOON, status="unavailable", error_time=NOON, error="PROVIDER_TIMEOUT"),
             {"last event": "failed", "last error": "failed"},
         ),
-        (  # answered, with what was held
+        (  # answered with held data
             Activity(event_time=NOON, status="member", error_time=NOON, error="PROVIDER_TIMEOUT"),
             {"last event": "warning", "last error": "failed"},
         ),
@@ -188,7 +188,7 @@ async def test_check_of_the_last_event_says_whether_it_is_old_and_whether_it_had
 @pytest.mark.parametrize(
     ("webhook", "state"), [("wallet_credited", "ok"), (IGNORED, "ok"), (MALFORMED, "failed"), (None, "off")]
 )
-async def test_check_of_webhooks_says_what_came_last(
+async def test_check_of_webhooks_names_the_last_one(
     store: InstallationStore, installation: Installation, webhook: str | None, state: str
 ) -> None:
     time = NOON if webhook else None
@@ -201,7 +201,7 @@ async def test_check_of_webhooks_says_what_came_last(
     assert ("trifft-gorgias webhook show acme" in check.advice) == (state != "ok")
 
 
-async def test_checks_with_the_loyalty_service_gone_say_which_setting_to_look_at() -> None:
+async def test_checks_without_the_loyalty_service_name_the_setting() -> None:
     async with LoyaltyClient("127.0.0.1:1", "inner-key") as loyalty:
         check, *others = await check_provider(loyalty, "acme", datetime.isoformat)
     assert (check.state.value, "GATEWAY_LOYALTY_TARGET" in check.advice) == ("failed", True)

@@ -16,7 +16,7 @@ from tests.statements import Statements, execute, note_statements
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """Seconds, moved by the test alone."""
+    """A clock in seconds that only the test moves."""
     return SimpleNamespace(now=0.0)
 
 
@@ -42,7 +42,7 @@ async def credential(store: InstallationStore) -> str:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def queries(database: Database, credential: str) -> AsyncIterator[Statements]:  # noqa: ARG001 - it is on record before they are noted
+async def queries(database: Database, credential: str) -> AsyncIterator[Statements]:  # noqa: ARG001 - recorded before statements are noted
     """The statements that reach the database."""
     async with note_statements(database) as noted:
         yield noted
@@ -66,10 +66,10 @@ async def test_new_installation_is_known_at_once(credentials: Credentials, crede
 
 
 @pytest.mark.parametrize("age_s", [5.0, 7.5, 59.9, 60.0, 100_000.0])
-async def test_removed_installation_is_believed_for_less_than_5_s(
+async def test_removed_installation_is_accepted_for_less_than_5_s(
     credentials: Credentials, store: InstallationStore, credential: str, clock: SimpleNamespace, age_s: float
 ) -> None:
-    """However long ago it was used last: its first use after that is refused."""
+    """Its first use after that is refused, however long ago the last use was."""
     await credentials.find(credential)
     await store.delete("acme")
     clock.now = 4.9
@@ -79,7 +79,7 @@ async def test_removed_installation_is_believed_for_less_than_5_s(
     assert await credentials.find(credential) is None
 
 
-async def test_known_credential_is_looked_up_once_for_all_who_ask_at_once(
+async def test_known_credential_is_looked_up_once_for_simultaneous_requests(
     credentials: Credentials, credential: str, clock: SimpleNamespace, queries: Statements
 ) -> None:
     await credentials.find(credential)
@@ -100,7 +100,7 @@ async def test_known_credential_is_served_while_the_store_is_down(
         await credentials.find(make_credential())
 
 
-async def test_known_credential_is_served_while_the_store_hangs_and_refused_once_it_has_said_no(
+async def test_known_credential_is_served_while_the_store_hangs_and_refused_after_its_answer(
     store: InstallationStore, credential: str, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = asyncio.Event()

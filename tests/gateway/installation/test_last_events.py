@@ -1,4 +1,4 @@
-"""Whether Gorgias has called since there were tickets, and webhooks that were refused."""
+"""Whether Gorgias has called since tickets changed, and webhooks that were refused."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,13 +33,13 @@ async def check(store: InstallationStore, after: timedelta, tickets: Tickets) ->
     [
         (2 * DAY, DAY, "failed", "Gorgias has tickets since (the last change at 2026-11-24T12:00:00+00:00) and has"),
         (30 * DAY, 2 * HOUR, "failed", "30 days ago, answered: member: Gorgias has tickets since"),
-        (2 * DAY, HOUR, "ok", "answered: member"),  # what comes soon after an event may have no trigger of ours
+        (2 * DAY, HOUR, "ok", "answered: member"),  # a change soon after an event may have no trigger of ours
         (DAY, 20 * HOUR, "ok", "answered: member"),  # not old
         (30 * DAY, -DAY, "ok", "30 days ago, answered: member; no ticket has changed since"),
         (30 * DAY, None, "ok", "no ticket has changed since"),
     ],
 )
-async def test_old_event_is_a_failure_only_if_there_were_tickets_since(
+async def test_old_event_is_a_failure_only_if_tickets_changed_since(
     installations: InstallationStore, after: timedelta, changed_after: timedelta | None, state: str, words: str
 ) -> None:
     await installations.record_activity({"acme": Activity(event_time=NOON, status="member")})
@@ -49,7 +49,7 @@ async def test_old_event_is_a_failure_only_if_there_were_tickets_since(
     assert ("look at the integration's log in Gorgias" in found.advice) == (state == "failed")
 
 
-async def test_shop_that_gorgias_never_called_fails_once_it_had_tickets(installations: InstallationStore) -> None:
+async def test_shop_that_gorgias_never_called_fails_once_it_has_tickets(installations: InstallationStore) -> None:
     created = (await get(installations)).create_time
     now = created + 2 * DAY
     assert not is_recent(await get(installations), now)
@@ -96,7 +96,7 @@ def test_activities_add_up_in_their_order() -> None:
 async def test_second_integration_or_widget_of_ours_is_a_difference(
     store: InstallationStore, gorgias: GorgiasClient, target: Target, helpdesk: Helpdesk
 ) -> None:
-    """Each event would call twice, and agents would see two panels."""
+    """Each event would cause two calls, and agents would see two panels."""
     await install(store, gorgias, "acme", target, Buttons())
     state = helpdesk.account.state
     [integration], [widget] = state.integrations.values(), state.widgets.values()

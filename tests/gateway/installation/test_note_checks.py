@@ -40,12 +40,12 @@ async def check(tickets: TicketClient, installation: Installation, backlog: Back
     return await check_notes(tickets, installation, backlog, datetime.isoformat)
 
 
-async def test_notes_that_all_were_written_are_ok(tickets: TicketClient, installation: Installation) -> None:
+async def test_check_of_notes_is_ok_if_all_were_written(tickets: TicketClient, installation: Installation) -> None:
     found = await check(tickets, installation)
     assert (found.state.value, found.advice) == ("ok", "")
 
 
-async def test_notes_that_the_shop_does_not_want_are_off(
+async def test_check_of_notes_is_off_if_the_shop_wants_none(
     tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     helpdesk.clear()
@@ -64,7 +64,7 @@ async def test_key_that_may_not_see_tickets_is_found_before_the_first_note_is_re
     assert found.advice.endswith(": trifft-gorgias install acme")
 
 
-async def test_key_that_gorgias_does_not_know_is_not_helped_by_rights(
+async def test_unknown_key_gets_no_advice_about_rights(
     tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     helpdesk.account.faults.set(Fault(kind="status", status=401))
@@ -76,10 +76,10 @@ async def test_key_that_gorgias_does_not_know_is_not_helped_by_rights(
 
 
 @pytest.mark.parametrize("request_", ["GET /tickets/1", "GET /customers/1"])
-async def test_key_with_which_no_button_works_is_found_before_the_first_press(
+async def test_key_that_lets_no_button_work_is_found_before_the_first_press(
     tickets: TicketClient, helpdesk: Helpdesk, installation: Installation, request_: str
 ) -> None:
-    """A press needs to know whose the ticket is, whether or not the shop wants notes."""
+    """A press needs the ticket's customer, whether or not the shop wants notes."""
     assert (await check_buttons(tickets, installation)).state.value == "ok"
     helpdesk.answer(request_, status=403)
     found = await check_buttons(tickets, installation)
@@ -119,7 +119,7 @@ async def test_key_with_which_no_button_works_is_found_before_the_first_press(
         ),
     ],
 )
-async def test_notes_that_wait_are_counted_with_since_when_and_why(
+async def test_waiting_notes_are_counted_with_start_and_reason(
     tickets: TicketClient, installation: Installation, backlog: Backlog, detail: str, advice: str
 ) -> None:
     found = await check(tickets, installation, backlog)
@@ -127,7 +127,7 @@ async def test_notes_that_wait_are_counted_with_since_when_and_why(
     assert advice in found.advice
 
 
-async def test_notes_whose_tickets_are_gone_are_said_and_no_failure(
+async def test_notes_of_deleted_tickets_are_reported_without_a_failure(
     tickets: TicketClient, installation: Installation
 ) -> None:
     found = await check(tickets, installation, Backlog(gone_count=2))
@@ -137,7 +137,7 @@ async def test_notes_whose_tickets_are_gone_are_said_and_no_failure(
     )
 
 
-async def test_notes_while_gorgias_fails_are_not_known_to_work(
+async def test_check_of_notes_is_unknown_while_gorgias_fails(
     tickets: TicketClient, helpdesk: Helpdesk, installation: Installation
 ) -> None:
     helpdesk.account.faults.set(Fault(kind="status", status=503, operation="get_ticket"))

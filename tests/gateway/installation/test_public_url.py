@@ -1,4 +1,4 @@
-"""The public URL, asked as Gorgias would: who answers, and what stands in front. All servers are real."""
+"""The public URL, asked as Gorgias would ask: who answers, and what stands in front. All servers are real."""
 
 import asyncio
 import ipaddress
@@ -57,8 +57,8 @@ async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> Asyn
     await runner.cleanup()
 
 
-async def test_this_deployment_is_known_by_its_keys(gateway: Gateway) -> None:
-    """Also where a key was added in front on one side: the old one is still listed."""
+async def test_this_deployment_is_recognised_by_its_keys(gateway: Gateway) -> None:
+    """This still works while one side has a new first key: the old one is still listed."""
     found = await probe(gateway.url)
     assert (found.name, found.state.value, found.detail) == (
         "public URL",
@@ -71,7 +71,7 @@ async def test_this_deployment_is_known_by_its_keys(gateway: Gateway) -> None:
     assert "GATEWAY_SECRET_KEYS" in other.advice
 
 
-async def test_stranger_who_asks_learns_nothing(gateway: Gateway) -> None:
+async def test_stranger_learns_nothing_from_the_probe(gateway: Gateway) -> None:
     question = ProbeKeys(OTHER_KEYS).make_question()
     own = ProbeKeys(KEYS).make_question()
     for query in (
@@ -88,7 +88,7 @@ async def test_stranger_who_asks_learns_nothing(gateway: Gateway) -> None:
     assert len({own.key, own.proof, question.key}) == 3
 
 
-async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_url_without_an_answer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = await probe(NOWHERE)
     assert (refused.state.value, refused.detail) == (
         "failed",
@@ -105,7 +105,7 @@ async def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await probe(url)).detail == f"nobody answers at {url} within 0.2 s"
 
 
-async def test_certificate_that_does_not_hold_is_said(tmp_path: Path) -> None:
+async def test_invalid_certificate_is_reported(tmp_path: Path) -> None:
     async with serve(say(200), make_self_signed(tmp_path)) as url:
         found = await probe(url)
     assert (found.state.value, found.advice) == ("failed", "correct the certificate")
@@ -134,7 +134,7 @@ async def hang_up(request: web.Request) -> web.Response:
 PROBLEM, DEEP = "application/problem+json", '{"a":' + "[" * 10_000
 
 
-async def test_server_without_tls_is_not_called_a_wrong_certificate() -> None:
+async def test_server_without_tls_is_not_reported_as_a_wrong_certificate() -> None:
     async with serve(say(200)) as url:
         found = await probe(url.replace("http:", "https:"))
     assert found.detail.startswith("who answers at https://127.0.0.1:")
@@ -167,7 +167,7 @@ async def test_server_without_tls_is_not_called_a_wrong_certificate() -> None:
         ),
     ],
 )
-async def test_who_else_answers_is_said(handler: Handler, words: str) -> None:
+async def test_another_server_that_answers_is_described(handler: Handler, words: str) -> None:
     async with serve(handler) as url:
         found = await probe(url)
     assert (found.state.value, found.detail) == ("failed", words.format(url=url))
@@ -183,8 +183,8 @@ async def test_who_else_answers_is_said(handler: Handler, words: str) -> None:
         ("version", "warning", "leads to this deployment, of version 9.9.9"),
     ],
 )
-async def test_what_stands_in_front_is_seen(gateway: Gateway, change: str, state: str, words: str) -> None:
-    """A server in front that passes the request on, but for one thing."""
+async def test_fault_of_a_server_in_front_is_found(gateway: Gateway, change: str, state: str, words: str) -> None:
+    """The server in front passes the request on, but changes one thing."""
 
     async def pass_on(request: web.Request) -> web.Response:
         headers = {} if change == "header" else {"Authorization": request.headers["Authorization"]}
@@ -200,7 +200,7 @@ async def test_what_stands_in_front_is_seen(gateway: Gateway, change: str, state
     assert (found.state.value, words in found.detail, bool(found.advice)) == (state, True, state != "ok")
 
 
-async def test_way_goes_through_the_proxy_as_requests_to_gorgias_do(gateway: Gateway) -> None:
+async def test_probe_uses_the_proxy_for_gorgias(gateway: Gateway) -> None:
     async with run_proxy() as proxy:
         proxy.lead_to(gateway.url)
         found = await probe("http://edge.example", proxy=HttpProxy(proxy.url))
@@ -212,7 +212,7 @@ async def test_way_goes_through_the_proxy_as_requests_to_gorgias_do(gateway: Gat
     assert (gone.state.value, gone.detail) == ("unknown", "the proxy of GATEWAY_HTTP_PROXY cannot be reached")
 
 
-async def test_loopback_is_no_address_for_a_gorgias_that_is_elsewhere(gateway: Gateway) -> None:
+async def test_warns_of_a_loopback_url_for_a_gorgias_elsewhere(gateway: Gateway) -> None:
     found = await probe(gateway.url)
     assert judge_reach(found, gateway.url, "http://127.0.0.1:8090/gorgias/acme") == found
     assert judge_reach(found, gateway.url, "http://sandbox:8090/gorgias/acme") == found
@@ -230,7 +230,7 @@ class KnowsNobody(AbstractResolver):
         raise OSError(None, f"{host}:{port} is not known ({family})")
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Has nothing to close."""
 
 
 def make_self_signed(folder: Path) -> ssl.SSLContext:

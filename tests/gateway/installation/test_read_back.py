@@ -1,4 +1,4 @@
-"""What Gorgias reads back, against what was installed: spelled otherwise, changed, or somebody else's."""
+"""What Gorgias reads back, compared with what was installed: spelled differently, changed, or another program's."""
 
 import contextlib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shop:
-    """acme, installed in the stand-in's account."""
+    """The shop acme, installed in the stand-in's account."""
 
     helpdesk: Helpdesk
     store: InstallationStore
@@ -40,11 +40,11 @@ class Shop:
         return self.helpdesk.account
 
     async def install(self) -> tuple[str, ...]:
-        """Again: what it changed."""
+        """Install again; return the changes."""
         return (await install(self.store, self.client, "acme", self.helpdesk.make_target(), Buttons())).words
 
     async def check(self) -> str:
-        """What was found, in one text."""
+        """Check, and return all findings in one text."""
         checks = await check_gorgias(self.store, self.client, self.installation, PUBLIC_URL, Buttons())
         return "; ".join(f"{check.state.value}: {check.detail}" for check in checks)
 
@@ -69,7 +69,7 @@ def change_http(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - 
 
 
 def find_button(template: Json) -> Json:
-    """The button for points, in the card of its list."""
+    """Find the button for points, in the card of its list."""
     [card] = next(node["widgets"] for node in template["widgets"][0]["widgets"] if node["path"] == "add_points")
     [button] = card["meta"]["custom"]["buttons"]
     found: Json = button
@@ -77,7 +77,7 @@ def find_button(template: Json) -> Json:
 
 
 def move_the_button(account: Account) -> None:
-    """To the card of the whole, where releases before this one have it."""
+    """Move it to the outer card, where earlier releases have it."""
     [widget] = account.state.widgets.values()
     template = msgspec.json.decode(msgspec.json.encode(widget.template))
     root = template["widgets"][0]
@@ -87,7 +87,7 @@ def move_the_button(account: Account) -> None:
 
 
 def change_button(**changes: Any) -> Callable[[Account], None]:  # noqa: ANN401 - any field
-    """Of the action behind "Add Loyalty Points"."""
+    """Change the action of "Add Loyalty Points"."""
 
     def change(account: Account) -> None:
         [widget] = account.state.widgets.values()
@@ -117,7 +117,7 @@ def drop_trigger(account: Account) -> None:
 
 
 def show_the_inner_card(account: Account) -> None:
-    """Shown is what a card is by itself: without the flag it is another one."""
+    """Remove the flag that hides the frame of the inner cards, which makes them look different."""
     [widget] = account.state.widgets.values()
     template = msgspec.json.decode(msgspec.json.encode(widget.template))
     for node in template["widgets"][0]["widgets"]:
@@ -126,14 +126,14 @@ def show_the_inner_card(account: Account) -> None:
     account.state.widgets[widget.id] = msgspec.structs.replace(widget, template=template)
 
 
-# Of the integration: what is said of each.
+# Changes of the integration, by the words that report each.
 OF_HTTP = {
     "its URL": change_http(url="https://elsewhere.example/gorgias/widget?token=tg_other"),
     "its triggers": drop_trigger,
     "its method": change_http(method="POST"),
     "its content types": change_http(request_content_type="text/plain"),
 }
-# Of the widget: the same is said of all.
+# Changes of the widget, which all are reported with the same words.
 OF_TEMPLATE = {
     "button's URL": change_button(url="https://elsewhere.example/"),
     "button's content type": change_button(body={"contentType": "application/json"}),
@@ -145,11 +145,11 @@ OF_TEMPLATE = {
     "card": show_the_inner_card,
 }
 SPELLINGS_OF_HTTP = {ReadBack.UNDERSCORES, ReadBack.TRIGGER_LIST, ReadBack.HEADER_LIST, ReadBack.WITHOUT_HEADERS}
-# The others leave a widget as it was written.
+# The other spellings leave a widget as it was written.
 SPELLINGS_OF_TEMPLATE = [how for how in ReadBack if how not in SPELLINGS_OF_HTTP]
 
 
-async def test_each_difference_of_the_integration_is_seen_however_it_is_spelled(shop: Shop) -> None:
+async def test_each_difference_of_the_integration_is_found_in_any_spelling(shop: Shop) -> None:
     for change in OF_HTTP.values():
         change(shop.account)
     for how in ReadBack:
@@ -162,7 +162,7 @@ async def test_each_difference_of_the_integration_is_seen_however_it_is_spelled(
 
 
 @pytest.mark.parametrize("name", OF_TEMPLATE)
-async def test_difference_of_the_template_is_seen_however_it_is_spelled(shop: Shop, name: str) -> None:
+async def test_difference_of_the_template_is_found_in_any_spelling(shop: Shop, name: str) -> None:
     OF_TEMPLATE[name](shop.account)
     for how in SPELLINGS_OF_TEMPLATE:
         shop.read_back(how)
@@ -172,7 +172,7 @@ async def test_difference_of_the_template_is_seen_however_it_is_spelled(shop: Sh
 
 
 @pytest.mark.parametrize("how", ReadBack)
-async def test_real_difference_is_mended_once_however_it_is_spelled(shop: Shop, how: ReadBack) -> None:
+async def test_real_difference_is_mended_once_in_any_spelling(shop: Shop, how: ReadBack) -> None:
     for change in (OF_HTTP["its URL"], OF_HTTP["its triggers"], OF_TEMPLATE["parameter's value"]):
         change(shop.account)
     shop.read_back(how)
@@ -182,7 +182,7 @@ async def test_real_difference_is_mended_once_however_it_is_spelled(shop: Shop, 
 
 
 @pytest.mark.parametrize("how", [ReadBack.AS_WRITTEN, ReadBack.HEADER_LIST, ReadBack.MASKED_HEADERS])
-async def test_header_that_is_gone_is_a_difference(shop: Shop, how: ReadBack) -> None:
+async def test_missing_header_is_a_difference(shop: Shop, how: ReadBack) -> None:
     change_http(headers={"X-Other": "Bearer other"})(shop.account)
     shop.read_back(how)
     assert "its headers" in await shop.check()
@@ -190,10 +190,10 @@ async def test_header_that_is_gone_is_a_difference(shop: Shop, how: ReadBack) ->
 
 @pytest.mark.parametrize("how", [ReadBack.MASKED_HEADERS, ReadBack.WITHOUT_HEADERS])
 @pytest.mark.parametrize("lost", range(1, 5))
-async def test_button_gets_the_new_credential_also_where_its_header_is_masked(
+async def test_button_gets_the_new_credential_although_its_header_is_masked(
     shop: Shop, how: ReadBack, lost: int
 ) -> None:
-    """The record is lost, the account is not; and the run that takes it over breaks after each of its calls."""
+    """The record is lost, but not the account. The run that takes the account over breaks after each of its calls."""
     shop.read_back(how)
     await shop.store.delete("acme")
     shop.helpdesk.clear()
@@ -226,7 +226,7 @@ async def test_button_gets_the_new_credential_also_where_its_header_is_masked(
     ],
 )
 @pytest.mark.parametrize("recorded", ["its number", "another"])
-async def test_ours_is_found_by_its_id_or_its_credential_whatever_else_is_odd(
+async def test_our_record_is_found_by_its_id_or_credential_whatever_else_is_odd(
     shop: Shop, odd: Json, recorded: str
 ) -> None:
     state = shop.account.state
@@ -258,7 +258,7 @@ https = st.fixed_dictionaries(
         ("url", "method", "headers", "triggers", "request_content_type", "response_content_type"), values
     ),
 )
-# Ours are made with higher numbers.
+# Our records have higher numbers.
 ids = st.integers(1, 9_999)
 no_ids = values.filter(lambda one: not str(one).strip().isdigit())
 foreign_integrations = st.fixed_dictionaries(
@@ -289,12 +289,12 @@ foreign_records = st.builds(
 
 @given(foreign=foreign_records, how=st.sampled_from(ReadBack))
 @settings(max_examples=15)
-async def test_others_records_of_any_shape_cost_nothing_and_are_left_alone(
+async def test_records_of_others_are_ignored_in_any_shape(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, foreign: ForeignRecords, how: ReadBack
 ) -> None:
     state, target = helpdesk.account.state, helpdesk.make_target()
     state.foreign, state.switches = foreign, Switches(rate_limit=False, read_back=how)
-    await store.delete("acme")  # what an example that failed has left
+    await store.delete("acme")  # left by a failed example
     state.integrations.clear()
     state.widgets.clear()
     await install(store, gorgias, "acme", target, Buttons())
@@ -311,7 +311,7 @@ async def test_others_records_of_any_shape_cost_nothing_and_are_left_alone(
     assert set(helpdesk.writes) == ours
 
 
-async def test_widget_of_another_page_is_ours_where_it_shows_our_integration(shop: Shop) -> None:
+async def test_widget_of_another_page_is_ours_if_it_shows_our_integration(shop: Shop) -> None:
     state = shop.account.state
     [widget] = state.widgets.values()
     state.widgets[90_001] = msgspec.structs.replace(widget, id=90_001, context="customer", template={"widgets": []})

@@ -31,10 +31,10 @@ async def test_install_makes_one_integration_and_one_widget(
     assert installation.gorgias_addresses == ("support@acme.example", "orders@acme.example")
 
 
-async def test_own_addresses_stay_where_gorgias_does_not_say_them(
+async def test_own_addresses_outlive_an_unreadable_answer_of_gorgias(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    """Odd records are no mailboxes. Those that an operator set stay beside Gorgias'."""
+    """Odd records are not read as mailboxes. Addresses set by an operator stay beside Gorgias' own."""
     target = msgspec.structs.replace(target, own_addresses=("shop@acme.example",))
     await install(store, gorgias, "acme", target, Buttons())
     names = ("support@acme.example", "orders@acme.example")
@@ -61,7 +61,7 @@ async def test_install_repeated_writes_nothing(
     assert helpdesk.writes == []
 
 
-async def test_install_keeps_the_credential_of_the_widgets_that_are_out_there(
+async def test_install_keeps_the_credential_of_existing_widgets(
     store: InstallationStore, gorgias: GorgiasClient, target: Target
 ) -> None:
     await install(store, gorgias, "acme", target, Buttons())
@@ -91,10 +91,10 @@ async def test_install_with_a_new_public_url_updates_integration_and_button(
     )
 
 
-async def test_install_brings_an_old_url_over(
+async def test_install_replaces_an_old_url(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    """Where the e-mail stands first, each call of the widget costs a call of Gorgias."""
+    """With the e-mail first, as in old URLs, each call of the widget costs a call of Gorgias."""
     await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     new_url = integration.http.url
@@ -143,7 +143,7 @@ async def test_install_in_a_shop_that_lets_support_remove_points_adds_the_button
     assert (await install(store, gorgias, "acme", target, Buttons(removes_points=True))).words == ()
 
 
-async def test_install_switches_on_what_was_switched_off(
+async def test_install_switches_the_integration_on_again(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
     await install(store, gorgias, "acme", target, Buttons())
@@ -156,10 +156,10 @@ async def test_install_switches_on_what_was_switched_off(
     assert helpdesk.account.state.widgets[widget.id].deactivated_datetime is None
 
 
-async def test_install_takes_underscored_triggers_for_its_own(
+async def test_install_accepts_triggers_with_underscores(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    """Older objects show them so: that is no difference."""
+    """Older objects have this spelling, so it is not a difference."""
     await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     triggers = {name.replace("-", "_"): is_set for name, is_set in integration.http.triggers.items()}
@@ -170,7 +170,7 @@ async def test_install_takes_underscored_triggers_for_its_own(
 
 
 @pytest.mark.parametrize("what", ["integration", "widget"])
-async def test_install_makes_anew_what_somebody_deleted(
+async def test_install_recreates_deleted_records(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, what: str
 ) -> None:
     await install(store, gorgias, "acme", target, Buttons())
@@ -190,10 +190,10 @@ async def test_install_makes_anew_what_somebody_deleted(
 async def test_install_interrupted_anywhere_is_finished_by_the_next_run(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target, fault: tuple[int, bool]
 ) -> None:
-    """Whether the call that broke was carried out or not: in the end there is one of each."""
+    """The broken call took effect or not. In the end there is one integration and one widget."""
     call, is_done = fault
     helpdesk.lose_answer, helpdesk.lose_request = (call, None) if is_done else (None, call)
-    # The HTTP client itself sends a GET again; a POST never.
+    # The HTTP client itself repeats a GET, but never a POST.
     if CALLS_OF_INSTALL[call].startswith("POST"):
         with pytest.raises(GorgiasUnavailableError):
             await install(store, gorgias, "acme", target, Buttons())
@@ -205,7 +205,7 @@ async def test_install_interrupted_anywhere_is_finished_by_the_next_run(
     assert list(helpdesk.account.state.widgets) == [installation.widget_id]
 
 
-async def test_install_removes_doubles_that_lost_answers_left(
+async def test_install_removes_duplicates_of_lost_answers(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
     await install(store, gorgias, "acme", target, Buttons())
@@ -219,10 +219,10 @@ async def test_install_removes_doubles_that_lost_answers_left(
     assert list(state.widgets) == [widget.id]
 
 
-async def test_install_takes_over_what_a_lost_record_left(
+async def test_install_takes_over_records_without_an_installation(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    """The database is new, the account is not: the old integration gets the new credential."""
+    """The database is new, but not the account: the old integration gets the new credential."""
     await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     await store.delete("acme")

@@ -23,7 +23,7 @@ TARGET = Target(
 
 @pytest.fixture
 def database(each_open: OpenDatabase) -> Database:
-    """Each engine in turn: what the store promises holds on both."""
+    """A database of each engine in turn: the store's promises hold on both."""
     return each_open.database
 
 
@@ -32,7 +32,7 @@ def store(database: Database, keys: SecretKeys) -> InstallationStore:
     return InstallationStore(database, keys, now=lambda: NOON)
 
 
-async def test_installation_comes_back_as_it_was_put(store: InstallationStore) -> None:
+async def test_installation_is_stored_whole(store: InstallationStore) -> None:
     assert await store.add("acme", TARGET)
     installation = await store.get("acme")
     assert installation is not None
@@ -65,8 +65,8 @@ async def test_installation_is_found_by_its_credential_alone(store: Installation
     assert await store.find_merchant_id(hash_credential("tg_other")) is None
 
 
-async def test_secrets_are_nowhere_in_clear(store: InstallationStore, database: Database) -> None:
-    """Neither in the database nor in what a log would show."""
+async def test_secrets_are_never_readable(store: InstallationStore, database: Database) -> None:
+    """They are readable neither in the database nor in a log."""
     await store.add("acme", TARGET)
     installation = await store.get("acme")
     assert installation is not None
@@ -91,7 +91,7 @@ async def test_secrets_survive_a_new_key_and_are_encrypted_with_it_when_written(
         await InstallationStore(database, SecretKeys([old])).get("acme")
 
 
-async def test_record_keeps_what_gorgias_calls_them(store: InstallationStore) -> None:
+async def test_record_keeps_gorgias_ids(store: InstallationStore) -> None:
     await store.add("acme", TARGET)
     await store.record("acme", integration_id=2**40, widget_id=7)
     installation = await store.get("acme")
@@ -99,7 +99,7 @@ async def test_record_keeps_what_gorgias_calls_them(store: InstallationStore) ->
     assert (installation.integration_id, installation.widget_id) == (2**40, 7)
 
 
-async def test_deleted_installation_is_gone_and_its_credential_with_it(store: InstallationStore) -> None:
+async def test_deleted_installation_and_its_credential_are_gone(store: InstallationStore) -> None:
     await store.add("acme", TARGET)
     installation = await store.get("acme")
     assert installation is not None
@@ -109,7 +109,7 @@ async def test_deleted_installation_is_gone_and_its_credential_with_it(store: In
     assert await store.find_merchant_id(hash_credential(installation.credential)) is None
 
 
-async def test_activity_of_another_process_never_takes_a_newer_one_back(store: InstallationStore) -> None:
+async def test_older_activity_never_replaces_a_newer_one(store: InstallationStore) -> None:
     await store.add("acme", TARGET)
     await store.record_activity({"acme": Activity(event_time=NOON, status="member")})
     await store.record_activity({"acme": Activity(event_time=NOON - timedelta(seconds=1), status="unavailable")})
@@ -119,7 +119,7 @@ async def test_activity_of_another_process_never_takes_a_newer_one_back(store: I
     assert installation.last_error_time is None
 
 
-async def test_activity_of_both_kinds_is_kept_apart_and_in_utc(store: InstallationStore) -> None:
+async def test_events_and_errors_are_kept_apart_and_in_utc(store: InstallationStore) -> None:
     await store.add("acme", TARGET)
     later = (NOON + timedelta(hours=1)).astimezone(timezone(timedelta(hours=9)))
     await store.record_activity(
@@ -140,7 +140,7 @@ async def test_activity_of_both_kinds_is_kept_apart_and_in_utc(store: Installati
 async def test_activities_of_many_shops_are_written_in_the_order_of_their_ids(
     store: InstallationStore, database: Database
 ) -> None:
-    """Otherwise two processes that write at once would wait for each other until the database stops one of them."""
+    """In another order two processes could wait for each other, until the database stops one of them."""
     shops = ["acme", "bloom", "cup"]
     activity = Activity(event_time=NOON, status="member")
     async with note_statements(database) as sent:
@@ -148,9 +148,7 @@ async def test_activities_of_many_shops_are_written_in_the_order_of_their_ids(
     assert [shop for _, values in sent for shop in shops if shop in values] == shops
 
 
-async def test_store_without_its_table_says_that_the_database_does_not_answer(
-    database_url: str, keys: SecretKeys
-) -> None:
+async def test_store_without_its_table_raises_database_error(database_url: str, keys: SecretKeys) -> None:
     async with open_database(database_url) as database:
         store = InstallationStore(database, keys)
         await execute(database, "DROP TABLE installations")

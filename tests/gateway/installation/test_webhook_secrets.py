@@ -1,4 +1,4 @@
-"""A secret for each installation, gone with it, and its successor."""
+"""Each installation has a secret for webhooks, which goes with it, and which can be replaced."""
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def database(each_open: OpenDatabase) -> Database:
-    """Each engine in turn."""
+    """A database of each engine in turn."""
     return each_open.database
 
 
@@ -55,7 +55,7 @@ async def test_secret_is_made_once_and_names_its_shop(
     assert secret not in repr(await store.get("acme"))
 
 
-async def test_widget_s_credential_is_no_webhook_s_secret(
+async def test_widget_s_credential_is_not_accepted_as_a_webhook_s_secret(
     store: InstallationStore, webhook_secrets: WebhookSecrets
 ) -> None:
     await store.add("acme", TARGET)
@@ -66,7 +66,7 @@ async def test_widget_s_credential_is_no_webhook_s_secret(
     assert await store.find_merchant_id(hash_credential(await read_secret(store))) is None
 
 
-async def test_former_secret_is_taken_for_a_day(
+async def test_former_secret_is_accepted_for_a_day(
     store: InstallationStore, webhook_secrets: WebhookSecrets, clock: SimpleNamespace
 ) -> None:
     await store.add("acme", TARGET)
@@ -81,7 +81,7 @@ async def test_former_secret_is_taken_for_a_day(
     assert await webhook_secrets.find_merchant_id(hash_credential(newest)) == "acme"
 
 
-async def test_secret_that_leaked_is_gone_with_the_second_rotation(
+async def test_second_rotation_removes_a_leaked_secret(
     store: InstallationStore, webhook_secrets: WebhookSecrets
 ) -> None:
     await store.add("acme", TARGET)
@@ -92,7 +92,7 @@ async def test_secret_that_leaked_is_gone_with_the_second_rotation(
     assert await webhook_secrets.find_merchant_id(hash_credential(leaked)) is None
 
 
-async def test_secret_goes_with_the_installation_and_stays_when_it_is_brought_up_to_date(
+async def test_secret_outlives_a_new_install_and_goes_with_an_uninstall(
     store: InstallationStore, webhook_secrets: WebhookSecrets
 ) -> None:
     await store.add("acme", TARGET)
@@ -106,7 +106,7 @@ async def test_secret_goes_with_the_installation_and_stays_when_it_is_brought_up
     assert await store.get("acme") is None
 
 
-async def test_known_secret_is_answered_from_memory_and_a_widget_s_credential_never_asks(
+async def test_known_secret_is_found_in_memory_and_a_widget_s_credential_is_never_looked_up(
     store: InstallationStore, webhook_secrets: WebhookSecrets
 ) -> None:
     await store.add("acme", TARGET)
