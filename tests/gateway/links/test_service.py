@@ -1,4 +1,4 @@
-"""A customer's link, as panels and presses get it, and how it follows when Gorgias merges customers."""
+"""A customer's link, as panels and presses read it, and how it follows when Gorgias merges customers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ def moved_to(customer_id: int | None) -> Whereabouts:
 
 @dataclass
 class Gorgias:
-    """What it says of each customer; None: nothing."""
+    """Its answer about every customer; None: no answer."""
 
     said: Whereabouts | None = None
     asked: list[int] = field(default_factory=list)
@@ -75,14 +75,14 @@ class Desk:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(database: Database, keys: SecretKeys, installations: InstallationStore) -> Desk:  # noqa: ARG001 - acme's
+async def desk(database: Database, keys: SecretKeys, installations: InstallationStore) -> Desk:  # noqa: ARG001 - acme
     made: list[Desk] = []
     store = LinkStore(database, keys)
     made.append(Desk(store, Links(store, clock=lambda: made[0].time_s), Gorgias()))
     return made[0]
 
 
-async def test_panel_s_link_is_a_second_old_at_most_and_a_press_s_is_of_now(desk: Desk) -> None:
+async def test_panel_reads_a_link_at_most_a_second_old_and_a_press_reads_it_anew(desk: Desk) -> None:
     assert await desk.links.find("acme", OLD) is await desk.links.get("acme", OLD) is None
     elsewhere = Links(desk.store, clock=lambda: desk.time_s)
     assert await elsewhere.find("acme", OLD) is None
@@ -117,10 +117,10 @@ async def test_memory_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("said", "channels"), [(moved_to(NEW), MORE), (moved_to(NEW), [("chat", "4f1a")]), (GONE, MORE)]
 )
-async def test_link_follows_its_customer_into_another(
+async def test_link_follows_a_merge_of_its_customer(
     desk: Desk, said: Whereabouts, channels: list[tuple[str, str]]
 ) -> None:
-    """Gorgias redirects to the other one, or does not know the old one, all of whose channels are the other's now."""
+    """Gorgias redirects to the target, or does not know the source any more and the target has all its channels."""
     link = await desk.link(OLD)
     desk.gorgias.said = said
     assert await desk.links.find("acme", NEW) is None
@@ -147,7 +147,7 @@ async def test_link_follows_its_customer_into_another(
     ],
     ids=["silent", "still there", "into somebody else", "who knows where", "not all of the channels"],
 )
-async def test_link_stays_where_gorgias_does_not_show_a_merge(
+async def test_link_stays_if_gorgias_does_not_show_a_merge(
     desk: Desk, said: Whereabouts | None, channels: list[tuple[str, str]]
 ) -> None:
     link = await desk.link(OLD)
@@ -157,7 +157,7 @@ async def test_link_stays_where_gorgias_does_not_show_a_merge(
     assert await desk.links.get("acme", NEW) is None
 
 
-async def test_nobody_is_asked_about_who_shares_no_channel(desk: Desk) -> None:
+async def test_gorgias_is_not_asked_about_customers_without_a_shared_channel(desk: Desk) -> None:
     await desk.link(OLD)
     desk.gorgias.said = moved_to(NEW)
     for channels in ([], [("email", "other@x.example")], [("whatsapp", "4f1a")]):
@@ -166,7 +166,7 @@ async def test_nobody_is_asked_about_who_shares_no_channel(desk: Desk) -> None:
 
 
 async def test_link_of_a_visitor_without_a_channel_follows_on_its_ticket(desk: Desk) -> None:
-    """Only where Gorgias says itself who the visitor became."""
+    """The link follows only if Gorgias itself names the target of the merge."""
     await desk.link(OLD, channels=frozenset())
     for said, ticket_id in ((moved_to(NEW), 4712), (moved_to(OTHER), 4711), (GONE, 4711), (THERE, 4711)):
         desk.gorgias.said = said
@@ -178,7 +178,7 @@ async def test_link_of_a_visitor_without_a_channel_follows_on_its_ticket(desk: D
     assert moved is not None
 
 
-async def test_links_to_two_members_are_not_chosen_between(desk: Desk) -> None:
+async def test_merge_never_chooses_between_links_to_two_members(desk: Desk) -> None:
     for customer_id, member_id in ((OLD, "member-1"), (OTHER, "member-2")):
         await desk.link(customer_id, member_id)
     desk.gorgias.said = GONE
@@ -187,7 +187,7 @@ async def test_links_to_two_members_are_not_chosen_between(desk: Desk) -> None:
 
 
 async def test_customer_who_was_unlinked_is_not_linked_again_by_a_merge(desk: Desk) -> None:
-    """Both were linked to one member. A link to another member may come."""
+    """Both customers were linked to one member. A link to another member still follows."""
     await desk.link(OLD)
     await desk.unlink(await desk.link(NEW, channels=frozenset()))
     desk.gorgias.said = moved_to(NEW)
@@ -199,7 +199,7 @@ async def test_customer_who_was_unlinked_is_not_linked_again_by_a_merge(desk: De
     assert (moved and moved.moved_from_id, desk.gorgias.asked) == (other.link_id, [OTHER])
 
 
-async def test_links_to_one_member_are_one(desk: Desk) -> None:
+async def test_two_links_to_one_member_count_as_one(desk: Desk) -> None:
     """Gorgias is asked about one of the customers only."""
     for customer_id in (OLD, OTHER):
         await desk.link(customer_id)
@@ -209,7 +209,7 @@ async def test_links_to_one_member_are_one(desk: Desk) -> None:
 
 
 async def test_own_link_is_never_replaced(desk: Desk) -> None:
-    """It was made while Gorgias was asked."""
+    """The customer's own link was made while Gorgias was asked."""
     await desk.link(OLD)
 
     async def fetch_whereabouts(_customer_id: int) -> Whereabouts:
@@ -259,10 +259,10 @@ ANSWERS: list[tuple[Callable[[Helpdesk], object], Expected]] = [
 ]
 
 
-async def test_gorgias_says_what_became_of_a_customer(
+async def test_gorgias_answer_shows_a_merge(
     helpdesk: Helpdesk, tickets: TicketClient, subtests: pytest.Subtests
 ) -> None:
-    """Redirects are not followed."""
+    """The client does not follow redirects."""
     for place, (change, expected) in enumerate(ANSWERS):
         with subtests.test(place=place):
             helpdesk.clear()
@@ -278,7 +278,7 @@ async def test_gorgias_says_what_became_of_a_customer(
 @given(
     st.integers(1, 10**18 - 1), st.sampled_from(["", "https://acme.gorgias.com", "http://127.0.0.1:8090/gorgias/acme"])
 )
-def test_location_of_a_customer_is_their_id(customer_id: int, base: str) -> None:
+def test_location_header_gives_the_customer_s_id(customer_id: int, base: str) -> None:
     assert parse_location(f"{base}/api/customers/{customer_id}") == customer_id
     for other in (
         f"{base}/api/tickets/{customer_id}",

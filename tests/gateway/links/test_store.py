@@ -1,4 +1,4 @@
-"""The record of links on both engines: one of a customer stands, each is counted, and none outlives its reason."""
+"""The record of links on both engines: a customer has one at a time, each counts, and each can be forgotten."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def make_end(kind: EndKind = EndKind.UNLINKED, agent: Agent = ANA) -> LinkEnd:
     return LinkEnd(kind=kind, agent=agent, ticket_id=4712, time=NOON)
 
 
-async def test_link_stands_until_it_is_ended_and_stays_on_record(links: LinkStore) -> None:
+async def test_link_lasts_until_it_is_ended_and_stays_on_record(links: LinkStore) -> None:
     made = (await add(links, make_new())).link
     assert (made.member_id, made.support_id, made.agent, made.ticket_id) == ("member-1", "JN-4821", ANA, 4711)
     assert (made.link_time, made.end) == (NOON, None)
@@ -80,7 +80,7 @@ async def test_link_stands_until_it_is_ended_and_stays_on_record(links: LinkStor
     assert [one.link_id for one in await links.list_links("acme")] == [other.link_id, made.link_id]
 
 
-async def test_link_that_is_not_the_customers_cannot_be_ended(links: LinkStore) -> None:
+async def test_link_of_another_customer_cannot_be_ended(links: LinkStore) -> None:
     made = (await add(links, make_new())).link
     for merchant_id, customer_id, link_id in (("acme", 102, made.link_id), ("bloom", 101, made.link_id)):
         with pytest.raises(LinkGoneError):
@@ -90,7 +90,7 @@ async def test_link_that_is_not_the_customers_cannot_be_ended(links: LinkStore) 
     assert (await links.end("acme", 101, None, make_end(EndKind.REMOVED))).is_new
 
 
-async def test_customer_has_one_link_and_a_member_many(links: LinkStore) -> None:
+async def test_customer_has_one_link_and_a_member_has_many(links: LinkStore) -> None:
     first = await add(links, make_new())
     again = await add(links, make_new(agent=Agent(name="Ben"), ticket_id=4712))
     assert (first.is_new, again) == (True, Change(link=first.link, is_new=False))
@@ -115,7 +115,7 @@ async def test_processes_that_link_one_customer_at_once_make_one_link(
     assert await stores[0].list_links("acme") == [made[0].link]
 
 
-async def test_database_itself_lets_one_link_of_a_customer_stand(opened: Database, links: LinkStore) -> None:
+async def test_database_itself_allows_one_link_of_a_customer(opened: Database, links: LinkStore) -> None:
     await add(links, make_new())
     columns = "merchant_id, customer_id, member_id, support_id, agent_name, agent_email, agent_key, ticket_id"
     with pytest.raises(IntegrityError):
@@ -126,8 +126,8 @@ async def test_database_itself_lets_one_link_of_a_customer_stand(opened: Databas
         )
 
 
-async def test_agent_makes_so_many_links_in_a_day(links: LinkStore) -> None:
-    """Those that were ended since count as well; another spelling of the address is the same agent."""
+async def test_agent_can_make_only_so_many_links_in_a_day(links: LinkStore) -> None:
+    """Ended links count, too. Another spelling of the address is the same agent."""
     await add(links, make_new(101))
     await links.end("acme", 101, None, make_end())
     await add(links, make_new(102), most=2)
@@ -138,7 +138,7 @@ async def test_agent_makes_so_many_links_in_a_day(links: LinkStore) -> None:
     assert (await add(links, make_new(103, agent=Agent(name="Ben")), most=1)).is_new
     assert (await add(links, make_new(104), NOON + timedelta(days=1), most=1)).is_new
     assert (await add(links, make_new(105, agent=Agent()), most=1)).is_new
-    with pytest.raises(LinkLimitError):  # whom Gorgias does not name, they share one count
+    with pytest.raises(LinkLimitError):  # agents without a name share one count
         await add(links, make_new(106, agent=Agent()), most=1)
 
 
@@ -151,12 +151,12 @@ async def test_processes_that_link_at_once_keep_to_the_limit(each_open: OpenData
     assert [type(one) for one in done].count(LinkLimitError) == 5
 
 
-async def test_note_is_on_record_with_the_link_or_neither_is(opened: Database, links: LinkStore) -> None:
+async def test_link_and_its_note_are_recorded_together_or_not_at_all(opened: Database, links: LinkStore) -> None:
     def fail(*_: object) -> bool:
         raise ValueError
 
     limit = LinkLimit(most=1, day_start=NOON)
-    with pytest.raises(ValueError):  # noqa: PT011 - of the test itself
+    with pytest.raises(ValueError):  # noqa: PT011 - raised by the test itself
         await links.add(make_new(), NOON, limit, fail)
     assert await links.list_links("acme") == []
     assert await fetch_rows(opened, "SELECT * FROM customer_link_channels") == []
@@ -176,8 +176,8 @@ async def test_uninstalled_shop_has_no_link_and_gets_none(opened: Database, link
     assert {one["merchant_id"] for one in await fetch_rows(opened, "SELECT * FROM customer_link_channels")} == {"bloom"}
 
 
-async def test_number_of_a_deleted_link_does_not_come_again(links: LinkStore) -> None:
-    """A note names it."""
+async def test_number_of_a_deleted_link_is_never_used_again(links: LinkStore) -> None:
+    """A note may name the old link."""
     first = (await add(links, make_new())).link
     assert await links.forget("acme", member_ids=["member-1"], support_ids=[], channels=[]) == 1
     assert (await add(links, make_new())).link.link_id > first.link_id
@@ -192,7 +192,7 @@ async def test_channels_are_kept_as_hashes_while_the_link_stands(opened: Databas
     assert await fetch_rows(opened, "SELECT * FROM customer_link_channels") == []
 
 
-async def test_candidates_had_a_channel_whichever_key_hashed_it(opened: Database, links: LinkStore) -> None:
+async def test_candidates_are_found_by_a_channel_hashed_with_any_key(opened: Database, links: LinkStore) -> None:
     made = (await add(links, make_new())).link
     rotated = LinkStore(opened, SecretKeys([NEW_KEY, OLD_KEY]))
     other = (await add(rotated, make_new(102, "member-2", channels=frozenset({("phone", "+421900000001")})))).link
@@ -209,12 +209,12 @@ async def test_candidates_had_a_channel_whichever_key_hashed_it(opened: Database
     assert not await rotated.has_all_channels(made, [("email", "jana@x.example")])
 
 
-async def test_link_without_channels_is_nobodys_of_whom_all_channels_are(links: LinkStore) -> None:
+async def test_link_without_channels_never_counts_as_having_all_of_them(links: LinkStore) -> None:
     made = (await add(links, make_new(channels=frozenset()))).link
     assert not await links.has_all_channels(made, CHANNELS)
 
 
-async def test_moved_link_keeps_who_made_it_and_both_stay_on_record(links: LinkStore) -> None:
+async def test_moved_link_keeps_its_agent_and_both_links_stay_on_record(links: LinkStore) -> None:
     made = (await add(links, make_new())).link
     moved = await links.move(made, 201, [("email", "new@x.example")], NOON + timedelta(days=1))
     assert moved == await links.get("acme", 201)
@@ -227,7 +227,7 @@ async def test_moved_link_keeps_who_made_it_and_both_stay_on_record(links: LinkS
     assert await links.get("acme", 101) is None
     assert await links.list_candidates("acme", 999, [("email", "new@x.example")]) == [moved]
     assert await links.list_candidates("acme", 999, CHANNELS) == []
-    assert await links.move(made, 202, [], NOON) is None  # it was moved already
+    assert await links.move(made, 202, [], NOON) is None  # the link has moved already
 
 
 async def test_link_is_not_moved_to_a_customer_who_has_one(links: LinkStore) -> None:
@@ -243,7 +243,7 @@ async def test_moved_link_counts_once(links: LinkStore) -> None:
 
 
 async def test_forgotten_person_is_in_no_link(opened: Database, links: LinkStore) -> None:
-    """By the member, the support ID or a channel; also links that ended; another shop's stay."""
+    """The member, the support ID or a channel names the person. Ended links go, too; another shop's links stay."""
     await add(links, make_new(101, "member-1", channels=frozenset()))
     await links.end("acme", 101, None, make_end())
     await add(links, make_new(101, "member-2", support_id="zo-5190", channels=frozenset()))

@@ -1,4 +1,4 @@
-"""What the engines may do differently, the tests of the rows and of rival workers run on each."""
+"""Tests of the rows and of competing workers run on each engine, since these may differ there."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def _restless() -> Iterator[None]:
-    """Nobody waits for a worker that rests."""
+    """Workers hardly pause between their rounds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gateway.outbox.service._LEAST_POLL_S", 0.01)
         yield

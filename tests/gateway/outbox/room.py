@@ -1,4 +1,7 @@
-"""The room of tickets, open on a real database before the stand-in of Gorgias and a scripted loyalty service."""
+"""The notes of tickets, with all their parts, on a real database.
+
+Gorgias is its stand-in, and the loyalty service is scripted.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,7 +37,7 @@ PATIENCE_S = 30.0
 
 
 class TicketLoyalty(ScriptedLoyalty):
-    """Knows awards by their request, those that a reversal names by number; `asked` are the requests looked up."""
+    """Has awards by request, and those that a reversal names by number. `asked`: the requests that were looked up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +61,7 @@ class TicketLoyalty(ScriptedLoyalty):
 
 
 class Clock:
-    """The process's clock. It stands still until a test puts it on: on a busy machine some seconds pass unasked."""
+    """The process's clock, which only the test moves: on a busy machine real seconds pass at any time."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
@@ -68,7 +71,7 @@ class Clock:
 
 
 class JanasPanel:
-    """A panel that was found by her e-mail address."""
+    """A panel whose member was found by Jana's e-mail address."""
 
     kind = FoundBy.EMAIL
 
@@ -83,7 +86,7 @@ class JanasPanel:
 
 @dataclass
 class Room:
-    """`notes` are the internal notes of a ticket as their lines, oldest first."""
+    """`list_notes` returns a ticket's internal notes as lists of lines, oldest first."""
 
     ownership: Ownership
     outbox: Outbox
@@ -134,7 +137,7 @@ class Room:
         await wait_until(is_closed)
 
     async def wait_for_look(self, *, after_s: float = 0.0) -> None:
-        """Wait for one more call of GetAward, which is made at the latest when so much time has passed."""
+        """Wait for another call of GetAward, which must come once so much time has passed."""
         count = len(self.loyalty.asked)
 
         async def was_asked() -> bool:
@@ -145,7 +148,7 @@ class Room:
         await wait_until(was_asked)
 
     async def wait_for_return(self) -> None:
-        """Wait until no worker has a row."""
+        """Wait until no worker holds a row."""
 
         async def are_free() -> bool:
             return all(row["lease_expire_time_ms"] is None for row in await self.list_rows())
@@ -153,7 +156,7 @@ class Room:
         await wait_until(are_free)
 
     async def wait_for_failures(self, count: int = 1) -> None:
-        """Until each row has been put off so often, and is nobody's."""
+        """Wait until each row was delayed so often and no worker holds it."""
 
         async def were_met() -> bool:
             rows = await self.list_rows()
@@ -162,7 +165,7 @@ class Room:
         await wait_until(were_met)
 
     async def let_pass(self, seconds: float) -> None:
-        """For the rows and for the process it is so much later."""
+        """Move the time of the rows and of the process."""
         await self.wait_for_return()
         await let_pass(self.database, seconds)
         self.clock.ahead_s += seconds
@@ -170,13 +173,13 @@ class Room:
 
 
 async def let_pass(database: Database, seconds: float) -> None:
-    """Rows are as old as if so much time had passed."""
+    """Make the rows older by this time."""
     columns = ", ".join(f"{name} = {name} - {round(seconds * 1000)}" for name in _TIMES)
     await execute(database, f"UPDATE ticket_notes SET {columns}")  # noqa: S608 - constants
 
 
 @asynccontextmanager
-async def open_room(  # noqa: PLR0913 - all that the room stands on
+async def open_room(  # noqa: PLR0913 - each is a part of the room
     database: Database,
     installations: InstallationStore,
     helpdesk: Helpdesk,
@@ -205,7 +208,7 @@ async def open_room(  # noqa: PLR0913 - all that the room stands on
 
 
 def make_award(state: pb.AwardState.ValueType = pb.AWARD_STATE_APPLIED, **changes: object) -> pb.Award:
-    """An award as the loyalty service sends it, settled now."""
+    """Make an award as the loyalty service sends it, settled now."""
     now = timestamp_pb2.Timestamp()
     now.GetCurrentTime()
     fields: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""The loyalty service that all rooms of tickets stand on, made once."""
+"""The loyalty service for the rooms of all tests, made once."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +13,7 @@ Enter: TypeAlias = Callable[[], AbstractAsyncContextManager[Room]]
 
 @dataclass
 class Stage:
-    """`loyalty`: what the service at `target` answers in the present test."""
+    """`loyalty`: the answers of the service at `target` in the present test."""
 
     loyalty: TicketLoyalty
     target: str

@@ -1,4 +1,4 @@
-"""The real process, killed between a click and its note: the next one writes it, once."""
+"""The real process is killed between a click and its note: the next process writes the note, once."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ DAY_S = 86_400.0
 
 
 class SlowLoyalty(TicketLoyalty):
-    """Puts each award on record as APPLIED and, while `is_held`, does not answer."""
+    """Puts each award on record as APPLIED. While `is_held`, it gives no answer instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class SlowLoyalty(TicketLoyalty):
 
 @dataclass
 class Stack:
-    """What outlives a gateway."""
+    """Everything that outlives a gateway."""
 
     settings: dict[str, str]
     database: Database
@@ -69,7 +69,7 @@ class Stack:
         return await self._post(url, "award-points", {"award_token": token, "points": "100"})
 
     async def press_link(self, url: str) -> int:
-        """The customer of the same ticket."""
+        """Link the customer of the same ticket."""
         tokens = LinkTokens(SecretKeys([KEY]).derive("link-token"), life_s=DAY_S)
         token = tokens.make_link("acme", 101)
         return await self._post(url, "link-member", {"link_token": token, "support_id": "JN-4821"})
@@ -123,14 +123,14 @@ async def stack(database_url: str, helpdesk: Helpdesk, stage: Servers) -> AsyncI
 
 
 async def restart(stack: Stack) -> None:
-    """Another process, when the killed one's lease is over, until all notes are written."""
+    """Start another process after the killed one's lease, and wait until all notes are written."""
     await let_pass(stack.database, LEASE_S + 5)
     async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         await read_address(process)
         await wait_until(stack.is_closed)
 
 
-async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_the_next(stack: Stack) -> None:
+async def test_next_process_writes_the_note_of_an_award_without_an_answer(stack: Stack) -> None:
     stack.loyalty.is_held.set()
     async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         await stack.press(await read_address(process))
@@ -144,8 +144,8 @@ async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_t
     assert stack.list_marks() == ["Award A-10482 · added"]
 
 
-async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stack) -> None:
-    """Gorgias takes the note of a link, and its answer never comes; the note of an award waits behind it."""
+async def test_process_killed_after_gorgias_stored_the_note_leaves_one_note(stack: Stack) -> None:
+    """Gorgias stores the note of a link without answering, and the note of an award waits behind it."""
     stack.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message", after_commit=True))
     async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         url = await read_address(process)
@@ -156,5 +156,5 @@ async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stac
         await process.wait()
     stack.helpdesk.account.faults.clear()
     await restart(stack)
-    marks = [re.sub(r"L-\d+", "L-N", mark) for mark in stack.list_marks()]  # a lent database goes on counting
+    marks = [re.sub(r"L-\d+", "L-N", mark) for mark in stack.list_marks()]  # the sequence of a lent database goes on
     assert sorted(marks) == ["Award A-10482 · added", "Link L-N · made"]

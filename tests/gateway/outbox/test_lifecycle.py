@@ -1,4 +1,4 @@
-"""What a ticket is told of an award, from the click to its end."""
+"""The notes of an award, from the click to its last state."""
 
 from typing import Any
 
@@ -13,13 +13,14 @@ from tests.gateway.waiting import wait_until
 
 MINUTES_S = 60.0
 DAY_S = 86_400.0
-# Just after the second look and the third one at an award that is not on record, and the next at one that is pending.
+# Times just after the second and the third look at an award that is not on record, and after the next look at a pending
+# one.
 SECOND_LOOK_S = 0.4
 THIRD_LOOK_S = 0.7
 PENDING_LOOK_S = 0.6
 
 
-async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
+async def test_applied_award_has_one_note_and_is_closed(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
     await room.wait_for_marks("Award A-10482 · added")
@@ -37,7 +38,7 @@ async def test_applied_award_is_told_once_and_closed(room: Room) -> None:
 
 
 @pytest.mark.parametrize(("state", "asked"), [(pb.AWARD_STATE_APPLIED, []), (pb.AWARD_STATE_PENDING, [REQUEST])])
-async def test_award_that_its_press_was_told_is_asked_for_only_if_it_may_change(
+async def test_award_known_from_its_press_is_asked_for_only_if_it_may_change(
     room: Room, state: pb.AwardState.ValueType, asked: list[str]
 ) -> None:
     room.loyalty.awards[REQUEST] = make_award()
@@ -47,8 +48,11 @@ async def test_award_that_its_press_was_told_is_asked_for_only_if_it_may_change(
     assert room.loyalty.asked == asked
 
 
-async def test_award_that_its_press_was_told_long_ago_is_asked_for(room: Room) -> None:
-    """It may have been undone, or its member erased, even if the press is new: another process wrote the first note."""
+async def test_award_known_from_an_old_press_is_asked_for(room: Room) -> None:
+    """It may have been undone, or its member erased.
+
+    The latest press may be new: another process wrote the first note.
+    """
     room.outbox.tell(make_award(note="of an erased member"))
     room.clock.ahead_s += 6.0
     room.loyalty.awards[REQUEST] = make_award(note="")
@@ -61,8 +65,8 @@ async def test_award_that_its_press_was_told_long_ago_is_asked_for(room: Room) -
 @pytest.mark.parametrize(
     ("changes", "is_said"), [({}, True), ({"reversed_by": "A-2"}, False), ({"reverses": "A-1"}, True)]
 )
-async def test_tier_is_said_of_what_has_just_been_done(room: Room, changes: Any, is_said: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
-    """Where it was undone meanwhile, or long ago, the tier of now says nothing of it: the award of the first test."""
+async def test_note_names_the_tier_only_for_a_recent_award(room: Room, changes: Any, is_said: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
+    """After an undo, or long after the award, today's tier says nothing about it, as in the first test."""
     room.loyalty.awards[REQUEST] = award = make_award(**changes)
     award.create_time.GetCurrentTime()
     await room.press()
@@ -91,7 +95,9 @@ async def test_note_keeps_what_people_wrote_as_text(room: Room) -> None:
     ("actor", "lines"),
     [("Petra (root@desk)", ["Settled by Petra (root@desk): seen in TRIFFT Admin"]), ("loyalty_service", [])],
 )
-async def test_doubt_that_a_person_settled_says_who_and_why(room: Room, actor: str, lines: list[str]) -> None:
+async def test_note_of_an_award_settled_by_a_person_names_them_and_their_reason(
+    room: Room, actor: str, lines: list[str]
+) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
     await room.wait_for_marks("Award A-10482 · being checked")
@@ -113,7 +119,7 @@ async def test_award_that_is_pending_is_looked_at_until_it_is_settled(room: Room
     await room.wait_for_marks("Award A-10482 · added")
 
 
-async def test_award_that_opens_late_gets_its_note(room: Room) -> None:
+async def test_award_that_is_recorded_late_gets_its_note(room: Room) -> None:
     await room.press()
     await room.wait_for_look()
     await room.wait_for_look(after_s=SECOND_LOOK_S)
@@ -122,7 +128,7 @@ async def test_award_that_opens_late_gets_its_note(room: Room) -> None:
     await room.wait_for_marks("Award A-10482 · added")
 
 
-async def test_click_that_came_to_no_award_is_forgotten_after_two_minutes(room: Room) -> None:
+async def test_click_without_an_award_is_forgotten_after_two_minutes(room: Room) -> None:
     await room.press()
     await room.wait_for_look()
     await room.let_pass(2.1 * MINUTES_S)
@@ -131,8 +137,8 @@ async def test_click_that_came_to_no_award_is_forgotten_after_two_minutes(room: 
     assert room.list_notes() == []
 
 
-async def test_refused_award_that_another_number_follows_gets_no_note_and_the_other_gets_its_own(room: Room) -> None:
-    """Until the other is on record, its request names the one that was refused, however long ago that was."""
+async def test_refused_award_gets_no_note_and_the_next_number_gets_its_own(room: Room) -> None:
+    """Until the next award is on record, the request names the refused one, however long ago that was."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED)
     for _ in range(2):
         await room.press()
@@ -152,7 +158,7 @@ async def test_refused_award_that_another_number_follows_gets_no_note_and_the_ot
 
 
 async def test_refused_award_that_is_tried_again_gets_its_note(room: Room) -> None:
-    """The row of the click is there before the award is opened again, so it must outlive the first refusal."""
+    """The click's row exists before the award is tried again, so the row must outlive the first refusal."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True)
     await room.press()
     await room.wait_for_look()
@@ -163,8 +169,8 @@ async def test_refused_award_that_is_tried_again_gets_its_note(room: Room) -> No
     await room.wait_for_marks("Award A-10482 · added")
 
 
-async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Room) -> None:
-    """One panel's undo is one request on whichever ticket: refused on the first, it may be booked on the next."""
+async def test_note_goes_to_the_ticket_on_record_with_the_award(room: Room) -> None:
+    """One panel's undo is one request on any ticket: refused on the first ticket, it may be booked on the next."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_REJECTED, retryable=True, reverses="A-1")
     await room.press()
     await room.wait_for_look()
@@ -177,7 +183,7 @@ async def test_note_goes_to_the_ticket_that_is_on_record_with_the_award(room: Ro
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-async def test_refused_award_that_nothing_follows_leaves_no_note_and_is_forgotten(
+async def test_refused_award_without_another_try_leaves_no_note_and_is_forgotten(
     room: Room,
     retryable: bool,  # noqa: FBT001 - a case
 ) -> None:
@@ -189,7 +195,7 @@ async def test_refused_award_that_nothing_follows_leaves_no_note_and_is_forgotte
     assert (await room.list_rows(), room.list_notes()) == ([], [])
 
 
-async def test_unknown_award_is_told_once_and_told_again_when_it_is_settled(room: Room) -> None:
+async def test_unknown_award_has_one_note_and_another_when_it_is_settled(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
     await room.wait_for_marks("Award A-10482 · being checked")
@@ -202,7 +208,7 @@ async def test_unknown_award_is_told_once_and_told_again_when_it_is_settled(room
     await room.wait_for_close()
 
 
-async def test_award_that_never_arrived_is_told_and_watched_for_two_days(room: Room) -> None:
+async def test_award_that_never_arrived_has_a_note_and_is_watched_for_two_days(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
     await room.wait_for_marks("Award A-10482 · being checked")
@@ -229,8 +235,8 @@ async def test_award_that_stays_not_applied_is_closed_after_two_days(room: Room)
     assert len(room.list_notes()) == 1
 
 
-async def test_award_that_never_arrived_is_told_where_its_doubt_could_not_be(room: Room) -> None:
-    """The agent was told that it is being checked; Gorgias came back only when it was."""
+async def test_award_that_never_arrived_has_a_note_even_without_a_first_one(room: Room) -> None:
+    """The agent read that the award is being checked. Gorgias took notes again only after the check."""
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=429, times=1))
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
@@ -241,7 +247,7 @@ async def test_award_that_never_arrived_is_told_where_its_doubt_could_not_be(roo
     await room.wait_for_marks("Award A-10482 · checked: not added")
 
 
-async def test_reversal_is_told_with_the_award_that_it_takes_back(room: Room) -> None:
+async def test_note_of_a_reversal_names_its_award(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(award_id="A-10483", reverses="A-10482", note="", reason="")
     await room.press()
     await room.wait_for_marks("Award A-10483 · taken back")
@@ -252,7 +258,7 @@ async def test_reversal_is_told_with_the_award_that_it_takes_back(room: Room) ->
     assert "Balance: 1,440 → 1,340" in room.list_notes()[0]
 
 
-async def test_deduction_and_its_undo_on_another_ticket_are_told_as_an_award_and_its_own_are(room: Room) -> None:
+async def test_deduction_and_its_undo_on_another_ticket_have_notes_as_an_award_has(room: Room) -> None:
     deduction = make_award(debit=True, points=50, note="", reason="Correction")
     undo: dict[str, Any] = {"reverses": "A-10482", "debit": False, "points": 50, "ticket_id": "4712"}
     room.loyalty.awards[REQUEST] = room.loyalty.by_number["A-10482"] = deduction
@@ -272,7 +278,7 @@ async def test_deduction_and_its_undo_on_another_ticket_are_told_as_an_award_and
     assert "Balance: 1,290 → 1,340" in given_back
 
 
-async def test_award_and_its_reversal_have_a_note_each(room: Room) -> None:
+async def test_award_and_its_reversal_each_have_a_note(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award()
     room.loyalty.awards["request-2"] = make_award(award_id="A-10483", reverses="A-10482", request_id="request-2")
     await room.press()
@@ -301,8 +307,8 @@ async def test_click_repeated_while_it_is_checked_has_no_second_note(room: Room)
     assert room.list_marks() == ["Award A-10482 · being checked"]
 
 
-async def test_note_without_the_member_says_what_is_known(room: Room) -> None:
-    """TRIFFT is down: neither the name nor a tier is made up."""
+async def test_note_without_the_member_says_only_what_is_known(room: Room) -> None:
+    """TRIFFT is down, so the note has neither name nor tier."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     room.loyalty.snapshot = make_snapshot(stale_reason=pb.PROVIDER_UNAVAILABLE)
     await room.press()
@@ -310,7 +316,7 @@ async def test_note_without_the_member_says_what_is_known(room: Room) -> None:
     assert not [line for line in room.list_notes()[0] if line.startswith(("Tier", "Balance"))]
 
 
-async def test_shop_that_is_not_installed_expects_nothing(room: Room) -> None:
+async def test_shop_that_is_not_installed_has_no_rows(room: Room) -> None:
     await room.press(merchant_id="bloom")
     assert await room.list_rows() == []
 
@@ -318,7 +324,7 @@ async def test_shop_that_is_not_installed_expects_nothing(room: Room) -> None:
 NO_TICKETS: list[str] = ["", "chat-1", "0", "-1", "04711", "4711.0", "9" * 19, "٤٧١١"]
 
 
-async def test_ticket_that_cannot_be_one_expects_nothing(room: Room, subtests: pytest.Subtests) -> None:
+async def test_impossible_ticket_number_leaves_no_row(room: Room, subtests: pytest.Subtests) -> None:
     for ticket_id in NO_TICKETS:
         with subtests.test(ticket_id=ticket_id):
             await room.press(ticket_id=ticket_id)
@@ -338,8 +344,8 @@ async def test_notes_are_counted(room: Room) -> None:
     await wait_until(is_none_open)
 
 
-async def test_award_that_is_settled_after_a_month_is_told_all_the_same(room: Room) -> None:
-    """What the ticket was told is not true any more, whenever a person comes to it."""
+async def test_award_that_is_settled_after_a_month_still_has_a_note(room: Room) -> None:
+    """The first note is wrong now, however late a person settles the award."""
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
     await room.wait_for_marks("Award A-10482 · being checked")
@@ -351,7 +357,7 @@ async def test_award_that_is_settled_after_a_month_is_told_all_the_same(room: Ro
     assert room.list_marks() == ["Award A-10482 · being checked", "Award A-10482 · checked: added"]
 
 
-async def test_undo_on_another_ticket_is_told_to_the_ticket_of_its_award_as_well(room: Room) -> None:
+async def test_undo_on_another_ticket_also_leaves_a_note_in_the_ticket_of_its_award(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN, reverses="A-1", ticket_id="4712")
     room.loyalty.by_number["A-1"] = make_award(award_id="A-1", ticket_id=str(TICKET))
     await room.press(ticket_id="4712")
@@ -369,7 +375,7 @@ async def test_undo_on_another_ticket_is_told_to_the_ticket_of_its_award_as_well
 @pytest.mark.parametrize(
     "origin", [make_award(award_id="A-1", ticket_id=""), Failure(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")]
 )
-async def test_undo_of_an_award_without_a_ticket_is_told_where_it_was_pressed(
+async def test_undo_of_an_award_without_a_ticket_leaves_a_note_where_it_was_pressed(
     room: Room, origin: pb.Award | Failure
 ) -> None:
     room.loyalty.awards[REQUEST] = make_award(reverses="A-1")

@@ -1,4 +1,4 @@
-"""The notes about links: on record with the link, and in the ticket once."""
+"""The notes about links: each is recorded with its link, and appears in the ticket once."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def unlink(room: Room, linked: Link, *, ticket_id: int | None = 4711) -> C
     return change
 
 
-async def test_link_and_its_end_leave_a_note_each(room: Room) -> None:
+async def test_link_and_its_end_each_leave_a_note(room: Room) -> None:
     made = await link(room)
     assert (made.is_new, made.is_noted) == (True, True)
     await room.wait_for_marks("Link L-1 · made")
@@ -57,7 +57,7 @@ async def test_link_and_its_end_leave_a_note_each(room: Room) -> None:
     ]
 
 
-async def test_link_that_was_there_leaves_no_second_note(room: Room) -> None:
+async def test_repeated_link_leaves_no_second_note(room: Room) -> None:
     made = await link(room)
     await room.wait_for_close()
     assert await link(room) == Change(link=made.link, is_new=False)
@@ -68,7 +68,7 @@ async def test_link_that_was_there_leaves_no_second_note(room: Room) -> None:
     assert len(room.list_notes()) == 2
 
 
-async def test_note_is_of_the_ticket_where_unlink_was_pressed(room: Room) -> None:
+async def test_note_goes_to_the_ticket_where_unlink_was_pressed(room: Room) -> None:
     made = await link(room)
     await unlink(room, made.link, ticket_id=4712)
     await room.wait_for_close()
@@ -83,7 +83,7 @@ async def test_operator_who_removes_a_link_leaves_no_note(room: Room) -> None:
 
 @pytest.mark.parametrize("kind", ["lost_answer", "status"])
 @pytest.mark.parametrize("is_after", [False, True])
-async def test_note_of_a_link_whose_answer_is_lost_is_in_the_ticket_once(
+async def test_note_of_a_link_is_in_the_ticket_once_although_an_answer_is_lost(
     room: Room,
     kind: Any,  # noqa: ANN401 - of a Fault
     is_after: bool,  # noqa: FBT001 - a parameter of a test
@@ -103,8 +103,8 @@ async def test_shop_that_wants_no_notes_gets_none(room: Room) -> None:
     assert (made.is_new, made.is_noted, await room.list_rows()) == (True, False, [])
 
 
-async def test_ticket_of_another_customer_learns_nothing_of_the_member(room: Room) -> None:
-    """It was given to somebody else while Gorgias took no notes."""
+async def test_note_in_a_ticket_of_another_customer_does_not_name_the_member(room: Room) -> None:
+    """The ticket was given to another customer while Gorgias took no notes."""
     fault = Fault(kind="status", operation="create_message", status=503, times=1)
     room.helpdesk.account.faults.set(fault)
     await link(room)

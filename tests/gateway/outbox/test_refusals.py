@@ -1,4 +1,4 @@
-"""Notes that Gorgias or the shop does not take, and what the operator sees of them."""
+"""Notes that Gorgias or the shop does not accept, and what the operator sees of them."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -24,9 +24,9 @@ ADDED = "Award A-10482 · added"
 POST = f"POST /tickets/{TICKET}/messages"
 HOUR_S = 3600.0
 DAY_S = 86_400.0
-# Of the 8 s that a process has, most are for its requests.
+# A process has 8 s to end, most of which are for its requests.
 MOST_OF_THE_END_S = 4.0
-# Much less than Gorgias hangs for, and more than a busy machine needs.
+# Much shorter than Gorgias hangs, and longer than a busy machine needs.
 LEAVES_WITHIN_S = 30.0
 HANGS_S = 600.0
 
@@ -44,10 +44,8 @@ async def test_note_for_a_ticket_that_is_gone_is_not_tried_for_ever(room: Room) 
 
 
 @pytest.mark.parametrize("status", [400, 404, 409])
-async def test_note_that_gorgias_calls_bad_is_kept_as_failed_and_tried_again_when_hastened(
-    room: Room, status: int
-) -> None:
-    """404: Gorgias has the ticket all the same."""
+async def test_note_refused_by_gorgias_is_kept_as_failed_and_tried_again_on_request(room: Room, status: int) -> None:
+    """Gorgias has the ticket even if the status is 404."""
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=status))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
@@ -69,7 +67,7 @@ async def test_note_that_gorgias_calls_bad_is_kept_as_failed_and_tried_again_whe
     assert await store.get_backlog("acme") == Backlog()
 
 
-async def test_account_that_is_always_throttled_is_told_to_the_operator(room: Room) -> None:
+async def test_account_that_is_always_throttled_is_reported_to_the_operator(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=429))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
@@ -81,7 +79,7 @@ async def test_account_that_is_always_throttled_is_told_to_the_operator(room: Ro
     assert (await OutboxStore(room.database).get_backlog("acme")).problem == "GorgiasThrottledError"
 
 
-async def test_note_that_cannot_be_delivered_is_given_up_after_a_month_and_said_to_be(room: Room) -> None:
+async def test_note_that_cannot_be_delivered_is_given_up_and_reported_after_a_month(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=403))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
@@ -91,10 +89,10 @@ async def test_note_that_cannot_be_delivered_is_given_up_after_a_month_and_said_
     assert (await OutboxStore(room.database).get_backlog("acme")).failed_problem == "GorgiasCredentialsError"
 
 
-async def test_shop_whose_key_is_refused_rests_and_writes_all_with_the_next_key(
+async def test_shop_with_a_refused_key_pauses_and_writes_all_notes_with_the_next_key(
     room: Room, installations: InstallationStore, target: Target
 ) -> None:
-    """The key that was held when the next one came is not used any more."""
+    """The refused key, which the process still held, is not used again."""
     await installations.update("acme", msgspec.structs.replace(target, gorgias_key="of yesterday"))
     for number in range(3):
         room.loyalty.awards[f"r{number}"] = make_award(award_id=f"A-{number}", request_id=f"r{number}")
@@ -116,7 +114,7 @@ async def test_shop_whose_key_is_refused_rests_and_writes_all_with_the_next_key(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_note_waits_while_the_key_is_refused_and_goes_out_when_hastened(room: Room, status: int) -> None:
+async def test_note_waits_while_the_key_is_refused_and_is_sent_on_request(room: Room, status: int) -> None:
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=status))
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
@@ -167,10 +165,10 @@ async def test_shop_with_a_slow_account_does_not_hold_up_another(room: Room, ins
     await room.wait_for_look()
     await room.press()
     await room.wait_for_marks(ADDED)
-    account.faults.clear()  # the room is not left before what is being sent
+    account.faults.clear()  # the room waits for the call that is under way
 
 
-async def test_shop_that_wants_no_notes_expects_none(
+async def test_shop_that_wants_no_notes_has_no_rows(
     room: Room, installations: InstallationStore, target: Target
 ) -> None:
     await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
@@ -181,7 +179,7 @@ async def test_shop_that_wants_no_notes_expects_none(
 async def test_note_of_a_shop_that_has_just_turned_them_on_is_written(
     room: Room, installations: InstallationStore, target: Target
 ) -> None:
-    """What is remembered of the shop says that it wants none."""
+    """The gateway still remembers that the shop wants none."""
     await installations.update("acme", msgspec.structs.replace(target, writes_notes=False))
     await room.ownership.check("acme", str(TICKET), JanasPanel(), country="", timeout_s=20.0)
     await installations.update("acme", target)
@@ -190,10 +188,10 @@ async def test_note_of_a_shop_that_has_just_turned_them_on_is_written(
     await room.wait_for_marks(ADDED)
 
 
-async def test_note_of_an_account_is_never_written_in_the_next_one(
+async def test_note_of_one_account_is_never_written_in_the_next_one(
     room: Room, installations: InstallationStore, helpdesk: Helpdesk
 ) -> None:
-    """Both number their tickets alike."""
+    """Both accounts have a ticket with this number."""
     ticket_id = next(iter(helpdesk.accounts["bloom"].state.tickets))
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=401))
     room.loyalty.awards[REQUEST] = make_award(ticket_id=str(ticket_id))
@@ -240,7 +238,7 @@ async def test_loyalty_service_that_is_down_loses_no_note(
     await room.wait_for_marks(ADDED)
 
 
-async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_the_note(
+async def test_gateway_ends_in_time_while_gorgias_hangs_and_the_next_writes_the_note(
     database: Database,
     enter: Enter,
     helpdesk: Helpdesk,
@@ -271,8 +269,8 @@ async def test_gateway_leaves_in_time_while_gorgias_hangs_and_the_next_writes_th
 
 
 @pytest.mark.parametrize("has_left", [False, True])
-async def test_late_note_tells_a_tickets_next_customer_nothing(room: Room, *, has_left: bool) -> None:
-    """Gorgias takes no messages for a while, and the ticket is given to somebody else meanwhile."""
+async def test_late_note_in_a_ticket_of_another_customer_names_nobody(room: Room, *, has_left: bool) -> None:
+    """Gorgias takes no messages for a while, and the ticket is given to another customer meanwhile."""
     account = room.helpdesk.account
     owner = account.state.tickets[TICKET].customer_id
     account.faults.set(Fault(kind="status", operation="create_message", status=503))

@@ -52,7 +52,7 @@ async def test_row_is_claimed_by_one_of_many(store: OutboxStore) -> None:
     assert len(set(requests)) == len(requests)
 
 
-async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_any_more(
+async def test_claim_ends_with_its_lease_and_the_first_worker_may_not_send_any_more(
     store: OutboxStore, database: Database
 ) -> None:
     await store.enqueue("acme", "request-1", 4711)
@@ -64,7 +64,7 @@ async def test_claim_is_over_with_its_lease_and_the_first_worker_may_not_send_an
     assert await store.mark_sending(second, NoteKind.DONE)
 
 
-async def test_what_the_first_worker_still_writes_changes_nothing(store: OutboxStore, database: Database) -> None:
+async def test_late_write_of_the_first_worker_changes_nothing(store: OutboxStore, database: Database) -> None:
     await store.enqueue("acme", "request-1", 4711)
     first = await claim(store)
     await let_pass(database, LEASE_S + 1)
@@ -87,7 +87,7 @@ async def test_click_while_a_row_is_closed_keeps_it_open(store: OutboxStore, las
 async def test_click_while_the_last_note_is_written_does_not_open_the_row_again(store: OutboxStore) -> None:
     await store.enqueue("acme", "request-1", 4711)
     note = await claim(store)
-    await asyncio.sleep(0.002)  # likewise
+    await asyncio.sleep(0.002)  # the time of a click is in milliseconds
     await store.enqueue("acme", "request-1", 4711)
     await close(store, note, NoteKind.DONE)
     assert await store.claim("acme") is None
@@ -102,7 +102,7 @@ async def test_click_opens_a_row_again_that_was_closed_without_a_last_note(store
     assert (await claim(store)).last is NoteKind.CHECKING
 
 
-async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(store: OutboxStore) -> None:
+async def test_row_whose_note_may_be_on_its_way_is_not_released_early(store: OutboxStore) -> None:
     for request_id in ("request-1", "request-2"):
         await store.enqueue("acme", request_id, 4711)
     sent, idle = await claim(store), await claim(store)
@@ -112,9 +112,7 @@ async def test_row_that_may_be_on_its_way_to_gorgias_is_not_given_back_early(sto
     assert await store.claim("acme") is None
 
 
-async def test_written_note_is_forgotten_when_no_click_can_come_any_more(
-    store: OutboxStore, database: Database
-) -> None:
+async def test_written_note_is_forgotten_once_no_click_can_repeat_it(store: OutboxStore, database: Database) -> None:
     for request_id in ("old", "new"):
         await store.enqueue("acme", request_id, 4711)
         await close(store, await claim(store), NoteKind.DONE)
@@ -128,7 +126,7 @@ async def test_many_clicks_at_once_are_all_on_record(store: OutboxStore) -> None
     assert await store.count_open() == 50
 
 
-async def test_click_that_is_abandoned_leaves_the_database_to_others(store: OutboxStore) -> None:
+async def test_cancelled_click_releases_the_database(store: OutboxStore) -> None:
     clicks = [asyncio.create_task(store.enqueue("acme", f"request-{number}", 4711)) for number in range(5)]
     for press in clicks:
         await asyncio.sleep(0)
@@ -141,7 +139,7 @@ async def test_click_that_is_abandoned_leaves_the_database_to_others(store: Outb
 async def test_click_while_its_shop_is_uninstalled_leaves_no_row(
     new_postgres_url: str, keys: SecretKeys, target: Target
 ) -> None:
-    """SQLite has one writer. Here the click waits for the end of the other transaction, and finds no shop then."""
+    """SQLite has one writer. On PostgreSQL the click waits for the other transaction, and then finds no shop."""
     async with open_database(new_postgres_url) as database:
         await InstallationStore(database, keys).add("acme", target)
         other = await asyncpg.connect(new_postgres_url)
@@ -166,10 +164,8 @@ async def test_click_is_refused_while_the_database_is_gone(database_url: str) ->
             await OutboxStore(database).enqueue("acme", "request-1", 4711)
 
 
-async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
-    store: OutboxStore, database: Database
-) -> None:
-    """Nearly all are, for a month each; the indexes know nothing of them."""
+async def test_queries_for_open_rows_read_no_closed_ones(store: OutboxStore, database: Database) -> None:
+    """Nearly all rows are closed, and stay for a month. The indexes leave them out."""
     definitions = {
         "sqlite": "SELECT sql AS definition FROM sqlite_master WHERE tbl_name = 'ticket_notes' AND type = 'index'",
         "postgresql": "SELECT indexdef AS definition FROM pg_indexes WHERE tablename = 'ticket_notes'",
@@ -189,7 +185,7 @@ async def test_rows_that_are_closed_are_not_read_to_find_those_that_are_open(
 
 
 def explain(connection: Connection, statement: str, values: Any) -> str:  # noqa: ANN401 - the driver's
-    """The plan, where the table is not too small for one."""
+    """Return the plan, as it would be for a large table."""
     command = "EXPLAIN QUERY PLAN"
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")

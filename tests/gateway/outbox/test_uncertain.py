@@ -1,4 +1,4 @@
-"""Answers of Gorgias that are lost, between the row and the ticket: one note, always."""
+"""Answers of Gorgias are lost between the row and the ticket: the ticket still gets exactly one note."""
 
 from typing import Any
 
@@ -25,8 +25,8 @@ PAST_LATE_S = LATE_S + 1.0
 
 @pytest.mark.parametrize("kind", ["lost_answer", "reset", "status"])
 @pytest.mark.parametrize("is_after", [False, True])
-async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind: Any, is_after: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
-    """Whether Gorgias had written it or not."""
+async def test_note_is_in_the_ticket_once_although_its_answer_is_lost(room: Room, kind: Any, is_after: bool) -> None:  # noqa: ANN401, FBT001 - parameters of a test
+    """Gorgias may or may not have written the note."""
     fault = Fault(kind=kind, operation="create_message", status=502, times=1, after_commit=is_after)
     room.helpdesk.account.faults.set(fault)
     room.loyalty.awards[REQUEST] = make_award()
@@ -37,14 +37,14 @@ async def test_note_whose_answer_is_lost_is_in_the_ticket_once(room: Room, kind:
     assert room.list_marks() == [ADDED]
 
 
-async def test_ticket_is_looked_through_only_after_an_uncertain_send(room: Room) -> None:
+async def test_ticket_is_searched_only_after_an_uncertain_send(room: Room) -> None:
     room.loyalty.awards[REQUEST] = make_award()
     await room.press()
     await room.wait_for_close()
     assert room.helpdesk.requests == [f"POST /tickets/{TICKET}/messages"]
 
 
-async def test_note_is_not_sent_while_the_ticket_cannot_be_looked_through(room: Room) -> None:
+async def test_note_is_not_sent_while_the_ticket_cannot_be_searched(room: Room) -> None:
     faults = room.helpdesk.account.faults
     faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     faults.set(Fault(kind="status", operation="list_messages", status=503))
@@ -70,7 +70,7 @@ async def test_note_is_not_sent_while_the_ticket_cannot_be_looked_through(room: 
         ("internal-note", "Award A-10482 · being checked"),
     ],
 )
-async def test_only_a_note_that_ends_with_the_mark_is_taken_for_ours(room: Room, channel: str, body: str) -> None:
+async def test_only_a_note_that_ends_with_the_mark_counts_as_ours(room: Room, channel: str, body: str) -> None:
     add_message(room.helpdesk, channel, body)
     room.helpdesk.account.faults.set(Fault(kind="status", operation="create_message", status=502, times=1))
     room.loyalty.awards[REQUEST] = make_award()
@@ -106,7 +106,7 @@ async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_se
         await room.wait_for_failures(count)
         assert room.helpdesk.requests == [post, *[look] * (count - 1)]
     assert (await OutboxStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
-    await room.let_pass(PAST_LATE_S - 3 - 8 - 20)  # the rows' clock goes on: a busy machine may need some seconds
+    await room.let_pass(PAST_LATE_S - 3 - 8 - 20)  # the database's clock goes on: a busy machine may need some seconds
     await room.wait_for_return()
     assert room.helpdesk.requests == [post, look, look]
     await room.let_pass(20)
@@ -114,10 +114,10 @@ async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_se
     assert room.helpdesk.requests == [post, look, look, look, post]
 
 
-async def test_ticket_of_several_pages_is_looked_through_while_its_account_is_busy(
+async def test_ticket_of_several_pages_is_searched_while_its_account_is_busy(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each page says that others use more than half of the account; there is no later time when they would not."""
+    """Each page reports that others use more than half of the account, and this never ends."""
     note_level = RateLimiter.note_level
     monkeypatch.setattr(RateLimiter, "note_level", lambda limiter, _used, _capacity: note_level(limiter, 24, 40))
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
@@ -131,7 +131,7 @@ async def test_ticket_of_several_pages_is_looked_through_while_its_account_is_bu
     assert room.list_marks() == [ADDED]
 
 
-async def test_note_is_kept_as_failed_where_its_ticket_is_too_long_to_be_looked_through(
+async def test_note_is_kept_as_failed_if_its_ticket_is_too_long_to_search(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messages, "_MAX_PAGES", 1)
@@ -159,7 +159,7 @@ async def test_note_is_found_behind_a_page_of_newer_messages(room: Room) -> None
     assert room.list_marks() == [ADDED]
 
 
-async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: Room) -> None:
+async def test_both_notes_keep_their_order_although_the_first_answer_is_lost(room: Room) -> None:
     room.helpdesk.account.faults.set(Fault(kind="lost_answer", operation="create_message", times=1))
     room.loyalty.awards[REQUEST] = make_award(pb.AWARD_STATE_UNKNOWN)
     await room.press()
@@ -173,12 +173,12 @@ async def test_answer_lost_for_the_first_note_leaves_both_in_their_order(room: R
 def add_message(helpdesk: Helpdesk, channel: str, body: str) -> None:
     class NoTriggers:
         def fire(self, *_event: object) -> None:
-            """Nobody listens."""
+            """Call no integration."""
 
     account = helpdesk.account
     events.add_message(
         account,
-        NoTriggers(),  # type: ignore[arg-type] # all that is asked of it
+        NoTriggers(),  # type: ignore[arg-type] # the only method that is used
         account.state.tickets[TICKET],
         channel=channel,
         from_agent=True,

@@ -1,4 +1,4 @@
-"""Workers that end, sleep or compete, between the row, Gorgias and the row again: one note always, on each engine."""
+"""Workers end, sleep or compete at any point between row and Gorgias: each note is written once, on each engine."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
@@ -43,7 +43,7 @@ def database(each_open: OpenDatabase) -> Database:
 async def loose(
     database: Database, installations: InstallationStore, stage: Stage
 ) -> AsyncIterator[tuple[OutboxStore, Delivery, Clock]]:
-    """A store and a writer that nothing drives but the test."""
+    """A store and a writer that only the test drives."""
     async with AsyncExitStack() as stack:
         clock = Clock()
         accounts = await stack.enter_async_context(Accounts(installations, clock=clock))
@@ -62,7 +62,7 @@ async def loose(
         )
 
 
-async def test_worker_that_ends_at_any_await_leaves_one_note(
+async def test_worker_cancelled_at_any_await_leaves_one_note(
     database: Database,
     loose: tuple[OutboxStore, Delivery, Clock],
     helpdesk: Helpdesk,
@@ -87,7 +87,7 @@ async def test_worker_that_ends_at_any_await_leaves_one_note(
             is_cut = True
         else:
             is_cut = cut.count >= number
-        while await store.count_open():  # more than once where the account wants a rest
+        while await store.count_open():  # several times if the account must pause
             clock.ahead_s += PAST_LATE_S
             await let_pass(database, PAST_LATE_S)
             await deliver_next(store, writer)
@@ -103,7 +103,7 @@ async def test_worker_that_slept_past_its_lease_sends_nothing(
     loyalty: TicketLoyalty,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process is stopped between the row and Gorgias, and meanwhile another one looks, and writes the note."""
+    """The process stops between the row and Gorgias. Meanwhile another process looks for the note, and writes it."""
     store, writer, clock = loose
     loyalty.awards[REQUEST] = make_award()
     mark_sending = store.mark_sending
@@ -124,7 +124,7 @@ async def test_worker_that_slept_past_its_lease_sends_nothing(
     assert helpdesk.writes == [f"POST /tickets/{TICKET}/messages"]
 
 
-async def test_key_that_was_replaced_while_it_was_refused_is_not_waited_for(
+async def test_key_that_was_replaced_during_its_refusal_causes_no_pause(
     database: Database,
     installations: InstallationStore,
     loose: tuple[OutboxStore, Delivery, Clock],
@@ -178,7 +178,7 @@ class Cut:
                 task.cancel()
             try:
                 send, value = self._inner.send, (yield waited)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is for the coroutine
+            except BaseException as error:  # noqa: BLE001 - any error belongs to the coroutine
                 send, value = self._inner.throw, error
 
 

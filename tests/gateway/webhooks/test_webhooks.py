@@ -1,4 +1,4 @@
-"""TRIFFT's calls in: who may, what they say, what is dropped because of them."""
+"""TRIFFT's webhooks: who may send them, what they say, and what is dropped because of them."""
 
 from base64 import b64encode
 from collections import Counter
@@ -48,7 +48,7 @@ async def read_totals(gateway: Gateway) -> Counter[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def read_counts(gateway: Gateway) -> ReadCounts:
-    """Webhooks by outcome, since the test began."""
+    """Count webhooks by outcome, since the test began."""
     before = await read_totals(gateway)
 
     async def read() -> Counter[str]:
@@ -61,8 +61,8 @@ def make_basic(password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(f'trifft:{password}'.encode()).decode()}"}
 
 
-async def test_event_that_may_change_a_sidebar_drops_what_is_held(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """The body is what the template, as it is pasted, comes to."""
+async def test_event_that_may_change_a_sidebar_drops_held_data(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+    """The body is the pasted template with its values."""
     for event in EVENTS:
         pasted = render_template(event)
         body = pasted.replace("{{ member.id }}", JANA).replace("{{ event.created_at | date('U') }}", "1")
@@ -72,7 +72,7 @@ async def test_event_that_may_change_a_sidebar_drops_what_is_held(gateway: Gatew
     assert asked == [(gateway.merchant_id, JANA)] * len(EVENTS)
 
 
-async def test_webhook_that_comes_twice_is_obeyed_twice_and_harms_nobody(
+async def test_webhook_that_comes_twice_drops_twice(
     gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     assert [(await send(gateway)).status for _ in range(2)] == [202, 202]
@@ -80,7 +80,7 @@ async def test_webhook_that_comes_twice_is_obeyed_twice_and_harms_nobody(
     assert await read_counts() == {"dropped": 2}
 
 
-async def test_event_that_changes_nothing_here_is_taken_and_ignored(
+async def test_event_that_changes_nothing_here_is_accepted_and_ignored(
     gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     for body in (CREDITED | {"event": "language_changed"}, {"event": "tier_of_next_year_reached"}):
@@ -90,9 +90,7 @@ async def test_event_that_changes_nothing_here_is_taken_and_ignored(
     assert await read_counts() == {"ignored": 2}
 
 
-async def test_time_of_any_form_and_fields_of_tomorrow_are_no_fault(
-    gateway: Gateway, scripted: ScriptedLoyalty
-) -> None:
+async def test_any_form_of_time_and_unknown_fields_are_accepted(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     more: list[dict[str, Any]] = [{"occurred_at": 1796040000}, {"occurred_at": 1.5}, {"occurred_at": None}]
     more += [{"extra": {"any": ["thing"]}}]
     assert [(await send(gateway, CREDITED | one)).status for one in more] == [202] * 4
@@ -114,7 +112,7 @@ BAD_BODIES: list[object] = [
 ]
 
 
-async def test_body_that_is_not_the_template_s_is_told_what_to_paste(
+async def test_answer_to_another_body_says_what_to_paste(
     gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     for body in BAD_BODIES:
@@ -136,10 +134,10 @@ async def test_secret_may_come_as_the_password_of_http_basic(gateway: Gateway, s
     assert len(scripted.invalidations) == 1
 
 
-async def test_stranger_learns_nothing_and_reaches_nobody(
+async def test_stranger_learns_nothing_and_drops_nothing(
     edge: Edge, gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
-    """The same words for each: also where the body would be too large, or the shop is not there, or another's."""
+    """All get the same words, also if the body is too large, or the shop is unknown or another one."""
     own = {SECRET_HEADER: gateway.webhook_secret}
     wrong = "tgw_" + "x" * 43
     async with edge.open_shop() as foreign:
@@ -165,8 +163,11 @@ async def test_stranger_learns_nothing_and_reaches_nobody(
     assert await read_counts() == {"refused": len(answers)}
 
 
-async def test_log_says_whose_webhook_was_refused(gateway: Gateway) -> None:
-    """A shop that kept the secret from before a rotation is to be found; a stranger's invention is not repeated."""
+async def test_log_names_the_shop_of_a_refused_webhook(gateway: Gateway) -> None:
+    """An operator must find a shop that kept the old secret after a rotation.
+
+    A stranger's invented name is not quoted.
+    """
     with capture_logs() as logged:
         for shop in ("acme", "jana%40example.com"):
             await send(gateway, headers=make_basic("secret-from-before"), shop=shop)
@@ -174,7 +175,7 @@ async def test_log_says_whose_webhook_was_refused(gateway: Gateway) -> None:
     assert refused == ["acme", None]
 
 
-async def test_webhook_of_a_shop_that_was_uninstalled_is_a_stranger_s(shop: Shop) -> None:
+async def test_webhook_of_an_uninstalled_shop_is_refused_as_a_stranger_s(shop: Shop) -> None:
     foreign_keys = SecretKeys([Fernet.generate_key().decode()])
     await InstallationStore(shop.database, foreign_keys).delete(shop.gateway.merchant_id)
     assert (await send(shop.gateway)).status == 401
@@ -194,7 +195,7 @@ async def test_log_names_no_member_and_no_secret(
     assert gateway.webhook_secret not in logged
 
 
-async def test_sender_may_come_again_where_nothing_could_be_dropped(
+async def test_sender_is_asked_to_retry_if_nothing_could_be_dropped(
     gateway: Gateway, scripted: ScriptedLoyalty, read_counts: ReadCounts
 ) -> None:
     codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -206,7 +207,7 @@ async def test_sender_may_come_again_where_nothing_could_be_dropped(
     assert await read_counts() == {"failed": 3}
 
 
-async def test_webhook_of_a_shop_that_the_loyalty_service_has_forgotten_is_done(
+async def test_webhook_of_a_shop_unknown_to_the_loyalty_service_is_accepted(
     gateway: Gateway, scripted: ScriptedLoyalty
 ) -> None:
     scripted.invalidation = Failure(grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND")
@@ -221,7 +222,7 @@ def test_any_body_is_an_event_or_refused(body: bytes) -> None:
 
 
 async def test_refused_webhooks_are_on_record_for_installed_shops_alone(gateway: Gateway, shop: Shop) -> None:
-    """A flood of invented shops costs one read each two seconds, and the shop that is installed is not crowded out."""
+    """A flood of invented shop names costs one read in two seconds, and displaces no installed shop."""
     ours = gateway.merchant_id
     for claimed in (ours, *(f"nobody-{number}" for number in range(150)), ours, "jana%40example.com"):
         await send(gateway, headers={}, shop=claimed)

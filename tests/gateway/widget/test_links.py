@@ -1,4 +1,4 @@
-"""A panel's rows about links: the button where nobody was found, who linked the customer where a link did."""
+"""A panel's rows about links: a button if no member was found, and the agent's name if there is a link."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from tests.gateway.widget.test_view import make_snapshot
 
 NOBODY = Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND", {"fetch_time": "2026-11-23T12:55:00+00:00"})
 SEVERAL = Failure(grpc.StatusCode.FAILED_PRECONDITION, "MEMBER_AMBIGUOUS", {"member_count": "2"})
-# The visitor of the chat ticket, who has no address.
+# The visitor of the chat ticket has no address.
 TICKET, CUSTOMER = "4714", "104"
 
 
@@ -67,7 +67,7 @@ async def test_chat_visitor_is_linked_gets_points_and_is_unlinked(shop: Shop) ->
 
 
 @pytest.mark.parametrize(("script", "status"), [(NOBODY, "not_member"), (SEVERAL, "ambiguous")])
-async def test_button_is_there_where_nobody_or_several_were_found(shop: Shop, script: Failure, status: str) -> None:
+async def test_button_is_there_if_no_member_or_several_were_found(shop: Shop, script: Failure, status: str) -> None:
     shop.scripted.snapshot = script
     panel = await get_panel(shop.gateway, "jana@example.com", "101")
     assert (panel["status"], panel["link_member"]) == (status, [{"link_token": panel["link_token"]}])
@@ -86,8 +86,8 @@ async def test_panel_of_a_member_or_of_no_customer_says_why_there_is_no_button(s
     assert (panel["status"], panel["link_member"], panel["link_token"]) == ("unavailable", [], "")
 
 
-async def test_link_can_be_removed_where_its_member_cannot_be_read(shop: Shop) -> None:
-    """They are gone from TRIFFT, or TRIFFT is down."""
+async def test_link_can_be_removed_although_its_member_cannot_be_read(shop: Shop) -> None:
+    """The member is gone from TRIFFT, or TRIFFT is down."""
     links = LinkStore(shop.database, KEYS)
     new = NewLink(
         merchant_id=shop.gateway.merchant_id,
@@ -123,8 +123,8 @@ async def test_refused_link_is_the_last_try_of_the_customers_next_panel(shop: Sh
     assert (await get_panel(gateway))["last_try"] == []
 
 
-async def test_unlink_ends_what_was_refused_because_of_the_link(shop: Shop) -> None:
-    """Until then the panel of the linked customer says it."""
+async def test_unlink_removes_a_refusal_that_the_link_caused(shop: Shop) -> None:
+    """Until the unlink, the linked customer's panel shows the refusal."""
     gateway = shop.gateway
     token, shop.scripted.snapshot = (await get_panel(gateway))["link_token"], make_snapshot()
     await press(gateway, "link-member", link_token=token, support_id="JN-4821")
@@ -150,5 +150,5 @@ SHOP = parse_shop(pb.Merchant(time_zone="Europe/Bratislava", locale="en"))
         (("A" * 40, ""), datetime(2026, 11, 28, 12, tzinfo=UTC), f"Linked by {'A' * 31}…, 28 Nov"),
     ],
 )
-def test_row_says_who_and_when_in_the_shops_day(agent: tuple[str, str], time: datetime, said: str) -> None:
+def test_row_names_the_agent_and_the_day_in_the_shops_zone(agent: tuple[str, str], time: datetime, said: str) -> None:
     assert say_link(*agent, time, SHOP, NOW) == said

@@ -1,4 +1,4 @@
-"""The member of a customer whose e-mail address names nobody: by their other addresses, never by a guess."""
+"""A ticket whose e-mail finds no member is searched by the customer's other addresses, never by a guess."""
 
 from typing import Any, TypeAlias
 
@@ -39,7 +39,7 @@ class Desk:
             self.scripted.members[address] = [*self.scripted.members.get(address, ()), snapshot]
 
     def add_customer(self, email: str | None, *channels: Channel) -> int:
-        """Returns the number of their ticket."""
+        """Add a customer; return the number of their ticket."""
         ticket = self.helpdesk.add_ticket(email)
         listed = [{"type": kind, "address": address, "preferred": False} for kind, address in channels]
         body = {"id": ticket.customer_id, "email": email, "channels": listed}
@@ -47,7 +47,7 @@ class Desk:
         return ticket.id
 
     async def show(self, ticket_id: int) -> dict[str, Any]:
-        """An event of the ticket."""
+        """Fire an event of the ticket; return the panel."""
         self.helpdesk.requests.clear()
         self.scripted.snapshot_requests.clear()
         customer_id = self.helpdesk.account.state.tickets[ticket_id].customer_id
@@ -72,7 +72,7 @@ class Desk:
 
     @property
     def groups(self) -> list[list[str]]:
-        """What the loyalty service was asked for last, in groups."""
+        """The groups of identities that the loyalty service was last asked for."""
         request = self.scripted.snapshot_requests[-1]
         return [[one.email or one.phone for one in group.identities] for group in request.identity_groups]
 
@@ -92,7 +92,7 @@ async def test_ticket_of_a_chat_shows_the_member_with_the_customers_phone(desk: 
     assert desk.gateway.tokens.parse(body["award_token"]).owner.kind is FoundBy.PHONE
 
 
-async def test_second_address_finds_the_member_and_the_tickets_is_not_searched_again(desk: Desk) -> None:
+async def test_second_address_finds_the_member_without_another_search_for_the_first(desk: Desk) -> None:
     desk.add_member("m-1", "home@example.com")
     ticket = desk.add_customer(
         "work@example.com", ("email", "WORK@example.com"), ("email", "home@example.com"), ("phone", PHONE)
@@ -170,7 +170,7 @@ async def test_panel_without_a_member_says_what_was_looked_for(desk: Desk, subte
             assert len(body["link_member"]) == 1
 
 
-async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(desk: Desk) -> None:
+async def test_phone_is_not_looked_for_if_the_shops_trifft_cannot_search_by_it(desk: Desk) -> None:
     desk.scripted.members = {}
     place = "identity_groups[1].identities[0].phone"
     desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name=place)
@@ -179,8 +179,8 @@ async def test_phone_of_a_shop_whose_trifft_searches_by_none_is_not_looked_for(d
     assert (body["status"], body["summary"], len(body["link_member"])) == ("no_identity", said, 1)
 
 
-async def test_loyalty_service_of_an_older_release_has_not_looked_for_the_addresses(desk: Desk) -> None:
-    """It does not know groups, and misses the one identity."""
+async def test_panel_says_that_an_older_loyalty_service_did_not_search_the_addresses(desk: Desk) -> None:
+    """It does not know groups, and complains of a missing identity."""
     desk.scripted.members = {}
     desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity")
     body = await desk.show(desk.add_customer(None, ("phone", PHONE)))
@@ -200,8 +200,8 @@ SILENT: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-async def test_panel_says_what_is_not_known_while_gorgias_does_not_say(desk: Desk, subtests: pytest.Subtests) -> None:
-    """It does not say that there is no member. An agent who knows the support ID can link all the same."""
+async def test_panel_says_what_is_unknown_without_gorgias_answer(desk: Desk, subtests: pytest.Subtests) -> None:
+    """The panel does not say that there is no member. An agent who knows the support ID can still link."""
     for name, (answer, cause) in SILENT.items():
         with subtests.test(name=name):
             ticket = desk.add_customer("a@example.com", ("phone", PHONE))
@@ -214,8 +214,8 @@ async def test_panel_says_what_is_not_known_while_gorgias_does_not_say(desk: Des
             assert (len(body["link_member"]), body["add_points"]) == (1, [])
 
 
-async def test_gorgias_that_fails_is_not_asked_where_the_email_finds_the_member(desk: Desk) -> None:
-    """As before there were other addresses: one call of the loyalty service."""
+async def test_gorgias_is_not_asked_if_the_email_finds_the_member(desk: Desk) -> None:
+    """One call of the loyalty service is enough, and Gorgias may be down."""
     desk.helpdesk.account.faults.set(Fault(kind="status", operation="*", status=500))
     desk.add_member("m-1", "a@example.com")
     body = await desk.show(desk.add_customer("a@example.com", ("phone", PHONE)))
@@ -224,7 +224,7 @@ async def test_gorgias_that_fails_is_not_asked_where_the_email_finds_the_member(
     assert (desk.helpdesk.requests, len(desk.scripted.snapshot_requests)) == ([], 1)
 
 
-async def test_addresses_are_asked_for_once_and_of_another_customer_anew(desk: Desk) -> None:
+async def test_addresses_are_asked_for_once_per_customer(desk: Desk) -> None:
     desk.add_member("m-1", PHONE)
     ticket = desk.add_customer(None, ("phone", PHONE))
     assert [(await desk.show(ticket))["status"] for _ in range(3)] == ["member"] * 3
@@ -235,8 +235,8 @@ async def test_addresses_are_asked_for_once_and_of_another_customer_anew(desk: D
     assert desk.helpdesk.requests == [f"GET /customers/{other}"]
 
 
-async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: Desk) -> None:
-    """A Gorgias that does not know that variable."""
+async def test_ticket_is_read_for_its_customer_if_the_call_names_none(desk: Desk) -> None:
+    """Such a Gorgias does not know the variable of the customer's id."""
     desk.add_member("m-1", PHONE)
     ticket = desk.add_customer("a@example.com", ("phone", PHONE))
     customer_id = desk.helpdesk.account.state.tickets[ticket].customer_id
@@ -246,10 +246,10 @@ async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: 
     desk.helpdesk.answer(f"GET /tickets/{ticket}", status=404)
     for ticket_id, status in (("None", "not_member"), (str(ticket), "unavailable")):
         body = await (await desk.gateway.get_widget("a@example.com", ticket_id=ticket_id, customer_id="")).json()
-        assert body["status"] == status  # the ticket may be somebody else's now, so nothing is remembered
+        assert body["status"] == status  # another customer may have the ticket now, so nothing is remembered
 
 
-async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> None:
+async def test_customer_with_an_impossible_id_is_unknown(desk: Desk) -> None:
     ticket = desk.add_customer(None)
     for customer_id in (0, 2**63, 10**30):
         desk.helpdesk.answer(f"GET /tickets/{ticket}", {"id": ticket, "customer": {"id": customer_id, "email": None}})
@@ -259,7 +259,7 @@ async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> N
 
 
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
-    """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
+    """The loyalty service may not search for all, or Gorgias lists more than are read."""
     desk.add_member("m-1", "x5@example.com")
     many: list[Channel] = [("email", f"x{number}@example.com") for number in range(6)]
     phones: list[Channel] = [("phone", f"+4219000000{number:02}") for number in range(60)]
@@ -271,7 +271,10 @@ async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
 
 
 async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
-    """Neither as the ticket's address nor as the customer's: mail through it is somebody else's."""
+    """Mail that comes through the shop's address is from another person.
+
+    It counts neither for the ticket nor the customer.
+    """
     store = InstallationStore(desk.shop.database, KEYS)
     await store.record_gorgias_addresses(desk.gateway.merchant_id, ["Hello@Shop.example"])
     desk.add_member("m-1", "hello@shop.example")
@@ -286,7 +289,7 @@ async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
 
 
 async def test_link_decides_before_every_address(desk: Desk) -> None:
-    """Gorgias is not asked, and TRIFFT for the linked member alone."""
+    """Gorgias is not asked, and TRIFFT only for the linked member."""
     desk.add_member("m-1", "a@example.com", "m-1")
     desk.add_member("m-2", "m-2")
     ticket = desk.add_customer("a@example.com", ("email", "b@example.com"))
@@ -299,8 +302,8 @@ async def test_link_decides_before_every_address(desk: Desk) -> None:
     assert desk.helpdesk.requests == []
 
 
-async def test_link_to_a_member_whom_trifft_does_not_know_is_told(desk: Desk) -> None:
-    """It does not go on to the addresses: the agent said who it is."""
+async def test_link_to_a_member_unknown_to_trifft_is_reported(desk: Desk) -> None:
+    """The addresses are not searched: the agent said who the member is."""
     desk.add_member("m-1", "a@example.com")
     ticket = desk.add_customer("a@example.com")
     await desk.link(ticket, "m-9")
@@ -309,8 +312,8 @@ async def test_link_to_a_member_whom_trifft_does_not_know_is_told(desk: Desk) ->
     assert (body["status"], body["summary"], len(body["linked"])) == ("not_member", said, 1)
 
 
-async def test_link_of_a_merged_customer_is_found_by_the_customer_who_is_left(desk: Desk) -> None:
-    """Once Gorgias says so: while the other customer is still there, their link is not this one's."""
+async def test_link_of_a_merged_customer_is_found_by_the_remaining_one(desk: Desk) -> None:
+    """Gorgias must report the merge: while the other customer exists, the link is theirs alone."""
     desk.add_member("m-1", "m-1")
     there, left = desk.add_customer(None, ("chat", "4f1a")), desk.add_customer("a@example.com", ("chat", "4f1a"))
     await desk.link(there, "m-1", ("chat", "4f1a"))
@@ -324,8 +327,8 @@ async def test_link_of_a_merged_customer_is_found_by_the_customer_who_is_left(de
     assert desk.helpdesk.requests == [f"GET /customers/{left_id}", f"GET /customers/{merged_id}"]
 
 
-async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
-    """Where they find nobody, the panel says that there may be a link."""
+async def test_addresses_count_while_our_database_is_gone(desk: Desk) -> None:
+    """If they find no member, the panel says that there may be a link."""
     desk.add_member("m-1", "a@example.com")
     ticket = desk.add_customer("a@example.com")
     await desk.show(ticket)
@@ -340,9 +343,9 @@ async def test_without_our_database_the_addresses_count(desk: Desk) -> None:
         await execute(desk.shop.database, "ALTER TABLE gone RENAME TO customer_links")
 
 
-async def test_trifft_that_fails_in_the_middle_is_told(desk: Desk, scripted: ScriptedLoyalty) -> None:
+async def test_failure_in_the_middle_of_a_search_is_reported(desk: Desk, scripted: ScriptedLoyalty) -> None:
     ticket = desk.add_customer(None, ("phone", PHONE))
-    scripted.members = {}  # then the script fails
+    scripted.members = {}  # now the script's failure is the answer
     body = await desk.show(ticket)
     said = "The customer's addresses could not be looked for: the loyalty service did not answer at 13:55."
     assert (body["status"], body["summary"]) == ("unavailable", f"This ticket has no e-mail. {said} {TAG}")
@@ -357,7 +360,7 @@ HAVE = st.dictionaries(st.sampled_from(["m-1", "m-2", "m-3"]), st.sets(st.sample
 async def test_panel_of_a_member_is_shown_only_to_a_customer_with_an_address_of_theirs(
     desk: Desk, members: dict[str, set[str]], email: str | None, channels: set[str]
 ) -> None:
-    """And it is the member whom the rule names: the ticket's e-mail, then all other e-mails, then all phones."""
+    """It is the member whom the rule names: the ticket's e-mail decides, then other e-mails, then phones."""
     desk.scripted.members = {"nobody@example.com": []}
     for member_id, addresses in members.items():
         desk.add_member(member_id, *addresses)

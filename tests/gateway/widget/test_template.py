@@ -1,4 +1,4 @@
-"""The template reads only what the view returns, and its buttons say what they send."""
+"""The template reads only fields that the view returns, and its buttons say what they send."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def render(variant: Variant, buttons: Buttons = Buttons()) -> dict[str, Any]:  #
 
 
 def make_full_view() -> View:
-    """Every list has an item."""
+    """Make a view with an item in every list."""
     award = make_award(until=NOW + timedelta(minutes=25))
     details = pb.Member(pending_points=50, recent_movements=[pb.Movement(change="100")])
     snapshot = make_snapshot(given_by_support=pb.SupportAwards(awards=[award]), member=details)
@@ -44,7 +44,7 @@ def make_full_view() -> View:
 
 
 def iter_read(node: Any, scope: Any, way: str = "") -> Iterator[tuple[str, bool]]:  # noqa: ANN401 - JSON
-    """Every path and `{{field}}` of a template, from the root, and whether its scope has it."""
+    """Yield every path and `{{field}}` of a template from the root, and whether its scope has it."""
     path = node.get("path", "")
     if path:
         way = f"{way}.{path}"
@@ -83,7 +83,7 @@ def test_template_reads_only_what_the_view_returns(variant: Variant, status: str
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_template_reads_only_what_is_there_in_each_item_of_a_list(variant: Variant) -> None:
+def test_template_reads_only_existing_fields_of_each_item_of_a_list(variant: Variant) -> None:
     view = msgspec.to_builtins(render_body(make_full_view()))
     assert [way for way, is_there in iter_read(render(variant, REMOVING), view) if not is_there] == []
 
@@ -144,7 +144,7 @@ def test_buttons_have_a_token_of_their_own_and_say_who_clicked_where(variant: Va
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_button_that_links_wants_the_support_id(variant: Variant) -> None:
+def test_button_that_links_asks_for_the_support_id(variant: Variant) -> None:
     token, support_id, *_ = list_parameters(find_buttons(variant)["Link to member"])
     assert (token["value"], token["editable"]) == ("{{link_token}}", False)
     assert support_id["label"] == "Support ID (the customer reads it in their app)"
@@ -156,7 +156,7 @@ def test_button_that_links_wants_the_support_id(variant: Variant) -> None:
     ("reasons", "label"),
     [((), "Reason"), (REASONS, "Reason (type the first letters: Late delivery, Damaged item, Goodwill)")],
 )
-def test_button_that_removes_points_wants_a_reason(variant: Variant, reasons: tuple[str, ...], label: str) -> None:
+def test_button_that_removes_points_asks_for_a_reason(variant: Variant, reasons: tuple[str, ...], label: str) -> None:
     deduct = find_buttons(variant, Buttons(reasons=reasons, removes_points=True))["Remove points"]
     assert deduct["action"]["url"] == f"https://edge.example{DEDUCT_ROUTE}"
     token, points, reason, note, *click = list_parameters(deduct)
@@ -178,7 +178,7 @@ def test_buttons_that_change_points_stand_together() -> None:
     assert labels[:3] == ["Add Loyalty Points", "Remove points", "Undo last award"]
 
 
-def test_buttons_stand_in_cards_of_their_own_that_come_and_go() -> None:
+def test_each_button_has_a_card_that_can_be_absent() -> None:
     [card] = render("list")["widgets"]
     assert "buttons" not in card["meta"]["custom"]
     lists = {node["path"]: node for node in card["widgets"] if node["type"] == "list"}

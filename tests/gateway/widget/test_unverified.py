@@ -1,4 +1,4 @@
-"""A shop whose points were not proven: the panel shows data and no buttons, a press is told why."""
+"""A shop whose points were not proven: the panel shows data without buttons, and a press gets the reason."""
 
 import grpc
 import msgspec
@@ -28,13 +28,13 @@ def test_panel_shows_the_member_one_sentence_and_no_button() -> None:
     assert render(make_snapshot(), is_unverified=False).add_points
 
 
-def test_panel_of_a_member_who_gets_no_points_names_that_only() -> None:
+def test_panel_of_a_member_who_gets_no_points_gives_only_that_reason() -> None:
     blocked = make_snapshot()
     blocked.member.status = pb.MEMBER_STATUS_BLOCKED
     assert "verified" not in render(blocked).summary
 
 
-def test_panel_with_old_data_says_both_and_once_whom_to_tell() -> None:
+def test_panel_with_old_data_gives_both_reasons_and_the_advice_once() -> None:
     old = render(make_snapshot(stale_reason=pb.PROVIDER_TIMEOUT)).summary
     refused = render(make_snapshot(stale_reason=pb.PROVIDER_CREDENTIALS)).summary
     assert old.startswith("OLD DATA: ")
@@ -54,7 +54,7 @@ def test_panel_with_old_data_says_both_and_once_whom_to_tell() -> None:
 def test_shop_is_unverified_only_where_the_loyalty_service_says_so(
     *, state: pb.VerificationState.ValueType, is_unverified: bool
 ) -> None:
-    """One of an older release does not, and takes the press."""
+    """An older release does not say so, and takes the press."""
     merchant = pb.Merchant(time_zone="UTC", locale="en", verification=pb.Verification(state=state))
     assert parse_shop(merchant).is_unverified is is_unverified
 
@@ -66,7 +66,7 @@ async def test_widget_of_a_shop_that_is_not_verified_has_no_button(gateway: Gate
     assert (body["status"], body["add_points"], body["award_token"]) == ("member", [], "not-verified")
 
 
-async def test_press_of_a_panel_from_before_is_told_why(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
+async def test_press_of_an_older_panel_gets_the_reason(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
     scripted.award = Failure(grpc.StatusCode.FAILED_PRECONDITION, "MERCHANT_UNVERIFIED")
     before = await (await gateway.press()).json()
     conservative = await (await gateway.press(award_token="not-verified")).json()

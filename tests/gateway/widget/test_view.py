@@ -1,4 +1,4 @@
-"""What agents read of a member, and where there is none."""
+"""What agents read about a member, and without one."""
 
 import re
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def make_snapshot(**changes: Any) -> pb.Snapshot:  # noqa: ANN401 - any field of
 
 
 def read(view: View, key: str) -> str:
-    """What the panel says of one field of the member."""
+    """Read one field of the member in the panel."""
     return view.member[0][key]
 
 
@@ -69,7 +69,7 @@ def make_error(reason: str, **metadata: str) -> LoyaltyCallError:
 
 
 def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime) -> View:
-    """The panel of a search by the ticket's e-mail alone."""
+    """Render the panel of a search by the ticket's e-mail only."""
     finding = Finding(customer=Customer(email), email=TicketEmail.ASKED, error=error)
     if error.reason == "MEMBER_NOT_FOUND":
         finding = Finding(customer=Customer(email), email=TicketEmail.NOBODYS, nobody=error)
@@ -77,7 +77,7 @@ def render_error(error: LoyaltyCallError, email: str, shop: Shop, now: datetime)
 
 
 def make_views() -> dict[str, View]:
-    """One for every status."""
+    """Make one view for every status."""
     blocked = make_snapshot()
     blocked.member.status = pb.MEMBER_STATUS_BLOCKED
     return {
@@ -130,7 +130,7 @@ def test_view_has_the_status_of_its_case(status: str) -> None:
 
 
 def test_flat_rows_are_the_member_rows() -> None:
-    """Both shapes of the answer say the same."""
+    """Both shapes of the answer have the same values."""
     view = make_views()["member"]
     body = render_body(view)
     assert {name: body[name] for name in view.member[0]} == view.member[0]
@@ -146,13 +146,13 @@ def test_flat_rows_are_the_member_rows() -> None:
         ("unavailable", "TRIFFT did not answer at 14:07. Add or remove a tag, then try again."),
     ],
 )
-def test_summary_says_what_is_the_matter(status: str, summary: str) -> None:
+def test_summary_describes_each_status(status: str, summary: str) -> None:
     assert make_views()[status].summary == summary
 
 
 @pytest.mark.parametrize("status", ["not_member", "ambiguous", "no_identity", "unavailable"])
 def test_without_a_member_there_are_no_rows_and_no_token_of_a_member(status: str) -> None:
-    """What stands in its place tells the button's answer that there is none, where that is known."""
+    """Where a token would stand, a word tells the button why there is none, if that is known."""
     view = make_views()[status]
     assert (view.add_points, view.member, view.support_awards, view.undo, view.coupon_list) == ((), (), (), (), ())
     words = {
@@ -189,7 +189,7 @@ def test_not_member_says_when_it_was_asked() -> None:
     assert render_error(error, EMAIL, SHOP, NOW).as_of == "Mon 23 Nov 2026, 13:55 CET"
 
 
-def test_wallet_and_tier_that_are_off_are_said() -> None:
+def test_wallet_and_tier_that_are_off_are_named() -> None:
     snapshot = make_snapshot()
     snapshot.member.ClearField("wallet")
     snapshot.member.ClearField("tier")
@@ -207,7 +207,7 @@ def test_wallet_and_tier_that_are_off_are_said() -> None:
         ("\u202eevil\n", "TRIFFT says this member is 'evil'. Points cannot be added here."),
     ],
 )
-def test_status_that_is_not_known_is_told_in_trifft_s_word(word: str, summary: str) -> None:
+def test_unknown_status_is_shown_in_trifft_s_word(word: str, summary: str) -> None:
     snapshot = make_snapshot()
     snapshot.member.status, snapshot.member.status_word = pb.MEMBER_STATUS_UNKNOWN, word
     view = render_member(snapshot, "token", SHOP, NOW)
@@ -233,7 +233,7 @@ def test_status_that_is_not_known_is_told_in_trifft_s_word(word: str, summary: s
         ),
     ],
 )
-def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType, summary: str, points: str) -> None:
+def test_unknown_balance_is_never_shown_as_zero(state: pb.WalletState.ValueType, summary: str, points: str) -> None:
     snapshot = make_snapshot()
     snapshot.member.ClearField("wallet")
     snapshot.member.wallet_state = state
@@ -242,7 +242,7 @@ def test_balance_that_is_not_known_is_never_zero(state: pb.WalletState.ValueType
     assert bool(view.add_points) == (state == pb.WALLET_STATE_UNREADABLE)
 
 
-def test_coupons_that_cannot_be_read_are_never_none() -> None:
+def test_unreadable_coupons_are_never_shown_as_none() -> None:
     snapshot = make_snapshot(coupons_unreadable=True)
     del snapshot.coupons[:]
     view = render_member(snapshot, "token", SHOP, NOW)
@@ -267,7 +267,7 @@ ODD_TEXTS = st.text() | st.text(st.sampled_from(f"a1א٣ש \n\u2028\u2029\x1c\x8
 
 
 def iter_lines(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """What agents read of an answer. A link is none of it, and some texts have a line for each item."""
+    """Yield the lines that agents read in an answer. Links are not read, and some texts have one line per item."""
     if isinstance(node, dict):
         for name, value in node.items():
             if isinstance(value, str) and name.endswith("_text"):
@@ -325,7 +325,7 @@ SNAPSHOTS = st.builds(
 
 
 @given(SNAPSHOTS, st.sampled_from(["Europe/Bratislava", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12"]))
-def test_whatever_the_loyalty_service_says_is_shown(snapshot: pb.Snapshot, zone: str) -> None:
+def test_any_answer_of_the_loyalty_service_is_shown(snapshot: pb.Snapshot, zone: str) -> None:
     shop = Shop(zone=ZoneInfo(zone), locale=babel.Locale("en"))
     view = render_member(snapshot, "token", shop, NOW)
     assert msgspec.json.encode(render_body(view))
@@ -384,11 +384,15 @@ def test_summary_and_row_say_the_same_number(exact: str, points: str, words: str
         ("2027-01-01T00:00:00Z", "UTC", "31 Dec 2026"),
         ("2027-03-01T05:00:00Z", "America/New_York", "28 Feb 2027"),
         ("2026-12-31T10:00:00Z", "Pacific/Kiritimati", "31 Dec 2026"),
-        ("2026-04-23T22:00:00Z", "Africa/Cairo", "23 Apr 2026"),  # 01:00: this day has no midnight
+        (
+            "2026-04-23T22:00:00Z",
+            "Africa/Cairo",
+            "23 Apr 2026",
+        ),  # midnight does not exist on this day, which begins at 01:00
         ("2026-04-23T22:00:01Z", "Africa/Cairo", "24 Apr 2026"),
     ],
 )
-def test_what_ends_at_midnight_ends_the_day_before(end: str, zone: str, day: str) -> None:
+def test_coupon_that_ends_at_midnight_ends_the_day_before(end: str, zone: str, day: str) -> None:
     shop = Shop(zone=ZoneInfo(zone), locale=babel.Locale("en"))
     snapshot = make_snapshot()
     snapshot.coupons[0].expire_time.FromDatetime(datetime.fromisoformat(end))
@@ -454,7 +458,7 @@ def test_echo_is_cut_between_characters() -> None:
         ("CALLER_UNKNOWN", "the loyalty service refused our access"),
     ],
 )
-def test_where_an_agent_can_do_nothing_the_panel_says_whom_to_tell(reason: str, failure: str) -> None:
+def test_panel_says_whom_to_tell_if_the_agent_can_do_nothing(reason: str, failure: str) -> None:
     rest = "You cannot fix this. Please tell your administrator."
     view = render_unavailable(reason, SHOP, NOW)
     assert view.summary == f"No loyalty data: {failure} at 14:07. {rest}"
@@ -469,14 +473,14 @@ def test_where_an_agent_can_do_nothing_the_panel_says_whom_to_tell(reason: str, 
 @pytest.mark.parametrize(
     "reason", ["PROVIDER_TIMEOUT", "PROVIDER_THROTTLED", "STORE_UNAVAILABLE", "LOYALTY_TIMEOUT", ""]
 )
-def test_where_trying_again_can_help_the_panel_says_how(reason: str) -> None:
+def test_panel_says_how_to_try_again_if_that_can_help(reason: str) -> None:
     summary = render_unavailable(reason, SHOP, NOW).summary
     assert summary.endswith(" at 14:07. Add or remove a tag, then try again.")
     assert summary[0].isupper()
 
 
-def test_points_are_offered_where_they_can_be_added() -> None:
-    """With old data, too, while TRIFFT may answer again: the press asks it."""
+def test_points_are_offered_if_they_can_be_added() -> None:
+    """They are offered with old data, too, while TRIFFT may answer again: the press asks it."""
     views = make_views()
     stale = render_member(make_snapshot(stale_reason=pb.PROVIDER_TIMEOUT), "token", SHOP, NOW)
     assert [row.award_token for row in [*views["member"].add_points, *stale.add_points]] == ["token", "token"]

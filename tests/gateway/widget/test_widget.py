@@ -27,7 +27,7 @@ WARM_REQUESTS, HOUR_S = 50, 3600.0
 
 
 async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """What the agent sees, asked for as of a second ago, with the service's own key."""
+    """The gateway asks with its own key for data that is at most a second old, and the agent sees it."""
     scripted.snapshot = make_snapshot()
     response = await gateway.get_widget()
     body = await response.json()
@@ -41,10 +41,10 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert scripted.authorizations == {"Bearer inner-key"}
 
 
-async def test_widget_that_is_warm_asks_no_database(
+async def test_widget_with_warm_memory_asks_no_database(
     folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What asks each few seconds, whether or not there are requests, does not do so here."""
+    """Work that runs every few seconds without any request is switched off here."""
     for name in ("events.service.FLUSH_INTERVAL_S", "installation.credentials.BELIEVED_S", "links.service._REMEMBER_S"):
         monkeypatch.setattr(f"gateway.{name}", HOUR_S)
     monkeypatch.setattr("gateway.app.open_outbox", partial(open_outbox, poll_s=HOUR_S))
@@ -55,7 +55,7 @@ async def test_widget_that_is_warm_asks_no_database(
             return any(statement.startswith("DELETE FROM ticket_notes") for statement, _ in noted)
 
         await gateway.get_widget()
-        await wait_until(has_begun)  # that is the last that it asks by itself at its start
+        await wait_until(has_begun)  # this is the last query that the gateway makes at its start
         noted.clear()
         for _ in range(WARM_REQUESTS):
             response = await gateway.get_widget()
@@ -121,7 +121,7 @@ async def test_widget_without_an_award_to_undo_has_no_undo(gateway: Gateway, scr
 async def test_widget_credential_in_the_header(
     gateway: Gateway, scripted: ScriptedLoyalty, *, url_has_it: bool
 ) -> None:
-    """Somebody may have taken it out of the URL: the e-mail is read all the same."""
+    """An operator may have removed it from the URL. The e-mail is read all the same."""
     scripted.snapshot = make_snapshot()
     url = gateway.make_widget_url("jana@example.com")
     response = await gateway.session.get(
@@ -165,7 +165,7 @@ NO_ADDRESS = (
 NO_IDENTITIES: list[str] = ["", "None", "%20", "{{ticket.customer.email}}", "%7B%7Bticket.customer.email%7D%7D"]
 
 
-async def test_widget_without_identity_asks_nobody(
+async def test_widget_without_identity_asks_the_loyalty_service_nothing(
     gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
     helpdesk.answer(CUSTOMER, NO_CHANNELS)
@@ -194,7 +194,7 @@ IDENTITIES: list[str] = [
 async def test_widget_answers_200_for_every_identity_in_http(
     gateway: Gateway, scripted: ScriptedLoyalty, helpdesk: Helpdesk, subtests: pytest.Subtests
 ) -> None:
-    """What may be another's address in another reading is asked of Gorgias."""
+    """Gorgias is asked about text that may also be read as another person's address."""
     helpdesk.answer(CUSTOMER, NO_CHANNELS)
     for email in IDENTITIES:
         with subtests.test(email=email):
@@ -206,20 +206,20 @@ async def test_widget_answers_200_for_every_identity_in_http(
 
 
 async def test_widget_many_requests_in_one_go_are_all_answered(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """More than the server wants to have queued."""
+    """There are more requests than the server queues by itself."""
     scripted.snapshot = make_snapshot()
     one = make_head(gateway, "x@example.com")
     assert await send(gateway, one.encode() * 300, answers=300) == [200] * 300
 
 
 def make_head(gateway: Gateway, email: str) -> str:
-    """A request as a sender writes it that encodes nothing."""
+    """Make a request as a sender without any encoding writes it."""
     target = gateway.make_widget_url(email).removeprefix(gateway.url)
     return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
-    """Send bytes as they are, and read so many answers."""
+    """Send these bytes, and read so many answers."""
     host, port = gateway.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(data)
@@ -237,7 +237,7 @@ async def send(gateway: Gateway, data: bytes, *, answers: int) -> list[int]:
 PLUSES: list[str] = ["a+b@example.com", "a%2Bb%40example.com"]
 
 
-async def test_widget_plus_is_a_plus_however_it_was_sent(
+async def test_widget_reads_a_plus_in_any_encoding(
     gateway: Gateway, scripted: ScriptedLoyalty, subtests: pytest.Subtests
 ) -> None:
     for arrived in PLUSES:
@@ -294,7 +294,7 @@ async def test_widget_failure_is_a_200_with_a_sentence(
 async def test_widget_loyalty_service_gone(
     own_gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
-    """And so the shop's zone is not known: the time says which zone it is in."""
+    """The shop's zone is unknown then, so the time names its zone."""
     await loyalty[2].stop(None)
     response = await own_gateway.get_widget()
     body = await response.json()
@@ -307,7 +307,7 @@ async def test_widget_loyalty_service_gone(
 async def test_widget_loyalty_service_hangs(
     folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
-    """The answer comes at the read's deadline, while the other end still holds the call."""
+    """The answer comes at the read's deadline, while the loyalty service still holds the call."""
     scripted, target, _ = loyalty
     scripted.snapshot = release = asyncio.Event()
     async with run_gateway(folder, target, read_timeout_s=0.2) as gateway:
@@ -328,7 +328,7 @@ async def test_logs_name_nobody(gateway: Gateway, scripted: ScriptedLoyalty) -> 
     assert gateway.credential not in written
 
 
-async def test_metrics_count_what_the_widget_said(
+async def test_metrics_count_widgets_by_status(
     own_gateway: Gateway, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server]
 ) -> None:
     loyalty[0].snapshot = make_snapshot()

@@ -1,4 +1,4 @@
-"""How every refusal reads, whatever its reason: short, in plain words, what happened first."""
+"""Every refusal is short and in plain words, and begins with what happened."""
 
 import re
 from typing import Any
@@ -83,7 +83,7 @@ def test_member_who_may_get_no_points_is_told_why(reason: str, metadata: dict[st
         ("soon", ""),
     ],
 )
-def test_award_in_doubt_says_since_when(attempt_time: str, started: str) -> None:
+def test_award_in_doubt_names_its_start(attempt_time: str, started: str) -> None:
     error = make_error("AWARD_IN_DOUBT", {"award_id": "A-10482", "attempt_time": attempt_time})
     checking = f"We are still checking award A-10482 for this customer{started}. This can take 20 minutes or more."
     note = say_note_place("4718", "4711")
@@ -95,7 +95,7 @@ def test_award_in_doubt_says_since_when(attempt_time: str, started: str) -> None
 
 @pytest.mark.parametrize("reason", [*HTTP_STATUS, "A_REASON_OF_NEXT_YEAR"])
 def test_who_can_help_is_one_of_three(reason: str) -> None:
-    """The agent, by a tag or by waiting; a manager; an administrator: and then a tag is no advice."""
+    """The agent can help by a tag or by waiting. If a manager or an administrator must help, a tag is no advice."""
     error = make_error(reason, {"award_id": "A-7"})
     for message in (say_award_refusal(error, DEFAULT_SHOP, NOW), say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW)):
         sentences = message.lower()
@@ -144,7 +144,7 @@ def test_member_without_a_name_is_called_by_support_id(name: str, support_id: st
         ),
     ],
 )
-def test_points_that_were_added_say_why_and_what_the_balance_shows(fields: dict[str, Any], message: str) -> None:
+def test_answer_about_added_points_explains_the_balance(fields: dict[str, Any], message: str) -> None:
     assert say_award(make_response(APPLIED, **fields), "", None, DEFAULT_SHOP, NOW) == message
 
 
@@ -158,14 +158,14 @@ def test_points_that_were_added_say_why_and_what_the_balance_shows(fields: dict[
         ),
     ],
 )
-def test_undo_that_comes_again_says_that_it_is_done(fields: dict[str, Any], message: str) -> None:
+def test_repeated_undo_says_that_it_is_done(fields: dict[str, Any], message: str) -> None:
     reversal = make_reversal(APPLIED, replayed=True, **fields)
     assert say_undo(reversal, DEFAULT_SHOP, NOW) == message
 
 
 @given(st.sampled_from(sorted(HTTP_STATUS)), st.dictionaries(st.sampled_from(_METADATA_KEYS), st.text(max_size=12)))
 def test_details_that_cannot_be_read_are_left_out(reason: str, metadata: dict[str, str]) -> None:
-    """A newer loyalty service may say more, less, or otherwise: the agent is answered all the same."""
+    """A newer loyalty service may send other details. The agent gets an answer all the same."""
     error = make_error(reason, metadata)
     assert say_award_refusal(error, DEFAULT_SHOP, NOW).startswith("Not added")
     assert say_undo_refusal(error, "A-7", DEFAULT_SHOP, NOW).startswith("Not undone")

@@ -1,4 +1,4 @@
-"""What agents read of a member's points to come, birthday and last movements."""
+"""What agents read about a member's coming points, birthday and last movements."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +67,7 @@ END = make_time(12, 31, 23)  # midnight in Bratislava
         ),
     ],
 )
-def test_detail_is_a_line_where_there_is_one(fields: dict[str, Any], lines: list[str]) -> None:
+def test_each_existing_detail_is_a_line(fields: dict[str, Any], lines: list[str]) -> None:
     assert list_detail_lines(make_member(**fields), SHOP) == lines
 
 
@@ -87,7 +87,7 @@ def test_movement_is_one_line(movement: pb.Movement, line: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["", "many", "NaN", "Infinity", "1E+999999", "9" * 5000])
-def test_movement_whose_change_is_no_number_is_left_out(change: str) -> None:
+def test_movement_with_an_unreadable_change_is_left_out(change: str) -> None:
     movements = [make_movement(change), make_movement()]
     assert list_movement_lines(make_member(recent_movements=movements), SHOP) == ["+100: Order 1001"]
 

@@ -1,4 +1,4 @@
-"""The limits of a shop: one table, which the sentences, the buttons and the operator's options follow."""
+"""The limits of a shop, in one table that sentences, buttons and operator's options use."""
 
 import pytest
 
@@ -27,13 +27,11 @@ def test_every_limit_has_its_option() -> None:
         (pb.Merchant(max_points_per_agent_day=40, max_points_per_deduction=50), 40, 40),
     ],
 )
-def test_most_of_one_press_is_the_least_of_the_limits_that_apply(
-    merchant: pb.Merchant, added: int, removed: int
-) -> None:
+def test_most_of_one_press_is_the_lowest_limit_that_applies(merchant: pb.Merchant, added: int, removed: int) -> None:
     limits = parse_limits(merchant)
     assert (limits.find_most(debit=False), limits.find_most(debit=True)) == (added, removed)
     assert limits.allows_deductions == (removed > 0)
 
 
-def test_shop_that_says_nothing_has_the_defaults_of_the_contract() -> None:
+def test_shop_without_own_limits_has_the_defaults_of_the_contract() -> None:
     assert Limits().find_most(debit=False) == parse_limits(pb.Merchant()).find_most(debit=False) == 500

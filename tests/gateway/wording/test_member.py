@@ -1,4 +1,4 @@
-"""The fields of a member: one list, which the template, the panel and the operator's commands follow."""
+"""The fields of a member, in one list that the template, the panel and the operator's commands use."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -35,14 +35,14 @@ def test_every_field_is_shown_to_operators_and_to_scripts() -> None:
         assert scripted[field.key] == field.read(snapshot.member)
 
 
-def test_operators_read_who_it_is_then_the_status_and_what_may_be_long_last() -> None:
+def test_operators_read_name_and_status_first_and_long_fields_last() -> None:
     titles = [title for title, _ in list_fields(make_snapshot(), SHOP.zone)]
     others = [field.label for field in MEMBER_FIELDS if field.key not in {"full_name", "support_id", "segments"}]
     expected = ["Full name", "Referral / support ID", "Status", *others, "Segments", "Coupon"]
     assert titles[: len(expected)] == expected
 
 
-def test_field_that_is_not_there_is_a_dash_and_null() -> None:
+def test_absent_field_is_a_dash_and_null() -> None:
     member = pb.Member(member_id="m")
     said = {field.key: field.render(member, SHOP) for field in MEMBER_FIELDS}
     assert said == dict.fromkeys(said, "–") | {"points": "Switched off", "tier": "No tier"}

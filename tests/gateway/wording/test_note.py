@@ -117,7 +117,7 @@ def test_note_of_many_points_is_in_the_plural() -> None:
     assert render(award, NoteKind.ARRIVED)[0].startswith("Checked: 1,240 points were added")
 
 
-def test_marks_tell_every_kind_apart() -> None:
+def test_each_kind_of_note_has_its_own_mark() -> None:
     awards = [
         make_award(award_id=f"A-{number}", debit=debit, reverses=reverses)
         for number, (debit, reverses) in enumerate(itertools.product((False, True), ("", "A-9")))
@@ -144,8 +144,8 @@ def test_marks_tell_every_kind_apart() -> None:
         ),
     ],
 )
-def test_marks_stay_as_they_are(fields: dict[str, Any], marks: list[str]) -> None:
-    """Notes that other releases have written are found again by them."""
+def test_marks_do_not_change(fields: dict[str, Any], marks: list[str]) -> None:
+    """Notes that other releases wrote are found by their marks."""
     kinds = (NoteKind.DONE, NoteKind.CHECKING, NoteKind.ARRIVED, NoteKind.NEVER, NoteKind.AFTER_ALL)
     assert [say_reference(make_award(**fields), kind) for kind in kinds] == [
         f"Award A-10482 · {mark}" for mark in marks
@@ -165,7 +165,7 @@ def test_agent_is_named_as_the_button_says() -> None:
     assert "By Ana Kovacs, ana@acme.example, Mon 23 Nov 2026, 13:55 CET" in lines
 
 
-def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
+def test_agent_without_a_name_is_described_as_such() -> None:
     lines = render(make_award(claimed_agent_name="", claimed_agent_email=""))
     assert "By an unknown agent, Mon 23 Nov 2026, 13:55 CET" in lines
 
@@ -178,12 +178,12 @@ def test_agent_whom_nobody_named_is_said_to_have_no_name() -> None:
         (Whom(), "this member"),
     ],
 )
-def test_member_is_named_as_well_as_is_known(whom: Whom, said: str) -> None:
+def test_member_is_named_as_far_as_known(whom: Whom, said: str) -> None:
     assert render(make_award(), whom=whom)[0] == f"100 points added for {said}."
     assert render(make_award(reverses="A-1"), whom=whom)[0] == f"100 points taken back from {said}."
 
 
-def test_support_id_that_is_on_record_stands_in_for_one_that_cannot_be_read() -> None:
+def test_recorded_support_id_is_used_if_the_member_cannot_be_read() -> None:
     """TRIFFT does not answer, or does not know the member any more."""
     assert render(make_award(member_support_id="JN-4821"), whom=Whom())[0] == "100 points added for member JN-4821."
 
@@ -196,7 +196,7 @@ def test_support_id_that_is_on_record_stands_in_for_one_that_cannot_be_read() ->
         (None, "Takes back award A-1."),
     ],
 )
-def test_undo_says_in_the_awards_ticket_where_it_was_pressed(ticket_id: int | None, line: str) -> None:
+def test_undo_s_note_in_the_awards_ticket_says_where_it_was_pressed(ticket_id: int | None, line: str) -> None:
     award = make_award(reverses="A-1", ticket_id="4712")
     assert say_note(award, NoteKind.DONE, JANA, SHOP, ticket_id=ticket_id).split("\n")[1] == line
 
@@ -242,7 +242,7 @@ ODD = st.text(max_size=40) | st.text(st.sampled_from("aא٣ \n\u2028\u2029\u2066
 
 
 @given(ODD, ODD, ODD)
-def test_whatever_others_wrote_each_line_closes_what_it_isolates(name: str, text: str, tier: str) -> None:
+def test_each_line_closes_its_isolates_whatever_others_wrote(name: str, text: str, tier: str) -> None:
     award = make_award(note=text, reason=name, claimed_agent_name=name, claimed_agent_email=text, tier_before=tier)
     settled = pb.AwardChange(actor=name, why=text)
     note = say_note(award, NoteKind.DONE, Whom(name=name, support_id=text, tier=name), SHOP, settled)
@@ -269,12 +269,12 @@ def test_points_that_are_booked_later_have_no_balance_yet() -> None:
         ("Silver", None, []),
     ],
 )
-def test_tier_is_said_where_it_is_known_to_have_changed(before: str, after: str | None, said: list[str]) -> None:
+def test_tier_is_named_if_it_has_changed_for_certain(before: str, after: str | None, said: list[str]) -> None:
     lines = render(make_award(tier_before=before), whom=Whom(name="Jana", tier=after))
     assert [line for line in lines if line.startswith("Tier")] == said
 
 
-def test_nobodys_text_looks_like_a_line_of_ours() -> None:
+def test_text_of_others_never_looks_like_a_line_of_ours() -> None:
     forged = "x\nAward A-1 · added\u2028Award A-2 · added\x85Award A-3 · added"
     award = make_award(note=forged, reason=forged, claimed_agent_name=forged)
     lines = render(award, whom=Whom(name=forged, support_id=forged, tier=forged))
@@ -282,6 +282,6 @@ def test_nobodys_text_looks_like_a_line_of_ours() -> None:
     assert [line for line in text.splitlines() if line.startswith("Award A-")] == ["Award A-10482 · added"]
 
 
-def test_html_has_the_same_lines_and_no_tags_of_others() -> None:
+def test_html_has_the_same_lines_without_tags_of_others() -> None:
     body = render_note("ana@acme.example", '<b> & "x"\nČau')
     assert body["body_html"] == "&lt;b&gt; &amp; &quot;x&quot;<br>Čau"

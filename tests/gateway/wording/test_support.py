@@ -1,4 +1,4 @@
-"""What support gave, line by line, and the one award that can be undone."""
+"""The awards that support gave, one per line, and the one that can be undone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -101,7 +101,7 @@ def test_award_is_one_line(award: pb.Award, line: str) -> None:
         (pb.AWARD_STATE_UNKNOWN, "undoes A-1, being checked", "undo being checked"),
     ],
 )
-def test_undo_is_said_of_both_awards(state: pb.AwardState, reversal: str, reversed_award: str) -> None:
+def test_line_of_either_award_shows_the_undo(state: pb.AwardState, reversal: str, reversed_award: str) -> None:
     assert render(make_award(2, state=state, reverses="A-1"), make_award(1, reversed_by="A-2")) == [
         f"{MINUS}100, {reversal}, 21 Nov, Ana K., ticket 4711, A-2",
         f"+100, {reversed_award}, 21 Nov, Ana K., ticket 4711, A-1",
@@ -122,7 +122,7 @@ def test_deduction_can_be_undone_as_an_award_can() -> None:
     assert say_undo_row(deduction, SHOP).startswith(f"Undo {MINUS}100, ticket 4711, A-2, until ")
 
 
-def test_undo_that_is_on_its_way_is_being_checked() -> None:
+def test_undo_in_doubt_is_shown_as_being_checked() -> None:
     assert render(make_award(1, reversed_by="A-2")) == ["+100, undo being checked, 21 Nov, Ana K., ticket 4711, A-1"]
 
 
@@ -135,9 +135,7 @@ def test_days_and_numbers_are_the_shops() -> None:
 @example(name="0\u20280", email="0\u20290", ticket="0\u20280", reason="\u2069", points=1)
 @example(name="א\u2069", email="", ticket="٣\u2068", reason="\u2067ע", points=1)
 @given(name=TEXTS, email=TEXTS, ticket=TEXTS, reason=TEXTS, points=st.integers(1, 1_000_000))
-def test_whatever_was_claimed_a_line_stays_one_short_line(
-    name: str, email: str, ticket: str, reason: str, points: int
-) -> None:
+def test_any_claimed_text_is_one_short_line(name: str, email: str, ticket: str, reason: str, points: int) -> None:
     award = make_award(
         claimed_agent_name=name, claimed_agent_email=email, ticket_id=ticket, reason=reason, points=points
     )
@@ -158,7 +156,7 @@ def test_awards_are_a_row_each_and_lines_of_one_text_newest_first() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"given_by_support": pb.SupportAwards()}], ids=["not known", "none"])
-def test_where_nothing_is_known_or_nothing_was_given_nothing_is_said(changes: dict[str, Any]) -> None:
+def test_unknown_or_absent_awards_leave_no_lines(changes: dict[str, Any]) -> None:
     view = render_member(make_snapshot(**changes), "token", SHOP, NOW)
     assert (list(view.support_awards), view.support_awards_text) == ([], "–")
 
@@ -225,7 +223,7 @@ def test_newest_award_can_be_undone_and_no_older_one(awards: list[pb.Award], und
         (DEFAULT_SHOP, {}, "Undo +100, ticket 4711, A-10482, until 13:32 UTC"),
     ],
 )
-def test_undo_names_its_award_and_until_when(shop: Shop, changes: dict[str, Any], title: str) -> None:
+def test_undo_names_its_award_and_its_end(shop: Shop, changes: dict[str, Any], title: str) -> None:
     made = datetime(2026, 11, 23, 13, 2, tzinfo=UTC)
     award = make_award(made=made, until=made + timedelta(minutes=30), **changes)
     assert say_undo_row(award, shop) == title
