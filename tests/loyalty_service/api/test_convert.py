@@ -1,4 +1,4 @@
-"""The domain's values as messages."""
+"""The domain's values as messages of the API."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -92,7 +92,7 @@ def test_snapshot_with_everything_loses_nothing() -> None:
 
 
 def test_every_field_of_a_panel_is_written() -> None:
-    """A member and a coupon are written field by field: a new field needs its line."""
+    """A member and a coupon are written field by field, so a new field needs its own line."""
     venue, tier = Venue(venue_id="v", display_name="Venue"), Tier(tier_id="gold", display_name="Gold")
     segments, expire_time = (Segment(slug="vip", display_name="VIP"),), NOON
     details: dict[str, Any] = {
@@ -126,7 +126,7 @@ def test_every_field_of_a_panel_is_written() -> None:
     assert (movement.change, movement.create_time.ToDatetime(UTC), movement.note) == ("-40.5", NOON, "Coffee")
 
 
-def test_what_a_member_lacks_is_absent() -> None:
+def test_absent_values_of_a_member_are_absent() -> None:
     member = make_member(wallet=NoBalance.DISABLED, support_id="", full_name="")
     held = HeldSnapshot(snapshot=Snapshot(member=member, coupons=(), fetch_time=NOON), stale_reason=None)
 
@@ -139,9 +139,7 @@ def test_what_a_member_lacks_is_absent() -> None:
 
 
 @pytest.mark.parametrize(("support_awards", "is_told"), [(None, False), ((), True)])
-def test_what_support_gave_is_absent_only_when_it_is_not_known(
-    support_awards: tuple[()] | None, *, is_told: bool
-) -> None:
+def test_support_awards_are_absent_only_if_unknown(support_awards: tuple[()] | None, *, is_told: bool) -> None:
     snapshot = Snapshot(member=make_member(), coupons=(), fetch_time=NOON, support_awards=support_awards)
 
     message = write_snapshot(HeldSnapshot(snapshot=snapshot, stale_reason=None), ACME)

@@ -1,4 +1,4 @@
-"""The table of errors, against all classes and all reasons: one that is not mapped fails here."""
+"""The table of errors is compared with all classes and all reasons: one that is not mapped fails here."""
 
 import re
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_status_carries_what_the_error_knows(error: errors.LoyaltyError) -> None
 
 
 def test_proto_says_the_same_code_in_the_comment_of_each_reason() -> None:
-    """What callers read is what they get."""
+    """Callers read this code there, and get it."""
     proto = Path(pb.__file__).with_name("loyalty.proto")
     found = re.findall(r"((?:^ *// .*\n)+) *([A-Z_]+) = \d+;", proto.read_text(encoding="utf-8"), re.MULTILINE)
     comments = {name: comment.strip().removeprefix("// ") for comment, name in found}

@@ -1,4 +1,4 @@
-"""The ledger's statements are tried on both engines."""
+"""The ledger's statements run on both engines."""
 
 import pytest
 
@@ -18,5 +18,5 @@ def book(each_open: KeptDatabase) -> Book:
 
 @pytest.fixture
 def sqlite_book(open_sqlite: KeptDatabase) -> Book:
-    """For what is the same on either engine."""
+    """A book for behaviour that is the same on both engines."""
     return Book(open_sqlite.database)

@@ -1,4 +1,4 @@
-"""What the ledger is to do, in plain words: a model that a test holds it against."""
+"""What the ledger must do, in a few lines: a test compares the ledger with this model."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ DOUBT, GIVEN = {"pending", "unknown"}, {"pending", "unknown", "applied"}
 
 
 class Entry(msgspec.Struct):
-    """An award, or a deduction, of the model. `attempts`: an opening each."""
+    """An award, or a deduction, of the model. `attempts`: one opening each."""
 
     request: AwardRequest
     attempts: list[Opening]
@@ -23,7 +23,7 @@ class Entry(msgspec.Struct):
 
 
 class Model:
-    """Numbers are places in `entries`, from 1. `answered`: with which a request was, though they are others'."""
+    """Numbers are places in `entries`, from 1. `answered`: other requests' awards that answered a request."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -34,7 +34,7 @@ class Model:
         return found[0] if found else None
 
     def sum_points(self, **fields: str | bool) -> int:
-        """Of all awards that count and have these values."""
+        """Sum the points of all counting awards with these values."""
         counted = [
             entry
             for number, entry in enumerate(self.entries, 1)
@@ -46,9 +46,9 @@ class Model:
         return sum(entry.request.points for entry in asked)
 
     def open(self, request: AwardRequest) -> str | int:
-        """The number that answers, or the reason of the refusal. Where it is one to send: below 0."""
+        """Return the number that answers, or the reason of the refusal. Negative: this award is to be sent."""
         own = [n for n, e in enumerate(self.entries, 1) if e.request.request_id == request.request_id]
-        binding = sum(self._list_binding(own))  # there is one at most
+        binding = sum(self._list_binding(own))  # at most one
         if binding and self._is_like(binding, request):
             return binding
         answers = self._list_binding(self.answered[request.request_id])
@@ -56,7 +56,7 @@ class Model:
             return answer
         if binding:
             return "REQUEST_ID_REUSED"
-        refused = sum(n for n in own if self._is_like(n, request))  # likewise
+        refused = sum(n for n in own if self._is_like(n, request))  # at most one
         if refused and not self.entries[refused - 1].retryable:
             return refused
         return self._find_there(request) or self._refuse(request) or -(refused or len(self.entries) + 1)
@@ -65,7 +65,7 @@ class Model:
         return [number for number in numbers if self.entries[number - 1].state != "rejected"]
 
     def _find_there(self, request: AwardRequest) -> str | int | None:
-        """What another request has put on record; this one is answered with it from now on."""
+        """Find an award that another request put on record. From now on it answers this request, too."""
         there = self._refuse_or_find_reversal(request) if request.reverses else self._find_repeat(request)
         if isinstance(there, int) and there:
             self.answered[request.request_id].add(there)
@@ -100,7 +100,7 @@ class Model:
         return self.find_reversal(request.reverses or 0)
 
     def _is_beyond(self, request: AwardRequest) -> bool:
-        way = {"is_debit": request.is_debit}  # what is given makes no room for what is taken
+        way = {"is_debit": request.is_debit}  # awards and deductions are counted apart
         left = [800 - self.sum_points(**way), 500 - self.sum_points(**way, member_id=request.member_id)]
         left.append(450 - self.sum_points(**way, agent_key=request.agent_key))
         if request.ticket_id:

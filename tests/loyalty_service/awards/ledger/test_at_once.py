@@ -11,7 +11,7 @@ from runtime.database import DatabaseError
 from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, Book, open_book
 
 
-async def test_openings_that_come_at_once_have_numbers_without_gaps_whatever_is_refused(book: Book) -> None:
+async def test_simultaneous_openings_have_numbers_without_gaps_despite_refusals(book: Book) -> None:
     members = ["a", "b", "a", "c", "b", "d"]
     answers = await asyncio.gather(*(book.open(member_id=member) for member in members), return_exceptions=True)
     last = await book.open(member_id="e")
@@ -41,7 +41,7 @@ async def test_request_that_opens_no_new_award_takes_no_number(book: Book) -> No
 
 
 @pytest.mark.parametrize("settlement", [APPLIED, REFUSED, NOT_REACHED, LOST])
-async def test_award_that_is_opened_and_settled_is_told_as_it_is_on_record(book: Book, settlement: Settlement) -> None:
+async def test_opened_and_settled_award_is_returned_as_recorded(book: Book, settlement: Settlement) -> None:
     fields: dict[str, Any] = {
         "note": "sorry",
         "ticket_id": "4711",
@@ -62,7 +62,7 @@ async def rename(book: Book, old: str, new: str) -> None:
     await book.database.write(lambda connection: connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}")))
 
 
-async def test_ledger_that_fails_fails_all_who_wait_and_none_is_opened(database_url: str) -> None:
+async def test_failing_ledger_fails_all_waiting_openings_and_opens_none(database_url: str) -> None:
     async with open_book(database_url) as book:
         await rename(book, "award_changes", "lost")
         answers = await asyncio.gather(*(book.open(member_id=member) for member in "abc"), return_exceptions=True)
@@ -73,7 +73,7 @@ async def test_ledger_that_fails_fails_all_who_wait_and_none_is_opened(database_
 
 
 @pytest.mark.parametrize("count", [2, 12])
-async def test_outcomes_that_come_at_once_are_all_on_record(book: Book, count: int) -> None:
+async def test_simultaneous_outcomes_are_all_recorded(book: Book, count: int) -> None:
     given = await asyncio.gather(*(book.give(member_id=f"member-{number}") for number in range(count)))
 
     assert sorted(award.number for award in given) == list(range(1, count + 1))

@@ -13,8 +13,8 @@ def book(sqlite_book: Book) -> Book:
 
 
 @pytest.mark.parametrize("late", [APPLIED, LOST, NOT_REACHED], ids=lambda late: late.state.value)
-async def test_outcome_of_an_earlier_attempt_settles_none_that_follows(book: Book, late: Settlement) -> None:
-    """A writer that did not hear that its outcome is on record writes it again."""
+async def test_outcome_of_an_earlier_attempt_settles_no_later_one(book: Book, late: Settlement) -> None:
+    """A writer that does not know that its outcome is on record writes it again."""
     first = await book.open(request_id="panel-0001")
     await book.settle(first, NOT_REACHED)
     second = await book.open(request_id="panel-0001")
@@ -33,7 +33,7 @@ async def test_attempt_stays_pending_for_its_lease(book: Book) -> None:
     assert (early, [award.state for award in await book.ledger.expire_leases()]) == ([], [AwardState.UNKNOWN])
 
 
-async def test_movements_settle_no_attempt_that_is_being_sent(book: Book) -> None:
+async def test_movements_do_not_settle_an_attempt_that_is_being_sent(book: Book) -> None:
     await book.open()
     assert (await book.settle_by_movements(1, AwardState.APPLIED, why="in the list")).state is AwardState.PENDING
 
@@ -46,7 +46,7 @@ async def test_refusal_that_comes_after_the_lease_means_not_applied(book: Book, 
     assert (await book.settle(opening, refusal)).state is AwardState.NOT_APPLIED
 
 
-async def test_request_is_found_by_the_award_that_keeps_it_though_a_newer_one_was_refused(book: Book) -> None:
+async def test_request_finds_its_standing_award_although_a_newer_one_was_refused(book: Book) -> None:
     for points in (500, 100):
         await book.settle(await book.open(points, request_id="panel-0001"), NOT_REACHED)
     await book.give(500, request_id="panel-0001")
@@ -55,7 +55,7 @@ async def test_request_is_found_by_the_award_that_keeps_it_though_a_newer_one_wa
     assert (found.number, found.state) == (1, AwardState.APPLIED)
 
 
-async def test_every_attempt_is_answered_as_it_is_on_record(book: Book) -> None:
+async def test_every_attempt_is_returned_as_recorded(book: Book) -> None:
     first = await book.open(request_id="panel-0001")
     assert first.award == await book.read(1)
     assert await book.settle(first, NOT_REACHED) == await book.read(1)

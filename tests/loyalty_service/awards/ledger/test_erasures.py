@@ -1,4 +1,4 @@
-"""What the ledger forgets of a person, what it keeps for a while, and what the database lets through."""
+"""What the ledger forgets of a person, what it keeps for a while, and which changes the database allows."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ async def list_kept(book: Book) -> dict[int, KeptReason]:
     return {one.number: one.why for one in (await erase(book)).kept}
 
 
-async def test_forgotten_member_s_awards_keep_all_but_who_it_was(book: Book) -> None:
+async def test_forgotten_member_s_awards_keep_everything_but_the_person(book: Book) -> None:
     circumstances = {"note": "for Jana N.", "tier_before": "Gold", "ticket_id": "4711", "reason": "Goodwill"}
     circumstances["member_support_id"] = "JN-4821"
     agent = {"claimed_agent_email": "ana@shop.example", "claimed_agent_name": "Ana"}
@@ -63,7 +63,7 @@ async def test_forgotten_member_s_awards_keep_all_but_who_it_was(book: Book) -> 
     await assert_record_agrees(book.database)
 
 
-async def test_who_wanted_it_is_on_record_and_not_who_it_was(book: Book) -> None:
+async def test_erasure_records_who_asked_for_it_but_not_the_member(book: Book) -> None:
     await book.give()
     await book.let_pass(HOUR_S)
     erasure = await erase(book)
@@ -80,7 +80,7 @@ async def test_who_wanted_it_is_on_record_and_not_who_it_was(book: Book) -> None
             await execute(book.database, statement)
 
 
-async def test_award_that_can_be_taken_back_is_kept_until_it_cannot(book: Book) -> None:
+async def test_award_is_kept_while_it_can_be_taken_back(book: Book) -> None:
     award = await book.give()
     taken_back = await book.give()
     await book.take_back(taken_back)
@@ -96,7 +96,7 @@ async def test_award_that_can_be_taken_back_is_kept_until_it_cannot(book: Book) 
 
 
 @pytest.mark.parametrize("state", ["pending", "unknown", "not_applied"])
-async def test_award_in_doubt_is_kept_and_with_it_those_that_tell_it_apart(book: Book, state: str) -> None:
+async def test_award_in_doubt_is_kept_with_those_that_distinguish_it(book: Book, state: str) -> None:
     await book.give()
     await book.let_pass(2 * DAY_S)
     await book.give()
@@ -105,7 +105,7 @@ async def test_award_in_doubt_is_kept_and_with_it_those_that_tell_it_apart(book:
     opening = await book.open()
     if state != "pending":
         await book.settle(opening, LOST)
-    if state == "not_applied":  # and looked for still
+    if state == "not_applied":  # it is still looked for
         await book.settle_by_movements(opening.award.number, AwardState.NOT_APPLIED, why="not in the list")
     assert await list_kept(book) == {2: KeptReason.BESIDE_DOUBT, 4: KeptReason.IN_DOUBT}
 
@@ -120,7 +120,7 @@ async def test_award_in_doubt_is_kept_and_with_it_those_that_tell_it_apart(book:
     assert JANA not in {row["member_id"] for row in await read_rows(book)}
 
 
-async def test_sums_are_the_same_and_the_request_is_never_sent_again(book: Book) -> None:
+async def test_erasure_keeps_the_sums_and_never_sends_the_request_again(book: Book) -> None:
     award = await book.give(100, claimed_agent_email="ana@shop.example")
     await book.let_pass(HOUR_S)
     history = History(book.database, reversal_window_s=1800.0)
@@ -137,13 +137,13 @@ async def test_sums_are_the_same_and_the_request_is_never_sent_again(book: Book)
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def erasable(book: Book) -> Book:
-    """One award that may be forgotten."""
+    """A book with one award that may be forgotten."""
     about_jana: dict[str, Any] = {"note": "for Jana", "tier_before": "Gold", "member_support_id": "JN-4821"}
     await book.give(claimed_agent_email="ana@shop.example", **about_jana)
     return book
 
 
-async def test_database_lets_nothing_else_through(erasable: Book) -> None:
+async def test_database_allows_no_other_change_than_an_erasure(erasable: Book) -> None:
     others = ["points = 1", "ticket_id = '7'", "number = 9", "request_id = 'another-1'", "reverses = 1"]
     others += ["is_debit = true", "is_debit = NULL"]
     others += ["state = 'not_applied'", "attempt = 2", "rejection_reason = 'x'", "retryable = true", "delayed = true"]
@@ -175,14 +175,14 @@ async def test_database_lets_nothing_else_through(erasable: Book) -> None:
     }, "every column was tried"
 
 
-async def test_database_lets_a_forgotten_member_be_no_other(erasable: Book) -> None:
+async def test_database_gives_a_forgotten_award_no_other_member(erasable: Book) -> None:
     await execute(erasable.database, FORGET)
     for member_id in (JANA, "erased-2"):
         with refused_by_database("stay as they were asked for"):
             await execute(erasable.database, f"UPDATE awards SET member_id = '{member_id}'")  # noqa: S608 - ours
 
 
-async def test_database_lets_no_award_in_doubt_forget_its_member(book: Book) -> None:
+async def test_database_keeps_the_member_of_an_award_in_doubt(book: Book) -> None:
     openings = [await book.open(member_id=name) for name in ("pending", "unknown", "watched")]
     for opening in openings[1:]:
         await book.settle(opening, LOST)

@@ -1,4 +1,7 @@
-"""Awards looked for over the wire: by filters, page by page, and added up, each against the plain list of them all."""
+"""Awards are searched over the wire by filters, page by page, and summed.
+
+Each result is compared with the plain list.
+"""
 
 import asyncio
 import random
@@ -51,16 +54,16 @@ DOUBT = (pb.AWARD_STATE_PENDING, pb.AWARD_STATE_UNKNOWN)
 
 
 def make_time(step: float) -> Timestamp:
-    """When award number `step` was last tried; a half lies between two."""
+    """Return the time of award number `step`'s last attempt; a half lies between two awards."""
     time = Timestamp()
     time.FromDatetime(BEGIN + step * STEP)
     return time
 
 
 async def fill(book: Book) -> None:
-    """Awards of several agents in every state, some taken back by others; one is tried every five hours.
+    """Add awards of several agents in every state, some of them taken back, with five hours between two attempts.
 
-    What is full stays as it is.
+    A full database stays as it is.
     """
     choices = random.Random(2)  # noqa: S311  the same awards in each run
     while (number := await count(book)) < COUNT:
@@ -93,7 +96,7 @@ async def count(book: Book) -> int:
 
 
 async def spread(book: Book) -> None:
-    """Give each award its time and its day, and let no worker look for those in doubt, nor a lease run out."""
+    """Give each award its time and its day. No worker looks for awards in doubt, and no lease ends."""
     set_time = text(
         "UPDATE awards SET attempt_time_ms = :ms, day = :day, next_check_time_ms = :never, "
         "lease_expire_time_ms = :never WHERE number = :of"
@@ -107,7 +110,7 @@ async def spread(book: Book) -> None:
 
 
 class Archive:
-    """A running service over the awards of `fill`; `everything` is what its list without a filter has."""
+    """A running service with the awards of `fill`. `everything`: its list without a filter."""
 
     def __init__(self, client: Client, everything: Sequence[pb.Award], book: Book) -> None:
         self.client = client
@@ -115,7 +118,7 @@ class Archive:
         self.book = book
 
     async def list_pages(self, wanted: pb.AwardFilter, page_size: int) -> list[list[str]]:
-        """The numbers on each page."""
+        """List the numbers on each page."""
         pages: list[list[str]] = []
         token = ""
         while token or not pages:
@@ -154,7 +157,7 @@ def filled_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def archive(filled_file: Path, tmp_path: Path) -> AsyncIterator[Archive]:
-    """An archive of the test's own."""
+    """An archive for one test."""
     async with open_archive(f"sqlite:///{shutil.copy(filled_file, tmp_path / 'archive.db')}") as archive:
         yield archive
 
@@ -174,18 +177,18 @@ async def postgres_archive(lent_postgres: LentDatabase) -> AsyncIterator[Archive
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_archive(request: pytest.FixtureRequest) -> Archive:
-    """Once of each engine: what is found and added up is the database's work. Of acme it is only read."""
+    """An archive of each engine, since the database filters and sums. Tests only read the awards of acme."""
     archive: Archive = request.getfixturevalue(f"{request.param}_archive")
     return archive
 
 
 def fold(text: str) -> str:
-    """ASCII case only."""
+    """Fold ASCII case only."""
     return "".join(char.lower() if char.isascii() else char for char in text)
 
 
 def is_wanted(award: pb.Award, wanted: pb.AwardFilter) -> bool:
-    """The filter, as its comments in the proto say it."""
+    """Apply the filter as its comments in the proto describe it."""
     claims = {fold(award.claimed_agent_email), fold(award.claimed_agent_name)}
     checks = (
         not wanted.HasField("from_time") or award.attempt_time.ToNanoseconds() >= wanted.from_time.ToNanoseconds(),
@@ -232,7 +235,7 @@ many = settings(max_examples=15)
 @many
 @given(wanted=filters, page_size=st.integers(4, 20))
 @example(wanted=pb.AwardFilter(member_id="jana"), page_size=1)
-async def test_pages_of_a_filtered_list_are_the_awards_it_lets_through_newest_first(
+async def test_pages_of_a_filtered_list_have_the_matching_awards_newest_first(
     each_archive: Archive, wanted: pb.AwardFilter, page_size: int
 ) -> None:
     expected = [award.award_id for award in each_archive.everything if is_wanted(award, wanted)]
@@ -243,7 +246,7 @@ async def test_pages_of_a_filtered_list_are_the_awards_it_lets_through_newest_fi
     assert {len(page) for page in pages[:-1]} <= {page_size}
 
 
-async def test_time_begins_with_its_first_instant_and_ends_before_its_last(sqlite_archive: Archive) -> None:
+async def test_time_range_includes_its_start_and_excludes_its_end(sqlite_archive: Archive) -> None:
     one_ns = Timestamp(seconds=make_time(7).seconds, nanos=1)
 
     pages = [
@@ -254,7 +257,7 @@ async def test_time_begins_with_its_first_instant_and_ends_before_its_last(sqlit
     assert pages == [[["A-8", "A-7"]], [["A-8"]], [["A-7"]]]
 
 
-# By member there are pages and another order: test_sums.py.
+# Sums by member have pages and another order: see test_sums.py.
 KEYS: dict[pb.AwardGrouping.ValueType, Callable[[pb.Award], str]] = {
     pb.AWARD_GROUPING_AGENT: lambda award: fold(award.claimed_agent_email or award.claimed_agent_name),
     pb.AWARD_GROUPING_REASON: lambda award: award.reason,
@@ -267,7 +270,7 @@ NEWEST_FIRST = {pb.AWARD_GROUPING_DAY, pb.AWARD_GROUPING_WEEK}
 def add_up(
     everything: Sequence[pb.Award], wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
 ) -> list[pb.AwardSum]:
-    """The sums, one award at a time."""
+    """Sum one award at a time."""
     sums: dict[str, pb.AwardSum] = {}
     by_id = {award.award_id: award for award in everything}
     for award in everything:
@@ -290,14 +293,14 @@ def add_up(
 
 @many
 @given(wanted=filters, grouping=st.sampled_from(sorted(KEYS)))
-async def test_sums_are_what_the_awards_come_to_and_a_reversal_counts_with_its_award(
+async def test_sums_are_correct_and_a_reversal_counts_with_its_award(
     each_archive: Archive, wanted: pb.AwardFilter, grouping: pb.AwardGrouping.ValueType
 ) -> None:
     assert await each_archive.add_up(wanted, grouping) == add_up(each_archive.everything, wanted, grouping)
 
 
 async def test_archive_has_every_kind_of_award(sqlite_archive: Archive) -> None:
-    """Else the two tests above would prove less than they say."""
+    """Otherwise the two tests above would prove less than they claim."""
     assert {award.state for award in sqlite_archive.everything} == set(pb.AwardState.values()[1:]) - {
         pb.AWARD_STATE_NOT_APPLIED
     }
@@ -313,7 +316,7 @@ async def test_archive_has_every_kind_of_award(sqlite_archive: Archive) -> None:
     assert sum(bool(one.removed_points) for one in sums) > 1
 
 
-async def test_awards_made_between_two_pages_shift_none(archive: Archive) -> None:
+async def test_awards_made_between_two_pages_do_not_shift_the_others(archive: Archive) -> None:
     wanted = pb.AwardFilter(states=[pb.AWARD_STATE_APPLIED])
     before = [award_id for page in await archive.list_pages(wanted, 1000) for award_id in page]
     first = await archive.client.loyalty.ListAwards(
@@ -329,7 +332,7 @@ async def test_awards_made_between_two_pages_shift_none(archive: Archive) -> Non
     assert [award.award_id for award in [*first.awards, *rest.awards]] == before
 
 
-async def test_undo_in_doubt_counts_as_in_doubt_of_the_award_it_takes_back(each_archive: Archive) -> None:
+async def test_undo_in_doubt_counts_as_doubtful_points_of_its_award(each_archive: Archive) -> None:
     await each_archive.client.add_merchant("undoing")
     book, agent = each_archive.book, "ana@shop.example"
     award = await book.give(120, merchant_id="undoing", claimed_agent_email=agent, reason="Goodwill")
@@ -341,10 +344,10 @@ async def test_undo_in_doubt_counts_as_in_doubt_of_the_award_it_takes_back(each_
     assert list(sums) == [pb.AwardSum(key=agent, award_count=1, points=120, in_doubt_points=120)]
 
 
-async def test_award_that_is_tried_again_counts_in_the_time_of_its_last_try(
+async def test_award_that_is_tried_again_counts_at_its_last_attempt(
     start_service: StartService, database_url: str
 ) -> None:
-    """As it does for limits: a month of lists and of sums has what a month of days has."""
+    """Limits count in the same way, so lists, sums and limits of a period agree."""
     async with open_book(database_url) as book:
         request = make_request(120, ticket_id="4711")
         await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)

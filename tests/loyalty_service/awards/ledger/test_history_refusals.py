@@ -1,4 +1,4 @@
-"""Lists and sums that cannot be asked for, each refused by the name of what is wrong."""
+"""Impossible lists and sums are refused, and the answer names the wrong field."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.loyalty_service.running import Client, catch_failure
 
 @pytest.fixture
 def database_url(new_sqlite_url: str) -> str:
-    """One engine is enough: these are refused before the database is asked."""
+    """One engine is enough: the database is not asked."""
     return new_sqlite_url
 
 
@@ -31,7 +31,7 @@ BAD_FILTERS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def test_filter_that_cannot_be_read_is_refused_by_the_name_of_its_field(client: Client) -> None:
+async def test_unreadable_filter_is_refused_by_the_name_of_its_field(client: Client) -> None:
     for field, values in BAD_FILTERS:
         wanted = pb.AwardFilter(**values)
         listing = pb.ListAwardsRequest(merchant_id="acme", filter=wanted)
@@ -48,7 +48,7 @@ async def test_filter_that_cannot_be_read_is_refused_by_the_name_of_its_field(cl
 
 
 @pytest.mark.parametrize("grouping", [pb.AWARD_GROUPING_UNSPECIFIED, 99])
-async def test_sums_by_nothing_known_are_refused(client: Client, grouping: pb.AwardGrouping.ValueType) -> None:
+async def test_sums_by_an_unknown_grouping_are_refused(client: Client, grouping: pb.AwardGrouping.ValueType) -> None:
     failure = await catch_failure(client.loyalty.SumAwards(pb.SumAwardsRequest(merchant_id="acme", group_by=grouping)))
 
     assert (failure.reason, failure.field) == ("BAD_VALUE", "group_by")

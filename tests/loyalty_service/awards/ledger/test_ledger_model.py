@@ -1,4 +1,4 @@
-"""The ledger against a model of a few lines: whatever callers, providers, people and time do, both agree."""
+"""The ledger is compared with a model of a few lines: both agree for any calls, answers, findings and times."""
 
 import asyncio
 from collections import Counter
@@ -26,7 +26,7 @@ from tests.loyalty_service.ledgers import APPLIED, LOST, NOT_REACHED, REFUSED, B
 T = TypeVar("T")
 
 UTC_ZONE = ZoneInfo("UTC")
-# What a late outcome, a person or the movements make of what is unknown.
+# The state that each late outcome or finding makes of an unknown award.
 LATE = {"applied": "applied", "rejected": "not_applied", "unknown": "unknown"}
 
 NUMBERS = st.integers(1, 12)
@@ -46,7 +46,7 @@ on_record = precondition(lambda machine: bool(machine.model.entries))
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """One merchant of its own on a shared database, so that no example waits for a new one."""
+    """A merchant of its own on a shared database, so that no example waits for a new database."""
 
     def __init__(self, book: Book, runner: asyncio.Runner, merchant_id: str) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.unrefused: Counter[str] = Counter()
 
     @rule(request_id=REQUEST_IDS, member_id=MEMBERS, points=POINTS, ticket_id=TICKETS, agent=AGENTS, is_debit=IS_DEBIT)
-    def open(  # noqa: PLR0913  each drawn by itself
+    def open(  # noqa: PLR0913  each is drawn
         self, request_id: str, member_id: str, points: int, ticket_id: str, agent: str, *, is_debit: bool
     ) -> None:
         fields = {"request_id": request_id, "ticket_id": ticket_id, "claimed_agent_name": agent}
@@ -65,13 +65,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @on_record
     @rule(number=NUMBERS, ticket_id=TICKETS)
     def ask_again(self, number: int, ticket_id: str) -> None:
-        """An undo on any ticket."""
+        """Repeat a request; an undo may come from any ticket."""
         request = self._choose(number).request
         self._open(msgspec.structs.replace(request, ticket_id=ticket_id) if request.reverses else request)
 
     @rule(panel=PANELS, points=POINTS, is_debit=IS_DEBIT)
     def press(self, panel: tuple[str, str, str], points: int, *, is_debit: bool) -> None:
-        """As agents do: again, with another number or button, on another panel of the same ticket."""
+        """Press as agents do: again, with another number or button, or on another panel of the same ticket."""
         request_id, member_id, ticket_id = panel
         fields = {"request_id": request_id, "ticket_id": ticket_id}
         self._open(make_request(points, member_id, **fields, is_debit=is_debit))
@@ -87,7 +87,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @on_record
     @rule(number=NUMBERS, attempt=st.integers(0, 2), settlement=SETTLEMENTS)
     def settle(self, number: int, attempt: int, settlement: Settlement) -> None:
-        """Also what is settled already, and outcomes of attempts that are over."""
+        """Settle any attempt, also a settled one or one that is over."""
         entry = self._choose(number)
         if attempt < len(entry.attempts):
             self._settle(entry, attempt, settlement)
@@ -95,7 +95,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @on_record
     @rule(settlement=SETTLEMENTS)
     def settle_what_is_pending(self, settlement: Settlement) -> None:
-        """The usual way of things."""
+        """Settle all pending awards, which is the usual case."""
         for entry in self.model.entries:
             if entry.state == "pending":
                 self._settle(entry, len(entry.attempts) - 1, settlement)
@@ -108,7 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
         elif attempt == len(entry.attempts) - 1 and entry.state == "unknown":
             entry.state = LATE[settlement.state.value]
         elif attempt == len(entry.attempts) - 1 and (entry.state, settlement) == ("not_applied", APPLIED):
-            entry.state = "applied"  # the provider's own word is better than what was found out
+            entry.state = "applied"  # the provider's own answer counts more than a finding
         assert settled.state.value == entry.state
         self._check_name(entry.request.request_id)
 
@@ -157,7 +157,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert max(self.unrefused.values(), default=0) <= 1
 
     def teardown(self) -> None:
-        """Each change goes on from where the one before has led, and the last one to where the award is."""
+        """Check that each change starts from the state before, and that the last one led to the award's state."""
         last: dict[int, str] = {}
         for number, from_state, state in self._run(self._list_changes()):
             assert from_state == last.get(number)
@@ -176,7 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
             opening = self._ask(self.book.ledger.open_reversal(request, UTC_ZONE))
         if isinstance(opening, str):
             assert opening == expected
-            assert opening != "REQUEST_ID_REUSED" or self.unrefused[request.request_id]  # not used up by nothing
+            assert opening != "REQUEST_ID_REUSED" or self.unrefused[request.request_id]  # only then is it used up
             return
         assert (-opening.award.number if opening.is_ours else opening.award.number) == expected
         if not opening.is_ours:
@@ -185,20 +185,20 @@ class LedgerMachine(RuleBasedStateMachine):
         if opening.award.number > len(self.model.entries):
             self.model.entries.append(Entry(request=request, attempts=[]))
         entry = self.model.entries[opening.award.number - 1]
-        entry.request = request  # whoever asked last gave it
+        entry.request = request  # the last request that opened it
         entry.attempts.append(opening)
         entry.state, entry.retryable = "pending", False
         self._check_name(request.request_id)
 
     def _check_name(self, request_id: str) -> None:
-        """A request names the award that keeps it, else the newest that was refused: the ticket's note is about it."""
+        """Check which award a request names, and so the note: the standing one, or else the newest refused one."""
         own = [n for n, e in enumerate(self.model.entries, 1) if e.request.request_id == request_id]
         found = self._run(self.book.ledger.find(self.merchant_id, request_id))
         assert found is not None
         assert [found.number] == ([n for n in own if self.model.entries[n - 1].state != "rejected"] or own[-1:])
 
     def _ask(self, work: Coroutine[Any, Any, T]) -> T | str:
-        """What it answers, or the reason of its refusal."""
+        """Return the answer, or the reason of the refusal."""
         try:
             return self._run(work)
         except LoyaltyError as error:

@@ -1,4 +1,4 @@
-"""What uses a limit up, and what does not: another day, and a reversal."""
+"""What uses up no limit: awards of another day, and reversals."""
 
 import pytest
 
@@ -13,15 +13,15 @@ def book(sqlite_book: Book) -> Book:
 
 
 @pytest.mark.parametrize("name", ["per_member_day", "per_merchant_day", "per_agent_day"])
-async def test_day_before_uses_nothing_up(book: Book, name: str) -> None:
+async def test_awards_of_the_day_before_use_up_no_limit(book: Book, name: str) -> None:
     limits = Limits(**{"per_ticket": 0, name: 100})
     await book.give(100, limits=limits)
     await execute(book.database, "UPDATE awards SET day = '2026-01-01'")
     assert (await book.open(100, limits=limits)).is_ours
 
 
-async def test_reversal_uses_no_deduction_up(book: Book) -> None:
-    """It takes points away, too."""
+async def test_reversal_uses_up_no_limit_of_deductions(book: Book) -> None:
+    """A reversal of an award takes points away, too."""
     await book.take_back(await book.give(100))
     limits = Limits(per_deduction=100, per_ticket=0, per_member_day=100)
     assert (await book.open(100, limits=limits, is_debit=True)).is_ours

@@ -1,4 +1,4 @@
-"""Limits of a shop: what counts, what is refused and how, and that no crowd gets past them."""
+"""The limits of a shop: what counts, what is refused and how, and that many requests at once stay within them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from tests.loyalty_service.ledgers import (
 from tests.loyalty_service.running import catch_failure, run_service
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
 
-# A limit, whom or what it is about, and another one of the kind.
+# A limit, one award's fields that it is about, and fields of another award that it is not about.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("per_ticket", {"ticket_id": "4711"}, {"ticket_id": "4712"}),
     ("per_member_day", {"member_id": "jana"}, {"member_id": "boris"}),
@@ -48,12 +48,12 @@ def limit_to(maximum: int, name: str) -> Limits:
 
 
 def test_every_limit_of_several_awards_is_counted() -> None:
-    """Where this fails, the limit is stored and shown, and nothing enforces it: COUNTED_BY lacks its line."""
+    """If this fails, the limit is stored and shown, but not enforced: COUNTED_BY lacks its line."""
     assert {*COUNTED_BY, "per_award", "per_deduction"} == set(Limits.__struct_fields__)
 
 
 @pytest.mark.parametrize(("name", "one", "other"), CASES, ids=str)
-async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
+async def test_limit_refuses_points_beyond_it_and_says_what_is_left(
     book: Book, name: str, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     limits = limit_to(500, name)
@@ -75,7 +75,7 @@ async def test_limit_refuses_what_goes_beyond_it_and_says_what_is_left(
         ("claimed_agent_name", "Zoë K.", "ZOë k."),
     ],
 )
-async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one: str, same: str) -> None:
+async def test_agent_is_the_same_in_any_ascii_case(book: Book, field: str, one: str, same: str) -> None:
     first: dict[str, Any] = {"limits": limit_to(100, "per_agent_day"), field: one}
     await book.give(100, **first)
 
@@ -84,7 +84,7 @@ async def test_agent_is_one_whatever_the_ascii_case(book: Book, field: str, one:
     assert refusal["used"] == "100"
 
 
-async def test_agents_who_look_alike_have_limits_of_their_own(book: Book) -> None:
+async def test_agents_who_look_alike_have_separate_limits(book: Book) -> None:
     limits = limit_to(100, "per_agent_day")
     for number, pair in enumerate(LOOK_ALIKES):
         for field, end in (("claimed_agent_name", ""), ("claimed_agent_email", "@shop.example")):
@@ -94,14 +94,14 @@ async def test_agents_who_look_alike_have_limits_of_their_own(book: Book) -> Non
                 assert (await book.open(100, **wanted)).is_ours
 
 
-async def test_award_on_no_ticket_is_within_every_ticket_s_limit(book: Book) -> None:
+async def test_award_without_a_ticket_has_no_ticket_s_limit(book: Book) -> None:
     limits = limit_to(100, "per_ticket")
     await book.give(100, limits=limits)
 
     assert (await book.give(101, limits=limits)).state is AwardState.APPLIED
 
 
-async def test_narrowest_of_several_limits_is_named(book: Book) -> None:
+async def test_refusal_names_the_limit_that_leaves_least(book: Book) -> None:
     limits = Limits(per_award=0, per_ticket=300, per_member_day=200, per_merchant_day=1000, per_agent_day=900)
     await book.give(150, limits=limits, ticket_id="4711")
 
@@ -110,7 +110,7 @@ async def test_narrowest_of_several_limits_is_named(book: Book) -> None:
     assert refusal == {"limit": "per_member_day", "maximum": "200", "used": "150", "left": "50"}
 
 
-async def test_what_is_in_doubt_counts_and_what_was_refused_or_taken_back_does_not(book: Book) -> None:
+async def test_awards_in_doubt_count_and_refused_or_reversed_ones_do_not(book: Book) -> None:
     pending, unknown = await book.open(1, member_id="a"), await book.open(10, member_id="b")
     await book.settle(unknown, LOST)
     await book.settle(await book.open(1000, member_id="c"), REFUSED)
@@ -139,7 +139,7 @@ async def test_rejected_award_that_is_tried_again_meets_the_limits_anew(book: Bo
     assert (again.award.number, again.award.attempt, again.is_ours) == (1, 2, True)
 
 
-async def test_replay_and_repeat_are_answered_whatever_the_limits_are_by_now(book: Book) -> None:
+async def test_replay_and_repeat_are_answered_despite_lower_limits(book: Book) -> None:
     request = make_request(100, ticket_id="4711")
     given = await book.settle(await book.ledger.open(request, NO_LIMITS, ZoneInfo("UTC")), APPLIED)
     limits = limit_to(1, "per_ticket")
@@ -151,7 +151,7 @@ async def test_replay_and_repeat_are_answered_whatever_the_limits_are_by_now(boo
     assert replay.award == repeat.award == given
 
 
-async def test_doubt_is_told_before_a_limit(book: Book) -> None:
+async def test_refusal_names_a_doubt_before_a_limit(book: Book) -> None:
     doubt = (await book.open(100)).award
     expected = {"award_request_id": doubt.request.request_id, "attempt_time": rfc3339(doubt.attempt_time)}
 
@@ -160,7 +160,7 @@ async def test_doubt_is_told_before_a_limit(book: Book) -> None:
 
 
 async def test_days_are_the_shop_s(book: Book) -> None:
-    """The two zones are 25 hours apart: it is never the same day in both."""
+    """The two zones are 25 hours apart, so they never have the same day."""
     early, late = ZoneInfo("Pacific/Kiritimati"), ZoneInfo("Pacific/Pago_Pago")
     limits = limit_to(100, "per_merchant_day")
     before = datetime.now(UTC)
@@ -183,8 +183,8 @@ async def test_yesterday_does_not_count_today(book: Book) -> None:
     assert (await book.give(100, limits=limits)).number == 2
 
 
-async def test_forty_at_once_against_a_limit_of_three_are_three(database_url: str) -> None:
-    """In two processes, as far as the database can tell."""
+async def test_limit_of_three_allows_three_of_forty_simultaneous_openings(database_url: str) -> None:
+    """To the database the openings come from two processes."""
     limits = limit_to(300, "per_ticket")
     async with open_book(database_url) as one, open_book(database_url) as other:
         openings = await asyncio.gather(
@@ -201,10 +201,10 @@ async def test_forty_at_once_against_a_limit_of_three_are_three(database_url: st
     assert {refusal.metadata["left"] for refusal in refusals} == {"0"}
 
 
-async def test_forty_clicks_on_two_servers_against_a_limit_of_three_are_three(
+async def test_limit_of_three_allows_three_of_forty_clicks_on_two_servers(
     new_sqlite_url: str, provider: ScriptedProvider
 ) -> None:
-    """Over the wire, which is the same on either engine."""
+    """The clicks come over the wire, which is the same on either engine."""
     members = [f"member-{number}" for number in range(40)]
     provider.members = {member_id: make_member(member_id) for member_id in members}
     async with run_service(new_sqlite_url, provider) as one, run_service(new_sqlite_url, provider) as other:

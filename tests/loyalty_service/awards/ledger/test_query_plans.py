@@ -1,4 +1,4 @@
-"""However many awards there are, no statement of the ledger goes through all of them."""
+"""No statement of the ledger reads all awards, however many there are."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from tests.loyalty_service.scripted import JANA
 from tests.statements import note_statements
 
 ALL_LIMITS = Limits(per_ticket=10_000, per_member_day=10_000, per_merchant_day=10_000, per_agent_day=10_000)
-# A step that goes through all awards, or all of a merchant. Few are in the index of those that wait for a person.
+# A step that reads all awards, or all of a merchant. The index of awards that wait for a person has few rows.
 WALK = re.compile(
     r"SCAN (award|reversal)(?!.* awards_unfinished$)"
     r"|SEARCH (awards|reversal) USING INDEX (?!awards_for_a_person)\w+ \(merchant_id=\?\)"
@@ -39,7 +39,7 @@ async def use_ledger(book: Book) -> None:
 
 
 async def use_request(book: Book) -> None:
-    """One request under which others were refused, and which others have answered."""
+    """Make a request with refused awards, which other requests' awards answered."""
     await book.give(ticket_id="4711")
     for points in (100, 50, 60):
         await book.settle(await book.open(points, ticket_id="4711", request_id="panel-001"), NOT_REACHED)
@@ -65,7 +65,7 @@ async def use_history(book: Book) -> None:
 
 
 async def explain(book: Book, use: Callable[[Book], Awaitable[None]]) -> dict[str, list[str]]:
-    """The steps of the plan of each statement that `use` makes."""
+    """Return the plan's steps of each statement that `use` makes."""
     async with note_statements(book.database) as noted:
         await use(book)
 
@@ -90,7 +90,7 @@ async def test_every_statement_finds_its_rows_by_an_index(new_sqlite_url: str) -
     assert of_reversals == {"SEARCH reversal USING INDEX awards_by_reversed (merchant_id=? AND reverses=?)"}
 
 
-async def test_what_is_on_record_under_a_request_is_found_by_it(new_sqlite_url: str) -> None:
+async def test_awards_of_a_request_are_found_by_index(new_sqlite_url: str) -> None:
     async def use(book: Book) -> None:
         await book.ledger.find("acme", "panel-001")
         await book.ledger.find_replay("acme", "panel-001", (JANA, 60, False, "4711"))
@@ -106,7 +106,7 @@ async def test_what_is_on_record_under_a_request_is_found_by_it(new_sqlite_url: 
     assert any(set(record) <= set(plan) for plan in opened)
 
 
-async def test_page_of_awards_is_read_by_number_from_where_the_one_before_ended(new_sqlite_url: str) -> None:
+async def test_page_of_awards_starts_at_its_first_number(new_sqlite_url: str) -> None:
     async def use(book: Book) -> None:
         history = History(book.database, reversal_window_s=1800.0)
         await history.list_page("acme", AwardFilter(from_time=NOON), 7, 10)

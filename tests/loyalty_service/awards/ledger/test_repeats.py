@@ -1,4 +1,4 @@
-"""The same points for the same member on the same ticket: when they are the award that is there, and when another."""
+"""The same points for the same member on the same ticket: when this is the existing award, and when another."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ async def test_window_runs_from_the_attempt_that_was_sent(book: Book) -> None:
     assert (repeat.award.number, repeat.is_ours) == (1, False)
 
 
-async def test_request_that_is_on_record_takes_no_number(book: Book) -> None:
+async def test_repeated_request_takes_no_number(book: Book) -> None:
     await book.give(request_id="panel-0001", **TICKET)
 
     again = await book.open(request_id="panel-0001", **TICKET)
@@ -37,7 +37,7 @@ async def test_request_that_is_on_record_takes_no_number(book: Book) -> None:
     assert (next_one.award.number, next_one.is_ours) == (2, True)
 
 
-async def test_answered_request_adds_on_another_ticket_after_its_member_was_forgotten(book: Book) -> None:
+async def test_request_with_an_answer_adds_on_another_ticket_after_an_erasure(book: Book) -> None:
     given = await book.give(**TICKET)
     await book.open(request_id="repeated", **TICKET)
     await book.take_back(given)

@@ -1,4 +1,4 @@
-"""Points taken back: once, in time, from the award that is named, and what is not known is not said."""
+"""Points are taken back once, in time and from the named award. Unknown outcomes stay unknown."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIterator[Desk]:
-    """The desk reads the ledger's answers in the same way on both engines."""
+    """A desk on one engine: it reads the ledger's answers in the same way on both."""
     async with run_desk(open_sqlite.database, provider) as desk:
         yield desk
 
@@ -67,8 +67,8 @@ async def test_undo_takes_the_points_back_and_both_awards_name_each_other(
     ]
 
 
-async def test_request_that_was_answered_with_an_award_is_so_again_when_that_is_taken_back(book: Book) -> None:
-    """A copy of it may be delivered late; a panel that was drawn after the undo has a request of its own."""
+async def test_request_keeps_its_answer_after_the_award_is_taken_back(book: Book) -> None:
+    """A copy of the request may arrive late. A panel made after the undo has its own request."""
     given = await book.give(ticket_id="4711")
     repeated = await book.open(ticket_id="4711", request_id="repeated")
     await book.take_back(given)
@@ -84,7 +84,7 @@ async def test_request_that_was_answered_with_an_award_is_so_again_when_that_is_
     await catch(RequestIdReusedError, book.open(60, ticket_id="4711", request_id="repeated"))
 
 
-async def test_award_says_until_when_it_can_be_taken_back(book: Book) -> None:
+async def test_award_names_the_time_until_which_it_can_be_taken_back(book: Book) -> None:
     pending = (await book.open()).award
     given = await book.give(member_id="boris")
     read = await book.read(given.number)
@@ -98,7 +98,7 @@ async def test_award_says_until_when_it_can_be_taken_back(book: Book) -> None:
     assert (read.reverse_expire_time - read.update_time).total_seconds() == 1800
 
 
-async def test_undo_twice_is_one_undo_whatever_the_request_id(desk: Desk, provider: ScriptedProvider) -> None:
+async def test_second_undo_is_the_first_one_with_any_request_id(desk: Desk, provider: ScriptedProvider) -> None:
     await desk.award()
     first = await desk.undo(request_id="undo-0001")
 
@@ -109,7 +109,9 @@ async def test_undo_twice_is_one_undo_whatever_the_request_id(desk: Desk, provid
     assert len(provider.debits) == 1
 
 
-async def test_twenty_undos_at_once_in_two_processes_are_one(database_url: str, provider: ScriptedProvider) -> None:
+async def test_twenty_simultaneous_undos_in_two_processes_are_one(
+    database_url: str, provider: ScriptedProvider
+) -> None:
     async with open_desk(database_url, provider) as one, open_desk(database_url, provider) as other:
         await one.award()
 
@@ -166,7 +168,7 @@ async def test_undo_that_did_not_reach_the_provider_is_tried_again_under_its_num
     assert (again.award.award_id, again.award.state, again.replayed) == ("A-2", AwardState.APPLIED, False)
 
 
-async def test_undo_whose_answer_was_lost_is_unknown_and_the_only_one(desk: Desk, provider: ScriptedProvider) -> None:
+async def test_undo_whose_answer_was_lost_is_unknown_and_never_repeated(desk: Desk, provider: ScriptedProvider) -> None:
     async def lose(_: Booking) -> None:
         raise BookingUnknownError("reset")
 
@@ -215,7 +217,9 @@ async def test_undo_that_was_begun_in_time_is_found_after_the_window(book: Book)
 @pytest.mark.parametrize(
     ("settlement", "state"), [(None, "pending"), (LOST, "unknown"), (REFUSED, "rejected"), (NOT_REACHED, "rejected")]
 )
-async def test_what_is_not_applied_cannot_be_taken_back(book: Book, settlement: Settlement | None, state: str) -> None:
+async def test_award_that_is_not_applied_cannot_be_taken_back(
+    book: Book, settlement: Settlement | None, state: str
+) -> None:
     opening = await book.open()
     if settlement is not None:
         await book.settle(opening, settlement)
@@ -270,7 +274,7 @@ async def test_points_that_were_taken_back_may_be_given_again_on_the_same_ticket
     assert (again.award.number, again.is_ours) == (3, True)
 
 
-async def test_undo_that_was_refused_leaves_the_award_standing_for_its_like(book: Book) -> None:
+async def test_refused_undo_leaves_the_award_as_the_answer_to_repeats(book: Book) -> None:
     given = await book.give(100, ticket_id="4711")
     await book.settle(await book.open_reversal(given, ticket_id="4711"), REFUSED)
 
@@ -279,8 +283,8 @@ async def test_undo_that_was_refused_leaves_the_award_standing_for_its_like(book
     assert (repeat.award.number, repeat.is_ours) == (1, False)
 
 
-async def test_undo_that_turns_up_after_all_is_on_record_though_another_was_booked_instead(book: Book) -> None:
-    """The member has lost the points twice: whoever looks must see that."""
+async def test_undo_that_turns_up_late_is_recorded_although_another_was_booked(book: Book) -> None:
+    """The member lost the points twice, and the record must show that."""
     given = await book.give(100)
     lost = await book.settle(await book.open_reversal(given), LOST)
     await book.ledger.settle_by_person("acme", lost.number, AwardState.NOT_APPLIED, "Eva", "not in Admin")

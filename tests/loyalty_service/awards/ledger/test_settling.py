@@ -1,4 +1,4 @@
-"""What became of an award, found out later: by a person, by the movements, by a lease that ran out; all on record."""
+"""The outcome of an award is found out later by a person, a movement or an expired lease. Every change is recorded."""
 
 from datetime import timedelta
 
@@ -31,8 +31,8 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
 PENDING, UNKNOWN = AwardState.PENDING, AwardState.UNKNOWN
 DONE, NOT_DONE = AwardState.APPLIED, AwardState.NOT_APPLIED
-NOBODY_S_RECEIPT = Receipt(provider_reference="", balance=None, delayed=False)
-# From where a person may settle, and to what: not what its sender is about to settle.
+EMPTY_RECEIPT = Receipt(provider_reference="", balance=None, delayed=False)
+# The changes that a person may make. The sender itself settles pending awards.
 BY_PERSON = {(state, to) for state in (UNKNOWN, NOT_DONE) for to in ALLOWED_CHANGES[state]}
 
 
@@ -48,7 +48,7 @@ async def make_award(book: Book, state: AwardState, member_id: str = JANA) -> Aw
 
 
 @pytest.mark.parametrize("outcome", [DONE, NOT_DONE])
-async def test_person_settles_what_is_in_doubt_and_nothing_else(book: Book, outcome: AwardState) -> None:
+async def test_person_settles_awards_in_doubt_and_no_others(book: Book, outcome: AwardState) -> None:
     made = {state: await make_award(book, state, member_id=state.value) for state in AwardState}
 
     for state, award in made.items():
@@ -61,18 +61,18 @@ async def test_person_settles_what_is_in_doubt_and_nothing_else(book: Book, outc
         else:
             settled = await settling
             assert settled.state is outcome
-            assert settled.receipt == (NOBODY_S_RECEIPT if outcome is DONE else None)
+            assert settled.receipt == (EMPTY_RECEIPT if outcome is DONE else None)
             assert await book.read(award.number) == settled
             change = (state.value, outcome.value, "Eva", "seen in Admin")
             assert (await book.list_changes(award.number))[-1] == change
 
 
-async def test_award_that_is_not_there_cannot_be_settled(book: Book) -> None:
+async def test_award_that_does_not_exist_cannot_be_settled(book: Book) -> None:
     await catch(AwardNotFoundError, book.ledger.settle_by_person("acme", 9, DONE, "Eva", "seen in Admin"))
     await catch(AwardNotFoundError, book.settle_by_movements(9, DONE, why="its reference"))
 
 
-async def test_movements_settle_what_is_unknown_and_what_turned_up_after_all(book: Book) -> None:
+async def test_movements_settle_unknown_awards_and_those_that_turn_up_late(book: Book) -> None:
     award = await make_award(book, NOT_DONE)
 
     settled = await book.settle_by_movements(1, DONE, receipt=BOOKED, movement_id="m-1", why="its reference")
@@ -102,7 +102,7 @@ async def test_one_movement_settles_one_award(book: Book) -> None:
 
 
 async def test_movement_that_confirmed_an_award_settles_no_second(book: Book) -> None:
-    """The provider answered the first one with it."""
+    """The provider's answer named this movement for the first award."""
     await make_award(book, DONE)
     second = await make_award(book, UNKNOWN)
     movement_id = BOOKED.provider_reference
@@ -125,7 +125,7 @@ async def test_award_waits_for_a_person_until_it_is_settled(book: Book) -> None:
     assert not (await book.read(1)).needs_person
 
 
-async def test_award_in_doubt_is_looked_for_from_five_seconds_on_and_a_settled_one_no_more(book: Book) -> None:
+async def test_award_in_doubt_is_looked_for_after_five_seconds_until_it_is_settled(book: Book) -> None:
     award = await make_award(book, UNKNOWN)
     due_ms = await book.read_column(1, "next_check_time_ms")
 
@@ -135,7 +135,7 @@ async def test_award_in_doubt_is_looked_for_from_five_seconds_on_and_a_settled_o
     assert await book.read_column(1, "next_check_time_ms") is None
 
 
-async def test_every_change_is_on_record_with_who_and_why(book: Book) -> None:
+async def test_every_change_is_recorded_with_actor_and_reason(book: Book) -> None:
     request = make_request(claimed_agent_email="ana@shop.example", claimed_agent_name="Ana")
     first = await book.ledger.open(request, NO_LIMITS, UTC_ZONE)
     await book.settle(first, NOT_REACHED)
@@ -171,7 +171,7 @@ async def test_record_of_changes_is_neither_changed_nor_deleted(book: Book) -> N
     ("table", "refusal"), [("award_changes", "append-only"), ("awards", "stay as they were asked for")]
 )
 async def test_record_of_awards_is_not_emptied(open_postgres: KeptDatabase, table: str, refusal: str) -> None:
-    """SQLite knows no TRUNCATE."""
+    """SQLite has no TRUNCATE."""
     book = Book(open_postgres.database)
     await make_award(book, UNKNOWN)
 
@@ -193,8 +193,8 @@ PAST_THE_LEDGER = [
 ]
 
 
-async def test_award_is_neither_deleted_nor_made_another(book: Book) -> None:
-    """Whoever writes past the ledger is refused, too."""
+async def test_award_is_neither_deleted_nor_changed_into_another(book: Book) -> None:
+    """The database refuses statements that bypass the ledger, too."""
     award = await make_award(book, DONE)
 
     for statement in PAST_THE_LEDGER:
@@ -205,8 +205,8 @@ async def test_award_is_neither_deleted_nor_made_another(book: Book) -> None:
 
 
 @pytest.mark.parametrize("is_debit", [True, False])
-async def test_reversal_that_goes_the_same_way_is_impossible_in_the_database(book: Book, *, is_debit: bool) -> None:
-    """It would give, or take, a second time."""
+async def test_reversal_in_the_same_direction_is_impossible_in_the_database(book: Book, *, is_debit: bool) -> None:
+    """It would give, or take, the points a second time."""
     award = await book.give(is_debit=is_debit)
 
     wrong = make_request(award.request.points, reverses=award.number, is_debit=is_debit)
@@ -216,7 +216,7 @@ async def test_reversal_that_goes_the_same_way_is_impossible_in_the_database(boo
     assert (await book.open_reversal(award)).award.request.is_debit is not is_debit
 
 
-async def test_award_that_was_refused_may_be_tried_again_though_no_award_is_made_another(book: Book) -> None:
+async def test_refused_award_may_be_tried_again_although_awards_cannot_be_changed(book: Book) -> None:
     request = make_request(ticket_id="4711")
     await book.settle(await book.ledger.open(request, NO_LIMITS, UTC_ZONE), NOT_REACHED)
 
@@ -252,7 +252,7 @@ async def test_record_of_changes_is_not_replaced(sqlite_book: Book) -> None:
         await sqlite_book.database.write(lambda connection: connection.execute(replacing))
 
 
-async def test_lease_that_ran_out_is_on_record(each_open: KeptDatabase) -> None:
+async def test_expired_lease_is_recorded(each_open: KeptDatabase) -> None:
     book = Book(each_open.database, lease_s=-1.0)
     opening = await book.open()
     await book.ledger.expire_leases()
@@ -266,7 +266,7 @@ async def test_lease_that_ran_out_is_on_record(each_open: KeptDatabase) -> None:
     ]
 
 
-async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None:
+async def test_doubt_is_counted_once_for_either_writer(book: Book) -> None:
     opening = await book.open()
     await book.let_pass(16)
     await book.ledger.expire_leases()
@@ -276,7 +276,7 @@ async def test_doubt_is_counted_once_whoever_writes_it_first(book: Book) -> None
     assert book.read_metrics()['loyalty_awards_total{kind="award",outcome="unknown"}'] == 1
 
 
-async def test_confirmation_of_other_points_that_comes_after_the_lease_is_not_lost(book: Book) -> None:
+async def test_confirmation_of_other_points_after_the_lease_is_kept(book: Book) -> None:
     opening = await book.open()
     await book.let_pass(16)
     await book.ledger.expire_leases()
@@ -297,8 +297,8 @@ async def test_late_outcome_does_not_overrule_a_person(book: Book) -> None:
     assert await book.settle(opening, Settlement(state=UNKNOWN)) == by_person
 
 
-async def test_word_of_the_provider_that_comes_after_a_persons_is_not_lost(book: Book) -> None:
-    """A process that stood still has the answer in hand, when the points were taken for lost already."""
+async def test_provider_s_answer_after_a_person_s_finding_is_kept(book: Book) -> None:
+    """A process that stood still has the answer, and a person found meanwhile that the points were not booked."""
     opening = await book.open()
     await book.settle(opening, LOST)
     await book.ledger.settle_by_person("acme", 1, NOT_DONE, "Eva", "not in Admin")
@@ -314,7 +314,7 @@ async def test_word_of_the_provider_that_comes_after_a_persons_is_not_lost(book:
     assert (await book.list_changes(1))[-1] == ("not_applied", "applied", "loyalty_service", APPLIED.why)
 
 
-async def test_desk_settles_for_a_person_who_says_who_and_why(
+async def test_desk_settles_for_a_person_with_name_and_reason(
     each_open: KeptDatabase, provider: ScriptedProvider
 ) -> None:
     async with run_desk(each_open.database, provider) as desk:
@@ -341,7 +341,7 @@ async def test_desk_settles_for_a_person_who_says_who_and_why(
         ("because", {"because": "x" * 501}),
     ],
 )
-async def test_finding_without_who_or_why_is_refused_by_name(
+async def test_finding_without_name_or_reason_is_refused_by_field(
     open_sqlite: KeptDatabase, provider: ScriptedProvider, field: str, wanted: dict[str, object]
 ) -> None:
     async with run_desk(open_sqlite.database, provider) as desk:

@@ -1,4 +1,4 @@
-"""Which states an award has, and which may follow which: the domain says it, and the database knows no others."""
+"""The states of an award, and the changes between them: database and domain allow the same."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ def make_change(before: AwardState | None, after: AwardState) -> Insert:
     return insert(award_changes).values(**values, from_state=before and before.value, state=after.value)
 
 
-async def test_database_logs_the_changes_that_the_domain_allows_and_no_others(book: Book) -> None:
+async def test_database_records_only_changes_that_the_domain_allows(book: Book) -> None:
     accepted = set()
     for before, after in PAIRS:
         try:
@@ -31,11 +31,11 @@ async def test_database_logs_the_changes_that_the_domain_allows_and_no_others(bo
     assert accepted == {(before, after) for before, allowed in ALLOWED_CHANGES.items() for after in allowed}
 
 
-def test_domain_says_of_each_state_what_may_follow_it() -> None:
+def test_domain_names_the_changes_of_each_state() -> None:
     assert set(ALLOWED_CHANGES) == {None, *AwardState}
 
 
-async def test_database_knows_the_domain_s_states_and_no_others(book: Book) -> None:
+async def test_database_allows_only_the_domain_s_states(book: Book) -> None:
     await book.open()
     for state in AwardState:
         await execute(book.database, f"UPDATE awards SET state = '{state.value}'")  # noqa: S608  ours

@@ -21,7 +21,7 @@ async def give_on(book: Book, day: str, points: int = 100) -> None:
 
 
 async def test_weeks_are_iso_weeks_newest_first(book: Book) -> None:
-    """2026 has 53 weeks: the first days of 2027 are in its last one."""
+    """2026 has 53 weeks, and the first days of 2027 belong to the last one."""
     days = ["2026-11-23", "2026-11-29", "2026-11-30", "2026-12-31", "2027-01-03", "2027-01-04", "2024-12-30"]
     for day in days:
         await give_on(book, day)
@@ -36,7 +36,7 @@ async def test_weeks_are_iso_weeks_newest_first(book: Book) -> None:
     ]
 
 
-async def test_weeks_have_each_figure_of_their_days(book: Book) -> None:
+async def test_each_figure_of_a_week_is_the_sum_of_its_days(book: Book) -> None:
     await book.take_back(await book.give(100))
     await book.give(30, member_id="boris")
     await book.give(7, member_id="boris", is_debit=True)
@@ -50,7 +50,7 @@ async def test_weeks_have_each_figure_of_their_days(book: Book) -> None:
     ]
 
 
-async def test_members_come_by_their_points_with_a_support_id(book: Book) -> None:
+async def test_members_are_sorted_by_points_and_have_a_support_id(book: Book) -> None:
     await book.give(100, member_id="jana", member_support_id="JN-4821")
     await book.take_back(await book.give(50, member_id="jana"))
     await book.give(200, member_id="boris", member_support_id="BO-1")

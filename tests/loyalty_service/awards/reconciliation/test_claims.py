@@ -1,4 +1,4 @@
-"""Who of a fleet looks for which award, and when: the statements that keep workers apart, on both engines."""
+"""Which worker of a fleet looks for which award, and when: the statements that keep workers apart, on both engines."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def worker(each_open: KeptDatabase, provider: ListingProvider) -> AsyncIte
 
 
 async def test_award_is_not_looked_for_before_its_time(worker: Worker, provider: ListingProvider) -> None:
-    """Five seconds after it came in doubt; then ever more seldom."""
+    """The first look is five seconds after the doubt begins; later looks are less and less frequent."""
     await worker.lose()
     await worker.look()
     assert provider.lists == 0
@@ -47,10 +47,10 @@ async def test_pending_award_of_a_dead_process_is_found_and_settled(worker: Work
     assert [state for state, _ in await worker.list_reasons()] == ["pending", "unknown", "applied"]
 
 
-async def test_movement_that_two_awards_in_doubt_may_have_made_settles_neither(
+async def test_movement_that_fits_two_awards_in_doubt_settles_neither(
     worker: Worker, provider: ListingProvider
 ) -> None:
-    """The first was taken for not applied, the second is unknown, and one of them is on the list."""
+    """The first was found not applied, the second is unknown, and the list has one movement."""
     await worker.lose()
     await worker.look_after(minutes=20)
     await worker.look_after(minutes=6)
@@ -64,7 +64,7 @@ async def test_movement_that_two_awards_in_doubt_may_have_made_settles_neither(
     assert (await worker.read(2)).needs_person
 
 
-async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_as_was_told(
+async def test_whole_fleet_leaves_a_throttled_merchant_alone_for_the_given_time(
     worker: Worker, each_open: KeptDatabase, provider: ListingProvider
 ) -> None:
     async def throttle() -> None:
@@ -80,10 +80,10 @@ async def test_throttled_merchant_is_left_alone_by_the_whole_fleet_for_as_long_a
         assert provider.lists == 2
 
 
-async def test_one_award_of_a_merchant_is_looked_for_at_a_time_by_the_whole_fleet(
+async def test_whole_fleet_looks_for_one_award_of_a_merchant_at_a_time(
     worker: Worker, each_open: KeptDatabase, provider: ListingProvider
 ) -> None:
-    """Once in a second, whatever the number of workers: its budget at the provider is for agents."""
+    """There is one look a second for any number of workers: the rate at the provider is for agents."""
     async with open_worker(each_open.url, provider) as other:
         await worker.lose()
         await worker.lose(member_id="another")
@@ -110,7 +110,7 @@ async def test_two_workers_of_a_fleet_look_for_an_award_once(
     assert [state for state, _ in await worker.list_reasons()] == ["pending", "unknown", "applied"]
 
 
-async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, provider: ListingProvider) -> None:
+async def test_worker_that_dies_after_its_claim_only_causes_a_delay(worker: Worker, provider: ListingProvider) -> None:
     lost = await worker.lose()
     provider.book(100, reference=lost.reference)
     await worker.let_pass(seconds=6)
@@ -124,8 +124,8 @@ async def test_worker_that_dies_after_its_claim_only_delays(worker: Worker, prov
     assert await worker.read_state() is APPLIED
 
 
-async def test_claim_that_was_overtaken_counts_no_absence(worker: Worker) -> None:
-    """Its list was read long ago: two such at once would be two lists of the same moment."""
+async def test_overtaken_claim_does_not_count_as_an_absence(worker: Worker) -> None:
+    """The slow worker's list is old: together with the new one it would count as two lists."""
     await worker.lose()
     await worker.let_pass(minutes=20)
     [slow] = await worker.claims.claim(10, without=())
@@ -139,7 +139,7 @@ async def test_claim_that_was_overtaken_counts_no_absence(worker: Worker) -> Non
     assert late.absent_count == 0
 
 
-async def test_oldest_unknown_award_is_told_with_its_age(worker: Worker) -> None:
+async def test_metrics_have_the_age_of_the_oldest_unknown_award(worker: Worker) -> None:
     await worker.lose()
     await worker.lose(member_id="another")
     await worker.let_pass(minutes=2)

@@ -1,4 +1,4 @@
-"""What a list of movements tells of one award in claim: which movement is its own, and when there is none."""
+"""What a list of movements shows of one award: which movement belongs to it, and when there is none."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ ALONE = Neighbours(movement_ids=frozenset(), references=frozenset(), rivals=())
 
 
 def make_sent(number: int = 7, minutes: float = 0, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
-    """An award that is UNKNOWN, and was sent so many minutes after noon."""
+    """Make an UNKNOWN award that was sent so many minutes after noon."""
     request: dict[str, Any] = {
         "merchant_id": "acme",
         "request_id": f"request-{number}",
@@ -56,7 +56,7 @@ def find(*items: Movement, sent: Award | None = None, neighbours: Neighbours = A
     return movement.movement_id if movement else None
 
 
-def test_reference_decides_whatever_note_and_time_the_movement_has() -> None:
+def test_reference_decides_whatever_note_and_time_are() -> None:
     other = make_movement(movement_id="m-2", reference=REFERENCE, note="", create_time=None)
     assert find(make_movement(), other) == "m-2"
 
@@ -83,7 +83,7 @@ def test_reference_that_was_cut_short_is_no_proof_of_absence() -> None:
     ],
     ids=["other points", "taken", "twice", "counter-booked"],
 )
-def test_movements_with_our_reference_that_are_not_what_was_asked_for_settle_nothing(own: list[Movement]) -> None:
+def test_other_bookings_with_our_reference_settle_nothing(own: list[Movement]) -> None:
     finding = match_movements(make_sent(), make_list(*own, make_movement("m-9")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
     assert finding.contradiction
@@ -97,13 +97,13 @@ def test_movement_with_our_reference_that_settled_another_award_settles_no_secon
 
 
 def test_empty_note_is_no_evidence() -> None:
-    """Points that a shop gives by itself have none, either."""
+    """Points that the shop itself gives have no note either."""
     finding = match_movements(make_sent(note=""), make_list(make_movement(note="")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
-def test_provider_that_keeps_references_has_kept_ours() -> None:
-    """Then a movement without one is none of ours, however well it fits."""
+def test_provider_that_stores_references_has_stored_ours() -> None:
+    """So a movement without a reference is not ours, however well it fits."""
     neighbours = msgspec.structs.replace(ALONE, references=frozenset({"A-6:request-6"}))
     of_another = make_movement("m-2", reference="A-6:request-6", change=Decimal(5))
     assert find(make_movement(), of_another, neighbours=neighbours) is None
@@ -150,7 +150,7 @@ def test_time_may_be_five_minutes_before_the_attempt_since_clocks_differ(minutes
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_movement_that_cannot_be_ours_leaves_it_absent(fields: dict[str, Any]) -> None:
+def test_impossible_movement_leaves_the_award_absent(fields: dict[str, Any]) -> None:
     finding = match_movements(make_sent(), make_list(make_movement(**fields)), ALONE)
     assert (finding.movement, finding.is_absent) == (None, True)
 
@@ -160,17 +160,17 @@ def test_movement_that_cannot_be_ours_leaves_it_absent(fields: dict[str, Any]) -
     [{"note": "Sor"}, {"create_time": None}, {"create_time": NOON + timedelta(minutes=16)}],
     ids=["note", "no time", "later"],
 )
-def test_movement_that_may_be_ours_and_does_not_fit_tells_nothing(fields: dict[str, Any]) -> None:
+def test_possible_movement_that_does_not_fit_shows_nothing(fields: dict[str, Any]) -> None:
     finding = match_movements(make_sent(), make_list(make_movement(**fields)), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
-def test_two_that_fit_tell_nothing() -> None:
+def test_two_movements_that_fit_show_nothing() -> None:
     finding = match_movements(make_sent(), make_list(make_movement(), make_movement("m-2")), ALONE)
     assert (finding.movement, finding.is_absent) == (None, False)
 
 
-def test_movement_of_another_award_is_passed_over() -> None:
+def test_movement_of_another_award_is_skipped() -> None:
     neighbours = msgspec.structs.replace(ALONE, movement_ids=frozenset({"m-1"}))
     assert find(make_movement(), neighbours=neighbours) is None
     assert find(make_movement(), make_movement("m-2"), neighbours=neighbours) == "m-2"
@@ -190,12 +190,12 @@ def test_movement_of_another_award_is_passed_over() -> None:
     ],
     ids=["the same", "long ago", "after the movement", "points", "note", "reversal", "deduction", "reversed deduction"],
 )
-def test_movement_that_may_be_another_awards_in_doubt_is_left(rival: Award, *, is_contested: bool) -> None:
+def test_movement_that_may_belong_to_another_award_in_doubt_is_left(rival: Award, *, is_contested: bool) -> None:
     neighbours = msgspec.structs.replace(ALONE, rivals=(rival,))
     assert (find(make_movement(), neighbours=neighbours) is None) is is_contested
 
 
-def test_list_that_is_not_complete_or_not_there_tells_of_no_absence() -> None:
+def test_incomplete_or_missing_list_shows_no_absence() -> None:
     assert match_movements(make_sent(), make_list(), ALONE).is_absent
     assert not match_movements(make_sent(), make_list(is_complete=False), ALONE).is_absent
     assert not match_movements(make_sent(), None, ALONE).is_absent

@@ -1,4 +1,4 @@
-"""Awards in doubt settle by themselves, by what the provider's movements tell, or wait for a person."""
+"""Awards in doubt are settled by the provider's movements, or wait for a person."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ async def test_reversal_is_settled_by_the_points_that_were_taken(worker: Worker,
     assert await worker.read_state(reversal.number) is APPLIED
 
 
-async def test_deduction_is_not_mixed_up_with_an_award_of_the_same_points(
+async def test_deduction_is_not_confused_with_an_award_of_the_same_points(
     worker: Worker, provider: ListingProvider
 ) -> None:
     deduction = await worker.lose(is_debit=True)
@@ -90,8 +90,8 @@ async def test_undo_of_a_deduction_is_settled_by_the_points_that_were_put_back(
     assert await worker.read_state(undo.number) is APPLIED
 
 
-async def test_deduction_that_was_not_booked_is_found_not_to_be(worker: Worker, provider: ListingProvider) -> None:
-    """An award of the same points, made meanwhile, is no sign of it."""
+async def test_deduction_that_was_not_booked_is_found_not_applied(worker: Worker, provider: ListingProvider) -> None:
+    """An award of the same points, made meanwhile, does not count for it."""
     await worker.lose(is_debit=True)
     provider.book(100, note="Sorry")
 
@@ -132,7 +132,7 @@ async def test_movement_that_settled_another_award_settles_no_second(worker: Wor
 
 
 @pytest.mark.parametrize("is_complete", [False, None])
-async def test_award_that_the_provider_cannot_rule_out_waits_for_a_person_and_is_still_looked_for(
+async def test_award_that_the_lists_cannot_rule_out_waits_for_a_person_and_is_still_looked_for(
     worker: Worker, provider: ListingProvider, *, is_complete: bool | None
 ) -> None:
     lost = await worker.lose()
@@ -151,7 +151,7 @@ async def test_award_that_the_provider_cannot_rule_out_waits_for_a_person_and_is
 
 
 async def test_award_that_two_complete_lists_lack_is_not_applied(worker: Worker, provider: ListingProvider) -> None:
-    """The first of them 15 min after the last moment at which it may have been sent, the second 5 min later."""
+    """The first list is 15 min after the last moment at which it may have been sent, the second 5 min later."""
     await worker.lose()
     await worker.look_after(minutes=14)
     await worker.look_after(minutes=2)
@@ -166,7 +166,7 @@ async def test_award_that_two_complete_lists_lack_is_not_applied(worker: Worker,
     assert worker.read_metrics()['loyalty_awards_total{kind="award",outcome="not_applied"}'] == 1
 
 
-async def test_lists_that_were_read_too_early_rule_nothing_out(worker: Worker, provider: ListingProvider) -> None:
+async def test_lists_read_too_early_rule_nothing_out(worker: Worker, provider: ListingProvider) -> None:
     await worker.lose()
     for _ in range(3):
         await worker.look_after(minutes=5)
@@ -240,7 +240,7 @@ async def test_provider_that_fails_settles_nothing_and_is_asked_again(
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_list_that_cannot_be_had_for_an_hour_leaves_it_to_a_person(
+async def test_award_is_left_to_a_person_after_an_hour_without_a_list(
     worker: Worker, provider: ListingProvider, error: Exception
 ) -> None:
     async def fail() -> None:
@@ -261,10 +261,10 @@ async def test_list_that_cannot_be_had_for_an_hour_leaves_it_to_a_person(
     assert await worker.read_state() is APPLIED
 
 
-async def test_look_whose_database_hangs_ends(
+async def test_look_ends_although_its_database_hangs(
     worker: Worker, provider: ListingProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else nobody would look after that merchant again."""
+    """Otherwise no worker would look after that merchant again."""
     monkeypatch.setattr(loop, "CHECK_TIMEOUT_S", 0.05)
     lost = await worker.lose()
     provider.book(100, reference=lost.reference)
@@ -297,7 +297,7 @@ async def test_reference_on_other_points_leaves_it_to_a_person_at_once(
 async def test_award_whose_confirmation_named_other_points_is_not_ruled_out_by_lists(
     worker: Worker, provider: ListingProvider
 ) -> None:
-    """It waits for a person from the start, and the provider's movement may still settle it."""
+    """It waits for a person from the start. The provider's movement may still settle it."""
     contradicted = Settlement(state=UNKNOWN, rejection_reason="PROVIDER_CONTRACT", needs_person=True)
     award = await worker.ledger.settle((await worker.open()).award, contradicted)
     for _ in range(3):
@@ -311,10 +311,10 @@ async def test_award_whose_confirmation_named_other_points_is_not_ruled_out_by_l
     assert (settled.state, settled.needs_person, settled.rejection_reason) == (APPLIED, False, None)
 
 
-async def test_shop_that_is_pointed_elsewhere_leaves_its_doubts_to_a_person(
+async def test_awards_in_doubt_of_a_shop_with_another_project_are_left_to_a_person(
     worker: Worker, provider: ListingProvider
 ) -> None:
-    """The list of another project says nothing."""
+    """The other project's list shows nothing about them."""
     generation = (await worker.merchants.get("acme")).generation
     lost = await worker.lose(merchant_generation=generation)
     await worker.merchants.change("acme", {"provider_token": "of-another-project", "generation": "2"})
@@ -326,7 +326,7 @@ async def test_shop_that_is_pointed_elsewhere_leaves_its_doubts_to_a_person(
     assert provider.lists == 0
 
 
-async def test_provider_that_knows_no_such_member_any_more_leaves_it_to_a_person(
+async def test_award_of_a_member_unknown_to_the_provider_is_left_to_a_person(
     worker: Worker, provider: ListingProvider
 ) -> None:
     async def fail() -> None:
@@ -346,9 +346,7 @@ async def test_award_of_a_merchant_that_is_gone_waits_for_a_person(worker: Worke
     assert provider.lists == 0
 
 
-async def test_hanging_provider_of_one_merchant_keeps_no_other_waiting(
-    worker: Worker, provider: ListingProvider
-) -> None:
+async def test_hanging_provider_of_one_merchant_delays_no_other(worker: Worker, provider: ListingProvider) -> None:
     release = asyncio.Event()
     await worker.lose()
     await worker.let_pass(seconds=6)

@@ -1,4 +1,4 @@
-"""A server finds and settles by itself what is in doubt, from its start to its end, and tells it in its metrics."""
+"""A running server finds and settles awards in doubt by itself, and shows them in its metrics."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -46,7 +46,7 @@ async def wait_for_state(client: Client, state: int) -> pb.Award:
             await asyncio.sleep(0.02)
 
 
-async def test_server_settles_at_its_start_what_the_last_one_left_in_doubt(
+async def test_server_settles_awards_in_doubt_of_the_last_one_at_its_start(
     start_service: StartService, database_url: str, provider: ListingProvider
 ) -> None:
     async with start_service() as client:
@@ -105,7 +105,7 @@ async def reading_metrics(database_url: str, provider: ListingProvider) -> Async
             yield client, f"http://{address}/metrics"
 
 
-async def test_metrics_tell_how_awards_ended_and_name_nobody(new_sqlite_url: str, provider: ListingProvider) -> None:
+async def test_metrics_count_outcomes_of_awards_and_name_nobody(new_sqlite_url: str, provider: ListingProvider) -> None:
     async with reading_metrics(new_sqlite_url, provider) as (client, url), aiohttp.ClientSession() as session:
         await client.add_merchant(max_points_per_deduction=100)
         await client.award(debit=True, reason="Given twice")
@@ -137,7 +137,7 @@ async def test_metrics_tell_how_awards_ended_and_name_nobody(new_sqlite_url: str
     assert "martina" not in text
 
 
-async def test_address_for_metrics_that_is_taken_keeps_the_server_from_starting(
+async def test_server_does_not_start_if_the_address_for_metrics_is_taken(
     new_sqlite_url: str, provider: ListingProvider
 ) -> None:
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as taken:

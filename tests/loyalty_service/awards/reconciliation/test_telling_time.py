@@ -1,4 +1,4 @@
-"""When lists without the award tell that it was not applied: late enough, and two in a row."""
+"""When lists without the award show that it was not applied: late enough, and two in a row."""
 
 from sqlalchemy import select
 
@@ -13,8 +13,8 @@ async def count_absences(worker: Worker) -> int:
     return int(await worker.database.read(lambda connection: connection.execute(query).scalar_one()))
 
 
-async def test_list_tells_only_so_long_after_the_last_possible_send(open_sqlite: KeptDatabase) -> None:
-    """The attempt was opened 15 s, its lease, before that."""
+async def test_list_counts_only_long_enough_after_the_last_possible_send(open_sqlite: KeptDatabase) -> None:
+    """The attempt was opened one lease, 15 s, before that."""
     async with run_worker(open_sqlite.database, ListingProvider()) as worker:
         await worker.lose()
         await worker.look_after(minutes=15, seconds=2)
@@ -23,7 +23,7 @@ async def test_list_tells_only_so_long_after_the_last_possible_send(open_sqlite:
         assert (early, await count_absences(worker)) == (0, 1)
 
 
-async def test_list_that_tells_nothing_between_two_begins_the_count_anew(open_sqlite: KeptDatabase) -> None:
+async def test_useless_list_between_two_restarts_the_count(open_sqlite: KeptDatabase) -> None:
     provider = ListingProvider()
     async with run_worker(open_sqlite.database, provider) as worker:
         await worker.lose()
