@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from runtime.database import Database, DatabaseError
 from tests.statements import execute
 
-# Awards whose last change on record leads to another state than they are in, or that have none.
+# Awards whose last recorded change leads to another state, or that have no recorded change.
 UNRECORDED = text(
     "SELECT awards.merchant_id, awards.number, awards.state FROM awards WHERE awards.state IS DISTINCT FROM ("
     "SELECT state FROM award_changes WHERE award_changes.merchant_id = awards.merchant_id "
@@ -25,7 +25,7 @@ async def assert_record_agrees(database: Database) -> None:
 
 
 async def read_states(database: Database) -> dict[str, str]:
-    """The state of each award, by its reference at the provider."""
+    """Return the state of each award, by its reference at the provider."""
     rows = await database.read(lambda connection: connection.execute(STATES).all())
     return {row.reference: row.state for row in rows}
 
@@ -39,7 +39,7 @@ async def let_leases_run_out(database: Database) -> None:
 
 @contextmanager
 def refused_by_database(words: str) -> Iterator[None]:
-    """A trigger, or a unique index, refuses what is tried in the block: PostgreSQL and SQLite tell it differently."""
+    """Expect a trigger or a unique index to refuse the block. PostgreSQL and SQLite report it differently."""
     with pytest.raises((DatabaseError, IntegrityError)) as caught:
         yield
     assert words in str(caught.value.__cause__)

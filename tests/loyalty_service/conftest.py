@@ -14,12 +14,12 @@ from tests.loyalty_service.kept import KeptDatabase, KeptService, keep_postgres,
 from tests.loyalty_service.running import Client, StartService, run_service
 from tests.loyalty_service.scripted import ScriptedProvider
 
-# What stays open for all tests of a worker, and what leads to it.
+# Fixtures that stay open for all tests of a worker, and those that lead to them.
 KEPT = {"kept_service", "kept_sqlite", "kept_postgres", "kept_trifft", "each_open"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is kept open has one event loop: a test that uses it runs there, too."""
+    """Fixtures that stay open have one event loop: a test that uses them runs there, too."""
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("asyncio") and KEPT & {*item.fixturenames}:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -57,19 +57,22 @@ async def new_postgres_url(lent_postgres: LentDatabase) -> AsyncIterator[str]:
 
 @pytest.fixture
 def database_url(new_sqlite_url: str) -> str:
-    """What is asked over the wire is the same on either engine; the ledger and the stores are tried on both."""
+    """Behaviour over the wire is the same on either engine. The ledger and the stores are tested on both."""
     return new_sqlite_url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_database_url(request: pytest.FixtureRequest) -> str:
-    """Once of each engine."""
+    """A database of each engine in turn."""
     return str(request.getfixturevalue(f"new_{request.param}_url"))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _patient_connections() -> Iterator[None]:
-    """A busy machine is no provider that cannot be reached, and a port that nobody listens on refuses at once."""
+    """Generous time-outs: a busy machine must not look like a provider that cannot be reached.
+
+    A port without a listener refuses connections at once all the same.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("loyalty_service.outbound.transport.CONNECT_TIMEOUT_S", 20.0)
         yield
@@ -82,7 +85,7 @@ def provider() -> ScriptedProvider:
 
 @pytest.fixture
 def start_service(database_url: str, provider: ScriptedProvider) -> StartService:
-    """Starts a service on this test's database and provider; the settings are those of Config."""
+    """Start a service on this test's database and provider. The default settings are those of Config."""
     return lambda **settings: run_service(database_url, provider, **settings)
 
 
@@ -101,7 +104,7 @@ async def service(kept_service: KeptService, provider: ScriptedProvider) -> Asyn
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(service: Client) -> Client:
-    """The same with the merchant acme."""
+    """The same service with the merchant acme."""
     await service.add_merchant()
     return service
 
@@ -119,14 +122,14 @@ def kept_postgres_url(lent_postgres: LentDatabase) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def kept_postgres(kept_postgres_url: str) -> AsyncIterator[KeptDatabase]:
-    """Open for a file: another one may restart the server."""
+    """An open database for one file of tests: another file may restart the server."""
     async with keep_postgres(kept_postgres_url) as kept:
         yield kept
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_sqlite(kept_sqlite: KeptDatabase) -> KeptDatabase:
-    """A database without rows that is open already."""
+    """An open database without rows."""
     await kept_sqlite.empty()
     return kept_sqlite
 
@@ -140,6 +143,6 @@ async def open_postgres(kept_postgres: KeptDatabase) -> KeptDatabase:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def each_open(request: pytest.FixtureRequest) -> KeptDatabase:
-    """Once of each engine."""
+    """An open database of each engine in turn."""
     kept: KeptDatabase = request.getfixturevalue(f"open_{request.param}")
     return kept

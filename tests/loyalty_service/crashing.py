@@ -1,4 +1,4 @@
-"""Real processes of the service, to be killed."""
+"""Real processes of the service that a test kills."""
 
 import asyncio
 import json
@@ -38,6 +38,6 @@ class Process:
 
 @asynccontextmanager
 async def running(settings: Mapping[str, str]) -> AsyncIterator[Process]:
-    """`python -m loyalty_service` but for the interpreter's start and the reconciliation's haste. Killed at the end."""
+    """Run the service as a forked process with faster reconciliation. It is killed at the end."""
     async with run_forked("tests.loyalty_service.hurried:main", env=settings) as process:
         yield Process(process)

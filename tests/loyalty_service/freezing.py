@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Wire:
-    """Passes on the bytes of clients and server, until it is `silent`."""
+    """Passes on the bytes of clients and server until it is `silent`."""
 
     def __init__(self, socket_path: str) -> None:
         self._socket_path = socket_path
@@ -42,7 +42,7 @@ class Wire:
 
 @asynccontextmanager
 async def run_wire(database_url: str) -> AsyncIterator[tuple[Wire, str]]:
-    """The URL of the same database through a wire."""
+    """Yield a wire, and the URL of the same database through it."""
     parts = urlsplit(database_url)
     folder = parse_qs(parts.query)["host"][0]
     wire = Wire(f"{folder}/.s.PGSQL.5432")

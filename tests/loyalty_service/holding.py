@@ -9,7 +9,7 @@ import asyncpg
 
 @asynccontextmanager
 async def hold_transaction(database_url: str, statement: str) -> AsyncIterator[None]:
-    """`statement` is executed, and undone at the end of the block: until then its locks are held."""
+    """Execute `statement`, hold its locks during the block, and undo it at the end."""
     if database_url.startswith("sqlite"):
         with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,6 @@
-"""The service as a process, whose reconciliation makes ten passes in the time of one.
+"""The service as a process whose reconciliation runs ten times as often.
 
-A module of its own with few imports: every start of the process pays for them.
+The module has few imports, since every start of the process pays for them.
 """
 
 from loyalty_service import __main__ as service

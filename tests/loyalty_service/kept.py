@@ -1,4 +1,4 @@
-"""A database and a service that stay open for many tests: to open them takes longer than most tests."""
+"""A database and a service that stay open for many tests: opening them takes longer than most tests."""
 
 import shutil
 import sqlite3
@@ -16,7 +16,7 @@ from tests.loyalty_service.running import Client, run_service, wait_until
 
 
 class KeptDatabase:
-    """An open database. `empty` makes it what it was when it was migrated."""
+    """An open database. `empty` restores its state after the migration."""
 
     def __init__(self, url: str, database: Database, empty: Callable[[], Awaitable[None]]) -> None:
         self.url = url
@@ -33,7 +33,7 @@ async def keep_sqlite(migrated_file: Path, path: Path) -> AsyncIterator[KeptData
 
 
 async def empty_sqlite(migrated_file: Path, path: Path) -> None:
-    """Triggers refuse to delete rows, so SQLite copies the empty file over, beside all open connections."""
+    """Empty it by copying the empty file over it, beside all open connections: triggers refuse to delete rows."""
     with closing(sqlite3.connect(migrated_file)) as source, closing(sqlite3.connect(path)) as target:
         target.execute("PRAGMA synchronous = OFF")
         source.backup(target)
@@ -46,7 +46,7 @@ async def keep_postgres(url: str) -> AsyncIterator[KeptDatabase]:
 
 
 class _ProviderOfTheTest:
-    """Passes each call on to the provider of the test that runs."""
+    """Passes each call on to the provider of the present test."""
 
     def __init__(self) -> None:
         self.provider: LoyaltyProvider | None = None
@@ -56,7 +56,7 @@ class _ProviderOfTheTest:
 
 
 class KeptService:
-    """A running service. Each test gets it without a merchant, and with the test's own provider."""
+    """A running service. Each test gets it without a merchant, and with its own provider."""
 
     def __init__(self, client: Client, of_the_test: _ProviderOfTheTest, migrated_file: Path, path: Path) -> None:
         self._client = client
@@ -74,13 +74,13 @@ class KeptService:
             await self._forget_all()
 
     async def _wait_for_awards(self) -> None:
-        """So that none is booked in the next test."""
+        """Wait until no award is pending, so that none is booked in the next test."""
         pending = "SELECT 1 FROM awards WHERE state = 'pending'"
         with closing(sqlite3.connect(self._path)) as connection:
             await wait_until(lambda: connection.execute(pending).fetchone() is None)
 
     async def _forget_all(self) -> None:
-        """The service keeps merchants in memory, too. It must not look for this test's awards in doubt later on."""
+        """Delete all merchants and rows. The service holds merchants in memory, too, and reconciles awards in doubt."""
         listed = await self._client.merchants.ListMerchants(pb.ListMerchantsRequest())
         for merchant in listed.merchants:
             request = pb.DeleteMerchantRequest(merchant_id=merchant.merchant_id)

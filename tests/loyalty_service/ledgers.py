@@ -92,7 +92,7 @@ class Book:
         return await self.ledger.settle(opening.award, settlement)
 
     async def give(self, points: int = 100, **wanted: Any) -> Award:  # noqa: ANN401  as `open`
-        """An award that the provider confirms."""
+        """Give an award that the provider confirms."""
         return await self.settle(await self.open(points, **wanted), APPLIED)
 
     async def open_reversal(self, award: Award, **fields: Any) -> Opening:  # noqa: ANN401  any field of AwardRequest
@@ -118,7 +118,7 @@ class Book:
         return await self.database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def list_changes(self, number: int) -> list[tuple[str | None, str, str, str]]:
-        """(from, to, actor, why) of each change."""
+        """List (from, to, actor, why) of each change."""
         columns = (award_changes.c.from_state, award_changes.c.state, award_changes.c.actor, award_changes.c.why)
         query = select(*columns).where(award_changes.c.number == number).order_by(award_changes.c.change_id)
         rows = await self.database.read(lambda connection: connection.execute(query).all())
@@ -136,7 +136,7 @@ class Book:
 
 
 def read_metrics(metrics: Metrics) -> dict[str, float]:
-    """The value of each, by its name with its labels."""
+    """Read each metric's value, by its name with its labels."""
     lines = generate_latest(metrics.registry).decode().splitlines()
     pairs = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
     return {name: float(value) for name, value in pairs}
@@ -149,7 +149,7 @@ async def open_book(database_url: str, **windows_s: float) -> AsyncIterator[Book
 
 
 class Desk(Book):
-    """Awards as callers ask for them, in one process. `merchant` may be replaced."""
+    """Gives awards as callers ask for them, in one process. `merchant` may be replaced."""
 
     def __init__(self, database: Database, provider: ScriptedProvider, snapshots: Snapshots, clock: Clock) -> None:
         super().__init__(database)
@@ -164,7 +164,7 @@ class Desk(Book):
             self.sender,
             snapshots,
             self.merchants,
-            read_timeout_s=30.0,  # a busy machine is no provider that hangs
+            read_timeout_s=30.0,  # generous: a busy machine must not look like a provider that hangs
             opening_timeout_s=make_lease_s(10.0),
             hold_time_s=900.0,
         )
@@ -174,7 +174,7 @@ class Desk(Book):
         return await self.awards.award(self.merchant, GivenAward(**wanted), answer_s=answer_s)
 
     async def show(self) -> Snapshot:
-        """Show Jana in a sidebar, with data of any age; it is held after that."""
+        """Show Jana in a sidebar with data of any age, which is held afterwards."""
         identity = Identity(kind="member_id", value=JANA)
         read = await self.snapshots.get(self.merchant, identity, max_staleness_s=None, timeout_s=30.0)
         return read.snapshot
@@ -186,7 +186,7 @@ class Desk(Book):
 
 @asynccontextmanager
 async def run_desk(database: Database, provider: ScriptedProvider, clock: Clock | None = None) -> AsyncIterator[Desk]:
-    """`clock`: of the sender."""
+    """`clock`: the sender's clock."""
     opening = open_snapshots(
         provider,
         SystemClock(),
@@ -194,7 +194,7 @@ async def run_desk(database: Database, provider: ScriptedProvider, clock: Clock 
         hold_time_s=900.0,
         stale_if_error_s=900.0,
         capacity=100,
-        ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
+        ledger_timeout_s=30.0,  # generous: a busy machine must not look like a ledger that hangs
     )
     async with opening as snapshots:
         desk = Desk(database, provider, snapshots, clock or SystemClock())
@@ -209,7 +209,7 @@ async def open_desk(database_url: str, provider: ScriptedProvider) -> AsyncItera
 
 
 async def catch(error: type[LoyaltyError], work: Any) -> dict[str, str]:  # noqa: ANN401  any awaitable
-    """Return the metadata of the expected error."""
+    """Catch the expected error; return its metadata."""
     try:
         await work
     except error as caught:

@@ -38,7 +38,7 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 class ListingProvider(ScriptedProvider):
-    """`on_list` runs before movements are listed; `lists` counts how often they were asked for."""
+    """`on_list` runs before movements are listed; `lists` counts the requests for them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class ListingProvider(ScriptedProvider):
 
 
 class Worker:
-    """One process's reconciler, with the ledger that it works on."""
+    """One process's reconciler and its ledger."""
 
     def __init__(self, database: Database, provider: LoyaltyProvider, metrics: Metrics, parts: dict[str, Any]) -> None:
         self.database = database
@@ -80,7 +80,7 @@ class Worker:
         self.loop = ReconciliationLoop(awards, self.claims, reconciler, metrics)
 
     async def open(self, points: int = 100, *, reverses: int | None = None, **fields: Any) -> Opening:  # noqa: ANN401
-        """An award of Jana's, PENDING."""
+        """Open an award of Jana's, which is PENDING."""
         given: dict[str, Any] = {
             "merchant_id": "acme",
             "request_id": make_request_id(),
@@ -94,12 +94,12 @@ class Worker:
         return await self.ledger.open(AwardRequest(**given), NO_LIMITS, UTC_ZONE)
 
     async def lose(self, points: int = 100, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
-        """An award of Jana's whose answer was lost: UNKNOWN."""
+        """Open an award of Jana's and lose its answer: it is UNKNOWN."""
         opening = await self.open(points, **fields)
         return await self.ledger.settle(opening.award, Settlement(state=AwardState.UNKNOWN))
 
-    async def apply(self, movement: Movement, **fields: Any) -> Award:  # noqa: ANN401  likewise
-        """An award of Jana's that the provider confirmed with a movement."""
+    async def apply(self, movement: Movement, **fields: Any) -> Award:  # noqa: ANN401  any field of AwardRequest
+        """Open an award of Jana's that the provider confirmed with a movement."""
         opening = await self.open(int(abs(movement.change)), **fields)
         receipt = Receipt(provider_reference=movement.movement_id, balance=None, delayed=False)
         return await self.ledger.settle(opening.award, Settlement(state=AwardState.APPLIED, receipt=receipt))
@@ -133,7 +133,7 @@ class Worker:
         return (await self.read(number)).state
 
     async def list_reasons(self, number: int = 1) -> list[tuple[str, str]]:
-        """(state, why) of each change."""
+        """List (state, why) of each change."""
         own = (award_changes.c.number == number,)
         query = select(award_changes.c.state, award_changes.c.why).where(*own).order_by(award_changes.c.change_id)
         rows = await self.database.read(lambda connection: connection.execute(query).all())
@@ -145,7 +145,7 @@ class Worker:
 
 @asynccontextmanager
 async def run_worker(database: Database, provider: LoyaltyProvider) -> AsyncIterator[Worker]:
-    """With the merchant acme, unless it is there."""
+    """Run a worker with the merchant acme, which is added if it does not exist."""
     clock = SystemClock()
     history = History(database, reversal_window_s=1800.0)
     merchants = MerchantStore(database, SecretKeys((SECRET_KEY,)), clock, make_fingerprint=make_fingerprint)

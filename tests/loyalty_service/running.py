@@ -25,7 +25,7 @@ from runtime.clock import SystemClock
 from runtime.settings import Listen
 from tests.loyalty_service.scripted import JANA
 
-# A shop whose TRIFFT is here gives points without a proof.
+# A shop whose TRIFFT is on the loopback gives points without a proof.
 ON_THIS_MACHINE = "http://127.0.0.1:8090"
 SECRET_KEY = Fernet.generate_key().decode()
 # Long enough that a busy machine does not look like a hanging provider or an unknown outcome.
@@ -49,7 +49,7 @@ class Client:
         return (await self.merchants.CreateMerchant(request)).merchant
 
     async def hold(self, member_id: str = JANA) -> None:
-        """Let the service hold the member: their next award needs no read, which has no more time than the answer."""
+        """Let the service hold the member: their next award needs no read, which would share the time of the answer."""
         request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=member_id))
         await self.loyalty.GetSnapshot(request)
 
@@ -60,7 +60,7 @@ class Client:
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a failed call. `field`: of its BadRequest; `retry_s`: of its RetryInfo."""
+    """The parts of a failed call. `field`: from its BadRequest; `retry_s`: from its RetryInfo."""
 
     code: grpc.StatusCode
     reason: str
@@ -71,7 +71,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def catch_failure(call: Awaitable[object]) -> Failure:
-    """The failure of a call that must fail, its ErrorInfo in domain loyalty.v1."""
+    """Return the failure of a call that must fail, with an ErrorInfo in domain loyalty.v1."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     status = from_call(cast("grpc.Call", caught.value))
@@ -121,9 +121,9 @@ class StartService(Protocol):
 
 
 async def wait_until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
-    """Returns once `condition()` is true. Raises TimeoutError."""
+    """Return once `condition()` is true. Raises TimeoutError."""
     pause_s = 0.005
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.1)  # asking takes time from what is waited for
+            pause_s = min(pause_s * 1.5, 0.1)  # each check takes time from the work that is waited for

@@ -38,7 +38,7 @@ def make_member(member_id: str = JANA, **changes: Any) -> Member:  # noqa: ANN40
 
 
 def make_findings() -> Findings:
-    """Of a shop that nobody has asked about."""
+    """Make the findings of a shop that was never asked about."""
     rate = RateFinding(
         permits_used=0,
         permits_limit=50,

@@ -41,9 +41,7 @@ async def test_link_follows_its_customer_and_pays_the_member(edge: Edge, redirec
         panel = await see(world, 4713)
         assert await world.award(panel, 4713) == "applied"
         world.merge(103, 104, redirects=redirects)
-        assert (
-            await world.award(panel, 4713) == "OTHER_CUSTOMER"
-        )  # until the next event the link belongs to the old customer
+        assert await world.award(panel, 4713) == "OTHER_CUSTOMER"  # the link moves with the next event
         moved = await see(world, 4713)
         assert (moved.member_id, moved.found_by) == ("m-3", LINKED)
         assert await world.award(moved, 4714) == "applied"

@@ -1,4 +1,4 @@
-"""An award names the caller with whose key it was asked for."""
+"""An award names the caller whose key asked for it."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -33,12 +33,12 @@ async def give(shop: Client, metadata: Metadata, **fields: Any) -> pb.AwardPoint
 
 
 async def list_callers(shop: Client) -> dict[str, str]:
-    """The caller of each award on record."""
+    """Return the caller of each award on record."""
     listed = await shop.loyalty.ListAwards(pb.ListAwardsRequest(merchant_id="acme"), metadata=OWNER)
     return {award.award_id: award.caller for award in listed.awards}
 
 
-async def test_award_and_its_undo_name_their_callers_also_when_these_are_gone(shop: Client) -> None:
+async def test_award_and_its_undo_name_their_callers_even_after_removal(shop: Client) -> None:
     till, crm = await add(shop, "till"), await add(shop, "crm")
     given = (await give(shop, till)).award
     undo = pb.ReverseAwardRequest(merchant_id="acme", request_id=make_request_id(), award_id=given.award_id)
@@ -51,7 +51,7 @@ async def test_award_and_its_undo_name_their_callers_also_when_these_are_gone(sh
     assert await list_callers(shop) == {"A-1": "till", "A-2": "crm", "A-3": ""}
 
 
-async def test_request_that_is_repeated_with_another_key_is_the_first_callers(shop: Client) -> None:
+async def test_request_repeated_with_another_key_belongs_to_the_first_caller(shop: Client) -> None:
     till, crm = await add(shop, "till"), await add(shop, "crm")
     request_id = make_request_id()
     first = await give(shop, till, request_id=request_id)
@@ -60,7 +60,7 @@ async def test_request_that_is_repeated_with_another_key_is_the_first_callers(sh
     assert (first.award.caller, again.award.caller, again.replayed) == ("till", "till", True)
 
 
-async def test_proof_of_a_shop_names_who_asked_for_it(shop: Client, provider: ScriptedProvider) -> None:
+async def test_proof_of_a_shop_names_its_caller(shop: Client, provider: ScriptedProvider) -> None:
     ops = await add(shop, "ops", pb.CALLER_ROLE_ADMIN)
     request = pb.VerifyMerchantRequest(
         merchant_id="acme", member_id=JANA, shown_balance="1240.5", give=1, verified_by="jo@ops"

@@ -1,4 +1,4 @@
-"""What a caller is told while the ledger cannot be read: never that nothing happened, once something may have."""
+"""Answers while the ledger cannot be read: they never say that nothing happened once something may have."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[None]:
-    """Kept from the console, where a traceback takes a second to draw."""
+    """Keep logs off the console, where a traceback takes a second to draw."""
     with capture_logs():
         yield
 
@@ -40,7 +40,8 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_fails_and_is_sett
     database_url: str, start_service: StartService, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loyalty_service.awards.sender.SETTLE_TRIES", 4000)
-    monkeypatch.setattr("loyalty_service.awards.sender.SETTLE_S", 40.0)  # a busy machine is no ledger that stays away
+    # Generous: a busy machine must not look like a ledger that stays down.
+    monkeypatch.setattr("loyalty_service.awards.sender.SETTLE_S", 40.0)
     request_id, is_lost = make_request_id(), asyncio.Event()
     async with open_database(database_url) as database, start_service(award_answer_s=AT_ONCE_S) as client:
         await client.add_merchant()
@@ -90,10 +91,10 @@ async def test_award_that_was_sent_is_pending_while_the_ledger_does_not_answer(
     assert answer.award.state == pb.AWARD_STATE_PENDING
 
 
-async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
+async def test_award_that_is_not_recorded_in_time_is_never_sent(
     new_postgres_url: str, provider: ScriptedProvider
 ) -> None:
-    """However long the database hangs: what it opens afterwards, nobody waits for any more."""
+    """The database may record it later, when no caller waits any more."""
     request_id = make_request_id()
     lease_of_less_than_a_second: dict[str, Any] = {"award_timeout_s": -4.2}
     async with (
@@ -109,7 +110,7 @@ async def test_award_that_cannot_be_put_on_record_in_time_is_never_sent(
     assert provider.credits == []
 
 
-async def test_held_member_who_was_blocked_then_is_asked_for_again(client: Client, provider: ScriptedProvider) -> None:
+async def test_held_member_who_was_blocked_is_read_again(client: Client, provider: ScriptedProvider) -> None:
     provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
     identity = pb.MemberIdentity(member_id=JANA)
     await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))

@@ -1,4 +1,4 @@
-"""What becomes of an award when the provider refuses, is slow, or loses its answer."""
+"""The state of an award if the provider refuses, is slow, or loses its answer."""
 
 import asyncio
 from contextlib import suppress
@@ -71,7 +71,7 @@ async def test_refusal_before_sending_may_be_tried_again_with_the_same_id(
     assert len(provider.credits) == 2
 
 
-async def test_refusal_for_good_is_final(client: Client, provider: ScriptedProvider) -> None:
+async def test_permanent_refusal_is_final(client: Client, provider: ScriptedProvider) -> None:
     request_id = make_request_id()
     fail_with(provider, ProviderRefusedError("402"))
     first = (await client.award(request_id=request_id)).award
@@ -128,7 +128,7 @@ async def test_slow_provider_answers_the_caller_in_time_and_settles_later(
     assert len(provider.credits) == 1
 
 
-async def test_caller_with_a_sooner_deadline_is_answered_before_it(
+async def test_caller_with_a_short_deadline_is_answered_before_it(
     start_service: StartService, provider: ScriptedProvider
 ) -> None:
     answered = asyncio.Event()
@@ -137,7 +137,7 @@ async def test_caller_with_a_sooner_deadline_is_answered_before_it(
         await client.add_merchant()
         asking = asyncio.ensure_future(client.award(timeout_s=60.0))
         await wait_until(lambda: provider.credits)
-        let_loop_pass(60)  # for the service, and not for the caller
+        let_loop_pass(60)  # the caller's own deadline is on another clock
 
         answer = await asking
         answered.set()
@@ -145,7 +145,7 @@ async def test_caller_with_a_sooner_deadline_is_answered_before_it(
     assert answer.award.state == pb.AWARD_STATE_PENDING
 
 
-async def test_caller_who_goes_away_does_not_cancel_the_award(client: Client, provider: ScriptedProvider) -> None:
+async def test_caller_who_leaves_does_not_cancel_the_award(client: Client, provider: ScriptedProvider) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
     request_id = make_request_id()
@@ -160,12 +160,14 @@ async def test_caller_who_goes_away_does_not_cancel_the_award(client: Client, pr
     assert len(provider.credits) == 1
 
 
-async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_the_award(
+async def test_caller_who_leaves_while_the_database_is_busy_does_not_cancel_the_award(
     database_url: str, start_service: StartService, provider: ScriptedProvider
 ) -> None:
-    """On a busy machine a caller may be gone before the opening has begun: nothing is done, and they stay longer."""
+    """On a busy machine the caller may leave before the service has begun, so each next caller stays longer."""
     request_id = make_request_id()
-    locking = "INSERT INTO award_numbers VALUES ('acme', 0) ON CONFLICT DO NOTHING"  # the award may open very late
+    locking = (
+        "INSERT INTO award_numbers VALUES ('acme', 0) ON CONFLICT DO NOTHING"  # the award may be recorded very late
+    )
     async with start_service() as client:
         await client.add_merchant()
         for stay_s in (0.5, 2.0, 8.0):
@@ -182,7 +184,7 @@ async def test_caller_who_goes_away_while_the_database_is_busy_does_not_cancel_t
     assert len(provider.credits) == 1
 
 
-async def test_award_left_pending_by_a_dead_process_is_unknown_once_its_lease_is_over(
+async def test_pending_award_of_a_dead_process_is_unknown_after_its_lease(
     database_url: str, start_service: StartService, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loyalty_service.awards.reconciliation.loop.PASS_S", 0.05)

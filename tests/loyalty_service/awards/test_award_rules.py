@@ -1,4 +1,4 @@
-"""What may be asked for: values, limits, and members who may get points."""
+"""What a request may ask for: values, limits, and members who may get points."""
 
 import unicodedata
 from typing import Any
@@ -146,7 +146,7 @@ async def test_award_is_found_by_its_number_and_by_its_request_id(listed: Client
     assert by_number.award.points == 2
 
 
-async def test_award_that_is_not_there_is_not_found(listed: Client) -> None:
+async def test_award_that_does_not_exist_is_not_found(listed: Client) -> None:
     keys: list[dict[str, Any]] = [{"award_id": text} for text in ("A-9", "2", "A-2\x00", f"A-{10**30}")]
     keys += [{"request_id": text} for text in ("\x00", "request-9")]
     requests = [pb.GetAwardRequest(merchant_id="acme", **key) for key in keys]
@@ -157,7 +157,7 @@ async def test_award_that_is_not_there_is_not_found(listed: Client) -> None:
 
 
 @given(note=st.text(max_size=600), name=st.text(max_size=30), ticket_id=st.text(max_size=70))
-def test_whatever_is_typed_is_refused_or_kept_printable(note: str, name: str, ticket_id: str) -> None:
+def test_any_typed_text_is_refused_or_stored_printable(note: str, name: str, ticket_id: str) -> None:
     wanted = GivenAward(
         request_id="request-1", member_id=JANA, points=1, note=note, ticket_id=ticket_id, claimed_agent_name=name
     )

@@ -1,4 +1,4 @@
-"""What is told of an award over the wire: all that was said, what happened to it, and what a person found out."""
+"""What the API tells about an award: everything that was asked, its changes, and a person's finding."""
 
 import asyncio
 from datetime import timedelta
@@ -23,7 +23,7 @@ GET_JANA_ANEW = pb.GetSnapshotRequest(
 
 
 async def read_given(client: Client) -> list[pb.Award]:
-    """What a snapshot shows. One that was made while the ledger was slow shows nothing of it: another is made."""
+    """List the awards in a snapshot. A snapshot made while the ledger was slow has none, so it is read again."""
     snapshot = (await client.loyalty.GetSnapshot(GET_JANA)).snapshot
     async with asyncio.timeout(60):
         while not snapshot.HasField("given_by_support"):
@@ -50,21 +50,21 @@ async def get(client: Client, award_id: str = "A-1") -> pb.GetAwardResponse:
 
 
 def list_states(answer: pb.GetAwardResponse) -> list[tuple[str, str]]:
-    """(from, to) of each change."""
+    """List (from, to) of each change."""
     names = [(pb.AwardState.Name(one.from_state), pb.AwardState.Name(one.to_state)) for one in answer.changes]
     return [(old.removeprefix("AWARD_STATE_"), new.removeprefix("AWARD_STATE_")) for old, new in names]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def doubtful(client: Client, provider: ScriptedProvider) -> Client:
-    """A-1 is UNKNOWN: sent, and its answer was lost."""
+    """A client whose award A-1 is UNKNOWN: it was sent, and its answer was lost."""
     provider.on_booked = lose
     answer = await client.award(claimed_agent_email="ana@shop.example")
     assert answer.award.state == pb.AWARD_STATE_UNKNOWN
     return client
 
 
-async def test_award_carries_all_that_was_said_of_it(service: Client, provider: ScriptedProvider) -> None:
+async def test_award_has_every_value_of_its_request(service: Client, provider: ScriptedProvider) -> None:
     provider.members[JANA] = make_member(tier=Tier(tier_id="gold", display_name="Gold"))
     await service.add_merchant(award_reasons=["Goodwill", "Late delivery"])
 
@@ -85,7 +85,7 @@ async def test_award_carries_all_that_was_said_of_it(service: Client, provider: 
     assert award == (await get(service)).award
 
 
-async def test_applied_award_says_until_when_it_can_be_taken_back(client: Client) -> None:
+async def test_applied_award_names_the_time_until_which_it_can_be_taken_back(client: Client) -> None:
     award = (await client.award()).award
 
     open_for = award.reverse_expire_time.ToDatetime() - award.update_time.ToDatetime()
@@ -108,7 +108,7 @@ async def test_person_settles_an_unknown_award_once_and_may_repeat_it(
     assert (change.actor, change.why) == ("boss@shop.example", "seen in TRIFFT Admin")
 
 
-async def test_award_that_turns_up_after_all_is_settled_anew(doubtful: Client) -> None:
+async def test_award_that_turns_up_late_is_settled_again(doubtful: Client) -> None:
     await settle(doubtful, pb.AWARD_STATE_NOT_APPLIED)
 
     settled = await settle(doubtful, pb.AWARD_STATE_APPLIED)
@@ -134,19 +134,19 @@ async def test_award_of_a_merchant_that_was_removed_can_be_found_and_settled(dou
     assert failure.reason == "MERCHANT_NOT_FOUND"
 
 
-async def test_merchant_that_never_was_has_no_books(client: Client) -> None:
+async def test_merchant_that_never_existed_has_no_awards(client: Client) -> None:
     failure = await catch_failure(settle(client, pb.AWARD_STATE_APPLIED, merchant_id="nobody"))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "MERCHANT_NOT_FOUND")
 
 
-async def test_award_that_is_not_there_is_not_settled(client: Client) -> None:
+async def test_award_that_does_not_exist_is_not_settled(client: Client) -> None:
     failure = await catch_failure(settle(client, pb.AWARD_STATE_APPLIED, award_id="A-9"))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")
 
 
-async def test_settled_award_is_settled_no_other_way(client: Client) -> None:
+async def test_settled_award_cannot_be_settled_differently(client: Client) -> None:
     await client.award()
 
     failure = await catch_failure(settle(client, pb.AWARD_STATE_NOT_APPLIED))
@@ -178,7 +178,7 @@ async def test_bad_value_of_a_settlement_is_refused_by_name(doubtful: Client) ->
     assert (await get(doubtful)).award.state == pb.AWARD_STATE_UNKNOWN
 
 
-async def test_changes_of_an_award_are_told_oldest_first_with_who_and_why(
+async def test_changes_of_an_award_come_oldest_first_with_actor_and_reason(
     client: Client, provider: ScriptedProvider
 ) -> None:
     await client.award(claimed_agent_email="ana@shop.example")
@@ -193,14 +193,14 @@ async def test_changes_of_an_award_are_told_oldest_first_with_who_and_why(
     assert len(provider.credits) == 1
 
 
-async def test_award_without_a_key_is_a_bad_value(client: Client) -> None:
+async def test_request_for_an_award_without_a_key_is_refused(client: Client) -> None:
     failure = await catch_failure(client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme")))
 
     assert (failure.code, failure.reason, failure.field) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", "key")
 
 
-async def test_snapshot_shows_what_support_gave_of_late(client: Client, provider: ScriptedProvider) -> None:
-    """The last five that are APPLIED or UNKNOWN, newest first, at once after each change."""
+async def test_snapshot_shows_the_last_awards_of_support(client: Client, provider: ScriptedProvider) -> None:
+    """It shows the last five that are APPLIED or UNKNOWN, newest first, at once after each change."""
     nothing = await read_given(client)
     for points in range(1, 5):
         await client.award(points=points)

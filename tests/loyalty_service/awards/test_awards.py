@@ -1,4 +1,4 @@
-"""Awards over the wire: at most one credit per request, and the truth about each."""
+"""Awards over the wire: at most one credit per request, and a true answer to each."""
 
 import asyncio
 from datetime import UTC
@@ -12,7 +12,7 @@ from tests.loyalty_service.running import AT_ONCE_S, Client, StartService, catch
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
-async def test_award_adds_points_and_the_next_reading_has_them(client: Client, provider: ScriptedProvider) -> None:
+async def test_award_adds_points_and_the_next_read_shows_them(client: Client, provider: ScriptedProvider) -> None:
     request = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(member_id=JANA))
     before = await client.loyalty.GetSnapshot(request)
 
@@ -35,7 +35,9 @@ async def test_credit_carries_the_number_and_the_request_as_its_reference(
     assert provider.credits[0].reference == "A-1:panel-0001"
 
 
-async def test_fifty_at_once_with_one_request_id_are_one_credit(client: Client, provider: ScriptedProvider) -> None:
+async def test_fifty_simultaneous_requests_with_one_id_are_one_credit(
+    client: Client, provider: ScriptedProvider
+) -> None:
     request_id = make_request_id()
 
     answers = await asyncio.gather(*(client.award(request_id=request_id) for _ in range(50)))
@@ -49,7 +51,7 @@ async def test_fifty_at_once_with_one_request_id_are_one_credit(client: Client, 
 async def test_two_processes_with_one_request_id_are_one_credit(
     start_service: StartService, provider: ScriptedProvider
 ) -> None:
-    """What keeps a second credit away is the database, not the memory of one process."""
+    """The database prevents a second credit, not the memory of one process."""
     async with start_service() as one, start_service() as other:
         await one.add_merchant()
         request_id = make_request_id()
@@ -61,7 +63,7 @@ async def test_two_processes_with_one_request_id_are_one_credit(
         assert len(provider.credits) == 1
 
 
-async def test_different_requests_at_once_for_one_member_are_one_award_in_doubt(
+async def test_simultaneous_requests_for_one_member_are_one_award_in_doubt(
     client: Client, provider: ScriptedProvider
 ) -> None:
     answered = asyncio.Event()
@@ -110,7 +112,7 @@ async def test_replay_with_another_note_or_agent_is_the_same_award(client: Clien
     assert len(provider.credits) == 1
 
 
-async def test_replay_is_answered_though_the_limit_is_lower_by_now(client: Client) -> None:
+async def test_replay_is_answered_despite_a_lower_limit(client: Client) -> None:
     request_id = make_request_id()
     await client.award(request_id=request_id, points=400)
     lower = pb.Merchant(merchant_id="acme", max_points_per_award=10)
@@ -138,9 +140,7 @@ async def test_same_points_on_the_same_ticket_within_the_window_are_the_same_awa
     assert len(provider.credits) == 5
 
 
-async def test_second_agent_with_another_note_and_a_newer_panel_learns_of_the_first_award(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_second_agent_with_a_newer_panel_gets_the_first_award(client: Client, provider: ScriptedProvider) -> None:
     first = await client.award(points=100, ticket_id="4711", note="sorry", claimed_agent_name="Ana")
 
     second = await client.award(points=100, ticket_id="4711", note="we are sorry", claimed_agent_name="Ben")
@@ -160,10 +160,10 @@ async def test_same_points_on_the_same_ticket_after_the_window_are_a_new_award(s
     assert (again.replayed, again.award.award_id) == (False, "A-2")
 
 
-async def test_repeat_of_an_award_in_doubt_is_that_award_and_no_refusal(
+async def test_repeat_of_an_award_in_doubt_is_answered_with_that_award(
     start_service: StartService, provider: ScriptedProvider
 ) -> None:
-    """The agent who clicks again under a newer panel learns what became of the first click."""
+    """An agent who clicks again on a newer panel gets the outcome of the first click."""
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
     async with start_service(award_answer_s=AT_ONCE_S) as client:

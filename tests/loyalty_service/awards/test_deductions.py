@@ -1,4 +1,4 @@
-"""Points that support takes away, over the wire: off unless the shop allows it, with a reason, as sure as an award."""
+"""Points that support removes, over the wire: only if the shop allows it, with a reason, and as reliably as awards."""
 
 from typing import Any
 
@@ -43,12 +43,14 @@ async def sum_up(client: Client, grouping: pb.AwardGrouping.ValueType = pb.AWARD
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(service: Client) -> Client:
-    """Support may take 300 points away at once."""
+    """A shop in which support may remove 300 points at once."""
     await service.add_merchant(max_points_per_deduction=300)
     return service
 
 
-async def test_deduction_takes_the_points_and_is_on_record_as_a_debit(shop: Client, provider: ScriptedProvider) -> None:
+async def test_deduction_removes_the_points_and_is_recorded_as_a_debit(
+    shop: Client, provider: ScriptedProvider
+) -> None:
     given = (await shop.award(points=80)).award
 
     agent = {"claimed_agent_email": "ana@shop.example", "claimed_agent_name": "Ana K."}
@@ -70,7 +72,7 @@ async def test_deduction_takes_the_points_and_is_on_record_as_a_debit(shop: Clie
     assert shown.member.wallet.points_balance == taken.balance.points_balance
 
 
-async def test_shop_that_has_not_allowed_it_takes_nothing_away(client: Client, provider: ScriptedProvider) -> None:
+async def test_deduction_is_refused_if_the_shop_does_not_allow_it(client: Client, provider: ScriptedProvider) -> None:
     failure = await catch_failure(deduct(client, points=1))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LIMIT_EXCEEDED")
@@ -78,7 +80,7 @@ async def test_shop_that_has_not_allowed_it_takes_nothing_away(client: Client, p
     assert provider.debits == []
 
 
-async def test_one_deduction_has_a_limit_of_its_own(client: Client, provider: ScriptedProvider) -> None:
+async def test_one_deduction_has_its_own_limit(client: Client, provider: ScriptedProvider) -> None:
     await client.add_merchant("bloom", max_points_per_deduction=700, max_points_per_award=10, max_points_per_ticket=0)
 
     failure = await catch_failure(deduct(client, merchant_id="bloom", points=701))
@@ -92,7 +94,7 @@ async def test_one_deduction_has_a_limit_of_its_own(client: Client, provider: Sc
 
 
 @pytest.mark.parametrize("name", ["per_ticket", "per_member_day", "per_merchant_day", "per_agent_day"])
-async def test_what_is_taken_and_what_is_given_have_the_same_limits_counted_apart(service: Client, name: str) -> None:
+async def test_awards_and_deductions_have_the_same_limits_counted_apart(service: Client, name: str) -> None:
     """Neither makes room for the other."""
     limits: dict[str, Any] = {"max_points_per_deduction": 300, f"max_points_{name}": 200}
     await service.add_merchant(**limits)
@@ -107,8 +109,8 @@ async def test_what_is_taken_and_what_is_given_have_the_same_limits_counted_apar
     assert [one.award.state for one in filled] == [pb.AWARD_STATE_APPLIED] * 2
 
 
-async def test_deduction_that_was_given_back_counts_for_no_limit(shop: Client, provider: ScriptedProvider) -> None:
-    """And may be made again."""
+async def test_deduction_that_was_undone_counts_for_no_limit(shop: Client, provider: ScriptedProvider) -> None:
+    """The same deduction may be made again."""
     for _ in range(3):
         taken = (await deduct(shop, points=300, ticket_id="4711")).award
         await reverse(shop, taken.award_id)
@@ -121,7 +123,7 @@ async def test_deduction_that_was_given_back_counts_for_no_limit(shop: Client, p
 
 
 async def test_deduction_without_a_reason_is_refused(shop: Client, provider: ScriptedProvider) -> None:
-    """Whether the shop has a list of reasons or not."""
+    """This holds whether or not the shop has a list of reasons."""
     await shop.add_merchant("bloom", max_points_per_deduction=300, award_reasons=["Late delivery", "Given twice"])
 
     failures = [
@@ -146,7 +148,7 @@ async def test_reason_of_a_deduction_is_one_of_the_shop_s_where_it_has_some(serv
     assert (failure.reason, failure.field) == ("BAD_VALUE", "reason")
 
 
-async def test_deduction_of_what_was_just_given_is_no_repeat_of_it(shop: Client, provider: ScriptedProvider) -> None:
+async def test_deduction_does_not_count_as_a_repeat_of_an_award(shop: Client, provider: ScriptedProvider) -> None:
     await shop.award(points=100, ticket_id="4711")
 
     first = await deduct(shop, points=100, ticket_id="4711")
@@ -183,7 +185,7 @@ async def test_request_id_with_the_other_direction_is_other_content(shop: Client
 async def test_deduction_that_the_balance_does_not_cover_is_refused_for_good(
     shop: Client, provider: ScriptedProvider
 ) -> None:
-    """The press is not used up: the same may be given instead, or less taken."""
+    """The request stays free: the same points may be given instead, or fewer removed."""
     provider.on_debit = refuse
     request_id = make_request_id()
     refused = await deduct(shop, request_id=request_id)
@@ -199,7 +201,9 @@ async def test_deduction_that_the_balance_does_not_cover_is_refused_for_good(
     assert [booking.points for booking in provider.debits] == [100, 20]
 
 
-async def test_deduction_that_did_not_leave_is_tried_again_as_one(shop: Client, provider: ScriptedProvider) -> None:
+async def test_deduction_that_was_not_sent_is_tried_again_as_a_deduction(
+    shop: Client, provider: ScriptedProvider
+) -> None:
     request_id = make_request_id()
     provider.on_debit = be_unreachable
     refused = (await deduct(shop, request_id=request_id)).award
@@ -219,7 +223,7 @@ async def test_deduction_that_did_not_leave_is_tried_again_as_one(shop: Client, 
 
 
 @pytest.mark.parametrize("is_debit", [True, False])
-async def test_deduction_or_award_in_doubt_keeps_the_next_of_either_kind_waiting(
+async def test_award_or_deduction_in_doubt_blocks_the_next_of_either_kind(
     shop: Client, provider: ScriptedProvider, *, is_debit: bool
 ) -> None:
     before = (await deduct(shop, points=10)).award
@@ -237,7 +241,7 @@ async def test_deduction_or_award_in_doubt_keeps_the_next_of_either_kind_waiting
 
 
 async def test_person_settles_a_deduction_whose_answer_was_lost(shop: Client, provider: ScriptedProvider) -> None:
-    """And it can be undone from then on."""
+    """From then on it can be undone."""
     provider.on_booked = lose
     request_id = make_request_id()
     await deduct(shop, request_id=request_id)
@@ -264,7 +268,7 @@ async def test_person_settles_a_deduction_whose_answer_was_lost(shop: Client, pr
         ({"wallet": NoBalance.SEVERAL}, "SEVERAL_WALLETS"),
     ],
 )
-async def test_member_who_gets_no_points_loses_none(
+async def test_member_who_gets_no_points_cannot_lose_any(
     shop: Client, provider: ScriptedProvider, fields: dict[str, Any], reason: str
 ) -> None:
     provider.members[JANA] = make_member(**fields)
@@ -311,7 +315,7 @@ async def test_undo_of_a_deduction_whose_answer_is_lost_is_not_sent_again(
     assert len(provider.credits) == 1
 
 
-async def test_undo_is_allowed_though_the_shop_takes_no_more_away(shop: Client) -> None:
+async def test_undo_is_allowed_although_the_shop_has_turned_deductions_off(shop: Client) -> None:
     await deduct(shop)
     request = pb.UpdateMerchantRequest(merchant=pb.Merchant(merchant_id="acme"))
     request.update_mask.paths.append("max_points_per_deduction")
@@ -321,7 +325,7 @@ async def test_undo_is_allowed_though_the_shop_takes_no_more_away(shop: Client) 
     assert (await catch_failure(deduct(shop))).metadata["limit"] == "per_deduction"
 
 
-async def test_sums_tell_what_was_removed_apart_from_what_was_given(shop: Client, provider: ScriptedProvider) -> None:
+async def test_sums_count_removed_points_apart_from_given_ones(shop: Client, provider: ScriptedProvider) -> None:
     ana: dict[str, Any] = {"claimed_agent_name": "Ana"}
     eva: dict[str, Any] = {"claimed_agent_name": "Eva"}
     await shop.award(points=200, **ana)
@@ -342,7 +346,7 @@ async def test_sums_tell_what_was_removed_apart_from_what_was_given(shop: Client
     assert [(one.key, one.points, one.removed_points) for one in by_reason] == [("", 230, 0), ("Given twice", 0, 107)]
 
 
-async def test_deduction_of_a_forgotten_member_stays_one(start_service: StartService) -> None:
+async def test_deduction_of_a_forgotten_member_stays_a_deduction(start_service: StartService) -> None:
     async with start_service(reversal_window_s=0.0) as client:
         await client.add_merchant(max_points_per_deduction=300)
         request_id = make_request_id()

@@ -1,4 +1,4 @@
-"""What TRIFFT refused for good is the answer to that request, whatever is true by now."""
+"""A permanent refusal by TRIFFT stays the answer to its request, whatever changes later."""
 
 from collections.abc import AsyncIterator
 
@@ -19,7 +19,7 @@ async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIt
         yield desk
 
 
-async def test_refusal_is_the_answer_though_the_member_is_blocked_by_now(
+async def test_refusal_stays_the_answer_although_the_member_is_blocked_now(
     desk: Desk, provider: ScriptedProvider
 ) -> None:
     async def refuse(_: Booking) -> None:

@@ -1,4 +1,4 @@
-"""Who gets no points, by what is held of them: it must be as new as the panel that the agent saw."""
+"""Held data decides who gets no points: it must be as new as the panel that the agent saw."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def add_to(time: Timestamp, seconds: float) -> Timestamp:
 async def check_press(
     client: Client, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
 ) -> None:
-    """The member is blocked after this process read them; a panel that another process made shows it."""
+    """Block the member after this process read them. Another process's panel, which may be newer, is pressed."""
     held = await fetch_held(client)
     provider.members[JANA] = make_member(status=MemberStatus.BLOCKED)
     seen: dict[str, Any] = {}
@@ -45,14 +45,14 @@ async def check_press(
 @pytest.mark.parametrize(
     ("panel_is_newer_by_s", "is_read"), [(0, False), (-60, False), (0.001, True), (60, True), (None, False)]
 )
-async def test_what_is_held_lets_a_press_through_only_if_it_is_as_new_as_the_panel(
+async def test_held_data_lets_a_press_through_only_if_as_new_as_the_panel(
     client: Client, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
 ) -> None:
     await check_press(client, provider, panel_is_newer_by_s, is_read=is_read)
 
 
 @pytest.mark.parametrize(("panel_is_newer_by_s", "is_read"), [(None, True), (0, False)])
-async def test_what_is_older_than_the_hold_time_lets_a_press_through_only_for_a_panel_of_the_same_age(
+async def test_data_older_than_the_hold_time_counts_only_for_a_panel_of_the_same_age(
     start_service: StartService, provider: ScriptedProvider, panel_is_newer_by_s: float | None, *, is_read: bool
 ) -> None:
     async with start_service(hold_time_s=1e-6) as client:
@@ -80,6 +80,6 @@ async def test_award_on_record_is_answered_whatever_the_panel_shows(client: Clie
     assert (again.replayed, again.award.award_id) == (True, first.award.award_id)
 
 
-async def test_panel_of_no_year_is_refused(client: Client) -> None:
+async def test_panel_of_an_impossible_time_is_refused(client: Client) -> None:
     failure = await catch_failure(client.award(member_fetch_time=Timestamp(seconds=10**15)))
     assert (failure.reason, failure.field) == ("BAD_VALUE", "member_fetch_time")

@@ -1,4 +1,4 @@
-"""An award keeps by what its member was found, and sums can be had by it."""
+"""An award records by what its member was found, and sums can be grouped by it."""
 
 import grpc
 
@@ -12,7 +12,7 @@ async def list_ways(client: Client) -> dict[str, pb.IdentifiedBy.ValueType]:
     return {award.award_id: award.identified_by for award in listed.awards}
 
 
-async def test_each_way_is_kept_with_the_award_and_its_reversal(client: Client) -> None:
+async def test_each_way_is_recorded_with_the_award_and_its_reversal(client: Client) -> None:
     kept = {}
     for number, way in enumerate(pb.IdentifiedBy.values()):
         award = (await client.award(points=number + 1, identified_by=way)).award

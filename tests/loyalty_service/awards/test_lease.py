@@ -1,4 +1,4 @@
-"""The lease of an attempt beside the time in which it may be sent and settled."""
+"""The lease of an attempt, compared with the time in which it may be sent and settled."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whoever reads that an award is settled is never shown the balance from before it: what is held goes first."""
+"""Held data goes before an outcome is recorded, so no reader of the outcome gets the balance from before it."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -28,7 +28,7 @@ async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIt
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def unknown(desk: Desk, provider: ScriptedProvider) -> Desk:
-    """Its award A-1 was booked, and the answer was lost."""
+    """A desk whose award A-1 was booked, and its answer lost."""
 
     async def lose(_: Booking) -> None:
         raise BookingUnknownError("reset")
@@ -39,7 +39,7 @@ async def unknown(desk: Desk, provider: ScriptedProvider) -> Desk:
 
 
 def watch(desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str) -> list[Snapshot | None]:
-    """What is held of Jana whenever this method of the ledger has just put an outcome on record."""
+    """List Jana's held snapshot after each outcome that this method of the ledger records."""
     write, held = getattr(desk.ledger, name), []
 
     async def watched(*arguments: Any) -> Any:  # noqa: ANN401  the method's own
@@ -61,7 +61,7 @@ async def reconcile(desk: Desk, provider: ScriptedProvider, snapshots: Snapshots
 
 
 class ReadBetween:
-    """Jana is looked at whenever what is held of her was just dropped: the first time, before the award is settled."""
+    """Reads Jana each time her held data was dropped. The first read is before the award is settled."""
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
@@ -72,14 +72,14 @@ class ReadBetween:
         await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=1.6)
 
 
-async def test_what_is_held_goes_before_the_outcome_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_held_data_goes_before_the_outcome_is_recorded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     await desk.show()
     held = watch(desk, monkeypatch, "settle")
     await desk.award()
     assert held == [None]
 
 
-async def test_what_is_held_goes_before_a_person_s_finding_is_on_record(
+async def test_held_data_goes_before_a_person_s_finding_is_recorded(
     unknown: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await unknown.show()
@@ -88,7 +88,7 @@ async def test_what_is_held_goes_before_a_person_s_finding_is_on_record(
     assert held == [None]
 
 
-async def test_what_is_held_goes_before_what_the_movements_tell_is_on_record(
+async def test_held_data_goes_before_the_outcome_of_movements_is_recorded(
     unknown: Desk, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await unknown.show()
@@ -99,9 +99,7 @@ async def test_what_is_held_goes_before_what_the_movements_tell_is_on_record(
     assert (await unknown.read(1)).state is AwardState.APPLIED
 
 
-async def test_reading_that_begins_before_the_movements_tell_is_not_kept(
-    unknown: Desk, provider: ScriptedProvider
-) -> None:
+async def test_read_that_begins_before_movements_settle_is_not_held(unknown: Desk, provider: ScriptedProvider) -> None:
     await unknown.let_pass(10)
     between: Any = ReadBetween(unknown.snapshots)
     await reconcile(unknown, provider, between)

@@ -1,4 +1,4 @@
-"""Why points are given: a shop's list, of which an award names one."""
+"""The reasons of awards: a shop has a list, and an award names one of them."""
 
 import grpc
 import pytest_asyncio
@@ -30,7 +30,7 @@ KEPT = {
 }
 
 
-async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider(
+async def test_reason_is_recorded_in_the_shop_s_spelling_and_not_sent_to_the_provider(
     shop: Client, provider: ScriptedProvider
 ) -> None:
     kept = {typed: (await shop.award(reason=typed, note="sorry")).award.reason for typed in KEPT}
@@ -39,9 +39,7 @@ async def test_reason_is_kept_as_the_shop_spells_it_and_not_told_to_the_provider
     assert {credit.note for credit in provider.credits} == {"sorry"}
 
 
-async def test_award_that_names_no_one_reason_is_refused_with_the_list(
-    shop: Client, provider: ScriptedProvider
-) -> None:
+async def test_award_without_a_clear_reason_is_refused_with_the_list(shop: Client, provider: ScriptedProvider) -> None:
     for typed in ("", " ", '""', "damage", '"damage"', "Late delivery, again", "delivery", "None"):
         failure = await catch_failure(shop.award(reason=typed))
 
@@ -51,7 +49,7 @@ async def test_award_that_names_no_one_reason_is_refused_with_the_list(
     assert provider.credits == []
 
 
-async def test_shop_without_a_list_keeps_what_is_said(client: Client) -> None:
+async def test_shop_without_a_list_records_any_reason(client: Client) -> None:
     said = await client.award(reason=" because\nof  rain ")
     unsaid = await client.award()
     too_much = await catch_failure(client.award(reason="x" * 101))
@@ -70,7 +68,7 @@ async def test_replay_is_answered_whatever_reason_it_names(shop: Client, provide
     assert len(provider.credits) == 1
 
 
-async def test_award_keeps_whether_its_ticket_was_found(client: Client) -> None:
+async def test_award_records_whether_its_ticket_was_verified(client: Client) -> None:
     found = await client.award(ticket_id="4711", ticket_verified=True)
     claimed = await client.award(ticket_id="4712")
 

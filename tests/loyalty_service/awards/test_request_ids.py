@@ -1,4 +1,4 @@
-"""What keeps a request id for itself: a press that added nothing does not use the panel up."""
+"""When a request id is used up: a press that added nothing does not use its panel up."""
 
 import asyncio
 from datetime import timedelta
@@ -40,7 +40,7 @@ def book(each_open: KeptDatabase) -> Book:
     return Book(each_open.database)
 
 
-async def test_undo_that_was_refused_may_be_pressed_again_on_another_ticket(book: Book) -> None:
+async def test_refused_undo_may_be_pressed_again_on_another_ticket(book: Book) -> None:
     given = await book.give(ticket_id="4711")
     first = await book.open_reversal(given, request_id="undo-0001", ticket_id="4711", is_ticket_verified=True)
     await book.settle(first, NOT_REACHED)
@@ -53,7 +53,7 @@ async def test_undo_that_was_refused_may_be_pressed_again_on_another_ticket(book
 
 
 async def press(client: Client, points: int = 100, request_id: str = PANEL, **fields: Any) -> tuple[str, str, bool]:  # noqa: ANN401  any field
-    """The award that answers, its state, and whether it is a replay; or the reason of the refusal, and its award."""
+    """Return the answering award, its state, and whether it is a replay; or a refusal's reason and award."""
     try:
         answer = await client.award(request_id=request_id, points=points, ticket_id="4711", **fields)
     except grpc.aio.AioRpcError as error:
@@ -69,7 +69,7 @@ async def read_by_request(client: Client, request_id: str = PANEL) -> str:
 
 
 def refuse_once(provider: ScriptedProvider, *errors: Exception) -> None:
-    """The next bookings fail with these, one after the other."""
+    """Make the next bookings fail with these errors, one after the other."""
     left = list(errors)
 
     async def fail(_: Booking) -> None:
@@ -79,7 +79,7 @@ def refuse_once(provider: ScriptedProvider, *errors: Exception) -> None:
     provider.on_credit = fail
 
 
-async def test_refusal_for_good_leaves_the_panel_to_another_number(client: Client, provider: ScriptedProvider) -> None:
+async def test_permanent_refusal_leaves_the_panel_to_another_number(client: Client, provider: ScriptedProvider) -> None:
     refuse_once(provider, ProviderRefusedError("402"))
 
     assert await press(client, 500) == ("A-1", "rejected", False)
@@ -101,7 +101,7 @@ async def test_refusal_for_good_leaves_the_panel_to_another_number(client: Clien
     ],
     ids=lambda error: error.reason,
 )
-async def test_number_that_was_refused_for_now_is_tried_again_until_another_was_added(
+async def test_number_with_a_temporary_refusal_is_tried_again_until_another_is_added(
     client: Client, provider: ScriptedProvider, error: Exception
 ) -> None:
     refuse_once(provider, error, error, error)
@@ -109,14 +109,14 @@ async def test_number_that_was_refused_for_now_is_tried_again_until_another_was_
     assert await press(client, 100) == ("A-1", "rejected", False)
     assert await press(client, 50) == ("A-2", "rejected", False)
     assert await read_by_request(client) == "A-2"
-    assert await press(client, 100) == ("A-1", "rejected", False)  # sent again: nothing was booked
+    assert await press(client, 100) == ("A-1", "rejected", False)  # it is sent again, since nothing was booked
     assert await press(client, 50) == ("A-2", "applied", False)
     assert await press(client, 100) == ("REQUEST_ID_REUSED", "A-2", False)
     assert [credit.points for credit in provider.credits] == [100, 50, 100, 50]
     assert len(provider.movements) == 1
 
 
-async def test_number_that_may_have_been_added_keeps_the_panel(client: Client, provider: ScriptedProvider) -> None:
+async def test_number_that_may_have_been_added_uses_the_panel_up(client: Client, provider: ScriptedProvider) -> None:
     refuse_once(provider, ProviderRefusedError("402"), BookingUnknownError("reset"))
 
     assert await press(client, 500) == ("A-1", "rejected", False)
@@ -131,14 +131,12 @@ async def test_number_that_may_have_been_added_keeps_the_panel(client: Client, p
     assert len(provider.credits) == 2
 
 
-async def test_what_was_refused_before_it_was_on_record_leaves_the_panel_free(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_refusal_without_a_record_leaves_the_panel_free(client: Client, provider: ScriptedProvider) -> None:
     async def fail(_: object) -> None:
         raise ProviderUnavailableError("TRIFFT did not answer")
 
     provider.on_fetch = fail
-    assert (await press(client, 90))[0] == "PROVIDER_UNAVAILABLE"  # the member could not be looked up
+    assert (await press(client, 90))[0] == "PROVIDER_UNAVAILABLE"  # the member could not be read
     provider.on_fetch = do_nothing
     assert (await press(client, 0))[0] == "BAD_VALUE"
     assert (await press(client, 501))[0] == "LIMIT_EXCEEDED"
@@ -149,10 +147,10 @@ async def test_what_was_refused_before_it_was_on_record_leaves_the_panel_free(
     assert (await press(client, 0))[0] == "REQUEST_ID_REUSED"
 
 
-async def test_number_that_another_panel_has_added_leaves_this_panel_to_another_number(
+async def test_number_added_by_another_panel_leaves_this_panel_to_another_number(
     client: Client, provider: ScriptedProvider
 ) -> None:
-    """Its own answer stays the same, also when that award is undone: a copy of the press may come late."""
+    """The press keeps its answer, even after that award is undone: a copy of it may arrive late."""
     given = await client.award(points=100, ticket_id="4711")
     answer = await client.award(request_id=PANEL, points=100, ticket_id="4711")
     window = answer.repeat_expire_time.ToDatetime() - given.award.attempt_time.ToDatetime()
@@ -169,7 +167,7 @@ async def test_number_that_another_panel_has_added_leaves_this_panel_to_another_
     assert [credit.points for credit in provider.credits] == [100, 50]
 
 
-async def test_answer_of_another_panel_stands_though_the_limit_is_lower_by_now(client: Client) -> None:
+async def test_answer_by_another_panel_s_award_stands_despite_a_lower_limit(client: Client) -> None:
     await press(client, 400, "panel-0002")
     await press(client, 400)
     request = pb.UpdateMerchantRequest(merchant=pb.Merchant(merchant_id="acme", max_points_per_award=10))
@@ -181,10 +179,10 @@ async def test_answer_of_another_panel_stands_though_the_limit_is_lower_by_now(c
     assert await press(client, 10) == ("A-2", "applied", False)
 
 
-async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
+async def test_number_may_be_added_after_the_same_one_was_refused_elsewhere(
     start_service: StartService, provider: ScriptedProvider
 ) -> None:
-    """What answers is a refusal by then: nothing was added, so nothing is used up."""
+    """The award that answered was refused: nothing was added, so the panel is not used up."""
     refused = asyncio.Event()
 
     async def refuse(_: Booking) -> None:
@@ -202,13 +200,13 @@ async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
         await wait_until(lambda: provider.on_credit is do_nothing)
         await client.hold()
         while (answer := await press(client, 100))[:2] != ("A-2", "applied"):
-            # It came before the refusal was on record, or before its own award was settled.
+            # This answer came before the refusal was recorded, or before its own award was settled.
             assert answer[:2] in {("A-1", "pending"), ("A-1", "rejected"), ("A-2", "pending")}
 
         assert await press(client, 100, "panel-0002") == ("A-1", "rejected", True)
 
 
-async def test_ten_numbers_at_once_on_one_panel_are_one_award(client: Client, provider: ScriptedProvider) -> None:
+async def test_ten_simultaneous_numbers_on_one_panel_are_one_award(client: Client, provider: ScriptedProvider) -> None:
     refuse_once(provider, *(ProviderRefusedError("402") for _ in range(3)))
 
     answers = await asyncio.gather(*(press(client, points) for points in range(10, 20)))
@@ -239,7 +237,7 @@ async def test_refused_undo_leaves_its_panel_free(client: Client, provider: Scri
     assert await read_by_request(client, "undo-0001") == "A-4"
 
 
-async def test_copy_of_an_answered_request_adds_nothing_after_its_member_was_forgotten(book: Book) -> None:
+async def test_copy_of_an_answered_request_adds_nothing_after_an_erasure(book: Book) -> None:
     given = await book.give(ticket_id="4711")
     assert not (await book.open(ticket_id="4711", request_id="repeated")).is_ours
     await book.take_back(given)
@@ -251,8 +249,8 @@ async def test_copy_of_an_answered_request_adds_nothing_after_its_member_was_for
     assert [(one.award.number, one.is_ours) for one in (copy, other)] == [(1, False), (3, True)]
 
 
-async def test_undo_that_was_refused_is_another_row_after_its_member_was_forgotten(book: Book) -> None:
-    """The award itself can still be taken back, so it is not forgotten; what was refused is, and stays so."""
+async def test_refused_undo_is_a_new_row_after_an_erasure(book: Book) -> None:
+    """The award is not forgotten, since it can still be taken back. The refused undo is forgotten, and stays so."""
     given = await book.give()
     await book.settle(await book.open_reversal(given, request_id="undo-0001"), NOT_REACHED)
     await Erasures(book.database, reversal_window_s=1800.0).erase("acme", JANA, "Eva")
@@ -262,8 +260,8 @@ async def test_undo_that_was_refused_is_another_row_after_its_member_was_forgott
     assert (again.award.number, again.is_ours) == (3, True)
 
 
-async def test_database_keeps_one_award_per_request_that_may_have_added_points(book: Book) -> None:
-    """Also from a person with a console, and from INSERT or UPDATE OR REPLACE, which delete what is in their way."""
+async def test_database_allows_one_award_per_request_that_may_have_added_points(book: Book) -> None:
+    """It refuses a person at a console, too, and INSERT or UPDATE OR REPLACE, which delete the row in their way."""
     await book.settle(await book.open(500, request_id=PANEL), NOT_REACHED)
     await book.give(100, request_id=PANEL)
     is_sqlite = await book.database.read(lambda connection: connection.dialect.name == "sqlite")

@@ -1,4 +1,4 @@
-"""ReverseAward over the wire: what is answered, and every way in which it is refused."""
+"""ReverseAward over the wire: its answers, and every way in which it is refused."""
 
 from datetime import datetime
 from typing import Any
@@ -32,9 +32,7 @@ async def get(client: Client, award_id: str = "A-1") -> pb.GetAwardResponse:
     return await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id=award_id))
 
 
-async def test_award_that_was_taken_back_and_its_reversal_name_each_other(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_award_and_its_reversal_name_each_other(client: Client, provider: ScriptedProvider) -> None:
     await client.award(points=70, ticket_id="4711")
     await client.loyalty.GetSnapshot(GET_JANA)  # so that the name is held
 
@@ -79,13 +77,13 @@ async def test_balance_that_does_not_cover_a_reversal_rejects_it(client: Client,
     assert (await get(client)).award.reversed_by == ""
 
 
-async def test_award_that_is_not_there_is_not_taken_back(client: Client) -> None:
+async def test_award_that_does_not_exist_is_not_taken_back(client: Client) -> None:
     failures = [await catch_failure(reverse(client, award_id)) for award_id in ("A-9", "", "1", "A-0", "A-1\x00")]
 
     assert {(failure.code, failure.reason) for failure in failures} == {(grpc.StatusCode.NOT_FOUND, "AWARD_NOT_FOUND")}
 
 
-async def test_reversal_of_what_is_not_applied_is_refused_with_its_state(
+async def test_reversal_of_an_award_that_is_not_applied_is_refused_with_its_state(
     client: Client, provider: ScriptedProvider
 ) -> None:
     provider.on_booked = lose
@@ -132,7 +130,7 @@ async def test_reversal_while_another_award_is_in_doubt_is_refused_with_its_numb
     assert failure.metadata["award_id"] == "A-2"
 
 
-async def test_request_id_of_an_award_names_no_reversal(client: Client) -> None:
+async def test_request_id_of_an_award_is_refused_for_a_reversal(client: Client) -> None:
     first = (await client.award()).award
 
     failure = await catch_failure(reverse(client, request_id=first.request_id))
@@ -160,9 +158,7 @@ async def test_bad_value_of_a_reversal_is_refused_by_name(client: Client, provid
     assert provider.debits == []
 
 
-async def test_reversal_without_time_left_for_its_caller_is_not_begun(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_reversal_is_not_begun_without_time_for_an_answer(client: Client, provider: ScriptedProvider) -> None:
     await client.award()
     request = pb.ReverseAwardRequest(merchant_id="acme", request_id=make_request_id(), award_id="A-1")
 
@@ -174,7 +170,7 @@ async def test_reversal_without_time_left_for_its_caller_is_not_begun(
 
 
 @pytest.mark.parametrize("award_id", ["", "A-x"])
-async def test_award_is_not_passed_off_as_a_reversal_of_nothing(client: Client, award_id: str) -> None:
+async def test_award_s_request_is_not_accepted_as_a_reversal_without_an_award(client: Client, award_id: str) -> None:
     given = (await client.award()).award
 
     failure = await catch_failure(reverse(client, award_id, request_id=given.request_id))

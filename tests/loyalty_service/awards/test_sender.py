@@ -1,4 +1,4 @@
-"""The sender: nothing leaves late, and what is held of a member goes when it is outdated, not before."""
+"""The sender sends nothing late, and drops held data of a member only when it is outdated."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider
 
 
 class TwoClocks:
-    """The clock that people read and the one that only goes forward, each moved by itself."""
+    """The wall clock and the monotonic clock, which a test moves one by one."""
 
     def __init__(self) -> None:
         self.wall_s = self.running_s = 0.0
@@ -50,10 +50,10 @@ async def desk(open_sqlite: KeptDatabase, provider: ScriptedProvider) -> AsyncIt
 
 
 @pytest.mark.parametrize("frozen", [{"wall_s": 11.1}, {"running_s": 11.1}], ids=str)
-async def test_award_of_a_process_that_stood_still_is_not_sent(
+async def test_award_of_a_frozen_process_is_not_sent(
     open_sqlite: KeptDatabase, provider: ScriptedProvider, frozen: dict[str, float]
 ) -> None:
-    """Another process may have settled it by then."""
+    """Another process may have settled it meanwhile."""
     clock = TwoClocks()
     async with run_desk(open_sqlite.database, provider, clock) as desk:
         deadline = desk.sender.make_deadline()
@@ -71,7 +71,7 @@ async def test_award_of_a_process_that_stood_still_is_not_sent(
     assert provider.credits == []
 
 
-async def test_award_that_stood_still_past_its_lease_was_not_applied(
+async def test_award_frozen_past_its_lease_is_not_applied(
     open_sqlite: KeptDatabase, provider: ScriptedProvider
 ) -> None:
     clock = TwoClocks()
@@ -88,7 +88,7 @@ async def test_award_that_stood_still_past_its_lease_was_not_applied(
     assert provider.credits == []
 
 
-async def test_award_that_was_held_up_has_so_much_less_time_at_the_provider(
+async def test_delayed_award_has_less_time_at_the_provider(
     open_sqlite: KeptDatabase, provider: ScriptedProvider
 ) -> None:
     clock = TwoClocks()
@@ -128,10 +128,10 @@ async def test_confirmation_that_names_other_points_waits_for_a_person(desk: Des
     [ProviderCredentialsError("401"), ProviderThrottledError("429", 60.0), ProviderUnavailableError("refused")],
     ids=lambda error: error.reason,
 )
-async def test_old_data_stays_while_the_provider_is_not_reached(
+async def test_held_data_stays_if_the_provider_was_not_reached(
     desk: Desk, provider: ScriptedProvider, error: Exception
 ) -> None:
-    """It is what agents still see."""
+    """Agents still see this data."""
     await desk.show()
     provider.on_credit = _fail_with(error)
 
@@ -145,7 +145,7 @@ async def test_old_data_stays_while_the_provider_is_not_reached(
     [ProviderRefusedError("402"), MemberNotFoundError(NOON), BookingUnknownError("reset"), None],
     ids=lambda error: type(error).__name__,
 )
-async def test_what_is_held_goes_when_the_provider_knows_otherwise(
+async def test_held_data_goes_if_the_provider_may_have_changed_it(
     desk: Desk, provider: ScriptedProvider, error: Exception | None
 ) -> None:
     await desk.show()
@@ -157,8 +157,8 @@ async def test_what_is_held_goes_when_the_provider_knows_otherwise(
     assert await desk.snapshots.get_held(desk.merchant, JANA) is None
 
 
-async def test_award_and_its_reversal_are_kept_with_the_generation_of_the_shop(desk: Desk) -> None:
-    """By it a shop that is pointed to another project later is told from the one that they were sent to."""
+async def test_award_and_its_reversal_record_the_generation_of_the_shop(desk: Desk) -> None:
+    """It shows later whether the shop still has the project that they were sent to."""
     await desk.award()
     desk.merchant = msgspec.structs.replace(desk.merchant, generation="2")
     await desk.undo()
@@ -169,7 +169,7 @@ async def test_award_and_its_reversal_are_kept_with_the_generation_of_the_shop(d
 
 
 class ReadBetween:
-    """Jana is looked at whenever what is held of her was just dropped: the first time, before the award is settled."""
+    """Reads Jana each time her held data was dropped. The first read is before the award is settled."""
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
@@ -183,10 +183,8 @@ class ReadBetween:
         await self._snapshots.get(merchant, identity, max_staleness_s=None, timeout_s=30.0)
 
 
-async def test_reading_that_begins_before_an_award_is_settled_is_not_kept(
-    desk: Desk, provider: ScriptedProvider
-) -> None:
-    """It has the points, and not the award."""
+async def test_read_that_begins_before_an_award_is_settled_is_not_held(desk: Desk, provider: ScriptedProvider) -> None:
+    """This read has the points, but not the award."""
     sender = Sender(desk.ledger, provider, ReadBetween(desk.snapshots), timeout_s=10.0)
 
     await sender.send(desk.merchant, (await desk.open(100)).award, sender.make_deadline())
@@ -194,7 +192,7 @@ async def test_reading_that_begins_before_an_award_is_settled_is_not_kept(
     assert [award.request.points for award in (await desk.show()).support_awards or ()] == [100]
 
 
-async def test_award_whose_lease_ran_out_is_among_the_member_s_last_ones(desk: Desk) -> None:
+async def test_award_with_an_expired_lease_is_among_the_member_s_last_ones(desk: Desk) -> None:
     await desk.merchants.add(desk.merchant)
     await desk.open()
     before = (await desk.show()).support_awards

@@ -1,4 +1,4 @@
-"""By what people call a member: kept with each award, over the wire."""
+"""Each award records the member's support ID, over the wire."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 
 async def list_support_ids(client: Client, **wanted: Any) -> dict[str, str]:  # noqa: ANN401  of AwardFilter
-    """Of each award that a filter lets through."""
+    """List the support ID of each award that a filter finds."""
     request = pb.ListAwardsRequest(merchant_id="acme", filter=pb.AwardFilter(**wanted))
     return {award.award_id: award.member_support_id for award in (await client.loyalty.ListAwards(request)).awards}
 
@@ -18,10 +18,10 @@ async def undo(client: Client, award_id: str) -> pb.Award:
     return (await client.loyalty.ReverseAward(request)).award
 
 
-async def test_award_and_its_undo_keep_the_support_id_that_the_member_had(
+async def test_award_and_its_undo_record_the_support_id_of_that_time(
     client: Client, provider: ScriptedProvider
 ) -> None:
-    """Also the undo at once, when nothing is held of the member."""
+    """So does an undo right after the award, when no data of the member is held."""
     given = (await client.award()).award
     taken_back = await undo(client, given.award_id)
     provider.members[JANA] = make_member(support_id="JN-9")
@@ -31,7 +31,7 @@ async def test_award_and_its_undo_keep_the_support_id_that_the_member_had(
     assert await list_support_ids(client) == {"A-1": "JN-4821", "A-2": "JN-4821"}
 
 
-async def test_undo_says_what_the_member_is_called_by_now(client: Client, provider: ScriptedProvider) -> None:
+async def test_undo_records_the_member_s_present_support_id(client: Client, provider: ScriptedProvider) -> None:
     await client.award()
     provider.members[JANA] = make_member(support_id="JN-9")
     identity = pb.MemberIdentity(member_id=JANA)
@@ -40,12 +40,12 @@ async def test_undo_says_what_the_member_is_called_by_now(client: Client, provid
     assert (await undo(client, "A-1")).member_support_id == "JN-9"
 
 
-async def test_member_without_a_support_id_has_none_on_record(client: Client, provider: ScriptedProvider) -> None:
+async def test_award_of_a_member_without_a_support_id_records_none(client: Client, provider: ScriptedProvider) -> None:
     provider.members[JANA] = make_member(support_id="")
     assert (await client.award()).award.member_support_id == ""
 
 
-async def test_awards_of_a_member_whom_the_provider_knows_no_more_are_found_by_it(
+async def test_awards_of_a_member_gone_from_the_provider_are_found_by_support_id(
     client: Client, provider: ScriptedProvider
 ) -> None:
     provider.members["zoe"] = make_member("zoe", support_id="ZO-1")
@@ -57,6 +57,6 @@ async def test_awards_of_a_member_whom_the_provider_knows_no_more_are_found_by_i
     assert await list_support_ids(client, member_support_id="ZO-") == {}
 
 
-async def test_support_id_is_kept_as_a_text_that_can_be_shown(client: Client, provider: ScriptedProvider) -> None:
+async def test_support_id_is_recorded_as_printable_text(client: Client, provider: ScriptedProvider) -> None:
     provider.members[JANA] = make_member(support_id="JN\u202e-\x00" + "4" * 300)
     assert (await client.award()).award.member_support_id == "JN-" + "4" * 197

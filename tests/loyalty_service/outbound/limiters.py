@@ -12,7 +12,7 @@ from loyalty_service.outbound.transport import Answer, NoAnswerError
 from loyalty_service.valkey import Valkey
 
 TOKEN = "a shop's"
-# TRIFFT's, but for a period that does not pass while a test runs on a busy machine.
+# TRIFFT's own rate, but with a period that does not pass during a test on a busy machine.
 RATE = Rate(requests=50, period_s=600, block_s=60)
 
 
@@ -65,7 +65,7 @@ class Process:
         rate: Rate = RATE,
         timeout_s: float = 2,
     ) -> Permits:
-        """Held until `give_back`. Raises ProviderThrottledError where they are not to be had at once."""
+        """Take permits and hold them until `give_back`. Raises ProviderThrottledError if they are not free at once."""
         taking = self.limiter.acquire(token, rate, priority, count=count, wait_s=0, timeout_s=timeout_s)
         return await self.stack.enter_async_context(taking)
 
@@ -82,7 +82,7 @@ class Process:
         return task
 
     async def give_back(self) -> None:
-        """All that was taken and not used; and the shared store knows."""
+        """Give back all unused permits, and tell the shared store."""
         await self.stack.aclose()
         await settle()
         await self.limiter.close()

@@ -1,4 +1,4 @@
-"""A provider that fails or hangs, and who still asks it."""
+"""The circuit breaker, before a provider that fails or hangs."""
 
 import contextlib
 from datetime import timedelta
@@ -31,7 +31,7 @@ def breaker(clock: FakeClock) -> CircuitBreaker:
 
 
 def call(breaker: CircuitBreaker, *outcomes: str, is_forced: bool = False) -> bool:
-    """Whether it came to a call, whose requests ended so."""
+    """Try a call whose requests have these outcomes; return whether the breaker let it pass."""
     was_called = False
     with contextlib.suppress(ProviderUnavailableError), breaker.attempt(ACME, is_forced=is_forced) as attempt:
         was_called = True
@@ -46,21 +46,21 @@ def fail(breaker: CircuitBreaker, times: int = FAILURES) -> None:
 
 
 @pytest.mark.parametrize("outcomes", [("fail",), ("succeed", "fail"), ("fail", "succeed")])
-def test_failures_in_a_row_open_it(breaker: CircuitBreaker, outcomes: tuple[str, ...]) -> None:
+def test_consecutive_failures_open_the_breaker(breaker: CircuitBreaker, outcomes: tuple[str, ...]) -> None:
     for _ in range(FAILURES):
         assert call(breaker, *outcomes)
     assert not call(breaker)
     assert breaker.count() == (1, 0)
 
 
-def test_success_ends_the_row(breaker: CircuitBreaker) -> None:
+def test_success_restarts_the_count(breaker: CircuitBreaker) -> None:
     for _ in range(3):
         fail(breaker, FAILURES - 1)
         call(breaker, "succeed")
     assert call(breaker)
 
 
-def test_what_never_came_to_a_request_counts_for_nothing(breaker: CircuitBreaker) -> None:
+def test_call_without_a_request_does_not_count(breaker: CircuitBreaker) -> None:
     fail(breaker, FAILURES - 1)
     for _ in range(10):
         call(breaker)
@@ -68,22 +68,22 @@ def test_what_never_came_to_a_request_counts_for_nothing(breaker: CircuitBreaker
     assert not call(breaker)
 
 
-def test_failures_that_are_far_apart_open_nothing(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_failures_far_apart_do_not_open_the_breaker(breaker: CircuitBreaker, clock: FakeClock) -> None:
     for _ in range(20):
         fail(breaker, 1)
         clock.advance(WINDOW_S / (FAILURES - 1) + 1)
     assert call(breaker)
 
 
-def test_one_shops_breaker_is_nobody_elses(breaker: CircuitBreaker) -> None:
+def test_each_shop_has_its_own_breaker(breaker: CircuitBreaker) -> None:
     fail(breaker)
     with breaker.attempt(BLOOM):
         pass
-    with breaker.attempt(make_merchant(generation="2")):  # it has got another token
+    with breaker.attempt(make_merchant(generation="2")):  # it has a new token
         pass
 
 
-def test_past_its_time_exactly_one_finds_out(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_half_open_breaker_lets_exactly_one_probe_pass(breaker: CircuitBreaker, clock: FakeClock) -> None:
     fail(breaker)
     clock.advance(FIRST_WAIT_S)
     assert breaker.count() == (0, 1)
@@ -95,7 +95,7 @@ def test_past_its_time_exactly_one_finds_out(breaker: CircuitBreaker, clock: Fak
     assert breaker.count() == (0, 0)
 
 
-def test_probe_that_came_to_no_request_leaves_it_to_the_next(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_probe_without_a_request_leaves_the_probe_to_the_next_call(breaker: CircuitBreaker, clock: FakeClock) -> None:
     fail(breaker)
     clock.advance(FIRST_WAIT_S)
     assert call(breaker)
@@ -103,7 +103,7 @@ def test_probe_that_came_to_no_request_leaves_it_to_the_next(breaker: CircuitBre
     assert not call(breaker)
 
 
-def test_each_probe_that_fails_doubles_the_wait_up_to_a_bound(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_each_failed_probe_doubles_the_wait_up_to_a_bound(breaker: CircuitBreaker, clock: FakeClock) -> None:
     fail(breaker)
     wait_s = FIRST_WAIT_S
     for _ in range(10):
@@ -115,7 +115,7 @@ def test_each_probe_that_fails_doubles_the_wait_up_to_a_bound(breaker: CircuitBr
     assert wait_s == MAX_WAIT_S
 
 
-def test_operator_who_asks_goes_through_and_closes_it(breaker: CircuitBreaker) -> None:
+def test_operator_s_check_passes_and_closes_the_breaker(breaker: CircuitBreaker) -> None:
     fail(breaker)
     assert call(breaker, "fail", is_forced=True)
     assert not call(breaker)
@@ -123,7 +123,7 @@ def test_operator_who_asks_goes_through_and_closes_it(breaker: CircuitBreaker) -
     assert call(breaker)
 
 
-def test_open_breaker_tells_since_when_and_until_when(breaker: CircuitBreaker, clock: FakeClock) -> None:
+def test_open_breaker_reports_its_start_and_end(breaker: CircuitBreaker, clock: FakeClock) -> None:
     assert breaker.describe(ACME) is None
     fail(breaker)
     opened = clock.now()
@@ -141,8 +141,8 @@ def test_open_breaker_tells_since_when_and_until_when(breaker: CircuitBreaker, c
     assert breaker.describe(ACME) is None
 
 
-def test_shop_that_nobody_asks_any_more_is_forgotten(breaker: CircuitBreaker, clock: FakeClock) -> None:
-    """It may be gone, or have another address."""
+def test_unused_shop_is_forgotten(breaker: CircuitBreaker, clock: FakeClock) -> None:
+    """The shop may be gone, or have another address."""
     fail(breaker)
     clock.advance(FIRST_WAIT_S + FORGET_S - 1)
     assert breaker.count() == (0, 1)

@@ -1,4 +1,4 @@
-"""What a token's rate limiter tells of itself."""
+"""What a token's rate limiter reports about itself."""
 
 import contextlib
 from datetime import timedelta
@@ -29,7 +29,7 @@ def describe(process: Process) -> RateFinding:
     return process.limiter.describe(TOKEN, RATE)
 
 
-async def test_permits_that_are_taken_are_told_until_they_are_free(process: Process, clock: FakeClock) -> None:
+async def test_taken_permits_are_reported_until_they_are_free(process: Process, clock: FakeClock) -> None:
     assert (describe(process).permits_used, describe(process).permits_limit) == (0, 50)
     await answer(await process.take(3), count=3)
     assert describe(process).permits_used == 3
@@ -37,11 +37,11 @@ async def test_permits_that_are_taken_are_told_until_they_are_free(process: Proc
     assert describe(process).permits_used == 0
 
 
-def test_process_that_counts_alone_tells_its_share() -> None:
+def test_process_that_counts_alone_reports_its_share() -> None:
     assert Process(FakeClock(), replicas=5).limiter.describe(TOKEN, RATE).permits_limit == 10
 
 
-async def test_token_that_was_throttled_tells_until_when_and_how_often(process: Process, clock: FakeClock) -> None:
+async def test_throttled_token_reports_end_and_count(process: Process, clock: FakeClock) -> None:
     await answer(await process.take(1), 429)
     now = clock.now()
     finding = describe(process)
@@ -55,7 +55,7 @@ async def test_token_that_was_throttled_tells_until_when_and_how_often(process: 
     assert (describe(process).throttled_count, describe(process).throttle_time) == (0, None)
 
 
-async def test_only_refusals_of_what_somebody_waits_for_are_told(process: Process) -> None:
+async def test_only_refusals_of_interactive_requests_are_reported(process: Process) -> None:
     await process.take(50)
     for priority in (Priority.BATCH, Priority.TICKET, Priority.AWARD):
         with contextlib.suppress(ProviderThrottledError):
@@ -63,14 +63,14 @@ async def test_only_refusals_of_what_somebody_waits_for_are_told(process: Proces
     assert describe(process).refused_count == 2
 
 
-async def test_refusals_after_a_429_are_not_told_as_a_rate_that_is_used_up(process: Process) -> None:
+async def test_refusals_after_a_429_are_not_reported_as_a_used_up_rate(process: Process) -> None:
     await answer(await process.take(1), 429)
     with contextlib.suppress(ProviderThrottledError):
         await process.take(1)
     assert describe(process).refused_count == 0
 
 
-def test_recent_count_is_of_this_hour_and_the_one_before(clock: FakeClock) -> None:
+def test_recent_count_covers_this_hour_and_the_one_before(clock: FakeClock) -> None:
     recent = RecentCount(clock)
     recent.add()
     clock.advance(HOUR_S)

@@ -1,4 +1,4 @@
-"""Who gets permits, who waits for them, and who is told that waiting is of no use."""
+"""Which callers get permits, which wait for them, and which are refused because waiting would not help."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ async def process(clock: FakeClock) -> AsyncIterator[Process]:
 
 
 async def take_all(process: Process, priority: Priority, token: str = TOKEN) -> int:
-    """How many there are: one by one."""
+    """Take all permits one by one; return their number."""
     for count in range(RATE.requests + 1):
         try:
             await process.take(1, priority, token=token)
@@ -36,11 +36,11 @@ async def take_all(process: Process, priority: Priority, token: str = TOKEN) -> 
     raise AssertionError("more than the provider allows")
 
 
-async def test_fifty_and_no_more(process: Process) -> None:
+async def test_exactly_fifty_permits_are_granted(process: Process) -> None:
     assert await take_all(process, Priority.AWARD) == 50
 
 
-async def test_permits_are_kept_for_the_more_urgent(process: Process) -> None:
+async def test_permits_are_reserved_for_higher_priorities(process: Process) -> None:
     assert await take_all(process, Priority.BATCH) == 40
     assert await take_all(process, Priority.TICKET) == 8
     assert await take_all(process, Priority.AWARD) == 2
@@ -59,7 +59,7 @@ async def test_share_that_is_too_small_for_a_read_is_refused(priority: Priority)
 
 
 @pytest.mark.parametrize(("requests", "limits"), [(50, (50, 48, 40)), (10, (10, 9, 8)), (2, (2, 2, 2))])
-def test_small_rate_keeps_little_for_the_more_urgent(requests: int, limits: tuple[int, ...]) -> None:
+def test_small_rate_reserves_few_permits_for_higher_priorities(requests: int, limits: tuple[int, ...]) -> None:
     rate = Rate(requests=requests, period_s=10, block_s=60)
     assert tuple(rate.get_limit(priority) for priority in Priority) == limits
 
@@ -75,7 +75,7 @@ async def test_permit_is_free_a_period_after_the_answer(process: Process, clock:
     await process.take(50)
 
 
-async def test_permit_of_a_request_that_was_lost_is_as_busy(process: Process, clock: FakeClock) -> None:
+async def test_permit_of_a_lost_request_is_taken_just_as_long(process: Process, clock: FakeClock) -> None:
     permits = await process.take(50)
     for _ in range(50):
         await lose(permits, may_have_left=True)
@@ -84,7 +84,7 @@ async def test_permit_of_a_request_that_was_lost_is_as_busy(process: Process, cl
         await process.take(1)
 
 
-async def test_permit_of_a_request_that_never_left_is_free(process: Process) -> None:
+async def test_permit_of_a_request_that_was_not_sent_is_free(process: Process) -> None:
     permits = await process.take(50)
     for _ in range(50):
         await lose(permits, may_have_left=False)
@@ -92,13 +92,13 @@ async def test_permit_of_a_request_that_never_left_is_free(process: Process) -> 
     assert process.read("loyalty_budget_used_total", urgency="award") == 0
 
 
-async def test_what_is_not_used_is_given_back(process: Process) -> None:
+async def test_unused_permits_are_given_back(process: Process) -> None:
     await answer(await process.take(50))
     await process.give_back()
     assert await take_all(process, Priority.AWARD) == 49
 
 
-async def test_more_urgent_goes_first_and_then_who_came_first(process: Process) -> None:
+async def test_callers_are_served_by_priority_and_then_in_order(process: Process) -> None:
     await process.take(50)
     waiting = [
         await process.queue(name, priority)
@@ -115,7 +115,7 @@ async def test_more_urgent_goes_first_and_then_who_came_first(process: Process) 
     assert process.served == ["award", "award 2", "event", "event 2", "batch"]
 
 
-async def test_who_is_behind_does_not_wait_until_those_in_front_have_ended(process: Process) -> None:
+async def test_waiting_callers_are_served_before_earlier_ones_have_ended(process: Process) -> None:
     await process.take(50)
     process.may_end.clear()
     waiting = [await process.queue(name, Priority.AWARD) for name in ("one", "two", "three")]
@@ -125,7 +125,7 @@ async def test_who_is_behind_does_not_wait_until_those_in_front_have_ended(proce
     await asyncio.gather(*waiting)
 
 
-async def test_read_of_two_requests_waits_for_both_permits_and_nobody_passes_it(process: Process) -> None:
+async def test_read_of_two_requests_waits_for_both_permits_without_being_overtaken(process: Process) -> None:
     await process.take(47)
     async with process.limiter.acquire(TOKEN, RATE, Priority.AWARD, count=1, wait_s=0, timeout_s=2):
         both = await process.queue("both", Priority.TICKET, count=2)
@@ -137,19 +137,21 @@ async def test_read_of_two_requests_waits_for_both_permits_and_nobody_passes_it(
     assert process.served == ["both", "one"]
 
 
-async def test_who_goes_away_leaves_no_permit_behind(process: Process) -> None:
+async def test_cancelled_callers_leave_no_permit_taken(process: Process) -> None:
     await process.take(50)
     waiting = [await process.queue("gone", Priority.AWARD) for _ in range(20)]
     for one in waiting[:10]:
         one.cancel()
-    await process.stack.aclose()  # some have got theirs in the very moment in which they go
+    await process.stack.aclose()  # some get their permits at the very moment in which they are cancelled
     for one in waiting[10:]:
         one.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     await process.take(50)
 
 
-async def test_who_cannot_be_served_in_time_is_told_at_once_and_when(process: Process, clock: FakeClock) -> None:
+async def test_caller_who_cannot_be_served_in_time_is_refused_at_once_with_a_time(
+    process: Process, clock: FakeClock
+) -> None:
     slow = Rate(requests=50, period_s=3600, block_s=60)
     await answer(await process.take(50, rate=slow), count=50)
     clock.advance(4)
@@ -161,21 +163,21 @@ async def test_who_cannot_be_served_in_time_is_told_at_once_and_when(process: Pr
     assert process.read("loyalty_budget_used_total", urgency="award") == 50
 
 
-async def test_who_waits_in_vain_is_told_when_it_may_be_otherwise(process: Process) -> None:
+async def test_caller_who_waited_in_vain_is_told_when_to_try_again(process: Process) -> None:
     await process.take(50)
     with pytest.raises(ProviderThrottledError) as caught:
         await process.wait("in vain", Priority.AWARD, wait_s=0.01)
-    assert caught.value.retry_after_s == 1  # they may be given back
+    assert caught.value.retry_after_s == 1  # unused permits may be given back
 
 
-async def test_one_shops_crowd_is_nothing_to_another(process: Process) -> None:
+async def test_waiting_callers_of_one_shop_do_not_affect_another(process: Process) -> None:
     await process.take(50)
     waiting = await process.queue("waits", Priority.AWARD)
     assert await take_all(process, Priority.AWARD, token="another") == 50
     waiting.cancel()
 
 
-async def test_request_that_was_not_planned_takes_a_permit_too(process: Process) -> None:
+async def test_additional_request_takes_a_permit_too(process: Process) -> None:
     await process.take(48)
     permits = await process.take(1)
     await permits.add(wait_s=0)
@@ -183,7 +185,7 @@ async def test_request_that_was_not_planned_takes_a_permit_too(process: Process)
         await permits.add(wait_s=0)
 
 
-async def test_429_closes_the_token_for_its_time_and_then_one_probe_goes(process: Process, clock: FakeClock) -> None:
+async def test_429_closes_the_token_for_a_time_and_then_one_probe_is_sent(process: Process, clock: FakeClock) -> None:
     await answer(await process.take(1), 429)
     with pytest.raises(ProviderThrottledError, match="refuses") as caught:
         await process.take(1)
@@ -199,8 +201,8 @@ async def test_429_closes_the_token_for_its_time_and_then_one_probe_goes(process
     assert process.limiter.count_closed() == 0
 
 
-async def test_token_that_nobody_uses_any_more_is_forgotten(process: Process, clock: FakeClock) -> None:
-    """Its shop may be gone, or have another one."""
+async def test_unused_token_is_forgotten(process: Process, clock: FakeClock) -> None:
+    """Its shop may be gone, or have another token."""
     await answer(await process.take(1), 429)
     await process.take(1, token="in use", timeout_s=3 * FORGET_S)
     clock.advance(RATE.block_s + FORGET_S - 1)
@@ -219,7 +221,7 @@ async def test_probe_that_is_refused_closes_the_token_again(process: Process, cl
         clock.advance(caught.value.retry_after_s)
 
 
-async def test_probe_that_finds_nothing_out_leaves_it_to_the_next_when_its_time_is_over(
+async def test_probe_without_an_answer_leaves_the_probe_to_the_next_after_its_time(
     process: Process, clock: FakeClock
 ) -> None:
     await answer(await process.take(1), 429)
@@ -232,14 +234,14 @@ async def test_probe_that_finds_nothing_out_leaves_it_to_the_next_when_its_time_
     assert process.limiter.count_closed() == 0
 
 
-async def test_what_was_granted_before_a_429_is_not_sent_after_it(process: Process) -> None:
+async def test_permits_granted_before_a_429_are_not_used_after_it(process: Process) -> None:
     planned = await process.take(2)
     await answer(await process.take(1), 429)
     with pytest.raises(ProviderThrottledError):
         await answer(planned)
 
 
-async def test_answer_to_what_was_sent_before_a_429_does_not_open_the_token(process: Process) -> None:
+async def test_answer_to_a_request_sent_before_a_429_does_not_open_the_token(process: Process) -> None:
     is_answered = asyncio.Event()
     earlier = asyncio.create_task(answer(await process.take(1), when=is_answered))
     await settle()

@@ -1,4 +1,4 @@
-"""When a read's request is tried again: only what has failed quickly."""
+"""A read's request is tried again only if it failed quickly."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.loyalty_service.snapshots.scripted import FakeClock
 
 
 class FailingTransport:
-    """Answers 503 each time, after `took_s`. It is its own permits: there are always more."""
+    """Answers 503 each time, after `took_s`. It is also its own permits, which never run out."""
 
     def __init__(self, clock: FakeClock, took_s: float) -> None:
         self._clock = clock
@@ -33,9 +33,7 @@ class FailingTransport:
 
 
 @pytest.mark.parametrize(("took_s", "count"), [(0.25, 3), (0.35, 1)])
-async def test_only_what_failed_quickly_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, took_s: float, count: int
-) -> None:
+async def test_only_quick_failures_are_tried_again(monkeypatch: pytest.MonkeyPatch, took_s: float, count: int) -> None:
     monkeypatch.setattr("loyalty_service.outbound.retry.PAUSES_S", (0.0, 0.0))
     clock = FakeClock()
     transport: Any = FailingTransport(clock, took_s)

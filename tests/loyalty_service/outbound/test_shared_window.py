@@ -1,4 +1,4 @@
-"""The permits of several processes on one store, for real."""
+"""The permits of several processes on one real store."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.snapshots.scripted import FakeClock
 
 REPLICAS = 2
-# The store's clock is nobody's to move here.
+# Real clocks: no test moves the store's.
 QUICK = Rate(requests=50, period_s=0.05, block_s=60)
 
 StartProcess = Callable[[], Awaitable[Process]]
@@ -28,7 +28,7 @@ StartProcess = Callable[[], Awaitable[Process]]
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Of all processes."""
+    """The clock of all processes."""
     return FakeClock()
 
 
@@ -57,7 +57,7 @@ async def other(start: StartProcess) -> Process:
 
 @pytest.fixture
 async def store(valkey_url: str) -> AsyncIterator[Redis]:
-    """What happens to the store, the test does."""
+    """A store of the test's own, which it may stop or silence."""
     async with Redis.from_url(valkey_url) as client:
         yield client
         await client.client_unpause()
@@ -65,7 +65,7 @@ async def store(valkey_url: str) -> AsyncIterator[Redis]:
 
 
 async def count_free(process: Process, priority: Priority = Priority.AWARD) -> int:
-    """How many there are: taken one by one, and kept."""
+    """Take permits one by one, and hold them; return their number."""
     count = 0
     while True:
         try:
@@ -76,7 +76,7 @@ async def count_free(process: Process, priority: Priority = Priority.AWARD) -> i
 
 
 async def silence(store: Redis, *processes: Process) -> None:
-    """The store answers nothing any more, and these have noticed."""
+    """Stop all answers of the store, and wait until these processes have noticed."""
 
     async def fail(_: Redis) -> None:
         raise NoConnectionError
@@ -93,7 +93,7 @@ def is_up(process: Process) -> bool:
 
 
 async def let_block_pass(store: Redis, clock: FakeClock) -> None:
-    """What closed the token is over, for the store and for the processes."""
+    """End the block of the token, for the store and for the processes."""
     [key] = [key async for key in store.scan_iter(match="loyalty:rate:*:closed")]
     await store.hset(key, "until", "0")
     clock.advance(QUICK.block_s + 1)
@@ -110,13 +110,13 @@ async def until_taken(process: Process, count: int, rate: Rate) -> None:
                 return
 
 
-async def test_what_one_takes_the_other_cannot(one: Process, other: Process) -> None:
+async def test_permits_taken_by_one_process_are_not_free_for_the_other(one: Process, other: Process) -> None:
     await one.take(30)
     assert await count_free(other) == 20
     assert await count_free(one) == 0
 
 
-async def test_what_one_gives_back_the_other_has(one: Process, other: Process) -> None:
+async def test_permits_given_back_by_one_process_are_free_for_the_other(one: Process, other: Process) -> None:
     await one.take(50)
     await one.give_back()
     assert await count_free(other) == 50
@@ -135,16 +135,14 @@ async def test_permit_is_free_for_all_when_the_period_is_over(one: Process, othe
     await until_taken(other, 50, QUICK)
 
 
-async def test_permits_are_kept_for_the_more_urgent_of_another_process(one: Process, other: Process) -> None:
+async def test_permits_are_reserved_for_higher_priorities_of_another_process(one: Process, other: Process) -> None:
     await one.take(41)
     assert await count_free(other, Priority.BATCH) == 0
     assert await count_free(other, Priority.TICKET) == 7
     assert await count_free(one, Priority.AWARD) == 2
 
 
-async def test_permits_of_a_process_that_is_gone_are_free_when_its_requests_are_over(
-    one: Process, other: Process
-) -> None:
+async def test_permits_of_a_dead_process_are_free_once_its_requests_have_ended(one: Process, other: Process) -> None:
     await one.take(50, rate=QUICK, timeout_s=0.05)
     await until_taken(other, 50, QUICK)
 
@@ -156,14 +154,14 @@ async def test_permit_for_a_long_time_outlives_those_for_a_short_one(one: Proces
     assert await count_free(other) == 2
 
 
-async def test_permits_do_not_outlast_a_clock_of_the_store_that_was_set_back(one: Process, store: Redis) -> None:
+async def test_permits_end_although_the_store_s_clock_was_set_back(one: Process, store: Redis) -> None:
     await one.take(1)
     [key] = [key async for key in store.scan_iter(match="loyalty:rate:*:taken")]
     await store.zadd(key, dict.fromkeys(map(str, range(49)), 1000 * (time.time() + 3600)))
     assert await count_free(one) == 49
 
 
-async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(
+async def test_429_closes_the_token_for_all_and_one_process_sends_the_probe(
     one: Process, other: Process, store: Redis, clock: FakeClock
 ) -> None:
     await answer(await one.take(1, rate=QUICK), 429)
@@ -189,7 +187,7 @@ async def test_probe_of_one_process_opens_the_token_for_all(
     await other.take(1)
 
 
-async def test_429_while_the_store_is_asked_keeps_what_it_grants_from_being_sent(one: Process) -> None:
+async def test_429_while_the_store_is_asked_voids_the_permits_that_it_grants(one: Process) -> None:
     sent = await one.take(1)
     taking = asyncio.create_task(one.take(49))
     await asyncio.sleep(0)
@@ -198,12 +196,14 @@ async def test_429_while_the_store_is_asked_keeps_what_it_grants_from_being_sent
         await answer(await taking)
 
 
-async def test_while_the_store_is_down_each_has_its_share_at_once(one: Process, other: Process, store: Redis) -> None:
+async def test_each_process_has_its_share_at_once_while_the_store_is_down(
+    one: Process, other: Process, store: Redis
+) -> None:
     await silence(store, one, other)
     assert [await count_free(one), await count_free(other)] == [25, 25]
 
 
-async def test_what_a_process_took_on_the_store_counts_in_its_share(one: Process, store: Redis) -> None:
+async def test_permits_taken_on_the_store_count_in_the_share(one: Process, store: Redis) -> None:
     await one.take(20)
     await silence(store, one)
     assert await count_free(one) == 5
@@ -219,13 +219,13 @@ async def test_store_that_is_back_counts_for_all_again(one: Process, other: Proc
     assert await count_free(other) == 0
 
 
-async def test_store_that_is_full_counts_on(one: Process, other: Process, store: Redis) -> None:
+async def test_full_store_still_counts(one: Process, other: Process, store: Redis) -> None:
     await one.take(3)
     await store.config_set("maxmemory", "1kb")
     assert await count_free(other) == 47
 
 
-async def test_who_goes_away_while_the_store_is_asked_leaves_no_permit_behind(one: Process) -> None:
+async def test_caller_cancelled_while_the_store_is_asked_leaves_no_permit_taken(one: Process) -> None:
     for steps in range(12):
         task = asyncio.create_task(one.wait("gone", Priority.AWARD, count=50, wait_s=0.5))
         for _ in range(steps):
@@ -235,9 +235,9 @@ async def test_who_goes_away_while_the_store_is_asked_leaves_no_permit_behind(on
     await until_taken(one, 50, RATE)
 
 
-async def test_those_who_wait_get_what_another_process_gives_back(one: Process, other: Process) -> None:
+async def test_waiting_callers_get_the_permits_that_another_process_gives_back(one: Process, other: Process) -> None:
     await one.take(50)
-    waiting = await other.queue("waits", Priority.TICKET, count=2, wait_s=9)  # a period, and all would be free
+    waiting = await other.queue("waits", Priority.TICKET, count=2, wait_s=9)  # after a period all would be free
     await settle()
     assert other.served == []
     await one.give_back()
@@ -245,7 +245,7 @@ async def test_those_who_wait_get_what_another_process_gives_back(one: Process, 
     assert other.served == ["waits"]
 
 
-async def test_answer_that_the_store_did_not_hear_of_leaves_the_permit_taken(
+async def test_permit_stays_taken_if_the_store_did_not_learn_of_the_answer(
     one: Process, other: Process, store: Redis
 ) -> None:
     permits = await one.take(50, timeout_s=60)

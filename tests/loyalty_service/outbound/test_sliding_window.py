@@ -1,4 +1,4 @@
-"""A window against TRIFFT's own rule: whatever is sent, answered, lost or given back, and whenever it arrives."""
+"""A window compared with TRIFFT's own rule, for any order of sends, arrivals, answers, losses and returned permits."""
 
 import itertools
 from collections import deque
@@ -15,7 +15,7 @@ _COUNTS = st.sampled_from([1, 7, 50])
 
 
 class Trifft:
-    """Fifty arrivals in any ten seconds."""
+    """Admits fifty arrivals in any ten seconds."""
 
     def __init__(self) -> None:
         self.arrivals: deque[float] = deque()
@@ -28,7 +28,7 @@ class Trifft:
 
 
 class WindowMachine(RuleBasedStateMachine):
-    """A request arrives at any time between its sending and its end, which is within its time."""
+    """A request arrives at any time between its sending and its end, which is within its time-out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(size=st.integers(1, 3), sets=_COUNTS, unsent=st.sampled_from([0, 0, 1]))
     def send(self, size: int, sets: int, unsent: int) -> None:
-        """As many sets as there are permits for, each of which may keep back one."""
+        """Take as many sets as there are permits for. One permit of each set may stay unused."""
         for _ in range(sets):
             ids = [next(self.ids) for _ in range(size)]
             answer = self.window.take(ids, limit=LIMIT, timeout_s=TIMEOUT_S, busy_s=BUSY_S)
@@ -66,7 +66,7 @@ class WindowMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.sent)
     @rule(place=st.integers(0, 100), count=_COUNTS)
     def end(self, place: int, count: int) -> None:
-        """Answered, or given up."""
+        """End requests by an answer, or by giving up."""
         for _ in range(min(count, len(self.sent))):
             permit_id = self.sent.pop(place % len(self.sent))
             self._arrive(permit_id)
@@ -74,7 +74,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.01, 0.9, 8.0, 9.95, 10.0, 10.05, 11.1]))
     def advance(self, seconds: float) -> None:
-        """Requests are over within their time."""
+        """Let time pass. Requests end within their time-out."""
         if seconds >= TIMEOUT_S and self.sent:
             self.clock.advance(TIMEOUT_S)
             self.end(0, len(self.sent))
@@ -91,8 +91,8 @@ TestWindow = WindowMachine.TestCase
 TestWindow.settings = settings(max_examples=50, stateful_step_count=30)
 
 
-def test_permits_that_are_free_are_forgotten() -> None:
-    """Those, too, that the shared store has granted."""
+def test_free_permits_are_forgotten() -> None:
+    """So are those that the shared store granted."""
     clock = FakeClock()
     window = SlidingWindow(clock)
     for number in range(1000):
