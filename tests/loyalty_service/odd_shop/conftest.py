@@ -1,4 +1,4 @@
-"""One service and one stand-in for a file's tests; each test has a shop of its own there."""
+"""One service and one stand-in for the tests of a file; each test has a shop there."""
 
 import shutil
 from collections.abc import AsyncIterator

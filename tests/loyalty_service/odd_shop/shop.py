@@ -1,4 +1,4 @@
-"""The service over gRPC before the stand-in of TRIFFT, with one member whose fields a test makes odd."""
+"""The service over gRPC before TRIFFT's stand-in, with one member whose fields a test makes odd."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +34,7 @@ _NEVER_ODD = "[rate]\nrequests = 100000\n"
 
 @dataclass(frozen=True)
 class OddShop:
-    """`jana` is the member; `project` hers at the stand-in."""
+    """`jana` is the member, `project` her shop's project at the stand-in."""
 
     client: Client
     project: Project
@@ -46,7 +46,7 @@ class OddShop:
         return self.project.project_id
 
     async def fetch(self, **identity: str) -> pb.Snapshot:
-        """The member as TRIFFT has them now, by TRIFFT's id unless another identity is given."""
+        """Fetch the member as TRIFFT has her now, by TRIFFT's id unless another identity is given."""
         named = pb.MemberIdentity(**(identity or {"member_id": self.jana.id}))
         request = pb.GetSnapshotRequest(merchant_id=self.merchant_id, identity=named, max_staleness=Duration())
         return (await self.client.loyalty.GetSnapshot(request)).snapshot
@@ -56,12 +56,15 @@ class OddShop:
         return await self.client.award(**(known | fields))
 
     async def check(self) -> dict[str, int]:
-        """How often what could not be read, by the profile's line."""
+        """Return how many values could not be read, by the profile's line."""
         response = await self.client.merchants.CheckMerchant(pb.CheckMerchantRequest(merchant_id=self.merchant_id))
         return {field.profile_line: field.count for field in response.unreadable_fields}
 
     async def write_profile(self, profile: str) -> None:
-        """Add the shop anew with this profile: it gives points, as one whose profile changes does not."""
+        """Delete the shop, and add it with this profile.
+
+        A changed profile would need a new proof before points are given.
+        """
         await self.client.merchants.DeleteMerchant(pb.DeleteMerchantRequest(merchant_id=self.merchant_id))
         await self.add(profile)
 
@@ -78,7 +81,7 @@ class OddShop:
 
 
 def make_jana() -> Member:
-    """Everything is there, so that what is missing is seen."""
+    """Make a member with every field, so that a missing one is noticed."""
     coupons = [
         UserCoupon(
             id=name,
@@ -109,7 +112,7 @@ def make_jana() -> Member:
 
 
 class OddShops:
-    """One service before one stand-in, which serves as many shops as tests open."""
+    """One service before one stand-in with many shops: a test opens its own."""
 
     def __init__(self, client: Client, trifft: Trifft, url: str) -> None:
         self._client = client
@@ -126,7 +129,7 @@ class OddShops:
 
 
 @asynccontextmanager
-async def open_odd_shops(database_url: str, **settings: Any) -> AsyncIterator[OddShops]:  # noqa: ANN401 - of Config
+async def open_odd_shops(database_url: str, **settings: Any) -> AsyncIterator[OddShops]:  # noqa: ANN401 - any field of Config
     trifft = Trifft([])
     async with (
         TestServer(create_trifft_app(trifft)) as server,

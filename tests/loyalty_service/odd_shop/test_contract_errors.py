@@ -1,4 +1,4 @@
-"""A shop whose wire profile does not fit its TRIFFT is told which line it is, and nothing of what TRIFFT said."""
+"""The error for a wire profile that does not fit names the line, and quotes nothing of TRIFFT's answer."""
 
 import pytest
 
@@ -73,24 +73,22 @@ async def test_line_that_does_not_fit_is_named(
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else None,
 )
-async def test_answer_that_no_line_can_read_names_the_path_that_led_there(
-    shop: OddShop, fault: Fault, found: str
-) -> None:
+async def test_error_about_an_unreadable_answer_names_its_path(shop: OddShop, fault: Fault, found: str) -> None:
     shop.project.faults.set(fault)
     failure = await catch_failure(shop.fetch(**BY_ID))
     path = '[get_member] path = "/v1/member/{member_id}"'
     assert failure.message == f"TRIFFT's answer to get_member cannot be read: {path} found {found}"
-    assert await shop.check() == {}, "it may pass by itself"
+    assert await shop.check() == {}, "the fault may pass by itself"
 
 
-async def test_line_by_which_nobody_can_be_read_is_among_what_check_names(shop: OddShop) -> None:
+async def test_check_names_a_line_that_can_read_no_member(shop: OddShop) -> None:
     await shop.write_profile('[member]\nmember_id = "uuid"')
     for identity in (BY_ID, BY_EMAIL):
         await catch_failure(shop.fetch(**identity))
     assert await shop.check() == {"member.member_id": 2}
 
 
-async def test_award_whose_receipt_cannot_be_read_says_by_which_line(shop: OddShop) -> None:
+async def test_award_with_an_unreadable_receipt_names_the_line(shop: OddShop) -> None:
     await shop.write_profile('[credit]\nanswered_reference = "uuid"')
     award = (await shop.award()).award
     found = await shop.client.loyalty.GetAward(
@@ -102,7 +100,7 @@ async def test_award_whose_receipt_cannot_be_read_says_by_which_line(shop: OddSh
     )
 
 
-async def test_award_that_was_booked_otherwise_says_by_which_line(shop: OddShop) -> None:
+async def test_award_with_other_points_in_its_receipt_names_the_line(shop: OddShop) -> None:
     await shop.write_profile('[credit]\nanswered_points = "balance"')
     award = (await shop.award()).award
     found = await shop.client.loyalty.GetAward(

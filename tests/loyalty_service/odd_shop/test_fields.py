@@ -1,4 +1,4 @@
-"""One odd field of TRIFFT's costs that field: the others are shown, and points are given where nothing forbids it."""
+"""An odd field of TRIFFT's hides only itself: the others are shown, and points are given unless a field forbids it."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,7 +30,7 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9) | st.just("id"), inner, max_size=3),
     max_leaves=6,
 )
-# What each field of the wire is shown as.
+# The fields of the panel that each field of the wire is shown in.
 MEMBER_FIELDS = {
     "email": (),
     "phone": (),
@@ -69,7 +69,7 @@ async def every_field(shops: OddShops) -> pb.Snapshot:
 
 @pytest.fixture
 def whole(shop: OddShop, every_field: pb.Snapshot) -> pb.Snapshot:
-    """The member as she is before anything is odd: the same in each shop."""
+    """The member before anything is odd, who is the same in each shop."""
     add_movement(shop)
     return every_field
 
@@ -79,7 +79,7 @@ def add_movement(shop: OddShop) -> None:
 
 
 def make_odd(shop: OddShop, **overrides: Any) -> None:  # noqa: ANN401 - any JSON
-    """All else is as it was."""
+    """Override fields of the member, and restore all others."""
     fresh = make_jana()
     shop.jana.overrides, shop.jana.left_out, shop.jana.coupons = overrides, [], fresh.coupons
 
@@ -219,7 +219,7 @@ async def test_coupon_whose_state_cannot_be_read_is_left_out_and_counted(shop: O
         ([1240], pb.WALLET_STATE_UNREADABLE, ""),
     ],
 )
-async def test_balance_that_cannot_be_read_is_absent_and_points_are_given(
+async def test_unreadable_balance_is_absent_and_points_are_given(
     shop: OddShop, points: object, state: pb.WalletState.ValueType, exact: str
 ) -> None:
     shop.jana.overrides = {"points": points}
@@ -257,7 +257,7 @@ async def test_balance_that_cannot_be_read_is_absent_and_points_are_given(
         ("movements", [{"change": "+100"}], "member.recent_movements"),
     ],
 )
-async def test_what_cannot_be_read_is_counted_by_its_line_and_not_again_from_what_is_held(
+async def test_unreadable_values_are_counted_by_line_once_per_read(
     shop: OddShop, field: str, value: object, line: str
 ) -> None:
     shop.jana.overrides = {field: value}
@@ -287,9 +287,7 @@ async def test_check_names_the_line_with_its_expression_most_often_first(shop: O
 
 
 @pytest.mark.parametrize("kind", ["html", "bad_json", "half_json"])
-async def test_list_of_coupons_that_cannot_be_read_costs_the_coupons(
-    shop: OddShop, whole: pb.Snapshot, kind: FaultKind
-) -> None:
+async def test_unreadable_list_of_coupons_hides_the_coupons(shop: OddShop, whole: pb.Snapshot, kind: FaultKind) -> None:
     assert not whole.coupons_unreadable
 
     shop.project.faults.set(Fault(kind=kind, operation="coupons"))
@@ -300,26 +298,26 @@ async def test_list_of_coupons_that_cannot_be_read_costs_the_coupons(
     assert await shop.check() == {"list_coupons.items": 1}
 
 
-async def test_list_of_coupons_that_is_none_costs_the_coupons(shop: OddShop) -> None:
+async def test_value_that_is_not_a_list_hides_the_coupons(shop: OddShop) -> None:
     await shop.write_profile("[list_coupons]\nitems = 'length(@)'")
     odd = await shop.fetch()
     assert (odd.member.full_name, odd.coupons_unreadable) == ("Jana Nováková", True)
     assert await shop.check() == {"list_coupons.items": 1}
 
 
-async def test_member_of_too_many_coupons_is_shown_without_them(shop: OddShop, whole: pb.Snapshot) -> None:
+async def test_member_with_too_many_coupons_is_shown_without_them(shop: OddShop, whole: pb.Snapshot) -> None:
     shop.jana.coupons = [make_jana().coupons[0] for _ in range(10_000)]
     odd = await shop.fetch()
     assert (odd.member, odd.coupons_unreadable) == (whole.member, True)
     assert (await shop.award()).award.state == pb.AWARD_STATE_APPLIED
 
 
-async def test_name_keeps_the_part_that_can_be_read(shop: OddShop) -> None:
+async def test_name_keeps_its_readable_part(shop: OddShop) -> None:
     shop.jana.overrides = {"params": {"first_name": 5, "last_name": ["Nováková"]}}
     assert (await shop.fetch()).member.full_name == "5"
 
 
-async def test_expression_that_fails_on_a_value_costs_its_field(shop: OddShop) -> None:
+async def test_expression_that_fails_on_a_value_hides_its_field(shop: OddShop) -> None:
     await shop.write_profile("[member]\npoints = 'sum(points)'\ntier = 'sort(tier)'\nsupport_id = 'abs(support_id)'")
     member = (await shop.fetch()).member
     assert (member.full_name, member.wallet_state) == ("Jana Nováková", pb.WALLET_STATE_UNREADABLE)
@@ -336,13 +334,13 @@ async def test_number_as_an_id_is_found_and_given_points(shop: OddShop) -> None:
 
 
 @pytest.mark.parametrize("member_id", [None, "", [], 7.5, True, "x" * 129, "a\nb"])
-async def test_id_that_cannot_be_read_makes_the_member_unreadable(shop: OddShop, member_id: object) -> None:
+async def test_unreadable_id_makes_the_member_unreadable(shop: OddShop, member_id: object) -> None:
     shop.jana.overrides = {"id": member_id}
     for identity in ({"email": "jana@example.com"}, {"member_id": "jana"}):
         assert (await catch_failure(shop.fetch(**identity))).reason == "PROVIDER_CONTRACT"
 
 
-async def test_other_row_of_a_find_that_cannot_be_compared_hides_nobody(shop: OddShop) -> None:
+async def test_incomparable_row_of_a_find_does_not_hide_the_member(shop: OddShop) -> None:
     other = make_jana()
     other.id, other.overrides = "other", {"email": ["jana@example.com"]}
     shop.project.members["other"] = other
@@ -350,6 +348,6 @@ async def test_other_row_of_a_find_that_cannot_be_compared_hides_nobody(shop: Od
     assert await shop.check() == {"member.email": 1}
 
 
-async def test_find_of_nobody_but_such_a_row_does_not_say_that_there_is_no_member(shop: OddShop) -> None:
+async def test_find_with_only_an_incomparable_row_does_not_say_that_there_is_no_member(shop: OddShop) -> None:
     shop.jana.overrides = {"email": 5}
     assert (await catch_failure(shop.fetch(email="jana@example.com"))).reason == "PROVIDER_CONTRACT"

@@ -1,4 +1,4 @@
-"""Who gets no points: by their status, and by their wallets."""
+"""Which members get no points, according to their status and their wallets."""
 
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ CHOSEN = "[wallet]\nchosen = 'bonus'\n"
         (True, "", pb.MEMBER_STATUS_UNKNOWN, "STATUS_UNKNOWN"),
     ],
 )
-async def test_status_is_one_of_the_profiles_words_or_gives_no_points(
+async def test_status_is_read_by_the_profiles_words_or_gives_no_points(
     shop: OddShop, status: object, word: str, state: pb.MemberStatus.ValueType, reason: str
 ) -> None:
     shop.jana.overrides = {"status": status}
@@ -50,7 +50,7 @@ async def test_status_is_one_of_the_profiles_words_or_gives_no_points(
     assert shop.project.count_requests("credit") == 0
 
 
-async def test_missing_status_gives_no_points_unless_the_profile_writes_one(shop: OddShop) -> None:
+async def test_member_without_a_status_gets_no_points_unless_the_profile_sets_one(shop: OddShop) -> None:
     shop.jana.left_out = ["status"]
     assert (await shop.fetch()).member.status == pb.MEMBER_STATUS_UNKNOWN
     assert (await catch_failure(shop.award())).reason == "STATUS_UNKNOWN"
@@ -59,7 +59,7 @@ async def test_missing_status_gives_no_points_unless_the_profile_writes_one(shop
 
 
 @pytest.mark.parametrize("status", ["anonymised", "ANONYMISED", " Anonymized"])
-async def test_anonymised_member_is_none(shop: OddShop, status: str) -> None:
+async def test_anonymised_member_is_not_found(shop: OddShop, status: str) -> None:
     shop.jana.overrides = {"status": status}
     for identity in ({"email": "jana@example.com"}, {"member_id": "jana"}):
         assert (await catch_failure(shop.fetch(**identity))).reason == "MEMBER_NOT_FOUND"
@@ -67,7 +67,7 @@ async def test_anonymised_member_is_none(shop: OddShop, status: str) -> None:
 
 
 @pytest.mark.parametrize("section", ["active_states", "blocked_states"])
-async def test_profile_names_the_words_in_any_case(shop: OddShop, section: str) -> None:
+async def test_profile_may_write_status_words_in_any_case(shop: OddShop, section: str) -> None:
     shop.jana.overrides = {"status": "NORMAL"}
     await shop.write_profile(f"[member]\n{section} = [' Normal ']\n")
     status = (await shop.fetch()).member.status
@@ -90,16 +90,14 @@ async def test_confirmed_credit_is_applied_whatever_else_cannot_be_read(shop: Od
     assert (await shop.award()).award.state == pb.AWARD_STATE_APPLIED
 
 
-async def test_confirmed_credit_is_applied_where_the_receipt_has_a_success_of_its_own(shop: OddShop) -> None:
+async def test_confirmed_credit_is_applied_if_the_receipt_has_its_own_success_field(shop: OddShop) -> None:
     shop.jana.receipt_overrides = {"success": True}
     award = (await shop.award()).award
     assert (award.state, award.HasField("balance")) == (pb.AWARD_STATE_APPLIED, True)
 
 
 @pytest.mark.parametrize("receipt", [{"id": None}, {"id": []}, {"points": "many"}, {"points": [100]}])
-async def test_credit_whose_id_or_points_cannot_be_read_stays_in_doubt(
-    shop: OddShop, receipt: dict[str, object]
-) -> None:
+async def test_credit_with_an_unreadable_id_or_points_stays_in_doubt(shop: OddShop, receipt: dict[str, object]) -> None:
     shop.jana.receipt_overrides = receipt
     assert (await shop.award()).award.state == pb.AWARD_STATE_UNKNOWN
 
@@ -141,7 +139,7 @@ async def test_member_of_several_wallets_gets_no_points_until_the_profile_names_
         ([{"id": "bonus", "points": 7}, {"id": "bonus", "points": 8}], CHOSEN, pb.WALLET_STATE_UNREADABLE, ""),
     ],
 )
-async def test_balance_is_the_members_or_that_of_the_chosen_wallet(
+async def test_balance_is_the_member_s_own_or_the_chosen_wallet_s(
     shop: OddShop, wallets: object, profile: str, state: pb.WalletState.ValueType, exact: str
 ) -> None:
     await shop.write_profile(profile)

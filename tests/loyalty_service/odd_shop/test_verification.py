@@ -1,4 +1,4 @@
-"""Proofs of a shop's points over gRPC: side by side, beside awards, and while the shop changes."""
+"""Proofs of a shop's points over gRPC: several at once, during awards, and while the shop changes."""
 
 import asyncio
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.loyalty_service.running import catch_failure, wait_until
 # One service serves all tests, so they share its event loop.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 VERIFIED = pb.VERIFICATION_OUTCOME_VERIFIED
-# Another profile than the one that was added, which reads the same.
+# Another profile, which reads the same as the first one.
 OTHER = '[member]\npoints = "points || points"\n'
 
 
@@ -35,7 +35,7 @@ async def verify(shop: OddShop, **changes: object) -> pb.VerifyMerchantResponse:
     return await shop.client.merchants.VerifyMerchant(pb.VerifyMerchantRequest(merchant_id=shop.merchant_id, **fields))  # type: ignore[arg-type]
 
 
-async def test_two_proofs_at_once_come_one_after_the_other(shop: OddShop) -> None:
+async def test_simultaneous_proofs_run_one_after_another(shop: OddShop) -> None:
     await change_profile(shop, OTHER)
     proofs = await asyncio.gather(*(verify(shop, give=give) for give in (1, 2, 3)))
     assert [proof.outcome for proof in proofs] == [VERIFIED] * 3
@@ -43,7 +43,7 @@ async def test_two_proofs_at_once_come_one_after_the_other(shop: OddShop) -> Non
     assert proofs[0].merchant.verification.verified_by == "jo@ops"
 
 
-async def test_caller_who_goes_away_leaves_no_point_behind(shop: OddShop) -> None:
+async def test_caller_who_leaves_during_a_proof_leaves_no_point_behind(shop: OddShop) -> None:
     await change_profile(shop, OTHER)
     shop.project.faults.set(Fault(kind="hang", operation="credit"))
     call = asyncio.ensure_future(verify(shop))
@@ -51,7 +51,7 @@ async def test_caller_who_goes_away_leaves_no_point_behind(shop: OddShop) -> Non
     call.cancel()
     shop.project.faults.clear()
     await wait_until(lambda: shop.project.count_requests("debit"))
-    assert (await verify(shop)).outcome == VERIFIED, "in its turn, after the other"
+    assert (await verify(shop)).outcome == VERIFIED, "it waits for the first proof"
 
 
 async def test_profile_that_changes_during_a_proof_is_not_verified_by_it(shop: OddShop) -> None:
@@ -67,8 +67,8 @@ async def test_profile_that_changes_during_a_proof_is_not_verified_by_it(shop: O
     assert (await catch_failure(shop.award())).reason == "MERCHANT_UNVERIFIED"
 
 
-async def test_awards_beside_a_change_of_the_profile_go_out_as_proven_or_not_at_all(shop: OddShop) -> None:
-    """A wrong scale never meets an old proof: each is of one value of the shop's."""
+async def test_awards_during_a_change_of_the_profile_are_sent_as_proven_or_not_at_all(shop: OddShop) -> None:
+    """A wrong scale never meets an old proof: both come from the same value of the shop."""
     outcomes = await asyncio.gather(
         *(shop.award(points=10, ticket_id=f"ticket-{number}") for number in range(5)),
         change_profile(shop, "[credit]\npoint_scale = 100\n"),
@@ -81,14 +81,14 @@ async def test_awards_beside_a_change_of_the_profile_go_out_as_proven_or_not_at_
     assert (await catch_failure(shop.award())).reason == "MERCHANT_UNVERIFIED"
 
 
-async def test_reversal_is_not_asked_for_a_proof(shop: OddShop) -> None:
+async def test_reversal_needs_no_proof(shop: OddShop) -> None:
     award = (await shop.award()).award
     await change_profile(shop, OTHER)
     request = pb.ReverseAwardRequest(merchant_id=shop.merchant_id, request_id="request-undo", award_id=award.award_id)
     assert (await shop.client.loyalty.ReverseAward(request)).award.state == pb.AWARD_STATE_APPLIED
 
 
-async def test_proof_keeps_to_the_shops_limits_and_asks_for_no_reason_of_its_agents(shop: OddShop) -> None:
+async def test_proof_stays_within_the_shops_limits_and_needs_no_reason(shop: OddShop) -> None:
     merchant = pb.Merchant(merchant_id=shop.merchant_id, max_points_per_award=5, award_reasons=["Goodwill"])
     request = pb.UpdateMerchantRequest(merchant=merchant)
     request.update_mask.paths.extend(["max_points_per_award", "award_reasons"])
@@ -107,15 +107,13 @@ async def test_proof_keeps_to_the_shops_limits_and_asks_for_no_reason_of_its_age
         ({"member_id": ""}, "identity.member_id"),
     ],
 )
-async def test_odd_value_is_refused_before_anything_is_asked(
-    shop: OddShop, changes: dict[str, object], field: str
-) -> None:
+async def test_odd_value_is_refused_before_any_request(shop: OddShop, changes: dict[str, object], field: str) -> None:
     failure = await catch_failure(verify(shop, **changes))
     assert (failure.reason, failure.field) == ("BAD_VALUE", field)
     assert shop.project.count_requests() == 0
 
 
-async def test_inspection_says_by_which_line_each_field_was_read(shop: OddShop) -> None:
+async def test_inspection_names_the_line_of_each_field(shop: OddShop) -> None:
     shop.jana.overrides = {"tier": 7}
     shop.jana.movements = [Movement(change=Decimal(100), created_at=1796000000, note="Order 1001")]
     request = pb.InspectMemberRequest(
@@ -139,7 +137,7 @@ async def test_inspection_says_by_which_line_each_field_was_read(shop: OddShop) 
         "locale",
         *(f"coupons[].coupon.{name}" for name in ("id", "description", "type", "points")),
     ]
-    assert "FIRST" not in str(inspected), "codes are money"
+    assert "FIRST" not in str(inspected), "a coupon's code is worth money"
     assert inspected.scales == {
         "member.points_scale": 1,
         "credit.point_scale": 1,

@@ -11,13 +11,16 @@ from tests.loyalty_service.snapshots.shared import SharedClock
 
 @pytest.fixture
 def shared_clock(valkey_server: ValkeyServer) -> SharedClock:
-    """Of a server that is emptied."""
+    """The clock of an emptied server."""
     return SharedClock(f"redis://{valkey_server.host}:{valkey_server.port}")
 
 
 @pytest.fixture(params=["memory", "valkey"])
 async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    """On each store; held for 15 minutes, a day in an outage; Jana has 100 points, jana@example.com and award A-1."""
+    """A desk on each store in turn. Data is held for 15 minutes, in an outage for a day.
+
+    Jana has 100 points, jana@example.com and award A-1.
+    """
     if request.param == "memory":
         async with open_desk(FakeClock(), None) as desk:
             yield desk

@@ -1,4 +1,4 @@
-"""Readers of snapshots, for tests."""
+"""Reads snapshots for tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Desk:
         self.clock = clock
         self.ledger = ledger or ScriptedLedger()
         self.metrics = Metrics()
-        self.link: Link  # to a shared store
+        self.link: Link  # the link to a shared store
         self.is_busy: Callable[[], bool] = lambda: False
 
     @property
@@ -59,7 +59,7 @@ class Desk:
         return reader
 
     async def settle(self) -> None:
-        """Let every task run as far as it can, and wait for the end of all calls of a shared store."""
+        """Let every task run as far as it can, and wait until all calls of a shared store have ended."""
         quiet = 0
         while quiet < 10:
             quiet = 0 if self.is_busy() else quiet + 1

@@ -1,4 +1,4 @@
-"""One process's snapshots, on its own memory or on a store that it shares."""
+"""One process's snapshots, in its own memory or on a shared store."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from tests.loyalty_service.snapshots.shared import SharedClock, open_shared
 
 @asynccontextmanager
 async def open_process(clock: SharedClock, beside: Desk | None = None, **options: Any) -> AsyncIterator[Desk]:  # noqa: ANN401 - of open_shared
-    """On the shared store; with the provider of another process."""
+    """Open a process on the shared store. It has the provider of the process `beside`."""
     async with (
         open_shared(clock.url, **options) as (shared, link),
         open_desk(clock, shared, beside.provider if beside else None) as desk,
@@ -42,7 +42,7 @@ async def open_desk(
         stale_if_error_s=86_400,
         capacity=100,
         metrics=metrics.snapshots,
-        ledger_timeout_s=30.0,  # a busy machine is no ledger that hangs
+        ledger_timeout_s=30.0,  # generous: a busy machine must not look like a ledger that hangs
     ) as snapshots:
         desk = Desk(snapshots, provider, clock, ledger)
         desk.metrics = metrics

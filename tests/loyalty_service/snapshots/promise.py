@@ -33,7 +33,7 @@ STALENESS = (None, 0.0, 1.0, 30.0)
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
-    """Of each member, the version and the award that nobody may be behind any more."""
+    """The version and the award of each member that every later answer must have."""
 
     versions: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(MEMBERS, 0))
     awards: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(MEMBERS, 1))
@@ -51,7 +51,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reader(msgspec.Struct, kw_only=True):
-    """One who asked, the oldest version of the programme that may answer, and what was announced before."""
+    """A reader, the oldest version of the programme that may answer, and what was announced before the call."""
 
     desk: Desk
     name: str
@@ -92,7 +92,7 @@ class Promise(RuleBasedStateMachine):
         return FakeClock()
 
     async def open_desks(self) -> list[Desk]:
-        """One for each process."""
+        """Open one desk for each process."""
         return [await self.open_desk(None)]
 
     async def open_desk(self, shared: SharedStore | None) -> Desk:
@@ -111,7 +111,7 @@ class Promise(RuleBasedStateMachine):
     def pick_desk(self, pick: int) -> Desk:
         return self.desks[pick % len(self.desks)]
 
-    def run(self, step: Any) -> Any:  # noqa: ANN401 - whatever the step returns
+    def run(self, step: Any) -> Any:  # noqa: ANN401 - the result of any step
         return self.loop.run_until_complete(step)
 
     def change(self) -> None:
@@ -124,7 +124,7 @@ class Promise(RuleBasedStateMachine):
             self.provider.points[member] = self.version
 
     def get_version_before(self, time_s: float) -> int:
-        """What had been written before; a write at that very instant may or may not be seen."""
+        """Return the version written before; a write at that very instant may or may not be seen."""
         return max(version for written_s, version in self.changes if written_s < time_s or version == 0)
 
     @rule()
@@ -149,16 +149,16 @@ class Promise(RuleBasedStateMachine):
         self.announce(desk, member)
 
     def make_announced(self, member: str) -> Announced:
-        """What an invalidation now announces."""
+        """Return what an invalidation announces now."""
         return Announced(
             versions=dict.fromkeys(MEMBERS, 0) | {member: self.version},
             awards=dict.fromkeys(MEMBERS, 0) | {member: self.ledger.numbers[member]},
         )
 
-    def announce(self, desk: Desk, member: str) -> None:  # noqa: ARG002 - whichever it was
+    def announce(self, desk: Desk, member: str) -> None:  # noqa: ARG002 - any process
         self.announced = self.announced.merge(self.make_announced(member))
 
-    def get_announced(self, desk: Desk) -> Announced:  # noqa: ARG002 - to all alike
+    def get_announced(self, desk: Desk) -> Announced:  # noqa: ARG002 - the same for all
         return self.announced
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 60.0, 300.0]))
@@ -177,7 +177,7 @@ class Promise(RuleBasedStateMachine):
         )
         self.settle()
         if held is not None and self.clock.now() - held.fetch_time < timedelta(seconds=allowed_s):
-            assert len(self.provider.calls) == fetches, "fetched what was held"
+            assert len(self.provider.calls) == fetches, "fetched although the data was held"
 
     @precondition(lambda self: self.waiting())
     @rule(pick=st.integers(min_value=0, max_value=7), fails=st.booleans())
@@ -225,12 +225,12 @@ class Promise(RuleBasedStateMachine):
         reader.announced.check(held.snapshot)
         if held.stale_reason is None:
             oldest = max(oldest, reader.oldest_allowed)
-            assert get_points(held.snapshot) >= oldest, "older than was promised"
+            assert get_points(held.snapshot) >= oldest, "older than promised"
         self.check_named(reader, member_id, since=oldest)
 
     def check_named(self, reader: Reader, member_id: str | None, *, since: int) -> None:
         recent = self.names_by_version[since:]
-        assert member_id in [names.get(reader.name) for names in recent], "not whom the name meant"
+        assert member_id in [names.get(reader.name) for names in recent], "not the member with that name"
 
     @invariant()
     def one_flight_for_each_name_and_process(self) -> None:
@@ -253,13 +253,13 @@ class Promise(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         end = self.loop.time() + 10
-        while self.has_open_ends() and self.loop.time() < end:  # a reader that came too late begins a read of its own
+        while self.has_open_ends() and self.loop.time() < end:  # a reader that came too late begins another read
             for call in self.waiting():
                 call.release()
             self.settle()
             for reading in self.waiting_for_the_ledger():
                 reading.release()
             self.settle()
-        assert not self.readers, "somebody waits for nothing"
+        assert not self.readers, "a reader still waits"
         self.run(self.stack.aclose())
         self.loop.close()

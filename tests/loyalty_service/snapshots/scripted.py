@@ -1,4 +1,4 @@
-"""A programme of a few members, a provider and a ledger that are read when a test lets them, and a clock to move."""
+"""A programme of a few members, with a scripted provider and ledger, and a clock that a test moves."""
 
 import asyncio
 from collections import Counter
@@ -37,7 +37,7 @@ class FakeClock:
 
 
 class Call:
-    """One read that has begun: what it saw then, and the answer that it waits to give."""
+    """A running read: what it saw at its start is its answer, which a test releases."""
 
     def __init__(self, identity: Identity, remembered_member_id: str | None, priority: Priority) -> None:
         self.identity = identity
@@ -63,8 +63,8 @@ class Call:
 class ScriptedProvider:
     """Implements the port LoyaltyProvider.
 
-    `members`: whom an e-mail names, and each member under its own id; `points`: balances by member id. With `holds`
-    a read sees what is true when it begins and answers when the test releases its call.
+    `members`: ids of members by e-mail, and each member under its own id. `points`: balances by member id. With `holds`
+    a read sees the values at its start, and answers when the test releases its call.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -90,7 +90,7 @@ class ScriptedProvider:
         remembered_member_id: str | None,
         searches: Searches,
         priority: Priority,
-        timeout_s: float,  # noqa: ARG002 - the test decides how long it takes
+        timeout_s: float,  # noqa: ARG002 - the test decides the time
     ) -> Snapshot:
         searches.take()
         fetch_time = self._clock.now()
@@ -134,7 +134,7 @@ class ScriptedProvider:
 
 
 class Reading:
-    """One read of the ledger that has begun: what it saw then, and the answer that it waits to give."""
+    """A running read of the ledger: what it saw at its start is its answer, which a test releases."""
 
     def __init__(self) -> None:
         self._released = asyncio.get_running_loop().create_future()
@@ -156,9 +156,9 @@ class Reading:
 
 
 class ScriptedLedger:
-    """Implements the port RecentAwards. `numbers`: of each member's only award; who has none was given nothing.
+    """Implements the port RecentAwards. `numbers`: each member's only award. A member without one has no awards.
 
-    With `holds` a read sees what is true when it begins and answers when the test releases it.
+    With `holds` a read sees the values at its start, and answers when the test releases it.
     """
 
     def __init__(self) -> None:
@@ -179,7 +179,7 @@ class ScriptedLedger:
 
 
 def make_award(merchant_id: str, member_id: str, number: int) -> Award:
-    """Applied, can be taken back until noon, and every field that may be empty is set."""
+    """Make an applied award that can be taken back until noon. Every optional field is set."""
     request = AwardRequest(
         merchant_id=merchant_id,
         request_id=f"request-{number}",
@@ -209,7 +209,7 @@ def make_award(merchant_id: str, member_id: str, number: int) -> Award:
 
 
 def get_number(snapshot: Snapshot) -> int | None:
-    """Of the one award that is shown; 0 where there is none, None where that is not known."""
+    """Return the number of the one award that is shown; 0 without an award, None if that is unknown."""
     if snapshot.support_awards is None:
         return None
     return snapshot.support_awards[0].number if snapshot.support_awards else 0

@@ -19,7 +19,7 @@ _CLOCK = f"local function get_now() return redis.call('INCR', '{_TIME_KEY}') end
 
 
 class SharedClock(FakeClock):
-    """The clock of the server and of each process: all see the same microseconds."""
+    """The clock of the server and of each process: all of them see the same microseconds."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class SharedClock(FakeClock):
         self.empty()
 
     def empty(self) -> None:
-        """Whatever the server held."""
+        """Empty the server."""
         self.server.flushall()
         self.server.set(_TIME_KEY, round(self.time_s * 1_000_000))
 
@@ -44,7 +44,7 @@ class SharedClock(FakeClock):
 class Link:
     """Controls the link of one process to the store.
 
-    While it is cut each call fails, `before` it reaches the store or `after` that. Pings never count as busy.
+    While it is cut, each call fails `before` it reaches the store, or `after` that. Pings never count as busy.
     """
 
     def __init__(self, valkey: Valkey) -> None:
@@ -67,7 +67,7 @@ class Link:
     async def restore(self) -> None:
         """Restore the link, and wait until the process has noticed it and repeated its invalidations."""
         self._cut = ""
-        while not self._valkey.is_up or self._count:  # noqa: ASYNC110 - of nothing that could tell
+        while not self._valkey.is_up or self._count:  # noqa: ASYNC110 - no event would tell
             await asyncio.sleep(0.001)
 
     async def _call(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's own
@@ -88,9 +88,9 @@ async def open_shared(
     *,
     timeout_s: float = 10.0,
     ping_s: float = 0.01,
-    **options: Any,  # noqa: ANN401 - of SharedStore
+    **options: Any,  # noqa: ANN401 - any field of SharedStore
 ) -> AsyncIterator[tuple[SharedStore, Link]]:
-    """One process's link to the store. It waits as long as a busy machine takes, and pings often."""
+    """Open one process's link to the store. Its time-out is generous for a busy machine, and it pings often."""
     settings: dict[str, Any] = {"secret": SECRET, "server_clock": _CLOCK} | options
     async with open_valkey(url, SystemClock(), timeout_s=timeout_s, ping_s=ping_s) as valkey:
         yield SharedStore(valkey=valkey, **settings), Link(valkey)

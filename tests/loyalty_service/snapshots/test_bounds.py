@@ -1,4 +1,4 @@
-"""The bounds of freshness: what happens at their very time, and past them."""
+"""The bounds of freshness: at exactly their time, and past them."""
 
 import pytest
 
@@ -10,13 +10,13 @@ from tests.loyalty_service.snapshots.desk import Desk
 @pytest.mark.parametrize(
     ("max_staleness_s", "began_s", "is_allowed"), [(0.0, 100.0, False), (0.0, 100.5, True), (1.0, 99.0, True)]
 )
-def test_zero_is_after_the_call_and_a_bound_is_within_itself(
+def test_zero_needs_a_read_after_the_call_and_other_bounds_include_themselves(
     max_staleness_s: float, began_s: float, *, is_allowed: bool
 ) -> None:
     assert Freshness(call_time_s=100.0, max_staleness_s=max_staleness_s).allows(began_s) is is_allowed
 
 
-async def test_old_answer_that_there_is_nobody_is_none_whatever_the_reader_allows(desk: Desk) -> None:
+async def test_old_answer_that_there_is_no_member_never_counts(desk: Desk) -> None:
     with pytest.raises(MemberNotFoundError):
         await desk.read("new@example.com")
     desk.provider.add("new", "new@example.com")

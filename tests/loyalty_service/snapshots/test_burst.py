@@ -1,4 +1,4 @@
-"""A thousand ticket events at once for one member, in four processes: each reads TRIFFT once for each second begun."""
+"""Hundreds of simultaneous ticket events of one member: each of four processes reads TRIFFT once per started second."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ EVENT = pb.GetSnapshotRequest(merchant_id="acme", identity=JANA, max_staleness=D
 
 @pytest.fixture
 async def acme() -> AsyncIterator[Project]:
-    """Each call of it takes 300 ms."""
+    """A project whose calls each take 300 ms."""
     project = make_project("acme", [Member(id="jana", email="jana@example.com", first_name="Jana")])
     project.faults.set(Fault(kind="latency", seconds=0.3))
     yield project
@@ -40,7 +40,7 @@ async def trifft_url(acme: Project) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def run_processes(count: int, settings: dict[str, str]) -> AsyncIterator[list[tuple[Forked, Client]]]:
-    """All listening; the first was there before the others, which find its database."""
+    """Run listening processes. They start one after another, so the others find the database of the first."""
     async with AsyncExitStack() as stack:
         processes = []
         for _ in range(count):
@@ -54,7 +54,7 @@ async def run_processes(count: int, settings: dict[str, str]) -> AsyncIterator[l
 
 
 async def fire(clients: Sequence[Client], count: int) -> list[pb.Snapshot | Exception]:
-    """So many ticket events at once, spread over the processes."""
+    """Fire so many ticket events at once, spread over the processes."""
 
     async def read(client: Client) -> pb.Snapshot:
         return (await client.loyalty.GetSnapshot(EVENT, timeout=60)).snapshot
@@ -71,7 +71,7 @@ async def add_acme(client: Client, acme: Project, trifft_url: str) -> None:
 
 @pytest.fixture
 def settings(new_sqlite_url: str, valkey_url: str) -> dict[str, str]:
-    """Of each of the processes."""
+    """The settings of each process."""
     return {
         "LOYALTY_SNAPSHOTS_URL": valkey_url,
         "LOYALTY_LISTEN": "127.0.0.1:0",
@@ -81,7 +81,7 @@ def settings(new_sqlite_url: str, valkey_url: str) -> dict[str, str]:
     }
 
 
-async def test_burst_is_read_once_by_each_process_for_each_second_begun(
+async def test_each_process_reads_a_burst_once_per_started_second(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
     async with run_processes(PROCESSES, settings) as processes:

@@ -1,4 +1,4 @@
-"""What is dropped by one name of a member's is held under none of the others."""
+"""Data that is dropped by one name of a member is not held under the others."""
 
 from loyalty_service.domain.member import parse_identity
 from tests.loyalty_service.snapshots.desk import ACME, Desk

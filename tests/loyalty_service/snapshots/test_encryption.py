@@ -1,4 +1,4 @@
-"""What a shared store knows of people: nothing; and what it may make of what it was given: nothing either."""
+"""A shared store holds no readable data of people, and cannot change what it holds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +23,7 @@ async def desk(shared_clock: SharedClock) -> AsyncIterator[Desk]:
         yield desk
 
 
-async def test_store_has_nobody_in_clear_and_keeps_nobody_for_ever(desk: Desk, shared_clock: SharedClock) -> None:
+async def test_store_holds_no_readable_identity_and_nothing_for_ever(desk: Desk, shared_clock: SharedClock) -> None:
     await asyncio.gather(desk.read(JANA), desk.read("nobody@example.com"), return_exceptions=True)
     keys = list_keys(shared_clock)
     told = b"\n".join([*keys, *(get_value(shared_clock, key) for key in keys)])
@@ -34,7 +34,7 @@ async def test_store_has_nobody_in_clear_and_keeps_nobody_for_ever(desk: Desk, s
 
 
 def list_keys(clock: SharedClock) -> list[bytes]:
-    """Of entries; beside them there is what the store knows of a shop."""
+    """List the keys of entries, without those of the store's knowledge of a shop."""
     return [key for key in clock.server.scan_iter(match="loyalty:snapshots:*") if b":merchant:" not in key]
 
 
@@ -45,7 +45,7 @@ def get_value(clock: SharedClock, key: bytes) -> bytes:
 
 
 def set_fresh(value: bytes) -> bytes:
-    """As if it had been read an hour later."""
+    """Make a value look as if it had been read an hour later."""
     kind, began, rest = value.split(b":", 2)
     return b":".join([kind, str(int(began) + 3_600_000_000).encode(), rest])
 
@@ -55,7 +55,7 @@ def change_end(value: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("change", [set_fresh, change_end, lambda _: b"", lambda _: b"member:1:2"])
-async def test_value_that_was_changed_is_read_anew(
+async def test_changed_value_is_read_again(
     desk: Desk, shared_clock: SharedClock, change: Callable[[bytes], bytes]
 ) -> None:
     await desk.read("jana")
@@ -65,7 +65,7 @@ async def test_value_that_was_changed_is_read_anew(
     assert desk.fetches == 2
 
 
-async def test_value_that_was_put_under_another_key_is_read_anew(desk: Desk, shared_clock: SharedClock) -> None:
+async def test_value_moved_to_another_key_is_read_again(desk: Desk, shared_clock: SharedClock) -> None:
     desk.provider.add("zoe", "zoe@example.com", points=7)
     await desk.read("jana")
     (jana,) = list_keys(shared_clock)

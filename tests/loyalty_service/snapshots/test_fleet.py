@@ -1,4 +1,4 @@
-"""Processes that share a store: each reads a member at most once at a time, and none shows what another has changed."""
+"""Processes on one store: each reads a member at most once at a time, and none hides another's changes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,19 +15,19 @@ JANA = "jana@example.com"
 
 @pytest.fixture
 async def desks(shared_clock: SharedClock) -> AsyncIterator[tuple[Desk, Desk]]:
-    """Two processes, one provider."""
+    """Two processes with one provider."""
     async with open_process(shared_clock) as one, open_process(shared_clock, one) as other:
         yield one, other
 
 
-async def test_what_one_process_has_read_another_holds(desks: tuple[Desk, Desk]) -> None:
+async def test_data_read_by_one_process_is_held_by_another(desks: tuple[Desk, Desk]) -> None:
     one, other = desks
     await one.read(JANA)
     assert (await other.read_points(JANA), await other.read_points("jana")) == (100, 100)
     assert one.fetches == 1
 
 
-async def test_answer_that_there_is_nobody_is_held_by_another(desks: tuple[Desk, Desk]) -> None:
+async def test_answer_that_there_is_no_member_is_held_by_another_process(desks: tuple[Desk, Desk]) -> None:
     for desk in desks:
         with pytest.raises(MemberNotFoundError):
             await desk.read("nobody@example.com", 1)
@@ -44,7 +44,7 @@ async def test_each_process_reads_a_member_once_at_a_time(desks: tuple[Desk, Des
     assert (one.fetches, one.provider.most_at_once) == (2, 2)
 
 
-async def test_reader_who_is_too_late_takes_what_another_process_has_brought_meanwhile(
+async def test_late_reader_takes_data_that_another_process_read_meanwhile(
     desks: tuple[Desk, Desk],
 ) -> None:
     one, other = desks
@@ -78,7 +78,7 @@ async def test_award_of_one_process_is_not_hidden_by_a_read_of_another(desks: tu
     early = await one.arrive(JANA, 1)
     one.provider.points["jana"] = 200
     await other.invalidate("jana")
-    late = await one.arrive(JANA, 1)  # nothing here tells that the flight is too old
+    late = await one.arrive(JANA, 1)  # this process does not know that the flight is too old
     await other.release(one.provider.calls[0])
     assert await early == 100
     assert await other.get_held("jana") is None

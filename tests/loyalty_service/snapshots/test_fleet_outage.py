@@ -1,4 +1,4 @@
-"""A shared store that is down, slow, full or wrong: it costs reads, and is found again."""
+"""A shared store that is down, slow, full or faulty costs only additional reads, and is used again afterwards."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,13 +21,13 @@ BLOOM = make_merchant("bloom")
 
 @pytest.fixture
 async def desks(shared_clock: SharedClock) -> AsyncIterator[tuple[Desk, Desk]]:
-    """Two processes, one provider."""
+    """Two processes with one provider."""
     async with open_process(shared_clock) as one, open_process(shared_clock, one) as other:
         yield one, other
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])
-async def test_store_that_is_lost_costs_a_read_each_and_is_found_again(desks: tuple[Desk, Desk], mode: str) -> None:
+async def test_lost_store_costs_one_read_per_request_and_is_used_again(desks: tuple[Desk, Desk], mode: str) -> None:
     one, _ = desks
     await one.read(JANA)
     one.link.cut(mode)
@@ -40,7 +40,7 @@ async def test_store_that_is_lost_costs_a_read_each_and_is_found_again(desks: tu
     assert one.fetches == 3
 
 
-async def test_answer_that_is_held_for_no_time_does_not_lose_the_store(shared_clock: SharedClock) -> None:
+async def test_hold_time_of_zero_does_not_count_as_a_lost_store(shared_clock: SharedClock) -> None:
     provider = ScriptedProvider(shared_clock)
     async with (
         open_shared(shared_clock.url) as (shared, _),
@@ -59,7 +59,7 @@ async def test_answer_that_is_held_for_no_time_does_not_lose_the_store(shared_cl
         assert shared.valkey.is_up
 
 
-async def test_process_without_its_store_still_flies_once_for_all_its_readers(desks: tuple[Desk, Desk]) -> None:
+async def test_process_without_its_store_still_shares_one_flight(desks: tuple[Desk, Desk]) -> None:
     one, _ = desks
     one.link.cut("before")
     one.provider.holds = True
@@ -74,7 +74,7 @@ async def test_process_without_its_store_still_flies_once_for_all_its_readers(de
     assert one.fetches == 2
 
 
-async def test_reader_after_an_award_joins_no_flight_from_before_it_without_the_store_either(
+async def test_reader_after_an_award_joins_no_earlier_flight_even_without_the_store(
     desks: tuple[Desk, Desk],
 ) -> None:
     one, _ = desks
@@ -90,9 +90,7 @@ async def test_reader_after_an_award_joins_no_flight_from_before_it_without_the_
 
 
 @pytest.mark.parametrize("mode", ["before", "after"])
-async def test_award_that_the_store_was_not_told_is_told_before_it_is_asked_again(
-    desks: tuple[Desk, Desk], mode: str
-) -> None:
+async def test_store_is_told_of_a_missed_award_before_it_is_used_again(desks: tuple[Desk, Desk], mode: str) -> None:
     one, other = desks
     await one.read(JANA)
     one.link.cut(mode)
@@ -104,7 +102,7 @@ async def test_award_that_the_store_was_not_told_is_told_before_it_is_asked_agai
     assert (await one.read_points(JANA), await other.read_points("jana")) == (200, 200)
 
 
-async def test_award_that_the_store_was_not_told_is_told_by_a_process_that_leaves(shared_clock: SharedClock) -> None:
+async def test_process_that_ends_tells_the_store_of_a_missed_award(shared_clock: SharedClock) -> None:
     async with open_process(shared_clock) as stays:
         async with open_process(shared_clock, stays, ping_s=60) as leaves:
             await leaves.read(JANA)
@@ -116,7 +114,7 @@ async def test_award_that_the_store_was_not_told_is_told_by_a_process_that_leave
         assert await stays.read_points(JANA) == 200
 
 
-async def test_who_wants_to_see_drop_or_forget_what_a_lost_store_holds_is_told_that_it_is_not_done(
+async def test_showing_dropping_or_forgetting_fails_while_the_store_is_lost(
     desks: tuple[Desk, Desk],
 ) -> None:
     one, other = desks
@@ -138,7 +136,7 @@ async def test_who_wants_to_see_drop_or_forget_what_a_lost_store_holds_is_told_t
     assert await other.get_held("jana") is None
 
 
-async def test_award_that_the_store_was_not_told_drops_its_own_shop_only(desks: tuple[Desk, Desk]) -> None:
+async def test_missed_award_drops_data_of_its_own_shop_only(desks: tuple[Desk, Desk]) -> None:
     one, other = desks
     for merchant in (ACME, BLOOM):
         await one.read(JANA, merchant=merchant)
@@ -149,7 +147,7 @@ async def test_award_that_the_store_was_not_told_drops_its_own_shop_only(desks: 
     assert await other.get_held("jana", BLOOM) is not None
 
 
-async def test_award_while_the_store_comes_back_is_not_forgotten(shared_clock: SharedClock) -> None:
+async def test_award_during_the_store_s_return_is_not_missed(shared_clock: SharedClock) -> None:
     async with open_shared(shared_clock.url) as (shared, link), open_desk(shared_clock, shared) as desk:
         is_coming, may_come = asyncio.Event(), asyncio.Event()
 
@@ -170,7 +168,7 @@ async def test_award_while_the_store_comes_back_is_not_forgotten(shared_clock: S
         assert await desk.read_points("jana") == 200
 
 
-async def test_shop_that_was_dropped_whole_stays_so_when_it_is_read_again(desks: tuple[Desk, Desk]) -> None:
+async def test_shop_that_was_dropped_as_a_whole_stays_dropped_after_a_read(desks: tuple[Desk, Desk]) -> None:
     one, other = desks
     one.provider.add("zoe", "zoe@example.com", points=7)
     await one.read(JANA)
@@ -182,8 +180,8 @@ async def test_shop_that_was_dropped_whole_stays_so_when_it_is_read_again(desks:
 
 
 @pytest.mark.parametrize("gone", ["*", "*:merchant:*"])
-async def test_store_that_has_forgotten_never_shows_what_was_before(desks: tuple[Desk, Desk], gone: str) -> None:
-    """All of it, or only what it knows of the shop: evicted, say."""
+async def test_store_that_lost_data_never_shows_older_data(desks: tuple[Desk, Desk], gone: str) -> None:
+    """The store loses everything, or evicts only its knowledge of the shop."""
     one, other = desks
     await one.read("jana", 0)
     one.provider.holds = True
@@ -206,7 +204,7 @@ def forget(clock: SharedClock, pattern: str) -> None:
         clock.server.unlink(*clock.server.scan_iter(match=pattern))
 
 
-async def test_answer_that_nobody_is_there_does_not_outlive_what_is_known_of_the_shop(
+async def test_answer_that_there_is_no_member_ends_with_the_store_s_knowledge_of_the_shop(
     desks: tuple[Desk, Desk],
 ) -> None:
     one, other = desks
@@ -247,10 +245,10 @@ def be_a_replica_no_more(server: Redis) -> None:
     ("begin", "end"),
     [(be_slow, be_slow_no_more), (be_full, be_full_no_more), (be_a_replica, be_a_replica_no_more)],
 )
-async def test_store_that_is_wrong_never_hides_an_award_and_is_found_again(
+async def test_faulty_store_never_hides_an_award_and_is_used_again(
     valkey_url: str, begin: Callable[[Redis], None], end: Callable[[Redis], None]
 ) -> None:
-    """On the server's own clock, which does not wait for it."""
+    """The store uses the server's own clock, since a clock of the test would wait for the faulty server."""
     async with (
         open_shared(valkey_url, server_clock=SERVER_CLOCK, timeout_s=0.25) as (shared, _),
         open_desk(FakeClock(), shared) as desk,
@@ -271,7 +269,7 @@ async def test_store_that_is_wrong_never_hides_an_award_and_is_found_again(
         assert await desk.read_points("jana") == 200
 
 
-async def test_full_store_still_drops_what_an_award_has_changed(desks: tuple[Desk, Desk]) -> None:
+async def test_full_store_still_drops_outdated_data(desks: tuple[Desk, Desk]) -> None:
     one, other = desks
     await one.read("jana")
     with Redis.from_url(one.clock.url) as server:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What is promised of snapshots, in several processes that share a store."""
+"""The promise about snapshots, in several processes that share a store."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ PROCESSES = 3
 
 
 class FleetPromise(Promise):
-    """Three processes on one store that does its work."""
+    """Three processes on one store that works."""
 
     url: ClassVar[str]
 
@@ -38,10 +38,10 @@ class FleetPromise(Promise):
 
 
 class DisturbedPromise(FleetPromise):
-    """The same, where the store is emptied, and processes lose it, or are killed.
+    """The same, while the store is emptied, and processes lose it or are killed.
 
-    What a process invalidates while it has lost the store binds its own readers at once, the others' when it has it
-    back.
+    While a process has lost the store, its invalidations bind its own readers at once, and those of others when it has
+    the store again.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class DisturbedPromise(FleetPromise):
 
     @rule()
     def empty_the_store(self) -> None:
-        """That takes a moment, by which the server's clock is past all times that it has given."""
+        """Empty the store. That takes a moment, after which the server's clock is past all times that it has given."""
         self.clock.advance(0.001)
         self.clock.empty()  # type: ignore[attr-defined]
 
@@ -83,13 +83,13 @@ class DisturbedPromise(FleetPromise):
             self.readers.remove(reader)
             reader.task.cancel()
         self.links[desk].cut("before")
-        self.run(desk.snapshots.close())  # type: ignore[attr-defined]  # its flights end, and nobody hears of it
+        self.run(desk.snapshots.close())  # type: ignore[attr-defined]  # its flights end silently
         self.desks[self.desks.index(desk)] = new = self.run(self.open_process())
         self.own[new] = Announced()
 
     @invariant()
     def what_is_held_never_goes_back(self) -> None:
-        """Behind what was invalidated."""
+        """Held data is never older than an invalidation."""
         for desk in self.desks:
             for member in self.announced.versions:
                 snapshot = self.run(desk.get_held(member))

@@ -1,4 +1,4 @@
-"""Who shares a read of the provider."""
+"""Which readers share a read of the provider."""
 
 import asyncio
 
@@ -28,8 +28,8 @@ async def test_readers_at_once_share_one_flight(held_desk: Desk) -> None:
     assert held_desk.fetches == 1
 
 
-async def test_crowd_of_readers_is_read_for_once_in_each_second_begun(held_desk: Desk) -> None:
-    """They come in the course of 3 s, while a read takes 0.4 s."""
+async def test_many_readers_cause_one_read_per_started_second(held_desk: Desk) -> None:
+    """They arrive within 3 s, while a read takes 0.4 s."""
     readers: list[asyncio.Task[int]] = []
     for tenth in range(31):
         readers += [asyncio.create_task(held_desk.read_points(JANA, 1)) for _ in range(10)]
@@ -51,7 +51,7 @@ async def test_reader_joins_a_flight_that_began_late_enough(held_desk: Desk) -> 
     assert held_desk.fetches == 1
 
 
-async def test_all_who_come_too_late_share_the_one_next_flight(held_desk: Desk) -> None:
+async def test_all_late_readers_share_the_next_flight(held_desk: Desk) -> None:
     first = await held_desk.arrive(JANA, 1)
     held_desk.provider.points["jana"] = 200
     held_desk.clock.advance(1.1)
@@ -84,7 +84,7 @@ async def test_cancelled_reader_does_not_cancel_the_flight(held_desk: Desk) -> N
     assert held_desk.fetches == 1
 
 
-async def test_flight_that_nobody_waits_for_any_more_is_held(held_desk: Desk) -> None:
+async def test_result_of_a_flight_without_readers_is_held(held_desk: Desk) -> None:
     reader = await held_desk.arrive(JANA)
     reader.cancel()
     await held_desk.settle()
@@ -92,7 +92,7 @@ async def test_flight_that_nobody_waits_for_any_more_is_held(held_desk: Desk) ->
     assert await held_desk.get_held("jana") is not None
 
 
-async def test_failed_flight_fails_those_who_waited_and_not_those_who_came_too_late(held_desk: Desk) -> None:
+async def test_failed_flight_fails_its_readers_but_not_later_ones(held_desk: Desk) -> None:
     waited = [await held_desk.arrive(JANA, 1) for _ in range(3)]
     held_desk.clock.advance(1.1)
     late = await held_desk.arrive(JANA, 1)
@@ -104,7 +104,7 @@ async def test_failed_flight_fails_those_who_waited_and_not_those_who_came_too_l
     assert await late == 100
 
 
-async def test_fault_of_our_own_reaches_the_reader(held_desk: Desk) -> None:
+async def test_bug_of_our_own_reaches_the_reader(held_desk: Desk) -> None:
     reader = await held_desk.arrive(JANA)
     await held_desk.release(held_desk.provider.calls[0], ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
@@ -123,7 +123,7 @@ async def test_different_members_do_not_wait_for_each_other(held_desk: Desk) -> 
     assert await slow == 100
 
 
-async def test_reader_by_id_joins_the_flight_of_an_email_that_is_remembered_to_be_theirs(desk: Desk) -> None:
+async def test_reader_by_id_joins_the_flight_of_an_email_remembered_as_the_member_s(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.holds = True
     desk.clock.advance(10)
@@ -156,7 +156,7 @@ async def test_reader_by_id_is_not_answered_with_the_member_that_the_email_names
     assert (await by_email, await by_id) == (7, 100)
 
 
-async def test_reader_by_id_is_not_told_that_the_email_names_nobody(desk: Desk) -> None:
+async def test_reader_by_id_does_not_get_the_email_s_answer_that_there_is_no_member(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.members[JANA] = []
     desk.provider.holds = True
@@ -175,7 +175,7 @@ async def test_two_spellings_of_one_address_share_a_flight(held_desk: Desk) -> N
     assert held_desk.fetches == 1
 
 
-async def test_look_alikes_share_no_flight(held_desk: Desk) -> None:
+async def test_look_alike_addresses_share_no_flight(held_desk: Desk) -> None:
     for member_id, (number, email) in zip("ab", enumerate(("straße@x.example", "strasse@x.example")), strict=True):
         held_desk.provider.add(member_id, email, points=number)
     readers = [await held_desk.arrive(email, 1) for email in ("straße@x.example", "strasse@x.example")]
@@ -184,7 +184,7 @@ async def test_look_alikes_share_no_flight(held_desk: Desk) -> None:
     assert await asyncio.gather(*readers) == [0, 1]
 
 
-async def test_reader_whose_spelling_was_not_asked_for_is_not_told_that_there_is_nobody(held_desk: Desk) -> None:
+async def test_reader_of_an_unsearched_spelling_is_not_told_that_there_is_no_member(held_desk: Desk) -> None:
     held_desk.provider.add("eve", "EVE@example.com")
     in_small, in_capitals = [await held_desk.arrive(email, 1) for email in ("eve@example.com", "EVE@example.com")]
     assert held_desk.fetches == 1, "there is one flight at a time"
@@ -194,7 +194,7 @@ async def test_reader_whose_spelling_was_not_asked_for_is_not_told_that_there_is
     assert await in_capitals == 100
 
 
-async def test_ticket_event_that_joined_a_batch_read_without_a_permit_asks_for_itself(held_desk: Desk) -> None:
+async def test_ticket_event_that_joined_a_refused_batch_read_asks_by_itself(held_desk: Desk) -> None:
     readers = []
     for priority in (Priority.BATCH, Priority.BATCH, Priority.TICKET):
         identity = parse_identity("email", JANA)
@@ -209,7 +209,7 @@ async def test_ticket_event_that_joined_a_batch_read_without_a_permit_asks_for_i
     assert [call.priority for call in held_desk.provider.calls] == [Priority.BATCH, Priority.TICKET]
 
 
-async def test_leaving_ends_what_is_under_way() -> None:
+async def test_end_of_the_process_ends_running_flights() -> None:
     clock = FakeClock()
     provider = ScriptedProvider(clock)
     provider.add("jana", JANA)

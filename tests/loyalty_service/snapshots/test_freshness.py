@@ -38,14 +38,14 @@ async def test_age_counts_from_the_beginning_of_the_read(desk: Desk) -> None:
 
 
 async def test_zero_is_a_read_that_begins_after_the_call(desk: Desk) -> None:
-    """Even where the clock has not moved."""
+    """This holds even if the clock has not moved."""
     for fetches in (1, 2, 3):
         await desk.read(JANA, 0)
         assert desk.fetches == fetches
 
 
 @pytest.mark.parametrize("later_s", [0.5, 1.5])
-async def test_nobody_is_held_under_the_same_rules(desk: Desk, later_s: float) -> None:
+async def test_answer_that_there_is_no_member_is_held_under_the_same_rules(desk: Desk, later_s: float) -> None:
     with pytest.raises(MemberNotFoundError) as first:
         await desk.read(NOBODY, 1)
     desk.provider.add("new", NOBODY)
@@ -77,14 +77,14 @@ async def test_member_found_by_email_is_held_for_its_id(desk: Desk) -> None:
     assert desk.fetches == 1
 
 
-async def test_member_held_by_its_id_answers_no_email_that_was_never_asked(desk: Desk) -> None:
+async def test_member_held_by_its_id_answers_no_email_that_was_never_searched(desk: Desk) -> None:
     await desk.read("jana")
     await desk.read(JANA)
     assert desk.fetches == 2
 
 
 async def test_fresh_member_does_not_make_an_old_alias_fresh(desk: Desk) -> None:
-    """The member was just read by its id; whose e-mail it is was not."""
+    """The member was just read by its id, but not the owner of its e-mail."""
     await desk.read(JANA)
     desk.clock.advance(10)
     await desk.read("jana", 1)
@@ -107,7 +107,7 @@ async def test_remembered_member_is_the_next_reads_guess(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("merchant_id", "generation"), [("acme", "2"), ("bloom", "1")])
-async def test_other_merchant_or_generation_sees_nothing_of_it(desk: Desk, merchant_id: str, generation: str) -> None:
+async def test_other_merchant_or_generation_never_gets_held_data(desk: Desk, merchant_id: str, generation: str) -> None:
     other = make_merchant(merchant_id, generation)
     await desk.read(JANA)
     assert await desk.get_held("jana", other) is None
@@ -115,7 +115,7 @@ async def test_other_merchant_or_generation_sees_nothing_of_it(desk: Desk, merch
     assert [call.remembered_member_id for call in desk.provider.calls] == [None, None]
 
 
-async def test_held_member_is_got_without_asking(desk: Desk) -> None:
+async def test_held_member_is_returned_without_a_read(desk: Desk) -> None:
     assert await desk.get_held("jana") is None
     served = await desk.read(JANA)
     desk.clock.advance(86_399)
@@ -125,8 +125,8 @@ async def test_held_member_is_got_without_asking(desk: Desk) -> None:
     assert desk.fetches == 1
 
 
-async def test_nothing_older_than_a_day_is_served_whatever_the_reader_allows(desk: Desk) -> None:
-    """The day, too, counts from the beginning of the read."""
+async def test_data_older_than_a_day_is_never_served(desk: Desk) -> None:
+    """The day, too, begins with the read."""
     desk.provider.holds = True
     reader = await desk.arrive(JANA)
     desk.clock.advance(5)

@@ -1,4 +1,4 @@
-"""What an operator sees of what is held, and drops."""
+"""What an operator sees of held data, and how it is dropped."""
 
 import pytest
 
@@ -20,13 +20,13 @@ async def drop(desk: Desk, name: str) -> None:
     await desk.snapshots.drop(ACME, parse_identity("email" if "@" in name else "member_id", name))
 
 
-async def test_nothing_is_held_of_whom_nobody_asked(desk: Desk) -> None:
+async def test_no_data_is_held_of_a_member_never_read(desk: Desk) -> None:
     assert await look(desk, JANA) is None
     assert desk.fetches == 0
 
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
-async def test_held_member_is_seen_with_its_age_and_nobody_is_asked(desk: Desk, name: str) -> None:
+async def test_held_member_is_shown_with_its_age_without_a_read(desk: Desk, name: str) -> None:
     await desk.read(JANA)
     desk.clock.advance(120)
     held = await look(desk, name)
@@ -38,7 +38,7 @@ async def test_held_member_is_seen_with_its_age_and_nobody_is_asked(desk: Desk, 
     assert desk.fetches == 1
 
 
-async def test_held_answers_that_there_is_none_and_that_there_are_several_are_seen(desk: Desk) -> None:
+async def test_held_answers_of_no_member_and_of_several_are_shown(desk: Desk) -> None:
     desk.provider.add("zoe", "zoe@example.com")
     desk.provider.members["twins@example.com"] = ["jana", "zoe"]
     for name, error in ((NOBODY, MemberNotFoundError), ("twins@example.com", MemberAmbiguousError)):
@@ -50,7 +50,7 @@ async def test_held_answers_that_there_is_none_and_that_there_are_several_are_se
     assert (nobody.snapshot, nobody.member_count, twins.snapshot, twins.member_count) == (None, 0, None, 2)
 
 
-async def test_member_that_is_only_remembered_is_not_held(desk: Desk) -> None:
+async def test_member_that_is_only_remembered_is_not_shown_as_held(desk: Desk) -> None:
     await desk.read(JANA)
     await desk.invalidate("jana")
     assert await look(desk, JANA) is None
@@ -58,14 +58,14 @@ async def test_member_that_is_only_remembered_is_not_held(desk: Desk) -> None:
 
 @pytest.mark.parametrize("dropped_by", [JANA, "jana"])
 @pytest.mark.parametrize("read_by", [JANA, "jana"])
-async def test_dropped_member_is_read_anew_however_found(desk: Desk, dropped_by: str, read_by: str) -> None:
+async def test_dropped_member_is_read_again_by_any_name(desk: Desk, dropped_by: str, read_by: str) -> None:
     await desk.read(JANA)
     await drop(desk, dropped_by)
     desk.provider.points["jana"] = 200
     assert await desk.read_points(read_by) == 200
 
 
-async def test_dropped_answer_that_there_is_none_is_asked_for_anew(desk: Desk) -> None:
+async def test_dropped_answer_that_there_is_no_member_is_asked_for_again(desk: Desk) -> None:
     await desk.read(JANA)
     with pytest.raises(MemberNotFoundError):
         await desk.read(NOBODY)
@@ -73,7 +73,7 @@ async def test_dropped_answer_that_there_is_none_is_asked_for_anew(desk: Desk) -
     await drop(desk, NOBODY)
     assert await desk.read_points(NOBODY) == 100
     await desk.read(JANA)
-    assert desk.fetches == 3, "who was held stays so"
+    assert desk.fetches == 3, "the other member stays held"
 
 
 async def test_read_that_began_before_the_drop_is_not_held(desk: Desk) -> None:
@@ -90,7 +90,7 @@ async def erase(desk: Desk, *names: str, member_id: str = "jana") -> int:
     return await desk.snapshots.erase(ACME, member_id, identities)
 
 
-async def test_erased_member_is_held_and_remembered_by_no_name(desk: Desk) -> None:
+async def test_erased_member_is_neither_held_nor_remembered_by_any_name(desk: Desk) -> None:
     await desk.read(JANA)
     assert await erase(desk, JANA) == 2
     assert (await look(desk, JANA), await look(desk, "jana")) == (None, None)
@@ -98,14 +98,14 @@ async def test_erased_member_is_held_and_remembered_by_no_name(desk: Desk) -> No
     assert desk.provider.calls[-1].remembered_member_id is None
 
 
-async def test_answer_that_there_is_none_goes_where_nobody_is_known(desk: Desk) -> None:
+async def test_erasure_without_a_known_member_drops_the_answer_that_there_is_none(desk: Desk) -> None:
     with pytest.raises(MemberNotFoundError):
         await desk.read(NOBODY)
     assert await erase(desk, NOBODY, member_id="") == 1
     assert await look(desk, NOBODY) is None
 
 
-async def test_member_whom_a_name_is_held_to_name_goes_with_it(desk: Desk) -> None:
+async def test_member_held_under_an_erased_name_is_dropped_with_it(desk: Desk) -> None:
     await desk.read(JANA)
     assert await erase(desk, JANA, member_id="") == 2
     assert await look(desk, "jana") is None
@@ -130,7 +130,7 @@ async def test_read_that_began_before_the_erasure_is_not_held(desk: Desk) -> Non
     assert (await look(desk, JANA), await look(desk, "jana")) == (None, None)
 
 
-async def test_erasure_of_one_leaves_others_held(desk: Desk) -> None:
+async def test_erasure_of_one_member_leaves_others_held(desk: Desk) -> None:
     desk.provider.add("zoe", "zoe@example.com")
     await desk.read("zoe@example.com")
     assert await erase(desk, JANA) == 0

@@ -1,4 +1,4 @@
-"""After an award or an event nobody is shown what was true before it."""
+"""After an award or an event no reader gets data from before it."""
 
 import pytest
 
@@ -13,7 +13,7 @@ NOBODY = "nobody@example.com"
 
 @pytest.mark.parametrize("found_by", [JANA, "jana"])
 @pytest.mark.parametrize("read_by", [JANA, "jana"])
-async def test_invalidated_member_is_read_anew_however_found(desk: Desk, found_by: str, read_by: str) -> None:
+async def test_invalidated_member_is_read_again_by_any_name(desk: Desk, found_by: str, read_by: str) -> None:
     await desk.read(found_by)
     desk.provider.points["jana"] = 200
     await desk.invalidate("jana")
@@ -21,8 +21,8 @@ async def test_invalidated_member_is_read_anew_however_found(desk: Desk, found_b
     assert await desk.read_points(read_by) == 200
 
 
-async def test_member_whom_an_award_has_dropped_is_read_as_urgently_as_an_award(desk: Desk) -> None:
-    """Or, where a shop's budget is spent, the agent who gave points would be shown nothing at all."""
+async def test_member_dropped_by_an_award_is_read_with_the_priority_of_an_award(desk: Desk) -> None:
+    """Otherwise the agent who gave points would see nothing if the shop's rate is used up."""
     await desk.read(JANA)
     await desk.read(JANA, 0)
     await desk.invalidate("jana")
@@ -37,7 +37,7 @@ async def test_read_that_began_before_the_invalidation_is_not_held(desk: Desk, n
     desk.provider.points["jana"] = 200
     await desk.invalidate("jana")
     await desk.release(desk.provider.calls[0])
-    assert await early == 100  # asked before, and answered with what was true then
+    assert await early == 100  # the read was sent before, and saw the values of that time
     assert await desk.get_held("jana") is None
     desk.provider.holds = False
     assert await desk.read_points(name) == 200
@@ -84,7 +84,7 @@ async def test_invalidation_stays_within_its_merchant(desk: Desk, merchant: obje
     assert desk.fetches == 2
 
 
-async def test_event_of_an_unheld_member_drops_the_answers_that_nobody_is_there(desk: Desk) -> None:
+async def test_event_of_a_member_that_is_not_held_drops_answers_of_no_member(desk: Desk) -> None:
     with pytest.raises(MemberNotFoundError):
         await desk.read(NOBODY)
     desk.provider.add("new", NOBODY)
@@ -92,7 +92,7 @@ async def test_event_of_an_unheld_member_drops_the_answers_that_nobody_is_there(
     assert await desk.read_points(NOBODY) == 100
 
 
-async def test_event_of_a_held_member_keeps_the_answers_that_nobody_is_there(desk: Desk) -> None:
+async def test_event_of_a_held_member_keeps_answers_of_no_member(desk: Desk) -> None:
     await desk.read(JANA)
     for _ in range(2):
         with pytest.raises(MemberNotFoundError):
@@ -102,7 +102,7 @@ async def test_event_of_a_held_member_keeps_the_answers_that_nobody_is_there(des
     assert [call.identity.value for call in desk.provider.calls].count(NOBODY) == 1
 
 
-async def test_nobody_that_was_found_before_the_event_is_neither_held_nor_shared(desk: Desk) -> None:
+async def test_answer_of_no_member_from_before_the_event_is_neither_held_nor_shared(desk: Desk) -> None:
     desk.provider.holds = True
     early = await desk.arrive(NOBODY)
     desk.provider.add("new", NOBODY)
@@ -115,7 +115,7 @@ async def test_nobody_that_was_found_before_the_event_is_neither_held_nor_shared
 
 
 async def test_alias_from_before_the_invalidation_is_only_remembered(desk: Desk) -> None:
-    """The e-mail moved with the event; that the member was read again by id does not bring the e-mail back."""
+    """The e-mail changed hands with the event. Another read of the member by id does not bring the e-mail back."""
     await desk.read(JANA)
     desk.provider.add("zoe", JANA, points=7)
     desk.provider.members[JANA] = ["zoe"]
@@ -143,7 +143,7 @@ async def test_older_read_that_ends_later_does_not_replace_a_newer_one(
     assert await desk.read_points("jana") == 200
 
 
-async def test_older_answer_that_nobody_is_there_does_not_replace_a_member(desk: Desk) -> None:
+async def test_older_answer_of_no_member_does_not_replace_a_member(desk: Desk) -> None:
     desk.provider.holds = True
     older = await desk.arrive("new")
     desk.clock.advance(2)

@@ -1,4 +1,4 @@
-"""How long a merchant's snapshots count, where it is not the service's 15 min, and a day in an outage."""
+"""A merchant's own hold times, instead of the service's 15 min, and a day in an outage."""
 
 import msgspec
 import pytest
@@ -27,7 +27,7 @@ async def test_held_member_answers_up_to_the_merchant_s_hold_time(
 
 
 @pytest.mark.parametrize(("merchant", "later_s", "fetches"), [(SHORT, 61, 2), (LONG, 43_199, 1)])
-async def test_answer_that_there_is_none_is_held_as_long(
+async def test_answer_of_no_member_is_held_equally_long(
     desk: Desk, merchant: Merchant, later_s: float, fetches: int
 ) -> None:
     for _ in range(2):
@@ -57,14 +57,14 @@ async def test_held_member_is_served_in_an_outage_up_to_the_merchant_s_time(
             await desk.read(JANA, 1, merchant=merchant)
 
 
-async def test_change_acts_on_what_is_held_already(desk: Desk) -> None:
+async def test_change_of_the_hold_time_affects_data_already_held(desk: Desk) -> None:
     await desk.read(JANA)
     desk.clock.advance(100)
     await desk.read(JANA, merchant=SHORT)
     assert desk.fetches == 2
 
 
-async def test_caller_who_names_a_staleness_gets_it_whatever_the_merchant_says(desk: Desk) -> None:
+async def test_caller_s_own_staleness_counts_more_than_the_merchant_s(desk: Desk) -> None:
     await desk.read(JANA, merchant=SHORT)
     desk.clock.advance(600)
     await desk.read(JANA, 700, merchant=SHORT)

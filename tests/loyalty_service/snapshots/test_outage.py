@@ -41,7 +41,7 @@ async def test_held_member_is_served_with_the_reason(desk: Desk, error: LoyaltyE
 
 
 @pytest.mark.parametrize("later_s", [0, 86_401])
-async def test_without_a_held_member_the_error_goes_through(desk: Desk, later_s: float) -> None:
+async def test_error_reaches_the_reader_if_no_member_is_held(desk: Desk, later_s: float) -> None:
     if later_s:
         await desk.read(JANA)
         desk.clock.advance(later_s)
@@ -58,7 +58,7 @@ async def test_outage_is_not_remembered(desk: Desk) -> None:
     assert await desk.read_points(JANA) == 100
 
 
-async def test_member_who_is_gone_is_not_served_from_what_is_held(desk: Desk) -> None:
+async def test_member_who_is_gone_is_not_served_from_held_data(desk: Desk) -> None:
     for name in (JANA, "jana"):
         await desk.read(name, 0)
     desk.provider.members.clear()
@@ -67,8 +67,8 @@ async def test_member_who_is_gone_is_not_served_from_what_is_held(desk: Desk) ->
             await desk.read(name, 0)
 
 
-async def test_held_answer_that_nobody_is_there_does_not_outlive_an_outage(desk: Desk) -> None:
-    """It would be an old claim about who is a member, without a label."""
+async def test_held_answer_of_no_member_is_not_served_in_an_outage(desk: Desk) -> None:
+    """It would be an old claim that there is no member, without a label."""
     with pytest.raises(MemberNotFoundError):
         await desk.read("nobody@example.com")
     desk.provider.error = ProviderUnavailableError("down")
@@ -77,7 +77,7 @@ async def test_held_answer_that_nobody_is_there_does_not_outlive_an_outage(desk:
 
 
 async def test_invalidated_member_is_not_served_in_an_outage(desk: Desk) -> None:
-    """It would show the balance from before the award."""
+    """Such data would have the balance from before the award."""
     await desk.read(JANA)
     await desk.invalidate("jana")
     desk.provider.error = ProviderUnavailableError("down")
@@ -86,14 +86,14 @@ async def test_invalidated_member_is_not_served_in_an_outage(desk: Desk) -> None
             await desk.read(name)
 
 
-async def test_bad_value_is_no_outage(desk: Desk) -> None:
+async def test_bad_value_is_not_treated_as_an_outage(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.error = BadValueError("identity.email", "cannot be searched for")
     with pytest.raises(BadValueError):
         await desk.read(JANA, 0)
 
 
-async def test_reader_out_of_time_gets_what_is_held_and_the_flight_goes_on(desk: Desk) -> None:
+async def test_reader_out_of_time_gets_held_data_and_the_flight_continues(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.points["jana"] = 200
     desk.provider.holds = True
@@ -104,7 +104,7 @@ async def test_reader_out_of_time_gets_what_is_held_and_the_flight_goes_on(desk:
     assert desk.fetches == 2
 
 
-async def test_reader_out_of_time_with_nothing_held_gets_the_error(desk: Desk) -> None:
+async def test_reader_out_of_time_gets_the_error_if_no_data_is_held(desk: Desk) -> None:
     desk.provider.holds = True
     with pytest.raises(ProviderTimeoutError):
         await desk.read(JANA, timeout_s=0.01)
@@ -112,8 +112,8 @@ async def test_reader_out_of_time_with_nothing_held_gets_the_error(desk: Desk) -
     assert await desk.get_held("jana") is not None
 
 
-async def test_what_another_flight_brought_meanwhile_is_not_called_old(desk: Desk) -> None:
-    """A reader by id waits for one e-mail's flight; that fails, when the member's other e-mail has brought them."""
+async def test_data_from_another_flight_meanwhile_is_not_called_old(desk: Desk) -> None:
+    """A reader by id waits for the flight of one e-mail, which fails after another e-mail has found the member."""
     other = "jana@work.example"
     desk.provider.add("jana", other)
     for name in (JANA, other):

@@ -1,4 +1,4 @@
-"""What is promised of snapshots, in one process."""
+"""The promise about snapshots, in one process."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""A shop that was read from the database again is the same shop to what is under way for it."""
+"""A shop that is read from the database again counts as the same shop for running flights."""
 
 from tests.loyalty_service.snapshots.processes import open_process
 from tests.loyalty_service.snapshots.scripted import make_merchant
@@ -6,7 +6,7 @@ from tests.loyalty_service.snapshots.shared import SharedClock
 
 
 async def test_invalidation_reaches_flights_of_the_shop_as_it_was_read_before(shared_clock: SharedClock) -> None:
-    """While the store is away, nothing but the process itself knows of it."""
+    """While the store is down, only the process itself knows of the invalidation."""
     async with open_process(shared_clock) as desk:
         desk.provider.holds = True
         desk.link.cut("before")

@@ -1,4 +1,4 @@
-"""Where snapshots are held: bounded, forgetful in order, and silent about whom they name."""
+"""Where snapshots are held: bounded, with the oldest entry forgotten first, and without readable names."""
 
 import msgspec
 import pytest
@@ -57,18 +57,18 @@ def clock() -> FakeClock:
 
 @pytest.mark.parametrize("serializer", SERIALIZERS, ids=type)
 @given(value=st.binary(max_size=80) | st.builds(msgspec.msgpack.encode, st.lists(st.text() | st.floats())))
-def test_value_that_is_none_of_ours_is_a_miss(serializer: EntrySerializer, value: bytes) -> None:
+def test_foreign_value_is_a_miss(serializer: EntrySerializer, value: bytes) -> None:
     assert serializer.loads(value) is None
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: type(entry.content).__name__)
 @pytest.mark.parametrize("serializer", SERIALIZERS, ids=type)
-def test_entry_is_read_as_it_was_written(serializer: EntrySerializer, entry: Entry) -> None:
+def test_entry_is_read_back_unchanged(serializer: EntrySerializer, entry: Entry) -> None:
     assert serializer.loads(serializer.dumps(entry)) == entry
 
 
 @given(st.sampled_from(ENTRIES), st.data())
-def test_encrypted_value_that_was_changed_or_has_another_secret_is_a_miss(entry: Entry, data: st.DataObject) -> None:
+def test_changed_value_or_one_of_another_secret_is_a_miss(entry: Entry, data: st.DataObject) -> None:
     value = SERIALIZERS[1].dumps(entry)
     changed = bytearray(value)
     changed[data.draw(st.integers(min_value=0, max_value=len(value) - 1))] ^= data.draw(st.integers(1, 255))
@@ -77,8 +77,8 @@ def test_encrypted_value_that_was_changed_or_has_another_secret_is_a_miss(entry:
     assert EncryptedSerializer(b"o" * 32).loads(value) is None
 
 
-def test_fields_of_what_is_held_are_those_of_its_form() -> None:
-    """They are written without names. Where this fails, raise FORM, and write the new fields down here."""
+def test_held_fields_belong_to_their_format_version() -> None:
+    """They are written without names. If this test fails, raise FORM, and write the new fields down here."""
     structs: tuple[type[msgspec.Struct], ...] = (
         *(Entry, HeldMember, Alias, Nobody, Snapshot, Member, Wallet, Tier, Venue, Segment, Coupon),
         *(ExpiringPoints, Birthday, RecentMovement),
@@ -106,7 +106,7 @@ def test_fields_of_what_is_held_are_those_of_its_form() -> None:
 
 
 async def test_store_never_grows_beyond_its_capacity(clock: FakeClock) -> None:
-    """A forgotten member is read again; the one read last is still there."""
+    """A forgotten member is read again; the member read last is still held."""
     provider = ScriptedProvider(clock)
     for number in range(50):
         provider.add(f"m{number}", f"m{number}@example.com")
@@ -133,8 +133,8 @@ async def test_least_recently_used_entry_goes_first(clock: FakeClock) -> None:
         assert [member_id for member_id in "abc" if await desk.get_held(member_id)] == ["a", "c"]
 
 
-async def test_invalidation_that_was_forgotten_still_drops_a_read_from_before(clock: FakeClock) -> None:
-    """Only one entry fits, and another member's comes after the invalidation."""
+async def test_forgotten_invalidation_still_drops_an_earlier_read(clock: FakeClock) -> None:
+    """There is room for one entry, and another member's comes after the invalidation."""
     provider = ScriptedProvider(clock)
     for member_id in ("jana", "zoe"):
         provider.add(member_id, f"{member_id}@example.com")
@@ -152,8 +152,8 @@ async def test_invalidation_that_was_forgotten_still_drops_a_read_from_before(cl
         assert await desk.get_held("jana") is None
 
 
-async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_older(clock: FakeClock) -> None:
-    """Two entries fit: the member goes first, and comes back by a read that began before the e-mail's."""
+async def test_newer_alias_does_not_make_an_older_member_fresh(clock: FakeClock) -> None:
+    """There is room for two entries. The member goes first, and returns by a read that is older than the e-mail's."""
     provider = ScriptedProvider(clock)
     provider.add("jana", "jana@example.com")
     provider.holds = True
@@ -169,7 +169,7 @@ async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_
         nobody = await desk.arrive("nobody")
         await desk.release(provider.calls[2])
         assert isinstance(nobody.exception(), MemberNotFoundError)
-        await desk.arrive("jana@example.com")  # uses the alias, which outlives the member now
+        await desk.arrive("jana@example.com")  # this uses the alias, so the member is forgotten first
         await desk.release(provider.calls[0])
         last = await desk.arrive("jana@example.com", 5)
         await desk.release(provider.calls[3])
@@ -181,7 +181,7 @@ async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_
 )
 @example([("acme", "1", "email", "jana@example.com"), ("acme", "2", "email", "jana@example.com")])
 def test_keys_differ_where_anything_differs(parts: list[tuple[str, str, str, str]]) -> None:
-    """Neither a merchant's id nor a generation holds a NUL."""
+    """Neither a merchant's id nor a generation contains a NUL."""
     keys = Keys(b"secret")
     cleaned = {
         (merchant.replace("\0", ""), generation.replace("\0", ""), *rest) for merchant, generation, *rest in parts
@@ -193,7 +193,7 @@ def test_keys_differ_where_anything_differs(parts: list[tuple[str, str, str, str
     assert len(made) == len(cleaned)
 
 
-def test_key_names_nobody_and_needs_the_secret() -> None:
+def test_key_shows_no_identity_and_needs_the_secret() -> None:
     identity = parse_identity("email", "jana@example.com")
     mine, same, other = (Keys(secret).make_identity_key(make_merchant(), identity) for secret in (b"1", b"1", b"2"))
     assert mine == same

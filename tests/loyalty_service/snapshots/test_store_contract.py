@@ -1,6 +1,6 @@
-"""What a store promises of reads and invalidations in any order, in memory and on a server alike.
+"""What a store promises of reads and invalidations in any order, in memory and on a server.
 
-Its clock stands still: times are those that a test names.
+Its clock stands still: a test names all times.
 """
 
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ async def test_read_that_began_at_the_time_of_an_invalidation_is_outdated(store:
     assert await get_content(store) is None
 
 
-async def test_read_that_began_earlier_does_not_take_the_place_of_a_later_one(store: Store) -> None:
+async def test_earlier_read_does_not_replace_a_later_one(store: Store) -> None:
     began_us = await store.begin(SHOP)
     assert await put(store, JANA, began_us)
     assert await put(store, ZOE, began_us + 2)
@@ -73,7 +73,7 @@ async def test_invalidation_outlives_the_next_read(store: Store) -> None:
     assert not await put(store, JANA, began_us)
 
 
-async def test_nobody_from_before_an_invalidation_of_anybody_is_outdated(store: Store) -> None:
+async def test_answer_of_no_member_is_outdated_by_any_later_invalidation(store: Store) -> None:
     began_us = await store.begin(SHOP)
     await store.invalidate("another", SHOP)
     assert not await put(store, NOBODY, began_us)
@@ -81,7 +81,7 @@ async def test_nobody_from_before_an_invalidation_of_anybody_is_outdated(store: 
 
 
 @pytest.mark.parametrize("key", ["a nobody", "an alias", "not held"])
-async def test_invalidation_of_no_member_drops_every_nobody_of_the_shop(store: Store, key: str) -> None:
+async def test_invalidation_without_a_member_drops_every_answer_of_no_member(store: Store, key: str) -> None:
     began_us = await store.begin(SHOP)
     await put(store, NOBODY, began_us, "a nobody")
     await put(store, JANA, began_us, "an alias")
@@ -95,7 +95,7 @@ async def test_read_from_before_a_server_was_emptied_is_outdated(
 ) -> None:
     began_us = await valkey_store.begin(SHOP)
     shared_clock.empty()
-    assert not await put(valkey_store, JANA, began_us), "it knows nothing of the shop"
+    assert not await put(valkey_store, JANA, began_us), "the store knows nothing of the shop"
     assert await valkey_store.begin(SHOP) == began_us
     assert not await put(valkey_store, JANA, began_us - 1)
     assert await put(valkey_store, JANA, began_us)

@@ -1,4 +1,4 @@
-"""What support gave, held with the snapshot: of the ledger as it was, or not known; never a reason to fail a read."""
+"""The awards of support, held with the snapshot. They may be unknown, and never fail a read."""
 
 import asyncio
 
@@ -22,14 +22,14 @@ NOBODY = "nobody@example.com"
 
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
-async def test_awards_come_with_the_member_as_the_ledger_has_them(desk: Desk, name: str) -> None:
-    """Through the held form and back, too."""
+async def test_snapshot_has_the_member_s_awards_as_the_ledger_has_them(desk: Desk, name: str) -> None:
+    """They are the same after being held."""
     for _ in range(2):
         held = await desk.read(name)
         assert held.snapshot.support_awards == (make_award(ACME.merchant_id, "jana", 1),)
 
 
-async def test_member_who_was_given_nothing_has_no_awards_and_that_is_known(desk: Desk) -> None:
+async def test_member_without_awards_has_a_known_empty_list(desk: Desk) -> None:
     desk.ledger.numbers.clear()
     for _ in range(2):
         assert (await desk.read(JANA)).snapshot.support_awards == ()
@@ -41,7 +41,7 @@ async def test_held_answer_asks_no_ledger(desk: Desk) -> None:
     assert len(desk.ledger.readings) == 1
 
 
-async def test_ledger_is_asked_once_the_provider_has_named_the_member(desk: Desk) -> None:
+async def test_ledger_is_asked_after_the_provider_has_named_the_member(desk: Desk) -> None:
     desk.provider.holds = True
     await desk.arrive(JANA)
     assert not desk.ledger.readings
@@ -49,7 +49,7 @@ async def test_ledger_is_asked_once_the_provider_has_named_the_member(desk: Desk
     assert len(desk.ledger.readings) == 1
 
 
-async def test_ledger_is_not_asked_where_there_is_no_member(desk: Desk) -> None:
+async def test_ledger_is_not_asked_if_there_is_no_member(desk: Desk) -> None:
     await asyncio.gather(desk.read(NOBODY), return_exceptions=True)
     desk.provider.error = ProviderUnavailableError("down")
     await asyncio.gather(desk.read(JANA), return_exceptions=True)
@@ -64,7 +64,7 @@ async def test_ledger_that_fails_leaves_the_awards_unknown_and_the_member_served
     assert get_number((await desk.read(JANA, 0)).snapshot) == 1
 
 
-async def test_ledger_that_is_slow_is_given_up_and_the_member_served() -> None:
+async def test_slow_ledger_is_given_up_and_the_member_served() -> None:
     clock, ledger = FakeClock(), ScriptedLedger()
     provider = ScriptedProvider(clock)
     provider.add("jana", JANA)
@@ -85,7 +85,7 @@ async def test_ledger_that_is_slow_is_given_up_and_the_member_served() -> None:
     assert ledger.readings[0].is_cancelled
 
 
-async def test_reader_who_cannot_wait_for_the_ledger_is_not_shown_what_was_before_an_award(desk: Desk) -> None:
+async def test_reader_who_cannot_wait_for_the_ledger_gets_no_data_from_before_an_award(desk: Desk) -> None:
     desk.ledger.holds = True
     early = await desk.arrive(JANA)
     await desk.invalidate("jana")
@@ -98,7 +98,7 @@ async def test_reader_who_cannot_wait_for_the_ledger_is_not_shown_what_was_befor
 
 @pytest.mark.parametrize("name", [JANA, "jana"])
 async def test_award_that_commits_after_the_ledger_was_read_is_not_hidden_by_that_read(desk: Desk, name: str) -> None:
-    """The ledger has been read and its answer is on the way, when an award commits and drops what is held."""
+    """The ledger has been read, and an award commits and drops held data before the answer arrives."""
     desk.ledger.holds = True
     early = await desk.arrive(name)
     desk.ledger.numbers["jana"] = 2
@@ -106,7 +106,7 @@ async def test_award_that_commits_after_the_ledger_was_read_is_not_hidden_by_tha
     late = asyncio.create_task(desk.read(name))
     await desk.settle()
     await desk.release_reading(desk.ledger.readings[0])
-    assert await early == 100  # asked before the award, and answered with what was true then
+    assert await early == 100  # the read was sent before the award, and saw the values of that time
     assert await desk.get_held("jana") is None
     await desk.release_reading(desk.ledger.readings[1])
     assert get_number((await late).snapshot) == 2
@@ -115,7 +115,7 @@ async def test_award_that_commits_after_the_ledger_was_read_is_not_hidden_by_tha
     assert get_number(held) == 2
 
 
-async def test_award_that_commits_while_the_provider_is_read_is_not_hidden_either(desk: Desk) -> None:
+async def test_award_that_commits_during_a_read_of_the_provider_is_not_hidden(desk: Desk) -> None:
     desk.provider.holds = True
     early = await desk.arrive(JANA)
     desk.ledger.numbers["jana"] = 2
@@ -134,7 +134,7 @@ async def test_invalidation_drops_awards_and_member_together(desk: Desk) -> None
     assert (get_points(held.snapshot), get_number(held.snapshot)) == (200, 2)
 
 
-async def test_held_awards_go_along_while_the_provider_fails(desk: Desk) -> None:
+async def test_held_awards_are_served_while_the_provider_fails(desk: Desk) -> None:
     await desk.read(JANA)
     desk.provider.error = ProviderUnavailableError("down")
     held = await desk.read(JANA, 0)
@@ -142,7 +142,7 @@ async def test_held_awards_go_along_while_the_provider_fails(desk: Desk) -> None
     assert len(desk.ledger.readings) == 1
 
 
-async def test_leaving_ends_a_read_of_the_ledger() -> None:
+async def test_end_of_the_process_ends_a_read_of_the_ledger() -> None:
     clock, ledger = FakeClock(), ScriptedLedger()
     provider = ScriptedProvider(clock)
     provider.add("jana", JANA)
