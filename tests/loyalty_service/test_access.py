@@ -1,4 +1,4 @@
-"""What surrounds every call: keys, request ids, errors that say nothing, health and reflection."""
+"""What surrounds every call: keys, request ids, errors without details, health and reflection."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -28,7 +28,7 @@ async def guarded(start_service: StartService) -> AsyncIterator[Client]:
         yield client
 
 
-async def test_caller_without_the_key_is_refused_with_the_same_words(guarded: Client) -> None:
+async def test_caller_without_a_valid_key_is_refused_with_the_same_words(guarded: Client) -> None:
     wrong = ["Bearer wrong", API_KEY, f"bearer {API_KEY}", f"Bearer  {API_KEY}", ""]
     given = [(), *((("authorization", value),) for value in wrong)]
 
@@ -39,7 +39,7 @@ async def test_caller_without_the_key_is_refused_with_the_same_words(guarded: Cl
     }
 
 
-async def test_every_call_needs_the_key_before_its_request_is_looked_at(guarded: Client) -> None:
+async def test_every_call_checks_the_key_before_its_request(guarded: Client) -> None:
     services = pb.DESCRIPTOR.services_by_name.values()
     methods = [f"/{service.full_name}/{method.name}" for service in services for method in service.methods]
     calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]]
@@ -50,7 +50,7 @@ async def test_every_call_needs_the_key_before_its_request_is_looked_at(guarded:
     assert reasons == ["CALLER_UNKNOWN"] * 2 * len(methods)
 
 
-async def test_caller_with_the_key_comes_in(guarded: Client) -> None:
+async def test_caller_with_the_key_is_accepted(guarded: Client) -> None:
     request = pb.ListMerchantsRequest()
 
     answer = await guarded.merchants.ListMerchants(request, metadata=(("authorization", f"Bearer {API_KEY}"),))
@@ -59,7 +59,7 @@ async def test_caller_with_the_key_comes_in(guarded: Client) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"\x0a\x02\xff\xfe", b"\xff\xff"], ids=["not UTF-8", "no message"])
-async def test_request_that_is_no_message_is_a_bad_value(client: Client, sent: bytes) -> None:
+async def test_unreadable_request_is_a_bad_value(client: Client, sent: bytes) -> None:
     call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = client.channel.unary_unary(
         "/loyalty.v1.LoyaltyService/GetSnapshot"
     )
@@ -85,7 +85,7 @@ async def test_health_and_reflection_need_no_key(guarded: Client) -> None:
     assert {"loyalty.v1.LoyaltyService", "loyalty.v1.MerchantService", "grpc.health.v1.Health"} <= names
 
 
-async def test_bug_tells_the_caller_where_to_look_and_nothing_else(client: Client, provider: ScriptedProvider) -> None:
+async def test_error_for_a_bug_has_the_request_id_and_nothing_else(client: Client, provider: ScriptedProvider) -> None:
     async def fail(_: Identity) -> None:
         raise RuntimeError("jana@example.com has the token made-up-token")
 
@@ -101,7 +101,7 @@ async def test_bug_tells_the_caller_where_to_look_and_nothing_else(client: Clien
     assert failure.metadata == {"request_id": "panel-7"}
 
 
-async def test_request_id_that_is_not_usable_is_replaced(client: Client, provider: ScriptedProvider) -> None:
+async def test_unusable_request_id_is_replaced(client: Client, provider: ScriptedProvider) -> None:
     async def fail(_: Identity) -> None:
         raise RuntimeError
 
@@ -114,14 +114,14 @@ async def test_request_id_that_is_not_usable_is_replaced(client: Client, provide
 
 @pytest.fixture
 def log() -> Iterator[LogCapture]:
-    """The lines of this test, through the same clean-up as in the process."""
+    """The log lines of this test, cleaned as in the process."""
     capture, before = LogCapture(), structlog.get_config()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, drop_error_texts, capture])
     yield capture
     structlog.configure(**before)
 
 
-async def test_log_has_one_line_a_call_and_no_persons_data(
+async def test_log_has_one_line_per_call_without_personal_data(
     log: LogCapture, client: Client, provider: ScriptedProvider
 ) -> None:
     async def fail(_: Identity) -> None:
@@ -179,7 +179,7 @@ async def test_batch_of_none_or_too_many_is_refused(client: Client) -> None:
         assert (failure.reason, failure.field) == ("BAD_VALUE", "identities")
 
 
-async def test_staleness_is_the_callers_to_name(client: Client, provider: ScriptedProvider) -> None:
+async def test_caller_may_name_the_staleness(client: Client, provider: ScriptedProvider) -> None:
     async def read(max_staleness: Duration | None = None) -> int:
         request = pb.GetSnapshotRequest(merchant_id="acme", identity=GET_JANA.identity, max_staleness=max_staleness)
         snapshot = (await client.loyalty.GetSnapshot(request)).snapshot
@@ -200,7 +200,7 @@ async def test_negative_staleness_is_refused(client: Client) -> None:
     assert (failure.reason, failure.field) == ("BAD_VALUE", "max_staleness")
 
 
-async def test_invalidated_member_is_read_anew(client: Client, provider: ScriptedProvider) -> None:
+async def test_invalidated_member_is_read_again(client: Client, provider: ScriptedProvider) -> None:
     await client.loyalty.GetSnapshot(GET_JANA)
     provider.members[JANA] = make_member(full_name="Jana Horváthová")
 

@@ -1,6 +1,6 @@
-"""Two addresses that are not the same share nothing: no member, no held entry, no erasure. Two that are share all.
+"""Two different addresses share nothing: no member, no held entry, no erasure. Equal addresses share all.
 
-Over the wire, before the stand-in of TRIFFT, which finds without regard to case and accents.
+The test is over the wire, before TRIFFT's stand-in, which searches without regard to case and accents.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from tests.addresses import PAIRS, is_same
 from tests.lookalikes import LOOK_ALIKES
 from tests.loyalty_service.running import Client, catch_failure, read_failure, run_service
 
-# The services of the file serve all tests, so they share its event loop.
+# One service per store serves the whole file, so its tests share an event loop.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _NUMBERS = itertools.count()
 
 
 class Shop:
-    """A test's own shop, as a caller of the service sees it."""
+    """A shop of one test, as a caller of the service sees it."""
 
     def __init__(self, client: Client, project: Project) -> None:
         self.client = client
@@ -52,13 +52,13 @@ class Shop:
     async def find_all(self, identities: list[pb.MemberIdentity]) -> list[pb.BatchGetSnapshotsResponse.Result]:
         request = pb.BatchGetSnapshotsRequest(merchant_id=self.merchant_id, identities=identities)
         results = (await self.client.loyalty.BatchGetSnapshots(request)).results
-        while any(is_throttled(result.error) for result in results):  # a busy machine may lose the shared store
+        while any(is_throttled(result.error) for result in results):  # on a busy machine the shared store may be lost
             await asyncio.sleep(0.1)
             results = (await self.client.loyalty.BatchGetSnapshots(request)).results
         return list(results)
 
     async def find(self, identity: pb.MemberIdentity) -> str:
-        """The id of the member; empty: there is none."""
+        """Return the id of the member; empty if there is none."""
         request = pb.GetSnapshotRequest(merchant_id=self.merchant_id, identity=identity)
         [result] = await self.find_all([identity])
         if result.HasField("error"):
@@ -70,7 +70,7 @@ class Shop:
         return member_id
 
     async def look(self, identity: pb.MemberIdentity) -> str:
-        """The id of whom is held; empty: nobody is."""
+        """Return the id of the held member; empty if none is held."""
         request = pb.GetHeldSnapshotRequest(merchant_id=self.merchant_id, identity=identity)
         return (await self.client.loyalty.GetHeldSnapshot(request)).snapshot.member.member_id
 
@@ -95,7 +95,7 @@ class Shop:
 
 
 class Shops:
-    """One service before one stand-in, in which each test has a shop of its own."""
+    """One service before one stand-in; each test has a shop there."""
 
     def __init__(self, client: Client, trifft: Trifft, url: str) -> None:
         self._client = client
@@ -115,7 +115,7 @@ class Shops:
 
 @asynccontextmanager
 async def open_shops(database_url: str, snapshots_url: str) -> AsyncIterator[Shops]:
-    """A busy machine is no shared store that is down."""
+    """Open them with a generous time-out: a busy machine must not look like a store that is down."""
     trifft = Trifft([])
     async with TestServer(create_trifft_app(trifft)) as server, TrifftProvider(SystemClock()) as provider:
         with pytest.MonkeyPatch.context() as patch:
@@ -147,7 +147,7 @@ async def shop(shops: Shops) -> Shop:
 
 @pytest.fixture(params=["memory", "valkey"])
 def each_shops(request: pytest.FixtureRequest) -> Shops:
-    """Once of each kind of store: what is held has the same keys in both."""
+    """Shops on each kind of store in turn: held data has the same keys in both."""
     opened: Shops = request.getfixturevalue("shops" if request.param == "memory" else "sharing_shops")
     return opened
 
@@ -157,11 +157,11 @@ def is_throttled(status: Status) -> bool:
 
 
 def make_distinct(email: str, number: int) -> str:
-    """Another address for each example, that is alike the other one of the pair or not as before."""
+    """Return an address that is new in each example, and as similar to the pair's other one as before."""
     return f"m{number}.{email}"
 
 
-# A few are enough here: that such pairs have the same key, or not, is tried with many more where the key is made.
+# A few examples are enough: the tests of keys try many more pairs.
 @settings(max_examples=10)
 @example(pair=("jana@straße.example", "jana@strasse.example"))
 @example(pair=("Jana@bücher.example", "jana@xn--bcher-kva.EXAMPLE"))
@@ -195,7 +195,7 @@ async def test_addresses_share_all_or_nothing(shop: Shop, pair: tuple[str, str])
 
 
 @pytest.mark.parametrize("kind", ["email", "support_id"])
-async def test_member_who_is_forgotten_takes_no_look_alike_along(each_shops: Shops, kind: str) -> None:
+async def test_forgetting_a_member_keeps_look_alikes(each_shops: Shops, kind: str) -> None:
     shop = await each_shops.open()
     for begin, pairs in ((0, LOOK_ALIKES), (100, [pair[::-1] for pair in LOOK_ALIKES])):
         values = [f"{name}{number}" for number, pair in enumerate(pairs, begin) for name in pair]
@@ -210,8 +210,8 @@ async def test_member_who_is_forgotten_takes_no_look_alike_along(each_shops: Sho
         assert (held[::2], held[1::2]) == ([member.id for member in members[::2]], [""] * len(pairs))
 
 
-async def test_answer_that_there_is_nobody_is_for_the_spellings_that_were_asked_for(shop: Shop) -> None:
-    """TRIFFT may tell capitals apart: that nobody has small ones does not say that nobody has others."""
+async def test_answer_of_no_member_holds_only_for_the_searched_spellings(shop: Shop) -> None:
+    """TRIFFT may distinguish capitals: the answer for one spelling says nothing about others."""
     assert await shop.find(pb.MemberIdentity(email="Eve@example.com")) == ""
     for email, is_held in (("Eve@example.com", True), ("eve@example.com", True), ("EVE@example.com", False)):
         identity, count = pb.MemberIdentity(email=email), shop.project.count_requests("find")
@@ -241,7 +241,7 @@ async def test_id_of_a_member_is_exact(shop: Shop) -> None:
     assert (await shop.award(member_id="jose\u0301")).member_id == "jose\u0301"
 
 
-async def test_agents_who_look_alike_are_told_apart(shop: Shop) -> None:
+async def test_agents_who_look_alike_are_different_agents(shop: Shop) -> None:
     member = shop.add(email="jana@example.com")
     for number, names in enumerate(LOOK_ALIKES):
         one, other = (f"{name}{number}" for name in names)
@@ -253,7 +253,7 @@ async def test_agents_who_look_alike_are_told_apart(shop: Shop) -> None:
     assert len(keys) == len(set(keys)) == 2 * len(LOOK_ALIKES)
 
 
-async def test_agent_is_one_whatever_the_ascii_case_and_the_domain_s_spelling(shop: Shop) -> None:
+async def test_agent_is_the_same_in_any_ascii_case_and_spelling_of_the_domain(shop: Shop) -> None:
     member = shop.add(email="jana@example.com")
     spellings = ["Zoë@Bücher.example", "ZOë@bücher.example", "zoë@xn--bcher-kva.example", "zoë@XN--BCHER-kva.example"]
     for email in spellings[1:]:
@@ -262,7 +262,7 @@ async def test_agent_is_one_whatever_the_ascii_case_and_the_domain_s_spelling(sh
     assert await shop.sum_by_agent() == ["zoë@xn--bcher-kva.example"]
 
 
-async def test_phone_number_is_one_however_it_is_written(shop: Shop) -> None:
+async def test_phone_number_is_the_same_in_any_spelling(shop: Shop) -> None:
     member = shop.add(phone="+421900000000")
     for text in ("+421 900 000 000", "00421900000000", " (+421) 900-000-000 "):
         assert await shop.find(pb.MemberIdentity(phone=text)) == member.id

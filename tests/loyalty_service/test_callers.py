@@ -1,4 +1,4 @@
-"""Callers and their keys over the wire: made, shown once, believed, removed, and what an outage leaves of them."""
+"""Callers and their keys over the wire: added, shown once, accepted, removed, and during an outage."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ async def remove(client: Client, name: str = "crm") -> None:
 
 
 async def read(client: Client, key: str) -> str:
-    """What the key comes to at a call of the role read: "OK", or the reason."""
+    """Call with this key as the role read; return "OK" or the reason of the refusal."""
     call = client.merchants.ListMerchants(LIST, metadata=bear(key))
     return "OK" if await call.code() is grpc.StatusCode.OK else (await catch_failure(call)).reason
 
@@ -75,7 +75,7 @@ async def guarded(database_url: str, provider: ScriptedProvider, clock: FakeCloc
 async def empty(
     migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Client, FakeClock]]:
-    """A service, and its clock, for tests that leave no caller behind."""
+    """A service and its clock, for tests that leave no caller in the database."""
     path, clock = shutil.copy(migrated_file, tmp_path_factory.mktemp("callers") / "empty.db"), FakeClock()
     async with run_service(f"sqlite:///{path}", ScriptedProvider(), clock, api_key=API_KEY) as client:
         yield client, clock
@@ -83,7 +83,7 @@ async def empty(
 
 @asynccontextmanager
 async def run_two(url: str, provider: ScriptedProvider, clock: FakeClock) -> AsyncIterator[tuple[Client, Client]]:
-    """Two processes of a fleet."""
+    """Run two processes of a fleet."""
     async with (
         run_service(url, provider, clock, api_key=API_KEY) as one,
         run_service(url, provider, clock, api_key=API_KEY) as other,
@@ -106,7 +106,9 @@ async def test_key_is_shown_once_and_only_its_hash_is_kept(guarded: Client, data
         assert secret not in str(listed)
 
 
-async def test_callers_live_and_go_alike_on_both_engines(each_database_url: str, provider: ScriptedProvider) -> None:
+async def test_callers_are_stored_and_removed_on_both_engines(
+    each_database_url: str, provider: ScriptedProvider
+) -> None:
     async with run_service(each_database_url, provider, api_key=API_KEY) as client:
         first = await add(client, role=pb.CALLER_ROLE_ADMIN)
         twice = await catch_failure(add(client))
@@ -133,7 +135,7 @@ async def test_callers_live_and_go_alike_on_both_engines(each_database_url: str,
         ({"merchant_id": "nobody"}, "MERCHANT_NOT_FOUND", ""),
     ],
 )
-async def test_caller_that_cannot_be_is_not_added(
+async def test_impossible_caller_is_not_added(
     empty: tuple[Client, FakeClock], fields: dict[str, Any], reason: str, field: str
 ) -> None:
     client, _ = empty
@@ -143,7 +145,7 @@ async def test_caller_that_cannot_be_is_not_added(
     assert (failure.reason, failure.field, list(listed.callers)) == (reason, field, [])
 
 
-async def test_callers_have_a_number_that_fits_memory(guarded: Client, database_url: str) -> None:
+async def test_number_of_callers_is_bounded(guarded: Client, database_url: str) -> None:
     async with open_database(database_url) as database:
         rows = ", ".join(f"('c{number}', 'read', '', x'{number:064x}', 0)" for number in range(MAX_CALLERS - 1))
         await execute(database, f"INSERT INTO callers VALUES {rows}")  # noqa: S608  written above
@@ -199,7 +201,7 @@ async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_text_that_is_no_key_and_the_api_key_ask_no_database(empty: tuple[Client, FakeClock]) -> None:
+async def test_impossible_keys_and_the_api_key_need_no_query(empty: tuple[Client, FakeClock]) -> None:
     client, clock = empty
     clock.advance(BELIEVED_S)
     async with note_statements() as noted:
@@ -207,10 +209,10 @@ async def test_text_that_is_no_key_and_the_api_key_ask_no_database(empty: tuple[
         await client.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
 
     assert set(wrong) == {"CALLER_UNKNOWN"}
-    assert len([statement for statement, _ in noted if "callers" in statement]) == 1  # ListCallers itself
+    assert len([statement for statement, _ in noted if "callers" in statement]) == 1  # the query of ListCallers
 
 
-async def test_outage_leaves_a_known_key_its_time_and_calls_no_key_wrong(
+async def test_known_key_stays_valid_in_an_outage_and_no_key_is_called_wrong(
     guarded: Client, database_url: str, clock: FakeClock
 ) -> None:
     key = (await add(guarded, role=pb.CALLER_ROLE_AWARD)).key
@@ -258,7 +260,7 @@ async def test_known_key_is_not_waited_for_while_the_database_hangs(
             assert [await store.find(key, is_reader=True) for _ in range(2)] == [caller, caller]
 
 
-async def test_write_beside_a_read_of_the_table_is_not_undone_by_it(each_database_url: str) -> None:
+async def test_simultaneous_read_does_not_undo_a_removal(each_database_url: str) -> None:
     """A read that began before the removal, and ends after it, must not bring the key back."""
     async with open_database(each_database_url) as database:
         clock = FakeClock()
@@ -270,12 +272,12 @@ async def test_write_beside_a_read_of_the_table_is_not_undone_by_it(each_databas
             assert await store.find(key, is_reader=True) is None
 
 
-async def test_service_without_an_api_key_looks_at_no_key(client: Client) -> None:
+async def test_service_without_an_api_key_ignores_keys(client: Client) -> None:
     assert await read(client, make_wrong_key()) == "OK"
 
 
 async def test_caller_of_a_shop_learns_nothing_of_another(guarded: Client, provider: ScriptedProvider) -> None:
-    """Neither whether there is such a shop, member or award: the answer is one and the same."""
+    """The answer is always the same, whether or not the shop, the member or the award exists."""
     for merchant_id in ("acme", "bloom"):
         merchant = pb.Merchant(merchant_id=merchant_id, provider_url="http://127.0.0.1:8090")
         request = pb.CreateMerchantRequest(merchant=merchant, provider_token="made-up-token")
@@ -325,7 +327,9 @@ async def test_log_names_the_caller_and_no_key(log: LogCapture, guarded: Client)
     assert [secret for secret in (key, make_wrong_key(), API_KEY) if secret in everything] == []
 
 
-async def test_refused_calls_are_counted_by_why(log: LogCapture, database_url: str, provider: ScriptedProvider) -> None:
+async def test_refused_calls_are_counted_by_reason(
+    log: LogCapture, database_url: str, provider: ScriptedProvider
+) -> None:
     async with (
         run_service(database_url, provider, api_key=API_KEY, metrics_listen=Listen("127.0.0.1", 0)) as client,
         aiohttp.ClientSession() as session,
@@ -345,7 +349,7 @@ async def test_refused_calls_are_counted_by_why(log: LogCapture, database_url: s
     assert counts == {"no_key": "1", "wrong_key": "3", "role": "1", "shop": "1"}
 
 
-async def test_migrated_table_takes_no_unknown_role(each_database_url: str) -> None:
+async def test_migrated_table_refuses_an_unknown_role(each_database_url: str) -> None:
     async with open_database(each_database_url) as database:
         with pytest.raises(Exception, match="callers"):
             await database.write(

@@ -1,4 +1,4 @@
-"""Settings, compared as whole values, and the one line that says what is wrong with one."""
+"""Settings are compared as whole values, and a wrong one is explained in one line."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ONE, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 LEAST = {"LOYALTY_DATABASE_URL": "sqlite:///loyalty.db", "LOYALTY_SECRET_KEYS": ONE}
 
 
-def test_config_with_the_least_has_defaults() -> None:
+def test_config_with_only_required_settings_has_defaults() -> None:
     assert Config.from_env(LEAST) == Config(
         listen=Listen("127.0.0.1", 50051),
         database_url="sqlite:///loyalty.db",
@@ -92,7 +92,7 @@ def test_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "url", ["memory://", "redis://host", "rediss://user:password@host:6380/1", "unix:///run/valkey.sock?db=2"]
 )
-def test_store_of_snapshots_may_be_a_servers(url: str) -> None:
+def test_store_of_snapshots_may_be_on_a_server(url: str) -> None:
     assert Config.from_env(LEAST | {"LOYALTY_SNAPSHOTS_URL": url}).snapshots_url == url
 
 
@@ -129,7 +129,7 @@ def test_missing_setting_is_named(name: str) -> None:
         ({"LOYALTY_SNAPSHOTS_CAPACITY": "1.5"}, "LOYALTY_SNAPSHOTS_CAPACITY must be a whole number from 1 to 10000000"),
         ({"LOYALTY_REPLICAS": "0"}, "LOYALTY_REPLICAS"),
         ({"LOYALTY_REPLICAS": "1.5"}, "LOYALTY_REPLICAS"),
-        ({"LOYALTY_REPLICAS": "26"}, "LOYALTY_REPLICAS"),  # of 50 requests none would have the two of a member
+        ({"LOYALTY_REPLICAS": "26"}, "LOYALTY_REPLICAS"),  # a share would be 1 request, and a member needs 2
         ({"LOYALTY_LOG_LEVEL": "loud"}, "LOYALTY_LOG_LEVEL"),
     ],
 )

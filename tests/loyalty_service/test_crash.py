@@ -1,6 +1,6 @@
-"""kill -9 of the real process at each kind of moment that an award goes through; on SQLite while one is given.
+"""kill -9 of the real process at each stage of an award; on SQLite only while one is given.
 
-Time in the ledger passes by setting it back, so that what a dead process left is looked for at once.
+Time in the ledger passes by setting it back, so that the next process reconciles at once.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from tests.loyalty_service.crashing import Process, running
 from tests.loyalty_service.running import SECRET_KEY, Client, make_request_id
 from tests.statements import execute
 
-# Each shop is looked after once a second: several of them, so that a life gets to all that the last one left.
+# Each shop is reconciled once a second. With several shops one life settles all that the last one left.
 SHOPS = 6
-# Two that were not answered, an undo, and an award: each life comes to every moment.
+# In each life: two unanswered presses, an undo, and an award. So each life reaches every stage.
 PRESSES_A_LIFE = 4
 COMPLETE = "[list_movements]\ncomplete = true\n"
-# Agents here are quicker than any shop's.
+# These agents need more requests than a shop's.
 MANY_REQUESTS = "[rate]\nrequests = 100000\n"
 AGE = """
 UPDATE awards SET attempt_time_ms = attempt_time_ms - 1200000, lease_expire_time_ms = lease_expire_time_ms - 1200000,
@@ -40,7 +40,7 @@ WHERE state IN ('pending', 'unknown')
 """
 BOOKED, NOT_BOOKED = {"applied"}, {"rejected", "not_applied"}
 Stage: TypeAlias = Literal["arrived", "booked", "answered"]
-# TRIFFT's operation, and how far it has come when the process dies. When the member is read, nothing is on record.
+# TRIFFT's operation, and its progress when the process dies. While the member is read, nothing is on record.
 MOMENTS: list[tuple[str, Stage]] = [
     ("get", "arrived"),
     ("credit", "arrived"),
@@ -51,8 +51,8 @@ MOMENTS: list[tuple[str, Stage]] = [
     ("movements", "arrived"),
     ("movements", "answered"),
 ]
-# The ledger's statements are the same on SQLite: there the process dies while an award is given. `make torture` kills
-# on both engines at any moment.
+# The ledger's statements are the same on SQLite, where the process dies only while an award is given. `make torture`
+# kills on both engines at any moment.
 MOMENTS_ON_SQLITE = MOMENTS[:4]
 
 
@@ -60,7 +60,7 @@ Press: TypeAlias = pb.AwardPointsRequest | pb.ReverseAwardRequest
 
 
 class Agents:
-    """They press buttons, press again what was not answered, and take some of it back."""
+    """Press buttons, press again after a missing answer, and take some awards back."""
 
     def __init__(self, projects: list[Project]) -> None:
         self._projects = itertools.cycle(projects)
@@ -106,7 +106,7 @@ class Agents:
 
 
 class Killer:
-    """TRIFFT's calls are the clock by which processes die, however fast the machine is."""
+    """Kills the process at a call of TRIFFT, however fast the machine is."""
 
     def __init__(self) -> None:
         self._moment: tuple[str, Stage] | None = None
@@ -119,7 +119,7 @@ class Killer:
 
     @web.middleware
     async def watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """A call that has only arrived when its caller dies takes no effect."""
+        """A call that has only arrived when its caller dies has no effect."""
         last = request.path.rpartition("/")[2]
         operation = {"movement": "movements", "credit": "credit", "debit": "debit"}.get(last, "get")
         if self._strike(operation, "arrived"):
@@ -164,14 +164,14 @@ async def database(each_database_url: str) -> AsyncIterator[Database]:
         yield database
 
 
-async def test_award_is_never_lost_and_never_doubled_by_processes_that_are_killed(
+async def test_killed_processes_never_lose_or_double_an_award(
     each_database_url: str, database: Database, projects: list[Project], trifft_url: str, killer: Killer
 ) -> None:
     settings = {
         "LOYALTY_LISTEN": "127.0.0.1:0",
         "LOYALTY_DATABASE_URL": each_database_url,
         "LOYALTY_SECRET_KEYS": SECRET_KEY,
-        "LOYALTY_READ_TIMEOUT_S": "20",  # a busy machine is no TRIFFT that hangs
+        "LOYALTY_READ_TIMEOUT_S": "20",  # generous: a busy machine must not look like a TRIFFT that hangs
     }
     agents = Agents(projects)
     async with running(settings) as process, process.connect() as client:
@@ -187,7 +187,7 @@ async def test_award_is_never_lost_and_never_doubled_by_processes_that_are_kille
             await asyncio.wait_for(killer.struck.wait(), 60)
             await work
     async with running(settings):
-        pass  # killed in its first steps
+        pass  # it is killed in its first steps
     async with running(settings) as process, process.connect() as client:
         await agents.work(client)
         await settle_all(database)
@@ -203,10 +203,11 @@ async def add_merchant(client: Client, project: Project, trifft_url: str) -> Non
 
 
 async def settle_all(database: Database) -> None:
-    """Until no award is pending or unknown."""
+    """Wait until no award is pending or unknown."""
     async with asyncio.timeout(120):
         while any(state in {"pending", "unknown"} for _, _, state in await read_states(database)):
-            # It locks rows in any order, so PostgreSQL may end it for a deadlock with a claim: the next round is there.
+            # PostgreSQL may refuse it because of a deadlock with a claim, since it locks rows in any order. The next
+            # round tries again.
             with suppress(DatabaseError):
                 await age(database)
             await asyncio.sleep(0.1)
@@ -218,14 +219,14 @@ async def age(database: Database) -> None:
 
 
 async def read_states(database: Database) -> list[tuple[str, str, str]]:
-    """(merchant, our reference at the provider, state) of each award."""
+    """List (merchant, our reference at the provider, state) of each award."""
     query = text("SELECT merchant_id, 'A-' || number || ':' || request_id AS reference, state FROM awards")
     rows = await database.read(lambda connection: connection.execute(query).all())
     return [(row.merchant_id, row.reference, row.state) for row in rows]
 
 
 def read_movements(projects: list[Project]) -> Counter[tuple[str, str]]:
-    """How often each reference was booked."""
+    """Count how often each reference was booked."""
     return Counter(
         (project.project_id, movement.reference or "")
         for project in projects
@@ -244,4 +245,4 @@ def assert_books_agree(states: list[tuple[str, str, str]], booked: Counter[tuple
         (merchant_id, reference.partition(":")[2]): state for (merchant_id, reference), state in known.items()
     }
     answered = {key for key, state in agents.answers.items() if state == pb.AWARD_STATE_APPLIED}
-    assert {by_request[key] for key in answered} == {"applied"}, "answered as applied"
+    assert {by_request[key] for key in answered} == {"applied"}, "answered as applied, but not so recorded"

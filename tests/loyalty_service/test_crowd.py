@@ -1,4 +1,4 @@
-"""A crowd of callers before the real adapter and the stand-in, which has TRIFFT's own rate rule."""
+"""Many callers before the real adapter and the stand-in, which has TRIFFT's own rate rule."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.running import Client, Failure, catch_failure, run_service
 
 NOW = Duration()
-# A period that is not over before a busy machine has asked; and what one shop's TRIFFT allows.
+# A period that is not over during a test on a busy machine, and the rate that one shop's TRIFFT allows.
 PERIOD_S = 600
 PROFILE = f"[rate]\nperiod_s = {PERIOD_S}\n"
 PROFILES = {"tiny": f"{PROFILE}requests = 2\n"}
@@ -57,11 +57,11 @@ async def read(client: Client, email: str, merchant_id: str = "acme") -> pb.Snap
 
 
 async def crowd(client: Client) -> list[Failure]:
-    """Ticket events of people who are no members: whoever is asked about costs a request."""
+    """Fire ticket events of people who are not members. Each costs one request."""
     return await asyncio.gather(*(catch_failure(read(client, f"nobody-{n}@example.com")) for n in range(120)))
 
 
-async def test_crowd_in_one_shop_is_kept_to_its_rate_and_nothing_to_another(
+async def test_many_events_of_one_shop_stay_within_its_rate_without_affecting_another(
     crowded: Client, projects: list[Project]
 ) -> None:
     acme, bloom, _ = projects
@@ -78,13 +78,13 @@ async def test_crowd_in_one_shop_is_kept_to_its_rate_and_nothing_to_another(
 
     held = await read(crowded, "jana@example.com")
     assert pb.ErrorReason.Name(held.stale_reason) == "PROVIDER_THROTTLED"
-    award = (await crowded.award(member_id="jana")).award  # some slots are for awards alone
+    award = (await crowded.award(member_id="jana")).award  # some permits are reserved for awards
     assert award.state == pb.AWARD_STATE_APPLIED
     assert (await read(crowded, "jana@example.com", "bloom")).stale_reason == 0
     assert bloom.count_requests() == 2
 
 
-async def test_batch_read_leaves_slots_to_ticket_events(crowded: Client, projects: list[Project]) -> None:
+async def test_batch_read_leaves_permits_to_ticket_events(crowded: Client, projects: list[Project]) -> None:
     identities = [pb.MemberIdentity(email=f"nobody-{number}@example.com") for number in range(100)]
     await crowded.loyalty.BatchGetSnapshots(pb.BatchGetSnapshotsRequest(merchant_id="acme", identities=identities))
     spent = projects[0].count_requests()
@@ -93,7 +93,7 @@ async def test_batch_read_leaves_slots_to_ticket_events(crowded: Client, project
     assert spent <= 40
 
 
-async def test_award_without_a_slot_is_not_sent_and_may_be_tried_again(
+async def test_award_without_a_permit_is_not_sent_and_may_be_tried_again(
     crowded: Client, projects: list[Project]
 ) -> None:
     await read(crowded, "jana@example.com", "tiny")

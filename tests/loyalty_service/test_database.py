@@ -1,4 +1,4 @@
-"""What the database itself keeps to: changes only appended, one award in doubt; and one that fails."""
+"""Rules that the database itself enforces: an append-only log, and one award in doubt. And a database that fails."""
 
 import asyncio
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ def make_given(request_id: str = "request-1", member_id: str = "jana") -> GivenA
     return GivenAward(request_id=request_id, member_id=member_id, points=100)
 
 
-async def test_every_change_of_state_is_on_record_and_stays(each_database_url: str) -> None:
+async def test_every_change_of_state_is_recorded_for_good(each_database_url: str) -> None:
     async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
@@ -53,8 +53,8 @@ async def test_every_change_of_state_is_on_record_and_stays(each_database_url: s
                 await execute(database, statement)
 
 
-async def test_outcome_that_comes_after_the_lease_settles_what_was_unknown(each_database_url: str) -> None:
-    """UNKNOWN goes on to NOT_APPLIED, and is not REJECTED any more; the provider's word that it was booked is kept."""
+async def test_outcome_after_the_lease_settles_an_unknown_award(each_database_url: str) -> None:
+    """UNKNOWN becomes NOT_APPLIED, not REJECTED. The provider's answer that it was booked is kept."""
     async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=-1.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_THROTTLED", retryable=True)
@@ -84,7 +84,7 @@ async def test_outcome_of_an_older_attempt_changes_nothing(each_database_url: st
 
 
 def make_second_award(member_id: str) -> str:
-    """A copy of the first one, which is another member's."""
+    """Return SQL that copies the first award for another member."""
     other = {"number": "9", "request_id": "'request-9'", "member_id": f"'{member_id}'"}
     names = [column.name for column in awards.columns]
     values = ", ".join(other.get(name, name) for name in names)
@@ -92,7 +92,7 @@ def make_second_award(member_id: str) -> str:
 
 
 async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(each_database_url: str) -> None:
-    """Whoever writes past the ledger is refused, too."""
+    """The database refuses statements that bypass the ledger, too."""
     async with open_database(each_database_url) as database:
         ledger = Ledger(database, lease_s=10.0, repeat_window_s=600.0, reversal_window_s=1800.0)
         await ledger.open(parse_award(make_merchant(), make_given("request-1", "jana")), Limits(), UTC_ZONE)
@@ -102,7 +102,7 @@ async def test_second_award_in_doubt_of_a_member_is_impossible_in_the_database(e
             await execute(database, make_second_award("jana"))
 
 
-async def test_merchants_live_and_go_alike_on_both_engines(each_database_url: str) -> None:
+async def test_merchants_are_stored_and_removed_on_both_engines(each_database_url: str) -> None:
     async with open_database(each_database_url) as database:
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), SystemClock(), make_fingerprint=make_fingerprint)
         acme, bloom = make_merchant("acme"), make_merchant("bloom")
@@ -124,7 +124,7 @@ async def test_merchants_live_and_go_alike_on_both_engines(each_database_url: st
 
 
 async def test_known_merchant_stays_known_while_the_database_fails(each_database_url: str) -> None:
-    """A sidebar needs no ledger; only who was never asked for cannot be told."""
+    """A sidebar needs no ledger. Only a merchant that was never read cannot be found."""
     async with open_database(each_database_url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
@@ -155,8 +155,8 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
             assert [await store.get("acme") for _ in range(2)] == [acme, acme]
 
 
-async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_postgres_url: str) -> None:
-    """An award that was sent would be gone after a crash, and could be sent again."""
+async def test_postgresql_that_confirms_before_it_writes_is_refused(new_postgres_url: str) -> None:
+    """After a crash an award that was sent would be lost, and could be sent again."""
     async with open_database(new_postgres_url) as database:
         name = await database.read(
             lambda connection: connection.execute(text("SELECT current_database()")).scalar_one()
@@ -168,10 +168,10 @@ async def test_postgresql_that_confirms_before_it_has_written_is_refused(new_pos
             pass
 
 
-async def test_postgresql_that_falls_silent_is_waited_for_no_longer_than_its_time(
+async def test_silent_postgresql_is_given_up_after_its_time_limit(
     new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither by who reads or writes, nor at the end."""
+    """This holds for reads and writes, and at the end."""
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     begin = asyncio.get_running_loop().time()
     async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:

@@ -1,4 +1,4 @@
-"""PostgreSQL is stopped as by a crash, and started again, while awards are given: none is lost, none doubled."""
+"""PostgreSQL crashes and restarts while awards are given: no award is lost or doubled."""
 
 import asyncio
 import sys
@@ -30,26 +30,26 @@ pg_ctl(["-w", "-m", "immediate", "-l", str(folder / "log"), "restart"], pgdata=f
 
 
 class Server:
-    """The tests' PostgreSQL, and the database on it that is this test's own."""
+    """The tests' PostgreSQL, and the database of this test."""
 
     def __init__(self, server: Any, url: str) -> None:  # noqa: ANN401  the wheel has no types
         self._server = server
         self.url = url
 
     async def restart(self) -> None:
-        """By a process of its own: one in which gRPC runs cannot fork to another user."""
+        """Restart it by a separate process: a process that runs gRPC cannot fork to another user."""
         arguments = (str(self._server.pgdata), self._server.system_user or "")
         restarting = await asyncio.create_subprocess_exec(sys.executable, "-c", RESTART, *arguments)
         assert await restarting.wait() == 0
 
 
 @pytest.fixture
-def server(postgres_server: Any, new_postgres_url: str) -> Server:  # noqa: ANN401  likewise
+def server(postgres_server: Any, new_postgres_url: str) -> Server:  # noqa: ANN401  the wheel has no types
     return Server(postgres_server, new_postgres_url)
 
 
 class Agents:
-    """Each gives points to new members, and asks again with the same id until it is answered."""
+    """Each agent gives points to new members, and repeats each request with the same id until it is answered."""
 
     def __init__(self, client: Client, provider: ListingProvider) -> None:
         self._client = client
@@ -72,7 +72,7 @@ class Agents:
             answer = await self._client.award(request_id=request_id, member_id=request_id)
             self.answered[request_id] = answer.award
         except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017  what the ledger's silence is to a caller
+            assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017  the answer while the ledger is down
             await asyncio.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""Forgetting a person, over the wire: what is held, what is on record, what stays."""
+"""Forgetting a person over the wire: what is held, what is on record, and what stays."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def erase(client: Client, member_id: str = JANA, *identities: pb.MemberIde
     return await client.loyalty.EraseMember(request)
 
 
-async def test_forgotten_member_is_nowhere_but_at_the_provider(
+async def test_forgotten_member_is_known_only_to_the_provider(
     start_service: StartService, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with start_service(reversal_window_s=0.0) as client:
@@ -43,9 +43,7 @@ async def test_forgotten_member_is_nowhere_but_at_the_provider(
     assert JANA not in capfd.readouterr().err
 
 
-async def test_support_id_that_the_held_snapshot_has_need_not_be_named(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_support_id_of_the_held_snapshot_need_not_be_given(client: Client, provider: ScriptedProvider) -> None:
     provider.members["JN-4821"] = provider.members[JANA]
     by_support_id = pb.MemberIdentity(support_id="JN-4821")
     await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=by_support_id))
@@ -54,7 +52,7 @@ async def test_support_id_that_the_held_snapshot_has_need_not_be_named(
     assert held == pb.GetHeldSnapshotResponse()
 
 
-async def test_award_that_can_be_taken_back_is_kept_and_said_until_when(client: Client) -> None:
+async def test_award_that_can_be_taken_back_is_kept_with_its_end_in_the_answer(client: Client) -> None:
     await client.award()
     answer = await erase(client)
     award = (await client.loyalty.GetAward(pb.GetAwardRequest(merchant_id="acme", award_id="A-1"))).award
@@ -65,7 +63,7 @@ async def test_award_that_can_be_taken_back_is_kept_and_said_until_when(client: 
     assert (await client.loyalty.ReverseAward(request)).award.state == pb.AWARD_STATE_APPLIED
 
 
-async def test_books_of_a_removed_shop_forget_too(start_service: StartService) -> None:
+async def test_awards_of_a_removed_shop_are_forgotten_too(start_service: StartService) -> None:
     async with start_service(reversal_window_s=0.0) as client:
         await client.add_merchant()
         await client.award()
@@ -75,9 +73,7 @@ async def test_books_of_a_removed_shop_forget_too(start_service: StartService) -
         assert failure.reason == "MERCHANT_NOT_FOUND"
 
 
-async def test_request_that_names_nobody_or_not_who_wants_it_is_refused(
-    client: Client, provider: ScriptedProvider
-) -> None:
+async def test_request_without_a_person_or_an_author_is_refused(client: Client, provider: ScriptedProvider) -> None:
     nameless = pb.EraseMemberRequest(merchant_id="acme", erased_by="jo")
     anonymous = pb.EraseMemberRequest(merchant_id="acme", member_id=JANA)
     pseudonym = pb.EraseMemberRequest(merchant_id="acme", member_id="erased-1", erased_by="jo")

@@ -1,4 +1,4 @@
-"""The ledger's disk is full: nothing is sent that is not on record, and what was sent is settled once there is room."""
+"""The ledger's disk is full: no award is sent without a record, and sent ones are settled once there is room."""
 
 import asyncio
 import contextlib
@@ -30,18 +30,18 @@ PENDING = pb.AWARD_STATE_PENDING
 
 
 class Disk:
-    """As many pages as the ledger's connections may use, at each transaction anew."""
+    """Bounds the pages that the ledger's connections may use, anew in each transaction."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._page_count = ROOM
 
     def bound(self, connection: Connection) -> None:
-        if connection.engine.url.database == self._path:  # servers that other tests share are on no full disk
+        if connection.engine.url.database == self._path:  # servers that other tests share have room
             connection.exec_driver_sql(f"PRAGMA max_page_count = {self._page_count}")
 
     def fill(self) -> None:
-        """To the last byte of the record's last page: no further change fits on it."""
+        """Fill the record's last page to its last byte: no further change fits."""
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=5)
         [self._page_count] = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {self._page_count}")

@@ -1,4 +1,4 @@
-"""What is held, over the wire: seen and dropped without the provider."""
+"""Held data over the wire: shown and dropped without the provider."""
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, catch_failure
@@ -17,7 +17,7 @@ async def read(client: Client, identity: pb.MemberIdentity) -> pb.Snapshot:
     return (await client.loyalty.GetSnapshot(request)).snapshot
 
 
-async def test_what_is_held_is_what_a_reader_gets(client: Client, provider: ScriptedProvider) -> None:
+async def test_shown_held_data_is_what_a_reader_gets(client: Client, provider: ScriptedProvider) -> None:
     assert await look(client, IDENTITY) == pb.GetHeldSnapshotResponse()
     snapshot = await read(client, IDENTITY)
     await catch_failure(read(client, NOBODY))
@@ -28,7 +28,7 @@ async def test_what_is_held_is_what_a_reader_gets(client: Client, provider: Scri
     assert len(provider.fetches) == 2
 
 
-async def test_what_is_dropped_by_an_identity_is_held_no_more(client: Client) -> None:
+async def test_data_dropped_by_an_identity_is_no_longer_held(client: Client) -> None:
     await read(client, IDENTITY)
     await catch_failure(read(client, NOBODY))
     for identity in (IDENTITY, NOBODY):
@@ -37,7 +37,7 @@ async def test_what_is_dropped_by_an_identity_is_held_no_more(client: Client) ->
         assert await look(client, identity) == pb.GetHeldSnapshotResponse()
 
 
-async def test_invalidation_wants_a_member_or_an_identity(client: Client) -> None:
+async def test_invalidation_needs_a_member_or_an_identity(client: Client) -> None:
     both = pb.InvalidateSnapshotRequest(merchant_id="acme", member_id=JANA, identity=IDENTITY)
     neither = pb.InvalidateSnapshotRequest(merchant_id="acme")
     failures = [await catch_failure(client.loyalty.InvalidateSnapshot(request)) for request in (both, neither)]

@@ -1,4 +1,4 @@
-"""How a member is named: a phone number with its country, and an id as it is written."""
+"""How a member is named: by a phone number with its country, or by an id as it is written."""
 
 import pytest
 
@@ -15,12 +15,12 @@ def test_international_number_is_kept_in_e164(text: str) -> None:
     "text", ["0142 190 0000", "0900 000 000", "421900000000", "+0421900000000", "+42 190 000 000x"]
 )
 def test_number_without_its_country_is_refused(text: str) -> None:
-    """With a country made up for it, it would be somebody else's."""
+    """A guessed country could make it another person's number."""
     with pytest.raises(BadValueError):
         parse_identity("phone", text)
 
 
-def test_only_addresses_and_support_ids_are_the_same_in_capitals() -> None:
-    """A member's id is TRIFFT's: of two that differ in case we do not know that they are one."""
+def test_case_matters_only_in_member_ids() -> None:
+    """TRIFFT makes the ids: two that differ in case may be different members."""
     assert make_identity_key("support_id", "jn-4821") == make_identity_key("support_id", "JN-4821")
     assert make_identity_key("member_id", "a1b") != make_identity_key("member_id", "A1B")

@@ -1,4 +1,4 @@
-"""A shop's country: where its phone numbers are dialled. What was found by a phone in another country is not shown."""
+"""A shop's country, in which its phone numbers are dialled. Data found by a phone in another country is not shown."""
 
 import shutil
 from pathlib import Path
@@ -45,7 +45,7 @@ async def is_held(client: Client, **identity: str) -> bool:
     return (await client.loyalty.GetHeldSnapshot(request)).WhichOneof("held") is not None
 
 
-async def test_country_comes_out_as_it_went_in_and_another_word_is_refused(client: Client) -> None:
+async def test_country_is_stored_and_any_other_word_is_refused(client: Client) -> None:
     assert (await get(client, "acme")).country == ""
     assert (await client.add_merchant("bloom", country=" sk ")).country == "SK"
     await update(client, "country", country="AT")
@@ -57,7 +57,7 @@ async def test_country_comes_out_as_it_went_in_and_another_word_is_refused(clien
     assert (await get(client, "acme")).country == ""
 
 
-async def test_number_is_dialled_in_the_shop_s_country_else_in_its_zone_s(
+async def test_number_is_dialled_in_the_shop_s_country_or_else_in_its_time_zone_s(
     client: Client, provider: ScriptedProvider
 ) -> None:
     provider.members = {SLOVAK: make_member("jana"), "+43900000001": make_member("zoe")}
@@ -71,10 +71,10 @@ async def test_number_is_dialled_in_the_shop_s_country_else_in_its_zone_s(
     assert await find(client, SLOVAK) == "jana"
 
 
-async def test_what_a_phone_found_in_another_country_is_held_no_more(
+async def test_data_found_by_a_phone_in_another_country_is_no_longer_held(
     client: Client, provider: ScriptedProvider
 ) -> None:
-    """The members' numbers were read in that country, too. What an e-mail found depends on no country."""
+    """The members' numbers were read in that country, too. Data found by an e-mail does not depend on it."""
     provider.members = {SLOVAK: make_member("jana"), "jana@example.com": make_member("jana")}
     await find(client, SLOVAK)
     by_email = pb.GetSnapshotRequest(merchant_id="acme", identity=pb.MemberIdentity(email="jana@example.com"))
@@ -88,7 +88,7 @@ async def test_what_a_phone_found_in_another_country_is_held_no_more(
 
 
 async def test_shop_of_an_earlier_version_has_its_zone_s_country(empty_database_url: str, tmp_path: Path) -> None:
-    """And a process of that version still adds shops after the migration: during a deployment both run."""
+    """A process of that version still adds shops after the migration, since both run during a deployment."""
     for path in SCHEMA.migrations.glob("v000[123]_*.py"):
         shutil.copy(path, tmp_path)
     insert = f"INSERT INTO merchants ({', '.join(MERCHANT)}) VALUES (:{', :'.join(MERCHANT)})"  # noqa: S608  names above

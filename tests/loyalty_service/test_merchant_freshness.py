@@ -1,4 +1,4 @@
-"""A shop's own hold times: what goes in comes out, nought is the service's, each is changed alone."""
+"""A shop's own hold times: stored as given, 0 for the service's own, and each changed alone."""
 
 import grpc
 
@@ -13,7 +13,7 @@ async def read_hold_times(client: Client) -> tuple[int, int]:
     return merchant.hold_time_s, merchant.stale_if_error_s
 
 
-async def test_times_come_out_as_they_went_in_and_are_changed_alone(client: Client) -> None:
+async def test_hold_times_are_stored_as_given_and_changed_one_by_one(client: Client) -> None:
     assert await read_hold_times(client) == (0, 0)
     generous = await client.add_merchant("most", hold_time_s=86_400, stale_if_error_s=604_800)
     assert (generous.hold_time_s, generous.stale_if_error_s) == (86_400, 604_800)
@@ -25,14 +25,14 @@ async def test_times_come_out_as_they_went_in_and_are_changed_alone(client: Clie
     assert await read_hold_times(client) == (0, 3_600)
 
 
-async def test_times_out_of_range_are_refused_by_name(client: Client) -> None:
+async def test_hold_times_out_of_range_are_refused_by_name(client: Client) -> None:
     bad = [("hold_time_s", -1), ("hold_time_s", 86_401), ("stale_if_error_s", -1), ("stale_if_error_s", 604_801)]
     failures = [await catch_failure(update(client, name, **{name: seconds})) for name, seconds in bad]
     assert {(failure.code, failure.reason) for failure in failures} == {(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE")}
     assert [failure.field for failure in failures] == [f"merchant.{name}" for name, _ in bad]
 
 
-async def test_what_is_held_stays_so_when_its_time_changes_and_tells_the_new_one(client: Client) -> None:
+async def test_held_data_stays_held_and_shows_the_new_hold_time(client: Client) -> None:
     identity = pb.MemberIdentity(member_id=JANA)
     await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))
     await update(client, "hold_time_s", hold_time_s=60)

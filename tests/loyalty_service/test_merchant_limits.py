@@ -1,4 +1,4 @@
-"""A shop's limits and reasons: what goes in comes out, nothing is a limit of nothing, and each is changed alone."""
+"""A shop's limits and reasons: stored as given, absent without a limit, and each changed alone."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -31,13 +31,13 @@ async def get(client: Client, merchant_id: str) -> pb.Merchant:
 
 
 def read_limits(merchant: pb.Merchant) -> dict[str, int]:
-    """Each is told, also where it is none: only a request may leave one out."""
+    """Read the limits. An answer has every limit, also one of 0; only a request may leave one out."""
     assert {field.name for field, _ in merchant.ListFields()} >= DEFAULTS.keys()
     return {name: getattr(merchant, name) for name in DEFAULTS}
 
 
-async def test_limits_and_reasons_come_out_as_they_went_in(start_service: StartService) -> None:
-    """Also of a process that has none of them in memory."""
+async def test_limits_and_reasons_are_stored_as_given(start_service: StartService) -> None:
+    """A process without them in memory gets the same."""
     async with start_service() as client, start_service() as other:
         created = await client.add_merchant("bloom", **OTHERS, award_reasons=["Goodwill", "Späte Lieferung", "补偿"])
 
@@ -55,7 +55,7 @@ async def test_limits_that_are_not_set_are_the_defaults(client: Client) -> None:
     assert list(merchant.award_reasons) == []
 
 
-async def test_limits_of_nought_and_of_the_most_are_kept(client: Client) -> None:
+async def test_limits_of_zero_and_of_the_maximum_are_stored(client: Client) -> None:
     nought = await client.add_merchant("nought", **dict.fromkeys(DEFAULTS, 0))
     most = await client.add_merchant("most", **dict.fromkeys(DEFAULTS, 1_000_000_000))
 
@@ -73,7 +73,7 @@ async def test_shop_without_limits_gives_up_to_a_million_in_one_award(client: Cl
     assert failure.metadata == {"limit": "per_award", "maximum": "1000000", "used": "0", "left": "1000000"}
 
 
-async def test_most_of_one_deduction_is_kept_changed_alone_and_none_unless_set(client: Client) -> None:
+async def test_most_of_one_deduction_is_stored_changed_alone_and_zero_by_default(client: Client) -> None:
     unset = (await get(client, "acme")).max_points_per_deduction
     created = await client.add_merchant("bloom", max_points_per_deduction=1_000_000)
     changed = (await update(client, "max_points_per_deduction", max_points_per_deduction=70, locale="sk")).merchant
@@ -102,7 +102,7 @@ async def test_each_limit_is_changed_alone(client: Client) -> None:
         assert read_limits(changed) == expected
 
 
-async def test_limit_that_is_named_and_not_set_gets_its_default(client: Client) -> None:
+async def test_limit_in_the_mask_without_a_value_gets_its_default(client: Client) -> None:
     await update(client, *OTHERS, **OTHERS)
 
     changed = (await update(client, *OTHERS)).merchant
@@ -110,7 +110,7 @@ async def test_limit_that_is_named_and_not_set_gets_its_default(client: Client) 
     assert read_limits(changed) == DEFAULTS
 
 
-async def test_reasons_are_changed_and_taken_away_alone(client: Client) -> None:
+async def test_reasons_are_changed_and_removed_alone(client: Client) -> None:
     with_reasons = (await update(client, "award_reasons", award_reasons=["Goodwill"], locale="sk")).merchant
     without = (await update(client, "award_reasons")).merchant
 
@@ -128,7 +128,7 @@ async def test_limit_out_of_range_is_refused_by_name(client: Client) -> None:
     assert read_limits(await get(client, "acme")) == DEFAULTS
 
 
-async def test_reasons_are_kept_clean(client: Client) -> None:
+async def test_reasons_are_stored_clean(client: Client) -> None:
     reasons = ["  Late \n delivery ", "Cafe\u0301", "👩\u200d💻 mistake", "می\u200cکنم", "\U0001fae9"]
 
     changed = (await update(client, "award_reasons", award_reasons=reasons)).merchant
@@ -136,7 +136,7 @@ async def test_reasons_are_kept_clean(client: Client) -> None:
     assert list(changed.award_reasons) == ["Late delivery", "Café", *reasons[2:]]
 
 
-async def test_as_many_and_as_long_reasons_as_may_be_are_kept(client: Client) -> None:
+async def test_most_and_longest_allowed_reasons_are_stored(client: Client) -> None:
     reasons = [f"{number:02}".ljust(60, "x") for number in range(20)]
 
     changed = (await update(client, "award_reasons", award_reasons=reasons)).merchant
@@ -144,7 +144,7 @@ async def test_as_many_and_as_long_reasons_as_may_be_are_kept(client: Client) ->
     assert list(changed.award_reasons) == reasons
 
 
-async def test_reasons_that_cannot_be_told_apart_or_read_are_refused(client: Client) -> None:
+async def test_indistinguishable_or_unreadable_reasons_are_refused(client: Client) -> None:
     bad = [
         [f"{number:02}" for number in range(21)],
         ["x" * 61],
@@ -167,7 +167,7 @@ async def test_reasons_that_cannot_be_told_apart_or_read_are_refused(client: Cli
     assert list((await get(client, "acme")).award_reasons) == []
 
 
-async def test_limits_that_one_process_changes_hold_in_another_within_five_seconds(
+async def test_limits_changed_by_one_process_apply_in_another_within_five_seconds(
     database_url: str, provider: ScriptedProvider
 ) -> None:
     clock = FakeClock()

@@ -1,4 +1,4 @@
-"""What an operator may say about a merchant."""
+"""The values that an operator may give for a merchant."""
 
 import importlib.resources
 import re
@@ -115,7 +115,7 @@ def test_admin_url_with_one_place_for_the_member_is_accepted(url: str) -> None:
         "http://admin.trifft.io/{member_id}",
     ],
 )
-def test_admin_url_that_is_no_safe_template_is_refused(url: str) -> None:
+def test_unsafe_admin_url_is_refused(url: str) -> None:
     with pytest.raises(BadValueError, match=r"^merchant\.admin_member_url "):
         parse_admin_member_url(url, allow_private_url=False)
 
@@ -129,7 +129,7 @@ NO_REASONS = ["{{ticket.customer.email}}", "{{ }}", "Late {", "} late", "{%if%}"
 
 
 @pytest.mark.parametrize("text", NO_TIME_ZONES)
-def test_file_beside_the_time_zones_is_none(text: str) -> None:
+def test_other_file_of_the_time_zones_folder_is_refused(text: str) -> None:
     with pytest.raises(BadValueError, match="like Europe/Bratislava or UTC") as caught:
         parse_fields(GivenFields(time_zone=text), ["time_zone"], allow_private_url=False)
 
@@ -161,7 +161,7 @@ def test_every_name_of_the_database_is_a_time_zone_that_can_be_loaded() -> None:
 
 
 @pytest.mark.parametrize("text", NO_REASONS)
-def test_reason_that_gorgias_would_fill_in_is_none(text: str) -> None:
+def test_reason_that_gorgias_would_fill_in_is_refused(text: str) -> None:
     reasons = ("Goodwill", text)
     with pytest.raises(BadValueError) as caught:
         parse_fields(GivenFields(award_reasons=reasons), ["award_reasons"], allow_private_url=False)
@@ -221,7 +221,7 @@ def test_merchant_id_is_one_dns_label_and_nothing_else(text: str) -> None:
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/]{1,30}(/.{0,20})?", fullmatch=True))
-def test_any_text_is_a_clean_provider_url_or_refused(text: str) -> None:
+def test_any_text_is_stored_as_a_clean_provider_url_or_refused(text: str) -> None:
     try:
         url = parse_provider_url(text, allow_private_url=True)
     except BadValueError:

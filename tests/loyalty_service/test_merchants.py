@@ -1,4 +1,4 @@
-"""Merchants over the wire: added, changed, removed, and what their going leaves behind."""
+"""Merchants over the wire: added, changed and removed, and what a removal leaves."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -37,7 +37,7 @@ async def get(client: Client, merchant_id: str = "acme") -> pb.Merchant:
     return (await client.merchants.GetMerchant(pb.GetMerchantRequest(merchant_id=merchant_id))).merchant
 
 
-async def test_merchant_with_all_fields_comes_out_as_it_went_in(client: Client, provider: ScriptedProvider) -> None:
+async def test_merchant_with_all_fields_is_stored_as_given(client: Client, provider: ScriptedProvider) -> None:
     fields: dict[str, Any] = {
         "provider_url": "https://api.trifft.io/stand-in",
         "admin_member_url": "https://admin.trifft.io/member/{member_id}",
@@ -54,7 +54,7 @@ async def test_merchant_with_all_fields_comes_out_as_it_went_in(client: Client, 
     assert provider.probes[-1].provider_token == TOKEN
 
 
-async def test_merchant_with_the_least_has_defaults(client: Client) -> None:
+async def test_merchant_with_only_required_fields_has_defaults(client: Client) -> None:
     created = (await create(client, provider_url="https://api.trifft.io/")).merchant
 
     assert (created.time_zone, created.locale, created.max_points_per_award) == ("UTC", "en", 500)
@@ -80,7 +80,7 @@ async def test_merchant_whose_probe_fails_is_not_added(client: Client, provider:
     assert (await catch_failure(get(client, "bloom"))).reason == "MERCHANT_NOT_FOUND"
 
 
-async def test_merchant_is_added_without_a_probe_when_asked(client: Client, provider: ScriptedProvider) -> None:
+async def test_merchant_is_added_without_a_probe_on_request(client: Client, provider: ScriptedProvider) -> None:
     provider.on_probe = refuse
     merchant = pb.Merchant(merchant_id="bloom", provider_url="https://api.trifft.io")
 
@@ -91,7 +91,7 @@ async def test_merchant_is_added_without_a_probe_when_asked(client: Client, prov
     assert (await get(client, "bloom")).merchant_id == "bloom"
 
 
-async def test_merchant_that_is_there_is_not_added_again(client: Client) -> None:
+async def test_existing_merchant_is_not_added_again(client: Client) -> None:
     failure = await catch_failure(create(client, merchant_id="acme"))
 
     assert (failure.code, failure.reason) == (grpc.StatusCode.ALREADY_EXISTS, "MERCHANT_EXISTS")
@@ -109,7 +109,7 @@ async def test_update_changes_what_the_mask_names_and_nothing_else(client: Clien
     assert len(provider.probes) == probes
 
 
-async def test_update_with_a_new_token_probes_it_and_drops_what_is_held(
+async def test_update_with_a_new_token_probes_it_and_drops_held_data(
     client: Client, provider: ScriptedProvider
 ) -> None:
     await client.loyalty.GetSnapshot(GET_JANA)
@@ -142,7 +142,7 @@ async def test_update_of_an_unknown_field_or_of_nothing_is_refused(client: Clien
     assert [(failure.reason, failure.field) for failure in failures] == [("BAD_VALUE", "update_mask")] * 2
 
 
-async def test_update_acts_at_once_in_its_own_process(client: Client) -> None:
+async def test_update_takes_effect_at_once_in_its_own_process(client: Client) -> None:
     await update(client, max_points_per_award=10)
 
     assert (await catch_failure(client.award(points=11))).reason == "LIMIT_EXCEEDED"
@@ -157,7 +157,7 @@ async def test_merchant_of_another_process_is_found_at_once(start_service: Start
         assert (await get(other)).merchant_id == "acme"
 
 
-async def test_merchant_removed_and_added_again_keeps_its_awards_and_no_member(
+async def test_merchant_added_again_has_its_old_awards_and_no_held_member(
     client: Client, provider: ScriptedProvider
 ) -> None:
     request_id = make_request_id()

@@ -1,4 +1,4 @@
-"""A ledger that an earlier version filled: after the migration its awards name no caller and no `identified_by`."""
+"""A ledger from an earlier version: after the migration its awards have neither caller nor `identified_by`."""
 
 import shutil
 from pathlib import Path
@@ -43,7 +43,7 @@ AWARD: dict[str, Any] = {
 
 @pytest.fixture
 async def older_url(empty_database_url: str, tmp_path: Path) -> str:
-    """A database of the version before callers, with one award."""
+    """A database from before there were callers, with one award."""
     steps = tmp_path / "migrations"
     steps.mkdir()
     for path in SCHEMA.migrations.glob("v000[12]_*.py"):
@@ -55,7 +55,7 @@ async def older_url(empty_database_url: str, tmp_path: Path) -> str:
     return empty_database_url
 
 
-async def test_award_from_before_there_were_callers_names_none(older_url: str) -> None:
+async def test_award_from_before_there_were_callers_has_no_caller(older_url: str) -> None:
     async with open_database(older_url) as database:
         [award] = await History(database, reversal_window_s=1800.0).list_page("acme", AwardFilter(), None, 10)
 
@@ -79,7 +79,7 @@ async def test_migrated_ledger_is_protected_as_before(older_url: str) -> None:
 
 
 async def test_process_of_the_earlier_version_still_writes_after_the_migration(older_url: str) -> None:
-    """During a deployment both run on one database."""
+    """Both versions run on one database during a deployment."""
     async with open_database(older_url) as database:
         names = ", ".join(AWARD)
         values = ", ".join({"number": "2", "request_id": "'request-2'"}.get(name, name) for name in AWARD)

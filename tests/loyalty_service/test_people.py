@@ -1,4 +1,4 @@
-"""A person is found by groups of identities: the first group that finds anybody decides, and only as a whole."""
+"""A person is found by groups of identities: the first group that finds a member decides, and only as a whole."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, Failure, catch_failure, read_failure
 from tests.loyalty_service.scripted import ScriptedProvider, make_member
 
-# As callers write them; those in capitals, and Mexico's, are searched by two spellings.
+# Identities as callers write them. Those with capitals, and Mexico's, are searched in two spellings.
 TEXTS: dict[str, IdentityKind] = {
     "jana@example.com": "email",
     "jana@work.example": "email",
@@ -54,7 +54,7 @@ class People(ScriptedProvider):
         self.failing: set[str] = set()
         self.searched: Counter[str] = Counter()
 
-    async def fetch(  # noqa: PLR0913 - as the port
+    async def fetch(  # noqa: PLR0913 - as in the port
         self,
         merchant: Merchant,  # noqa: ARG002  one project behind every merchant
         identity: Identity,
@@ -110,12 +110,12 @@ async def fail(client: Client, groups: Groups, **fields: Any) -> Failure:  # noq
 
 
 async def add_shop(client: Client) -> None:
-    """With a country of its own: numbers without one are dialled there."""
+    """Add a shop with a country, in which numbers without one are dialled."""
     await client.add_merchant(country=COUNTRY)
 
 
 def find(groups: Groups, on_file: Mapping[str, set[str]], limit: int) -> tuple[Any, ...]:
-    """The contract's rule: what the call must answer."""
+    """Apply the contract's rule; return the answer that the call must give."""
     count, seen = 0, set()
     for number, group in enumerate(groups):
         needed, by_place = 0, dict[int, set[str]]()
@@ -142,7 +142,7 @@ def find(groups: Groups, on_file: Mapping[str, set[str]], limit: int) -> tuple[A
 
 
 async def ask(client: Client, provider: People, groups: Groups, limit: int) -> tuple[Any, ...]:
-    """What the service answers, in the same form. The searches that it says are those that arrived."""
+    """Ask the service; return its answer in the same form. Its count of searches must be true."""
     request = make_request(groups, max_search_count=limit, max_staleness=NOW)
     try:
         response = await client.loyalty.GetSnapshot(request)
@@ -173,7 +173,7 @@ GROUPS = st.lists(st.lists(st.sampled_from(sorted(TEXTS)), max_size=4), min_size
 @example(groups=[["Zoe@Example.com"]], on_file={}, limit=1)
 @example(groups=[["jana@example.com", "JN-4821"]], on_file={"jana@example.com": {"jana"}, "JN-4821": {"zoe"}}, limit=5)
 @example(groups=[["JN-4821"], ["jana@example.com"]], on_file={"JN-4821": {"jana", "zoe"}}, limit=5)
-async def test_person_is_the_member_whom_the_first_group_that_finds_anybody_names(
+async def test_person_is_the_member_found_by_the_first_group_that_finds_any(
     service: Client, provider: People, groups: Groups, on_file: Mapping[str, set[str]], limit: int
 ) -> None:
     if not (await service.merchants.ListMerchants(pb.ListMerchantsRequest())).merchants:
@@ -184,7 +184,7 @@ async def test_person_is_the_member_whom_the_first_group_that_finds_anybody_name
     assert sum(provider.searched.values()) <= limit
 
 
-async def test_found_by_is_the_first_identity_that_found_the_member_as_it_was_written(
+async def test_found_by_is_the_first_identity_that_found_the_member_as_written(
     service: Client, provider: People
 ) -> None:
     await add_shop(service)
@@ -196,7 +196,7 @@ async def test_found_by_is_the_first_identity_that_found_the_member_as_it_was_wr
     assert (by_one.found_by.phone, by_one.found_in_group) == ("0900 000 001", 0)
 
 
-async def test_what_is_held_costs_no_search(service: Client, provider: People) -> None:
+async def test_held_data_costs_no_search(service: Client, provider: People) -> None:
     await add_shop(service)
     provider.by_spelling = {"+421900000000": {"jana"}}
     groups = [["jana@example.com", "Zoe@Example.com", "jana@work.example"], ["+421900000000"]]
@@ -208,7 +208,7 @@ async def test_what_is_held_costs_no_search(service: Client, provider: People) -
     assert (nobody.reason, nobody.metadata["search_count"]) == ("MEMBER_NOT_FOUND", "0")
 
 
-async def test_one_identity_keeps_to_the_searches_of_its_call(service: Client, provider: People) -> None:
+async def test_one_identity_stays_within_the_searches_of_its_call(service: Client, provider: People) -> None:
     await add_shop(service)
     request = pb.GetSnapshotRequest(merchant_id="acme", identity=name("Zoe@Example.com"), max_search_count=1)
     failure = await catch_failure(service.loyalty.GetSnapshot(request))
@@ -219,7 +219,7 @@ async def test_one_identity_keeps_to_the_searches_of_its_call(service: Client, p
     assert (failure.reason, failure.metadata["search_count"]) == ("MEMBER_NOT_FOUND", "2")
 
 
-async def test_support_ids_of_the_members_who_share_an_identity_are_told_and_held(
+async def test_support_ids_of_members_who_share_an_identity_are_returned_and_held(
     service: Client, provider: People
 ) -> None:
     await add_shop(service)
@@ -232,10 +232,8 @@ async def test_support_ids_of_the_members_who_share_an_identity_are_told_and_hel
         assert failure.metadata["search_count"] == search_count
 
 
-async def test_group_of_which_one_identity_could_not_be_asked_decides_nothing(
-    service: Client, provider: People
-) -> None:
-    """That identity may name another member. A held answer is enough only where each one has its own."""
+async def test_group_with_a_failed_search_decides_nothing(service: Client, provider: People) -> None:
+    """The failed identity may name another member. Held answers count only if each identity has one."""
     await add_shop(service)
     group = ["jana@example.com", "jana@work.example"]
     provider.by_spelling, provider.failing = {"jana@example.com": {"jana"}}, {"jana@work.example"}
@@ -282,7 +280,7 @@ BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_request_that_names_nobody_rightly_is_refused_by_its_field(service: Client, provider: People) -> None:
+async def test_wrong_request_is_refused_by_its_field(service: Client, provider: People) -> None:
     await add_shop(service)
     for fields, field in BAD_REQUESTS:
         failure = await catch_failure(service.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", **fields)))
@@ -291,7 +289,7 @@ async def test_request_that_names_nobody_rightly_is_refused_by_its_field(service
     assert set(provider.searched) <= {"unsearchable"}
 
 
-async def test_kind_that_cannot_be_searched_for_names_nobody(service: Client, provider: People) -> None:
+async def test_kind_that_cannot_be_searched_for_finds_no_member(service: Client, provider: People) -> None:
     await add_shop(service)
     provider.by_spelling["JN-4821"] = {"jana"}
     groups: Groups = [["unsearchable", "nobody@example.com"], ["JN-4821"]]
@@ -300,7 +298,7 @@ async def test_kind_that_cannot_be_searched_for_names_nobody(service: Client, pr
     assert (await fail(service, groups[:1])).reason == "MEMBER_NOT_FOUND"
 
 
-async def test_fifty_identities_are_as_many_as_a_call_may_have(service: Client, provider: People) -> None:
+async def test_call_may_have_fifty_identities(service: Client, provider: People) -> None:
     await add_shop(service)
     provider.by_spelling = {"JN-4821": {"jana"}}
     groups = [["JN-4821"] * 25, ["ZO-1"] * 25]

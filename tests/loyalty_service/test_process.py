@@ -1,4 +1,4 @@
-"""`python -m loyalty_service` as a process of its own, against the TRIFFT stand-in."""
+"""`python -m loyalty_service` as a separate process, before TRIFFT's stand-in."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def settings(new_sqlite_url: str) -> dict[str, str]:
         "LOYALTY_LISTEN": "127.0.0.1:0",
         "LOYALTY_DATABASE_URL": new_sqlite_url,
         "LOYALTY_SECRET_KEYS": SECRET_KEY,
-        "LOYALTY_READ_TIMEOUT_S": "20",  # a busy machine is no TRIFFT that hangs
+        "LOYALTY_READ_TIMEOUT_S": "20",  # generous: a busy machine must not look like a TRIFFT that hangs
     }
 
 
@@ -51,7 +51,7 @@ def start(settings: dict[str, str]) -> AbstractAsyncContextManager[Forked]:
 
 @asynccontextmanager
 async def running(settings: dict[str, str]) -> AsyncIterator[tuple[Forked, Client]]:
-    """A process that listens. It is killed at the end unless the test has ended it."""
+    """Run a process that listens. It is killed at the end unless the test has ended it."""
     async with (
         start_listening(settings) as (process, address),
         grpc.aio.insecure_channel(address, options=DIRECT) as channel,
@@ -82,10 +82,10 @@ async def add_merchant(client: Client, acme: Project, trifft_url: str) -> None:
     )
 
 
-async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there_after_it(
+async def test_award_in_flight_is_settled_before_the_process_ends(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
-    """Its caller has been answered: nothing but the draining of awards keeps the process."""
+    """The caller has an answer, so only this award delays the end of the process."""
     request_id = make_request_id()
     async with running(settings | {"LOYALTY_AWARD_ANSWER_S": "0.1"}) as (process, client):
         await add_merchant(client, acme, trifft_url)
@@ -108,10 +108,10 @@ async def test_award_in_flight_is_settled_before_the_process_leaves_and_is_there
     assert int(acme.get_member(JANA).points) == 100
 
 
-async def test_award_that_is_opened_while_the_process_drains_is_settled_before_it_leaves(
+async def test_award_opened_while_the_process_drains_is_settled_before_its_end(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
-    """Its caller has left: nothing but the draining of awards keeps the process."""
+    """The caller has left, so only this award delays the end of the process."""
     request_id = make_request_id()
     async with running(settings | {"LOYALTY_AWARD_ANSWER_S": "20"}) as (process, client):
         await add_merchant(client, acme, trifft_url)
@@ -139,7 +139,7 @@ async def test_award_of_a_killed_process_is_known_or_unknown_and_never_sent_agai
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
     request_id = make_request_id()
-    # Its lease outlives the start of the next one on a busy machine.
+    # The lease outlives the start of the next process on a busy machine.
     async with running(settings | {"LOYALTY_AWARD_TIMEOUT_S": "60"}) as (process, client):
         await add_merchant(client, acme, trifft_url)
         acme.faults.set(Fault(kind="hang", operation="credit"))
@@ -164,7 +164,7 @@ async def test_interrupt_ends_an_idle_process_with_exit_code_0(settings: dict[st
         assert await process.wait() == 0
 
 
-async def test_shared_store_that_is_down_keeps_no_process_from_starting(
+async def test_process_starts_although_the_shared_store_is_down(
     settings: dict[str, str], acme: Project, trifft_url: str, unused_tcp_port: int
 ) -> None:
     async with running(settings | {"LOYALTY_SNAPSHOTS_URL": f"redis://127.0.0.1:{unused_tcp_port}"}) as (_, client):
@@ -179,7 +179,7 @@ async def test_shared_store_that_is_down_keeps_no_process_from_starting(
 async def test_award_that_the_proxy_refuses_is_rejected_and_may_be_tried_again(
     settings: dict[str, str], acme: Project, trifft_url: str
 ) -> None:
-    """Never in doubt: the proxy has passed nothing on."""
+    """It is not in doubt: the proxy has passed nothing on."""
     request_id = make_request_id()
     async with run_proxy() as proxy:
         proxy.lead_to(trifft_url)
@@ -230,7 +230,7 @@ async def test_bad_setting_ends_the_process_with_one_line_and_exit_code_2(
     assert "password@" not in lines[0]
 
 
-async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_starting(
+async def test_process_does_not_start_with_keys_that_do_not_decrypt_the_database(
     settings: dict[str, str], acme: Project, trifft_url: str, tmp_path: Path
 ) -> None:
     async with running(settings) as (_, client):
@@ -246,8 +246,8 @@ async def test_keys_that_do_not_decrypt_the_database_keep_the_process_from_start
     assert "LOYALTY_SECRET_KEYS lacks the key" in errors.decode()
 
 
-async def test_metadata_that_is_no_text_is_not_quoted_in_the_log(settings: dict[str, str]) -> None:
-    """Written byte by byte: clients refuse to send a key with such a byte. gRPC's own log line would quote it."""
+async def test_metadata_that_is_not_text_is_not_quoted_in_the_log(settings: dict[str, str]) -> None:
+    """The test writes each byte: clients refuse to send a key with such a byte. gRPC's own log line would quote it."""
     fields = {
         ":method": b"POST",
         ":scheme": b"http",
@@ -272,5 +272,5 @@ async def test_metadata_that_is_no_text_is_not_quoted_in_the_log(settings: dict[
 
 
 def make_frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
-    """A frame of HTTP/2."""
+    """Make a frame of HTTP/2."""
     return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload

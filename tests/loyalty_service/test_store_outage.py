@@ -1,4 +1,4 @@
-"""What callers are told while our own database is away: that it is, when to ask again, and never that it was a bug."""
+"""While our own database is down, callers read that it is down and when to retry, never that there is a bug."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, Failure, catch_failure, make_request_id, run_service
 from tests.loyalty_service.scripted import JANA, ScriptedProvider
 
-BLOOM = {"merchant_id": "bloom"}  # asked for never before, so that no process knows it
+BLOOM = {"merchant_id": "bloom"}  # no process has read it, so none holds it
 JANA_BY_ID = pb.MemberIdentity(member_id=JANA)
 REQUESTS: dict[str, dict[str, Any]] = {
     "GetSnapshot": BLOOM | {"identity": JANA_BY_ID},
@@ -50,14 +50,14 @@ TakeAway = Callable[[], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[None]:
-    """Kept from the console, where a traceback takes a second to draw."""
+    """Keep logs off the console, where a traceback takes a second to draw."""
     with capture_logs():
         yield
 
 
 @asynccontextmanager
 async def lend_database(url: str, server_url: str) -> AsyncIterator[tuple[TakeAway, TakeAway]]:
-    """Two calls: one that ends all connections and lets nobody in any more, and one that lets them in again."""
+    """Yield two functions: one ends all connections and allows no new ones, the other allows them again."""
     name = url.partition("?")[0].rpartition("/")[2]
     server = await asyncpg.connect(server_url)
 
@@ -81,12 +81,12 @@ async def call(client: Client, method: str) -> Failure:
     return await catch_failure(send(getattr(pb, f"{method}Request")(**REQUESTS[method])))
 
 
-def test_every_call_of_all_services_is_tried() -> None:
+def test_list_of_calls_is_complete() -> None:
     services = pb.DESCRIPTOR.services_by_name.values()
     assert {method.name for service in services for method in service.methods} == REQUESTS.keys()
 
 
-async def test_every_call_says_that_the_store_is_away_and_when_to_ask_again(
+async def test_every_call_says_that_the_store_is_down_and_when_to_retry(
     new_postgres_url: str, postgres_url: str, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "PAUSE_AFTER_FAILURE_S", 0.1)
@@ -102,7 +102,7 @@ async def test_every_call_says_that_the_store_is_away_and_when_to_ask_again(
     assert told == [(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", message, 2.0)] * len(REQUESTS)
 
 
-async def test_award_that_meets_no_store_sends_nothing_and_is_given_once_it_is_back(
+async def test_award_without_a_store_is_not_sent_and_is_given_once_the_store_is_back(
     new_postgres_url: str, postgres_url: str, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "PAUSE_AFTER_FAILURE_S", 0.1)

@@ -1,4 +1,4 @@
-"""The store that a fleet shares, for real, and whether it is up."""
+"""The real store that a fleet shares, and whether it is up."""
 
 import asyncio
 from collections import Counter
@@ -28,12 +28,12 @@ async def put(client: Redis) -> None:
 
 
 def open_patiently(url: str, **settings: Any) -> AbstractAsyncContextManager[Valkey]:  # noqa: ANN401 - of open_valkey
-    """A busy machine is no server that is down."""
+    """Open it with a generous time-out: a busy machine must not look like a server that is down."""
     return open_valkey(url, CLOCK, timeout_s=10, ping_s=0.01, **settings)
 
 
 async def silence(valkey: Valkey, server: Redis) -> None:
-    """The server answers nothing that writes, and this link has noticed."""
+    """Stop the server's answers to writes, and wait until this link has noticed."""
 
     async def fail(_: Redis) -> None:
         raise NoConnectionError
@@ -45,7 +45,7 @@ async def silence(valkey: Valkey, server: Redis) -> None:
 
 @pytest.fixture
 async def server(valkey_url: str) -> AsyncIterator[Redis]:
-    """What happens to the server, the test does."""
+    """A server of the test's own, which it may stop or fill."""
     async with Redis.from_url(valkey_url) as client:
         yield client
         await client.client_unpause()
@@ -66,21 +66,21 @@ async def valkey(valkey_url: str, failures: Counter[str]) -> AsyncIterator[Valke
         yield valkey
 
 
-async def test_what_one_link_writes_another_reads(valkey_url: str) -> None:
+async def test_value_written_by_one_link_is_read_by_another(valkey_url: str) -> None:
     async with open_patiently(valkey_url) as one, open_patiently(valkey_url) as other:
         await one.run(put)
 
         assert await other.run(get) == b"value"
 
 
-async def test_server_that_is_not_there_is_down_and_keeps_nobody_from_starting(unused_tcp_port: int) -> None:
+async def test_missing_server_is_down_without_preventing_a_start(unused_tcp_port: int) -> None:
     async with open_valkey(f"redis://127.0.0.1:{unused_tcp_port}", CLOCK) as valkey:
         assert not valkey.is_up
         with pytest.raises(ValkeyDownError):
             await valkey.run(get)
 
 
-async def test_server_that_comes_later_is_found(unused_tcp_port: int) -> None:
+async def test_server_that_starts_later_is_found(unused_tcp_port: int) -> None:
     async with open_patiently(f"redis://127.0.0.1:{unused_tcp_port}") as valkey:
         with ValkeyServer(port=unused_tcp_port):
             await wait_until(lambda: valkey.is_up)
@@ -106,7 +106,7 @@ async def test_server_that_fails_is_down_until_it_answers_again(
     assert failures == {"unreachable": 1}
 
 
-async def test_while_it_is_down_nobody_calls_it(valkey: Valkey, server: Redis) -> None:
+async def test_no_call_is_made_while_the_server_is_down(valkey: Valkey, server: Redis) -> None:
     await silence(valkey, server)
     calls: list[Redis] = []
 
@@ -118,7 +118,7 @@ async def test_while_it_is_down_nobody_calls_it(valkey: Valkey, server: Redis) -
     assert calls == []
 
 
-async def test_it_is_up_once_all_who_asked_for_it_were_told(valkey: Valkey, server: Redis) -> None:
+async def test_server_is_up_once_all_callbacks_have_succeeded(valkey: Valkey, server: Redis) -> None:
     told: list[bool] = []
     may_end = asyncio.Event()
 
@@ -142,9 +142,7 @@ async def test_it_is_up_once_all_who_asked_for_it_were_told(valkey: Valkey, serv
     assert told == [False, False]
 
 
-async def test_server_that_is_full_refuses_a_call_and_stays_up(
-    valkey: Valkey, server: Redis, failures: Counter[str]
-) -> None:
+async def test_full_server_refuses_a_call_and_stays_up(valkey: Valkey, server: Redis, failures: Counter[str]) -> None:
     await server.config_set("maxmemory", "1kb")
     with pytest.raises(ValkeyDownError):
         await valkey.run(put)
@@ -175,7 +173,7 @@ async def test_replica_that_takes_no_writes_is_down(valkey_url: str, unused_tcp_
         "unix:///run/valkey.sock?db=2&password=x",
     ],
 )
-def test_url_of_a_server_is_taken(url: str) -> None:
+def test_url_of_a_server_is_accepted(url: str) -> None:
     check_valkey_url(url)
 
 
@@ -212,7 +210,7 @@ async def test_number_and_name_in_the_url_reach_the_server(valkey_url: str) -> N
         "unix:///",
     ],
 )
-async def test_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
+async def test_invalid_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ValkeyUrlError) as caught:
         async with open_valkey(url, CLOCK):
             pass
