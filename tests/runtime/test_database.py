@@ -1,4 +1,4 @@
-"""A database as both processes open it: migrated once, under a lock, and refused in one line."""
+"""A database as both processes open it: it is migrated once, under a lock, or refused in one line."""
 
 import asyncio
 import time
@@ -53,10 +53,8 @@ async def fetch_version(url: str, schema: Schema) -> list[dict[str, Any]]:
     [(GATEWAY, [INSTALLATIONS, NOTES, EVENTS, SIGHTS, LINKS, CHANNELS]), (LOYALTY, LOYALTY_TABLES)],
     ids=["gateway", "loyalty_service"],
 )
-async def test_tables_are_as_the_migrations_make_them(
-    empty_database_url: str, schema: Schema, tables: list[Any]
-) -> None:
-    """Name by name and type by type; what may be null, and indexes, only the migrations say."""
+async def test_tables_match_the_migrations(empty_database_url: str, schema: Schema, tables: list[Any]) -> None:
+    """Names and types are compared. Only the migrations define indexes, and which values may be null."""
     models = MetaData()
     for table in tables:
         table.to_metadata(models)
@@ -64,7 +62,7 @@ async def test_tables_are_as_the_migrations_make_them(
     def compare(connection: Connection) -> tuple[list[Any], set[str]]:
         options = {"compare_type": True, "compare_server_default": False, "include_object": is_table_or_column}
         found = compare_metadata(MigrationContext.configure(connection, opts=options), models)
-        # What differs in whether it may be null comes as a list.
+        # Differences about null come as lists.
         return [one for one in found if isinstance(one, tuple)], set(inspect(connection).get_table_names())
 
     async with open_database(empty_database_url, schema) as database:
@@ -77,7 +75,7 @@ def is_table_or_column(_item: object, _name: str | None, kind: str, *_: object) 
     return kind in {"table", "column"}
 
 
-async def test_database_opened_by_several_processes_at_once_is_migrated_once(empty_database_url: str) -> None:
+async def test_database_opened_simultaneously_by_several_processes_is_migrated_once(empty_database_url: str) -> None:
     async with AsyncExitStack() as stack:
         starts = [run_forked("tests.runtime.opening:main", empty_database_url, env={}) for _ in range(PROCESSES)]
         processes = [await stack.enter_async_context(start) for start in starts]
@@ -87,7 +85,9 @@ async def test_database_opened_by_several_processes_at_once_is_migrated_once(emp
 
 
 @of_both
-async def test_tasks_that_open_at_once_an_empty_database_all_succeed(empty_database_url: str, schema: Schema) -> None:
+async def test_simultaneous_tasks_that_open_an_empty_database_all_succeed(
+    empty_database_url: str, schema: Schema
+) -> None:
     versions = await asyncio.gather(*(fetch_version(empty_database_url, schema) for _ in range(4)))
     assert versions == [[{"version_num": schema.find_newest()}]] * 4
 
@@ -96,7 +96,7 @@ async def test_tasks_that_open_at_once_an_empty_database_all_succeed(empty_datab
 async def test_database_is_not_touched_while_another_process_migrates_it(
     empty_postgres_url: str, schema: Schema
 ) -> None:
-    """SQLite has its own lock; PostgreSQL's is one that all of one kind agree on."""
+    """SQLite has its own lock. On PostgreSQL all processes of one kind use the same advisory lock."""
     other = await asyncpg.connect(empty_postgres_url)
     is_there = f"SELECT to_regclass('{schema.version_table}')"
     async with other.transaction():
@@ -126,7 +126,7 @@ async def test_both_processes_may_share_a_database(empty_database_url: str) -> N
         await open_and_close(empty_database_url, schema)
 
 
-async def test_migrations_may_lie_in_any_folder(tmp_path: Path) -> None:
+async def test_migrations_may_be_in_any_folder(tmp_path: Path) -> None:
     folder = tmp_path / "50% of it, and more: spaces"
     folder.mkdir()
     step = (
@@ -176,7 +176,7 @@ async def test_database_that_cannot_be_used_is_one_line_that_names_the_setting(u
     assert "cret" not in message
 
 
-async def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "gateway.db"
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(DatabaseError, match=f"^GATEWAY_DATABASE_URL cannot be used: {path}: file is not a database"):
@@ -188,7 +188,7 @@ async def test_database_that_the_server_does_not_have_is_named(empty_postgres_ur
         await open_and_close(empty_postgres_url.replace("/postgres?", "/missing?"), GATEWAY)
 
 
-async def test_work_that_fails_writes_nothing_and_leaves_the_database_to_others(empty_database_url: str) -> None:
+async def test_failed_work_writes_nothing_and_releases_the_database(empty_database_url: str) -> None:
     def write_and_fail(connection: Connection) -> None:
         connection.execute(text("UPDATE things_version SET version_num = '9999'"))
         raise ZeroDivisionError
@@ -200,7 +200,7 @@ async def test_work_that_fails_writes_nothing_and_leaves_the_database_to_others(
     assert versions == [{"version_num": THINGS.find_newest()}]
 
 
-async def test_caller_who_goes_away_leaves_the_database_to_others(empty_database_url: str) -> None:
+async def test_cancelled_caller_releases_the_database(empty_database_url: str) -> None:
     async with open_database(empty_database_url, THINGS) as database:
         for waits in range(20):
             query = "SELECT count(*) FROM things_version"

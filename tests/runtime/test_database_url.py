@@ -1,4 +1,4 @@
-"""A database's URL: what each part means, and that nothing secret of it is ever said."""
+"""A database's URL: the meaning of each part, and that errors never show its secrets."""
 
 import os
 import sqlite3
@@ -46,7 +46,7 @@ def test_path_is_decoded_and_a_plain_percent_stands_for_itself(spelled: str, pat
 
 
 def test_file_is_made_where_the_path_says(tmp_path: Path) -> None:
-    """What is compared above as text is a name that the system takes."""
+    """The path that is compared as text above is also a valid file name."""
     path = tmp_path / "50% of ?a&b#c=d é.db"
 
     opened = parse_database_url(make_sqlite_url(path))
@@ -58,7 +58,7 @@ def test_file_is_made_where_the_path_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "POSTGRES"])
-def test_arguments_of_the_driver_are_taken_out_and_all_else_is_left_to_it(scheme: str) -> None:
+def test_our_arguments_are_removed_and_the_driver_gets_the_others(scheme: str) -> None:
     parameters = "sslmode=require&statement_cache_size=0&application_name=a%26b&command_timeout=2.5&connect_timeout=3"
 
     url = parse_database_url(f"{scheme}://user:p%40ss@[::1]:5433,db.example:5434/name?{parameters}")
@@ -71,7 +71,7 @@ def test_arguments_of_the_driver_are_taken_out_and_all_else_is_left_to_it(scheme
 
 
 def test_hosts_may_stand_in_the_query() -> None:
-    """Newer Pythons read no IPv6 address after another host in front of the path."""
+    """Newer Pythons cannot read an IPv6 address that follows another host before the path."""
     url = parse_database_url("postgresql://user@/name?host=db.example:5433,[::1]:5434")
 
     assert url == PostgresqlUrl(
@@ -121,9 +121,9 @@ def test_url_that_cannot_be_read_is_one_sentence_without_its_secrets(text: str) 
         assert secret not in str(caught.value)
 
 
-# Letters, marks, numbers, punctuation and symbols: all that is printable but the space.
+# Letters, marks, numbers, punctuation and symbols: all printable characters but the space.
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S"]), min_size=6, max_size=20))
-def test_password_is_hidden_however_it_is_spelled(password: str) -> None:
+def test_password_is_hidden_in_any_encoding(password: str) -> None:
     spelled = quote(password, safe="")
     for dsn in (f"postgresql://user:{spelled}@host/name", f"postgresql://host/name?password={spelled}"):
         url = parse_database_url(dsn)

@@ -8,7 +8,7 @@ from runtime.encryption import SecretKeyError, SecretKeys
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
-def test_keys_decrypt_what_an_older_key_has_encrypted() -> None:
+def test_keys_decrypt_values_of_an_older_key() -> None:
     token = SecretKeys([OLD]).encrypt("secret")
     assert SecretKeys([NEW, OLD]).decrypt(token) == "secret"
 
@@ -19,14 +19,14 @@ def test_keys_encrypt_with_the_newest() -> None:
     assert SecretKeys([NEW]).decrypt(token) == "secret"
 
 
-def test_keys_without_the_right_one_say_what_to_do_and_not_what_was_stored() -> None:
+def test_error_for_a_missing_key_says_what_to_do_without_the_stored_value() -> None:
     token = SecretKeys([OLD]).encrypt("secret")
     with pytest.raises(SecretKeyError, match="add that key again") as caught:
         SecretKeys([NEW]).decrypt(token)
     assert token not in str(caught.value)
 
 
-def test_keys_derive_one_key_each_newest_first_apart_by_purpose() -> None:
+def test_each_key_derives_one_key_per_purpose_newest_first() -> None:
     old, new = SecretKeys([OLD]), SecretKeys([NEW, OLD])
     assert new.derive("award-token")[1] == old.derive("award-token")[0]
     assert [len(key) for key in new.derive("award-token")] == [32, 32]

@@ -1,4 +1,4 @@
-"""What the host of a URL is: this machine, a public name, or neither."""
+"""The host of a URL: this machine, a public name, or neither."""
 
 import pytest
 from hypothesis import given
@@ -15,14 +15,14 @@ def test_public_name_is_a_host_and_not_this_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["trifft", "trifft.internal", "acme.local.", "a.lan", "a.home.arpa", *ODD_ADDRESSES])
-def test_private_name_and_any_spelling_of_an_address_is_no_public_name(host: str) -> None:
+def test_private_name_or_address_in_any_spelling_is_not_public(host: str) -> None:
     assert (is_host(host), is_public_name(host)) == (True, False)
 
 
 @pytest.mark.parametrize(
     "host", ["", ".", "a..b", "-a.sk", "a-.sk", "tri_fft.io", "žlté.sk", "A.sk", "a" * 64, "a.sk\n"]
 )
-def test_what_no_name_is_made_of_is_no_host(host: str) -> None:
+def test_text_with_other_characters_is_not_a_host(host: str) -> None:
     assert not is_host(host)
 
 

@@ -1,4 +1,4 @@
-"""What a log line may hold."""
+"""What a log line may contain."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ for log in (structlog.get_logger(), logging.getLogger("asyncio")):
 
 
 def test_exceptions_are_logged_without_their_text() -> None:
-    """Ours and those of libraries: a text may quote a person's data."""
+    """This covers our own exceptions and those of libraries: their text may quote a person's data."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [(line["event"], line["error"]) for line in lines] == [("failed", "ValueError")] * 2

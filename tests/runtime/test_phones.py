@@ -11,7 +11,7 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from runtime.phones import find_country, is_country, list_phone_spellings, make_phone_key, parse_phone
 
 COUNTRIES = sorted(phonenumbers.SUPPORTED_REGIONS)
-# Two spellings of one line.
+# Two spellings of one telephone line.
 PAIRS = [
     ("+5215512345678", "+525512345678"),
     ("+551187654321", "+5511987654321"),
@@ -23,7 +23,7 @@ INVISIBLE = "\u200b\u200e\u200f\u202a\u202c\u2060\u2066\u2069\ufeff\u00ad"
 
 @cache
 def make_examples() -> list[tuple[str, str]]:
-    """Google's example numbers: country and E.164. To load those of all countries takes longer than most tests."""
+    """Return Google's example numbers with their countries. Loading all countries takes longer than most tests."""
     found = []
     for country in COUNTRIES:
         for kind in PhoneNumberType.values():
@@ -90,13 +90,13 @@ def test_number_as_people_write_it_is_read(text: str, country: str, e164: str) -
         ("421+900123456", "SK"),
         ("+421900123456\x00", "SK"),
         ("+42190012345\u00b2", "SK"),
-        ("17841400000000000", "SK"),  # an id of Instagram's
+        ("17841400000000000", "SK"),  # an id of Instagram
         ("tel:tel:+421900123456", "SK"),
         ("9" * 400, "SK"),
         (f"{'+421900123456':321}", "SK"),  # too long to be read
     ],
 )
-def test_text_that_is_no_number_is_refused(text: str, country: str) -> None:
+def test_text_that_is_not_a_number_is_refused(text: str, country: str) -> None:
     assert parse_phone(text, country) is None
 
 
@@ -109,7 +109,7 @@ def test_both_spellings_of_a_line_share_a_key_and_name_each_other(one: str, othe
     assert {make_phone_key(each or "") for each in read} == {make_phone_key(one)}
 
 
-def test_landline_of_brazil_is_no_mobile_without_its_nine() -> None:
+def test_landline_of_brazil_is_not_taken_for_a_mobile_without_its_nine() -> None:
     landline, mobile = "+551132654321", "+5511932654321"
     assert make_phone_key(landline) != make_phone_key(mobile)
     assert list_phone_spellings(landline) == list_phone_spellings(mobile) == []
@@ -117,7 +117,7 @@ def test_landline_of_brazil_is_no_mobile_without_its_nine() -> None:
 
 @given(one=EXAMPLES, digits=st.lists(st.integers(0, 9), min_size=4, max_size=4), place=st.integers(1, 9))
 def test_only_two_spellings_of_a_line_share_a_key(one: tuple[str, str], digits: list[int], place: int) -> None:
-    """Any valid number, and another with a digit added, left out or changed."""
+    """This holds for any valid number, and for one with a digit added, removed or changed."""
     base = one[1][:-4] + "".join(map(str, digits))
     for digit in "019":
         for other in (
@@ -142,7 +142,7 @@ def test_no_two_examples_of_all_countries_share_a_key() -> None:
         assert other == e164 or other in list_phone_spellings(e164), (other, e164)
 
 
-def test_each_example_is_read_again_however_it_is_formatted() -> None:
+def test_each_example_is_read_in_every_format() -> None:
     for country, e164 in make_examples():
         number = phonenumbers.parse(e164)
         for form in (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL):
@@ -167,7 +167,7 @@ def test_invisible_marks_change_no_number(one: tuple[str, str], marks: list[tupl
     country=st.sampled_from(["", *COUNTRIES]),
 )
 @example(one=("GB", "+442079460958"), form=PhoneNumberFormat.INTERNATIONAL, edits=[(4, "0")], country="")
-def test_what_is_read_is_valid_and_read_as_itself(
+def test_result_is_valid_and_read_as_itself(
     one: tuple[str, str], form: int, edits: list[tuple[int, str]], country: str
 ) -> None:
     text = phonenumbers.format_number(phonenumbers.parse(one[1]), form)
@@ -197,6 +197,6 @@ def test_country_of_a_time_zone(time_zone: str, country: str) -> None:
     assert find_country(time_zone) == country
 
 
-def test_only_a_country_with_phone_numbers_is_one() -> None:
+def test_only_countries_with_phone_numbers_count() -> None:
     assert is_country("SK")
     assert not any(map(is_country, ("", "sk", "XX", "AQ", "001", "SVK")))

@@ -1,4 +1,4 @@
-"""PostgreSQL as both processes open it: what a URL may say reaches the server, and its refusals reach the operator."""
+"""PostgreSQL as both processes open it: the URL's parameters reach the server, and its refusals reach the operator."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ async def fetch(database: Database, query: str) -> object:
 
 
 def add_parameters(url: str, parameters: str) -> str:
-    return f"{url}&{parameters}"  # the tests' server is named by a parameter, too
+    return f"{url}&{parameters}"  # a parameter also names the tests' server
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
@@ -40,10 +40,10 @@ async def test_parameters_of_the_url_reach_driver_and_server(empty_postgres_url:
 
 
 @pytest.mark.parametrize(("parameters", "is_kept"), [("statement_cache_size=0", False), ("application_name=x", True)])
-async def test_no_statement_stays_prepared_where_the_url_says_so(
+async def test_no_statement_stays_prepared_if_the_url_says_so(
     empty_postgres_url: str, parameters: str, *, is_kept: bool
 ) -> None:
-    """PgBouncer in transaction mode gives the next transaction another connection of the server's."""
+    """PgBouncer in transaction mode may give each transaction another connection to the server."""
     async with open_database(add_parameters(empty_postgres_url, parameters), THINGS) as database:
         for count in (1, 2, 2):
             assert await fetch(database, f"SELECT {count}") == count
@@ -52,7 +52,7 @@ async def test_no_statement_stays_prepared_where_the_url_says_so(
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
 async def test_write_after_a_read_is_a_transaction(empty_postgres_url: str, *, is_cancelled: bool) -> None:
-    """Reads have none, on the same connections."""
+    """Reads use the same connections, without transactions."""
 
     def write_half(connection: Connection) -> None:
         connection.execute(text("INSERT INTO things VALUES (1)"))
@@ -71,7 +71,7 @@ async def test_write_after_a_read_is_a_transaction(empty_postgres_url: str, *, i
         assert await fetch(database, "SELECT count(*) FROM things") == 0
 
 
-async def test_database_that_confirms_before_it_has_written_is_refused(empty_postgres_url: str) -> None:
+async def test_database_that_confirms_before_it_writes_is_refused(empty_postgres_url: str) -> None:
     with pytest.raises(DatabaseError, match="has synchronous_commit off, so a crash"):
         async with open_database(add_parameters(empty_postgres_url, "synchronous_commit=off"), THINGS):
             pass
@@ -79,7 +79,7 @@ async def test_database_that_confirms_before_it_has_written_is_refused(empty_pos
 
 @pytest.fixture
 async def locked_url(postgres_url: str, postgres_server: Any) -> AsyncIterator[str]:  # noqa: ANN401 - no types
-    """Of a user whose password is asked for, and who may have no connection at all."""
+    """The URL of a user who needs a password, and who may open no connection at all."""
     rules = Path(postgres_server.pgdata) / "pg_hba.conf"
     before = rules.read_text(encoding="utf-8")
     async with open_connection(postgres_url) as server:
@@ -97,7 +97,7 @@ async def set_rules(server: asyncpg.Connection, path: Path, rules: str) -> None:
 
 @pytest.fixture
 def refused_urls(locked_url: str, postgres_url: str) -> dict[str, str]:
-    """By the reason that is told."""
+    """URLs that the server refuses, by the reported reason."""
     return {
         'password authentication failed for user "locked"': locked_url.format(password="s3cret"),
         'too many connections for role "locked"': locked_url.format(password="right"),
@@ -111,7 +111,7 @@ def refused_urls(locked_url: str, postgres_url: str) -> dict[str, str]:
     }
 
 
-async def test_reason_of_a_refusal_is_told_in_one_line_without_the_password(refused_urls: dict[str, str]) -> None:
+async def test_reason_of_a_refusal_is_reported_in_one_line_without_the_password(refused_urls: dict[str, str]) -> None:
     for reason, url in refused_urls.items():
         with pytest.raises(DatabaseError) as caught:
             async with open_database(url, THINGS):

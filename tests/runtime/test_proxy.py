@@ -51,7 +51,7 @@ def test_proxy_is_read_with_its_user(text: str, origin: str, user: str | None, p
         "http://[clerk:s3cret@proxy.corp:3128",
     ],
 )
-def test_what_is_no_proxy_is_refused_in_one_sentence_without_the_password(text: str) -> None:
+def test_invalid_proxy_is_refused_in_one_sentence_without_the_password(text: str) -> None:
     with pytest.raises(ProxyUrlError) as caught:
         parse_proxy_url(text)
     assert "s3cret" not in str(caught.value)
@@ -65,14 +65,14 @@ def test_any_text_is_a_proxy_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST.", "a.localhost", "::1"])
-def test_what_is_on_this_machine_goes_straight(host: str) -> None:
+def test_calls_of_this_machine_use_no_proxy(host: str) -> None:
     shown = f"[{host}]" if ":" in host else host
     assert make_options(PROXY, f"http://{shown}:8090/x", {"A": "b"}) == {"headers": {"A": "b"}}
     assert is_loopback(host)
 
 
-def test_password_goes_to_the_proxy_alone() -> None:
-    """To https it goes with the tunnel; else it is a header that the proxy takes off."""
+def test_password_goes_only_to_the_proxy() -> None:
+    """For https it is sent with the request for a tunnel; otherwise in a header that the proxy removes."""
     credentials = {"Proxy-Authorization": PROXY.authorization}
     tunnel = make_options(PROXY, "https://api.trifft.io/v1", {"A": "b"})
     assert tunnel == {"headers": {"A": "b"}, "proxy": "http://proxy.corp:3128", "proxy_headers": credentials}

@@ -1,4 +1,4 @@
-"""What is shown of other people's text, how much of it, and that it turns nothing around."""
+"""How text of other people is shown: its length, its characters, and that it cannot reorder the rest."""
 
 import unicodedata
 
@@ -15,7 +15,7 @@ FLAG = "🇸🇰"
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 BURNING = "❤\ufe0f\u200d🔥"
 PERSIAN = "می\u200cکنم"
-NEW_EMOJI = "\U0001fae9"  # of Unicode 16: newer than the interpreter's tables
+NEW_EMOJI = "\U0001fae9"  # of Unicode 16, which is newer than the interpreter's tables
 _PIECES = ["a", "1", " ", "\n", "\u2028", "א", "ש\u05b8", "ع", "٣", "\u0301", "\u200d", CODER, FAMILY, FLAG, ENGLAND]
 _CONTROLS = "\u2066\u2067\u2068\u2069\u202a\u202b\u202c\u202d\u202e\u200e\u200f\u061c"
 TEXTS = st.text(max_size=60) | st.lists(
@@ -28,7 +28,7 @@ def list_graphemes(text: str) -> list[str]:
 
 
 def count_open(text: str) -> int:
-    """How many isolates are open at its end. Fails where one is closed that was not opened."""
+    """Return how many isolates are open at its end. Fails if one is closed that was not opened."""
     depth = 0
     for char in text:
         depth += {"\u2068": 1, "\u2069": -1}.get(char, 0)
@@ -38,7 +38,7 @@ def count_open(text: str) -> int:
 
 
 @pytest.mark.parametrize("text", [CODER, FAMILY, FLAG, ENGLAND, BURNING, PERSIAN, NEW_EMOJI, "നന്\u200dമ", "e\u0301"])
-def test_what_is_joined_stays_joined(text: str) -> None:
+def test_joined_characters_stay_together(text: str) -> None:
     assert make_line(text) == text
     assert clean_line(isolate(text)).strip("\u2068\u2069") == text
 
@@ -60,7 +60,7 @@ def test_what_is_joined_stays_joined(text: str) -> None:
         ("\u200b", ""),
     ],
 )
-def test_hidden_characters_go(text: str, line: str) -> None:
+def test_hidden_characters_are_removed(text: str, line: str) -> None:
     assert make_line(text) == line
 
 
@@ -100,7 +100,7 @@ def test_cut_falls_between_characters(text: str, most: int, shown: str) -> None:
 
 
 @given(TEXTS, st.integers(1, 30))
-def test_no_cut_takes_a_character_apart(text: str, most: int) -> None:
+def test_cut_never_splits_a_character(text: str, most: int) -> None:
     line = make_line(text)
     shown = shorten(line, most)
     assert len(shown) <= most
@@ -110,7 +110,7 @@ def test_no_cut_takes_a_character_apart(text: str, most: int) -> None:
 
 
 @given(TEXTS)
-def test_line_is_one_and_stays_what_it_is(text: str) -> None:
+def test_result_is_one_line_and_stays_the_same(text: str) -> None:
     line = make_line(text)
     assert make_line(line) == line
     assert len(line.splitlines()) <= 1
@@ -119,7 +119,7 @@ def test_line_is_one_and_stays_what_it_is(text: str) -> None:
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=4), TEXTS)
-def test_isolates_are_balanced_whatever_stands_between_them(texts: list[str], odd: str) -> None:
+def test_isolates_are_balanced_around_any_text(texts: list[str], odd: str) -> None:
     line = clean_line(odd + " · ".join(isolate(text) for text in texts))
     assert count_open(line) == 0
     assert all(isolate(text) in line for text in texts)
@@ -136,7 +136,7 @@ def test_each_piece_of_a_folded_line_is_balanced(texts: list[str], width: int) -
     ]
 
 
-def test_marks_and_joiners_are_no_hidden_characters() -> None:
-    """Whatever joins or varies, in any script, of what this interpreter knows."""
+def test_marks_and_joiners_are_not_removed() -> None:
+    """This covers all joiners and marks, of any script, that this interpreter knows."""
     marks = "".join(chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in {"Mn", "Mc", "Me"})
     assert make_line(f"a{marks}\u200c\u200da") == f"a{marks}\u200c\u200da"

@@ -1,4 +1,4 @@
-"""A database with one small table, for what is the same whatever the tables are: it is migrated in no time."""
+"""A database with one small table, for tests in which the tables do not matter. Its migration takes no time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The adapter against the TRIFFT stand-in, and against servers that answer one fixed thing."""
+"""The adapter before TRIFFT's stand-in, and before servers that always give the same answer."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ from sandbox.trifft import (
 from sandbox.trifft.app import create_trifft_app
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering, make_answering_app
 
-# The budget has its own tests; the others may ask as often as they like.
+# The rate limiter has its own tests; in the others it allows any number of requests.
 MANY_REQUESTS = "[rate]\nrequests = 5000\n"
 LAST_DAY_OF_2126 = 4954607999
 
 
 @dataclass(frozen=True)
 class KeptTrifft:
-    """A stand-in that stays open for many tests: to open it takes longer than most of them."""
+    """A stand-in that stays open for many tests: opening it takes longer than most of them."""
 
     trifft: Trifft
     url: str
@@ -43,9 +43,9 @@ class KeptTrifft:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_machine() -> Iterator[None]:
-    """What failed late is not tried again; what failed on a busy machine is. `outbound` tests where the bound lies.
+    """Failures on a busy machine must not look too slow to be tried again. `outbound` tests the real bound.
 
-    Nothing depends on the pauses before that.
+    The pauses between two tries do not matter here.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("loyalty_service.outbound.retry.QUICK_S", 10.0)
@@ -103,7 +103,7 @@ async def kept_trifft() -> AsyncIterator[KeptTrifft]:
 
 @pytest.fixture
 def trifft_url(kept_trifft: KeptTrifft, acme: Project) -> Iterator[str]:
-    """Of the stand-in with this test's project."""
+    """The URL of the stand-in with this test's project."""
     kept_trifft.trifft.projects = {acme.project_id: acme}
     yield kept_trifft.url
     acme.faults.clear()
@@ -122,7 +122,8 @@ def make_merchant(trifft_url: str, acme: Project) -> MakeMerchant:
             profile=profile if "[rate]" in profile else MANY_REQUESTS + profile,
             award_reasons=(),
             generation="1",
-            create_time=datetime(2126, 11, 23, tzinfo=UTC),  # not here before the process: no past to be careful of
+            # Newer than the process, so the limiter need not consider earlier requests.
+            create_time=datetime(2126, 11, 23, tzinfo=UTC),
             update_time=datetime(2026, 11, 23, tzinfo=UTC),
         )
 
@@ -136,7 +137,7 @@ def merchant(make_merchant: MakeMerchant) -> Merchant:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def start_answering() -> AsyncIterator[StartAnswering]:
-    """Starts a server that answers every request alike; returns its URL."""
+    """Start a server that gives every request the same answer; return its URL."""
     servers: list[TestServer] = []
 
     async def start(answer: web.Response) -> str:

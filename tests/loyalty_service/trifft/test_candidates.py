@@ -1,4 +1,4 @@
-"""Which rows of a find are the member's: those that fit as we compare them; nobody only where all can be compared."""
+"""The rows of a find that are the member's own by our rules. There is no member only if all rows can be compared."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def find(*rows: object) -> list[str]:
     return [candidate.member_id for candidate in found]
 
 
-def test_only_rows_with_the_very_address_count() -> None:
+def test_only_rows_with_the_same_address_count() -> None:
     assert (find(ZOE), find(ZOE, JANA, JANA), find(ODD, JANA)) == ([], ["jana"], ["jana"])
 
 
-def test_nobody_is_not_said_where_a_row_cannot_be_compared() -> None:
+def test_incomparable_row_prevents_an_answer_of_no_member() -> None:
     for rows in ([ODD], [ZOE, ODD], ["no object", ZOE]):
         with pytest.raises(WireError):
             find(*rows)

@@ -1,4 +1,4 @@
-"""What is assumed of TRIFFT, compared with a shop's own traffic: each row of docs/assumptions.md by its id."""
+"""Each assumption about TRIFFT, by its id in docs/assumptions.md, is compared with a shop's own traffic."""
 
 import contextlib
 import re
@@ -77,11 +77,11 @@ def test_page_and_code_have_the_same_assumptions(provider: TrifftProvider, merch
     assert sorted(ROW.findall(table)) == sorted(read_contract(provider, merchant))
 
 
-async def test_nothing_is_seen_before_anything_was_asked(provider: TrifftProvider, merchant: Merchant) -> None:
+async def test_nothing_is_seen_before_the_first_request(provider: TrifftProvider, merchant: Merchant) -> None:
     assert list_ids(provider, merchant, NOT_SEEN) == set(read_contract(provider, merchant))
 
 
-async def test_answers_that_fit_confirm_what_they_are_about(
+async def test_answers_that_fit_confirm_their_assumptions(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "primary", "points": 5}]}
@@ -96,7 +96,7 @@ async def test_answers_that_fit_confirm_what_they_are_about(
 async def test_wrong_path_contradicts_its_operation_and_names_the_line(
     provider: TrifftProvider, make_merchant: MakeMerchant, operation: str
 ) -> None:
-    """A 404 may be about a member: one alone proves nothing there."""
+    """A 404 may also mean a missing member, so a single one proves nothing."""
     _, profile = OPERATIONS[operation]
     merchant = make_merchant(profile=profile)
     for _ in range(3):
@@ -107,10 +107,13 @@ async def test_wrong_path_contradicts_its_operation_and_names_the_line(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_unreadable_answer_contradicts_its_operation_until_three_in_a_row_only_if_it_never_fitted(
+async def test_first_or_third_unreadable_answer_contradicts_its_operation(
     provider: TrifftProvider, merchant: Merchant, acme: Project, operation: str
 ) -> None:
-    """One page of some proxy's is no news of TRIFFT's. The next answer that fits confirms it again."""
+    """After an answer that fits, a single page of a proxy's says nothing about TRIFFT.
+
+    The next answer that fits confirms.
+    """
     html = Fault(kind="html", operation=OPERATIONS[operation][0])  # type: ignore[arg-type]
     acme.faults.set(html)
     await call(provider, merchant, operation)
@@ -127,7 +130,7 @@ async def test_unreadable_answer_contradicts_its_operation_until_three_in_a_row_
     assert "found a body that is not of a JSON type" in read_contract(provider, merchant)[operation].problem
 
 
-async def test_member_who_is_gone_contradicts_no_path(provider: TrifftProvider, merchant: Merchant) -> None:
+async def test_missing_member_does_not_contradict_the_path(provider: TrifftProvider, merchant: Merchant) -> None:
     await fetch(provider, merchant, BY_ID)
     for _ in range(4):
         with contextlib.suppress(LoyaltyError):
@@ -135,7 +138,7 @@ async def test_member_who_is_gone_contradicts_no_path(provider: TrifftProvider, 
     assert read_contract(provider, merchant)["get_member"].state is CONFIRMED
 
 
-async def test_booking_that_is_refused_for_its_balance_contradicts_nothing(
+async def test_refusal_because_of_the_balance_contradicts_nothing(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.wallet = False
@@ -144,7 +147,7 @@ async def test_booking_that_is_refused_for_its_balance_contradicts_nothing(
     assert list_ids(provider, merchant, CONTRADICTED) == set()
 
 
-async def test_refusal_shows_the_shape_of_errors_and_that_a_role_is_named(
+async def test_refusal_confirms_the_shape_of_errors_and_the_named_role(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(token=acme.get_token("read"))
@@ -152,7 +155,7 @@ async def test_refusal_shows_the_shape_of_errors_and_that_a_role_is_named(
     assert list_ids(provider, merchant, CONFIRMED) == {"error", "role"}
 
 
-async def test_other_shape_of_errors_contradicts_it(
+async def test_another_shape_of_errors_contradicts_the_assumption(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(token=acme.get_token("read"), profile='[error]\nmessage = "error.text"')
@@ -170,7 +173,7 @@ async def test_other_shape_of_errors_contradicts_it(
     ],
     ids=["no JSON", "a proxy's"],
 )
-async def test_refusal_that_is_not_of_trifft_says_nothing_of_errors(
+async def test_refusal_by_another_server_says_nothing_about_errors(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, answer: web.Response
 ) -> None:
     merchant = make_merchant(await start_answering(answer))
@@ -178,7 +181,7 @@ async def test_refusal_that_is_not_of_trifft_says_nothing_of_errors(
     assert {read_contract(provider, merchant)[name].state for name in ("error", "role")} == {NOT_SEEN}
 
 
-async def test_receipt_of_other_points_contradicts_the_scale_until_one_fits(
+async def test_receipt_with_other_points_contradicts_the_scale_until_one_fits(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.receipt_overrides = {"points": 1}
@@ -198,14 +201,14 @@ async def test_receipt_of_other_points_contradicts_the_scale_until_one_fits(
         (make_proof(LOOPBACK, is_current=True), NOT_SEEN),
     ],
 )
-def test_scale_is_confirmed_by_a_proof_that_holds(
+def test_valid_proof_confirms_the_scale(
     provider: TrifftProvider, merchant: Merchant, proof: Verification, state: ContractState
 ) -> None:
     proven = msgspec.structs.replace(merchant, verification=proof)
     assert read_contract(provider, proven)["scale"].state is state
 
 
-async def test_detail_that_cannot_be_read_contradicts_the_details_alone(
+async def test_unreadable_detail_contradicts_only_the_details(
     provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
 ) -> None:
     acme.settings.rate_limit = False

@@ -1,4 +1,4 @@
-"""Points put on a wallet: once, and the truth about whether."""
+"""Points are put on a wallet once, and the outcome is never claimed wrongly."""
 
 import asyncio
 import socket
@@ -44,7 +44,7 @@ async def test_credit_is_booked_with_its_note_and_reference(
 async def test_credit_in_another_scale_adds_the_same_points(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, jana: Member
 ) -> None:
-    """100 points travel as 10000, and the balance comes back as 134075."""
+    """100 points are sent as 10000, and the balance comes back as 134075."""
     acme.state.settings = Settings(wrapped=True, point_scale=100)
     jana.points = Decimal("1240.75")
     receipt = await provider.credit(make_merchant(profile=BLOOM_PROFILE), CREDIT, timeout_s=30)
@@ -73,7 +73,9 @@ async def test_reference_is_the_idempotency_key_where_the_profile_names_a_header
     assert keys == [None, CREDIT.reference]
 
 
-async def test_delayed_credit_is_said_to_be_delayed(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
+async def test_delayed_credit_is_reported_as_delayed(
+    provider: TrifftProvider, merchant: Merchant, jana: Member
+) -> None:
     jana.delayed_credits = True
     receipt = await provider.credit(merchant, CREDIT, timeout_s=30)
     assert receipt.delayed
@@ -104,7 +106,7 @@ async def test_status_tells_whether_it_was_booked(
 
 
 @pytest.mark.parametrize("status", [204, 301, 307, 409, 418, 422])
-async def test_status_that_tells_nothing_leaves_it_unknown(
+async def test_ambiguous_status_leaves_the_credit_unknown(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, status: int
 ) -> None:
     location = {"Location": make_merchant().provider_url}
@@ -113,7 +115,7 @@ async def test_status_that_tells_nothing_leaves_it_unknown(
         await provider.credit(make_merchant(url), CREDIT, timeout_s=30)
 
 
-async def test_success_that_says_it_failed_leaves_it_unknown(
+async def test_success_with_a_failure_inside_leaves_the_credit_unknown(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     url = await start_answering(web.json_response({"success": False, "id": "movement", "balance": 1340}))
@@ -122,7 +124,7 @@ async def test_success_that_says_it_failed_leaves_it_unknown(
 
 
 @pytest.mark.parametrize("told", [{"points": 5}, {"points": "100.5"}, {"points": 0}], ids=str)
-async def test_receipt_that_names_other_points_is_no_receipt(
+async def test_receipt_with_other_points_is_refused(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, told: dict[str, object]
 ) -> None:
     url = await start_answering(web.json_response({"id": "movement", "balance": 1340, **told}))
@@ -131,7 +133,7 @@ async def test_receipt_that_names_other_points_is_no_receipt(
 
 
 @pytest.mark.parametrize("told", [{}, {"points": None}, {"points": "100.0"}, {"points": -100}], ids=str)
-async def test_receipt_that_names_the_same_points_or_none_is_one(
+async def test_receipt_with_the_same_points_or_none_is_accepted(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, told: dict[str, object]
 ) -> None:
     url = await start_answering(web.json_response({"id": "movement", "balance": 1340, **told}))
@@ -156,7 +158,7 @@ async def test_receipt_that_names_the_same_points_or_none_is_one(
     ],
     ids=lambda fault: f"{fault.kind}-{fault.after_commit}",
 )
-async def test_answer_that_does_not_come_or_cannot_be_read_leaves_it_unknown_and_sent_once(
+async def test_missing_or_unreadable_answer_leaves_the_credit_unknown_and_sent_once(
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)
@@ -170,11 +172,11 @@ async def test_answer_that_does_not_come_or_cannot_be_read_leaves_it_unknown_and
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://trifft.invalid", "https://127.0.0.1:{port}"])
-async def test_credit_that_never_left_is_not_in_doubt(
+async def test_credit_that_was_not_sent_is_not_in_doubt(
     provider: TrifftProvider, make_merchant: MakeMerchant, url: str
 ) -> None:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # not listening: refused
+        unused.bind(("127.0.0.1", 0))  # it does not listen, so connections are refused
         merchant = make_merchant(url.format(port=unused.getsockname()[1]))
         with pytest.raises(ProviderUnavailableError):
             await provider.credit(merchant, CREDIT, timeout_s=30)
@@ -183,7 +185,7 @@ async def test_credit_that_never_left_is_not_in_doubt(
 async def test_failed_tls_handshake_is_not_in_doubt(
     provider: TrifftProvider, make_merchant: MakeMerchant, trifft_url: str, acme: Project
 ) -> None:
-    """The stand-in speaks no TLS."""
+    """The stand-in has no TLS."""
     merchant = make_merchant(trifft_url.replace("http://", "https://"))
     with pytest.raises(ProviderUnavailableError):
         await provider.credit(merchant, CREDIT, timeout_s=30)
@@ -193,7 +195,7 @@ async def test_failed_tls_handshake_is_not_in_doubt(
 async def test_connection_that_is_never_accepted_is_not_in_doubt(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
-    """A listener whose queue is full: the handshake of TCP does not end before the deadline."""
+    """The listener's queue is full, so the TCP handshake does not end before the deadline."""
     with socket.socket() as full, socket.socket() as filler:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -203,7 +205,7 @@ async def test_connection_that_is_never_accepted_is_not_in_doubt(
             await provider.credit(merchant, CREDIT, timeout_s=0.2)
 
 
-async def test_credit_to_a_path_of_its_own_making_is_not_sent(
+async def test_credit_with_a_member_id_that_changes_the_path_is_not_sent(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
     for member_id in (".", "..", ""):
@@ -213,7 +215,7 @@ async def test_credit_to_a_path_of_its_own_making_is_not_sent(
     assert acme.count_requests() == 0
 
 
-async def test_profile_that_an_older_release_let_in_refuses_before_sending(
+async def test_invalid_profile_from_an_older_release_sends_nothing(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     with pytest.raises(ProviderRefusedError):
@@ -221,8 +223,8 @@ async def test_profile_that_an_older_release_let_in_refuses_before_sending(
     assert acme.count_requests() == 0
 
 
-async def test_credit_travels_on_a_connection_of_its_own(provider: TrifftProvider, make_merchant: MakeMerchant) -> None:
-    """A pooled one that the provider has just dropped would leave a credit in doubt for nothing."""
+async def test_credit_is_sent_on_its_own_connection(provider: TrifftProvider, make_merchant: MakeMerchant) -> None:
+    """A pooled connection that the provider has just closed would needlessly leave a credit in doubt."""
     ports: list[int] = []
 
     async def handle(request: web.Request) -> web.Response:

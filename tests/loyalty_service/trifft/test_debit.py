@@ -1,4 +1,4 @@
-"""Points taken back: as a credit, with the sign turned."""
+"""Points are taken back like a credit with the opposite sign."""
 
 from decimal import Decimal
 
@@ -26,16 +26,16 @@ async def test_debit_takes_the_points_with_its_note_and_reference(
     assert str(receipt.balance.balance) == "1140"
 
 
-async def test_shop_that_writes_its_scale_for_credits_only_has_it_for_debits(
+async def test_scale_of_credits_also_applies_to_debits(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, jana: Member
 ) -> None:
-    """100 points travel as 10000 both ways."""
+    """100 points are sent as 10000 in both directions."""
     acme.state.settings = Settings(point_scale=100)
     await provider.debit(make_merchant(profile=BLOOM_PROFILE), DEBIT, timeout_s=30)
     assert jana.points == 1140
 
 
-async def test_debit_that_the_balance_does_not_cover_is_refused_for_good(
+async def test_debit_beyond_the_balance_is_permanently_refused(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.points = Decimal(99)
@@ -53,6 +53,6 @@ async def test_debit_whose_answer_is_lost_is_in_doubt_and_sent_once(
     assert acme.count_requests("debit") == 1
 
 
-async def test_debit_that_never_left_is_not_in_doubt(provider: TrifftProvider, make_merchant: MakeMerchant) -> None:
+async def test_debit_that_was_not_sent_is_not_in_doubt(provider: TrifftProvider, make_merchant: MakeMerchant) -> None:
     with pytest.raises(ProviderUnavailableError):
         await provider.debit(make_merchant("http://trifft.invalid"), DEBIT, timeout_s=30)

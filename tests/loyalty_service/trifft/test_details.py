@@ -1,4 +1,4 @@
-"""The optional lines of a member: what each reads. An odd value costs its line only."""
+"""The optional lines of a member, and what each reads. An odd value hides only its own line."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ END_OF_YEAR = datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC)
 
 
 def read(row: dict[str, Any], profile: str = "") -> tuple[dict[str, Any], dict[str, int]]:
-    """The member's details, and how often each line could not be read."""
+    """Read the member's details, and how often each line could not be read."""
     reader = FieldReader()
     found = read_details(row, parse_profile(profile).member, NOON, ZONE, reader)
     return {name: value for name, value in found.items() if value != NOTHING[name]}, dict(reader.unreadable)
@@ -90,12 +90,12 @@ UNREADABLE: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("field", "value", "expected"), READ)
-def test_value_that_means_one_thing_is_read(field: str, value: object, expected: dict[str, Any]) -> None:
+def test_unambiguous_value_is_read(field: str, value: object, expected: dict[str, Any]) -> None:
     assert read({field: value}) == (expected, {})
 
 
 @pytest.mark.parametrize(("field", "value", "line"), UNREADABLE)
-def test_value_that_cannot_be_read_is_absent_and_counted(field: str, value: object, line: str) -> None:
+def test_unreadable_value_is_absent_and_counted(field: str, value: object, line: str) -> None:
     assert read({field: value}) == ({}, {f"member.{line}": 1})
 
 
@@ -116,7 +116,7 @@ def test_points_are_in_the_scale_of_the_balance() -> None:
 
 
 @given(st.lists(st.none() | st.integers(0, 10**6)))
-def test_newest_movements_come_first_in_whatever_order_they_are_listed(ages_s: list[int | None]) -> None:
+def test_newest_movements_come_first_from_any_order(ages_s: list[int | None]) -> None:
     times = [None if age is None else (NOON - timedelta(seconds=age)).isoformat() for age in ages_s]
     found, unreadable = read({"movements": [{"change": 1, "created_at": one} for one in times]})
     ages = sorted(age for age in ages_s if age is not None) + [None] * ages_s.count(None)
@@ -125,7 +125,7 @@ def test_newest_movements_come_first_in_whatever_order_they_are_listed(ages_s: l
     assert unreadable == {}
 
 
-def test_movement_keeps_what_can_be_read_of_it() -> None:
+def test_movement_keeps_its_readable_parts() -> None:
     rows = [{"change": 5, "created_at": "soon", "note": ["x"]}, {"change": "many"}, {"change": 7, "created_at": None}]
     found, unreadable = read({"movements": rows})
     assert [(one.change, one.create_time, one.note) for one in found["recent_movements"]] == [
@@ -139,7 +139,7 @@ def test_movement_keeps_what_can_be_read_of_it() -> None:
     st.dates(min_value=datetime(1, 1, 1, tzinfo=UTC).date()),
     st.sampled_from(["", "T00:00:00Z", " 00:00", "T00:00:00.000+01:00"]),
 )
-def test_birthday_is_its_day_and_month_whatever_the_year(day: Any, time: str) -> None:  # noqa: ANN401 - a date
+def test_birthday_is_day_and_month_of_any_year(day: Any, time: str) -> None:  # noqa: ANN401 - a date
     expected = Birthday(month=day.month, day=day.day)
     assert parse_birthday(f"{day.isoformat()}{time}") == expected
     assert parse_birthday(f" --{day:%m-%d}") == parse_birthday(f"{day:%m-%d}") == expected
@@ -152,12 +152,12 @@ def test_birthday_is_its_day_and_month_whatever_the_year(day: Any, time: str) ->
         *("1990-03-11T23:00:00Z", "1990-03-12T07:30:00", "1990-03-12x", 0, 637200000, 12.3, True, [3, 12], {}),
     ],
 )
-def test_birthday_whose_day_is_not_sure_is_none(value: object) -> None:
-    """A midnight elsewhere is the evening before; 3/12 may be in March or December."""
+def test_ambiguous_birthday_is_refused(value: object) -> None:
+    """Midnight may be the evening before elsewhere, and 3/12 may be in March or December."""
     with pytest.raises(WireError):
         parse_birthday(value)
 
 
-def test_birthday_on_a_leap_day_in_a_year_without_one_is_read() -> None:
-    """Where the year is not known, systems write 1900 or 0001."""
+def test_leap_day_in_a_year_without_one_is_read() -> None:
+    """For an unknown year, systems write 1900 or 0001."""
     assert parse_birthday("1900-02-29") == Birthday(month=2, day=29)

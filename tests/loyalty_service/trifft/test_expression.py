@@ -1,4 +1,4 @@
-"""Paths, and lists, objects and choices of them, are read without JMESPath, and must find what it finds."""
+"""Paths, and lists, objects and choices of them, are read without JMESPath, with the same results."""
 
 import jmespath
 import pytest

@@ -1,4 +1,4 @@
-"""A member and their coupons, read from the stand-in."""
+"""A member and their coupons, read from TRIFFT's stand-in."""
 
 import time
 from datetime import UTC, datetime
@@ -69,7 +69,9 @@ async def test_member_comes_with_everything_that_the_widget_shows(
     assert coupon.expire_time is not None
 
 
-async def test_member_with_nothing_is_a_member(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+async def test_member_without_optional_data_is_a_member(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
     add(acme, email="empty@example.com")
     snapshot = await fetch(provider, merchant, parse_identity("email", "empty@example.com"))
     member = snapshot.member
@@ -90,17 +92,20 @@ async def test_member_is_found_by_each_identity(
 
 
 @pytest.mark.parametrize("settings", [Settings(), Settings(wrapped=True, time_format="iso", point_scale=100)])
-async def test_both_spellings_say_the_same(
+async def test_both_forms_of_answers_give_the_same_member(
     provider: TrifftProvider, merchant: Merchant, acme: Project, settings: Settings
 ) -> None:
-    """Bare or wrapped, UNIX or ISO-8601: data of the project, not of the profile. Its member's points have no scale."""
+    """Answers are bare or wrapped, with UNIX or ISO-8601 times.
+
+    The profile does not say which; points here have no scale.
+    """
     before = await fetch(provider, merchant)
     acme.state.settings = settings
     after = await fetch(provider, merchant)
     assert (after.member, after.coupons) == (before.member, before.coupons)
 
 
-async def test_override_names_the_slugs_of_a_project(
+async def test_profile_can_name_a_project_s_slugs(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     acme.state.settings = Settings(first_name_slug="meno", last_name_slug="priezvisko")
@@ -135,7 +140,7 @@ async def test_blocked_member_is_shown_as_blocked(provider: TrifftProvider, merc
 
 
 @pytest.mark.parametrize("kind", ["email", "member_id"])
-async def test_anonymised_member_is_not_there(
+async def test_anonymised_member_is_not_found_by_any_identity(
     provider: TrifftProvider, merchant: Merchant, jana: Member, kind: str
 ) -> None:
     jana.status = "anonymised"
@@ -144,10 +149,10 @@ async def test_anonymised_member_is_not_there(
         await fetch(provider, merchant, identity)
 
 
-async def test_anonymised_twin_is_passed_over(
+async def test_anonymised_member_with_the_same_address_is_skipped(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, jana: Member
 ) -> None:
-    """Where an anonymised member keeps its support ID on the wire, the real one with the same is meant."""
+    """If an anonymised member keeps an identity on the wire, the real member with the same one is found."""
     add(acme, status="blocked", email=jana.email)
     profile = "[member]\nblocked_states = []\nanonymised_states = ['blocked']"
     assert (await fetch(provider, make_merchant(profile=profile))).member.member_id == jana.id
@@ -156,7 +161,7 @@ async def test_anonymised_twin_is_passed_over(
 async def test_two_members_on_one_email_are_ambiguous(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
-    """They are told apart by their support IDs, cleaned as the panel shows them."""
+    """Support IDs distinguish them, cleaned as the panel shows them."""
     add(acme, id="zoe", email="JANA@example.com", support_id="ZO\u200b 17 ")
     add(acme, id="dalibor", email="jana@EXAMPLE.com", support_id=None)
     with pytest.raises(MemberAmbiguousError) as caught:
@@ -166,14 +171,14 @@ async def test_two_members_on_one_email_are_ambiguous(
 
 
 @pytest.mark.parametrize("kind", ["email", "phone", "support_id", "member_id"])
-async def test_nobody_is_not_found(provider: TrifftProvider, merchant: Merchant, kind: str) -> None:
+async def test_unknown_identity_is_not_found(provider: TrifftProvider, merchant: Merchant, kind: str) -> None:
     value = {"email": "nobody@example.com", "phone": "+421911111111"}.get(kind, "nobody")
     with pytest.raises(MemberNotFoundError):
         await fetch(provider, merchant, parse_identity(kind, value))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("member_id", [".", "..", "a/b?c=d#e", "../../v1/member", "%2e%2e", "ž"])
-async def test_member_id_cannot_leave_its_place_in_the_path(
+async def test_member_id_cannot_change_the_rest_of_the_path(
     provider: TrifftProvider, merchant: Merchant, acme: Project, member_id: str
 ) -> None:
     with pytest.raises(MemberNotFoundError):
@@ -184,7 +189,7 @@ async def test_member_id_cannot_leave_its_place_in_the_path(
 @pytest.mark.parametrize(
     "email", ["a+b@example.com", "o'neill@example.com", "jürgen@bücher.example", "a&email=b@x.example"]
 )
-async def test_email_reaches_the_provider_as_it_is(
+async def test_email_reaches_the_provider_unchanged(
     provider: TrifftProvider, merchant: Merchant, acme: Project, email: str
 ) -> None:
     member = add(acme, email=email)
@@ -194,10 +199,10 @@ async def test_email_reaches_the_provider_as_it_is(
 @pytest.mark.parametrize(
     ("kind", "value"), [("email", "jana@example.com"), ("phone", "+421900000000"), ("support_id", "JN-4821")]
 )
-async def test_looser_match_of_the_provider_is_no_match(
+async def test_inexact_match_of_the_provider_is_not_accepted(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, kind: str, value: str
 ) -> None:
-    """The provider's word alone is not enough: another customer's data would be shown."""
+    """A match by the provider's rules alone could show another customer's data."""
     other = {"id": "other", "email": "jana@example.com.example", "phone": "+421900000001", "support_id": "JN-48211"}
     merchant = make_merchant(await start_answering(web.json_response([other])))
     with pytest.raises(MemberNotFoundError):
@@ -227,12 +232,12 @@ async def test_coupons_are_usable_ones_soonest_to_expire_first(
         UserCoupon(id="redeemed", coupon=template, valid_until=later, state="redeemed"),
         UserCoupon(id="expired", coupon=template, valid_until=later - 2 * 86_400, state="expired"),
     ]
-    for profile in ("", "[list_coupons]\nquery = {}"):  # with and without the provider's own filter
+    for profile in ("", "[list_coupons]\nquery = {}"):  # with the provider's own filter, and without it
         snapshot = await fetch(provider, make_merchant(profile=profile))
         assert [coupon.coupon_id for coupon in snapshot.coupons or ()] == ["soon", "late", "endless"]
 
 
-async def test_remembered_member_who_moved_lends_no_coupons(
+async def test_coupons_of_a_wrongly_remembered_member_are_not_shown(
     provider: TrifftProvider, merchant: Merchant, acme: Project, jana: Member
 ) -> None:
     other = add(acme, email="other@example.com", coupons=[UserCoupon(id="others", coupon=Coupon(name="Tea"))])

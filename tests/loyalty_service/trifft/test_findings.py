@@ -1,4 +1,4 @@
-"""What TRIFFT's answers have shown: by line of the profile, by operation, and the statuses that nobody knows."""
+"""What TRIFFT's answers have shown: by line of the profile, by operation, and unknown statuses."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ BY_EMAIL = Identity(kind="email", value="jana@example.com")
 BY_PHONE = Identity(kind="phone", value="+421900000000")
 BY_SUPPORT_ID = Identity(kind="support_id", value="JN-4821")
 BY_ID = Identity(kind="member_id", value="jana")
-# The fewest answers that say anything.
+# The minimum of answers for a verdict.
 MANY = 20
 
 
@@ -34,7 +34,7 @@ def _without_rate(acme: Project) -> None:
 
 
 async def read(provider: TrifftProvider, merchant: Merchant, *identities: Identity, times: int = 1) -> None:
-    """Whether a member can be read does not matter."""
+    """Read members; failures are ignored."""
     for identity in identities * times:
         with contextlib.suppress(LoyaltyError):
             await fetch(provider, merchant, identity)
@@ -53,7 +53,7 @@ def list_wrong(provider: TrifftProvider, merchant: Merchant) -> dict[str, LineVe
     return {line.profile_line: line.verdict for line in lines if line.verdict is not LineVerdict.OK}
 
 
-async def test_each_line_that_shows_something_of_a_member_is_counted(
+async def test_each_line_of_a_shown_field_is_counted(
     provider: TrifftProvider, make_merchant: MakeMerchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "primary", "points": 5}]}
@@ -74,10 +74,10 @@ async def test_each_line_that_shows_something_of_a_member_is_counted(
     assert (counted["member.email"].read_count, counted["member.full_name"].read_count) == (2, 8)
 
 
-async def test_what_a_shop_does_not_use_is_not_wrong(
+async def test_lines_that_a_shop_does_not_use_are_not_wrong(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
-    """Neither tiers nor locations nor segments nor details; coupons without an end, a value or a code."""
+    """The shop has no tiers, locations, segments or details. Its coupons have no end, value or code."""
     jana.tier, jana.favorite_venue, jana.segments = None, None, []
     jana.left_out = ["expiring_points", "pending_points", "points_to_next_tier", "birthday", "movements"]
     for coupon in jana.coupons:
@@ -118,7 +118,7 @@ async def test_line_that_agents_need_is_empty_if_it_finds_nothing_for_most(
     await read(provider, merchant, BY_EMAIL, times=10)
     assert list_wrong(provider, merchant) == {}
     await read(provider, merchant, BY_EMAIL)
-    assert list_wrong(provider, merchant) == {"member.full_name": LineVerdict.EMPTY}, "the other found something"
+    assert list_wrong(provider, merchant) == {"member.full_name": LineVerdict.EMPTY}, "the other line found something"
 
 
 async def test_coupons_without_names_are_empty(provider: TrifftProvider, merchant: Merchant, jana: Member) -> None:
@@ -127,16 +127,16 @@ async def test_coupons_without_names_are_empty(provider: TrifftProvider, merchan
     assert list_wrong(provider, merchant) == {"coupon.display_name": LineVerdict.EMPTY}
 
 
-async def test_line_by_which_a_search_finds_nobody_is_empty(
+async def test_line_that_finds_no_address_in_search_results_is_empty(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
-    """TRIFFT finds her; in what it answers nobody has an address."""
+    """TRIFFT finds the member, but the line reads no address from its answer."""
     merchant = make_merchant(profile='[member]\nemail = "mail"')
     await read(provider, merchant, BY_EMAIL, times=MANY)
     assert list_wrong(provider, merchant) == {"member.email": LineVerdict.EMPTY}
 
 
-async def test_stranger_whom_a_search_finds_is_no_empty_line(
+async def test_search_that_finds_a_look_alike_does_not_make_the_line_empty(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     """TRIFFT's search ignores accents."""
@@ -145,7 +145,7 @@ async def test_stranger_whom_a_search_finds_is_no_empty_line(
     assert list_wrong(provider, merchant) == {}
 
 
-async def test_wallets_of_which_none_is_chosen_are_named_by_the_line_that_chooses(
+async def test_wallets_without_a_choice_are_reported_for_the_line_that_chooses(
     provider: TrifftProvider, merchant: Merchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "one", "points": 5}, {"id": "two", "points": 7}]}
@@ -153,7 +153,7 @@ async def test_wallets_of_which_none_is_chosen_are_named_by_the_line_that_choose
     assert list_wrong(provider, merchant) == {"wallet.chosen": LineVerdict.EMPTY}
 
 
-async def test_wallet_that_nobody_has_leaves_its_points_empty(
+async def test_chosen_wallet_that_no_member_has_leaves_its_points_empty(
     provider: TrifftProvider, make_merchant: MakeMerchant, jana: Member
 ) -> None:
     jana.overrides = {"wallets": [{"id": "one", "points": 5}, {"id": "two", "points": 7}]}
@@ -163,7 +163,7 @@ async def test_wallet_that_nobody_has_leaves_its_points_empty(
 
 
 @pytest.mark.parametrize(("odd", "is_wrong"), [(1, False), (2, False), (3, True)])
-async def test_odd_members_make_no_line_wrong_and_a_tenth_of_all_does(
+async def test_line_is_wrong_if_more_than_a_tenth_of_the_members_are_odd(
     provider: TrifftProvider, merchant: Merchant, jana: Member, odd: int, *, is_wrong: bool
 ) -> None:
     await read(provider, merchant, BY_EMAIL, times=MANY - odd)
@@ -174,7 +174,7 @@ async def test_odd_members_make_no_line_wrong_and_a_tenth_of_all_does(
     assert (finding.read_count, finding.unreadable_count, finding.is_needed) == (MANY, odd, False)
 
 
-async def test_line_that_says_that_there_is_nothing_is_right(
+async def test_line_that_declares_an_absent_field_is_right(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
     merchant = make_merchant(profile='[member]\njoin_time = "`null`"\nsupport_id = "`null`"')
@@ -182,7 +182,7 @@ async def test_line_that_says_that_there_is_nothing_is_right(
     assert list_wrong(provider, merchant) == {}
 
 
-async def test_counts_tell_of_the_last_answers(
+async def test_counts_cover_only_the_last_answers(
     provider: TrifftProvider, merchant: Merchant, jana: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loyalty_service.trifft.observations.lines.LATELY", 40)
@@ -195,8 +195,8 @@ async def test_counts_tell_of_the_last_answers(
     assert find_line(provider, merchant, "member.full_name").read_count < 40
 
 
-async def test_other_profile_counts_anew(provider: TrifftProvider, merchant: Merchant) -> None:
-    """As does another URL or token: each has a new generation."""
+async def test_another_profile_restarts_the_counts(provider: TrifftProvider, merchant: Merchant) -> None:
+    """So does another URL or token: each has a new generation."""
     await read(provider, merchant, BY_EMAIL)
     changed = msgspec.structs.replace(merchant, generation="2")
     assert provider.get_findings(changed).line_findings == ()
@@ -214,7 +214,7 @@ async def test_least_recent_of_too_many_shops_is_forgotten(
     assert counted == [True, True, False]
 
 
-async def test_operations_tell_what_the_token_may_do(
+async def test_operations_show_what_the_token_may_do(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(token=acme.get_token("read"))
@@ -227,7 +227,7 @@ async def test_operations_tell_what_the_token_may_do(
     assert debit == OperationFinding(operation="debit")
 
 
-async def test_operation_that_is_accepted_again_lacks_nothing(
+async def test_operation_that_is_accepted_again_has_no_finding(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
     acme.faults.set(Fault(kind="status", status=401, operation="find"))
@@ -252,7 +252,9 @@ async def test_failures_of_an_operation_are_counted_until_it_answers(
     assert find_operation(provider, merchant, "find_member").fail_count == 0
 
 
-async def test_operation_that_hangs_has_failed(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+async def test_operation_that_hangs_counts_as_failed(
+    provider: TrifftProvider, merchant: Merchant, acme: Project
+) -> None:
     acme.faults.set(Fault(kind="hang", operation="coupons"))
     reading = asyncio.create_task(fetch(provider, merchant, BY_EMAIL))
     await wait_until(lambda: acme.count_requests("coupons"))
@@ -262,7 +264,7 @@ async def test_operation_that_hangs_has_failed(provider: TrifftProvider, merchan
     assert find_operation(provider, merchant, "list_coupons").fail_count == 1
 
 
-async def test_list_of_movements_that_a_shop_does_not_have_is_no_operation(
+async def test_missing_list_of_movements_does_not_count_as_an_operation(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
     merchant = make_merchant(profile='[list_movements]\npath = ""')
@@ -282,10 +284,10 @@ async def test_unknown_statuses_are_counted_by_their_words(
     )
 
 
-async def test_text_that_is_no_status_is_counted_without_its_words(
+async def test_text_that_is_not_a_status_is_counted_without_its_words(
     provider: TrifftProvider, merchant: Merchant, jana: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wrong line may find a person's data."""
+    """A wrong line may read a person's data."""
     monkeypatch.setattr("loyalty_service.trifft.observations.statuses.MAX_WORDS", 2)
     for status in ("jana@example.com", "+421900000000", "x" * 41, "one", "two", "two"):
         jana.overrides = {"status": status}

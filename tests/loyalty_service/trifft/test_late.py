@@ -1,4 +1,4 @@
-"""A process that was frozen, or a machine that slept: what was to be sent by then is not sent any more."""
+"""After a process was frozen or a machine slept, requests that are too late are not sent any more."""
 
 import select
 import socket
@@ -17,7 +17,7 @@ _START = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class FrozenClock:
-    """Once somebody has connected to `listener`, `monotonic_s` and `wall_s` have passed at once."""
+    """Lets `monotonic_s` and `wall_s` pass at once when a connection to `listener` exists."""
 
     def __init__(self, listener: socket.socket, *, monotonic_s: float = 0, wall_s: float = 0) -> None:
         self._listener = listener
@@ -36,14 +36,14 @@ class FrozenClock:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Nobody accepts here: connections stand, and nothing answers."""
+    """A listener that accepts no connection: clients connect, and get no answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener
 
 
 @pytest.mark.parametrize("passed", [{"monotonic_s": 10.0}, {"wall_s": 10.0}], ids=["monotonic", "wall"])
 @pytest.mark.parametrize("kind", ["credit", "debit"])
-async def test_booking_whose_time_is_over_when_its_connection_stands_is_not_sent_and_not_in_doubt(
+async def test_booking_that_is_too_late_once_connected_is_not_sent_and_not_in_doubt(
     make_merchant: MakeMerchant, listener: socket.socket, passed: dict[str, float], kind: str
 ) -> None:
     merchant = make_merchant(f"http://127.0.0.1:{listener.getsockname()[1]}")

@@ -1,4 +1,4 @@
-"""What was booked on a wallet, as the provider lists it."""
+"""The bookings of a wallet, as the provider lists them."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ def hours_ago(hours: float) -> datetime:
 
 
 @pytest.mark.parametrize("time_format", ["unix", "iso"])
-async def test_movements_are_what_was_booked_in_points_with_our_reference(
+async def test_movements_are_the_bookings_in_points_with_our_reference(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, time_format: Literal["unix", "iso"]
 ) -> None:
     acme.state.settings = Settings(wrapped=True, point_scale=100, time_format=time_format)
@@ -49,9 +49,7 @@ async def test_movements_are_what_was_booked_in_points_with_our_reference(
     assert abs(first.create_time - datetime.now(UTC)) < timedelta(minutes=5)
 
 
-async def test_movements_from_before_are_not_asked_for(
-    provider: TrifftProvider, merchant: Merchant, acme: Project
-) -> None:
+async def test_earlier_movements_are_not_requested(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
     await provider.credit(merchant, BOOKING, timeout_s=30)
     listed = await provider.list_movements(merchant, "jana", since=hours_ago(-1), timeout_s=30)
     assert listed is not None
@@ -60,7 +58,7 @@ async def test_movements_from_before_are_not_asked_for(
 
 
 @pytest.mark.parametrize(("profile", "is_complete"), [("", False), (COMPLETE, True)])
-async def test_list_is_complete_only_where_the_shops_profile_says_so(
+async def test_list_is_complete_only_if_the_shops_profile_says_so(
     provider: TrifftProvider, make_merchant: MakeMerchant, profile: str, *, is_complete: bool
 ) -> None:
     listed = await provider.list_movements(make_merchant(profile=profile), "jana", since=hours_ago(1), timeout_s=30)
@@ -68,7 +66,7 @@ async def test_list_is_complete_only_where_the_shops_profile_says_so(
     assert listed.is_complete is is_complete
 
 
-async def test_shop_without_such_a_list_is_not_asked(
+async def test_shop_without_a_list_of_movements_is_not_asked(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(profile='[list_movements]\npath = ""')
@@ -88,7 +86,7 @@ async def test_shop_without_such_a_list_is_not_asked(
         ROW | {"created_at": "yesterday"},
     ],
 )
-async def test_row_that_cannot_be_read_hides_no_other_and_makes_the_list_incomplete(
+async def test_unreadable_row_hides_no_other_and_makes_the_list_incomplete(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, row: object
 ) -> None:
     url = await start_answering(web.json_response([row, ROW]))
@@ -99,7 +97,7 @@ async def test_row_that_cannot_be_read_hides_no_other_and_makes_the_list_incompl
     assert not listed.is_complete
 
 
-async def test_fields_that_are_absent_are_empty(
+async def test_absent_fields_of_a_movement_are_empty(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     url = await start_answering(web.json_response([{"id": "m-1", "change": "12.5"}]))
@@ -121,7 +119,7 @@ async def test_fields_that_are_absent_are_empty(
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-async def test_list_that_fails_says_how(
+async def test_failure_of_the_list_becomes_its_error(
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault, error: type[Exception]
 ) -> None:
     acme.faults.set(fault)
@@ -131,7 +129,7 @@ async def test_list_that_fails_says_how(
         )
 
 
-async def test_answer_that_is_no_list_is_not_what_the_profile_says(
+async def test_answer_that_is_not_a_list_is_a_contract_error(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     url = await start_answering(web.json_response({"items": []}))

@@ -1,4 +1,4 @@
-"""A phone number is searched as the profile spells it, and compared with what TRIFFT has on file as one line."""
+"""A phone number is searched in the profile's spelling, and compared with TRIFFT's as a telephone line."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def acme() -> SearchedProject:
 
 
 async def find(provider: TrifftProvider, merchant: Merchant, phone: str, searches: Searches | None = None) -> str:
-    """The id of the member; empty: there is none."""
+    """Return the id of the member; empty if there is none."""
     identity = parse_identity("phone", phone, merchant.dialling_country)
     try:
         return (await fetch(provider, merchant, identity, searches=searches)).member.member_id
@@ -51,7 +51,7 @@ async def find(provider: TrifftProvider, merchant: Merchant, phone: str, searche
         ("national", "GB", "+442079460958", "02079460958"),
     ],
 )
-def test_number_is_spelt_as_the_profile_says(spelling: Any, country: str, phone: str, spelt: str) -> None:  # noqa: ANN401
+def test_number_is_spelled_as_the_profile_says(spelling: Any, country: str, phone: str, spelt: str) -> None:  # noqa: ANN401
     assert spell_phone(phone, spelling, country) == spelt
 
 
@@ -96,7 +96,7 @@ async def test_landline_of_brazil_finds_no_mobile(
     assert acme.searched == ["+551132654321"]
 
 
-async def test_each_spelling_takes_a_search_of_the_call(
+async def test_each_spelling_counts_as_a_search_of_the_call(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject
 ) -> None:
     searches = Searches(1)
@@ -105,7 +105,7 @@ async def test_each_spelling_takes_a_search_of_the_call(
     assert (searches.count, acme.searched) == (1, [MEXICAN])
 
 
-# What is on file, the shop's country, and whether it is SLOVAK; None: it cannot be read.
+# A number on file, the shop's country, and whether it is SLOVAK. None: it cannot be read.
 ON_FILE: list[tuple[object, str, bool | None]] = [
     ("+421 900 000 001", "", True),
     ("0900 000 001", "SK", True),
@@ -120,7 +120,7 @@ ON_FILE: list[tuple[object, str, bool | None]] = [
 
 
 def test_number_on_file_is_read_in_the_shop_s_country() -> None:
-    """One that cannot be read may be the number that was searched for, so nobody says that there is no such member."""
+    """An unreadable number may be the one that was searched for, so the answer is not that there is no member."""
     identity, fields = parse_identity("phone", SLOVAK), parse_profile("").member
     for on_file, country, is_found in ON_FILE:
         reader, rows = FieldReader(), [{"id": "jana", "phone": on_file}]
@@ -132,8 +132,8 @@ def test_number_on_file_is_read_in_the_shop_s_country() -> None:
         assert reader.unreadable["member.phone"] == (is_found is None)
 
 
-def test_spelling_of_phones_outdates_no_proof() -> None:
-    """It is no part of how points are read and given."""
+def test_spelling_of_phones_does_not_void_a_proof() -> None:
+    """It does not affect how points are read and given."""
     for spelling in ("e164", "digits", "00", "national"):
         profile = f"[find_member]\nphone_spelling = '{spelling}'"
         assert parse_profile(profile).find_member.phone_spelling == spelling

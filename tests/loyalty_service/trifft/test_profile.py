@@ -21,7 +21,7 @@ def test_profile_with_one_line_keeps_the_others_of_its_table() -> None:
     assert profile.credit.points == "points"
 
 
-def test_shops_lines_for_credits_hold_for_debits_and_movements_unless_these_have_their_own() -> None:
+def test_lines_for_credits_also_apply_to_debits_and_movements_without_their_own() -> None:
     profile = parse_profile(
         "[credit]\npoint_scale = 100\npath = '/v2/{member_id}'\nnote = 'text'\n[debit]\nnote = 'why'"
     )
@@ -35,12 +35,12 @@ def test_shops_lines_for_credits_hold_for_debits_and_movements_unless_these_have
     "expression",
     ["[params.meno, params.priezvisko]", "join(' ', [params.meno, params.priezvisko])", "params.meno"],
 )
-def test_expression_of_a_name_survives_that_no_part_is_on_file(expression: str) -> None:
+def test_expression_of_a_name_works_without_any_part_on_file(expression: str) -> None:
     profile = parse_profile(f'[member]\nfull_name = "{expression}"')
     assert not any(profile.member.full_name.search({"params": {"meno": None}}) or [])
 
 
-def test_join_passes_over_nulls() -> None:
+def test_join_skips_nulls() -> None:
     profile = parse_profile("[member]\nfull_name = \"join(' ', [params.meno, params.priezvisko])\"")
     assert profile.member.full_name.search({"params": {"meno": "Zuzana"}}) == "Zuzana"
 
@@ -81,16 +81,16 @@ def test_join_passes_over_nulls() -> None:
         ("#" * 16_385, "must have at most 16384 characters"),
     ],
 )
-def test_profile_with_a_bad_line_says_which(line: str, sentence: str) -> None:
+def test_error_for_a_bad_line_names_it(line: str, sentence: str) -> None:
     with pytest.raises(BadValueError, match="profile") as caught:
         parse_profile(line)
     assert caught.value.field == "profile"
     assert sentence in caught.value.description
 
 
-@pytest.mark.filterwarnings("ignore:deprecated string literal syntax:PendingDeprecationWarning")  # the library's word
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax:PendingDeprecationWarning")  # the library's own
 @given(st.text(max_size=200), st.sampled_from(["{}", "[member]\nemail = '{}'", "[credit]\n{} = 1"]))
 def test_profile_of_any_text_is_read_or_refused(text: str, form: str) -> None:
-    """No other error comes out."""
+    """No other error may be raised."""
     with contextlib.suppress(BadValueError):
         parse_profile(form.replace("{}", text))

@@ -1,4 +1,4 @@
-"""Bookings and reads through a proxy: what it refuses was not sent, what it lost may have been."""
+"""Bookings and reads through a proxy: what it refused was not sent, and what it lost may have been."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ async def test_booking_and_read_go_through_the_proxy(
     assert all("Proxy-Authorization: Basic " in head for head in proxy.heads)
 
 
-async def test_what_is_on_the_loopback_does_not(
+async def test_calls_of_the_loopback_do_not_use_the_proxy(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy
 ) -> None:
     await provider.credit(make_merchant(), CREDIT, timeout_s=30)
@@ -65,17 +65,17 @@ async def test_booking_without_a_tunnel_was_not_sent(
     assert "Authorization: Bearer" not in head
 
 
-async def test_booking_whose_tunnel_breaks_before_it_is_secure_was_not_sent(
+async def test_booking_was_not_sent_if_its_tunnel_breaks_before_tls(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy
 ) -> None:
-    """What answers behind it speaks no TLS."""
+    """The server behind the proxy has no TLS."""
     with pytest.raises(ProviderUnavailableError):
         await provider.credit(make_merchant(TUNNEL), CREDIT, timeout_s=30)
     assert len(proxy.lines) == 1
 
 
 @pytest.mark.parametrize("url", [PLAIN, TUNNEL])
-async def test_booking_was_not_sent_where_nobody_is_the_proxy(
+async def test_booking_was_not_sent_if_the_proxy_is_down(
     make_merchant: MakeMerchant, unused_tcp_port: int, url: str
 ) -> None:
     address = parse_proxy_url(f"http://clerk:s3cret@127.0.0.1:{unused_tcp_port}")
@@ -85,7 +85,7 @@ async def test_booking_was_not_sent_where_nobody_is_the_proxy(
     assert caught.value.message == "the proxy of LOYALTY_HTTP_PROXY cannot be reached"
 
 
-async def test_booking_was_not_sent_where_the_proxy_has_no_address(make_merchant: MakeMerchant) -> None:
+async def test_booking_was_not_sent_if_the_proxy_has_no_address(make_merchant: MakeMerchant) -> None:
     address = parse_proxy_url("http://nowhere.invalid:3128")
     async with TrifftProvider(SystemClock(), proxy=address) as provider:
         with pytest.raises(ProviderUnavailableError) as caught:
@@ -93,7 +93,7 @@ async def test_booking_was_not_sent_where_the_proxy_has_no_address(make_merchant
     assert "LOYALTY_HTTP_PROXY" in caught.value.message
 
 
-async def test_booking_in_clear_was_not_sent_where_the_proxy_wants_a_password(
+async def test_unencrypted_booking_was_not_sent_if_the_proxy_refuses_our_password(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy
 ) -> None:
     proxy.refusal = 407
@@ -102,10 +102,10 @@ async def test_booking_in_clear_was_not_sent_where_the_proxy_wants_a_password(
 
 
 @pytest.mark.parametrize("status", [502, 504])
-async def test_booking_in_clear_that_the_proxy_lost_may_have_been_sent(
+async def test_unencrypted_booking_that_the_proxy_lost_may_have_been_sent(
     provider: TrifftProvider, make_merchant: MakeMerchant, proxy: Proxy, status: int
 ) -> None:
-    """It is the proxy that says so, of what it had in its hands already."""
+    """Only the proxy claims so, and it already had the request."""
     proxy.refusal = status
     with pytest.raises(BookingUnknownError):
         await provider.credit(make_merchant(PLAIN), CREDIT, timeout_s=30)

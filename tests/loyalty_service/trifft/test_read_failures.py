@@ -1,4 +1,4 @@
-"""What a read makes of a provider that misbehaves."""
+"""The errors of a read when the provider misbehaves."""
 
 import gzip
 import socket
@@ -49,7 +49,7 @@ async def fetch_error(
 async def test_status_becomes_the_error(
     provider: TrifftProvider, merchant: Merchant, acme: Project, status: int, error: type[LoyaltyError]
 ) -> None:
-    """Whichever call gets it, and whether or not both are under way at once."""
+    """Either call may get it, whether the calls run at once or not."""
     operations: tuple[FaultTarget, ...] = ("find", "coupons")
     for operation in operations:
         for remembered in (None, *acme.members):
@@ -58,8 +58,8 @@ async def test_status_becomes_the_error(
             acme.faults.clear()
 
 
-async def test_missing_page_is_no_missing_member(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    """404 to a find is a wrong path; to the coupons of a member, that the member has just gone."""
+async def test_404_is_not_always_a_missing_member(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+    """A 404 to a find means a wrong path. A 404 to a member's coupons means that the member has just gone."""
     acme.faults.set(Fault(kind="status", status=404, operation="find", times=1))
     assert type(await fetch_error(provider, merchant)) is ProviderContractError
     acme.faults.set(Fault(kind="status", status=404, operation="coupons", times=1))
@@ -97,7 +97,7 @@ async def test_slow_provider_is_given_up_at_the_deadline(
     assert type(await fetch_error(provider, merchant, timeout_s=0.15)) is ProviderTimeoutError
 
 
-async def test_throttling_says_when_to_come_back(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+async def test_throttling_says_when_to_retry(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
     acme.faults.set(Fault(kind="status", status=429))
     error = await fetch_error(provider, merchant)
     assert isinstance(error, ProviderThrottledError)
@@ -133,7 +133,7 @@ async def test_refusal_is_logged_with_the_providers_event_and_without_its_text(
 
 
 @pytest.mark.parametrize("fault", [Fault(kind="wrong_types"), Fault(kind="reset"), Fault(kind="status", status=401)])
-async def test_nothing_secret_or_personal_is_logged_or_said(
+async def test_logs_and_errors_have_nothing_secret_or_personal(
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)
@@ -187,7 +187,7 @@ async def test_redirect_is_not_followed(
         "teapot",
     ],
 )
-async def test_answer_that_is_not_what_the_profile_says_is_a_contract_error(
+async def test_answer_that_does_not_fit_the_profile_is_a_contract_error(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering, answer: web.Response
 ) -> None:
     assert type(await fetch_error(provider, make_merchant(await start_answering(answer)))) is ProviderContractError
@@ -203,16 +203,16 @@ async def test_another_member_than_the_one_asked_for_is_a_contract_error(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://trifft.invalid", "https://127.0.0.1:{port}"])
-async def test_provider_that_is_not_there_is_unavailable(
+async def test_unreachable_provider_is_unavailable(
     provider: TrifftProvider, make_merchant: MakeMerchant, url: str
 ) -> None:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # not listening: refused
+        unused.bind(("127.0.0.1", 0))  # it does not listen, so connections are refused
         error = await fetch_error(provider, make_merchant(url.format(port=unused.getsockname()[1])))
     assert type(error) is ProviderUnavailableError
 
 
-async def test_profile_that_an_older_release_let_in_is_a_contract_error(
+async def test_invalid_profile_from_an_older_release_is_a_contract_error(
     provider: TrifftProvider, make_merchant: MakeMerchant
 ) -> None:
     error = await fetch_error(provider, make_merchant(profile="[member]\ngone = 'x'"))
@@ -232,7 +232,7 @@ async def test_failure_leaves_the_provider_usable(provider: TrifftProvider, merc
     ("kind", "error"),
     [("read", ProviderCredentialsError), ("no_role", ProviderCredentialsError), ("expired", ProviderCredentialsError)],
 )
-async def test_probe_says_which_token_will_not_do(
+async def test_probe_refuses_insufficient_tokens(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project, kind: str, error: type[LoyaltyError]
 ) -> None:
     await provider.probe(make_merchant(), timeout_s=30)

@@ -1,4 +1,4 @@
-"""What TRIFFT sees of us when it refuses, fails or hangs: counted at the stand-in, with its own rate rule."""
+"""What TRIFFT gets from us while it refuses, fails or hangs, counted at the stand-in with its own rate rule."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,10 @@ def clock() -> FakeClock:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def provider(clock: FakeClock, metrics: Metrics) -> AsyncIterator[TrifftProvider]:
-    """Its clock stands still: TRIFFT is left alone for a second at first, which is soon over on a busy machine."""
+    """An adapter whose clock stands still.
+
+    Otherwise the breaker's first wait of a second would end on a busy machine.
+    """
     async with TrifftProvider(clock, metrics=metrics) as provider:
         yield provider
 
@@ -90,7 +93,7 @@ async def test_read_of_several_requests_is_tried_again_twice_in_all(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
-async def test_what_trifft_refuses_is_not_asked_again(
+async def test_refused_request_is_not_repeated(
     provider: TrifftProvider, merchant: Merchant, acme: Project, status: int
 ) -> None:
     acme.faults.set(Fault(kind="status", status=status))
@@ -98,7 +101,7 @@ async def test_what_trifft_refuses_is_not_asked_again(
     assert acme.count_requests() == 1
 
 
-async def test_read_that_hangs_is_not_asked_again(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+async def test_read_that_hangs_is_not_repeated(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
     acme.faults.set(Fault(kind="hang"))
     reading = asyncio.create_task(meet(provider, merchant, timeout_s=30))
     await wait_until(acme.count_requests)
@@ -117,7 +120,7 @@ async def test_booking_is_sent_once_whatever_happens(
     assert acme.count_requests("credit") == 1
 
 
-async def test_refusal_by_another_consumer_of_the_token_silences_us(
+async def test_429_caused_by_another_user_of_the_token_stops_our_requests(
     provider: TrifftProvider, merchant: Merchant, acme: Project, metrics: Metrics
 ) -> None:
     acme.faults.set(Fault(kind="status", status=429, times=1))
@@ -138,7 +141,7 @@ async def test_refusal_by_another_consumer_of_the_token_silences_us(
     assert read(metrics, "loyalty_provider_tokens_closed") == 1
 
 
-async def test_one_read_finds_out_whether_trifft_still_refuses(
+async def test_one_read_probes_whether_trifft_still_refuses(
     provider: TrifftProvider, merchant: Merchant, acme: Project, clock: FakeClock
 ) -> None:
     acme.faults.set(Fault(kind="status", status=429, times=1))
@@ -163,16 +166,16 @@ async def test_trifft_that_fails_is_soon_left_alone(
         await meet(provider, merchant)
     seen = acme.count_requests()
     assert type(await meet(provider, merchant)) is ProviderUnavailableError
-    with pytest.raises(ProviderUnavailableError):  # and so is certainly not booked
+    with pytest.raises(ProviderUnavailableError):  # it was certainly not booked
         await provider.credit(merchant, CREDIT, timeout_s=30)
     assert acme.count_requests() == seen
     assert read(metrics, "loyalty_provider_breakers", state="open") == 1
     acme.faults.clear()
-    await provider.probe(merchant, timeout_s=30)  # an operator's check goes through
+    await provider.probe(merchant, timeout_s=30)  # an operator's check is always sent
     await fetch(provider, merchant, JANA)
 
 
-async def test_awards_that_hang_stop_the_next_from_becoming_a_doubt(
+async def test_hanging_awards_prevent_the_next_from_being_in_doubt(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
     acme.faults.set(Fault(kind="hang"))
@@ -186,7 +189,7 @@ async def test_awards_that_hang_stop_the_next_from_becoming_a_doubt(
         await provider.credit(merchant, CREDIT, timeout_s=30)
 
 
-async def test_shop_whose_token_is_refused_is_asked_as_ever(
+async def test_refused_token_does_not_open_the_breaker(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
     merchant = make_merchant(token=acme.get_token("expired"))
@@ -195,10 +198,10 @@ async def test_shop_whose_token_is_refused_is_asked_as_ever(
     assert acme.count_requests() == 2 * FAILURES
 
 
-async def test_crowd_gets_what_trifft_allows_and_trifft_sees_none_beyond(
+async def test_many_readers_get_what_trifft_allows_and_send_no_more(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
 ) -> None:
-    """The stand-in has the rule of fifty, too: a fifty-first would be refused."""
+    """The stand-in has the same rule, and would refuse the fifty-first request."""
     merchant = make_merchant(profile="[rate]\nrequests = 50\n")
     unknown = [parse_identity("member_id", f"nobody-{number}") for number in range(100)]
     outcomes = await asyncio.gather(*(meet(provider, merchant, who, timeout_s=8) for who in unknown))
@@ -208,7 +211,7 @@ async def test_crowd_gets_what_trifft_allows_and_trifft_sees_none_beyond(
     assert len(unknown) - len(throttled) >= 0.9 * 50 / 2
 
 
-async def test_two_processes_on_one_store_get_together_what_trifft_allows(
+async def test_two_processes_on_one_store_share_what_trifft_allows(
     make_merchant: MakeMerchant, acme: Project, valkey_url: str
 ) -> None:
     merchant = make_merchant(profile="[rate]\nrequests = 50\n")
@@ -222,8 +225,8 @@ async def test_two_processes_on_one_store_get_together_what_trifft_allows(
     assert acme.count_requests() >= 0.9 * 50 / 2
 
 
-async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    """The guess is given up once the member is found: here it has arrived by then."""
+async def test_wrong_guess_costs_one_more_request(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
+    """The guess is cancelled once the member is found. Here it has already arrived."""
     acme.faults.set(Fault(kind="hang", operation="find"))
     reading = asyncio.create_task(fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH))
     await wait_until(lambda: acme.count_requests() == 2)

@@ -1,4 +1,4 @@
-"""Whom an address finds: asked for as it is written, then otherwise spelled, and compared here."""
+"""An address is searched as it is written, then in other spellings, and the results are compared here."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
 
 
 class SearchedProject(Project):
-    """Knows what was looked for. `is_exact`: it finds only what is spelled so; `fault`: from the first search on."""
+    """Records searches. `is_exact`: it finds exact spellings only. `fault`: it is set at the first search."""
 
     def __init__(self, project: Project) -> None:
         super().__init__(project.state)
@@ -48,14 +48,14 @@ def acme(jana: Member) -> SearchedProject:
 
 @pytest.fixture
 def empty(acme: SearchedProject) -> SearchedProject:
-    """It has nobody yet."""
+    """A project without members."""
     acme.members.clear()
     return acme
 
 
 @pytest.fixture
 def exact(empty: SearchedProject) -> SearchedProject:
-    """Likewise, and it tells spellings apart."""
+    """A project without members that distinguishes spellings."""
     empty.is_exact = True
     return empty
 
@@ -80,7 +80,7 @@ async def is_nobody(provider: TrifftProvider, merchant: Merchant, value: str, ki
 
 @pytest.mark.parametrize("names", [*LOOK_ALIKES, *(pair[::-1] for pair in LOOK_ALIKES)])
 @pytest.mark.parametrize("kind", ["email", "support_id"])
-async def test_look_alike_of_a_member_is_nobody(
+async def test_look_alike_of_a_member_is_not_found(
     provider: TrifftProvider, merchant: Merchant, empty: Project, names: tuple[str, str], kind: IdentityKind
 ) -> None:
     one, other = (f"{name}@example.com" if kind == "email" else name for name in names)
@@ -102,24 +102,24 @@ async def test_members_who_look_alike_are_each_found(
     ("email", "others"),
     [
         ("nobody@example.com", []),
-        ("nobody@xn--example", []),  # no IDNA name
+        ("nobody@xn--example", []),  # not an IDNA name
         ("Nobody@example.com", ["nobody@example.com"]),
         ("nobody@EXAMPLE.com", ["nobody@example.com"]),
         ("nobody@bücher.example", ["nobody@xn--bcher-kva.example"]),
         ("nobody@xn--bcher-kva.example", ["nobody@bücher.example"]),
         ("Nobody@bücher.example", ["nobody@bücher.example", "nobody@xn--bcher-kva.example"]),
-        ("Nobody@BÜCHER.example", ["nobody@BÜCHER.example"]),  # no IDNA name: its capitals are its own
+        ("Nobody@BÜCHER.example", ["nobody@BÜCHER.example"]),  # not an IDNA name, so its capitals count
         ("nobodÿ@example.com", []),
     ],
 )
-async def test_nobody_is_looked_for_by_each_spelling_once(
+async def test_unknown_address_is_searched_once_in_each_spelling(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject, email: str, others: list[str]
 ) -> None:
     assert await is_nobody(provider, merchant, email)
     assert acme.searched == [email, *others]
 
 
-async def test_ordinary_member_is_looked_for_once(
+async def test_member_found_by_the_first_spelling_is_searched_once(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject, jana: Member
 ) -> None:
     assert await find(provider, merchant, "Jana@Example.com") == jana.id
@@ -127,21 +127,21 @@ async def test_ordinary_member_is_looked_for_once(
 
 
 @pytest.mark.parametrize("name", ["jn-4821", "JN-4821", "Jn-4821"])
-async def test_support_id_is_found_whatever_its_ascii_case(
+async def test_support_id_is_found_in_any_ascii_case(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject, jana: Member, name: str
 ) -> None:
     assert await find(provider, merchant, name, "support_id") == jana.id
     assert acme.searched == [name]
 
 
-def test_support_id_that_comes_as_a_number_is_its_digits() -> None:
+def test_numeric_support_id_is_read_as_its_digits() -> None:
     rows = [{"id": "jana", "support_id": 4821, "status": "active"}, {"id": "other", "support_id": True}]
     fields = parse_profile("").member
     [found] = parse_candidates(rows, fields, parse_identity("support_id", "4821"), "", FieldReader())
     assert found.member_id == "jana"
 
 
-async def test_odd_address_of_another_hides_nobody(
+async def test_odd_address_of_another_member_hides_nobody(
     provider: TrifftProvider, make_merchant: MakeMerchant, start_answering: StartAnswering
 ) -> None:
     rows = [{"id": "other", "email": ["jana@example.com"]}, {"id": "jana", "email": "jana@example.com"}]
@@ -177,15 +177,15 @@ async def test_other_spellings_that_find_two_members_are_ambiguous(
     assert caught.value.member_count == 2
 
 
-async def test_member_whom_two_spellings_find_is_one(
+async def test_member_found_by_two_spellings_is_one(
     provider: TrifftProvider, merchant: Merchant, acme: SearchedProject
 ) -> None:
-    """This search folds the capitals, and looks for the other spelling all the same."""
+    """This search ignores case, and the other spelling is searched all the same."""
     member = add(acme, email="jana@xn--bcher-kva.example")
     assert await find(provider, merchant, "Jana@bücher.Example") == member.id
 
 
-async def test_anonymised_member_is_nobody_and_the_other_spelling_finds_the_real_one(
+async def test_other_spelling_finds_the_real_member_after_an_anonymised_one(
     provider: TrifftProvider, make_merchant: MakeMerchant, exact: SearchedProject
 ) -> None:
     add(exact, email="Jana@example.com", status="blocked")
@@ -194,7 +194,7 @@ async def test_anonymised_member_is_nobody_and_the_other_spelling_finds_the_real
     assert await find(provider, merchant, "Jana@example.com") == member.id
 
 
-async def test_further_find_that_fails_is_not_the_answer_that_there_is_nobody(
+async def test_failure_of_a_later_search_is_not_reported_as_no_member(
     provider: TrifftProvider, merchant: Merchant, exact: SearchedProject
 ) -> None:
     add(exact, email="jana@example.com")
@@ -203,7 +203,7 @@ async def test_further_find_that_fails_is_not_the_answer_that_there_is_nobody(
         await find(provider, merchant, "Jana@example.com")
 
 
-async def test_further_find_waits_for_a_permit_as_any_request_does(
+async def test_later_search_needs_a_permit_too(
     provider: TrifftProvider, make_merchant: MakeMerchant, acme: SearchedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loyalty_service.outbound.retry.WAIT_SHARE", 0.005)

@@ -71,13 +71,13 @@ def test_points_in_a_scale_are_divided_exactly(balance: Decimal) -> None:
         "{}",
     ],
 )
-def test_points_that_no_balance_can_be_are_refused(sent: str) -> None:
+def test_impossible_points_are_refused(sent: str) -> None:
     with pytest.raises(WireError):
         parse_points(parse_json(sent.encode()), 1)
 
 
 @pytest.mark.parametrize("body", [b"[1", b"<html>", b"\xff", b"[" * 100_000, b"", b"\xef\xbb\xbf", b"'x'"])
-def test_body_that_is_no_json_is_refused(body: bytes) -> None:
+def test_body_that_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(WireError):
         parse_json(body)
 
@@ -115,7 +115,7 @@ def test_time_is_read_in_each_form(sent: object, time: datetime | None) -> None:
         ("2026-12-31T12:00:00Z", BRATISLAVA, datetime(2026, 12, 31, 12, tzinfo=UTC)),
     ],
 )
-def test_time_that_names_no_zone_is_the_shops(sent: str, zone: tzinfo, time: datetime) -> None:
+def test_time_without_a_zone_is_in_the_shops_zone(sent: str, zone: tzinfo, time: datetime) -> None:
     assert parse_time(sent, zone) == time
 
 
@@ -168,7 +168,7 @@ def test_time_in_another_form_is_refused(sent: object) -> None:
 
 
 @given(st.text())
-def test_text_comes_out_as_one_clean_short_line(sent: str) -> None:
+def test_text_becomes_one_clean_short_line(sent: str) -> None:
     text = parse_text(sent)
     assert len(text) <= 200
     assert text == text.strip()
@@ -196,12 +196,12 @@ def test_text_comes_out_as_one_clean_short_line(sent: str) -> None:
         (-0.5, "-0.5"),
     ],
 )
-def test_text_loses_what_nobody_can_read(sent: object, text: str) -> None:
+def test_text_loses_unreadable_characters(sent: object, text: str) -> None:
     assert parse_text(sent) == text
 
 
 @pytest.mark.parametrize("sent", [True, False, [], ["a"], {}, {"a": 1}, 10**40, Decimal("1e999999999"), float("nan")])
-def test_text_that_is_none_is_refused(sent: object) -> None:
+def test_value_that_is_not_text_is_refused(sent: object) -> None:
     for parse in (parse_text, parse_echo):
         with pytest.raises(WireError):
             parse(sent)
@@ -215,18 +215,18 @@ def test_id_is_a_text_or_a_whole_number(sent: object, text: str) -> None:
 
 
 @pytest.mark.parametrize("sent", [None, "", "x" * 129, "a\nb", "\ud83d", Decimal("7.0"), 7.0, 10**40, True, ["a"]])
-def test_id_that_cannot_be_kept_exactly_is_refused(sent: object) -> None:
+def test_id_that_cannot_be_stored_exactly_is_refused(sent: object) -> None:
     with pytest.raises(WireError):
         parse_id(sent)
 
 
 @pytest.mark.parametrize(("sent", "flag"), [(True, True), (" TRUE ", True), (1, True), ("0", False), (None, False)])
-def test_flag_is_read_where_it_is_plain(sent: object, flag: object) -> None:
+def test_unambiguous_flag_is_read(sent: object, flag: object) -> None:
     assert parse_flag(sent) is flag
 
 
 @pytest.mark.parametrize("sent", ["yes", "", 2, [], {}, ["true"]])
-def test_flag_that_is_not_plain_is_refused(sent: object) -> None:
+def test_ambiguous_flag_is_refused(sent: object) -> None:
     with pytest.raises(WireError):
         parse_flag(sent)
 
@@ -245,7 +245,7 @@ def test_flag_that_is_not_plain_is_refused(sent: object) -> None:
     ],
 )
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-def test_value_that_nothing_can_hold_leaves_the_others_readable(odd: bytes, mark: bytes) -> None:
+def test_impossible_value_leaves_the_others_readable(odd: bytes, mark: bytes) -> None:
     sent = parse_json(mark + b'{"odd": %b, "points": 1240.50}' % odd)
     assert parse_points(sent["points"], 1) == Decimal("1240.50")
     with pytest.raises(WireError):
@@ -254,7 +254,7 @@ def test_value_that_nothing_can_hold_leaves_the_others_readable(odd: bytes, mark
 
 @given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), st.lists))
 def test_any_json_is_read_or_refused(value: object) -> None:
-    """Nothing that a provider can send comes out as another error."""
+    """A provider's answer never causes another error."""
     sent = parse_json(json.dumps(value).encode())
     readers = (parse_text, parse_echo, parse_id, parse_flag)
     for parse in (*readers, lambda each: parse_time(each, BRATISLAVA), lambda each: parse_points(each, 1)):
