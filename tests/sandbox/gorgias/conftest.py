@@ -1,4 +1,4 @@
-"""A sandbox on a port of its own, with a clock that stands still: one for all tests, each of which gets it as new."""
+"""A sandbox on a free port, with a clock that stands still. All tests share it, and each gets it as new."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,7 +54,7 @@ async def client() -> AsyncIterator[Client]:
 def helpdesk(client: Client, clock: Clock, edge: Edge) -> Helpdesk:
     accounts = client.app[ACCOUNTS]
     for account in accounts.values():
-        account.faults.clear()  # what hangs is released
+        account.faults.clear()  # this releases calls that hang
         account.updates.close()
     accounts.update(make_accounts(None, clock, lambda: None))
     return Helpdesk(client, edge)
@@ -62,6 +62,6 @@ def helpdesk(client: Client, clock: Clock, edge: Edge) -> Helpdesk:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_helpdesk(edge: Edge) -> AsyncIterator[Helpdesk]:
-    """A test's own."""
+    """A helpdesk for one test."""
     async with run_sandbox() as client:
         yield Helpdesk(client, edge)

@@ -22,7 +22,7 @@ class Clock:
 class Edge:
     """The server of an integration: gives `answers` in turn, then `answer`, and keeps each request.
 
-    While `hold` is clear it answers nothing, or only what has another query than `hold_query`.
+    While `hold` is clear it gives no answer; with `hold_query`, only requests with that query wait.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Helpdesk:
             return await response.json()
 
     async def install(self, query: str = "", *triggers: str, **http: object) -> int:
-        """An integration that calls the edge; its id."""
+        """Install an integration that calls the edge; return its id."""
         settings = {
             "url": f"{self.edge.url}/widget{query}",
             "method": "GET",
@@ -92,7 +92,7 @@ class Helpdesk:
         await self.page("PUT", "switches", await self.page("GET", "switches") | changes)
 
     async def get_calls(self, count: int) -> list[dict[str, Any]]:
-        """The log, oldest first, once it has `count` entries."""
+        """Return the log, oldest first, once it has `count` entries."""
         async with asyncio.timeout(WAIT_S):
             while True:
                 calls: list[dict[str, Any]] = await self.page("GET", "calls?limit=300")
@@ -101,6 +101,6 @@ class Helpdesk:
                 await asyncio.sleep(0.005)
 
     async def get_held(self, ticket: int = 4711) -> Any:  # noqa: ANN401 - any JSON
-        """What the first widget shows on a ticket."""
+        """Return what the first widget shows on a ticket."""
         widgets = (await self.page("GET", f"tickets/{ticket}"))["widgets"]
         return widgets[0]["held"] and widgets[0]["held"]["body"]

@@ -44,8 +44,8 @@ async def press(helpdesk: Helpdesk, card: dict[str, Any], values: dict[str, str]
         return response.status, await response.json()
 
 
-async def test_form_is_sent_with_the_cards_fields_and_what_was_typed(helpdesk: Helpdesk, edge: Edge) -> None:
-    """What an agent types is no template, and goes out as typed."""
+async def test_form_is_sent_with_the_cards_fields_and_typed_values(helpdesk: Helpdesk, edge: Edge) -> None:
+    """Typed text is not a template, and is sent unchanged."""
     edge.answer = (200, '{"status": "applied", "message": "100 points added."}')
     card = make_card(edge, {"contentType": FORM, FORM: PARAMETERS})
     status, answer = await press(helpdesk, card, TYPED)
@@ -89,7 +89,7 @@ async def test_empty_mandatory_parameter_sends_nothing(helpdesk: Helpdesk, edge:
     assert edge.requests == []
 
 
-async def test_field_that_the_response_lacks_is_absent_as_the_switch_says(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_field_missing_in_the_response_is_absent_as_the_switch_says(helpdesk: Helpdesk, edge: Edge) -> None:
     card = make_card(edge, {"contentType": FORM, FORM: PARAMETERS[:1]}, url=f"{edge.url}/award")
     await press(helpdesk, card, {}, response={})
     await helpdesk.switch(absent_value="literal")
@@ -98,7 +98,7 @@ async def test_field_that_the_response_lacks_is_absent_as_the_switch_says(helpde
 
 
 async def test_button_in_a_list_sees_its_own_item(helpdesk: Helpdesk, edge: Edge) -> None:
-    """With the ticket and the agent beside it; nothing of the rest of the response."""
+    """The button also sees the ticket and the agent, but nothing of the rest of the response."""
     names = ("id", "award_token", "ticket.id", "current_user.email")
     body = {"contentType": FORM, FORM: [{"key": name, "value": f"{{{{{name}}}}}"} for name in names]}
     item = {"type": "card", "title": "{{id}}"} | make_card(edge, body)
@@ -117,7 +117,7 @@ async def test_button_in_a_list_sees_its_own_item(helpdesk: Helpdesk, edge: Edge
     "change",
     [{"widget_id": 1}, {"button": 1}, {"place": {"nodes": [5]}}, {"place": {"nodes": []}}],
 )
-async def test_button_that_is_gone_is_refused(helpdesk: Helpdesk, edge: Edge, change: dict[str, object]) -> None:
+async def test_removed_button_is_refused(helpdesk: Helpdesk, edge: Edge, change: dict[str, object]) -> None:
     status, answer = await press(helpdesk, make_card(edge, {}), {}, **change)
     assert status == 422
     assert "not" in answer["error"]
@@ -144,7 +144,7 @@ async def test_agent_reads_the_answers_message_or_a_sentence_for_its_status(
     assert (shown["status"], shown["message"]) == (answer[0], sentence)
 
 
-async def test_text_of_a_refusal_is_hidden_where_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_text_of_a_refusal_is_hidden_if_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
     await helpdesk.switch(hide_refusals=True)
     edge.answers = [(422, '{"message": "Not added."}'), (503, '{"message": "Try later."}')]
     shown = [(await press(helpdesk, make_card(edge, {}), {}))[1] for _ in range(2)]
@@ -160,7 +160,7 @@ async def test_failed_action_is_not_sent_again_and_success_refreshes_nothing(hel
     assert await helpdesk.get_held() is None
 
 
-async def test_log_masks_credentials_wherever_they_stand(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_log_masks_credentials_everywhere(helpdesk: Helpdesk, edge: Edge) -> None:
     edge.answer = (200, '{"echo": "s3cret-s3cret", "award_token": "t0ken", "message": "Done."}')
     card = make_card(edge, {"contentType": FORM, FORM: PARAMETERS}, url=f"{edge.url}/award?key=s3cret-s3cret&x=1")
     await press(helpdesk, card, TYPED)

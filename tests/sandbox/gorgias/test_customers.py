@@ -82,14 +82,14 @@ async def test_merged_id_answers_301_with_the_last_place_or_404(helpdesk: Helpde
         ("source_id=101&target_id=101", 409),
     ],
 )
-async def test_merge_that_cannot_be_changes_nothing(helpdesk: Helpdesk, query: str, status: int) -> None:
+async def test_impossible_merge_changes_nothing(helpdesk: Helpdesk, query: str, status: int) -> None:
     before = await helpdesk.rest("GET", "customers/101")
     assert (await helpdesk.rest("PUT", f"customers/merge?{query}"))[0] == status
     assert await helpdesk.rest("GET", "customers/101") == before
 
 
-async def test_answer_for_the_source_stays_where_the_target_has_none(helpdesk: Helpdesk, edge: Edge) -> None:
-    """It may also stand in the way of the merge: a switch. A newer answer takes the place of both."""
+async def test_answer_for_the_source_stays_if_the_target_has_none(helpdesk: Helpdesk, edge: Edge) -> None:
+    """With a switch it prevents the merge instead. A newer answer replaces both."""
     await helpdesk.install_widget(await helpdesk.install())
     edge.answers = [(200, f'{{"n": "{name}"}}') for name in ("jana", "peter", "layla")]
     for count, ticket in enumerate((4711, 4726, 4719), start=1):
@@ -109,8 +109,8 @@ async def test_answer_for_the_source_stays_where_the_target_has_none(helpdesk: H
     assert [await helpdesk.get_held(ticket) for ticket in (4711, 4714)] == [{"n": "new"}] * 2
 
 
-async def test_answer_that_comes_after_the_merge_is_not_the_target_s(helpdesk: Helpdesk, edge: Edge) -> None:
-    """It was asked for the customer that is gone. The ticket's own event brings the target's."""
+async def test_answer_that_comes_after_the_merge_is_not_given_to_the_target(helpdesk: Helpdesk, edge: Edge) -> None:
+    """The call was made for the merged customer. The ticket's own event brings the target's answer."""
     await helpdesk.install_widget(await helpdesk.install("?{{ticket.customer.id}}"))
     edge.by_query = {"101": (200, '{"n": "late"}'), "104": (200, '{"n": "new"}')}
     edge.hold_query = "101"

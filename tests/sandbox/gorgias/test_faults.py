@@ -27,16 +27,16 @@ async def write_note(helpdesk: Helpdesk) -> int:
 
 async def wait_for_notes(helpdesk: Helpdesk, count: int) -> None:
     async with asyncio.timeout(WAIT_S):
-        while await count_notes(helpdesk) != count:  # noqa: ASYNC110 - what is waited for knows of no event
+        while await count_notes(helpdesk) != count:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
 
 
 async def hang(helpdesk: Helpdesk, **fault: object) -> "asyncio.Task[int]":
-    """A note that is being written, and is held."""
+    """Start to write a note that is held; return its task."""
     await misbehave(helpdesk, **({"kind": "hang"} | fault), times=1)
     held = asyncio.create_task(write_note(helpdesk))
     async with asyncio.timeout(WAIT_S):
-        while (await helpdesk.page("GET", "faults"))[0]["remaining"]:  # noqa: ASYNC110 - likewise
+        while (await helpdesk.page("GET", "faults"))[0]["remaining"]:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0.01)
     return held
 
@@ -72,8 +72,8 @@ async def test_throttled_call_is_told_how_long_to_wait(helpdesk: Helpdesk) -> No
         assert (response.status, response.headers["Retry-after"]) == (429, "5")
 
 
-async def test_slow_call_takes_effect_though_its_client_left(helpdesk: Helpdesk) -> None:
-    """The note appears when nobody waits for it any more."""
+async def test_slow_call_takes_effect_although_its_client_left(helpdesk: Helpdesk) -> None:
+    """The note appears although no client waits any more."""
     held = await hang(helpdesk, kind="latency", seconds=60)
     held.cancel()
     await asyncio.wait({held})
@@ -83,20 +83,20 @@ async def test_slow_call_takes_effect_though_its_client_left(helpdesk: Helpdesk)
     await wait_for_notes(helpdesk, 1)
 
 
-async def test_hanging_call_goes_on_when_it_is_let_go(helpdesk: Helpdesk) -> None:
+async def test_hanging_call_continues_when_it_is_released(helpdesk: Helpdesk) -> None:
     held = await hang(helpdesk)
     assert (await count_notes(helpdesk), held.done()) == (0, False)
     assert await helpdesk.page("DELETE", "faults", {}) == []
     assert await asyncio.wait_for(held, WAIT_S) == 201
 
 
-async def test_fault_strikes_its_call_only_and_as_often_as_it_says(helpdesk: Helpdesk) -> None:
+async def test_fault_affects_only_its_call_and_as_often_as_it_says(helpdesk: Helpdesk) -> None:
     await misbehave(helpdesk, kind="status", status=500, times=2)
     assert (await helpdesk.rest("GET", "tickets/4712"))[0] == 200
     assert [await write_note(helpdesk) for _ in range(3)] == [500, 500, 201]
 
 
-async def test_shutdown_ends_what_is_held(own_helpdesk: Helpdesk) -> None:
+async def test_shutdown_ends_held_calls(own_helpdesk: Helpdesk) -> None:
     held = await hang(own_helpdesk)
     async with asyncio.timeout(WAIT_S):
         await own_helpdesk.client.server.close()
@@ -115,13 +115,13 @@ async def test_shutdown_ends_what_is_held(own_helpdesk: Helpdesk) -> None:
         {"kind": "hang", "because": "why not"},
     ],
 )
-async def test_fault_that_makes_no_sense_is_refused(helpdesk: Helpdesk, fault: dict[str, object]) -> None:
+async def test_impossible_fault_is_refused(helpdesk: Helpdesk, fault: dict[str, object]) -> None:
     async with helpdesk.client.post("/sandbox/gorgias/acme/faults", json=fault) as response:
         assert response.status == 400
         assert (await response.json())["error"]
 
 
-async def test_fault_that_is_gone_is_not_found(helpdesk: Helpdesk) -> None:
+async def test_cleared_fault_is_not_found(helpdesk: Helpdesk) -> None:
     async with helpdesk.client.delete("/sandbox/gorgias/acme/faults/x", json=None) as response:
         assert response.status == 415
     headers = {"Content-Type": "application/json"}

@@ -26,7 +26,7 @@ async def ask(helpdesk: Helpdesk, **options: object) -> aiohttp.ClientResponse:
         {"headers": {"Authorization": "Basic /w=="}},
     ],
 )
-async def test_request_without_the_accounts_credential_is_refused(
+async def test_request_without_the_account_s_credential_is_refused(
     helpdesk: Helpdesk, options: dict[str, object]
 ) -> None:
     response = await ask(helpdesk, **options)

@@ -59,7 +59,7 @@ async def test_bad_integration_is_refused_and_the_field_named(
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"text"', b"{", b"\xff"])
-async def test_body_that_is_no_json_object_is_refused(helpdesk: Helpdesk, content: bytes) -> None:
+async def test_body_that_is_not_a_json_object_is_refused(helpdesk: Helpdesk, content: bytes) -> None:
     assert (await helpdesk.rest("POST", "integrations", data=content))[0] == 400
 
 
@@ -126,8 +126,8 @@ async def test_bad_widget_is_refused_and_the_field_named(
     assert (status, list(answer["error"]["data"])) == (400, [field])
 
 
-async def test_records_are_read_back_as_a_person_has_switched_them(helpdesk: Helpdesk) -> None:
-    """Only that: what was written stays, and fires as it did."""
+async def test_records_are_read_back_in_the_spelling_of_the_switch(helpdesk: Helpdesk) -> None:
+    """Only reading changes: what was written stays, and fires as before."""
     triggers = {"ticket-assignment-updated": True, "ticket-created": False}
     headers = {"Authorization": "Bearer tg_secret"}
     body = {"name": "x", "type": "http", "http": HTTP | {"triggers": triggers, "headers": headers, "form": ""}}
@@ -147,7 +147,7 @@ async def test_records_are_read_back_as_a_person_has_switched_them(helpdesk: Hel
     assert again["data"] == [made]
 
 
-async def test_other_programs_records_are_listed_as_they_were_put_there(helpdesk: Helpdesk) -> None:
+async def test_records_of_other_programs_are_listed_unchanged(helpdesk: Helpdesk) -> None:
     await helpdesk.page("PUT", "foreign", {"integrations": [{"id": None}], "widgets": ["odd"]})
     assert (await helpdesk.rest("GET", "integrations?type=http"))[1]["data"] == [{"id": None}]
     assert (await helpdesk.rest("GET", "widgets?integration_id=5"))[1]["data"] == ["odd"]

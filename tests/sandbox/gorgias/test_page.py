@@ -1,4 +1,4 @@
-"""The pages' files, the page's own API, and who may drive it."""
+"""The pages' files, the page's own API, and which requests may use it."""
 
 import re
 
@@ -11,7 +11,7 @@ IMPORTS = re.compile(r"""(?:from|href=|src=) ?["'](/page/[^"']+)["']""")
 
 
 @pytest.mark.parametrize("path", ["/", "/trifft-admin/acme/", "/trifft-admin/acme/members/some-id"])
-async def test_page_and_all_that_it_loads_are_served_from_here_alone(helpdesk: Helpdesk, path: str) -> None:
+async def test_page_loads_only_files_of_this_server(helpdesk: Helpdesk, path: str) -> None:
     seen, waiting = set(), [path]
     while waiting:
         path = waiting.pop()
@@ -114,7 +114,7 @@ async def test_shops_name_what_a_provisioning_script_needs(helpdesk: Helpdesk) -
         assert (await response.json())[0]["support_id"] == "JN-4821"
 
 
-async def test_what_is_nested_too_deep_or_numbered_too_high_is_refused(helpdesk: Helpdesk) -> None:
+async def test_deep_nesting_and_huge_numbers_are_refused(helpdesk: Helpdesk) -> None:
     deep = b'{"response": ' + b"[" * 20_000
     headers = {"Content-Type": "application/json"}
     response = await helpdesk.client.post("/sandbox/gorgias/acme/tickets/4711/actions", data=deep, headers=headers)

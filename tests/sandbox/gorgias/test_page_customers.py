@@ -1,4 +1,4 @@
-"""The page's own API where a person changes customers, and starts and moves tickets."""
+"""The page's own API for a person who changes customers, and starts and moves tickets."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ async def start(helpdesk: Helpdesk, channel: str, customer: int | None = None) -
     return await helpdesk.page("GET", f"tickets/{made['id']}")
 
 
-async def test_somebody_new_has_only_what_the_channel_gives(helpdesk: Helpdesk, edge: Edge) -> None:
-    """The ticket's creation is an event."""
+async def test_new_customer_has_only_the_channel_s_data(helpdesk: Helpdesk, edge: Edge) -> None:
+    """The creation of the ticket is an event."""
     await helpdesk.install("?{{ticket.channel}}-{{ticket.customer.email}}", "ticket-created")
     types = {"chat": ["chat"], "whatsapp": ["whatsapp"], "phone": [], "email": []}
     for count, (channel, expected) in enumerate(types.items(), start=1):
@@ -33,7 +33,7 @@ async def test_known_customer_writes_on_another_channel(helpdesk: Helpdesk) -> N
 
 
 async def test_channels_are_replaced_and_fire_nothing(helpdesk: Helpdesk) -> None:
-    """The first e-mail is the customer's; the same channel twice is one."""
+    """The first e-mail becomes the customer's own; repeated channels count once."""
     await helpdesk.install("", "ticket-created", "ticket-updated")
     phone, email = {"type": "phone", "address": "0905 1"}, {"type": "email", "address": "new@example.com"}
     customer = await helpdesk.page("PUT", "customers/101/channels", [phone, email, phone])
@@ -70,7 +70,7 @@ async def test_customer_is_merged_and_a_ticket_moved(helpdesk: Helpdesk) -> None
         ("POST", "customers/5/merge", {"customer_id": 101}, 404),
     ],
 )
-async def test_change_that_cannot_be_is_refused(
+async def test_impossible_change_is_refused(
     helpdesk: Helpdesk, method: str, path: str, body: object, status: int
 ) -> None:
     before = await helpdesk.page("GET", "tickets/4711")

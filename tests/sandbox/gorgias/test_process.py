@@ -29,7 +29,7 @@ INTEGRATION = {
         "response_content_type": "application/json",
     },
 }
-# As long as nothing waits for the page, which would take a minute.
+# Shorter than the wait for an open page, which would take a minute.
 STOP_S = 20.0
 
 
@@ -39,7 +39,7 @@ def start(**settings: str) -> AbstractAsyncContextManager[Forked]:
 
 @asynccontextmanager
 async def run(stop: signal.Signals = signal.SIGTERM, **settings: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """A running sandbox; at the end it must stop in time, with 0."""
+    """Run a sandbox. At the end it must stop in time, with code 0."""
     async with start(**settings) as process:
         line = (await process.stderr.readline()).decode()
         address = re.search(r"http://\S+", line)
@@ -52,7 +52,7 @@ async def run(stop: signal.Signals = signal.SIGTERM, **settings: str) -> AsyncIt
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-async def test_sandbox_stops_in_time_though_a_page_is_open(stop: signal.Signals) -> None:
+async def test_sandbox_stops_in_time_although_a_page_is_open(stop: signal.Signals) -> None:
     async with run(stop) as session:
         assert (await session.get("/healthz")).status == 200
         await session.get("/sandbox/gorgias/acme/updates")

@@ -1,4 +1,4 @@
-"""A URL on its way out of the helpdesk."""
+"""URLs as the helpdesk sends them."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -59,7 +59,7 @@ def test_origin_and_path_are_prepared_as_requests_does(url: str) -> None:
 @given(TEXTS)
 @example("#")
 def test_any_value_makes_a_url_that_can_be_sent(value: str) -> None:
-    """What follows a raw "#" is a fragment, and is not sent."""
+    """The text after a raw "#" is a fragment, and is not sent."""
     url = encode_url(render("http://edge.example/?e={{e}}", {"e": value}, AbsentValue.NONE), UrlEncoding.REQUESTS)
     assert url.isascii()
     assert not any(character.isspace() or character in '"<>\\^`{|}' for character in url)

@@ -62,7 +62,7 @@ async def test_trigger_is_read_in_both_spellings_and_only_where_it_is_on(helpdes
     assert len(await helpdesk.get_calls(3)) == 3
 
 
-async def test_newest_answer_is_kept_for_the_customer_and_seen_on_all_their_tickets(
+async def test_newest_answer_is_held_for_the_customer_and_shown_on_all_their_tickets(
     helpdesk: Helpdesk, edge: Edge
 ) -> None:
     await helpdesk.install_widget(await helpdesk.install())
@@ -73,7 +73,7 @@ async def test_newest_answer_is_kept_for_the_customer_and_seen_on_all_their_tick
     assert [await helpdesk.get_held(ticket) for ticket in (4726, 4727, 4711)] == [{"n": 2}, {"n": 2}, None]
 
 
-async def test_failed_call_leaves_what_was_kept_and_an_error_payload_of_a_200_is_kept(
+async def test_failed_call_keeps_the_held_answer_and_an_error_with_status_200_is_held(
     helpdesk: Helpdesk, edge: Edge
 ) -> None:
     await helpdesk.install_widget(await helpdesk.install())
@@ -156,7 +156,7 @@ async def test_hundred_failures_in_a_row_are_the_default(helpdesk: Helpdesk) -> 
 
 
 async def test_event_does_not_wait_for_its_calls(helpdesk: Helpdesk, edge: Edge) -> None:
-    """The edge answers only after the event did: waiting would never end."""
+    """The edge answers only after the event: an event that waited for it would never end."""
     await helpdesk.install()
     edge.hold.clear()
     assert await helpdesk.fire()

@@ -21,17 +21,17 @@ async def test_all_variables_are_written_as_text(helpdesk: Helpdesk, edge: Edge)
     assert await get_query(helpdesk, edge, query, 4711) == "id=4711&c=101&e=jana@example.com&ch=email"
 
 
-async def test_value_is_put_in_as_it_is_so_a_plus_stays_a_plus(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_value_is_put_in_unchanged_so_a_plus_stays_a_plus(helpdesk: Helpdesk, edge: Edge) -> None:
     assert await get_query(helpdesk, edge, EMAIL, 4724) == "email=a+b@example.com"
     assert edge.requests[0].query["email"] == "a b@example.com"
 
 
-async def test_value_is_percent_encoded_where_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_value_is_percent_encoded_if_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
     await helpdesk.switch(url_encoding="values")
     assert await get_query(helpdesk, edge, EMAIL, 4724) == "email=a%2Bb%40example.com"
 
 
-async def test_value_goes_out_as_it_is_where_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_value_is_sent_unchanged_if_the_switch_says_so(helpdesk: Helpdesk, edge: Edge) -> None:
     await helpdesk.switch(url_encoding="nothing")
     assert await get_query(helpdesk, edge, "?a=|%41&e={{ticket.customer.email}}", 4724) == "a=|%41&e=a+b@example.com"
 
@@ -43,7 +43,7 @@ async def test_what_http_cannot_carry_is_percent_encoded_on_the_wire(helpdesk: H
     assert edge.requests[0].query["name"] == "ليلى الحسن"
 
 
-async def test_percent_encoded_braces_are_no_variable(helpdesk: Helpdesk, edge: Edge) -> None:
+async def test_percent_encoded_braces_are_not_a_variable(helpdesk: Helpdesk, edge: Edge) -> None:
     query = "?email=%7B%7Bticket.customer.email%7D%7D"
     assert await get_query(helpdesk, edge, query, 4711) == query[1:]
 

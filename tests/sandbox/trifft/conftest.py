@@ -24,7 +24,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a switch holds is released at once."""
+    """The stand-in notices at once when a held call is released."""
     monkeypatch.setattr("sandbox.connection._POLL_S", 0.01)
 
 
@@ -38,7 +38,7 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture
 def clock(running: Running) -> SimpleNamespace:
-    """UNIX seconds, moved by the test alone."""
+    """A clock in UNIX seconds that only the test moves."""
     clock = running[2]
     clock.now = 1795000000.0
     return clock
@@ -66,7 +66,7 @@ def trifft(running: Running, acme: Project, clock: SimpleNamespace) -> Iterator[
     trifft = running[0]
     trifft.projects, trifft.on_change = {acme.project_id: acme}, None
     yield trifft
-    acme.faults.clear()  # what hangs is released
+    acme.faults.clear()  # this releases calls that hang
 
 
 @pytest.fixture
@@ -79,11 +79,11 @@ def client(running: Running, trifft: Trifft, acme: Project) -> Client:  # noqa: 
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Wait for a condition; the test fails if it does not come true."""
+    """A function that waits for a condition. The test fails if the condition never holds."""
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(30):
-            while not condition():  # noqa: ASYNC110 - what is waited for knows of no event
+            while not condition():  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(0.01)
 
     return wait

@@ -27,7 +27,7 @@ BODY = {"points": 1, "coupon_id": "espresso", "amount": 100}
 
 
 async def call(client: Client, operation: str, member: Member, token: str) -> tuple[int, str]:
-    """The status, and the error's message."""
+    """Call; return the status and the error's message."""
     method, path, _ = CALLS[operation]
     response = await client.request(
         method, path.format(id=member.id), json=BODY, headers={"Authorization": f"Bearer {token}"}
@@ -44,7 +44,7 @@ async def test_write_token_may_do_everything(client: Client, acme: Project, jana
 
 @pytest.mark.parametrize("operation", CALLS)
 async def test_read_token_may_not_write(client: Client, acme: Project, jana: Member, operation: str) -> None:
-    """The refusal names the role."""
+    """The refusal names the missing role."""
     role = CALLS[operation][2]
     refused = (403, f"API token lacks the required {role} role")
 
@@ -113,7 +113,7 @@ async def test_requests_are_logged_in_order(client: Client, acme: Project, clock
 
 
 async def test_rate_rule_blocks_for_a_minute(client: Client, acme: Project, clock: SimpleNamespace) -> None:
-    """The 51st request within 10 s, and every new one for 60 s, whatever the window says by then."""
+    """The 51st request within 10 s is refused, and so is every new one for 60 s, whatever the window holds by then."""
     statuses = [(await client.get("/v1/member?phone=1")).status for _ in range(51)]
     assert statuses == [200] * 50 + [429]
 
@@ -131,7 +131,7 @@ async def test_rate_rule_blocks_for_a_minute(client: Client, acme: Project, cloc
     assert (await client.get("/v1/member?phone=1")).status == 200
 
 
-async def test_rate_rule_can_be_off(client: Client, acme: Project) -> None:
+async def test_rate_rule_can_be_switched_off(client: Client, acme: Project) -> None:
     acme.settings.rate_limit = False
 
     assert {(await client.get("/v1/member?phone=1")).status for _ in range(60)} == {200}
@@ -142,8 +142,8 @@ GAPS_S = st.sampled_from([0, 1, 5, 9, 10, 11, 59, 60])
 
 @given(st.lists(st.tuples(st.integers(min_value=1, max_value=52), GAPS_S), max_size=8))
 @example([(1, 0), (49, 10), (1, 0)])
-def test_rate_rule_refuses_as_the_sentence_says(bursts: list[tuple[int, int]]) -> None:
-    """Against the rule spelled out over all arrivals."""
+def test_rate_rule_refuses_as_documented(bursts: list[tuple[int, int]]) -> None:
+    """The expected answers apply the rule to all arrivals, one by one."""
     rule, now, admitted, blocked_until = RateRule(), 0, list[int](), 0
     for count, gap in bursts:
         for _ in range(count):

@@ -24,7 +24,7 @@ async def test_projects_are_listed_with_settings_and_tokens(client: Client) -> N
     }
 
 
-async def test_settings_change_what_is_named_and_nothing_else(client: Client, acme: Project) -> None:
+async def test_only_named_settings_are_changed(client: Client, acme: Project) -> None:
     acme.settings.wrapped = True
 
     answer = await (await client.patch(f"{BASE}/settings", json={"point_scale": 100, "tiers": False})).json()
@@ -50,7 +50,7 @@ async def test_faults_are_set_listed_and_cleared(client: Client, acme: Project) 
     body = {"kind": "status", "operation": "find", "status": 500, "times": 3}
     switch = await (await client.post(f"{BASE}/faults", json=body)).json()
     await client.post(f"{BASE}/faults", json={"kind": "html"})
-    assert (await client.get("/v1/member?phone=1")).status == 200, "the newest, a page"
+    assert (await client.get("/v1/member?phone=1")).status == 200, "the newest, one page"
 
     listed = await (await client.get(f"{BASE}/faults")).json()
     assert listed[0] == {**switch, "remaining": 3, "seconds": None, "after_commit": False, **body}
@@ -120,8 +120,8 @@ async def test_unknown_project_is_not_found(client: Client) -> None:
     assert (response.status, await response.json()) == (404, {"message": "Name one of the projects acme."})
 
 
-async def test_changes_are_told_to_whoever_saves_them(client: Client, trifft: Trifft, acme: Project) -> None:
-    """Every change of what is saved, and nothing else."""
+async def test_each_change_is_reported_for_saving(client: Client, trifft: Trifft, acme: Project) -> None:
+    """Every change of saved data is reported, and nothing else."""
     saved = list[bytes]()
     trifft.on_change = lambda: saved.append(trifft.to_json())
     member = next(iter(acme.members))

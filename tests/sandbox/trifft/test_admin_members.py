@@ -23,7 +23,7 @@ async def test_members_are_searched(client: Client, acme: Project, query: str, c
 
 
 async def test_member_is_shown_raw(client: Client, jana: Member) -> None:
-    """With what the API hides: an anonymised member's fields, coupons of every state, pending movements."""
+    """Data that the API hides is shown: an anonymised member's fields, all coupons, pending movements."""
     jana.status = "anonymised"
     jana.points = Decimal("99.75")
     jana.coupons = [UserCoupon(id="u1", state="expired", coupon=Coupon(name="Old"))]
@@ -117,7 +117,7 @@ async def test_change_of_points_is_a_movement(client: Client, jana: Member) -> N
         [],
     ],
 )
-async def test_change_that_makes_no_sense_changes_nothing(client: Client, jana: Member, body: object) -> None:
+async def test_invalid_change_changes_nothing(client: Client, jana: Member, body: object) -> None:
     before = await (await client.get(f"{BASE}/{jana.id}")).json()
 
     response = await client.patch(f"{BASE}/{jana.id}", json=body)
@@ -150,12 +150,12 @@ async def test_coupon_is_added_changed_and_removed(client: Client, jana: Member)
     "body",
     [{}, {"name": 7}, {"name": "x", "state": "eaten"}, {"name": "x", "valid_until": -1}, {"name": "x", "id": ""}],
 )
-async def test_coupon_that_makes_no_sense_is_refused(client: Client, jana: Member, body: object) -> None:
+async def test_invalid_coupon_is_refused(client: Client, jana: Member, body: object) -> None:
     assert (await client.post(f"{BASE}/{jana.id}/coupons", json=body)).status == 400
     assert jana.coupons == []
 
 
-async def test_member_spends_points_but_no_more_than_there_are(client: Client, jana: Member) -> None:
+async def test_member_spends_points_up_to_the_balance(client: Client, jana: Member) -> None:
     member = await (await client.post(f"{BASE}/{jana.id}/spend", json={"points": "1200"})).json()
     assert (member["points"], member["movements"][-1]["note"]) == (40, "Spent in the shop")
 
@@ -166,7 +166,7 @@ async def test_member_spends_points_but_no_more_than_there_are(client: Client, j
 
 
 @pytest.mark.parametrize("points", ["0", "-1", "NaN", "many", ""])
-async def test_spending_that_makes_no_sense_is_refused(client: Client, jana: Member, points: str) -> None:
+async def test_invalid_spending_is_refused(client: Client, jana: Member, points: str) -> None:
     assert (await client.post(f"{BASE}/{jana.id}/spend", json={"points": points})).status == 400
     assert jana.movements == []
 

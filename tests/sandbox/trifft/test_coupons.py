@@ -26,7 +26,7 @@ def jana_with_coupons(jana: Member) -> Member:
 async def test_coupons_are_filtered_by_state(
     client: Client, jana_with_coupons: Member, query: dict[str, str], states: list[str]
 ) -> None:
-    """Available means assigned or activated."""
+    """A coupon is available if it is assigned or activated."""
     coupons = await (await client.get(f"/v1/member/{jana_with_coupons.id}/coupon", params=query)).json()
 
     assert [coupon["state"] for coupon in coupons] == states

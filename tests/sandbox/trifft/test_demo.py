@@ -1,4 +1,4 @@
-"""The demo shops are what the seeded tickets speak of."""
+"""The demo shops fit the seeded tickets."""
 
 import tomllib
 from decimal import Decimal
@@ -60,7 +60,7 @@ def test_jana_has_everything(projects: dict[str, Project]) -> None:
 
 
 def test_most_members_have_what_every_member_has(projects: dict[str, Project]) -> None:
-    """Otherwise who opens all tickets is told that the profile's lines find nothing."""
+    """Otherwise the profile's lines would be reported as empty to an operator who has opened all tickets."""
     for project in projects.values():
         members = list(project.state.members.values())
         for field in ("email", "support_id", "first_name", "last_name", "points"):
@@ -92,13 +92,13 @@ def test_awkward_members_are_awkward(projects: dict[str, Project]) -> None:
     assert card.email is None
 
 
-def test_one_member_has_all_that_more_says_and_another_none_of_it(projects: dict[str, Project]) -> None:
+def test_one_member_has_all_details_and_another_has_none(projects: dict[str, Project]) -> None:
     jana, peter = (the_member(projects["acme"], f"{name}@example.com") for name in ("jana", "peter"))
     assert all((jana.expiring_points, jana.next_tier_at, jana.birthday, jana.movements))
     assert not any((peter.expiring_points, peter.next_tier_at, peter.birthday, peter.movements))
 
 
-def test_bloom_spells_differently(projects: dict[str, Project]) -> None:
+def test_bloom_has_other_spellings(projects: dict[str, Project]) -> None:
     bloom = projects["bloom"]
     settings = bloom.settings
 

@@ -35,10 +35,10 @@ async def test_status_fault_answers_with_the_envelope(client: Client, acme: Proj
 @pytest.mark.parametrize(
     ("kind", "error"), [("refuse", aiohttp.ServerDisconnectedError), ("reset", aiohttp.ClientOSError)]
 )
-async def test_connection_that_breaks_before_the_commit_changes_nothing(
+async def test_broken_connection_before_the_commit_changes_nothing(
     client: Client, acme: Project, jana: Member, kind: FaultKind, error: type[Exception]
 ) -> None:
-    """Closed, or reset."""
+    """The connection is closed, or reset."""
     acme.faults.set(Fault(kind=kind, operation="credit"))
 
     with pytest.raises(error):
@@ -121,7 +121,7 @@ async def test_slow_body_comes_in_bytes_and_at_once_when_cleared(client: Client,
     assert (await asyncio.wait_for(response.content.read(), WAIT_S)).endswith(b"}")
 
 
-async def test_latency_holds_the_call_and_comes_on_top_of_another_fault(
+async def test_latency_holds_the_call_and_is_added_to_another_fault(
     client: Client, acme: Project, jana: Member, until: Until
 ) -> None:
     switch = acme.faults.set(Fault(kind="latency", seconds=60, operation="credit"))
@@ -146,7 +146,7 @@ async def test_short_latency_ends_by_itself(client: Client, acme: Project, jana:
 async def test_hang_holds_the_request_until_cleared(
     client: Client, acme: Project, jana: Member, until: Until, *, after_commit: bool
 ) -> None:
-    """One that is used up still holds what it struck."""
+    """A switch that is used up still holds the calls that it affected."""
     acme.faults.set(Fault(kind="hang", operation="credit", times=1, after_commit=after_commit))
     held = asyncio.create_task(credit(client, jana))
     await until(lambda: acme.requests and acme.requests[0].fault)
@@ -177,7 +177,7 @@ async def test_hang_forgets_a_client_that_leaves(client: Client, acme: Project, 
 async def test_latency_does_not_spare_a_client_that_leaves(
     client: Client, acme: Project, jana: Member, until: Until
 ) -> None:
-    """The points are booked when the client has long given up."""
+    """The points are booked although the client has long given up."""
     acme.faults.set(Fault(kind="latency", operation="credit", seconds=60))
     held = asyncio.create_task(credit(client, jana))
     await until(lambda: acme.requests)
@@ -192,7 +192,7 @@ async def test_latency_does_not_spare_a_client_that_leaves(
 
 
 @pytest.mark.parametrize("kind", ["hang", "slow_body", "latency"])
-async def test_shutdown_ends_what_is_held(acme: Project, jana: Member, until: Until, kind: FaultKind) -> None:
+async def test_shutdown_ends_held_calls(acme: Project, jana: Member, until: Until, kind: FaultKind) -> None:
     acme.faults.set(Fault(kind=kind, seconds=100))
     headers = {"Authorization": f"Bearer {acme.get_token()}"}
     async with TestClient(TestServer(create_trifft_app(Trifft([acme]))), headers=headers) as client:
@@ -208,20 +208,20 @@ async def test_shutdown_ends_what_is_held(acme: Project, jana: Member, until: Un
             await held
 
 
-async def test_fault_strikes_its_operation_only(client: Client, acme: Project, jana: Member) -> None:
+async def test_fault_affects_its_operation_only(client: Client, acme: Project, jana: Member) -> None:
     acme.faults.set(Fault(kind="status", operation="credit", status=500))
 
     assert (await client.get(f"/v1/member/{jana.id}")).status == 200
     assert (await credit(client, jana)).status == 500
 
 
-async def test_fault_strikes_the_next_calls_only(client: Client, acme: Project, jana: Member) -> None:
+async def test_fault_affects_the_next_calls_only(client: Client, acme: Project, jana: Member) -> None:
     acme.faults.set(Fault(kind="status", status=500, times=2))
 
     assert [(await credit(client, jana)).status for _ in range(3)] == [500, 500, 200]
 
 
-async def test_newest_fault_strikes_and_same_kind_is_replaced(client: Client, acme: Project, jana: Member) -> None:
+async def test_newest_fault_counts_and_the_same_kind_is_replaced(client: Client, acme: Project, jana: Member) -> None:
     acme.faults.set(Fault(kind="status", status=500))
     acme.faults.set(Fault(kind="status", status=503))
     acme.faults.set(Fault(kind="html", times=1))
@@ -244,6 +244,6 @@ async def test_newest_fault_strikes_and_same_kind_is_replaced(client: Client, ac
         {"kind": "hang", "because": "why not"},
     ],
 )
-async def test_fault_that_makes_no_sense_is_refused(fields: dict[str, object]) -> None:
+async def test_impossible_fault_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(fields, Fault)

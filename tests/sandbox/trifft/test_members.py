@@ -21,14 +21,14 @@ Client = TestClient[web.Request, web.Application]
     ],
 )
 async def test_find_by_each_identity(client: Client, jana: Member, query: dict[str, str]) -> None:
-    """To a database an e-mail, or a support ID, is the same in any case, and with any accents."""
+    """To a database an e-mail, or a support ID, is the same in any case and with any accents."""
     found = await (await client.get("/v1/member", params=query)).json()
 
     assert [member["id"] for member in found] == [jana.id]
 
 
 @pytest.mark.parametrize("email", ["strasse@example.com", "strase@example.com", "STRAẞE@example.com"])
-async def test_find_takes_a_sharp_s_for_what_either_collation_does(client: Client, acme: Project, email: str) -> None:
+async def test_find_treats_a_sharp_s_as_either_collation_does(client: Client, acme: Project, email: str) -> None:
     member = Member(email="straße@example.com")
     acme.members[member.id] = member
 
@@ -97,10 +97,8 @@ async def test_get_spells_a_whole_member(client: Client, jana: Member) -> None:
     }
 
 
-async def test_member_has_what_becomes_of_the_points_and_the_last_movements(
-    client: Client, acme: Project, jana: Member
-) -> None:
-    """Of the primary wallet, and in the scale of its balance."""
+async def test_member_has_coming_points_and_the_last_movements(client: Client, acme: Project, jana: Member) -> None:
+    """They are the primary wallet's, in the scale of its balance."""
     acme.settings.balance_scale = 100
     jana.expiring_points = ExpiringPoints(points=Decimal(200), expires_at=1798757999)
     jana.next_tier_at, jana.birthday = Decimal(1500), "1990-03-12"
@@ -154,7 +152,7 @@ async def test_anonymised_member_is_found_by_the_old_email_and_shows_nothing(cli
 
 
 async def test_points_are_null_where_a_wallet_is_off(client: Client, acme: Project, jana: Member) -> None:
-    """Off for the member, or for the whole project."""
+    """The wallet is off for the member, or for the whole project."""
     jana.wallet = False
     assert (await (await client.get(f"/v1/member/{jana.id}")).json())["points"] is None
 

@@ -31,7 +31,7 @@ async def test_restored_state_is_served(trifft: Trifft, jana: Member) -> None:
     async with TestClient(TestServer(restored)) as client:
         response = await client.get(f"/v1/member/{jana.id}", headers={"Authorization": "Bearer acme-write"})
 
-        assert response.status == 200, "switches start off"
+        assert response.status == 200, "all switches are off at first"
         assert (await response.json())["points"] == 1240
 
 
@@ -42,6 +42,6 @@ def test_demo_state_comes_back_whole() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"projects": [{}]}', b"\x00"])
-def test_state_that_is_none_is_refused(data: bytes) -> None:
+def test_invalid_state_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         Trifft.from_json(data)

@@ -23,7 +23,7 @@ async def test_credit_adds_points_and_is_a_movement(client: Client, jana: Member
 
 
 async def test_credit_twice_with_one_reference_adds_twice(client: Client, jana: Member) -> None:
-    """No idempotency is documented: a double credit must be seen."""
+    """TRIFFT documents no idempotency, so a double credit must be visible."""
     for _ in range(2):
         await client.post(f"/v1/member/{jana.id}/wallet/credit", json={"points": 100, "reference": "A-1"})
 
@@ -180,7 +180,7 @@ async def test_list_of_movements_is_as_complete_as_the_switch_says(
     assert [movement["reference"] for movement in listed] == references
 
 
-async def test_list_of_movements_that_is_not_there_is_a_404(client: Client, acme: Project, jana: Member) -> None:
+async def test_missing_list_of_movements_is_a_404(client: Client, acme: Project, jana: Member) -> None:
     acme.settings.movements = "unavailable"
 
     assert (await client.get(f"/v1/member/{jana.id}/wallet/movement")).status == 404

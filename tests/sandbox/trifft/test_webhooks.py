@@ -20,7 +20,7 @@ class Received(msgspec.Struct):
 
 
 class Receiver:
-    """What the other side of the webhook got, and the status that it answers with."""
+    """Records the requests that a webhook sends, and answers with `status`."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -49,7 +49,7 @@ async def receiver(acme: Project) -> AsyncIterator[Receiver]:
 async def test_webhook_has_the_three_fields_and_the_secret(
     client: Client, receiver: Receiver, jana: Member, until: Until
 ) -> None:
-    """The time is a text of UNIX seconds: the template puts date('U') within quotes."""
+    """The time is a text of UNIX seconds: the template has date('U') within quotes."""
     await client.patch(f"{ADMIN}/{jana.id}", json={"first_name": "Janka"})
     await until(lambda: receiver.received)
 
@@ -142,7 +142,7 @@ async def test_refused_webhook_is_a_line_in_the_log(
     )
 
 
-async def test_webhook_that_reaches_nobody_is_a_line_in_the_log(
+async def test_webhook_without_a_receiver_is_a_line_in_the_log(
     client: Client, acme: Project, jana: Member, until: Until
 ) -> None:
     acme.state.webhook = Webhook(
