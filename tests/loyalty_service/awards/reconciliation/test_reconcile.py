@@ -173,6 +173,15 @@ async def test_lists_that_were_read_too_early_rule_nothing_out(worker: Worker, p
     assert (await worker.read_state(), provider.lists) == (UNKNOWN, 3)
 
 
+async def test_award_that_was_refused_keeps_no_movement_from_another(worker: Worker, provider: ListingProvider) -> None:
+    refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED")
+    await worker.ledger.settle((await worker.open()).award, refused)
+    lost = await worker.lose()
+    provider.book(100, note="Sorry")
+    await worker.look_after(seconds=6)
+    assert await worker.read_state(lost.number) is APPLIED
+
+
 async def test_award_that_turns_up_after_all_is_applied_with_an_alert(
     worker: Worker, provider: ListingProvider
 ) -> None:
