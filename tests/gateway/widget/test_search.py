@@ -249,6 +249,12 @@ async def test_ticket_is_asked_for_its_customer_where_the_call_names_none(desk: 
         assert body["status"] == status  # the ticket may be somebody else's now, so nothing is remembered
 
 
+async def test_panel_names_the_address_of_the_call_where_gorgias_has_another_by_now(desk: Desk) -> None:
+    ticket = desk.add_customer("new@example.com")
+    body = await (await desk.gateway.get_widget("old@example.com", ticket_id=str(ticket), customer_id="None")).json()
+    assert body["summary"] == "No loyalty member with old@example.com, nor with new@example.com"
+
+
 async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> None:
     ticket = desk.add_customer(None)
     for customer_id in (0, 2**63, 10**30):
@@ -259,11 +265,15 @@ async def test_customer_whose_number_cannot_be_one_is_not_known(desk: Desk) -> N
 
 
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
-    """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read."""
+    """Neither where the loyalty service may not search for all, nor where Gorgias lists more than are read.
+
+    Nor where there are 51, of which a call of the loyalty service takes 50.
+    """
     desk.add_member("m-1", "x5@example.com")
     many: list[Channel] = [("email", f"x{number}@example.com") for number in range(6)]
     phones: list[Channel] = [("phone", f"+4219000000{number:02}") for number in range(60)]
-    for channels, searches in ((many, 2), (phones, 1)):
+    both: list[Channel] = [*(("email", f"y{number}@example.com") for number in range(26)), *phones[:25]]
+    for channels, searches in ((many, 2), (phones, 1), (both, 1)):
         body = await desk.show(desk.add_customer("a@example.com", *channels))
         said = f"The customer has too many other addresses to look for all of them. {ASK}"
         assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
@@ -283,6 +293,40 @@ async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
     desk.add_member("m-2", PHONE)
     body = await desk.show(desk.add_customer("hello@shop.example", ("phone", PHONE)))
     assert desk.gateway.tokens.parse(body["award_token"]).member_id == "m-2"
+
+
+async def test_address_of_the_shop_itself_finds_no_member_while_our_database_does_not_say_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it never said which these are, TRIFFT is not asked; where it did, they are the same still."""
+    monkeypatch.setattr("gateway.customers.own_addresses._REMEMBER_S", 0.0)
+    monkeypatch.setattr("gateway.customers.own_addresses._WAIT_S", 20.0)
+    store = InstallationStore(desk.shop.database, KEYS)
+    await store.record_gorgias_addresses(desk.gateway.merchant_id, ["hello@shop.example"])
+    desk.add_member("m-1", "hello@shop.example")
+    ticket = desk.add_customer("hello@shop.example")
+    await desk.gateway.get_widget("a%20b@example.com", ticket_id="None")  # from then on the credential is known
+
+    async def show_without_database() -> str:
+        await execute(desk.shop.database, "ALTER TABLE installations RENAME COLUMN gorgias_addresses TO gone")
+        try:
+            status: str = (await desk.show(ticket))["status"]
+        finally:
+            await execute(desk.shop.database, "ALTER TABLE installations RENAME COLUMN gone TO gorgias_addresses")
+        return status
+
+    assert (await show_without_database(), desk.scripted.snapshot_requests) == ("unavailable", [])
+    assert ((await desk.show(ticket))["status"], desk.scripted.snapshot_requests) == ("no_identity", [])
+    assert (await show_without_database(), desk.scripted.snapshot_requests) == ("no_identity", [])
+
+
+async def test_link_decides_where_gorgias_alone_says_whose_the_ticket_is(desk: Desk) -> None:
+    desk.add_member("m-1", "a@example.com")
+    desk.add_member("m-2", "m-2")
+    ticket = desk.add_customer("a@example.com")
+    await desk.link(ticket, "m-2")
+    response = await desk.gateway.get_widget("a%20b@example.com", ticket_id=str(ticket), customer_id="None")
+    assert desk.gateway.tokens.parse((await response.json())["award_token"]).member_id == "m-2"
 
 
 async def test_link_decides_before_every_address(desk: Desk) -> None:
