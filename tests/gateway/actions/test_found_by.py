@@ -151,10 +151,13 @@ async def test_link_that_cannot_be_read_is_no_link(desk: Desk) -> None:
 
 
 async def test_address_of_one_kind_is_none_of_another(desk: Desk) -> None:
-    """A member's id may look like an address."""
+    """A member's id may look like an address, and an address like a number."""
     await desk.link(JANA)
     gateway = desk.shop.gateway
-    found = Identity(FoundBy.PHONE, JANA)
-    token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
-    desk.set_channels(("email", JANA))
-    assert (await gateway.press(award_token=token)).status == 409
+    for found, channel in (
+        (Identity(FoundBy.PHONE, JANA), ("email", JANA)),
+        (Identity(FoundBy.OTHER_EMAIL, "+421900000001"), ("phone", "+421900000001")),
+    ):
+        token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
+        desk.set_channels(channel)
+        assert (await gateway.press(award_token=token)).status == 409, channel
