@@ -4,7 +4,7 @@ import pytest
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
-from tests.loyalty_service.scripted import JANA, ScriptedProvider
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 IDENTITY = pb.MemberIdentity(member_id=JANA)
 
@@ -52,6 +52,19 @@ async def test_support_id_that_the_held_snapshot_has_need_not_be_named(
     assert (await erase(client)).dropped_count == 2
     held = await client.loyalty.GetHeldSnapshot(pb.GetHeldSnapshotRequest(merchant_id="acme", identity=by_support_id))
     assert held == pb.GetHeldSnapshotResponse()
+
+
+async def test_other_member_with_the_support_id_that_the_forgotten_one_was_shown_with_stays_held(
+    client: Client, provider: ScriptedProvider
+) -> None:
+    """A support ID is cleaned before it is shown, so two may look the same."""
+    provider.members["JN-4821"] = make_member(member_id="zoe")
+    by_support_id = pb.MemberIdentity(support_id="JN-4821")
+    for identity in (by_support_id, IDENTITY):
+        await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))
+    assert (await erase(client)).dropped_count == 1
+    held = await client.loyalty.GetHeldSnapshot(pb.GetHeldSnapshotRequest(merchant_id="acme", identity=by_support_id))
+    assert held.snapshot.member.member_id == "zoe"
 
 
 async def test_award_that_can_be_taken_back_is_kept_and_said_until_when(client: Client) -> None:

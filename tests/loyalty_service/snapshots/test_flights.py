@@ -10,7 +10,13 @@ from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.priority import Priority
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import ACME, Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
+from tests.loyalty_service.snapshots.scripted import (
+    FakeClock,
+    ScriptedLedger,
+    ScriptedProvider,
+    get_points,
+    make_merchant,
+)
 
 JANA = "jana@example.com"
 
@@ -49,6 +55,18 @@ async def test_reader_joins_a_flight_that_began_late_enough(held_desk: Desk) -> 
     await held_desk.release(held_desk.provider.calls[0])
     assert (await first, await second) == (100, 100)
     assert held_desk.fetches == 1
+
+
+async def test_reader_of_a_shop_that_got_another_project_does_not_join_a_flight_of_the_one_before(
+    held_desk: Desk,
+) -> None:
+    before = await held_desk.arrive(JANA, 1)
+    held_desk.provider.points["jana"] = 200
+    after = asyncio.create_task(held_desk.read(JANA, 1, merchant=make_merchant(generation="2")))
+    await held_desk.settle()
+    for call in list(held_desk.provider.calls):
+        await held_desk.release(call)
+    assert (await before, get_points((await after).snapshot)) == (100, 200)
 
 
 async def test_all_who_come_too_late_share_the_one_next_flight(held_desk: Desk) -> None:

@@ -152,6 +152,31 @@ async def test_invalidation_that_was_forgotten_still_drops_a_read_from_before(cl
         assert await desk.get_held("jana") is None
 
 
+async def test_older_entry_that_is_forgotten_later_lets_no_read_from_before_the_invalidation_in(
+    clock: FakeClock,
+) -> None:
+    """Two entries fit: the invalidated member's goes first, then that of a member who was read before."""
+    provider = ScriptedProvider(clock)
+    for member_id in ("jana", "zoe", "a", "b"):
+        provider.add(member_id, f"{member_id}@example.com")
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        await desk.read("zoe")
+        clock.advance(10)
+        provider.holds = True
+        early = await desk.arrive("jana")
+        provider.holds = False
+        await desk.invalidate("jana")
+        await desk.get_held("zoe")
+        for member_id in "ab":
+            await desk.read(member_id)
+        await desk.release(provider.calls[1])
+        assert await early == 100
+        assert await desk.get_held("jana") is None
+
+
 async def test_alias_does_not_outshine_a_member_that_was_forgotten_and_put_back_older(clock: FakeClock) -> None:
     """Two entries fit: the member goes first, and comes back by a read that began before the e-mail's."""
     provider = ScriptedProvider(clock)
