@@ -125,6 +125,13 @@ async def test_gorgias_that_does_not_say_which_phones_the_customer_has(desk: Des
     await desk.check_refused(FoundBy.PHONE, 503, "TICKET_NOT_CHECKED")
 
 
+async def test_phone_without_its_countrys_code_is_read_in_the_shops_country(desk: Desk) -> None:
+    gateway, found = desk.shop.gateway, Identity(FoundBy.PHONE, "+421900000001")
+    token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
+    desk.set_channels(("phone", "0900 000 001"))
+    assert (await gateway.press(award_token=token)).status == 200
+
+
 async def test_link_counts_as_it_is_now(desk: Desk) -> None:
     """Not as it was a second ago; not another member's; not another customer's."""
     await desk.check_refused(FoundBy.LINK, 409, "OTHER_CUSTOMER")

@@ -325,6 +325,12 @@ async def test_panel_of_the_widget_is_pressed_for_whom_it_was_found(
     assert len(scripted.award_requests) == 1
 
 
+async def test_note_of_a_press_knows_whose_the_ticket_was(shop: Shop) -> None:
+    """If the ticket gets another customer before the note is written, it must say nothing of the member."""
+    assert (await shop.gateway.press()).status == 200
+    assert [note["customer_id"] for note in await shop.list_notes()] == [JANAS_ID]
+
+
 @pytest.mark.parametrize("stale_reason", [pb.ERROR_REASON_UNSPECIFIED, pb.PROVIDER_TIMEOUT])
 async def test_award_says_of_when_the_panels_data_was(
     gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType

@@ -280,6 +280,16 @@ async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
         assert (len(body["link_member"]), len(desk.scripted.snapshot_requests)) == (1, searches)
 
 
+async def test_others_are_not_called_nobodys_where_the_tickets_email_took_all_searches(desk: Desk) -> None:
+    desk.scripted.members = {}
+    details = {"search_count": "5", "fetch_time": "2026-11-23T12:55:00+00:00"}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND", details)
+    body = await desk.show(desk.add_customer("a@example.com", ("phone", PHONE)))
+    said = f"The customer has too many other addresses to look for all of them. {ASK}"
+    assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
+    assert len(desk.scripted.snapshot_requests) == 1
+
+
 async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
     """Neither as the ticket's address nor as the customer's: mail through it is somebody else's."""
     store = InstallationStore(desk.shop.database, KEYS)
