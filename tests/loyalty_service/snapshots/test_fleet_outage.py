@@ -104,6 +104,30 @@ async def test_award_that_the_store_was_not_told_is_told_before_it_is_asked_agai
     assert (await one.read_points(JANA), await other.read_points("jana")) == (200, 200)
 
 
+async def test_award_that_the_store_could_not_be_told_twice_is_told_the_third_time(
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = desks
+    await one.read(JANA)
+    one.link.cut("before")
+    one.provider.points["jana"] = 200
+    await one.invalidate("jana")
+    client = one.link._valkey.client
+    unlink, tried = client.unlink, list[str]()
+
+    async def fail_once(key: str) -> object:
+        tried.append(key)
+        if len(tried) == 1:
+            raise ConnectionError("cut")
+        return await unlink(key)
+
+    monkeypatch.setattr(client, "unlink", fail_once)
+    await one.link.restore()
+    await one.read(JANA, 0)
+    assert await other.read_points("jana") == 200
+    assert len(tried) > 1
+
+
 async def test_award_that_the_store_was_not_told_is_told_by_a_process_that_leaves(shared_clock: SharedClock) -> None:
     async with open_process(shared_clock) as stays:
         async with open_process(shared_clock, stays, ping_s=60) as leaves:

@@ -92,6 +92,25 @@ async def test_reader_of_now_does_not_join_a_flight_of_the_same_instant(held_des
     assert (await first, await second) == (100, 200)
 
 
+async def test_flight_of_a_member_s_own_id_is_joined_though_one_for_an_address_ends_meanwhile(
+    held_desk: Desk,
+) -> None:
+    held_desk.provider.holds = False
+    await held_desk.read(JANA)
+    held_desk.provider.holds = True
+    early = [await held_desk.arrive(name, 0) for name in ("jana", JANA)]
+    by_id, by_address = held_desk.provider.calls[1:]
+    await held_desk.release(by_id)
+    held_desk.clock.advance(2)
+    late = [await held_desk.arrive("jana", 1)]
+    await held_desk.release(by_address)
+    late.append(await held_desk.arrive("jana", 1))
+    for call in held_desk.provider.calls[3:]:
+        await held_desk.release(call)
+    assert await asyncio.gather(*early, *late) == [100] * 4
+    assert held_desk.fetches == 4
+
+
 async def test_cancelled_reader_does_not_cancel_the_flight(held_desk: Desk) -> None:
     first, second = await held_desk.arrive(JANA), await held_desk.arrive(JANA)
     first.cancel()
