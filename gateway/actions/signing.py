@@ -37,7 +37,7 @@ class Signed(msgspec.Struct, Generic[_Payload], frozen=True):
 
 
 class _Sha256(SigningAlgorithm):
-    """As itsdangerous' own HMAC with SHA-256, in one call of OpenSSL."""
+    """The same HMAC-SHA256 as itsdangerous makes, in one call of OpenSSL."""
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
         return hmac.digest(key, value, "sha256")

@@ -14,7 +14,7 @@ from gateway.cli.output import print_json, print_line, print_table
 from gateway.installation.checks import WORST_FIRST, Check, CheckState, find_worst
 
 _HEAD = ("state", "what was found")
-# A check that is off is none that could be red.
+# A check that is off cannot fail.
 _VALUES = {
     CheckState.OK: 0,
     CheckState.OFF: 0,

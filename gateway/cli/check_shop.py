@@ -64,7 +64,7 @@ _OF_INSTALL = frozenset({"integration", "widget", OWN_ADDRESSES})
 
 
 class ShopChecks(msgspec.Struct, frozen=True, kw_only=True):
-    """`mended`: what was done, in words; None: nothing was to be mended. `is_whole`: the loyalty service answered."""
+    """`mended`: what was done, in words; None: nothing had to be mended. `is_whole`: the loyalty service answered."""
 
     merchant_id: str
     checks: tuple[Check, ...]
@@ -171,7 +171,7 @@ class Checker:
         try:
             client = make_ticket_client(self.session, shop.installation, self.config)
             return Tickets(update_time=await client.fetch_last_update(), is_known=True)
-        except GorgiasError:  # why, other checks say
+        except GorgiasError:  # other checks say why
             return Tickets()
 
     async def _check_contract(self, shop: _Shop) -> Check:

@@ -48,7 +48,7 @@ async def list_links(  # noqa: PLR0913 - one argument per option
     if json:
         print_json([_render(link, zone) for link in links])
     elif not links:
-        print_line("No such link is on record.")
+        print_line(f"{merchant_id} has no links yet." if wanted == LinkFilter() else "No such link is on record.")
     else:
         print_table(_COLUMNS, (_list_cells(link, zone) for link in links))
         if len(links) == limit:

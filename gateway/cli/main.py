@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
 from gateway.cli.errors import CommandError, UsageError
@@ -45,11 +45,17 @@ _COMMANDS = {
 }
 
 
+def _say_default(value: object) -> str | None:
+    """An option that is off or empty needs no words for it."""
+    return None if value in (None, False, ()) else str(value)
+
+
 def make_app() -> App:
     app = App(
         name="trifft-gorgias",
         help="Installs and maintains the TRIFFT loyalty widget in Gorgias accounts.",
         version=VERSION,
+        default_parameter=Parameter(show_default=_say_default),
     )
     for name, (path, about) in _COMMANDS.items():
         app.command(f"gateway.cli.{path}", name=name, help=about)

@@ -164,7 +164,7 @@ async def _find_member_id(loyalty: LoyaltyClient, merchant_id: str, identities: 
 
 
 async def _find(loyalty: LoyaltyClient, merchant_id: str, identity: pb.MemberIdentity) -> set[str]:
-    """Find the member whom the name is held for, and the member whose it is in TRIFFT now. They may differ.
+    """Find the member with this name in the held data, and in TRIFFT now. They may be two.
 
     Raises CommandError if TRIFFT does not say.
     """

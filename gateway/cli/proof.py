@@ -63,7 +63,7 @@ _OUTCOMES = {
 
 
 def parse_balance(text: str) -> Decimal:
-    """As a person copies it, "1,240.5" apart from its commas and spaces. Raises UsageError."""
+    """Parse a balance as a person copies it ("1,240.5"), without its commas and spaces. Raises UsageError."""
     plain = re.sub(r"[\s,\u00a0\u202f']", "", text)
     if not _BALANCE.fullmatch(plain):
         raise UsageError(f"--points must be a number as TRIFFT Admin shows it, 1240 or 99.75: not {text[:40]!r}")
@@ -75,7 +75,7 @@ def read_balance(text: str) -> Decimal | None:
 
 
 def find_factor(found: Decimal, meant: Decimal) -> Decimal | None:
-    """100 or 0.01, where a power of ten is all the difference; None where it is not, or there is none."""
+    """Find the power of ten between the two, such as 100 or 0.01. None: they differ otherwise, or not at all."""
     return next((factor for factor in _FACTORS if meant and found == meant * factor), None)
 
 
@@ -195,12 +195,12 @@ def _say_taken_back(proof: pb.VerifyMerchantResponse) -> str:
 
 
 def _say_factor(factor: Decimal) -> str:
-    """How much of what it should be."""
+    """Say the factor: "100 times as much", or "1/100 of it"."""
     return f"{factor:f} times as much" if factor > 1 else f"1/{1 / factor:f} of it"
 
 
 def _ask_scale(inspection: pb.InspectMemberResponse, line: str, factor: Decimal) -> str:
-    """`factor`: by which the scale that is set would have to grow."""
+    """`factor`: what the set scale must be multiplied by."""
     section, name = line.split(".")
     scale = (inspection.scales[line] * factor).normalize()
     if scale < 1 or scale != scale.to_integral_value():

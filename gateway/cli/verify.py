@@ -145,7 +145,7 @@ def _say_state(merchant: pb.Merchant) -> str:
 
 
 def print_unverified(merchant: pb.Merchant) -> None:
-    """Nothing of a shop that gives points, or of which an older loyalty service does not tell."""
+    """Say why the shop gives no points. Prints nothing if it gives some, or if an older service does not tell."""
     if merchant.verification.state in {pb.VERIFICATION_STATE_NEVER, pb.VERIFICATION_STATE_OUTDATED}:
         print_line(_say_state(merchant))
 

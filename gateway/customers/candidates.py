@@ -1,4 +1,4 @@
-"""Which of a customer's addresses a member is looked for by, beside the ticket's e-mail. Pure."""
+"""Chooses which of the customer's other addresses to look for, beside the ticket's e-mail. Pure."""
 
 from collections.abc import Collection, Iterable
 

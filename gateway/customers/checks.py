@@ -38,7 +38,7 @@ async def check_buttons(tickets: TicketClient, installation: Installation) -> Ch
 
 
 async def check_own_addresses(client: GorgiasClient, installation: Installation) -> Check:
-    """Check that those are stored that Gorgias names now: a ticket with another one could show another's points."""
+    """Check that each mailbox that Gorgias names is stored: one that is not could show a stranger's points."""
     again = render_reinstall_command(installation)
     try:
         found = await client.list_mailboxes()

@@ -21,7 +21,7 @@ class Customers:
     """Open with `async with`. What Gorgias said is remembered for some minutes: see Memory.
 
     The key names the customer: where a ticket gets another one, the addresses of the one before are not the answer.
-    Where a call does not name the customer, whose the ticket is is asked each time.
+    Where a call does not name the customer, Gorgias is asked each time whose ticket it is.
     """
 
     def __init__(self, accounts: Accounts, *, clock: Callable[[], float] = time.monotonic) -> None:

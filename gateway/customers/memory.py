@@ -22,7 +22,7 @@ _REMEMBER_FAILURE_S = 5.0
 _CAPACITY = 10_000
 # How long a fetch may run after its callers gave up, so that the next call finds its answer.
 _FLIGHT_S = 8.0
-# One event a second is all that panels may ask: a little early, it waits for its permit instead of going without.
+# Panels may ask once a second. One that comes slightly early waits for its permit instead of going without.
 _MOST_WAIT_S = 0.4
 
 _Key = TypeVar("_Key", bound=Hashable)

@@ -156,7 +156,7 @@ class Search:
         await self._get_first(candidates, left)
 
     async def _adopt_link(self, customer_id: int, addresses: CustomerAddresses) -> bool:
-        """Whether a link decides that came to this customer with a merge of customers."""
+        """Take over the link of a customer who was merged into this one. Returns whether it decides."""
         merchant_id, services = self._question.merchant_id, self._services
 
         async def fetch_whereabouts(other_id: int) -> Whereabouts | None:

@@ -1,4 +1,4 @@
 """The last ticket events of each shop: how Gorgias called, who was looked for, what was answered.
 
-Read `service.py` first. Imports installations, and nothing of the rooms that answer.
+Read `service.py` first. Imports installations, and none of the packages that answer.
 """

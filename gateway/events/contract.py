@@ -10,7 +10,7 @@ from gateway.installation.checks import Check, CheckState
 NAME = "Gorgias' contract"
 # A note's event comes within this time.
 FOLLOWED_WITHIN_MS = 60_000
-# As many notes without an event contradict.
+# So many notes without an event contradict the assumption.
 _ENOUGH = 3
 _NOTE_TRIGGER = "note-trigger"
 
@@ -50,7 +50,7 @@ class NoteEvents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def count_note_events(notes: Sequence[tuple[int, int]], events: Sequence[tuple[int, int]]) -> NoteEvents:
-    """Both: a ticket's number and a time in ms; of notes, when each was sent."""
+    """`notes`, `events`: pairs of a ticket's number and a time in ms; of a note, when it was sent."""
     followed = sum(
         any(ticket == one and sent <= time <= sent + FOLLOWED_WITHIN_MS for one, time in events)
         for ticket, sent in notes

@@ -4,7 +4,7 @@ import enum
 
 import msgspec
 
-# Statuses of panels, as far as other rooms ask for them.
+# Statuses of panels, as far as other packages ask for them.
 NO_IDENTITY, UNAVAILABLE = "no_identity", "unavailable"
 WITH_DATA = frozenset({"member", "blocked"})
 

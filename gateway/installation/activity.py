@@ -29,7 +29,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
         return self.event_time is None and self.error_time is None and self.webhook_time is None
 
     def add(self, later: "Activity") -> "Activity":
-        """Both, with the later one's values where it has any."""
+        """Merge the two. The values of the later one win."""
         changes = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}
         is_answered = later.webhook_time is not None
         changes["refused_count"] = later.refused_count + (0 if is_answered else self.refused_count)

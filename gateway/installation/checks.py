@@ -59,7 +59,7 @@ def render_reinstall_command(installation: Installation) -> str:
 
 
 def advise_new_key(installation: Installation) -> str:
-    """A key that Gorgias does not know is helped by no rights of its user."""
+    """Advise a new key: no rights of its user help a key that Gorgias does not know."""
     again = render_reinstall_command(installation)
     return f"make a new key of an administrator in Gorgias, then: {again} --gorgias-key-file F"
 
@@ -139,7 +139,7 @@ def _describe_doubts(page: pb.ListAwardsResponse, render_time: Callable[[datetim
 
 
 def _advise_on_account(error: GorgiasError, installation: Installation) -> str:
-    """A command uses again what is stored, so it names only what changes."""
+    """Commands use stored values again, so the advice names only what changes."""
     merchant_id = installation.merchant_id
     if isinstance(error, GorgiasCredentialsError):
         return advise_new_key(installation)

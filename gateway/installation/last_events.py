@@ -12,8 +12,8 @@ from gateway.installation.store import Installation
 
 # The age of the last event that is suspicious where it is not known whether there were tickets.
 OLD_AFTER = timedelta(days=7)
-# An event of this age is old if there were tickets. What changes a ticket without a trigger of ours (a survey, say)
-# comes soon after what has one.
+# An event of this age is old if there were tickets. A change without a trigger of ours, such as a survey, follows soon
+# after one that has a trigger.
 _MISSED_AFTER, _AFTERMATH = timedelta(days=1), timedelta(hours=1)
 # The status of a widget without data.
 _UNAVAILABLE = "unavailable"

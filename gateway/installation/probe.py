@@ -1,7 +1,7 @@
 """The probe of the public URL: a question that only a holder of the secret keys can ask, and the proof that answers it.
 
-The proof shows that a process with the same secret keys has answered. A probe that is repeated by a stranger tells them
-what it told before, and nothing else.
+The proof shows that a process with the same secret keys has answered. A stranger who repeats a probe
+learns nothing new.
 """
 
 import hmac

@@ -13,8 +13,7 @@ from gateway.gorgias.whereabouts import CustomerState, Whereabouts
 from gateway.links.link import Link, LinkEnd, NewLink
 from gateway.links.store import Change, LinkLimit, LinkStore, PutNote
 
-# Shorter than an agent needs from a panel to a press of its button and the note's event: after that event each process
-# of a fleet shows the panel as it is on record.
+# So short that after a press and the event of its note, each process of a fleet shows the link as it is on record.
 _REMEMBER_S = 1.0
 # How long a panel waits for the database.
 _WAIT_S = 0.25

@@ -79,11 +79,11 @@ class LinkStore:
         self._hashes = ChannelHashes(keys)
 
     async def get(self, merchant_id: str, customer_id: int) -> Link | None:
-        """Get the link of a customer that stands."""
+        """Get the customer's standing link."""
         return await self._database.read(lambda connection: _find_standing(connection, merchant_id, customer_id))
 
     async def find(self, merchant_id: str, customer_id: int) -> tuple[Link | None, bool]:
-        """Get the link of a customer that stands, and whether the shop has any that stands."""
+        """Get the customer's standing link, and whether the shop has any standing link."""
         any_link = select(_row.id).where(_row.merchant_id == merchant_id, _stands).limit(1)
 
         def find(connection: Connection) -> tuple[Link | None, bool]:
@@ -172,8 +172,8 @@ class LinkStore:
     ) -> list[Link]:
         """List other customers' links that stand: they had one of these channels, or were made on this ticket.
 
-        Not those to a member from whom this customer was unlinked, or another one since: that was meant to last, and
-        the other may have been merged into this one, too.
+        Left out are links to a member from whom this customer was ever unlinked, or any customer since the link was
+        made. An unlink is meant to last, and that customer may have been merged into this one.
         """
         hashes = self._hashes.list_all(merchant_id, channels)
         had = select(CHANNELS.c.link_id).where(

@@ -93,7 +93,7 @@ def read_content(given: GivenAward) -> Content:
 def parse_award(merchant: Merchant, given: GivenAward) -> AwardRequest:
     """Raises MerchantUnverifiedError, BadValueError, and LimitExceededError for a limit of a single award."""
     check_request_id(given.request_id)
-    # The award is sent by this value of the merchant's, so what was proven and what is sent cannot come apart.
+    # The award is sent with this same copy of the merchant, so it goes out as it was proven.
     if not merchant.is_verified:
         raise MerchantUnverifiedError
     if given.points < 1:

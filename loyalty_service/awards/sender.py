@@ -133,7 +133,7 @@ class Sender:
         ) as error:
             return _make_rejected(error, retryable=True)
         except Exception:  # the outermost boundary: the booking may have been sent
-            log.exception("award_failed")
+            log.exception("award_outcome_lost")
             return _LOST
         return Settlement(state=AwardState.APPLIED, receipt=receipt, why=_confirm(receipt))
 

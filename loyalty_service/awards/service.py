@@ -182,7 +182,7 @@ class AwardService:
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
     async def _find_eligible(self, merchant: Merchant, member_id: str, seen_time: datetime | None) -> Member | None:
-        """Get the held member, if the snapshot allows an award. It never refuses one: then the provider is read.
+        """Get the held member, if the snapshot allows an award. None never refuses one: then the provider is read.
 
         It must not be older than the one that the agent saw (`seen_time`; None: not older than the hold time).
         """
@@ -258,7 +258,7 @@ class AwardService:
         return award
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """In a task that goes on though its caller leaves, and that `drain` waits for."""
+        """Start a task that outlives its caller, and that `drain` waits for."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -164,7 +164,7 @@ class Verifier:
         return None, refusal
 
     async def _read_changed(self, merchant: Merchant, identity: Identity, former: Decimal | None) -> Decimal | None:
-        """The balance, read again some times while it is what it was. None: it could not be read."""
+        """Read the balance, and some times again until it differs from `former`. None: it could not be read."""
         balance = None
         for number in range(READS):
             if number:
@@ -192,7 +192,7 @@ class Verifier:
 
 
 def _let_give(merchant: Merchant, verified_by: str) -> Merchant:
-    """The same shop as one whose proof holds, so that its award passes; its agents' reasons are not for this one."""
+    """A copy of the shop that counts as verified and wants no reason, so that the award of its proof passes."""
     verification = Verification(verify_time=datetime.now(UTC), verified_by=verified_by, member=None, is_current=True)
     return msgspec.structs.replace(merchant, verification=verification, award_reasons=())
 

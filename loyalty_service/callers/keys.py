@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 
-# So that a key is recognised where it has leaked to.
+# A leaked key is recognised by it.
 PREFIX = "tlk_"
 _RANDOM_BYTES = 32
 _KEY = re.compile(re.escape(PREFIX) + "[A-Za-z0-9_-]{43}")
@@ -20,5 +20,5 @@ def is_key(text: str) -> bool:
 
 
 def hash_key(key: str) -> bytes:
-    """The hash that is kept of a key. A slow hash protects what people choose; nobody can guess 256 random bits."""
+    """The hash that is kept of a key. A fast one will do: unlike a password, nobody can guess 256 random bits."""
     return hashlib.sha256(key.encode()).digest()

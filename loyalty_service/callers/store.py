@@ -125,7 +125,7 @@ class CallerStore:
             return
         try:
             writes = -1
-            while writes != self._writes:  # a read beside an own write may have missed it
+            while writes != self._writes:  # a write of ours during the read may be missing in it
                 began_s, writes = self._clock.monotonic(), self._writes
                 rows = await self._database.read(lambda connection: connection.execute(select(callers)).all())
         except DatabaseError:

@@ -41,7 +41,7 @@ COUNTED = (AwardState.PENDING, AwardState.UNKNOWN, AwardState.APPLIED)
 
 
 class IdentifiedBy(enum.Enum):
-    """By what the caller knows that the member is its customer. It decides nothing.
+    """How the caller knows that the member is its customer. It decides nothing.
 
     OTHER_EMAIL: another address than the ticket's. LINK: an agent said so. UNSPECIFIED: the caller does not say.
     """

@@ -19,7 +19,7 @@ class UnreadableField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineVerdict(enum.Enum):
-    """EMPTY: it finds nothing where it should. UNREADABLE: it finds what cannot be read too often for odd members."""
+    """EMPTY: it finds nothing where it should. UNREADABLE: for too many members it cannot be read."""
 
     OK = "ok"
     EMPTY = "empty"

@@ -1,7 +1,7 @@
 """A shop's limits: how many points support may give and take away, and how many are used. Pure.
 
 Each limit is a field of `Limits`. One that counts several awards also has a line in COUNTED_BY. It is also a proto
-field, a table column and a command-line option: CONTRIBUTING.md lists those files.
+field, a table column and a command-line option: docs/changing.md lists those files.
 
 Limits count awards that are PENDING, UNKNOWN or APPLIED and were not taken back. Deductions have their own count, so
 that neither makes room for the other. Days begin and end in the shop's time zone.

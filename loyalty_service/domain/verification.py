@@ -25,7 +25,7 @@ _ROUNDING = Decimal(1)
 
 
 class VerifiedMember(msgspec.Struct, frozen=True, kw_only=True):
-    """By whom a shop was verified: a new token must read the same one."""
+    """The member who proved the shop's points: a new token must read the same one."""
 
     member_id: str
     support_id: str

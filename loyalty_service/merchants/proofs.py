@@ -16,7 +16,7 @@ MakeFingerprint: TypeAlias = Callable[[str, str], str]
 
 
 class ProofColumns:
-    """`make_fingerprint`: equal for what the same proof holds for."""
+    """`make_fingerprint`: equal results mean that one proof covers both."""
 
     def __init__(self, keys: SecretKeys, make_fingerprint: MakeFingerprint) -> None:
         self._keys = keys

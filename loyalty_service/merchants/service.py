@@ -88,9 +88,9 @@ class MerchantService:
     ) -> Merchant:
         """Change the fields that `paths` names, and the token unless it is empty.
 
-        What was proven of its points holds no more where a new token does not read the member by whom it was proven,
-        or is not tried. Raises BadValueError, MerchantNotFoundError, and ProviderError where the probe or that read
-        fails: then nothing is changed.
+        The proof of its points ends if a new token is not tried, or does not read the member of the proof. Raises
+        BadValueError, MerchantNotFoundError, and ProviderError where the probe or that read fails: then nothing is
+        changed.
         """
         names = parse_field_names(paths)
         if not names and not token:

@@ -126,7 +126,7 @@ class MerchantStore:
         return count > 0
 
     async def forget_member(self, merchant_id: str, member_id: str) -> None:
-        """Of the member by whom the merchant was verified, if it is this one. What was proven stays so.
+        """Forget the member who proved the merchant's points, if it is this one. The proof stays.
 
         Raises MerchantNotFoundError.
         """

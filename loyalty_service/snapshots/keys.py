@@ -35,5 +35,5 @@ class Keys:
 
 
 def name_kind(merchant: Merchant, identity: Identity) -> str:
-    """The kind of an identity. What a phone number found also depends on how the merchant's members' were read."""
+    """The kind of an identity; of a phone number, also the country in which the members' numbers were read."""
     return f"phone/{merchant.dialling_country}" if identity.kind == "phone" else identity.kind

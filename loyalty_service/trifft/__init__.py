@@ -1,1 +1,1 @@
-"""The TRIFFT adapter: the only room that spells TRIFFT's paths, fields and codes."""
+"""The TRIFFT adapter: the only package that spells TRIFFT's paths, fields and codes."""

@@ -94,7 +94,7 @@ def _chain(first: _Reader, second: _Reader) -> _Reader:
 
 
 def _make_choice(first: _Reader, second: _Reader, *, wanted: bool) -> _Reader:
-    """The second counts if the first finds something, or if it finds nothing: as `wanted` says."""
+    """`wanted`: True for &&, which takes the second if the first finds something; False for ||."""
 
     def choose(data: Any) -> Any:  # noqa: ANN401 - whatever the provider sent
         found = first(data)

@@ -12,7 +12,7 @@ from loyalty_service.domain.errors import BadValueError
 from loyalty_service.trifft.profile import merge_lines
 
 _SECTIONS = ("envelope", "find_member", "get_member", "member", "wallet", "credit", "debit")
-# Of [member], what a wrong line of may only leave out of the panel, and the words of a status.
+# The lines of [member] that matter to the panel only, and the words of a status.
 _HARMLESS = frozenset(
     {
         *("tier", "favorite_venue", "join_time", "segments"),

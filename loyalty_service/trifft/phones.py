@@ -8,7 +8,7 @@ PhoneSpelling = Literal["e164", "digits", "00", "national"]
 
 
 def spell_phone(e164: str, spelling: PhoneSpelling, country: str) -> str:
-    """`country` (ISO 3166): the shop's. Where it has none, no number has a national spelling: E.164's digits stand."""
+    """`country` (ISO 3166): the shop's. Without one, "national" is E.164 without its plus."""
     digits = e164.removeprefix("+")
     if spelling == "national":
         return get_dialled_digits(e164, country) if country else digits

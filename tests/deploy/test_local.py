@@ -1,5 +1,6 @@
 """`make run` from outside: what it prints, what it leaves, what it keeps."""
 
+import asyncio
 import json
 import os
 import signal
@@ -105,7 +106,7 @@ def next_start(first: Start) -> NextStart:
     launcher = Launcher(first.folder, **first.listens)
     try:
         lines, widget_ids = launcher.read_until_ready(), read_widget_ids(launcher)
-        refused = Launcher(first.folder).read_to_end()  # begun later, since the first one gets the folder
+        refused = asyncio.run(run_to_end(first.folder))  # begun later, since the first one gets the folder
         launcher.stop(signal.SIGKILL)
     finally:
         launcher.end()

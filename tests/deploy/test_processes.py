@@ -11,6 +11,11 @@ from deploy.processes import Process, ProcessEndedError
 Start = Callable[[str], Coroutine[Any, Any, Process]]
 
 
+@pytest.fixture(scope="module")
+def _asyncio_loop_factory() -> None:
+    """`make run` has Python's own event loop: the other one cannot start a process in a group of its own."""
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     async def start_script(script: str) -> Process:

@@ -26,6 +26,13 @@ BLOCK = re.compile(
 )
 
 
+def test_every_reason_has_a_line_that_says_what_to_do() -> None:
+    page = (ROOT / "docs" / "integrate.md").read_text(encoding="utf-8")
+    table = page.partition("| reason | what to do |")[2].partition("\n\n")[0]
+    named = [reason for first in re.findall(r"^\| ([A-Z_, ]+) \|", table, re.MULTILINE) for reason in first.split(", ")]
+    assert sorted(named) == sorted(set(pb.ErrorReason.keys()) - {"ERROR_REASON_UNSPECIFIED"})
+
+
 async def test_example_prints_what_the_page_says(tmp_path: Path) -> None:
     """The real service before TRIFFT's stand-in, with the shop of `make run`; the example in a process of its own."""
     found = BLOCK.search((ROOT / "docs" / "integrate.md").read_text(encoding="utf-8"))

@@ -24,7 +24,11 @@ async def take_picture(stack: Stack, chromium: str) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = await browser.new_page(
-            viewport=VIEWPORT, device_scale_factor=SCALE, color_scheme="light", reduced_motion="reduce"
+            viewport=VIEWPORT,
+            device_scale_factor=SCALE,
+            color_scheme="light",
+            reduced_motion="reduce",
+            timezone_id="Europe/Bratislava",  # the shop's, so that the page and the note say the same time
         )
         await open_ticket(page, stack, "acme", 4711)
         await fire(page, "add-tag")

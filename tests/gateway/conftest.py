@@ -5,7 +5,7 @@ Each test gets them as they are at their start.
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +26,21 @@ from tests.gateway.edge.shops import install_acme
 from tests.gateway.helpdesk import Helpdesk, KeptHelpdesk
 from tests.gateway.outbox.room import Room, TicketLoyalty, open_room
 from tests.gateway.outbox.stage import Enter, Stage
+from tests.gateway.patience import PATIENCE_S, WAITS
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests run in the event loop of the session, as what they share does."""
     if pytest_asyncio.is_async_test(item):
         item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_gateways() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in WAITS:
+            patch.setattr(f"{module}.{name}", PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="session")

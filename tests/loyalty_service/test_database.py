@@ -143,14 +143,15 @@ async def test_known_merchant_is_not_waited_for_while_the_database_hangs(
 ) -> None:
     monkeypatch.setattr("runtime.postgresql._DISPOSE_TIMEOUT_S", 0.1)
     monkeypatch.setattr("loyalty_service.merchants.store.WAIT_S", 0.05)
-    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(30), open_database(url) as database:
+    monkeypatch.setattr("runtime.postgresql._READ_TIMEOUT_S", 120.0)
+    async with run_wire(new_postgres_url) as (wire, url), asyncio.timeout(60), open_database(url) as database:
         clock = FakeClock()
         store = MerchantStore(database, SecretKeys([SECRET_KEY]), clock, make_fingerprint=make_fingerprint)
         acme = await store.add(make_merchant("acme"))
         wire.silent.set()
         clock.advance(REVALIDATE_S)
 
-        async with asyncio.timeout(9):  # less than a statement's own time-out
+        async with asyncio.timeout(30):  # less than a statement's own time-out
             assert [await store.get("acme") for _ in range(2)] == [acme, acme]
 
 

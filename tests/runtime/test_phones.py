@@ -1,5 +1,7 @@
 """A phone number is read as Google's metadata has it, or refused; only two spellings of one line share a key."""
 
+from functools import cache
+
 import phonenumbers
 import pytest
 from hypothesis import example, given
@@ -19,8 +21,9 @@ PAIRS = [
 INVISIBLE = "\u200b\u200e\u200f\u202a\u202c\u2060\u2066\u2069\ufeff\u00ad"
 
 
+@cache
 def make_examples() -> list[tuple[str, str]]:
-    """Google's example numbers: country and E.164."""
+    """Google's example numbers: country and E.164. To load those of all countries takes longer than most tests."""
     found = []
     for country in COUNTRIES:
         for kind in PhoneNumberType.values():
@@ -30,7 +33,7 @@ def make_examples() -> list[tuple[str, str]]:
     return found
 
 
-EXAMPLES = make_examples()
+EXAMPLES = st.deferred(lambda: st.sampled_from(make_examples()))
 
 
 @pytest.mark.parametrize(
@@ -113,9 +116,7 @@ def test_landline_of_brazil_is_no_mobile_without_its_nine() -> None:
     assert list_phone_spellings(landline) == list_phone_spellings(mobile) == []
 
 
-@given(
-    one=st.sampled_from(EXAMPLES), digits=st.lists(st.integers(0, 9), min_size=4, max_size=4), place=st.integers(1, 9)
-)
+@given(one=EXAMPLES, digits=st.lists(st.integers(0, 9), min_size=4, max_size=4), place=st.integers(1, 9))
 def test_only_two_spellings_of_a_line_share_a_key(one: tuple[str, str], digits: list[int], place: int) -> None:
     """Any valid number, and another with a digit added, left out or changed."""
     base = one[1][:-4] + "".join(map(str, digits))
@@ -137,13 +138,13 @@ def test_only_two_spellings_of_a_line_share_a_key(one: tuple[str, str], digits: 
 
 def test_no_two_examples_of_all_countries_share_a_key() -> None:
     keys: dict[str, str] = {}
-    for _, e164 in EXAMPLES:
+    for _, e164 in make_examples():
         other = keys.setdefault(make_phone_key(e164), e164)
         assert other == e164 or other in list_phone_spellings(e164), (other, e164)
 
 
 def test_each_example_is_read_again_however_it_is_formatted() -> None:
-    for country, e164 in EXAMPLES:
+    for country, e164 in make_examples():
         number = phonenumbers.parse(e164)
         for form in (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL):
             text = phonenumbers.format_number(number, form)
@@ -152,9 +153,7 @@ def test_each_example_is_read_again_however_it_is_formatted() -> None:
             assert make_phone_key(read) == make_phone_key(e164), (country, text)
 
 
-@given(
-    one=st.sampled_from(EXAMPLES), marks=st.lists(st.tuples(st.integers(0, 20), st.sampled_from(INVISIBLE)), max_size=6)
-)
+@given(one=EXAMPLES, marks=st.lists(st.tuples(st.integers(0, 20), st.sampled_from(INVISIBLE)), max_size=6))
 def test_invisible_marks_change_no_number(one: tuple[str, str], marks: list[tuple[int, str]]) -> None:
     text = phonenumbers.format_number(phonenumbers.parse(one[1]), PhoneNumberFormat.INTERNATIONAL)
     for place, mark in marks:
@@ -163,7 +162,7 @@ def test_invisible_marks_change_no_number(one: tuple[str, str], marks: list[tupl
 
 
 @given(
-    one=st.sampled_from(EXAMPLES),
+    one=EXAMPLES,
     form=st.sampled_from([PhoneNumberFormat.NATIONAL, PhoneNumberFormat.INTERNATIONAL]),
     edits=st.lists(st.tuples(st.integers(0, 14), st.sampled_from("0159+() x\u00a0\uff11")), max_size=3),
     country=st.sampled_from(["", *COUNTRIES]),

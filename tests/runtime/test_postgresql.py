@@ -106,7 +106,7 @@ def refused_urls(locked_url: str, postgres_url: str) -> dict[str, str]:
         'unrecognized configuration parameter "nonsense"': add_parameters(postgres_url, "nonsense=s3cret"),
         "`sslmode` parameter must be one of": add_parameters(postgres_url, "sslmode=nonsense"),
         "Name or service not known|Temporary failure in name resolution": "postgresql://user:s3cret@nowhere.invalid/name",
-        "Connect call failed": "postgresql://user:s3cret@127.0.0.1:1/name",
+        "Connection refused": "postgresql://user:s3cret@127.0.0.1:1/name",
         "No such file or directory": "postgresql://user:s3cret@/name?host=/nowhere",
     }
 

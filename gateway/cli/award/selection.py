@@ -120,8 +120,7 @@ def _strip(text: str | None, option: str) -> str:
 async def _find_member(loyalty: LoyaltyClient, merchant_id: str, text: str) -> pb.AwardFilter:
     """Return the filter's field: TRIFFT's id, or for a member who is no longer in TRIFFT the support ID then.
 
-    An e-mail that is no member's is an error. A text that is no support ID, and never was one, may be an id of
-    TRIFFT's.
+    An e-mail of no member is an error. A text that is no support ID, and never was one, is taken for TRIFFT's id.
     """
     if _MEMBER_ID.fullmatch(text):
         return pb.AwardFilter(member_id=text)

@@ -70,7 +70,7 @@ async def totals(  # noqa: PLR0913 - one argument per option
     elif found.sums:
         _print_table(found, by)
     else:
-        print_line(f"{merchant_id} has no such awards.")
+        print_line(f"{merchant_id} has no {'awards yet' if selection == ALL else 'such awards'}.")
     if found.is_cut:
         print_hint(f"These are the {most} members with the most points: --limit {most * 10} shows more.")
     return 0

@@ -1,4 +1,4 @@
 """The widget: its labels, its first line, its rows.
 
-One line in `member.py` shows a field of the contract's Member. CONTRIBUTING.md says how to add a new field.
+One line in `member.py` shows a field of the contract's Member. docs/changing.md says how to add a new field.
 """

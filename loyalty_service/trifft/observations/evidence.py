@@ -6,7 +6,7 @@ from loyalty_service.domain.findings import ContractLine, ContractState
 
 # What was confirmed once is contradicted by so many in a row: one answer of a proxy's proves nothing.
 _IN_A_ROW = 3
-# A 404 may be about the member, a 400 about the amount: so many, and never an answer that fits, are about the path.
+# A 404 may be about the member, a 400 about the amount. After so many, with no fitting answer ever, it is the path.
 _MISSES = 3
 
 

@@ -28,7 +28,7 @@ NEEDED = frozenset(
 # These find something for some members. All others rightly find nothing where a shop does not use them, or a member has
 # none: a tier, a favourite location, segments, a coupon's end, value or code.
 EXPECTED = frozenset({"member.join_time", "coupon.coupon_id", "coupon.display_name"})
-# An answer in which one of the others cannot be read is no answer: the contract tells of it.
+# Only these are judged. Where a line of another section cannot be read, the whole answer cannot: see `contract`.
 _JUDGED = ("member.", "wallet.", "coupon.", "credit.", "debit.")
 # A line that says that TRIFFT has no such field.
 _NONE = "`null`"

@@ -295,7 +295,7 @@ class _AwardStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AwardState
     AWARD_STATE_APPLIED: _AwardState.ValueType  # 2
     """The provider confirmed it."""
     AWARD_STATE_REJECTED: _AwardState.ValueType  # 3
-    """The provider was not reached, or refused: no points were added."""
+    """The provider was not reached, or refused: nothing was booked."""
     AWARD_STATE_UNKNOWN: _AwardState.ValueType  # 4
     """It was sent and the answer was lost. It is never sent again automatically, and the member's next award is refused
     until this one is settled.
@@ -314,7 +314,7 @@ AWARD_STATE_PENDING: AwardState.ValueType  # 1
 AWARD_STATE_APPLIED: AwardState.ValueType  # 2
 """The provider confirmed it."""
 AWARD_STATE_REJECTED: AwardState.ValueType  # 3
-"""The provider was not reached, or refused: no points were added."""
+"""The provider was not reached, or refused: nothing was booked."""
 AWARD_STATE_UNKNOWN: AwardState.ValueType  # 4
 """It was sent and the answer was lost. It is never sent again automatically, and the member's next award is refused
 until this one is settled.
@@ -2145,7 +2145,7 @@ class Merchant(_message.Message):
     """Limits are points, 1 to 1 000 000 000; 0: no limit. They count awards that are PENDING, UNKNOWN or APPLIED and were
     not taken back. Days are in the merchant's time zone.
 
-    This one: in one award (where there is no limit: 1 000 000). 500 unless set.
+    The most in one award (where there is no limit: 1 000 000). 500 unless set.
     """
     max_points_per_ticket: _builtins.int
     """On one ticket. 500 unless set."""
@@ -2698,7 +2698,7 @@ class RateFinding(_message.Message):
     REFUSED_COUNT_FIELD_NUMBER: _builtins.int
     REFUSE_TIME_FIELD_NUMBER: _builtins.int
     permits_used: _builtins.int
-    """Requests that count now, and how many may."""
+    """The requests that count now, and the most allowed."""
     permits_limit: _builtins.int
     period_s: _builtins.float
     throttled_count: _builtins.int

@@ -1072,8 +1072,8 @@ class CallerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCaller(self, request, context):
-        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
-        doing goes on to its end. Its awards keep its name.
+        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. Its
+        calls that have begun run to their end. Its awards keep its name.
         Errors: NOT_FOUND (CALLER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -673,8 +673,8 @@ class CallerServiceStub:
     ListCallers: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.ListCallersRequest, _loyalty_pb2.ListCallersResponse]
     """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them."""
     DeleteCaller: _grpc.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteCallerRequest, _loyalty_pb2.DeleteCallerResponse]
-    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
-    doing goes on to its end. Its awards keep its name.
+    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. Its
+    calls that have begun run to their end. Its awards keep its name.
     Errors: NOT_FOUND (CALLER_NOT_FOUND).
     """
 
@@ -692,8 +692,8 @@ class CallerServiceAsyncStub(CallerServiceStub):
     ListCallers: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.ListCallersRequest, _loyalty_pb2.ListCallersResponse]  # type: ignore[assignment]
     """Lists all callers by name, at most 500. LOYALTY_API_KEY is none of them."""
     DeleteCaller: _aio.UnaryUnaryMultiCallable[_loyalty_pb2.DeleteCallerRequest, _loyalty_pb2.DeleteCallerResponse]  # type: ignore[assignment]
-    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
-    doing goes on to its end. Its awards keep its name.
+    """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. Its
+    calls that have begun run to their end. Its awards keep its name.
     Errors: NOT_FOUND (CALLER_NOT_FOUND).
     """
 
@@ -726,8 +726,8 @@ class CallerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _loyalty_pb2.DeleteCallerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_loyalty_pb2.DeleteCallerResponse, _abc.Awaitable[_loyalty_pb2.DeleteCallerResponse]]:
-        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. What it is
-        doing goes on to its end. Its awards keep its name.
+        """Removes a caller: its key is refused at once by the process that answers, and by all others within 5 s. Its
+        calls that have begun run to their end. Its awards keep its name.
         Errors: NOT_FOUND (CALLER_NOT_FOUND).
         """
 

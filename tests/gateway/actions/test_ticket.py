@@ -1,8 +1,9 @@
 """The ticket of a press: asked about within the account's rate, and promised a note, before anything is sent."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,13 +12,16 @@ import aiohttp
 import grpc
 import pytest
 import pytest_asyncio
+from sqlalchemy import Connection
 
 from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
+from runtime.database import Database
 from tests.gateway.actions.outcomes import APPLIED, UNDONE
-from tests.gateway.edge.running import Gateway, run_gateway
+from tests.gateway.edge.running import ACTION_TIMEOUT_S, Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
 from tests.gateway.edge.shared import Shop
 from tests.gateway.helpdesk import Helpdesk
+from tests.statements import execute
 
 Loyalty = tuple[ScriptedLoyalty, str, grpc.aio.Server]
 Press: TypeAlias = "Callable[..., Any]"
@@ -32,31 +36,28 @@ def press(request: pytest.FixtureRequest, gateway: Gateway, scripted: ScriptedLo
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_gateway(folder: Path, loyalty: Loyalty, helpdesk: Helpdesk) -> AsyncIterator[Gateway]:
-    """With our usual share of the account's rate, and less time than usual."""
+    """With our usual share of the account's rate."""
     loyalty[0].award, loyalty[0].reversal = APPLIED, UNDONE
-    async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target(), action_timeout_s=4.0) as running:
+    async with run_gateway(folder, loyalty[1], gorgias=helpdesk.make_target()) as running:
         yield running
 
 
-@pytest.fixture(params=["award", "undo"])
-def own_press(request: pytest.FixtureRequest, own_gateway: Gateway) -> Press:
-    """Either button of it."""
-    return own_gateway.press if request.param == "award" else own_gateway.press_undo
-
-
-@pytest.fixture
-def database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Its database."""
-    with closing(sqlite3.connect(folder / "gateway.db", isolation_level=None)) as connection:
-        yield connection
-
-
-@contextmanager
-def locked(database: sqlite3.Connection) -> Iterator[None]:
+@asynccontextmanager
+async def locked(database: Database) -> AsyncIterator[None]:
     """Others can read meanwhile, and not write."""
-    database.execute("BEGIN IMMEDIATE")
-    yield
-    database.execute("ROLLBACK")
+    loop, begun, is_over = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        is_over.wait()
+
+    held = asyncio.create_task(database.write(hold))
+    await begun.wait()
+    try:
+        yield
+    finally:
+        is_over.set()
+        await held
 
 
 def list_sent(scripted: ScriptedLoyalty) -> list[Any]:
@@ -99,17 +100,20 @@ async def test_press_without_a_ticket_is_refused(
 
 
 async def test_press_that_cannot_be_checked_for_lack_of_rate_is_refused_for_a_moment(
-    own_press: Press, loyalty: Loyalty, helpdesk: Helpdesk
+    own_gateway: Gateway, loyalty: Loyalty, helpdesk: Helpdesk
 ) -> None:
+    presses = (own_gateway.press, own_gateway.press_undo)
     for number in range(REQUESTS):
-        assert (await own_press(ticket_id=str(900_000 + number))).status == HTTPStatus.UNPROCESSABLE_ENTITY
-    response = await own_press()
-    body = await response.json()
-    assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
-    assert 0 < int(response.headers["Retry-After"]) <= WINDOW_S
-    assert body["message"].endswith(
-        ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
-    )
+        press = presses[number % 2]
+        assert (await press(ticket_id=str(900_000 + number))).status == HTTPStatus.UNPROCESSABLE_ENTITY
+    for press in presses:
+        response = await press()
+        body = await response.json()
+        assert (response.status, body["reason"]) == (503, "TICKET_NOT_CHECKED")
+        assert 0 < int(response.headers["Retry-After"]) <= WINDOW_S
+        assert body["message"].endswith(
+            ". Gorgias did not say whose ticket this is. Nothing was changed. Try again in a minute."
+        )
     assert (len(helpdesk.requests), list_sent(loyalty[0])) == (REQUESTS, [])
 
 
@@ -120,19 +124,21 @@ async def test_note_is_on_record_under_the_requests_id(press: Press, shop: Shop)
     assert (note["request_id"], note["ticket_id"]) == (request.request_id, 4711)
 
 
-async def test_nothing_is_sent_where_no_note_can_be_put_on_record(
-    own_press: Press, loyalty: Loyalty, database: sqlite3.Connection
-) -> None:
-    database.execute("ALTER TABLE ticket_notes RENAME TO away")
-    await check_nothing_was_done(await own_press(), loyalty[0])
+async def test_nothing_is_sent_where_no_note_can_be_put_on_record(press: Press, shop: Shop) -> None:
+    await execute(shop.database, "ALTER TABLE ticket_notes RENAME TO away")
+    try:
+        await check_nothing_was_done(await press(), shop.scripted)
+    finally:
+        await execute(shop.database, "ALTER TABLE away RENAME TO ticket_notes")
 
 
 async def test_nothing_is_sent_where_the_note_takes_too_long(
-    own_press: Press, loyalty: Loyalty, database: sqlite3.Connection
+    press: Press, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with locked(database):
-        response = await own_press()
-    await check_nothing_was_done(response, loyalty[0])
+    monkeypatch.setattr("gateway.actions.boundary._DATABASE_SHARE", 0.1 / ACTION_TIMEOUT_S)
+    async with locked(shop.database):
+        response = await press()
+    await check_nothing_was_done(response, shop.scripted)
 
 
 @pytest.mark.parametrize("values", [{"points": "ten"}, {"award_token": "x"}, {"note": "x" * 501}])

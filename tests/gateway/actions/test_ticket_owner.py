@@ -233,9 +233,10 @@ async def test_gorgias_that_does_not_say_which_addresses_the_customer_has(
 
 
 async def test_gorgias_that_is_too_slow_in_all_is_not_waited_for(
-    folder: Path, loyalty: Loyalty, helpdesk: Helpdesk
+    folder: Path, loyalty: Loyalty, helpdesk: Helpdesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The customer is asked for in what the ticket has left of the press's time, not in a time of its own."""
+    monkeypatch.setattr("gateway.actions.boundary._GORGIAS_SHARE", 0.05)
     helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
     helpdesk.account.faults.set(Fault(kind="hang", operation="*"))
     async with (

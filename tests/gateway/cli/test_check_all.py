@@ -14,6 +14,7 @@ from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault as GorgiasFault
 from sandbox.trifft.faults import Fault
 from tests.gateway.cli.front import Front
+from tests.gateway.cli.operating import Result
 from tests.gateway.cli.prepared import Prepared, make_key
 from tests.gateway.cli.terminal import open_terminal
 from tests.gateway.cli.whole_shop import WholeShop, run_whole_shop
@@ -75,10 +76,15 @@ async def test_all_shops_are_told_worst_first_also_those_of_one_side(shop: Whole
 
 async def test_one_shop_that_cannot_be_checked_stops_no_other(shop: WholeShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its Gorgias hangs, or what is stored of it cannot be read: that is said, and the others are checked."""
-    monkeypatch.setattr("gateway.cli.check_all._SHOP_TIMEOUT_S", 2.0)
     shop.helpdesk.accounts["bloom"].faults.set(GorgiasFault(kind="hang"))
     await install_ghost(shop, **msgspec.structs.asdict(shop.helpdesk.make_target("bloom")))
-    assert await check_ghost(shop) == (1, "was not done within 2 s")
+    with monkeypatch.context() as patch:
+        for limit_s in (1, 5, 25):  # a busy machine needs longer for the other one, too
+            patch.setattr("gateway.cli.check_all._SHOP_TIMEOUT_S", limit_s)
+            done = await shop.run("check", "--all", "--json")
+            if "ok" in {one["state"] for one in done.data["shops"]}:
+                break
+    assert read_ghost(done) == (1, f"was not done within {limit_s} s")
     await execute(shop.database, "UPDATE installations SET last_event_time = 'odd' WHERE merchant_id = 'ghost'")
     assert await check_ghost(shop) == (3, "could not be done (ValueError)")
     await execute(shop.database, "DELETE FROM installations WHERE merchant_id = 'ghost'")
@@ -88,8 +94,11 @@ async def test_one_shop_that_cannot_be_checked_stops_no_other(shop: WholeShop, m
 
 
 async def check_ghost(shop: WholeShop) -> tuple[int, str]:
+    return read_ghost(await shop.run("check", "--all", "--json"))
+
+
+def read_ghost(done: Result) -> tuple[int, str]:
     """The exit code, and the one line of the shop that could not be checked, beside one that could."""
-    done = await shop.run("check", "--all", "--json")
     [ghost, acme] = done.data["shops"]
     [line] = ghost["checks"]
     assert (acme["merchant_id"], acme["state"], line["name"]) == ("acme", "ok", "check")

@@ -137,7 +137,7 @@ async def test_way_over_the_customers_other_addresses_is_told(shop: Shop) -> Non
     told = (await shop.check(by_phone.id)).out
     assert "has no e-mail address; then: the customer's other addresses (asked in " in told
     assert "TRIFFT: one member, found by a phone number, read for this call" in told
-    assert "900" not in told.replace(str(by_phone.id), "")
+    assert "900000000" not in told.replace(" ", "")  # random ids have shorter parts of it by chance
     silent = shop.helpdesk.add_ticket("nobody@example.com", ("phone", "+421900000000"))
     shop.helpdesk.account.faults.set(GorgiasFault(kind="status", operation="get_customer", status=503))
     assert await shop.call(silent.id, silent.customer_id, "nobody@example.com") == "unavailable"

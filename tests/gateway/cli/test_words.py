@@ -59,6 +59,7 @@ def test_every_command_is_looked_at() -> None:
 def test_help_of_a_command_names_things_as_operators_do(desk: Desk, command: tuple[str, ...]) -> None:
     shown = desk.run(*command, "--help")
     assert (shown.code, find_ours(shown.out)) == (0, [])
+    assert re.findall(r"default: (?:None|False|\(\))", shown.out) == []
 
 
 @pytest.mark.parametrize("room", ["gateway", "loyalty_service", "runtime", "deploy"])

@@ -97,20 +97,22 @@ class WholeShop:
         return installation
 
     async def tag(self, ticket_id: int = 4711) -> None:
-        """Change the ticket's tags, and wait until Gorgias' call is on record."""
+        """Change the ticket's tags, and wait until Gorgias' call is on record and its answer is held."""
         before = (await self.get_installation()).last_event_time
         profile, account = self.helpdesk.account.profile, self.helpdesk.account
-        tags = [{"name": f"tag-{account.make_id()}"}]
+        number, customer_id = account.make_id(), account.state.tickets[ticket_id].customer_id
+        tags = [{"name": f"tag-{number}"}]
         url = f"{self.helpdesk.url}/gorgias/acme/api/tickets/{ticket_id}"
         headers = {"Authorization": aiohttp.encode_basic_auth(profile.api_user, profile.api_key)}
         async with self.session.put(url, json={"tags": tags}, headers=headers) as response:
             assert response.status == 200
 
-        async def is_on_record() -> bool:
+        async def is_over() -> bool:
             await self.app[EVENTS].flush()
-            return (await self.get_installation()).last_event_time != before
+            is_held = any(one.customer_id == customer_id and one.call_id > number for one in account.state.held)
+            return is_held and (await self.get_installation()).last_event_time != before
 
-        await wait_until(is_on_record)
+        await wait_until(is_over)
 
     async def open_panel(self, ticket_id: int = 4711) -> dict[str, Any]:
         """What the agent sees: what Gorgias holds for the ticket's customer."""

@@ -7,15 +7,8 @@ from gateway.gorgias.rate_limiter import REQUESTS, WINDOW_S
 from gateway.installation.store import InstallationStore
 from sandbox.gorgias.faults import Fault
 from tests.gateway.outbox.room import REQUEST, JanasPanel, Room, make_award
+from tests.gateway.patience import PATIENCE_S
 from tests.statements import execute
-
-PATIENCE_S = 20.0
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no Gorgias that does not say."""
-    monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", PATIENCE_S)
 
 
 async def check(room: Room, ticket_id: str = "4711", *, merchant_id: str = "acme") -> None:

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.gateway.edge.running import Gateway, run_gateway
 from tests.gateway.edge.scripted import ScriptedLoyalty
-from tests.gateway.edge.shared import PATIENCE_S, Edge, Shop, run_edge
+from tests.gateway.edge.shared import Edge, Shop, run_edge
 from tests.gateway.helpdesk import Helpdesk
 
 __all__ = [
@@ -28,10 +28,9 @@ __all__ = [
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no Gorgias that does not say; one that hangs is not waited for long."""
-    monkeypatch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
-    patience_s = 0.2 if "hang" in request.node.name else PATIENCE_S
-    monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", patience_s)
+    """A Gorgias that hangs is not waited for long."""
+    if "hang" in request.node.name:
+        monkeypatch.setattr("gateway.installation.accounts.LOOKUP_TIMEOUT_S", 0.2)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from gateway.actions.link_token import LINK_TOKENS, LinkTokens
 from gateway.actions.token import TOKENS, AwardTokens
@@ -19,9 +18,6 @@ from tests.gateway.edge.scripted import ScriptedLoyalty, run_scripts
 from tests.gateway.edge.shops import KEYS
 from tests.gateway.helpdesk import Helpdesk, Helpdesks
 from tests.statements import fetch_rows
-
-# A busy machine is no loyalty service that does not answer.
-PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -90,9 +86,7 @@ async def run_edge(path: Path) -> AsyncIterator[Edge]:
         edge = Edge(database, helpdesks, session)
         async with AsyncExitStack() as stack:
             target = await stack.enter_async_context(run_scripts(edge.get_script))
-            with pytest.MonkeyPatch.context() as patch:  # it is read at the start
-                patch.setattr("gateway.app._MERCHANT_TIMEOUT_S", PATIENCE_S)
-                served = serve(path, target, gorgias_requests=1_000_000)
-                app, edge.url = await stack.enter_async_context(served)
+            served = serve(path, target, gorgias_requests=1_000_000)
+            app, edge.url = await stack.enter_async_context(served)
             edge.tokens, edge.link_tokens = app[TOKENS], app[LINK_TOKENS]
             yield edge

@@ -14,7 +14,7 @@ from gateway.gorgias.errors import (
 )
 from gateway.gorgias.rate_limiter import RateLimiter
 from gateway.gorgias.tickets import TicketClient
-from gateway.gorgias.transport import Transport
+from gateway.gorgias.transport import TIMEOUT_S, Transport
 from gateway.installation.store import Target
 from sandbox.gorgias.faults import Fault
 from tests.gateway.helpdesk import Helpdesk
@@ -83,7 +83,7 @@ async def test_call_that_hangs_ends_in_its_time(
     began = time.monotonic()
     with pytest.raises(GorgiasUnavailableError):
         await make_client(session, target, limiter, timeout_s=0.2).has_ticket(TICKET)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < TIMEOUT_S
 
 
 async def test_last_change_of_any_ticket_is_read_with_one_call(client: TicketClient, helpdesk: Helpdesk) -> None:

@@ -32,7 +32,6 @@ async def test_revoked_secret_is_refused_on_its_first_use(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(credentials, "BELIEVED_S", 0.0)
-    monkeypatch.setattr(credentials, "WAIT_S", 10.0)
     before = await REQUESTS[name](shop.gateway)
     await InstallationStore(shop.database, KEYS).delete(shop.gateway.merchant_id)
     after = await REQUESTS[name](shop.gateway)

@@ -20,12 +20,6 @@ def clock() -> SimpleNamespace:
     return SimpleNamespace(now=0.0)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is, the store is waited for."""
-    monkeypatch.setattr("gateway.installation.credentials.WAIT_S", 10.0)
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def credentials(store: InstallationStore, clock: SimpleNamespace) -> AsyncIterator[Credentials]:
     async with Credentials(store, clock=lambda: float(clock.now)) as opened:

@@ -21,9 +21,10 @@ from protos.loyalty.v1 import loyalty_pb2 as pb
 from runtime.database import Database
 from runtime.encryption import SecretKeys
 from sandbox.gorgias.faults import Fault
+from tests.forked import run_forked
 from tests.gateway.edge.running import JANA, make_time
 from tests.gateway.edge.scripted import Context, Failure
-from tests.gateway.edge.test_process import read_address, run_process
+from tests.gateway.edge.test_process import read_address
 from tests.gateway.helpdesk import Helpdesk
 from tests.gateway.outbox.room import TicketLoyalty, let_pass, make_award
 from tests.gateway.outbox.stage import Stage as Servers
@@ -111,6 +112,7 @@ async def stack(database_url: str, helpdesk: Helpdesk, stage: Servers) -> AsyncI
         "GATEWAY_SECRET_KEYS": KEY,
         "GATEWAY_LOYALTY_TARGET": stage.target,
         "GATEWAY_LOYALTY_KEY": "inner-key",
+        "GATEWAY_ACTION_TIMEOUT_S": "30",
     }
     async with open_database(database_url) as database:
         store = InstallationStore(database, SecretKeys([KEY]))
@@ -123,14 +125,14 @@ async def stack(database_url: str, helpdesk: Helpdesk, stage: Servers) -> AsyncI
 async def restart(stack: Stack) -> None:
     """Another process, when the killed one's lease is over, until all notes are written."""
     await let_pass(stack.database, LEASE_S + 5)
-    async with run_process(stack.settings) as process:
+    async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         await read_address(process)
         await wait_until(stack.is_closed)
 
 
 async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_the_next(stack: Stack) -> None:
     stack.loyalty.is_held.set()
-    async with run_process(stack.settings) as process:
+    async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         await stack.press(await read_address(process))
         assert await stack.has_row()
         process.kill()
@@ -145,7 +147,7 @@ async def test_process_killed_before_the_award_was_answered_leaves_its_note_to_t
 async def test_process_killed_after_gorgias_took_the_note_leaves_one(stack: Stack) -> None:
     """Gorgias takes the note of a link, and its answer never comes; the note of an award waits behind it."""
     stack.helpdesk.account.faults.set(Fault(kind="hang", operation="create_message", after_commit=True))
-    async with run_process(stack.settings) as process:
+    async with run_forked("tests.gateway.patience:main", env=stack.settings) as process:
         url = await read_address(process)
         assert await stack.press_link(url) == 200
         await wait_until(stack.is_sending)

@@ -106,10 +106,10 @@ async def test_note_that_may_come_late_is_looked_for_three_times_before_it_is_se
         await room.wait_for_failures(count)
         assert room.helpdesk.requests == [post, *[look] * (count - 1)]
     assert (await OutboxStore(room.database).get_backlog("acme")).problem == "GorgiasUnavailableError"
-    await room.let_pass(PAST_LATE_S - 3 - 8 - 2)
+    await room.let_pass(PAST_LATE_S - 3 - 8 - 20)  # the rows' clock goes on: a busy machine may need some seconds
     await room.wait_for_return()
     assert room.helpdesk.requests == [post, look, look]
-    await room.let_pass(3)
+    await room.let_pass(20)
     await room.wait_for_marks(ADDED)
     assert room.helpdesk.requests == [post, look, look, look, post]
 

@@ -1,8 +1,8 @@
 """`GET /gorgias/widget` as Gorgias calls it."""
 
 import asyncio
-from collections import Counter
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,16 +12,18 @@ import pytest
 import structlog
 from yarl import URL
 
+from gateway.outbox.service import open_outbox
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.gateway.edge.running import NOW, Gateway, run_gateway
 from tests.gateway.edge.scripted import Failure, ScriptedLoyalty
 from tests.gateway.edge.shared import Edge, Shop
 from tests.gateway.helpdesk import Helpdesk
+from tests.gateway.waiting import wait_until
 from tests.gateway.widget.test_view import make_snapshot
 from tests.gateway.wording.test_support import make_award
 from tests.statements import note_statements
 
-WARM_REQUESTS = 50
+WARM_REQUESTS, HOUR_S = 50, 3600.0
 
 
 async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
@@ -39,16 +41,26 @@ async def test_widget_member(gateway: Gateway, scripted: ScriptedLoyalty) -> Non
     assert scripted.authorizations == {"Bearer inner-key"}
 
 
-async def test_widget_that_is_warm_asks_no_database(gateway: Gateway, scripted: ScriptedLoyalty) -> None:
-    """Some statements are sent every few seconds, whether or not there are requests; none is sent for each request."""
-    scripted.snapshot = make_snapshot()
-    await gateway.get_widget()
-    async with note_statements() as noted:
+async def test_widget_that_is_warm_asks_no_database(
+    folder: Path, loyalty: tuple[ScriptedLoyalty, str, grpc.aio.Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What asks each few seconds, whether or not there are requests, does not do so here."""
+    for name in ("events.service.FLUSH_INTERVAL_S", "installation.credentials.BELIEVED_S", "links.service._REMEMBER_S"):
+        monkeypatch.setattr(f"gateway.{name}", HOUR_S)
+    monkeypatch.setattr("gateway.app.open_outbox", partial(open_outbox, poll_s=HOUR_S))
+    loyalty[0].snapshot = make_snapshot()
+    async with note_statements(folder / "gateway.db") as noted, run_gateway(folder, loyalty[1]) as gateway:
+
+        async def has_begun() -> bool:
+            return any(statement.startswith("DELETE FROM ticket_notes") for statement, _ in noted)
+
+        await gateway.get_widget()
+        await wait_until(has_begun)  # that is the last that it asks by itself at its start
+        noted.clear()
         for _ in range(WARM_REQUESTS):
             response = await gateway.get_widget()
             assert (await response.json())["status"] == "member"
-    counts = Counter(statement for statement, _ in noted)
-    assert max(counts.values(), default=0) < WARM_REQUESTS
+        assert noted == []
 
 
 async def test_widget_undo_is_bound_to_the_award_that_it_names(gateway: Gateway, scripted: ScriptedLoyalty) -> None:

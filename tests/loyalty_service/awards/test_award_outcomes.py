@@ -32,6 +32,7 @@ from tests.loyalty_service.running import (
     wait_until,
 )
 from tests.loyalty_service.scripted import JANA, NOON, ScriptedProvider, make_member, make_merchant
+from tests.passing import let_loop_pass
 
 BEFORE_SENDING = [
     ProviderCredentialsError("401"),
@@ -132,10 +133,13 @@ async def test_caller_with_a_sooner_deadline_is_answered_before_it(
 ) -> None:
     answered = asyncio.Event()
     provider.on_credit = lambda _: answered.wait()
-    async with start_service(award_answer_s=30.0) as client:
+    async with start_service(award_answer_s=300.0, award_timeout_s=300.0) as client:
         await client.add_merchant()
+        asking = asyncio.ensure_future(client.award(timeout_s=60.0))
+        await wait_until(lambda: provider.credits)
+        let_loop_pass(60)  # for the service, and not for the caller
 
-        answer = await client.award(timeout_s=1.0)
+        answer = await asking
         answered.set()
 
     assert answer.award.state == pb.AWARD_STATE_PENDING

@@ -17,21 +17,28 @@ from loyalty_service.valkey import ValkeyDownError, open_valkey
 from runtime.clock import SystemClock
 from tests.loyalty_service.outbound.limiters import RATE, Process, answer, settle
 from tests.loyalty_service.running import wait_until
+from tests.loyalty_service.snapshots.scripted import FakeClock
 
 REPLICAS = 2
-# Clocks are nobody's to move here.
-QUICK = Rate(requests=50, period_s=0.05, block_s=0.05)
+# The store's clock is nobody's to move here.
+QUICK = Rate(requests=50, period_s=0.05, block_s=60)
 
 StartProcess = Callable[[], Awaitable[Process]]
 
 
 @pytest.fixture
-async def start(valkey_url: str) -> AsyncIterator[StartProcess]:
+def clock() -> FakeClock:
+    """Of all processes."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def start(valkey_url: str, clock: FakeClock) -> AsyncIterator[StartProcess]:
     async with AsyncExitStack() as stack:
 
         async def start_one() -> Process:
-            valkey = await stack.enter_async_context(open_valkey(valkey_url, SystemClock(), timeout_s=5, ping_s=0.01))
-            process = Process(SystemClock(), replicas=REPLICAS, valkey=valkey)
+            valkey = await stack.enter_async_context(open_valkey(valkey_url, SystemClock(), timeout_s=30, ping_s=0.01))
+            process = Process(clock, replicas=REPLICAS, valkey=valkey)
             stack.push_async_callback(process.give_back)
             return process
 
@@ -85,6 +92,13 @@ def is_up(process: Process) -> bool:
     return process.valkey is not None and process.valkey.is_up
 
 
+async def let_block_pass(store: Redis, clock: FakeClock) -> None:
+    """What closed the token is over, for the store and for the processes."""
+    [key] = [key async for key in store.scan_iter(match="loyalty:rate:*:closed")]
+    await store.hset(key, "until", "0")
+    clock.advance(QUICK.block_s + 1)
+
+
 async def until_taken(process: Process, count: int, rate: Rate) -> None:
     async with asyncio.timeout(30):
         while True:
@@ -113,7 +127,7 @@ async def test_permit_is_taken_for_all_until_a_period_after_the_answer(one: Proc
     await one.limiter.close()
     with pytest.raises(ProviderThrottledError) as caught:
         await other.take(2, Priority.TICKET)
-    assert caught.value.retry_after_s == pytest.approx(RATE.period_s, abs=1)
+    assert caught.value.retry_after_s == pytest.approx(RATE.period_s, abs=60)
 
 
 async def test_permit_is_free_for_all_when_the_period_is_over(one: Process, other: Process) -> None:
@@ -149,26 +163,28 @@ async def test_permits_do_not_outlast_a_clock_of_the_store_that_was_set_back(one
     assert await count_free(one) == 49
 
 
-async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(one: Process, other: Process) -> None:
+async def test_429_closes_the_token_for_all_and_one_of_them_finds_out(
+    one: Process, other: Process, store: Redis, clock: FakeClock
+) -> None:
     await answer(await one.take(1, rate=QUICK), 429)
     await one.limiter.close()
     with pytest.raises(ProviderThrottledError, match="refuses"):
         await other.take(1, rate=QUICK)
     assert other.limiter.count_closed() == 1
-    await until_taken(other, 2, QUICK)
+    await let_block_pass(store, clock)
+    await other.take(2, rate=QUICK, timeout_s=60)
     with pytest.raises(ProviderThrottledError, match="refuses"):
         await one.take(1)
 
 
-async def test_probe_of_one_process_opens_the_token_for_all(one: Process, other: Process) -> None:
+async def test_probe_of_one_process_opens_the_token_for_all(
+    one: Process, other: Process, store: Redis, clock: FakeClock
+) -> None:
     await answer(await one.take(1, rate=QUICK), 429)
     await one.limiter.close()
-    async with asyncio.timeout(30):
-        while one.limiter.count_closed():
-            try:
-                await answer(await one.take(1, rate=QUICK))
-            except ProviderThrottledError:
-                await asyncio.sleep(0.01)
+    await let_block_pass(store, clock)
+    await answer(await one.take(1, rate=QUICK))
+    assert one.limiter.count_closed() == 0
     await one.limiter.close()
     await other.take(1)
 

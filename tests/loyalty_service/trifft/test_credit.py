@@ -1,5 +1,6 @@
 """Points put on a wallet: once, and the truth about whether."""
 
+import asyncio
 import socket
 from decimal import Decimal
 
@@ -20,7 +21,9 @@ from loyalty_service.domain.merchant import Merchant
 from loyalty_service.domain.ports import Booking
 from loyalty_service.trifft.client import TrifftProvider
 from sandbox.trifft import BLOOM_PROFILE, Fault, Member, Project, Settings
+from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.trifft.servers import MakeMerchant, StartAnswering
+from tests.passing import let_loop_pass
 
 CREDIT = Booking(member_id="jana", points=100, note="Sorry for the wait ☕", reference="A-10482")
 
@@ -157,8 +160,12 @@ async def test_answer_that_does_not_come_or_cannot_be_read_leaves_it_unknown_and
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)
+    booking = asyncio.create_task(provider.credit(merchant, CREDIT, timeout_s=30))
+    if fault.kind in {"hang", "slow_body"}:
+        await wait_until(lambda: acme.count_requests("credit"))
+        let_loop_pass(30)
     with pytest.raises(BookingUnknownError):
-        await provider.credit(merchant, CREDIT, timeout_s=0.25 if fault.kind in {"hang", "slow_body"} else 30)
+        await booking
     assert acme.count_requests("credit") == 1
 
 

@@ -1,5 +1,6 @@
 """What TRIFFT's answers have shown: by line of the profile, by operation, and the statuses that nobody knows."""
 
+import asyncio
 import contextlib
 from decimal import Decimal
 
@@ -15,7 +16,9 @@ from loyalty_service.trifft.client import TrifftProvider
 from loyalty_service.trifft.expression import Expression
 from loyalty_service.trifft.profile import parse_profile
 from sandbox.trifft import Fault, Member, Movement, Project
+from tests.loyalty_service.running import wait_until
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+from tests.passing import let_loop_pass
 
 BY_EMAIL = Identity(kind="email", value="jana@example.com")
 BY_PHONE = Identity(kind="phone", value="+421900000000")
@@ -251,8 +254,11 @@ async def test_failures_of_an_operation_are_counted_until_it_answers(
 
 async def test_operation_that_hangs_has_failed(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
     acme.faults.set(Fault(kind="hang", operation="coupons"))
+    reading = asyncio.create_task(fetch(provider, merchant, BY_EMAIL))
+    await wait_until(lambda: acme.count_requests("coupons"))
+    let_loop_pass(30)
     with contextlib.suppress(LoyaltyError):
-        await fetch(provider, merchant, BY_EMAIL, timeout_s=0.5)
+        await reading
     assert find_operation(provider, merchant, "list_coupons").fail_count == 1
 
 

@@ -26,7 +26,9 @@ from runtime.clock import SystemClock
 from sandbox.trifft import Fault, Project
 from sandbox.trifft.faults import FaultTarget
 from tests.loyalty_service.running import wait_until
+from tests.loyalty_service.snapshots.scripted import FakeClock
 from tests.loyalty_service.trifft.servers import MakeMerchant, fetch
+from tests.passing import let_loop_pass
 
 JANA = parse_identity("email", "jana@example.com")
 CREDIT = Booking(member_id="jana", points=100, note="", reference="A-1")
@@ -37,9 +39,15 @@ def metrics() -> Metrics:
     return Metrics()
 
 
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def provider(metrics: Metrics) -> AsyncIterator[TrifftProvider]:
-    async with TrifftProvider(SystemClock(), metrics=metrics) as provider:
+async def provider(clock: FakeClock, metrics: Metrics) -> AsyncIterator[TrifftProvider]:
+    """Its clock stands still: TRIFFT is left alone for a second at first, which is soon over on a busy machine."""
+    async with TrifftProvider(clock, metrics=metrics) as provider:
         yield provider
 
 
@@ -92,7 +100,10 @@ async def test_what_trifft_refuses_is_not_asked_again(
 
 async def test_read_that_hangs_is_not_asked_again(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
     acme.faults.set(Fault(kind="hang"))
-    assert type(await meet(provider, merchant, timeout_s=0.15)) is ProviderTimeoutError
+    reading = asyncio.create_task(meet(provider, merchant, timeout_s=30))
+    await wait_until(acme.count_requests)
+    let_loop_pass(30)
+    assert type(await reading) is ProviderTimeoutError
     assert acme.count_requests() == 1
 
 
@@ -128,11 +139,12 @@ async def test_refusal_by_another_consumer_of_the_token_silences_us(
 
 
 async def test_one_read_finds_out_whether_trifft_still_refuses(
-    provider: TrifftProvider, make_merchant: MakeMerchant, acme: Project
+    provider: TrifftProvider, merchant: Merchant, acme: Project, clock: FakeClock
 ) -> None:
-    merchant = make_merchant(profile="[rate]\nblock_s = 0.05\n")
     acme.faults.set(Fault(kind="status", status=429, times=1))
-    await meet(provider, merchant)
+    error = await meet(provider, merchant)
+    assert isinstance(error, ProviderThrottledError)
+    clock.advance(error.retry_after_s + 1)
     acme.requests.clear()
     acme.faults.set(Fault(kind="hang", operation="find", times=1))
     readers = [asyncio.create_task(fetch(provider, merchant, JANA)) for _ in range(10)]
@@ -164,11 +176,14 @@ async def test_awards_that_hang_stop_the_next_from_becoming_a_doubt(
     provider: TrifftProvider, merchant: Merchant, acme: Project
 ) -> None:
     acme.faults.set(Fault(kind="hang"))
-    for _ in range(FAILURES):
+    for number in range(FAILURES):
+        booking = asyncio.create_task(provider.credit(merchant, CREDIT, timeout_s=30))
+        await wait_until(lambda sent=number + 1: acme.count_requests("credit") == sent)  # type: ignore[misc]
+        let_loop_pass(30)
         with pytest.raises(Exception, match="answer was lost"):
-            await provider.credit(merchant, CREDIT, timeout_s=0.05)
+            await booking
     with pytest.raises(ProviderUnavailableError, match="was not called"):
-        await provider.credit(merchant, CREDIT, timeout_s=0.05)
+        await provider.credit(merchant, CREDIT, timeout_s=30)
 
 
 async def test_shop_whose_token_is_refused_is_asked_as_ever(
@@ -208,5 +223,10 @@ async def test_two_processes_on_one_store_get_together_what_trifft_allows(
 
 
 async def test_wrong_guess_costs_one_request_more(provider: TrifftProvider, merchant: Merchant, acme: Project) -> None:
-    await fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH)
+    """The guess is given up once the member is found: here it has arrived by then."""
+    acme.faults.set(Fault(kind="hang", operation="find"))
+    reading = asyncio.create_task(fetch(provider, merchant, JANA, remembered="somebody-else", priority=Priority.BATCH))
+    await wait_until(lambda: acme.count_requests() == 2)
+    acme.faults.clear()
+    await reading
     assert acme.count_requests() == 3

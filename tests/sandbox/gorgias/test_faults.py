@@ -31,9 +31,9 @@ async def wait_for_notes(helpdesk: Helpdesk, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def hang(helpdesk: Helpdesk) -> "asyncio.Task[int]":
+async def hang(helpdesk: Helpdesk, **fault: object) -> "asyncio.Task[int]":
     """A note that is being written, and is held."""
-    await misbehave(helpdesk, kind="hang", times=1)
+    await misbehave(helpdesk, **({"kind": "hang"} | fault), times=1)
     held = asyncio.create_task(write_note(helpdesk))
     async with asyncio.timeout(WAIT_S):
         while (await helpdesk.page("GET", "faults"))[0]["remaining"]:  # noqa: ASYNC110 - likewise
@@ -74,10 +74,11 @@ async def test_throttled_call_is_told_how_long_to_wait(helpdesk: Helpdesk) -> No
 
 async def test_slow_call_takes_effect_though_its_client_left(helpdesk: Helpdesk) -> None:
     """The note appears when nobody waits for it any more."""
-    switch = await misbehave(helpdesk, kind="latency", seconds=60)
-    with pytest.raises(TimeoutError):
-        await helpdesk.rest("POST", "tickets/4712/messages", json=NOTE, timeout=aiohttp.ClientTimeout(total=0.2))
+    held = await hang(helpdesk, kind="latency", seconds=60)
+    held.cancel()
+    await asyncio.wait({held})
     assert await count_notes(helpdesk) == 0
+    [switch] = await helpdesk.page("GET", "faults")
     await helpdesk.page("DELETE", f"faults/{switch['id']}", {})
     await wait_for_notes(helpdesk, 1)
 
