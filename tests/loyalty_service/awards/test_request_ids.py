@@ -201,9 +201,10 @@ async def test_number_whose_twin_was_refused_meanwhile_may_be_added(
         refused.set()
         await wait_until(lambda: provider.on_credit is do_nothing)
         await client.hold()
-        while (answer := await press(client, 100))[:2] != ("A-2", "applied"):
-            # It came before the refusal was on record, or before its own award was settled.
-            assert answer[:2] in {("A-1", "pending"), ("A-1", "rejected"), ("A-2", "pending")}
+        async with asyncio.timeout(60):
+            while (answer := await press(client, 100))[:2] != ("A-2", "applied"):
+                # It came before the refusal was on record, or before its own award was settled.
+                assert answer[:2] in {("A-1", "pending"), ("A-1", "rejected"), ("A-2", "pending")}
 
         assert await press(client, 100, "panel-0002") == ("A-1", "rejected", True)
 
