@@ -2,6 +2,8 @@
 
 import pytest
 
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.domain.erasure import Erasure
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
@@ -41,6 +43,25 @@ async def test_forgotten_member_is_nowhere_but_at_the_provider(
         repeated = await erase(client)
         assert (repeated.erased_award_count, repeated.pseudonym) == (0, "")
     assert JANA not in capfd.readouterr().err
+
+
+async def test_reading_that_begins_before_the_ledger_forgets_is_not_kept(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = pb.GetSnapshotRequest(merchant_id="acme", identity=IDENTITY)
+    async with start_service(reversal_window_s=0.0) as client:
+        await client.add_merchant()
+        await client.award()
+        write = Erasures.erase
+
+        async def write_after_a_reading(erasures: Erasures, *arguments: str) -> Erasure:
+            read = await client.loyalty.GetSnapshot(request)
+            assert len(read.snapshot.given_by_support.awards) == 1
+            return await write(erasures, *arguments)
+
+        monkeypatch.setattr(Erasures, "erase", write_after_a_reading)
+        await erase(client)
+        assert (await client.loyalty.GetSnapshot(request)).snapshot.given_by_support == pb.SupportAwards()
 
 
 async def test_support_id_that_the_held_snapshot_has_need_not_be_named(
