@@ -2,9 +2,11 @@
 
 import pytest
 
+from loyalty_service.awards.ledger.erase import Erasures
+from loyalty_service.domain.erasure import Erasure
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
-from tests.loyalty_service.scripted import JANA, ScriptedProvider
+from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
 
 IDENTITY = pb.MemberIdentity(member_id=JANA)
 
@@ -43,6 +45,25 @@ async def test_forgotten_member_is_known_only_to_the_provider(
     assert JANA not in capfd.readouterr().err
 
 
+async def test_read_that_begins_before_the_ledger_forgets_is_not_held(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = pb.GetSnapshotRequest(merchant_id="acme", identity=IDENTITY)
+    async with start_service(reversal_window_s=0.0) as client:
+        await client.add_merchant()
+        await client.award()
+        write = Erasures.erase
+
+        async def write_after_a_reading(erasures: Erasures, *arguments: str) -> Erasure:
+            read = await client.loyalty.GetSnapshot(request)
+            assert len(read.snapshot.given_by_support.awards) == 1
+            return await write(erasures, *arguments)
+
+        monkeypatch.setattr(Erasures, "erase", write_after_a_reading)
+        await erase(client)
+        assert (await client.loyalty.GetSnapshot(request)).snapshot.given_by_support == pb.SupportAwards()
+
+
 async def test_support_id_of_the_held_snapshot_need_not_be_given(client: Client, provider: ScriptedProvider) -> None:
     provider.members["JN-4821"] = provider.members[JANA]
     by_support_id = pb.MemberIdentity(support_id="JN-4821")
@@ -50,6 +71,19 @@ async def test_support_id_of_the_held_snapshot_need_not_be_given(client: Client,
     assert (await erase(client)).dropped_count == 2
     held = await client.loyalty.GetHeldSnapshot(pb.GetHeldSnapshotRequest(merchant_id="acme", identity=by_support_id))
     assert held == pb.GetHeldSnapshotResponse()
+
+
+async def test_another_member_shown_with_the_same_support_id_stays_held(
+    client: Client, provider: ScriptedProvider
+) -> None:
+    """Support IDs are cleaned before they are shown, so two may look the same."""
+    provider.members["JN-4821"] = make_member(member_id="zoe")
+    by_support_id = pb.MemberIdentity(support_id="JN-4821")
+    for identity in (by_support_id, IDENTITY):
+        await client.loyalty.GetSnapshot(pb.GetSnapshotRequest(merchant_id="acme", identity=identity))
+    assert (await erase(client)).dropped_count == 1
+    held = await client.loyalty.GetHeldSnapshot(pb.GetHeldSnapshotRequest(merchant_id="acme", identity=by_support_id))
+    assert held.snapshot.member.member_id == "zoe"
 
 
 async def test_award_that_can_be_taken_back_is_kept_with_its_end_in_the_answer(client: Client) -> None:

@@ -94,6 +94,7 @@ def test_number_as_people_write_it_is_read(text: str, country: str, e164: str) -
         ("tel:tel:+421900123456", "SK"),
         ("9" * 400, "SK"),
         (f"{'+421900123456':321}", "SK"),  # too long to be read
+        ("+39 (0)331 234 567", ""),  # a landline of Busto Arsizio, or a mobile
     ],
 )
 def test_text_that_is_not_a_number_is_refused(text: str, country: str) -> None:

@@ -125,6 +125,13 @@ async def test_gorgias_that_does_not_say_which_phones_the_customer_has(desk: Des
     await desk.check_refused(FoundBy.PHONE, 503, "TICKET_NOT_CHECKED")
 
 
+async def test_phone_without_its_countrys_code_is_read_in_the_shops_country(desk: Desk) -> None:
+    gateway, found = desk.shop.gateway, Identity(FoundBy.PHONE, "+421900000001")
+    token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
+    desk.set_channels(("phone", "0900 000 001"))
+    assert (await gateway.press(award_token=token)).status == 200
+
+
 async def test_link_counts_as_it_is_now(desk: Desk) -> None:
     """The press reads the link anew. A link of another member or another customer does not count."""
     await desk.check_refused(FoundBy.LINK, 409, "OTHER_CUSTOMER")
@@ -151,10 +158,13 @@ async def test_link_that_cannot_be_read_lets_no_press_through(desk: Desk) -> Non
 
 
 async def test_address_counts_only_as_the_kind_that_found_the_member(desk: Desk) -> None:
-    """A member's id may look like an e-mail address."""
+    """A member's id may look like an e-mail address, and an address like a phone number."""
     await desk.link(JANA)
     gateway = desk.shop.gateway
-    found = Identity(FoundBy.PHONE, JANA)
-    token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
-    desk.set_channels(("email", JANA))
-    assert (await gateway.press(award_token=token)).status == 409
+    for found, channel in (
+        (Identity(FoundBy.PHONE, JANA), ("email", JANA)),
+        (Identity(FoundBy.OTHER_EMAIL, "+421900000001"), ("phone", "+421900000001")),
+    ):
+        token = gateway.tokens.tokens.make(gateway.merchant_id, "member-1", found_by=found, fetch_time=make_time(NOW))
+        desk.set_channels(channel)
+        assert (await gateway.press(award_token=token)).status == 409, channel

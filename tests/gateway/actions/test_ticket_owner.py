@@ -326,6 +326,12 @@ async def test_press_compares_the_panels_address_in_any_spelling(
     assert len(scripted.award_requests) == 1
 
 
+async def test_note_of_a_press_knows_whose_the_ticket_was(shop: Shop) -> None:
+    """If the ticket gets another customer before the note is written, it must say nothing of the member."""
+    assert (await shop.gateway.press()).status == 200
+    assert [note["customer_id"] for note in await shop.list_notes()] == [JANAS_ID]
+
+
 @pytest.mark.parametrize("stale_reason", [pb.ERROR_REASON_UNSPECIFIED, pb.PROVIDER_TIMEOUT])
 async def test_award_states_the_time_of_the_panels_data(
     gateway: Gateway, scripted: ScriptedLoyalty, stale_reason: pb.ErrorReason.ValueType

@@ -249,6 +249,12 @@ async def test_ticket_is_read_for_its_customer_if_the_call_names_none(desk: Desk
         assert body["status"] == status  # another customer may have the ticket now, so nothing is remembered
 
 
+async def test_panel_names_the_address_of_the_call_although_gorgias_has_another_now(desk: Desk) -> None:
+    ticket = desk.add_customer("new@example.com")
+    body = await (await desk.gateway.get_widget("old@example.com", ticket_id=str(ticket), customer_id="None")).json()
+    assert body["summary"] == "No loyalty member with old@example.com, nor with new@example.com"
+
+
 async def test_customer_with_an_impossible_id_is_unknown(desk: Desk) -> None:
     ticket = desk.add_customer(None)
     for customer_id in (0, 2**63, 10**30):
@@ -259,15 +265,29 @@ async def test_customer_with_an_impossible_id_is_unknown(desk: Desk) -> None:
 
 
 async def test_too_many_addresses_decide_nothing(desk: Desk) -> None:
-    """The loyalty service may not search for all, or Gorgias lists more than are read."""
+    """The loyalty service may not search for all, or Gorgias lists more than are read.
+
+    Or there are 51, and a call of the loyalty service takes 50.
+    """
     desk.add_member("m-1", "x5@example.com")
     many: list[Channel] = [("email", f"x{number}@example.com") for number in range(6)]
     phones: list[Channel] = [("phone", f"+4219000000{number:02}") for number in range(60)]
-    for channels, searches in ((many, 2), (phones, 1)):
+    both: list[Channel] = [*(("email", f"y{number}@example.com") for number in range(26)), *phones[:25]]
+    for channels, searches in ((many, 2), (phones, 1), (both, 1)):
         body = await desk.show(desk.add_customer("a@example.com", *channels))
         said = f"The customer has too many other addresses to look for all of them. {ASK}"
         assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
         assert (len(body["link_member"]), len(desk.scripted.snapshot_requests)) == (1, searches)
+
+
+async def test_panel_names_no_other_addresses_if_the_tickets_email_took_all_searches(desk: Desk) -> None:
+    desk.scripted.members = {}
+    details = {"search_count": "5", "fetch_time": "2026-11-23T12:55:00+00:00"}
+    desk.scripted.snapshot = Failure(grpc.StatusCode.NOT_FOUND, "MEMBER_NOT_FOUND", details)
+    body = await desk.show(desk.add_customer("a@example.com", ("phone", PHONE)))
+    said = f"The customer has too many other addresses to look for all of them. {ASK}"
+    assert (body["status"], body["summary"]) == ("unavailable", f"No member has a@example.com. {said}")
+    assert len(desk.scripted.snapshot_requests) == 1
 
 
 async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
@@ -286,6 +306,40 @@ async def test_address_of_the_shop_itself_finds_no_member(desk: Desk) -> None:
     desk.add_member("m-2", PHONE)
     body = await desk.show(desk.add_customer("hello@shop.example", ("phone", PHONE)))
     assert desk.gateway.tokens.parse(body["award_token"]).member_id == "m-2"
+
+
+async def test_address_of_the_shop_itself_finds_no_member_while_our_database_is_gone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRIFFT is not asked until the database has said which these are. After that they stay known."""
+    monkeypatch.setattr("gateway.customers.own_addresses._REMEMBER_S", 0.0)
+    monkeypatch.setattr("gateway.customers.own_addresses._WAIT_S", 20.0)
+    store = InstallationStore(desk.shop.database, KEYS)
+    await store.record_gorgias_addresses(desk.gateway.merchant_id, ["hello@shop.example"])
+    desk.add_member("m-1", "hello@shop.example")
+    ticket = desk.add_customer("hello@shop.example")
+    await desk.gateway.get_widget("a%20b@example.com", ticket_id="None")  # this makes the credential known
+
+    async def show_without_database() -> str:
+        await execute(desk.shop.database, "ALTER TABLE installations RENAME COLUMN gorgias_addresses TO gone")
+        try:
+            status: str = (await desk.show(ticket))["status"]
+        finally:
+            await execute(desk.shop.database, "ALTER TABLE installations RENAME COLUMN gone TO gorgias_addresses")
+        return status
+
+    assert (await show_without_database(), desk.scripted.snapshot_requests) == ("unavailable", [])
+    assert ((await desk.show(ticket))["status"], desk.scripted.snapshot_requests) == ("no_identity", [])
+    assert (await show_without_database(), desk.scripted.snapshot_requests) == ("no_identity", [])
+
+
+async def test_link_decides_although_only_gorgias_names_the_customer(desk: Desk) -> None:
+    desk.add_member("m-1", "a@example.com")
+    desk.add_member("m-2", "m-2")
+    ticket = desk.add_customer("a@example.com")
+    await desk.link(ticket, "m-2")
+    response = await desk.gateway.get_widget("a%20b@example.com", ticket_id=str(ticket), customer_id="None")
+    assert desk.gateway.tokens.parse((await response.json())["award_token"]).member_id == "m-2"
 
 
 async def test_link_decides_before_every_address(desk: Desk) -> None:

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loyalty_service.domain.errors import ProviderUnavailableError
 from loyalty_service.domain.member import Identity, MemberStatus
+from loyalty_service.domain.snapshot import Snapshot
 from protos.loyalty.v1 import loyalty_pb2 as pb
 from tests.loyalty_service.running import Client, StartService, catch_failure
 from tests.loyalty_service.scripted import JANA, ScriptedProvider, make_member
@@ -58,6 +60,27 @@ async def test_data_older_than_the_hold_time_counts_only_for_a_panel_of_the_same
     async with start_service(hold_time_s=1e-6) as client:
         await client.add_merchant()
         await check_press(client, provider, panel_is_newer_by_s, is_read=is_read)
+
+
+@pytest.mark.parametrize(("age_s", "is_read"), [(600, False), (1000, True)])
+async def test_without_a_panel_what_is_held_counts_for_the_hold_time(
+    start_service: StartService,
+    provider: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    age_s: float,
+    *,
+    is_read: bool,
+) -> None:
+    fetch = provider.fetch
+
+    async def fetch_earlier(*arguments: Any, **named: Any) -> Snapshot:  # noqa: ANN401  the port's
+        snapshot = await fetch(*arguments, **named)
+        return msgspec.structs.replace(snapshot, fetch_time=snapshot.fetch_time - timedelta(seconds=age_s))
+
+    monkeypatch.setattr(provider, "fetch", fetch_earlier)
+    async with start_service(hold_time_s=900.0) as client:
+        await client.add_merchant()
+        await check_press(client, provider, None, is_read=is_read)
 
 
 async def test_older_data_lets_no_press_through_while_trifft_fails(client: Client, provider: ScriptedProvider) -> None:

@@ -104,3 +104,17 @@ async def test_read_that_begins_before_movements_settle_is_not_held(unknown: Des
     between: Any = ReadBetween(unknown.snapshots)
     await reconcile(unknown, provider, between)
     assert [award.state for award in (await unknown.show()).support_awards or ()] == [AwardState.APPLIED]
+
+
+async def test_reading_that_begins_before_a_person_s_finding_is_on_record_is_not_kept(
+    unknown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = unknown.ledger.settle_by_person
+
+    async def write_after_a_reading(*arguments: Any) -> Any:  # noqa: ANN401  the method's own
+        await unknown.show()
+        return await write(*arguments)
+
+    monkeypatch.setattr(unknown.ledger, "settle_by_person", write_after_a_reading)
+    await unknown.awards.settle("acme", "A-1", state=AwardState.APPLIED, actor="jo", because="seen in the list")
+    assert [award.state for award in (await unknown.show()).support_awards or ()] == [AwardState.APPLIED]

@@ -71,6 +71,26 @@ async def test_award_of_a_frozen_process_is_not_sent(
     assert provider.credits == []
 
 
+async def test_time_of_recording_an_award_reduces_its_time_to_be_sent(
+    open_sqlite: KeptDatabase, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease of the award began earlier."""
+    clock = TwoClocks()
+    async with run_desk(open_sqlite.database, provider, clock) as desk:
+        write = desk.ledger.open
+
+        async def write_slowly(*arguments: Any) -> Any:  # noqa: ANN401  the method's own
+            opening = await write(*arguments)
+            clock.running_s = 11.1
+            return opening
+
+        monkeypatch.setattr(desk.ledger, "open", write_slowly)
+        award = (await desk.award()).award
+
+    assert (award.state, award.rejection_reason) == (AwardState.REJECTED, "PROVIDER_UNAVAILABLE")
+    assert provider.credits == []
+
+
 async def test_award_frozen_past_its_lease_is_not_applied(
     open_sqlite: KeptDatabase, provider: ScriptedProvider
 ) -> None:

@@ -102,6 +102,30 @@ async def test_store_is_told_of_a_missed_award_before_it_is_used_again(desks: tu
     assert (await one.read_points(JANA), await other.read_points("jana")) == (200, 200)
 
 
+async def test_store_is_told_of_an_award_at_the_third_attempt(
+    desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = desks
+    await one.read(JANA)
+    one.link.cut("before")
+    one.provider.points["jana"] = 200
+    await one.invalidate("jana")
+    client = one.link._valkey.client
+    unlink, tried = client.unlink, list[str]()
+
+    async def fail_once(key: str) -> object:
+        tried.append(key)
+        if len(tried) == 1:
+            raise ConnectionError("cut")
+        return await unlink(key)
+
+    monkeypatch.setattr(client, "unlink", fail_once)
+    await one.link.restore()
+    await one.read(JANA, 0)
+    assert await other.read_points("jana") == 200
+    assert len(tried) > 1
+
+
 async def test_process_that_ends_tells_the_store_of_a_missed_award(shared_clock: SharedClock) -> None:
     async with open_process(shared_clock) as stays:
         async with open_process(shared_clock, stays, ping_s=60) as leaves:

@@ -10,7 +10,13 @@ from loyalty_service.domain.ports import HeldSnapshot
 from loyalty_service.domain.priority import Priority
 from loyalty_service.snapshots import open_snapshots
 from tests.loyalty_service.snapshots.desk import ACME, Desk
-from tests.loyalty_service.snapshots.scripted import FakeClock, ScriptedLedger, ScriptedProvider
+from tests.loyalty_service.snapshots.scripted import (
+    FakeClock,
+    ScriptedLedger,
+    ScriptedProvider,
+    get_points,
+    make_merchant,
+)
 
 JANA = "jana@example.com"
 
@@ -51,6 +57,18 @@ async def test_reader_joins_a_flight_that_began_late_enough(held_desk: Desk) -> 
     assert held_desk.fetches == 1
 
 
+async def test_reader_of_a_shop_with_another_project_does_not_join_an_earlier_flight(
+    held_desk: Desk,
+) -> None:
+    before = await held_desk.arrive(JANA, 1)
+    held_desk.provider.points["jana"] = 200
+    after = asyncio.create_task(held_desk.read(JANA, 1, merchant=make_merchant(generation="2")))
+    await held_desk.settle()
+    for call in list(held_desk.provider.calls):
+        await held_desk.release(call)
+    assert (await before, get_points((await after).snapshot)) == (100, 200)
+
+
 async def test_all_late_readers_share_the_next_flight(held_desk: Desk) -> None:
     first = await held_desk.arrive(JANA, 1)
     held_desk.provider.points["jana"] = 200
@@ -72,6 +90,25 @@ async def test_reader_of_now_does_not_join_a_flight_of_the_same_instant(held_des
     for call in (0, 1):
         await held_desk.release(held_desk.provider.calls[call])
     assert (await first, await second) == (100, 200)
+
+
+async def test_flight_of_a_member_s_own_id_is_joined_though_one_for_an_address_ends_meanwhile(
+    held_desk: Desk,
+) -> None:
+    held_desk.provider.holds = False
+    await held_desk.read(JANA)
+    held_desk.provider.holds = True
+    early = [await held_desk.arrive(name, 0) for name in ("jana", JANA)]
+    by_id, by_address = held_desk.provider.calls[1:]
+    await held_desk.release(by_id)
+    held_desk.clock.advance(2)
+    late = [await held_desk.arrive("jana", 1)]
+    await held_desk.release(by_address)
+    late.append(await held_desk.arrive("jana", 1))
+    for call in held_desk.provider.calls[3:]:
+        await held_desk.release(call)
+    assert await asyncio.gather(*early, *late) == [100] * 4
+    assert held_desk.fetches == 4
 
 
 async def test_cancelled_reader_does_not_cancel_the_flight(held_desk: Desk) -> None:

@@ -152,6 +152,31 @@ async def test_forgotten_invalidation_still_drops_an_earlier_read(clock: FakeClo
         assert await desk.get_held("jana") is None
 
 
+async def test_older_entry_that_is_forgotten_later_does_not_admit_a_read_from_before_an_invalidation(
+    clock: FakeClock,
+) -> None:
+    """There is room for two entries. The invalidated member's goes first, then that of a member read earlier."""
+    provider = ScriptedProvider(clock)
+    for member_id in ("jana", "zoe", "a", "b"):
+        provider.add(member_id, f"{member_id}@example.com")
+    async with open_snapshots(
+        provider, clock, recent=ScriptedLedger(), hold_time_s=900, stale_if_error_s=900, capacity=2
+    ) as snapshots:
+        desk = Desk(snapshots, provider, clock)
+        await desk.read("zoe")
+        clock.advance(10)
+        provider.holds = True
+        early = await desk.arrive("jana")
+        provider.holds = False
+        await desk.invalidate("jana")
+        await desk.get_held("zoe")
+        for member_id in "ab":
+            await desk.read(member_id)
+        await desk.release(provider.calls[1])
+        assert await early == 100
+        assert await desk.get_held("jana") is None
+
+
 async def test_newer_alias_does_not_make_an_older_member_fresh(clock: FakeClock) -> None:
     """There is room for two entries. The member goes first, and returns by a read that is older than the e-mail's."""
     provider = ScriptedProvider(clock)

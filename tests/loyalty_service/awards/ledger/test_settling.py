@@ -113,6 +113,15 @@ async def test_movement_that_confirmed_an_award_settles_no_second(book: Book) ->
     assert (await book.read(second.number)).state is UNKNOWN
 
 
+async def test_movement_of_another_member_with_the_same_id_settles_an_award(book: Book) -> None:
+    """A provider may number the movements of each wallet by themselves."""
+    await make_award(book, DONE, member_id="zoe")
+    award = await make_award(book, UNKNOWN)
+    movement_id = BOOKED.provider_reference
+    await book.settle_by_movements(award.number, DONE, receipt=BOOKED, movement_id=movement_id, why="fits")
+    assert (await book.read(award.number)).state is DONE
+
+
 async def test_award_waits_for_a_person_until_it_is_settled(book: Book) -> None:
     await make_award(book, UNKNOWN)
     await book.ledger.mark_needs_person("acme", 1)

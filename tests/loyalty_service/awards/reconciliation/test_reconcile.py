@@ -131,6 +131,19 @@ async def test_movement_that_settled_another_award_settles_no_second(worker: Wor
     assert await worker.read_state(2) is UNKNOWN
 
 
+async def test_award_whose_movement_is_known_keeps_no_other_from_the_next(
+    worker: Worker, provider: ListingProvider
+) -> None:
+    await worker.apply(provider.book(100, note="Sorry"))
+    lost = await worker.lose()
+    own = provider.book(100, note="Sorry")
+    await worker.look_after(seconds=6)
+    found = await worker.read(lost.number)
+    assert found.state is APPLIED
+    assert found.receipt is not None
+    assert found.receipt.provider_reference == own.movement_id
+
+
 @pytest.mark.parametrize("is_complete", [False, None])
 async def test_award_that_the_lists_cannot_rule_out_waits_for_a_person_and_is_still_looked_for(
     worker: Worker, provider: ListingProvider, *, is_complete: bool | None
@@ -171,6 +184,15 @@ async def test_lists_read_too_early_rule_nothing_out(worker: Worker, provider: L
     for _ in range(3):
         await worker.look_after(minutes=5)
     assert (await worker.read_state(), provider.lists) == (UNKNOWN, 3)
+
+
+async def test_award_that_was_refused_keeps_no_movement_from_another(worker: Worker, provider: ListingProvider) -> None:
+    refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED")
+    await worker.ledger.settle((await worker.open()).award, refused)
+    lost = await worker.lose()
+    provider.book(100, note="Sorry")
+    await worker.look_after(seconds=6)
+    assert await worker.read_state(lost.number) is APPLIED
 
 
 async def test_award_that_turns_up_after_all_is_applied_with_an_alert(
