@@ -120,7 +120,7 @@ async def test_ticket_whose_customer_lost_the_address_is_refused(
 
 
 @pytest.mark.parametrize("status", [301, 404, 429, 500])
-async def test_gorgias_that_does_not_say_which_phones_the_customer_has(desk: Desk, status: int) -> None:
+async def test_press_is_refused_if_gorgias_does_not_list_the_customer_s_phones(desk: Desk, status: int) -> None:
     desk.shop.helpdesk.answer(f"GET /customers/{JANAS_ID}", status=status)
     await desk.check_refused(FoundBy.PHONE, 503, "TICKET_NOT_CHECKED")
 

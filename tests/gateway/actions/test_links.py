@@ -271,7 +271,7 @@ async def test_ticket_that_may_be_another_customers_changes_nothing(
     assert shop.scripted.snapshot_requests == []
 
 
-async def test_customer_whose_channels_gorgias_does_not_say_is_not_linked(
+async def test_customer_is_not_linked_if_gorgias_does_not_list_their_channels(
     shop: Shop, links: LinkStore, subtests: pytest.Subtests
 ) -> None:
     """Without channels the link could not follow a merge. The redirect of a merged customer is not followed."""
@@ -477,7 +477,7 @@ def test_link_token_holds_its_parts(merchant_id: str, customer_id: int, link_id:
 
 @given(st.text(max_size=200))
 @example("\ud800")
-def test_whatever_is_no_token_of_ours_is_refused(text: str) -> None:
+def test_any_other_text_is_refused_as_a_token(text: str) -> None:
     """The texts include some that UTF-8 cannot encode."""
     tokens = LinkTokens([b"k" * 32], life_s=86_400)
     with pytest.raises(AwardTokenError):

@@ -201,7 +201,9 @@ SILENT_TICKETS: dict[str, Change] = {
 
 @ONE_BUTTON
 @pytest.mark.parametrize("change", SILENT_TICKETS.values(), ids=SILENT_TICKETS.keys())
-async def test_gorgias_that_does_not_say_whose_the_ticket_is(button: Button, shop: Shop, change: Change) -> None:
+async def test_press_is_refused_if_gorgias_does_not_name_the_ticket_s_customer(
+    button: Button, shop: Shop, change: Change
+) -> None:
     change(shop.helpdesk)
     response = await button.press()
     shop.helpdesk.account.faults.clear()
@@ -222,7 +224,7 @@ SILENT_CUSTOMERS: dict[str, Change] = {
 
 @ONE_BUTTON
 @pytest.mark.parametrize("change", SILENT_CUSTOMERS.values(), ids=SILENT_CUSTOMERS.keys())
-async def test_gorgias_that_does_not_say_which_addresses_the_customer_has(
+async def test_press_is_refused_if_gorgias_does_not_list_the_customer_s_addresses(
     button: Button, shop: Shop, change: Change
 ) -> None:
     shop.helpdesk.account.state.customers[JANAS_ID].email = "new@example.com"
@@ -326,7 +328,7 @@ async def test_press_compares_the_panels_address_in_any_spelling(
     assert len(scripted.award_requests) == 1
 
 
-async def test_note_of_a_press_knows_whose_the_ticket_was(shop: Shop) -> None:
+async def test_note_of_a_press_records_the_ticket_s_customer(shop: Shop) -> None:
     """If the ticket gets another customer before the note is written, it must say nothing of the member."""
     assert (await shop.gateway.press()).status == 200
     assert [note["customer_id"] for note in await shop.list_notes()] == [JANAS_ID]

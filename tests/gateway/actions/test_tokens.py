@@ -93,7 +93,7 @@ def test_token_holds_its_parts_and_is_refused_as_another_kind(merchant_id: str, 
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_no_token_of_ours_is_refused(text: str) -> None:
+def test_any_other_text_is_refused_as_a_token(text: str) -> None:
     """The texts include some that UTF-8 cannot encode."""
     with pytest.raises(AwardTokenError):
         TOKENS.parse_undo(text, "acme", datetime.now(UTC))

@@ -127,7 +127,7 @@ def test_template_conservative_has_cards_and_texts_only() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_buttons_have_a_token_of_their_own_and_say_who_clicked_where(variant: Variant) -> None:
+def test_each_button_sends_its_own_token_the_agent_and_the_ticket(variant: Variant) -> None:
     sent = {
         label: (button["action"]["url"], [parameter["key"] for parameter in list_parameters(button)])
         for label, button in find_buttons(variant).items()

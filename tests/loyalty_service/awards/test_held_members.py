@@ -63,7 +63,7 @@ async def test_data_older_than_the_hold_time_counts_only_for_a_panel_of_the_same
 
 
 @pytest.mark.parametrize(("age_s", "is_read"), [(600, False), (1000, True)])
-async def test_without_a_panel_what_is_held_counts_for_the_hold_time(
+async def test_held_data_counts_for_the_hold_time_without_a_panel(
     start_service: StartService,
     provider: ScriptedProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -94,7 +94,7 @@ async def test_older_data_lets_no_press_through_while_trifft_fails(client: Clien
     assert provider.credits == []
 
 
-async def test_award_on_record_is_answered_whatever_the_panel_shows(client: Client, provider: ScriptedProvider) -> None:
+async def test_award_on_record_is_answered_for_any_panel(client: Client, provider: ScriptedProvider) -> None:
     held = await fetch_held(client)
     first = await client.award(request_id="request-1")
     provider.members[JANA] = make_member(status=MemberStatus.UNKNOWN, status_word="suspended")

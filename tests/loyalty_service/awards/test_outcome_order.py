@@ -106,7 +106,7 @@ async def test_read_that_begins_before_movements_settle_is_not_held(unknown: Des
     assert [award.state for award in (await unknown.show()).support_awards or ()] == [AwardState.APPLIED]
 
 
-async def test_reading_that_begins_before_a_person_s_finding_is_on_record_is_not_kept(
+async def test_read_that_begins_before_a_person_s_finding_is_recorded_is_not_held(
     unknown: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = unknown.ledger.settle_by_person

@@ -58,7 +58,7 @@ async def test_shop_without_a_list_records_any_reason(client: Client) -> None:
     assert (too_much.reason, too_much.field) == ("BAD_VALUE", "reason")
 
 
-async def test_replay_is_answered_whatever_reason_it_names(shop: Client, provider: ScriptedProvider) -> None:
+async def test_replay_is_answered_with_any_reason(shop: Client, provider: ScriptedProvider) -> None:
     request_id = make_request_id()
     await shop.award(request_id=request_id, reason="late")
 

@@ -76,7 +76,9 @@ async def test_profile_may_write_status_words_in_any_case(shop: OddShop, section
 
 @pytest.mark.parametrize("odd", ["balance", "pending"])
 @pytest.mark.parametrize("value", ["1 340", [], {}, "soon", 1e30])
-async def test_confirmed_credit_is_applied_whatever_else_cannot_be_read(shop: OddShop, odd: str, value: object) -> None:
+async def test_confirmed_credit_is_applied_despite_other_unreadable_fields(
+    shop: OddShop, odd: str, value: object
+) -> None:
     shop.jana.receipt_overrides = {odd: value}
     award = (await shop.award()).award
     assert (award.state, award.delayed) == (pb.AWARD_STATE_APPLIED, False)

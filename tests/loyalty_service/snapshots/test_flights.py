@@ -92,7 +92,7 @@ async def test_reader_of_now_does_not_join_a_flight_of_the_same_instant(held_des
     assert (await first, await second) == (100, 200)
 
 
-async def test_flight_of_a_member_s_own_id_is_joined_though_one_for_an_address_ends_meanwhile(
+async def test_flight_of_a_member_s_id_is_joined_although_one_for_an_address_ends(
     held_desk: Desk,
 ) -> None:
     held_desk.provider.holds = False

@@ -59,7 +59,7 @@ async def test_answer_that_there_is_no_member_is_held_under_the_same_rules(desk:
     assert desk.fetches == 1
 
 
-async def test_nobody_is_held_for_each_spelling_that_was_asked_for(desk: Desk) -> None:
+async def test_answer_of_no_member_is_held_for_each_searched_spelling(desk: Desk) -> None:
     for name in ("Nobody@example.com", NOBODY):
         with pytest.raises(MemberNotFoundError):
             await desk.read(name)

@@ -111,7 +111,7 @@ async def test_member_held_under_an_erased_name_is_dropped_with_it(desk: Desk) -
     assert await look(desk, "jana") is None
 
 
-async def test_erased_member_is_not_among_those_who_share_a_name(desk: Desk) -> None:
+async def test_erasure_drops_the_list_of_members_who_share_a_name(desk: Desk) -> None:
     for member_id in ("jana", "zoe"):
         desk.provider.add(member_id, "both@example.com")
     with pytest.raises(MemberAmbiguousError):

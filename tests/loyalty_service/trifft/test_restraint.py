@@ -111,7 +111,7 @@ async def test_read_that_hangs_is_not_repeated(provider: TrifftProvider, merchan
 
 
 @pytest.mark.parametrize("fault", [Fault(kind="reset"), Fault(kind="status", status=503), Fault(kind="lost_answer")])
-async def test_booking_is_sent_once_whatever_happens(
+async def test_booking_is_sent_only_once_despite_failures(
     provider: TrifftProvider, merchant: Merchant, acme: Project, fault: Fault
 ) -> None:
     acme.faults.set(fault)

@@ -114,7 +114,7 @@ async def test_movement_that_confirmed_an_award_settles_no_second(book: Book) ->
 
 
 async def test_movement_of_another_member_with_the_same_id_settles_an_award(book: Book) -> None:
-    """A provider may number the movements of each wallet by themselves."""
+    """A provider may number the movements of each wallet separately."""
     await make_award(book, DONE, member_id="zoe")
     award = await make_award(book, UNKNOWN)
     movement_id = BOOKED.provider_reference

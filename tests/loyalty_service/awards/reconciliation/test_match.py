@@ -56,7 +56,7 @@ def find(*items: Movement, sent: Award | None = None, neighbours: Neighbours = A
     return movement.movement_id if movement else None
 
 
-def test_reference_decides_whatever_note_and_time_are() -> None:
+def test_reference_decides_for_any_note_and_time() -> None:
     other = make_movement(movement_id="m-2", reference=REFERENCE, note="", create_time=None)
     assert find(make_movement(), other) == "m-2"
 

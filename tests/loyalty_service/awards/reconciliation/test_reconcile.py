@@ -131,7 +131,7 @@ async def test_movement_that_settled_another_award_settles_no_second(worker: Wor
     assert await worker.read_state(2) is UNKNOWN
 
 
-async def test_award_whose_movement_is_known_keeps_no_other_from_the_next(
+async def test_award_with_a_known_movement_does_not_block_another_one(
     worker: Worker, provider: ListingProvider
 ) -> None:
     await worker.apply(provider.book(100, note="Sorry"))
@@ -186,7 +186,7 @@ async def test_lists_read_too_early_rule_nothing_out(worker: Worker, provider: L
     assert (await worker.read_state(), provider.lists) == (UNKNOWN, 3)
 
 
-async def test_award_that_was_refused_keeps_no_movement_from_another(worker: Worker, provider: ListingProvider) -> None:
+async def test_refused_award_does_not_block_the_movement_of_another(worker: Worker, provider: ListingProvider) -> None:
     refused = Settlement(state=AwardState.REJECTED, rejection_reason="PROVIDER_REFUSED")
     await worker.ledger.settle((await worker.open()).award, refused)
     lost = await worker.lose()
