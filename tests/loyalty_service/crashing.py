@@ -20,7 +20,7 @@ class Process:
         self._draining: asyncio.Task[bytes] | None = None
 
     async def wait_for_address(self) -> str:
-        """Once it listens. From then on its log is thrown away."""
+        """Wait until it listens; return the address. From then on its log is discarded."""
         async with asyncio.timeout(60):
             while (line := json.loads(await self._process.stderr.readline()))["event"] != "listening":
                 pass

@@ -1,4 +1,4 @@
-"""It is unclear which "@" of an encoded address counts for the sender if there are several, so Gorgias is asked."""
+"""Gorgias is asked about an encoded address with several "@", since senders may read it differently."""
 
 import pytest
 

@@ -202,7 +202,7 @@ async def test_client_reads_our_record_beside_invalid_ones(client: GorgiasClient
 
 
 async def test_client_counts_a_record_on_two_pages_once(client: GorgiasClient, server: Server) -> None:
-    """It moved to another page between two calls. As a duplicate it would be removed."""
+    """The record moved to another page between two calls. Counted twice, it would be removed as a duplicate."""
     server.say(200, '{"data": [{"id": 7, "name": "before"}], "meta": {"next_cursor": "next"}}')
     server.say(200, '{"data": [{"id": 7, "name": "after"}], "meta": {}}')
     assert [one.name for one in await client.list_integrations()] == ["after"]

@@ -94,7 +94,7 @@ async def test_install_with_a_new_public_url_updates_integration_and_button(
 async def test_install_replaces_an_old_url(
     store: InstallationStore, gorgias: GorgiasClient, helpdesk: Helpdesk, target: Target
 ) -> None:
-    """With the e-mail first, as in old URLs, each call of the widget costs a call of Gorgias."""
+    """In old URLs the e-mail comes first, which costs a call of Gorgias for each call of the widget."""
     await install(store, gorgias, "acme", target, Buttons())
     [integration] = helpdesk.account.state.integrations.values()
     new_url = integration.http.url

@@ -180,7 +180,7 @@ async def test_phone_is_not_looked_for_if_the_shops_trifft_cannot_search_by_it(d
 
 
 async def test_panel_says_that_an_older_loyalty_service_did_not_search_the_addresses(desk: Desk) -> None:
-    """It does not know groups, and complains of a missing identity."""
+    """Such a service does not know groups, and complains of a missing identity."""
     desk.scripted.members = {}
     desk.scripted.snapshot = Failure(grpc.StatusCode.INVALID_ARGUMENT, "BAD_VALUE", field_name="identity")
     body = await desk.show(desk.add_customer(None, ("phone", PHONE)))

@@ -95,7 +95,7 @@ async def test_one_deduction_has_its_own_limit(client: Client, provider: Scripte
 
 @pytest.mark.parametrize("name", ["per_ticket", "per_member_day", "per_merchant_day", "per_agent_day"])
 async def test_awards_and_deductions_have_the_same_limits_counted_apart(service: Client, name: str) -> None:
-    """Neither makes room for the other."""
+    """Awards make no room for deductions, nor deductions for awards."""
     limits: dict[str, Any] = {"max_points_per_deduction": 300, f"max_points_{name}": 200}
     await service.add_merchant(**limits)
     await service.award(points=150, ticket_id="4711")

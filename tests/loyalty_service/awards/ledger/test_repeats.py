@@ -1,4 +1,4 @@
-"""The same points for the same member on the same ticket: when this is the existing award, and when another."""
+"""The same points for the same member on the same ticket: when they are a repeat, and when another award."""
 
 from typing import Any
 
