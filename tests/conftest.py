@@ -37,6 +37,8 @@ hypothesis.settings.register_profile(
     ],
 )
 hypothesis.settings.load_profile("untimed")
+# The loop forks to start a process. gRPC's own handlers of forks may crash such a child before it becomes the process.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # structlog's default draws each traceback in boxes and colours, which takes a second.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
