@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from protos.loyalty.v1 import loyalty_pb2 as pb
@@ -100,6 +100,7 @@ def drop_fields(message: Any, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - 
 async def test_any_value_of_a_members_field_leaves_the_others_shown(
     shop: OddShop, whole: pb.Snapshot, field: str, value: object
 ) -> None:
+    assume((field, value) != ("success", False))  # then the whole answer says that it failed
     make_odd(shop, **{field: value})
     odd = await shop.fetch()
 
