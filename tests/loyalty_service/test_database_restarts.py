@@ -41,6 +41,7 @@ class Server:
         arguments = (str(self._server.pgdata), self._server.system_user or "")
         restarting = await asyncio.create_subprocess_exec(sys.executable, "-c", RESTART, *arguments)
         assert await restarting.wait() == 0
+        self._server.ensure_postgres_running()  # it notes the new process, which is stopped with the session
 
 
 @pytest.fixture
