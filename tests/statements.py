@@ -23,8 +23,8 @@ async def fetch_rows(database: Database, query: str) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def note_statements(database: Database | Path | None = None) -> AsyncIterator[Statements]:
-    """Note the statements that reach this database, with their values. None: any database of this process.
+async def note_statements(database: Database | Path) -> AsyncIterator[Statements]:
+    """Note the statements that reach this database, with their values.
 
     A path: of the file that a server of this process has opened. Servers that other tests share go on in this process
     meanwhile, and ask databases of their own.
@@ -35,7 +35,7 @@ async def note_statements(database: Database | Path | None = None) -> AsyncItera
     noted: Statements = []
 
     def note(connection: Connection, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401 - the driver's
-        is_ours = database is None or connection.engine in engines or connection.engine.url.database == str(database)
+        is_ours = connection.engine in engines or connection.engine.url.database == str(database)
         if is_ours and not statement.startswith("BEGIN"):
             noted.append((statement, values))
 

@@ -71,13 +71,16 @@ async def guarded(database_url: str, provider: ScriptedProvider, clock: FakeCloc
         yield client
 
 
+@pytest.fixture(scope="module")
+def empty_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copy(migrated_file, tmp_path_factory.mktemp("callers") / "empty.db"))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def empty(
-    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Client, FakeClock]]:
+async def empty(empty_file: Path) -> AsyncIterator[tuple[Client, FakeClock]]:
     """A service and its clock, for tests that leave no caller in the database."""
-    path, clock = shutil.copy(migrated_file, tmp_path_factory.mktemp("callers") / "empty.db"), FakeClock()
-    async with run_service(f"sqlite:///{path}", ScriptedProvider(), clock, api_key=API_KEY) as client:
+    clock = FakeClock()
+    async with run_service(f"sqlite:///{empty_file}", ScriptedProvider(), clock, api_key=API_KEY) as client:
         yield client, clock
 
 
@@ -187,10 +190,12 @@ async def test_new_key_works_at_once_here_and_within_five_seconds_elsewhere(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[Client, FakeClock]) -> None:
+async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(
+    empty: tuple[Client, FakeClock], empty_file: Path
+) -> None:
     client, clock = empty
     clock.advance(BELIEVED_S)
-    async with note_statements() as noted:
+    async with note_statements(empty_file) as noted:
         keys = [make_wrong_key(number) for number in range(100)]
         first = await asyncio.gather(*(read(client, key) for key in keys))
         clock.advance(BELIEVED_S)
@@ -201,10 +206,10 @@ async def test_flood_of_wrong_keys_costs_one_query_in_five_seconds(empty: tuple[
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_impossible_keys_and_the_api_key_need_no_query(empty: tuple[Client, FakeClock]) -> None:
+async def test_impossible_keys_and_the_api_key_need_no_query(empty: tuple[Client, FakeClock], empty_file: Path) -> None:
     client, clock = empty
     clock.advance(BELIEVED_S)
-    async with note_statements() as noted:
+    async with note_statements(empty_file) as noted:
         wrong = [await read(client, text) for text in ("", "wrong", API_KEY[:-1], "tlk_short", make_wrong_key() + "x")]
         await client.callers.ListCallers(pb.ListCallersRequest(), metadata=OWNER)
 
@@ -223,7 +228,7 @@ async def test_known_key_stays_valid_in_an_outage_and_no_key_is_called_wrong(
         clock.advance(BELIEVED_S)
         in_outage = [await read(guarded, one) for one in (key, make_wrong_key(), API_KEY, "wrong")]
         not_given = await catch_failure(guarded.loyalty.AwardPoints(award, metadata=bear(key)))
-        async with note_statements() as noted:
+        async with note_statements(Path(database_url.removeprefix("sqlite:///"))) as noted:
             flooded = {await read(guarded, make_wrong_key(number)) for number in range(50)}
         clock.advance(OUTAGE_S - BELIEVED_S - 1)
         at_last = await read(guarded, key)

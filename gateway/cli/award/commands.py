@@ -9,7 +9,7 @@ from cyclopts import App, Parameter, Token
 from gateway.cli.arguments import Json, MerchantId, strip_text
 from gateway.cli.award import columns
 from gateway.cli.award.export import export
-from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages
+from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, list_award_pages, say_none
 from gateway.cli.award.totals import totals
 from gateway.cli.errors import UsageError
 from gateway.cli.loyalty import TIMEOUT_S, fetch_zone, get_login, open_loyalty
@@ -71,10 +71,8 @@ async def list_all(
         print_table(columns.LIST_HEADINGS, (columns.list_cells(award, zone) for award in awards))
     elif awards:
         print_blocks(columns.list_lines(award, zone) for award in awards)
-    elif award_filter == pb.AwardFilter():
-        print_line(f"{merchant_id} has no awards yet.")
     else:
-        print_line(f"{merchant_id} has no such awards.")
+        print_line(say_none(merchant_id, selection))
     if not are_all:
         more = f"--limit {limit * 10} shows more, trifft-gorgias award export {merchant_id} --to FILE writes all"
         print_hint(f"These are the newest {limit}: {more}.")

@@ -89,6 +89,10 @@ class Selection:
 ALL = Selection()
 
 
+def say_none(merchant_id: str, selection: Selection) -> str:
+    return f"{merchant_id} has no {'awards yet' if selection == ALL else 'such awards'}."
+
+
 async def list_award_pages(
     loyalty: LoyaltyClient, merchant_id: str, award_filter: pb.AwardFilter, *, limit: int | None = None
 ) -> AsyncGenerator[pb.ListAwardsResponse]:

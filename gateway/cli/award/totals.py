@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from gateway.cli.arguments import Json, OptionalMerchantId
 from gateway.cli.award.columns import FOUND_BY
-from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection
+from gateway.cli.award.selection import ALL, SELECTION_OPTIONS, Selection, say_none
 from gateway.cli.errors import CommandError, UsageError
 from gateway.cli.loyalty import TIMEOUT_S, explain, list_pages, open_loyalty
 from gateway.cli.output import JsonArray, print_hint, print_json, print_line, print_table
@@ -70,7 +70,7 @@ async def totals(  # noqa: PLR0913 - one argument per option
     elif found.sums:
         _print_table(found, by)
     else:
-        print_line(f"{merchant_id} has no {'awards yet' if selection == ALL else 'such awards'}.")
+        print_line(say_none(merchant_id, selection))
     if found.is_cut:
         print_hint(f"These are the {most} members with the most points: --limit {most * 10} shows more.")
     return 0
