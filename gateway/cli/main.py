@@ -47,7 +47,7 @@ _COMMANDS = {
 
 def _say_default(value: object) -> str | None:
     """An option that is off or empty needs no words for it."""
-    return None if value in (None, False, ()) else str(value)
+    return None if value is None or value is False or value == () else str(value)
 
 
 def make_app() -> App:

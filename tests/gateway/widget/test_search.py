@@ -313,7 +313,6 @@ async def test_address_of_the_shop_itself_finds_no_member_while_our_database_is_
 ) -> None:
     """TRIFFT is not asked until the database has said which these are. After that they stay known."""
     monkeypatch.setattr("gateway.customers.own_addresses._REMEMBER_S", 0.0)
-    monkeypatch.setattr("gateway.customers.own_addresses._WAIT_S", 20.0)
     store = InstallationStore(desk.shop.database, KEYS)
     await store.record_gorgias_addresses(desk.gateway.merchant_id, ["hello@shop.example"])
     desk.add_member("m-1", "hello@shop.example")
