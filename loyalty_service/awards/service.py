@@ -182,7 +182,7 @@ class AwardService:
             await self._snapshots.invalidate(merchant, award.request.member_id)
 
     async def _find_eligible(self, merchant: Merchant, member_id: str, seen_time: datetime | None) -> Member | None:
-        """Get the held member, if the snapshot allows an award. None never refuses one: then the provider is read.
+        """Get the held member, if the snapshot allows an award. Otherwise None, and the provider is read.
 
         It must not be older than the one that the agent saw (`seen_time`; None: not older than the hold time).
         """

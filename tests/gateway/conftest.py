@@ -1,4 +1,4 @@
-"""What all tests of the gateway share: databases, the stand-in of Gorgias, and a loyalty service.
+"""All tests of the gateway share these: databases, the stand-in of Gorgias, and a loyalty service.
 
 Each test gets them in their initial state.
 """

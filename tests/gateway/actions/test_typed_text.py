@@ -1,4 +1,4 @@
-"""What an agent types is text: only hidden parameters are template variables."""
+"""Agents type text: only hidden parameters are template variables."""
 
 import grpc
 import pytest

@@ -1,4 +1,4 @@
-"""What the edge knows of a shop, and how long it remembers it."""
+"""The gateway asks for a shop's settings and remembers them for a time."""
 
 from collections.abc import AsyncIterator
 

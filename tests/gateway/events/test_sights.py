@@ -1,4 +1,4 @@
-"""What real calls show of Gorgias' contract: each sight is kept once, and reported."""
+"""Real calls show parts of Gorgias' contract: each sight is kept once, and reported."""
 
 from pathlib import Path
 

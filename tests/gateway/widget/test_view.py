@@ -1,4 +1,4 @@
-"""What agents read about a member, and without one."""
+"""The panel of a member, and the panel without one."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What agents read about a member's coming points, birthday and last movements."""
+"""The panel's lines about a member's coming points, birthday and last movements."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a request may ask for: values, limits, and members who may get points."""
+"""A request must keep to the rules: its values, the limits, and which members may get points."""
 
 import unicodedata
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the API tells about an award: everything that was asked, its changes, and a person's finding."""
+"""The API tells all about an award: what was asked, its changes, and a person's finding."""
 
 import asyncio
 from datetime import timedelta

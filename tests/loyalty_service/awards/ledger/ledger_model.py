@@ -1,4 +1,4 @@
-"""What the ledger must do, in a few lines: a test compares the ledger with this model."""
+"""A model of the ledger in a few lines: a test compares the ledger with it."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the ledger forgets of a person, what it keeps for a while, and which changes the database allows."""
+"""The ledger forgets a person and keeps some awards for a while. The database allows no other change."""
 
 from typing import Any
 

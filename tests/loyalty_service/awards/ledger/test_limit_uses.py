@@ -1,4 +1,4 @@
-"""What uses up no limit: awards of another day, and reversals."""
+"""Awards of another day and reversals use up no limit."""
 
 import pytest
 

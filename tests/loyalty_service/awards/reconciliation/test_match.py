@@ -1,4 +1,4 @@
-"""What a list of movements shows of one award: which movement belongs to it, and when there is none."""
+"""A list of movements shows which movement belongs to an award, and when none does."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
